@@ -1,0 +1,1 @@
+"""The networks of the show, and how they are compiled."""

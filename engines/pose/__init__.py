@@ -1,0 +1,1 @@
+"""BlazePose in torch: detector, landmark net, and the tracker around them."""

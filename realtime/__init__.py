@@ -1,0 +1,1 @@
+"""The show, in the order a frame meets it."""
