@@ -1,0 +1,150 @@
+"""Converts the pose networks once from the mediapipe wheel to .safetensors, and loads them.
+
+    python -m engines.pose.convert [--output DIR]
+
+A machine that has the converted files needs no mediapipe.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engines.pose.tflite_graph import Graph, GraphError, load_graph, read_tflite, save_graph
+from engines.pose.tflite_net import TfliteNet
+
+log = logging.getLogger(__name__)
+
+WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
+COMMAND = "python -m engines.pose.convert"
+SCHEMA = "tasks/metadata/schema_py_generated.py"
+
+
+@dataclass(frozen=True)
+class NetSource:
+    """Where a net lies in the mediapipe wheel (0.10.21), and what it must be.
+
+    sha256: of the .tflite file. graph_sha256: of what it converts to (`Graph.sha256`).
+    """
+
+    path: str
+    outputs: tuple[str, ...]
+    sha256: str
+    graph_sha256: str
+
+
+NETS = {
+    "pose_detection": NetSource(
+        "modules/pose_detection/pose_detection.tflite",
+        ("boxes", "scores"),
+        "9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c",
+        "5cf74324877e56cbceb31a407382073bc78ca497aac19392868e4f037f3f7414",
+    ),
+    "pose_landmark_full": NetSource(
+        "modules/pose_landmark/pose_landmark_full.tflite",
+        ("landmarks", "flag", "mask", "heatmap", "world"),
+        "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
+        "88fa6c3bb0d3e24438faf62a04bc14a50c3bd1ad1eeafc4009a2db3f4db1f8f6",
+    ),
+    "selfie_segmentation": NetSource(
+        "modules/selfie_segmentation/selfie_segmentation.tflite",
+        ("mask",),
+        "9ee168ec7c8f2a16c56fe8e1cfbc514974cbbb7e434051b455635f1bd1462f5c",
+        "27c6c990b7abfba8a79ab9ab86fca82cdab90f5f997ac71166b00f17b7a0720a",
+    ),
+    "palm_detection_full": NetSource(
+        "modules/palm_detection/palm_detection_full.tflite",
+        ("boxes", "scores"),
+        "1b14e9422c6ad006cde6581a46c8b90dd573c07ab7f3934b5589e7cea3f89a54",
+        "c22a7627aaf224990027a59ce595ceaf934c9220630159511db3bef4a3814524",
+    ),
+    "hand_landmark_full": NetSource(
+        "modules/hand_landmark/hand_landmark_full.tflite",
+        ("landmarks", "flag", "handedness", "world"),
+        "11c272b891e1a99ab034208e23937a8008388cf11ed2a9d776ed3d01d0ba00e3",
+        "e492259298ab59d7322850661da1623eeb9d51910b334d70448500c52c2249f5",
+    ),
+    "face_detection_full_range": NetSource(
+        "modules/face_detection/face_detection_full_range_sparse.tflite",
+        ("boxes", "scores"),
+        "2c3728e6da56f21e21a320433396fb06d40d9088f2247c05e5635a688d45dfe1",
+        "d0bdc1ca60f0acb8fa8821a2b2ed59b5b2f512272d653968d61065e3bc1b167c",
+    ),
+    "face_landmark": NetSource(
+        "modules/face_landmark/face_landmark.tflite",
+        ("landmarks", "flag"),
+        "1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814",
+        "471cd505ac9f6e33be3624ad25a379f0cb8f0fd7f5ea693d183ad54f9925ceb0",
+    ),
+}
+"""TABLE of nets. The names of the outputs are ours, in the file's order."""
+
+
+def load_net(name: str, outputs: Sequence[str] | None = None, folder: Path = WEIGHTS) -> TfliteNet:
+    """The net as a torch module: from `folder`, or converted now from the installed mediapipe.
+
+    outputs: see TfliteNet. Raises GraphError with one line where the net cannot be had or is not the
+    one in the table.
+    """
+    path = folder / f"{name}.safetensors"
+    if path.is_file():
+        graph = load_graph(path)
+        _verify(graph, name, path)
+        return TfliteNet(graph, outputs)
+    graph = convert(name)
+    try:
+        save_graph(graph, path)
+    except OSError as error:  # a read-only installation: the net is here all the same
+        log.warning("%s cannot be written (%s); the net is converted at every start", path, error)
+    return TfliteNet(graph, outputs)
+
+
+def convert(name: str) -> Graph:
+    """Reads net `name` from the installed mediapipe wheel, and checks that it is the known one."""
+    source = NETS[name]
+    spec = importlib.util.find_spec("mediapipe")
+    if spec is None or spec.origin is None:
+        raise GraphError(
+            f"weights/{name}.safetensors is missing, and so is mediapipe to convert it from; "
+            f"on a machine with mediapipe==0.10.21 run: {COMMAND}, and copy the folder weights here"
+        )
+    wheel = Path(spec.origin).parent
+    path = wheel / source.path
+    if not path.is_file():
+        raise GraphError(f"{path} is missing; install mediapipe==0.10.21 (later wheels carry no networks)")
+    graph = read_tflite(path, wheel / SCHEMA, name, source.outputs)
+    _verify(graph, name, path)
+    return graph
+
+
+def _verify(graph: Graph, name: str, path: Path) -> None:
+    source = NETS[name]
+    if graph.source_sha256 != source.sha256 or graph.sha256() != source.graph_sha256:
+        raise GraphError(
+            f"{path} is not the {name} of mediapipe 0.10.21 that this version knows (its SHA-256 differs); "
+            f"delete it, install mediapipe==0.10.21 and run: {COMMAND}"
+        )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Convert the pose networks from the mediapipe wheel.")
+    parser.add_argument("--output", type=Path, default=WEIGHTS, help="folder to write to (%(default)s)")
+    folder: Path = parser.parse_args(arguments).output
+    try:
+        for name in NETS:
+            path = folder / f"{name}.safetensors"
+            save_graph(convert(name), path)
+            print(f"{path} {path.stat().st_size / 2**20:.1f} MiB")
+    except (GraphError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

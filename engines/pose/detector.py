@@ -1,0 +1,144 @@
+"""Finds people in a frame: letterbox, the pose detection net, anchors, weighted non-maximum suppression.
+
+Constants are those of MediaPipe 0.10.21, modules/pose_detection/pose_detection_cpu, as expanded in its wheel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engines.pose.convert import load_net
+from engines.pose.region import Region
+from engines.pose.tflite_net import ImageNet
+from engines.runtime import compile_module
+
+SIZE = 224
+STRIDES = ((8, 2), (16, 2), (32, 6))
+"""(stride, anchors a cell): the options' 8, 16, 32, 32, 32 with two anchors for each layer of a stride."""
+SCORE_LIMIT = 100.0
+MIN_SCORE = 0.5
+MIN_OVERLAP = 0.3
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Detection:
+    """One person found.
+
+    box: (4,) x0, y0, x1, y1 of the head and shoulders as the net sees them, pixels of the frame.
+    keypoints: (4, 2) pixels: middle of the hips, rim of the body's circle, middle of the shoulders, rim
+    of the upper body's circle. score: 0..1.
+    """
+
+    box: Floats
+    keypoints: Floats
+    score: float
+
+    @property
+    def region(self) -> Region:
+        return Region.around(self.keypoints[0], self.keypoints[1])
+
+
+class Detector:
+    """Every person that the pose detection net finds in a frame; the surest first.
+
+    One detector serves one thread.
+    """
+
+    def __init__(self, *, backend: str = "auto", threads: int = 1, min_score: float = MIN_SCORE) -> None:
+        module = ImageNet(load_net("pose_detection"), -1.0, 1.0)
+        example = {"picture": torch.zeros(1, SIZE, SIZE, 3, dtype=torch.uint8)}
+        self._engine = compile_module(
+            module, example, ["boxes", "scores"], backend=backend, precision="f32", threads=threads
+        )
+        self.backend = self._engine.backend
+        self._inputs, self._outputs = self._engine.buffers()
+        self._crop = np.empty((SIZE, SIZE, 3), np.uint8)
+        self._anchors = anchors()
+        self._min_logit = float(np.log(min_score / (1 - min_score)))
+
+    def __call__(self, frame: NDArray[np.uint8]) -> list[Detection]:
+        """frame: (H, W, 3) uint8 BGR."""
+        height, width = frame.shape[:2]
+        side = max(width, height)
+        step = side / SIZE
+        left, top = (width - side) / 2, (height - side) / 2
+        cv2.warpAffine(
+            frame,
+            np.array([[step, 0, left], [0, step, top]]),
+            (SIZE, SIZE),
+            dst=self._crop,
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_CONSTANT,
+        )
+        cv2.cvtColor(self._crop, cv2.COLOR_BGR2RGB, dst=self._inputs["picture"][0])
+        self._engine.run(self._inputs, self._outputs)
+        boxes = np.asarray(self._outputs["boxes"], np.float32)[0]
+        logits = np.asarray(self._outputs["scores"], np.float32)[0, :, 0]
+        points, scores = decode(boxes, logits, self._anchors, self._min_logit)
+        points *= side
+        points += np.array([left, top], np.float32)
+        return suppress(points, scores)
+
+
+def anchors() -> Floats:
+    """(2254, 2) centres of the anchors, 0..1 of the letterboxed picture (SsdAnchorsCalculator)."""
+    layers = []
+    for stride, count in STRIDES:
+        cells = SIZE // stride
+        centre = (np.arange(cells, dtype=np.float32) + 0.5) / cells
+        grid = np.stack(np.meshgrid(centre, centre), -1).reshape(-1, 2)  # row by row: x runs first
+        layers.append(np.repeat(grid, count, 0))
+    return np.concatenate(layers)
+
+
+def decode(boxes: Floats, logits: Floats, centres: Floats, min_logit: float) -> tuple[Floats, Floats]:
+    """The net's raw values → candidates above the score.
+
+    boxes: (N, 12) x, y, w, h of the box and x, y of four keypoints, in pixels of the net from the anchor.
+    logits: (N,). centres: (N, 2). Returns points (M, 6, 2), 0..1 of the picture: two corners of the box,
+    then the keypoints; and scores (M,) 0..1. Values that are not finite are left out.
+    """
+    keep = np.flatnonzero((logits >= min_logit) & np.isfinite(boxes).all(1))
+    raw = boxes[keep].reshape(-1, 6, 2) / SIZE
+    points = raw + centres[keep, None]
+    half = raw[:, 1] / 2
+    centre = points[:, 0].copy()
+    points[:, 0] = centre - half
+    points[:, 1] = centre + half
+    scores = 1 / (1 + np.exp(-np.clip(logits[keep], -SCORE_LIMIT, SCORE_LIMIT)))
+    return points, scores
+
+
+def suppress(points: Floats, scores: Floats, min_overlap: float = MIN_OVERLAP) -> list[Detection]:
+    """Weighted non-maximum suppression (NonMaxSuppressionCalculator, WEIGHTED): candidates that overlap
+    the surest one are averaged by score, and so on with the rest.
+
+    points: (M, 6, 2) as `decode` gives them, any unit.
+    """
+    left = np.argsort(-scores, kind="stable")
+    found = []
+    while len(left):
+        overlap = overlaps(points[left[0], :2].reshape(4), points[left, :2].reshape(-1, 4))
+        group = overlap > min_overlap
+        group[0] = True
+        cluster = left[group]
+        merged = np.average(points[cluster], 0, scores[cluster]).astype(np.float32)
+        found.append(Detection(merged[:2].reshape(4), merged[2:], float(scores[left[0]])))
+        left = left[~group]
+    return found
+
+
+def overlaps(box: Floats, boxes: Floats) -> Floats:
+    """(N,) intersection over union of `box` (4,) with each of `boxes` (N, 4), corners x0, y0, x1, y1."""
+    size = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
+    shared = np.prod(np.maximum(size, 0), 1)
+    areas = np.prod(boxes[:, 2:] - boxes[:, :2], 1) + np.prod(box[2:] - box[:2])
+    result: Floats = shared / np.maximum(areas - shared, 1e-9)
+    return result

@@ -1,0 +1,180 @@
+"""Follows one person's landmarks from frame to frame, and knows who else is there.
+
+The way of MediaPipe's pose_landmark_cpu graph (0.10.21): detect once, then take each region from the last
+frame's auxiliary landmarks until the net's flag says that the person is lost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.pose.detector import Detector
+from engines.pose.landmarks import LandmarkNet, RawPose
+from engines.pose.one_euro import LowPassFilter, OneEuroFilter
+from engines.pose.region import MARGIN, Region
+from engines.pose.roster import Roster, Sighting
+
+Floats = NDArray[np.float32]
+
+MIN_FLAG = 0.5
+REFRESH_NS = 1_000_000_000
+"""While someone is tracked, `people` is looked up this often."""
+GRACE_NS = 500_000_000
+"""How long after a loss another known person is not taken in place of the lost one."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """Someone in the frame. box: (4,) float32 x0, y0, x1, y1 of the body's circle, pixels, within the frame.
+
+    score: 0..1, the detector's.
+    """
+
+    id: int
+    box: Floats
+    score: float
+
+
+@dataclass(frozen=True)
+class Pose:
+    """landmarks: (33, 4) float32: x, y in pixels of the frame, z in the same scale, visibility 0..1.
+
+    world: (33, 3) float32, metres from the middle of the hips. score: 0..1, the net's flag.
+    """
+
+    person_id: int
+    landmarks: Floats
+    world: Floats
+    score: float
+
+
+class PoseTracker:
+    """Frames in, the followed person's pose out. One instance serves one thread."""
+
+    def __init__(self, *, backend: str = "auto", threads: int = 1, smooth: bool = True) -> None:
+        """smooth: One-Euro filters on the landmarks. The region always comes from filtered landmarks."""
+        self._detector = Detector(backend=backend, threads=threads)
+        self._net = LandmarkNet(backend=backend, threads=threads)
+        self.backend = self._net.backend
+        self._filters = PoseFilters() if smooth else None
+        self._aux_filter = OneEuroFilter(0.01, 10.0)
+        self._roster = Roster()
+        self._wanted: int | None = None
+        self.reset()
+
+    def reset(self) -> None:
+        """Forgets everybody; the next frame is searched afresh."""
+        self._roster.clear()
+        self.people: tuple[Person, ...] = ()
+        self._person_id: int | None = None
+        self._lost_ns = 0
+        self._searched_ns: int | None = None
+        self._lose()
+
+    def follow(self, person_id: int | None) -> None:
+        """Follow this one of `people` from the next frame on, for as long as he is known; None: any one."""
+        self._wanted = person_id
+        if person_id is not None and person_id != self._person_id:
+            self._lose()
+
+    def __call__(self, frame: NDArray[np.uint8], t_ns: int) -> Pose | None:
+        """frame: (H, W, 3) uint8 BGR; t_ns: when it was taken, nanoseconds, never going back.
+
+        None where nobody is found. Raises ValueError where `frame` is no such picture.
+        """
+        check_frame(frame)
+        if frame.size == 0:
+            return None
+        if self._region is not None:
+            pose = self._track(frame, self._region, t_ns)
+            if pose is not None:
+                if self._searched_ns is None or t_ns - self._searched_ns >= REFRESH_NS:
+                    self._search(frame, t_ns)
+                return pose
+            self._lose()
+            self._lost_ns = t_ns
+        target = self._choose(self._search(frame, t_ns), t_ns)
+        if target is None or not target.region.meets(frame.shape[1], frame.shape[0]):
+            return None
+        self._person_id = target.person_id
+        pose = self._track(frame, target.region, t_ns)
+        if pose is None:
+            self._lose()
+        return pose
+
+    def _lose(self) -> None:
+        self._region: Region | None = None
+        self._aux_filter.reset()
+        if self._filters is not None:
+            self._filters.reset()
+
+    def _track(self, frame: NDArray[np.uint8], region: Region, t_ns: int) -> Pose | None:
+        """The landmarks in `region`, and the region for the next frame; None where the person is lost."""
+        raw = self._net(frame, region)
+        if not raw.is_finite or raw.flag <= MIN_FLAG or self._person_id is None:
+            return None
+        scale = 1 / max(Region.around(raw.aux[0], raw.aux[1]).side / MARGIN, 1e-6)
+        aux = self._aux_filter(raw.aux, t_ns, scale)
+        following = Region.around(aux[0], aux[1])
+        if not following.meets(frame.shape[1], frame.shape[0]):
+            return None
+        self._region = following
+        self._roster.move(self._person_id, following, raw.flag, t_ns)
+        if self._filters is not None:
+            raw = self._filters(raw, t_ns, scale)
+        return Pose(self._person_id, raw.landmarks, raw.world, raw.flag)
+
+    def _search(self, frame: NDArray[np.uint8], t_ns: int) -> list[Sighting]:
+        found = [(detection.region, detection.score) for detection in self._detector(frame)]
+        sightings = self._roster.see(found, t_ns)
+        height, width = frame.shape[:2]
+        limit = np.array([width, height, width, height], np.float32)
+        self.people = tuple(
+            Person(one.person_id, np.clip(one.region.circle_box, 0, limit), one.score) for one in sightings
+        )
+        self._searched_ns = t_ns
+        return sightings
+
+    def _choose(self, sightings: list[Sighting], t_ns: int) -> Sighting | None:
+        """The wanted person; else the one followed until now; else the largest, weighted by score."""
+        if self._wanted is not None:
+            if self._wanted in self._roster:
+                return next((one for one in sightings if one.person_id == self._wanted), None)
+            self._wanted = None  # gone for good
+        for one in sightings:
+            if one.person_id == self._person_id:
+                return one
+        if not sightings:
+            return None
+        return max(sightings, key=lambda one: one.region.side * one.score)
+
+
+class PoseFilters:
+    """MediaPipe's pose_landmark_filtering with real timestamps."""
+
+    def __init__(self) -> None:
+        self._landmarks = OneEuroFilter(0.05, 80.0)
+        self._world = OneEuroFilter(0.1, 40.0)
+        self._visibility = LowPassFilter(0.1)
+
+    def reset(self) -> None:
+        self._landmarks.reset()
+        self._world.reset()
+        self._visibility.reset()
+
+    def __call__(self, raw: RawPose, t_ns: int, scale: float) -> RawPose:
+        """scale: 1 / the diameter of the body's circle in pixels."""
+        landmarks = np.empty_like(raw.landmarks)
+        landmarks[:, :3] = self._landmarks(raw.landmarks[:, :3], t_ns, scale)
+        landmarks[:, 3] = self._visibility(raw.landmarks[:, 3])
+        return RawPose(landmarks, self._world(raw.world, t_ns), raw.aux, raw.flag)
+
+
+def check_frame(frame: NDArray[np.uint8]) -> None:
+    """Raises ValueError unless `frame` is (H, W, 3) uint8."""
+    if not isinstance(frame, np.ndarray) or frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
+        kind = f"{frame.dtype}{list(frame.shape)}" if isinstance(frame, np.ndarray) else type(frame).__name__
+        raise ValueError(f"a frame must be uint8 (height, width, 3) BGR, not {kind}")
