@@ -1,0 +1,1 @@
+"""Where the programme goes: one sink a file, all behind `sink.OutputSink`."""
