@@ -37,7 +37,7 @@ DEFAULT_BITRATE = 6_000_000
 MOST_VIEWERS = 8
 CONNECT_TIMEOUT_S = 15.0
 CLOSE_TIMEOUT_S = 2.0
-CONSENT_INTERVAL_S = 1.5
+CONSENT_INTERVAL_S = 2
 CONSENT_FAILURES = 4
 MOST_OFFER_BYTES = 64 * 1024
 CONSOLE = Path(__file__).resolve().parent.parent / "control" / "console"
@@ -134,7 +134,7 @@ class WebRtcSink(OutputSink):
         except ValueError as error:
             raise OutputError(f"webrtc: {error}: choose a smaller programme or bitrate") from error
         # Process-wide, as aioice has no setting for them. A viewer that is gone is dropped, with its encoder,
-        # after about 8 s instead of 30.
+        # after about 10 s instead of 30.
         aioice.ice.get_host_addresses = _host_addresses
         aioice.ice.CONSENT_INTERVAL = CONSENT_INTERVAL_S
         aioice.ice.CONSENT_FAILURES = CONSENT_FAILURES
