@@ -1,0 +1,56 @@
+# Dancecam: `make help` lists what there is to do. Each target prepares what it needs; no step comes before.
+#
+# x86-64 Linux gets PyPI's torch, which brings several GB of CUDA libraries. A machine without an NVIDIA GPU
+# can take the smaller build from PyTorch's own index, before the first `make`:
+#   python3 -m venv .venv && .venv/bin/pip install torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help live test lint format clean system
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+live: $(VENV)/.installed system ## run the show: the bundled clip drives the demo player, in a web page
+	$(BIN)/python run_live.py
+
+test: $(VENV)/.installed-dev system ## run the tests that need no GPU and no camera, and take seconds
+	$(BIN)/python -m pytest -m "not gpu and not camera and not soak"
+
+lint: $(VENV)/.installed-dev ## check style, format and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: $(VENV)/.installed-dev ## put the code in the project's format
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean: ## remove the virtual environment and the caches
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# OpenCV's wheel expects these from the system.
+system: $(VENV)/.installed
+	@$(BIN)/python -c "import ctypes; [ctypes.CDLL(name) for name in ('libGL.so.1', 'libglib-2.0.so.0')]" 2>/dev/null || \
+	  { echo "OpenCV needs libGL.so.1 and libglib-2.0.so.0: sudo apt install libgl1 libglib2.0-0" >&2; exit 1; }
+
+$(BIN)/python:
+	@$(PYTHON) -c "import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))" || \
+	  { echo "$(PYTHON) must be Python 3.11 or 3.12: install it, or name it with make PYTHON=python3.11" >&2; exit 1; }
+	@$(PYTHON) -c "import ensurepip, venv" 2>/dev/null || \
+	  { echo "$(PYTHON) cannot make virtual environments: sudo apt install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# Installed once, and again when the pins change. pip is asked twice, as networks fail.
+$(VENV)/.installed: requirements.txt | $(BIN)/python
+	$(BIN)/pip install -r requirements.txt || $(BIN)/pip install -r requirements.txt
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed pyproject.toml
+	$(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['dev'], sep='\n')" > $(VENV)/dev.txt
+	$(BIN)/pip install -r requirements.txt -r $(VENV)/dev.txt || $(BIN)/pip install -r requirements.txt -r $(VENV)/dev.txt
+	@touch $@

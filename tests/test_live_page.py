@@ -1,0 +1,104 @@
+"""The whole show, as `make live` starts it, seen in a real browser."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from engines.player_pack import PlayerPack
+from tests.browser import chromium_page, screenshot
+
+ROOT = Path(__file__).resolve().parent.parent
+PLAYER = ROOT / "players" / "demo"
+START_S = 90
+SHOW_S = 120
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not (PLAYER / "player.toml").exists(), reason="players/demo is not there yet"),
+]
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+@contextlib.contextmanager
+def live_show(port: int, report: Path) -> Iterator[subprocess.Popen[str]]:
+    """run_live.py with its defaults. It is asked to end when the block does, and writes its report."""
+    arguments = ["--headless", "--seconds", str(SHOW_S), "--report", str(report), "--port", str(port)]
+    show = subprocess.Popen(
+        [sys.executable, "run_live.py", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        yield show
+    finally:
+        show.send_signal(signal.SIGINT)
+        try:
+            show.wait(20)
+        except subprocess.TimeoutExpired:
+            show.kill()
+            raise
+
+
+def state_of(show: subprocess.Popen[str], port: int) -> dict:
+    """GET /state; {} while the page is not served yet. Fails with the show's own words if it has ended."""
+    if show.poll() is not None:
+        pytest.fail(f"run_live.py ended with {show.returncode}: {show.stdout.read()[-2000:]}")
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/state", timeout=5) as answer:  # noqa: S310
+            return json.load(answer)
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return {}
+
+
+def test_the_player_dances_on_the_page(tmp_path: Path) -> None:
+    port, report = free_port(), tmp_path / "report.json"
+    plate = PlayerPack.load(PLAYER).plate
+    with live_show(port, report) as show:
+        deadline = time.monotonic() + START_S
+        while state_of(show, port).get("state") != "LIVE":
+            assert time.monotonic() < deadline, "the show did not go LIVE"
+            time.sleep(0.25)
+        with chromium_page(f"http://127.0.0.1:{port}/") as page:
+            page.locator("#notice").wait_for(state="hidden", timeout=30_000)
+            page.get_by_text("LIVE", exact=True).wait_for(timeout=10_000)
+            shots = []
+            for _ in range(4):
+                page.wait_for_timeout(600)
+                shots.append(screenshot(page).astype(int))
+
+    # The programme is fitted into the page's height; compare with the plate there.
+    height, width = shots[0].shape[:2]
+    side = round(height * plate.shape[1] / plate.shape[0])
+    left = (width - side) // 2
+    scene = cv2.resize(plate, (side, height), interpolation=cv2.INTER_AREA).astype(int)
+    pictures = [shot[:, left : left + side] for shot in shots]
+    for picture in pictures:
+        assert picture.std() > 20, "the picture is blank"
+        differs = np.abs(picture - scene).max(axis=2) > 40
+        assert differs.mean() < 0.4, "this is not the player's scene: the slate, or another picture"
+        assert differs.mean() > 0.01, "nobody is in the scene"
+    for one, next_one in zip(pictures, pictures[1:], strict=False):
+        moved = np.abs(one - next_one).max(axis=2) > 40
+        assert moved.mean() > 0.003, "the player stands still"
+
+    assert json.loads(report.read_text())["programme"]["seconds"]["live"] > 2
