@@ -35,6 +35,9 @@ class Roster:
     def __contains__(self, person_id: int) -> bool:
         return person_id in self._known
 
+    def __getitem__(self, person_id: int) -> Sighting:
+        return self._known[person_id]
+
     def clear(self) -> None:
         """Forgets everybody; ids are not given again."""
         self._known.clear()
@@ -43,13 +46,13 @@ class Roster:
         """The people of one frame (region, score), each with the nearest known id or a new one."""
         self.forget(t_ns)
         pairs = sorted(
-            (shift, index, known.person_id)
+            (known.seen_ns != t_ns, shift, index, known.person_id)  # who is tracked in this frame comes first
             for index, (region, _) in enumerate(people)
             for known in self._known.values()
             if (shift := _shift(region, known.region)) <= MAX_SHIFT
         )
         ids: dict[int, int] = {}
-        for _, index, person_id in pairs:
+        for _, _, index, person_id in pairs:
             if index not in ids and person_id not in ids.values():
                 ids[index] = person_id
         sightings = []

@@ -22,8 +22,13 @@ Floats = NDArray[np.float32]
 MIN_FLAG = 0.5
 REFRESH_NS = 1_000_000_000
 """While someone is tracked, `people` is looked up this often."""
+SURE_SCORE = 0.6
+"""A detection must be this sure to be followed from nothing: in real rooms furniture reaches 0.58, people
+0.8 and more. Someone lost a moment ago is taken back at the detector's own threshold."""
 GRACE_NS = 500_000_000
-"""How long after a loss another known person is not taken in place of the lost one."""
+"""What "a moment ago" is; for as long, no bystander is taken in place of the lost one."""
+MAX_TRIES = 2
+"""So many people are tried in one frame while nobody is followed."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,7 @@ class PoseTracker:
         self.people: tuple[Person, ...] = ()
         self._person_id: int | None = None
         self._lost_ns = 0
+        self._bystanders: set[int] = set()
         self._searched_ns: int | None = None
         self._lose()
 
@@ -88,22 +94,23 @@ class PoseTracker:
         check_frame(frame)
         if frame.size == 0:
             return None
-        if self._region is not None:
-            pose = self._track(frame, self._region, t_ns)
+        if self._region is not None and self._person_id is not None:
+            pose = self._track(frame, self._region, t_ns, self._person_id)
             if pose is not None:
                 if self._searched_ns is None or t_ns - self._searched_ns >= REFRESH_NS:
                     self._search(frame, t_ns)
                 return pose
             self._lose()
             self._lost_ns = t_ns
-        target = self._choose(self._search(frame, t_ns), t_ns)
-        if target is None or not target.region.meets(frame.shape[1], frame.shape[0]):
-            return None
-        self._person_id = target.person_id
-        pose = self._track(frame, target.region, t_ns)
-        if pose is None:
+            self._bystanders = {person.id for person in self.people if person.id != self._person_id}
+        for target in self._candidates(self._search(frame, t_ns), t_ns)[:MAX_TRIES]:
+            if not target.region.meets(frame.shape[1], frame.shape[0]):
+                continue
+            pose = self._track(frame, target.region, t_ns, target.person_id)
+            if pose is not None:
+                return pose
             self._lose()
-        return pose
+        return None
 
     def _lose(self) -> None:
         self._region: Region | None = None
@@ -111,10 +118,10 @@ class PoseTracker:
         if self._filters is not None:
             self._filters.reset()
 
-    def _track(self, frame: NDArray[np.uint8], region: Region, t_ns: int) -> Pose | None:
-        """The landmarks in `region`, and the region for the next frame; None where the person is lost."""
+    def _track(self, frame: NDArray[np.uint8], region: Region, t_ns: int, person_id: int) -> Pose | None:
+        """The landmarks in `region`, and the region for the next frame; None where the net sees nobody."""
         raw = self._net(frame, region)
-        if not raw.is_finite or raw.flag <= MIN_FLAG or self._person_id is None:
+        if not raw.is_finite or raw.flag <= MIN_FLAG:
             return None
         scale = 1 / max(Region.around(raw.aux[0], raw.aux[1]).side / MARGIN, 1e-6)
         aux = self._aux_filter(raw.aux, t_ns, scale)
@@ -122,34 +129,45 @@ class PoseTracker:
         if not following.meets(frame.shape[1], frame.shape[0]):
             return None
         self._region = following
-        self._roster.move(self._person_id, following, raw.flag, t_ns)
+        self._person_id = person_id
+        self._roster.move(person_id, following, raw.flag, t_ns)
         if self._filters is not None:
             raw = self._filters(raw, t_ns, scale)
-        return Pose(self._person_id, raw.landmarks, raw.world, raw.flag)
+        return Pose(person_id, raw.landmarks, raw.world, raw.flag)
 
     def _search(self, frame: NDArray[np.uint8], t_ns: int) -> list[Sighting]:
         found = [(detection.region, detection.score) for detection in self._detector(frame)]
         sightings = self._roster.see(found, t_ns)
+        present = {one.person_id: one for one in sightings}
+        if self._region is not None and self._person_id is not None:  # tracked, if not detected just now
+            present.setdefault(self._person_id, self._roster[self._person_id])
         height, width = frame.shape[:2]
         limit = np.array([width, height, width, height], np.float32)
         self.people = tuple(
-            Person(one.person_id, np.clip(one.region.circle_box, 0, limit), one.score) for one in sightings
+            Person(one.person_id, np.clip(one.region.circle_box, 0, limit), one.score)
+            for one in present.values()
         )
         self._searched_ns = t_ns
         return sightings
 
-    def _choose(self, sightings: list[Sighting], t_ns: int) -> Sighting | None:
-        """The wanted person; else the one followed until now; else the largest, weighted by score."""
+    def _candidates(self, sightings: list[Sighting], t_ns: int) -> list[Sighting]:
+        """Whom to follow, best first: the wanted one; else the one just lost; else the largest, by score."""
         if self._wanted is not None:
             if self._wanted in self._roster:
-                return next((one for one in sightings if one.person_id == self._wanted), None)
+                return [one for one in sightings if one.person_id == self._wanted]
             self._wanted = None  # gone for good
-        for one in sightings:
-            if one.person_id == self._person_id:
-                return one
-        if not sightings:
-            return None
-        return max(sightings, key=lambda one: one.region.side * one.score)
+        just_lost = self._person_id is not None and t_ns - self._lost_ns <= GRACE_NS
+        found = [
+            one
+            for one in sightings
+            if (one.score >= SURE_SCORE and not (just_lost and one.person_id in self._bystanders))
+            or (just_lost and one.person_id == self._person_id)
+        ]
+        return sorted(
+            found,
+            key=lambda one: (one.person_id == self._person_id, one.region.side * one.score),
+            reverse=True,
+        )
 
 
 class PoseFilters:
