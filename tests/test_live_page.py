@@ -1,6 +1,7 @@
 """The whole show, as `make live` starts it, seen in a real browser."""
 
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -64,7 +65,7 @@ def state_of(show: subprocess.Popen[str], port: int) -> dict:
     if show.poll() is not None:
         pytest.fail(f"run_live.py ended with {show.returncode}: {show.stdout.read()[-2000:]}")
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/state", timeout=5) as answer:  # noqa: S310
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/state", timeout=5) as answer:
             return json.load(answer)
     except (urllib.error.URLError, ConnectionError, TimeoutError):
         return {}
@@ -97,7 +98,7 @@ def test_the_player_dances_on_the_page(tmp_path: Path) -> None:
         differs = np.abs(picture - scene).max(axis=2) > 40
         assert differs.mean() < 0.4, "this is not the player's scene: the slate, or another picture"
         assert differs.mean() > 0.01, "nobody is in the scene"
-    for one, next_one in zip(pictures, pictures[1:], strict=False):
+    for one, next_one in itertools.pairwise(pictures):
         moved = np.abs(one - next_one).max(axis=2) > 40
         assert moved.mean() > 0.003, "the player stands still"
 
