@@ -18,7 +18,6 @@ import cv2
 import numpy as np
 import pytest
 
-from engines.player_pack import PlayerPack
 from tests.browser import chromium_page, screenshot
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -73,7 +72,7 @@ def state_of(show: subprocess.Popen[str], port: int) -> dict:
 
 def test_the_player_dances_on_the_page(tmp_path: Path) -> None:
     port, report = free_port(), tmp_path / "report.json"
-    plate = PlayerPack.load(PLAYER).plate
+    plate = cv2.imread(str(PLAYER / "plate.png"))
     with live_show(port, report) as show:
         deadline = time.monotonic() + START_S
         while state_of(show, port).get("state") != "LIVE":
