@@ -33,7 +33,7 @@ from realtime.outputs.sink import OutputError, OutputSink
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_BITRATE = 6_000_000
+DEFAULT_BITRATE = 4_000_000
 MOST_VIEWERS = 8
 CONNECT_TIMEOUT_S = 15.0
 CLOSE_TIMEOUT_S = 2.0
