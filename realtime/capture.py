@@ -1,0 +1,281 @@
+"""Cameras, files and streams → the newest frame, stamped. A thread of the performer's process."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime.telemetry import Meter
+
+NS_PER_S = 1_000_000_000
+
+CAMERA_SIZE, CAMERA_FPS = (1280, 720), 30
+"""What a camera is asked for; it may give something else."""
+
+STREAM_TIMEOUT_MS = 5000
+"""After this a stream that says nothing is lost."""
+
+BEHIND_NS = 500_000_000
+"""A recording that is later than this has stood still: it plays on from where it is, at its own rate."""
+
+RETRY_FIRST_S, RETRY_LONGEST_S = 0.25, 4.0
+
+
+class CaptureError(RuntimeError):
+    """A camera that gives no picture; the text names it and the next step."""
+
+
+class Captured(NamedTuple):
+    """One frame. picture: (H, W, 3) uint8 BGR. captured_ns: when it was due, or arrived."""
+
+    frame_id: int
+    picture: NDArray[np.uint8]
+    captured_ns: int
+
+
+class Source(Protocol):
+    """An opened camera, stream or recording. For one thread.
+
+    fps: frames a second, 30 where it does not say. recorded: it is paced by its own time stamps and loops.
+    """
+
+    name: str
+    fps: float
+    recorded: bool
+
+    def grab(self) -> int:
+        """Goes to the next frame; gives its time since the recording began to play (0 if not recorded).
+
+        Raises CaptureError where no frame comes.
+        """
+        ...
+
+    def picture(self) -> NDArray[np.uint8]:
+        """The frame of the last `grab`, (H, W, 3) uint8 BGR, the caller's to keep. Raises CaptureError."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class CameraName:
+    """What the operator's word for a camera means."""
+
+    kind: str
+    target: str | int
+
+    @classmethod
+    def parse(cls, camera: str) -> CameraName:
+        """An index, URL, device or file. Raises CaptureError for a file or device that is not there."""
+        if camera.isascii() and camera.isdecimal():
+            camera_device = Path(f"/dev/video{int(camera)}")
+            if Path("/dev").is_dir() and not camera_device.exists():
+                raise CaptureError(
+                    f"camera {camera}: there is no {camera_device}; {_cameras_here()}, or name a video file"
+                )
+            return cls("camera", int(camera))
+        if "://" in camera:
+            return cls("stream", camera)
+        path = Path(camera)
+        if camera.startswith("/dev/"):
+            if not path.exists():
+                raise CaptureError(f"camera {camera}: no such device; {_cameras_here()}")
+            return cls("camera", camera)
+        if path.is_dir():
+            raise CaptureError(f"camera {camera} is a folder: name a video file in it")
+        if not path.is_file():
+            raise CaptureError(
+                f"camera {camera}: no such file (a camera is an index, a device, a file or a URL)"
+            )
+        return cls("file", camera)
+
+
+def _cameras_here() -> str:
+    found = sorted(str(path) for path in Path("/dev").glob("video*"))
+    return f"found: {', '.join(found)}" if found else "this machine has no camera"
+
+
+class VideoSource:
+    """Any of the four kinds, through OpenCV: from H.264 to BGR it takes half of PyAV's CPU time."""
+
+    def __init__(self, camera: str) -> None:
+        """Opens it and decodes one frame. Raises CaptureError."""
+        self.name = camera
+        self._named = CameraName.parse(camera)
+        self._video = self._open()
+        fps = float(self._video.get(cv2.CAP_PROP_FPS))
+        self.fps = fps if 1 <= fps <= 1000 else 30.0
+        self.recorded = self._named.kind != "camera" and self._video.get(cv2.CAP_PROP_FRAME_COUNT) > 0
+        self._pass_ns = 0
+        self._newest_ns = -1
+        if not self._video.grab():
+            self.close()
+            raise CaptureError(
+                f"camera {camera} gives no picture: it is broken, or in use by another program"
+            )
+        self._first = True
+
+    def _open(self) -> cv2.VideoCapture:
+        target = self._named.target
+        if self._named.kind == "camera":
+            video = cv2.VideoCapture(target, cv2.CAP_V4L2)
+            video.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
+            video.set(cv2.CAP_PROP_FRAME_WIDTH, CAMERA_SIZE[0])
+            video.set(cv2.CAP_PROP_FRAME_HEIGHT, CAMERA_SIZE[1])
+            video.set(cv2.CAP_PROP_FPS, CAMERA_FPS)
+            video.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        else:
+            timeouts = [
+                cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
+                STREAM_TIMEOUT_MS,
+                cv2.CAP_PROP_READ_TIMEOUT_MSEC,
+                STREAM_TIMEOUT_MS,
+            ]
+            video = cv2.VideoCapture(target, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1, *timeouts])
+        if not video.isOpened():
+            why = {
+                "camera": "it cannot be opened: another program may use it",
+                "stream": "nothing answers there, or it is no video: check the address",
+                "file": "it is not a video that can be read",
+            }
+            raise CaptureError(f"camera {self.name}: {why[self._named.kind]}")
+        return video
+
+    def grab(self) -> int:
+        if self._first:
+            self._first = False
+        elif not self._video.grab():
+            if not self.recorded:
+                raise CaptureError(
+                    f"camera {self.name} gives no picture any more: check the cable or the network"
+                )
+            self._rewind()
+        if not self.recorded:
+            return 0
+        at_ns = self._pass_ns + round(self._video.get(cv2.CAP_PROP_POS_MSEC) * 1e6)
+        self._newest_ns = max(at_ns, self._newest_ns + 1)  # stamps of a broken file may go back
+        return self._newest_ns
+
+    def _rewind(self) -> None:
+        self._pass_ns = self._newest_ns + round(NS_PER_S / self.fps)
+        self._video.release()
+        self._video = self._open()
+        if not self._video.grab():
+            raise CaptureError(f"camera {self.name} gives no picture: the file is broken")
+
+    def picture(self) -> NDArray[np.uint8]:
+        ok, picture = self._video.retrieve()
+        if not ok or picture is None:
+            raise CaptureError(f"camera {self.name} gives no picture: it is broken")
+        return np.asarray(picture, np.uint8)
+
+    def close(self) -> None:
+        self._video.release()
+
+
+class CaptureThread:
+    """Reads a source and hands each frame to `deliver`, in its own thread.
+
+    A recording plays at its own rate: a frame is decoded ahead, handed over when it is due, and skipped
+    and counted where its time has passed. A source that drops out is opened again, with growing pauses, for
+    as long as the show lasts.
+    """
+
+    def __init__(
+        self,
+        camera: str,
+        deliver: Callable[[Captured], None],
+        meter: Meter,
+        *,
+        first_frame_id: int = 0,
+        open_source: Callable[[str], Source] = VideoSource,
+    ) -> None:
+        self._camera = camera
+        self._deliver = deliver
+        self._meter = meter
+        self._frame_id = first_frame_id
+        self._open_source = open_source
+        self._source: Source | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
+        self.period_ns = round(NS_PER_S / CAMERA_FPS)
+
+    def start(self, *, must_open: bool) -> None:
+        """must_open: raise CaptureError where the camera is not there, rather than keep trying."""
+        if must_open:
+            self._use(self._open_source(self._camera))
+        self._thread.start()
+
+    @property
+    def running(self) -> bool:
+        """False once the thread has ended."""
+        return self._thread.is_alive()
+
+    def stop(self) -> None:
+        """Ends the thread, unless it is stuck in a camera's driver: then it ends with the process."""
+        self._stop.set()
+        self._thread.join(1.0)
+
+    def _use(self, source: Source) -> None:
+        self.period_ns = round(NS_PER_S / source.fps)
+        self._source = source
+
+    def _run(self) -> None:
+        pause_s = RETRY_FIRST_S
+        lost = False
+        while not self._stop.is_set():
+            before = self._frame_id
+            try:
+                if self._source is None:
+                    self._use(self._open_source(self._camera))
+                if lost:
+                    self._meter.event(time.monotonic_ns(), f"camera {self._camera} is back")
+                    lost = False
+                self._play()
+            except (CaptureError, cv2.error) as error:
+                if not lost or self._frame_id > before:
+                    self._meter.event(time.monotonic_ns(), f"{error}; trying again")
+                    self._meter.count("frames.camera_lost")
+                lost = True
+            finally:
+                if self._source is not None:
+                    self._source.close()
+                    self._source = None
+            if self._frame_id > before:
+                pause_s = RETRY_FIRST_S
+            self._stop.wait(pause_s)
+            pause_s = min(2 * pause_s, RETRY_LONGEST_S)
+
+    def _play(self) -> None:
+        """Until told to stop. Raises CaptureError when the source fails."""
+        source = self._source
+        assert source is not None  # noqa: S101  # opened by the caller
+        start_ns: int | None = None
+        while not self._stop.is_set():
+            at_ns = source.grab()
+            now_ns = time.monotonic_ns()
+            captured_ns = now_ns
+            if source.recorded:
+                if start_ns is None or now_ns - (start_ns + at_ns) > BEHIND_NS:
+                    start_ns = now_ns - at_ns
+                captured_ns = start_ns + at_ns
+                if now_ns - captured_ns > self.period_ns:
+                    self._frame_id += 1
+                    self._meter.count("frames.captured")
+                    self._meter.drop("late_from_source")
+                    continue
+            picture = source.picture()
+            wait_ns = captured_ns - time.monotonic_ns()
+            if source.recorded and wait_ns > 0 and self._stop.wait(wait_ns / NS_PER_S):
+                return
+            self._meter.count("frames.captured")
+            self._deliver(Captured(self._frame_id, picture, captured_ns))
+            self._frame_id += 1

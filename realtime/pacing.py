@@ -1,0 +1,46 @@
+"""The programme clock, as arithmetic: which tick is due at which time. Pure: time is an argument."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+NS_PER_S = 1_000_000_000
+
+
+class ProgrammeClock:
+    """Hands out every tick of the programme, in order, none of them skipped, however late the caller is.
+
+    Tick n is due at start_ns + n / fps, exactly (30000/1001 does not drift). A tick that is handed out a
+    whole period or more after it was due came too late for its place: it is counted in `missed`.
+    """
+
+    def __init__(self, fps: Fraction, start_ns: int, *, first_tick: int = 0) -> None:
+        if fps <= 0:
+            raise ValueError(f"fps is {fps}, not above 0")
+        self.fps = fps
+        self.start_ns = start_ns
+        self.next_tick = first_tick
+        self.missed = 0
+
+    @property
+    def period_ns(self) -> int:
+        """Nanoseconds from tick to tick, rounded up."""
+        return -(-NS_PER_S * self.fps.denominator // self.fps.numerator)
+
+    def due_ns(self, tick: int) -> int:
+        """When `tick` is due: the first whole nanosecond not before its exact time."""
+        return self.start_ns - (-tick * NS_PER_S * self.fps.denominator // self.fps.numerator)
+
+    def tick_at(self, now_ns: int) -> int:
+        """The newest tick that is due at `now_ns` (negative before the start)."""
+        return (now_ns - self.start_ns) * self.fps.numerator // (NS_PER_S * self.fps.denominator)
+
+    def take(self, now_ns: int) -> int | None:
+        """The next tick if it is due, else None. Call it again at once until it says None."""
+        tick = self.next_tick
+        if now_ns < self.due_ns(tick):
+            return None
+        if now_ns >= self.due_ns(tick + 1):
+            self.missed += 1
+        self.next_tick += 1
+        return tick

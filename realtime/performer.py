@@ -1,0 +1,326 @@
+"""The performer's process: camera ▸ pose ▸ retarget ▸ generate ▸ ring. It may crash; the show goes on.
+
+Four threads: capture, pose (with the retargeting), generate, and the main one, which sends the heartbeats.
+Each hand-over between them holds one frame, so the pose of frame n+1 overlaps the generation of frame n.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import cv2
+import numpy as np
+import zmq
+from numpy.typing import NDArray
+
+from realtime.bus import Bus, Ticket, receive_newest
+from realtime.capture import Captured, CaptureThread
+from realtime.control.actions import Orders
+from realtime.frame_ring import FrameRing
+from realtime.handover import Handover
+from realtime.picture import place
+from realtime.process import StageLink
+from realtime.show import Show
+from realtime.stages import StageContext
+from realtime.telemetry import Meter
+
+log = logging.getLogger(__name__)
+
+NS_PER_S = 1_000_000_000
+
+IDLE_S = 0.2
+"""How long a thread waits for a frame before it says that it is still there."""
+
+FORGET_NS = 500_000_000
+"""Somebody who was away longer than this is a new dancer: nothing of the old movement is carried over."""
+
+FAILURES_IN_A_ROW = 60
+"""So many frames that fail one after the other mean that the networks are broken: the process starts anew."""
+
+IDS_PER_ATTEMPT = 1 << 32
+"""Frame ids of a restarted performer start at its attempt times this: no id is used twice in a show."""
+
+
+class PerformerError(RuntimeError):
+    """The performer cannot go on; the text says why."""
+
+
+class Person(Protocol):
+    """What a tracker finds. landmarks: (33, 4) float32, pixels of the frame."""
+
+    @property
+    def landmarks(self) -> NDArray[np.float32]: ...
+
+
+class Tracker(Protocol):
+    backend: str
+
+    def __call__(self, frame: NDArray[np.uint8], t_ns: int) -> Person | None: ...
+
+
+class Retarget(Protocol):
+    mirror: bool
+
+    def __call__(
+        self, landmarks: NDArray[np.float32], frame_size: tuple[int, int], t_ns: int
+    ) -> NDArray[np.float32]: ...
+
+    def reset(self) -> None: ...
+
+
+class Render(Protocol):
+    backend: str
+
+    def __call__(self, landmarks: NDArray[np.float32], out: NDArray[np.uint8]) -> None: ...
+
+    def reset(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Nets:
+    """The networks of a show, and what draws a stick figure (picture, landmarks) over the player."""
+
+    tracker: Tracker
+    retarget: Retarget
+    render: Render
+    draw_skeleton: Callable[[NDArray[np.uint8], NDArray[np.float32]], None]
+
+
+def load_nets(show: Show) -> Nets:
+    """The real ones, compiled for this machine. Raises PackError, EngineError."""
+    import torch
+
+    from calibration.retarget import Retargeter
+    from engines.player_pack import PlayerPack
+    from engines.pose.tracker import PoseTracker
+    from engines.renderer import Renderer
+    from engines.skeleton import draw_stick_figure
+
+    torch.set_num_threads(1)
+    pack = PlayerPack.load(show.player)
+    threads = max(1, min(4, (os.cpu_count() or 1) // 2))
+    return Nets(
+        tracker=PoseTracker(backend=show.backend),
+        retarget=Retargeter(pack.body),
+        render=Renderer(pack, backend=show.backend, threads=threads),
+        draw_skeleton=draw_stick_figure,
+    )
+
+
+class Posed(NamedTuple):
+    """A frame on its way to the generator. landmarks: (33, 4), the player's picture; None: nobody there."""
+
+    captured: Captured
+    landmarks: NDArray[np.float32] | None
+    posed_ns: int
+    new_dancer: bool
+
+
+class Performer:
+    """The threads, and what they hand each other."""
+
+    def __init__(self, context: StageContext, bus: Bus, nets: Nets, meter: Meter) -> None:
+        self._bus = bus
+        self._nets = nets
+        self._meter = meter
+        self._rig = context.rig
+        self.orders = Orders(mirror=context.rig.show.mirror)
+        self._frames = FrameRing.attach(context.rig.frames)
+        self._camera_frames = (
+            FrameRing.attach(context.rig.camera_frames) if context.rig.camera_frames is not None else None
+        )
+        self._camera_tickets: zmq.Socket[bytes] | None = None
+        self._to_pose: Handover[Captured] = Handover(meter, "overtaken_before_pose")
+        self._to_generate: Handover[Posed] = Handover(meter, "overtaken_before_generate")
+        self.capture = CaptureThread(
+            context.rig.show.camera,
+            self._captured,
+            meter,
+            first_frame_id=context.attempt * IDS_PER_ATTEMPT,
+        )
+        self._stop = threading.Event()
+        self._failures: dict[str, int] = {}
+        self._known_causes: set[str] = set()
+        self.error: BaseException | None = None
+        self._moved_ns = {"pose": time.monotonic_ns(), "generate": time.monotonic_ns()}
+        self._threads = [
+            threading.Thread(target=self._guarded, args=(work,), name=work.__name__, daemon=True)
+            for work in (self._pose, self._generate)
+        ]
+
+    def start(self, *, must_open: bool) -> None:
+        """must_open: raise CaptureError where the camera is not there, rather than keep trying."""
+        for thread in self._threads:
+            thread.start()
+        self.capture.start(must_open=must_open)
+
+    def stop(self) -> None:
+        self._stop.set()
+        self.capture.stop()
+        for thread in self._threads:
+            thread.join(2.0)
+
+    @property
+    def alive_ns(self) -> int:
+        """When the slower of the two worker threads last moved."""
+        return min(self._moved_ns.values())
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001  # handed to the main thread, which ends the process
+            self.error = error
+
+    def _captured(self, captured: Captured) -> None:
+        """In the capture thread."""
+        self._to_pose.put(captured)
+        if self._camera_frames is None:
+            return
+        if self._camera_tickets is None:
+            self._camera_tickets = self._bus.sender("camera", "performer")
+        with self._camera_frames.write() as slot:
+            place(captured.picture, slot.picture)
+        ticket = Ticket(
+            captured.frame_id,
+            slot.index,
+            slot.sequence,
+            True,
+            slot.sequence,
+            self.capture.period_ns,
+            captured.captured_ns,
+            0,
+            time.monotonic_ns(),
+        )
+        self._camera_tickets.send(ticket.pack(), zmq.NOBLOCK)
+
+    def _pose(self) -> None:
+        """In the pose thread."""
+        last_seen_ns: int | None = None
+        while not self._stop.is_set():
+            self._moved_ns["pose"] = time.monotonic_ns()
+            captured = self._to_pose.take(IDLE_S)
+            if captured is None:
+                continue
+            try:
+                started_ns = time.monotonic_ns()
+                self._meter.time("capture_to_pose", started_ns - captured.captured_ns)
+                person = self._nets.tracker(captured.picture, captured.captured_ns)
+                posed_ns = time.monotonic_ns()
+                self._meter.time("pose", posed_ns - started_ns)
+                self._meter.count("frames.posed")
+                if person is None:
+                    self._to_generate.put(Posed(captured, None, posed_ns, new_dancer=False))
+                    continue
+                if not np.isfinite(person.landmarks).all():
+                    self._failed("landmarks_not_finite", "the pose has landmarks that are not finite")
+                    continue
+                new_dancer = last_seen_ns is None or captured.captured_ns - last_seen_ns > FORGET_NS
+                last_seen_ns = captured.captured_ns
+                landmarks = self._retargeted(captured, person.landmarks, new_dancer)
+            except Exception as error:  # noqa: BLE001  # one frame must not end the show: counted, said once
+                self._failed("pose_failed", f"pose: {error}")
+                continue
+            self._succeeded("landmarks_not_finite", "pose_failed")
+            self._to_generate.put(Posed(captured, landmarks, time.monotonic_ns(), new_dancer))
+
+    def _retargeted(
+        self, captured: Captured, landmarks: NDArray[np.float32], new_dancer: bool
+    ) -> NDArray[np.float32]:
+        started_ns = time.monotonic_ns()
+        height, width = captured.picture.shape[:2]
+        self._nets.retarget.mirror = self.orders.mirror
+        if new_dancer:
+            self._nets.retarget.reset()
+        moved = self._nets.retarget(landmarks, (width, height), captured.captured_ns)
+        self._meter.time("retarget", time.monotonic_ns() - started_ns)
+        return moved
+
+    def _generate(self) -> None:
+        """In the generate thread."""
+        tickets = self._bus.sender("tickets", "performer")
+        finished = 0
+        while not self._stop.is_set():
+            self._moved_ns["generate"] = time.monotonic_ns()
+            posed = self._to_generate.take(IDLE_S)
+            if posed is None:
+                continue
+            index = sequence = 0
+            if posed.landmarks is None:
+                self._meter.drop("nobody")
+            else:
+                try:
+                    started_ns = time.monotonic_ns()
+                    self._meter.time("pose_to_generate", started_ns - posed.posed_ns)
+                    if posed.new_dancer:
+                        self._nets.render.reset()
+                    with self._frames.write() as slot:
+                        self._nets.render(posed.landmarks, slot.picture)
+                        self._meter.time("generate", time.monotonic_ns() - started_ns)
+                        if self.orders.skeleton:
+                            self._nets.draw_skeleton(slot.picture, posed.landmarks)
+                except Exception as error:  # noqa: BLE001  # one frame must not end the show: counted, said once
+                    self._failed("generate_failed", f"generate: {error}")
+                    continue
+                self._succeeded("generate_failed")
+                self._meter.count("frames.generated")
+                finished += 1
+                index, sequence = slot.index, slot.sequence
+            ticket = Ticket(
+                posed.captured.frame_id,
+                index,
+                sequence,
+                posed.landmarks is not None,
+                finished,
+                self.capture.period_ns,
+                posed.captured.captured_ns,
+                posed.posed_ns,
+                time.monotonic_ns(),
+            )
+            tickets.send(ticket.pack(), zmq.NOBLOCK)
+
+    def _failed(self, cause: str, text: str) -> None:
+        """Counts a frame that is skipped, and tells the operator of each cause once."""
+        self._meter.drop(cause)
+        self._failures[cause] = self._failures.get(cause, 0) + 1
+        if cause not in self._known_causes:
+            self._known_causes.add(cause)
+            self._meter.event(
+                time.monotonic_ns(), f"a frame was skipped ({text}); further ones are only counted"
+            )
+        if self._failures[cause] >= FAILURES_IN_A_ROW:
+            self.error = PerformerError(f"{FAILURES_IN_A_ROW} frames in a row failed ({text})")
+
+    def _succeeded(self, *causes: str) -> None:
+        for cause in causes:
+            self._failures[cause] = 0
+
+
+def run(context: StageContext, link: StageLink) -> None:
+    """The process: until the operator or the parent ends it. Raises what the operator must know."""
+    cv2.setNumThreads(1)  # the threads of this process are busy enough
+    nets = context.rig.nets(context.rig.show)
+    link.info["backend"] = {"pose": nets.tracker.backend, "generator": nets.render.backend}
+    performer = Performer(context, link.bus, nets, link.meter)
+    orders = link.bus.receiver("orders", "performer")
+    performer.start(must_open=context.attempt == 0)
+    try:
+        while not link.stopped():
+            if orders.poll(int(1000 * link.every_s)):
+                message = receive_newest(orders)
+                if message is not None:
+                    performer.orders = Orders.unpack(message)
+                    if performer.orders.quit:
+                        return
+            if performer.error is not None:
+                raise performer.error
+            if not performer.capture.running:
+                raise PerformerError(f"the capture of {context.rig.show.camera} has ended")
+            link.beat(performer.alive_ns, ready=True)
+    finally:
+        performer.stop()

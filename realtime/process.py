@@ -1,0 +1,124 @@
+"""What every stage's process does alike: its name, its heartbeat, its end."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing import parent_process
+from multiprocessing.connection import wait
+from typing import Any
+
+import setproctitle
+import zmq
+
+from realtime.bus import Bus, Status
+from realtime.stages import StageContext
+from realtime.telemetry import Delta, Meter
+
+log = logging.getLogger(__name__)
+
+BEAT_S = 0.2
+"""How often a stage sends its status."""
+
+ORPHAN_GRACE_S = 2.0
+"""How long a stage may take to end by itself once its parent is gone."""
+
+
+class StageLink:
+    """A stage's line to the supervisor. For the process's main thread."""
+
+    every_s = BEAT_S
+
+    def __init__(self, context: StageContext, bus: Bus) -> None:
+        self._context = context
+        self._status = bus.sender("status", context.stage.name)
+        self._stop = threading.Event()
+        self._next_ns = 0
+        self._unsent: Status | None = None
+        self.bus = bus
+        self.meter = Meter()
+        self.info: dict[str, Any] = {}
+
+    def stop(self) -> None:
+        """Asks the stage to end; from any thread."""
+        self._stop.set()
+
+    def stopped(self) -> bool:
+        return self._stop.is_set()
+
+    def beat(self, alive_ns: int, *, ready: bool) -> None:
+        """Sends a status, if it is time for one."""
+        now_ns = time.monotonic_ns()
+        if now_ns >= self._next_ns:
+            self._next_ns = now_ns + int(BEAT_S * 1e9)
+            self._send(alive_ns, ready)
+
+    def died(self, text: str) -> None:
+        """The last status: what ended the process, in one line."""
+        self.info["died"] = text
+        self._send(time.monotonic_ns(), ready=False)
+
+    def flush(self) -> None:
+        """What was counted since the last beat."""
+        self._send(time.monotonic_ns(), ready=True)
+
+    def _send(self, alive_ns: int, ready: bool) -> None:
+        if self._unsent is None:
+            self._unsent = self._make(alive_ns, ready, self.meter.take())
+        try:
+            self._status.send(self._unsent.pack(), zmq.NOBLOCK)
+        except zmq.Again:
+            return  # the supervisor is not reading: the same counts are sent again with the next beat
+        self._unsent = None
+
+    def _make(self, alive_ns: int, ready: bool, delta: Delta) -> Status:
+        return Status(
+            self._context.stage.name, self._context.attempt, alive_ns, ready, delta, dict(self.info)
+        )
+
+
+def one_line(error: BaseException) -> str:
+    """An error for the operator. Our own errors speak for themselves; others say what they are."""
+    text = " ".join(str(error).split())
+    module = type(error).__module__.split(".")[0]
+    if module in ("realtime", "engines", "calibration") and text:
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def stage_main(context: StageContext) -> None:
+    """Where a stage's process begins. Exit status 0 when told to end, 1 after an error it has reported."""
+    setproctitle.setproctitle(f"dancecam {context.stage.name}")
+    logging.basicConfig(level=logging.WARNING, format=f"{context.stage.name}: %(message)s")
+    bus = Bus(context.rig.bus)
+    link = StageLink(context, bus)
+    threading.Thread(target=_end_with_parent, args=(context, link), name="parent", daemon=True).start()
+    module, _, function = context.stage.entry.partition(":")
+    status = 0
+    try:
+        entry: Callable[[StageContext, StageLink], None] = getattr(importlib.import_module(module), function)
+        entry(context, link)
+        link.flush()
+    except Exception as error:  # the end of this process: the operator gets the line
+        log.debug("%s failed", context.stage.name, exc_info=True)
+        link.died(one_line(error))
+        status = 1
+    time.sleep(0.05)  # ZeroMQ's own thread sends the last status
+    os._exit(status)  # threads inside a camera's driver or an engine must not keep the process alive
+
+
+def _end_with_parent(context: StageContext, link: StageLink) -> None:
+    """Nothing may outlive the supervisor, however it ended; the sockets' folder is removed in its place."""
+    parent = parent_process()
+    if parent is None:
+        return
+    wait([parent.sentinel])
+    link.stop()
+    time.sleep(ORPHAN_GRACE_S)
+    shutil.rmtree(context.rig.bus, ignore_errors=True)
+    os._exit(1)

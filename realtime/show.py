@@ -1,0 +1,165 @@
+"""The show file: a strict model, in which an unknown key or a value out of bounds is an error by name."""
+
+from __future__ import annotations
+
+import tomllib
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+BUNDLED_CLIP = ROOT / "assets" / "fan_dance.mp4"
+BUNDLED_PLAYER = ROOT / "players" / "demo"
+
+
+class ShowError(ValueError):
+    """A show that cannot be run as it is written; the text names the file and the key."""
+
+
+def _fraction(value: object) -> object:
+    """30, 29.97 and "30000/1001" are all rates; a float means the decimal number that was written."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Fraction):
+        raise ValueError("a rate is a number or a fraction in quotes, for example 30 or '30000/1001'")
+    try:
+        return Fraction(str(value))
+    except (ValueError, ZeroDivisionError) as error:
+        raise ValueError(f"{value!r} is no rate; write for example 30 or '30000/1001'") from error
+
+
+Rate = Annotated[Fraction, BeforeValidator(_fraction)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Programme(_Model):
+    """What goes out."""
+
+    size: tuple[Annotated[int, Field(ge=64, le=7680)], Annotated[int, Field(ge=64, le=4320)]] | None = Field(
+        default=None,
+        title="Size",
+        description="Width and height of the programme, even numbers of pixels; by default the player's.",
+    )
+    fps: Rate = Field(
+        default=Fraction(30),
+        ge=1,
+        le=120,
+        title="Frame rate",
+        description="Pictures a second: a number, or a fraction in quotes such as '30000/1001'.",
+    )
+
+
+class WebRtc(_Model):
+    """The page that plays the programme."""
+
+    host: str = Field(
+        default="127.0.0.1",
+        min_length=1,
+        title="Address",
+        description="Where the page is served; 127.0.0.1 keeps it on this machine.",
+    )
+    port: int = Field(
+        default=8080, ge=0, le=65535, title="Port", description="The page's port; 0 serves no page."
+    )
+    bitrate: int = Field(
+        default=4_000_000,
+        ge=200_000,
+        le=50_000_000,
+        title="Bit rate",
+        description="Bits a second that a viewer is sent at most.",
+    )
+
+
+class Show(_Model):
+    """One show."""
+
+    camera: str = Field(
+        default=str(BUNDLED_CLIP),
+        min_length=1,
+        title="Camera",
+        description="An index (0), a device (/dev/video0), a video file (it loops) or a URL (rtsp, http).",
+    )
+    player: Path = Field(
+        default=BUNDLED_PLAYER, title="Player", description="The folder of the player pack that dances."
+    )
+    programme: Programme = Field(default=Programme(), title="Programme", description="What goes out.")
+    fallback: Literal["standby", "camera"] = Field(
+        default="standby",
+        title="Fallback",
+        description="Shown while the live picture fails: the player's standby loop, or the camera.",
+    )
+    start: Literal["live", "standby"] = Field(
+        default="standby",
+        title="Start",
+        description="'live' goes on air as soon as it is healthy; 'standby' waits for the operator's TAKE.",
+    )
+    hold_ms: int = Field(
+        default=250,
+        ge=0,
+        le=2000,
+        title="Hold",
+        description="How long the last good picture may stand still, in milliseconds, before the fallback.",
+    )
+    healthy_ms: int = Field(
+        default=1000,
+        ge=0,
+        le=60_000,
+        title="Healthy",
+        description="How long frames must come steadily, in milliseconds, before the show returns to live.",
+    )
+    mirror: bool = Field(
+        default=False, title="Mirror", description="The player moves as the fan's mirror image."
+    )
+    webrtc: WebRtc = Field(default=WebRtc(), title="WebRTC", description="The page that plays the programme.")
+    backend: str = Field(
+        default="auto",
+        min_length=1,
+        title="Backend",
+        description="What runs the networks: auto picks the first that works on this machine.",
+    )
+
+
+def load_show(path: Path) -> Show:
+    """Reads a show file (TOML). Paths in it are relative to its folder. Raises ShowError."""
+    try:
+        data = tomllib.loads(path.read_bytes().decode())
+    except OSError as error:
+        raise ShowError(f"show file {path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ShowError(f"show file {path} is not TOML: {error}") from error
+    show = check_show(data, f"show file {path}")
+    changes: dict[str, Any] = {}
+    if "player" in data:
+        changes["player"] = path.parent / show.player
+    if "camera" in data and (path.parent / show.camera).is_file():
+        changes["camera"] = str(path.parent / show.camera)
+    return show.model_copy(update=changes)
+
+
+def check_show(data: dict[str, Any], where: str) -> Show:
+    """A show from plain data. where: named in the error. Raises ShowError with one line."""
+    try:
+        show = Show.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(_keys_beside(first["loc"]))
+            raise ShowError(f"{where}: unknown key {key!r}; known keys here: {known}") from error
+        raise ShowError(f"{where}: {key}: {first['msg']} (given: {first['input']!r})") from error
+    if show.programme.size is not None and any(side % 2 for side in show.programme.size):
+        raise ShowError(f"{where}: programme.size: both sides must be even (given: {show.programme.size})")
+    return show
+
+
+def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
+    model: type[BaseModel] = Show
+    for part in location[:-1]:
+        inner = model.model_fields[str(part)].annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            model = inner
+    return list(model.model_fields)

@@ -1,0 +1,124 @@
+"""TABLE of the stages: what each process runs, how long it may be silent, how often it may restart."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from realtime.frame_ring import RingSpec
+from realtime.show import Show
+
+if TYPE_CHECKING:
+    from realtime.performer import Nets
+
+NS_PER_S = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One kind of process.
+
+    entry: "module:function" of what runs in it, called with a `StageContext`. start_deadline_s: until it must
+    be ready. deadline_s: how long it may be silent afterwards. restarts within window_s are its budget; the
+    n-th of them waits backoff_s * 2^(n-1).
+    """
+
+    name: str
+    entry: str
+    start_deadline_s: float
+    deadline_s: float
+    restarts: int
+    window_s: float
+    backoff_s: float
+    vital: bool
+    """Without it there is no show: when its budget is spent, the show ends."""
+
+
+STAGES: Mapping[str, Stage] = {
+    stage.name: stage
+    for stage in (
+        Stage("performer", "realtime.performer:run", 180.0, 4.0, 5, 60.0, 0.1, vital=False),
+        Stage("playout", "realtime.playout:run", 60.0, 2.0, 5, 60.0, 0.1, vital=True),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Rig:
+    """What a show is made of, as each of its processes gets it.
+
+    player_size, programme_size: (width, height), pixels. frames: the ring of the player's pictures.
+    camera_frames: the ring of the camera's, where that is the fallback. nets: makes the networks, in the
+    performer's process: a function at the top of a module.
+    """
+
+    show: Show
+    player_name: str
+    player_size: tuple[int, int]
+    programme_size: tuple[int, int]
+    standby: Path
+    bus: Path
+    frames: RingSpec
+    camera_frames: RingSpec | None
+    nets: Callable[[Show], Nets]
+
+
+@dataclass(frozen=True)
+class OnAir:
+    """Where the programme stood when its process was lost: its clock's start, and the last tick heard of."""
+
+    start_ns: int
+    last_tick: int
+
+
+@dataclass(frozen=True)
+class StageContext:
+    """What the supervisor gives to a stage. attempt: 0 for the first process of a stage, then 1, 2, ..."""
+
+    stage: Stage
+    rig: Rig
+    attempt: int
+    on_air: OnAir | None = None
+
+
+@dataclass
+class Watchdog:
+    """Whether a stage is well, and whether it may be started again. Pure: time is an argument."""
+
+    stage: Stage
+    started_ns: int = 0
+    alive_ns: int = 0
+    ready: bool = False
+    was_ever_ready: bool = False
+    _restarts_ns: deque[int] = field(default_factory=deque)
+
+    def started(self, now_ns: int) -> None:
+        """A fresh process was started."""
+        self.started_ns = self.alive_ns = now_ns
+        self.ready = False
+
+    def heard(self, alive_ns: int, ready: bool) -> None:
+        """A heartbeat of the present process; `alive_ns` is when it last moved."""
+        if ready and not self.ready:
+            self.alive_ns = alive_ns
+        self.alive_ns = max(self.alive_ns, alive_ns)
+        self.ready = ready
+        self.was_ever_ready |= ready
+
+    def silent_for_too_long(self, now_ns: int) -> bool:
+        """Past its deadline: it hangs, and must be killed."""
+        if self.ready:
+            return now_ns - self.alive_ns > self.stage.deadline_s * NS_PER_S
+        return now_ns - self.started_ns > self.stage.start_deadline_s * NS_PER_S
+
+    def restart_in_s(self, now_ns: int) -> float | None:
+        """The process is gone: how long to wait before the next one; None where the budget is spent."""
+        while self._restarts_ns and now_ns - self._restarts_ns[0] > self.stage.window_s * NS_PER_S:
+            self._restarts_ns.popleft()
+        if len(self._restarts_ns) >= self.stage.restarts:
+            return None
+        self._restarts_ns.append(now_ns)
+        return self.stage.backoff_s * 2.0 ** (len(self._restarts_ns) - 1)

@@ -1,0 +1,288 @@
+"""Starts the stages of a show, watches their heartbeats, restarts them within a budget, ends them all."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any
+
+import zmq
+
+from realtime.bus import Bus, Status, receive_newest
+from realtime.control.actions import ACTIONS, Orders, help_text
+from realtime.control.hotkeys import Console
+from realtime.frame_ring import FrameRing
+from realtime.picture import backdrop
+from realtime.process import stage_main
+from realtime.show import Show
+from realtime.stages import STAGES, OnAir, Rig, Stage, StageContext, Watchdog
+from realtime.telemetry import Totals
+
+NS_PER_S = 1_000_000_000
+
+LOOP_S = 0.05
+ORDERS_EVERY_NS = 200_000_000
+"""Orders are sent when they change, and this often anyway: a restarted stage hears them soon."""
+STATUS_LINE_EVERY_NS = 250_000_000
+QUIT_S, TERMINATE_S = 4.0, 1.0
+"""How long the stages may take to end when asked, and again when told, before they are killed."""
+
+
+class SupervisorError(RuntimeError):
+    """A show that cannot go on; one line for the operator."""
+
+
+@dataclass(frozen=True)
+class Player:
+    """What the supervisor must know of the player. size: (width, height), pixels."""
+
+    name: str
+    size: tuple[int, int]
+    standby: Path
+
+
+@dataclass
+class _Running:
+    stage: Stage
+    watchdog: Watchdog
+    process: SpawnProcess | None = None
+    attempt: int = -1
+    start_at_ns: int | None = 0
+    info: dict[str, Any] = field(default_factory=dict)
+
+
+class Supervisor:
+    """One show, from its first process to its last. Call `run` once, in the main thread."""
+
+    def __init__(
+        self,
+        show: Show,
+        player: Player,
+        nets: Callable[[Show], Any],
+        console: Console,
+        *,
+        seconds: float | None = None,
+        stages: Mapping[str, Stage] = STAGES,
+    ) -> None:
+        """seconds: the show ends after so long on air. nets: see `Rig.nets`."""
+        self._show = show
+        self._player = player
+        self._nets = nets
+        self._console = console
+        self._seconds = seconds
+        self._orders = Orders(taken=show.start == "live", mirror=show.mirror)
+        self._actions: SimpleQueue[str] = SimpleQueue()
+        self._stop = threading.Event()
+        self._running = {name: _Running(stage, Watchdog(stage)) for name, stage in stages.items()}
+        self._next_orders_ns = self._next_line_ns = 0
+        self._announced = False
+        self.on_air_ns: int | None = None
+        self.totals = Totals()
+
+    def act(self, action: str) -> None:
+        """Does one of ACTIONS, by name; from any thread."""
+        self._actions.put(action)
+
+    def stop(self) -> None:
+        """Ends the show; from any thread or signal handler."""
+        self._stop.set()
+
+    def report(self) -> dict[str, Any]:
+        """The show so far, as data (`Totals.report`)."""
+        return self.totals.report(self.on_air_ns, time.monotonic_ns())
+
+    def run(self) -> None:
+        """Until the operator, `stop` or the time ends it. Raises SupervisorError where it cannot go on."""
+        with tempfile.TemporaryDirectory(prefix="dancecam-", ignore_cleanup_errors=True) as folder:
+            rings: list[FrameRing] = []
+            bus = Bus(Path(folder))
+            try:
+                rig = self._rig(Path(folder), rings)
+                statuses = bus.receiver("status", "supervisor")
+                orders = bus.sender("orders", "supervisor")
+                try:
+                    self._loop(rig, statuses, orders)
+                finally:
+                    self._end(statuses, orders)
+            finally:
+                bus.close()
+                for ring in rings:
+                    ring.close()
+
+    def _rig(self, folder: Path, rings: list[FrameRing]) -> Rig:
+        width, height = self._player.size
+        programme = self._show.programme.size or self._player.size
+        rings.append(FrameRing.create(height, width))
+        if self._show.fallback == "camera":
+            rings.append(FrameRing.create(programme[1], programme[0]))
+            surround = backdrop(*programme)
+            for _ in range(rings[1].spec.slots):
+                with rings[1].write() as slot:
+                    slot.picture[:] = surround
+        return Rig(
+            show=self._show,
+            player_name=self._player.name,
+            player_size=self._player.size,
+            programme_size=programme,
+            standby=self._player.standby,
+            bus=folder,
+            frames=rings[0].spec,
+            camera_frames=rings[1].spec if len(rings) > 1 else None,
+            nets=self._nets,
+        )
+
+    def _loop(self, rig: Rig, statuses: zmq.Socket[bytes], orders: zmq.Socket[bytes]) -> None:
+        while not self._stop.is_set() and not self._orders.quit:
+            now_ns = time.monotonic_ns()
+            for running in self._running.values():
+                self._watch(running, rig, statuses, now_ns)
+            changed = self._act()
+            if changed or now_ns >= self._next_orders_ns:
+                orders.send(self._orders.pack(), zmq.NOBLOCK)
+                self._next_orders_ns = now_ns + ORDERS_EVERY_NS
+            if now_ns >= self._next_line_ns:
+                self._console.status(self._status_line())
+                self._next_line_ns = now_ns + STATUS_LINE_EVERY_NS
+            if self._seconds is not None and self.on_air_ns is not None:
+                left_s = self._seconds - (now_ns - self.on_air_ns) / NS_PER_S
+                if left_s <= 0:
+                    return
+            if statuses.poll(int(1000 * LOOP_S)):
+                self._hear(statuses)
+
+    def _act(self) -> bool:
+        """Does what the operator asked for; True if the orders changed."""
+        before = self._orders
+        while True:
+            try:
+                action = ACTIONS[self._actions.get_nowait()]
+            except Empty:
+                return self._orders != before
+            self._orders = action.apply(self._orders)
+            if action.name == "help":
+                self._console.say(help_text())
+            elif action.name == "take" and not self._orders.taken:
+                self._console.say(f"TAKE does nothing: arm it first ({ACTIONS['arm'].key})")
+
+    def _hear(self, statuses: zmq.Socket[bytes]) -> None:
+        while (message := receive_newest(statuses)) is not None:
+            status = Status.unpack(message)
+            running = self._running[status.stage]
+            self.totals.add(status.delta)
+            for _, text in status.delta.events:
+                self._console.say(f"{status.stage}: {text}")
+            if status.attempt != running.attempt:
+                continue  # the last words of a process that has been replaced
+            running.info.update(status.info)
+            running.watchdog.heard(status.alive_ns, status.ready)
+            self.totals.backends.update(status.info.get("backend", {}))
+            if self.on_air_ns is None:
+                self.on_air_ns = status.info.get("on_air_ns")
+            url = status.info.get("url")
+            if url and not self._announced:
+                self._announced = True
+                self._console.say(f"programme: {url}")
+
+    def _watch(self, running: _Running, rig: Rig, statuses: zmq.Socket[bytes], now_ns: int) -> None:
+        process = running.process
+        if process is None:
+            if running.start_at_ns is not None and now_ns >= running.start_at_ns:
+                self._start(running, rig, now_ns)
+            return
+        if process.is_alive():
+            if running.watchdog.silent_for_too_long(now_ns):
+                running.info["died"] = "it hung and was stopped"
+                process.kill()
+            return
+        process.join()
+        self._hear(statuses)
+        why = running.info.pop("died", None) or _exit_text(process.exitcode)
+        name = running.stage.name
+        running.process = None
+        running.start_at_ns = None
+        if process.exitcode == 1 and not running.watchdog.was_ever_ready:
+            raise SupervisorError(why)  # it would say the same again
+        restart_in_s = running.watchdog.restart_in_s(now_ns)
+        if restart_in_s is None:
+            text = f"{name} is given up after {running.stage.restarts} restarts: {why}"
+            if running.stage.vital or not running.watchdog.was_ever_ready:
+                raise SupervisorError(text)
+            self._tell(now_ns, f"{text}; the fallback stays on air until the show is started again")
+            return
+        self._tell(now_ns, f"{name} was lost ({why}); starting it again")
+        self.totals.restarts[name] += 1
+        running.start_at_ns = now_ns + int(restart_in_s * NS_PER_S)
+
+    def _tell(self, now_ns: int, text: str) -> None:
+        self.totals.timeline.append((now_ns, text))
+        self._console.say(text)
+
+    def _start(self, running: _Running, rig: Rig, now_ns: int) -> None:
+        on_air = None
+        if "clock_start_ns" in running.info and "tick" in running.info:
+            on_air = OnAir(running.info["clock_start_ns"], running.info["tick"])
+        running.attempt += 1
+        context = StageContext(running.stage, rig, running.attempt, on_air)
+        process = multiprocessing.get_context("spawn").Process(
+            target=stage_main, args=(context,), name=running.stage.name
+        )
+        # The child inherits the mask: the terminal's Ctrl-C is for the supervisor, which ends its stages.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        running.process = process
+        running.watchdog.started(now_ns)
+
+    def _status_line(self) -> str:
+        info = self._running["playout"].info
+        if "state" not in info:
+            return "starting ..."
+        latency_ms = info["latency_ms"]
+        dropped = sum(n for name, n in self.totals.counts.items() if name.startswith("dropped."))
+        orders = [name for name in ("armed", "frozen", "mirror", "skeleton") if getattr(self._orders, name)]
+        parts = [
+            f"{info['state']:<8}",
+            f"{info['fps']:5.1f} fps",
+            "latency   -" if latency_ms is None else f"latency {latency_ms:3.0f} ms",
+            f"dropped {dropped}",
+            f"missed {self.totals.counts['programme.missed']}",
+            f"viewers {info['viewers']}",
+            *orders,
+        ]
+        return "  ".join(parts)
+
+    def _end(self, statuses: zmq.Socket[bytes], orders: zmq.Socket[bytes]) -> None:
+        """Asks every stage to end, then tells it to, then kills it; takes its last counts."""
+        processes = [running.process for running in self._running.values() if running.process is not None]
+        quit_orders = replace(self._orders, quit=True).pack()
+        for seconds, last_resort in ((QUIT_S, None), (TERMINATE_S, "terminate"), (TERMINATE_S, "kill")):
+            if last_resort is not None:
+                for process in processes:
+                    if process.is_alive():
+                        getattr(process, last_resort)()
+            deadline = time.monotonic() + seconds
+            while time.monotonic() < deadline and any(process.is_alive() for process in processes):
+                orders.send(quit_orders, zmq.NOBLOCK)
+                self._hear_last(statuses)
+        self._hear_last(statuses)
+        self._console.status("")
+
+    def _hear_last(self, statuses: zmq.Socket[bytes]) -> None:
+        if statuses.poll(int(1000 * LOOP_S)):
+            self._hear(statuses)
+
+
+def _exit_text(exit_code: int | None) -> str:
+    if exit_code is not None and exit_code < 0:
+        return signal.Signals(-exit_code).name
+    return f"exit status {exit_code}"

@@ -1,0 +1,154 @@
+"""Stage times by frame, drops by cause: counted in each process, added up in the supervisor's.
+
+Every process counts into a `Meter` and sends what is new with each status; the supervisor adds it to its
+`Totals`. So the counts outlive a stage that is killed, and nothing grows in a long show: times are kept in
+histograms of fixed bins, events in a list of bounded length.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+NS_PER_MS = 1_000_000
+NS_PER_S = 1_000_000_000
+
+BIN_MS, BINS = 0.25, 8000
+"""Times are counted in bins of a quarter millisecond up to two seconds; the last bin holds what is longer."""
+
+FRAMES = ("captured", "posed", "generated", "shown")
+"""A frame's way: taken by the capture thread, given landmarks, painted, seen in the programme."""
+
+TIMES = ("pose", "retarget", "generate", "capture_to_pose", "pose_to_generate", "capture_to_programme")
+"""What is measured for each frame. `capture_to_pose` and `pose_to_generate` are waits between threads."""
+
+STATES = ("live", "hold", "freeze", "fallback", "slate")
+
+TIMELINE_ENTRIES = 1000
+
+
+@dataclass
+class Delta:
+    """What was counted since the last status. times: name → bin → count. events: (monotonic ns, text)."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    times: dict[str, dict[int, int]] = field(default_factory=dict)
+    events: list[tuple[int, str]] = field(default_factory=list)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Delta:
+        """From the data that `dataclasses.asdict` and JSON made of one (JSON turns the bins into text)."""
+        return cls(
+            counts=dict(data["counts"]),
+            times={name: {int(b): n for b, n in bins.items()} for name, bins in data["times"].items()},
+            events=[(int(at), str(text)) for at, text in data["events"]],
+        )
+
+
+class Meter:
+    """Counts of one process; any thread may call it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+        self._times: dict[str, Counter[int]] = {}
+        self._events: deque[tuple[int, str]] = deque(maxlen=TIMELINE_ENTRIES)
+
+    def count(self, name: str, n: int = 1) -> None:
+        """name: `frames.<one of FRAMES>`, `programme.ticks`, `programme.missed` or `ns.<one of STATES>`."""
+        with self._lock:
+            self._counts[name] += n
+
+    def drop(self, cause: str, n: int = 1) -> None:
+        """A frame that will never be shown, and why."""
+        self.count(f"dropped.{cause}", n)
+
+    def time(self, name: str, duration_ns: int) -> None:
+        """name: one of TIMES."""
+        position = min(max(int(duration_ns / NS_PER_MS / BIN_MS), 0), BINS - 1)
+        with self._lock:
+            self._times.setdefault(name, Counter())[position] += 1
+
+    def event(self, now_ns: int, text: str) -> None:
+        """Something the operator should hear of."""
+        with self._lock:
+            self._events.append((now_ns, text))
+
+    def take(self) -> Delta:
+        """What was counted since the last call."""
+        with self._lock:
+            delta = Delta(
+                dict(self._counts),
+                {name: dict(bins) for name, bins in self._times.items()},
+                list(self._events),
+            )
+            self._counts.clear()
+            self._times.clear()
+            self._events.clear()
+        return delta
+
+
+class Totals:
+    """The show's counts, over all its processes and their restarts."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.restarts: Counter[str] = Counter()
+        self.backends: dict[str, str] = {}
+        self.timeline: deque[tuple[int, str]] = deque(maxlen=TIMELINE_ENTRIES)
+        self._times: dict[str, NDArray[np.int64]] = {}
+
+    def add(self, delta: Delta) -> None:
+        self.counts.update(delta.counts)
+        self.timeline.extend(delta.events)
+        for name, bins in delta.times.items():
+            histogram = self._times.setdefault(name, np.zeros(BINS, np.int64))
+            for position, n in bins.items():
+                histogram[position] += n
+
+    def percentile_ms(self, name: str, percent: float) -> float | None:
+        """The upper edge of the bin that holds the percentile; None if nothing was measured."""
+        histogram = self._times.get(name)
+        if histogram is None:
+            return None
+        rank = max(1, int(np.ceil(histogram.sum() * percent / 100)))
+        return float((np.searchsorted(np.cumsum(histogram), rank) + 1) * BIN_MS)
+
+    def report(self, on_air_ns: int | None, now_ns: int) -> dict[str, Any]:
+        """The show as data. Times count from `on_air_ns`; None if the programme never began."""
+        on_air_s = 0.0 if on_air_ns is None else (now_ns - on_air_ns) / NS_PER_S
+        ticks = self.counts["programme.ticks"]
+        start_ns = now_ns if on_air_ns is None else on_air_ns
+        return {
+            "frames": {
+                **{name: self.counts[f"frames.{name}"] for name in FRAMES},
+                "dropped": {
+                    name.removeprefix("dropped."): n
+                    for name, n in sorted(self.counts.items())
+                    if name.startswith("dropped.")
+                },
+            },
+            "latency_ms": {
+                name: {f"p{percent}": self.percentile_ms(name, percent) for percent in (50, 95, 99)}
+                for name in TIMES
+                if name in self._times
+            },
+            "programme": {
+                "fps": round(ticks / on_air_s, 3) if on_air_s > 0 else 0.0,
+                "ticks": ticks,
+                "missed": self.counts["programme.missed"],
+                "seconds": {name: round(self.counts[f"ns.{name}"] / NS_PER_S, 3) for name in STATES},
+            },
+            "backend": dict(self.backends),
+            "restarts": dict(self.restarts),
+            "timeline": [
+                {"at_s": round((at_ns - start_ns) / NS_PER_S, 3), "event": text}
+                for at_ns, text in sorted(self.timeline)
+            ],
+        }

@@ -1,0 +1,149 @@
+"""From a show file, or from nothing, to a running show."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from realtime.capture import CameraName, CaptureError
+from realtime.control.actions import help_text
+from realtime.control.hotkeys import Console, Hotkeys, PlainConsole
+from realtime.show import Show, ShowError, check_show, load_show
+from realtime.supervisor import Player, Supervisor, SupervisorError
+
+EXAMPLES = """\
+examples:
+  python run_live.py                                     the bundled clip drives the demo player
+  python run_live.py --camera 0                          the first webcam
+  python run_live.py --camera rtsp://10.0.0.7/stream     a network camera
+  python run_live.py --show show.toml                    a show file; it starts on the standby loop
+  python run_live.py --headless --seconds 20 --report r.json
+
+keys, in a terminal:
+"""
+
+
+class UsageError(ValueError):
+    """What was asked for cannot be done; the text names it and the next step."""
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description="A fan before the camera; the player dances the same moves, live, in a web page.",
+        epilog=EXAMPLES + help_text(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--camera", metavar="C", help="index, device, video file (it loops) or URL")
+    parser.add_argument(
+        "--player", type=Path, metavar="FOLDER", help="the player pack (default: players/demo)"
+    )
+    parser.add_argument("--show", type=Path, metavar="FILE", help="a show file (TOML); flags go before it")
+    parser.add_argument(
+        "--headless", action="store_true", help="no keys and no status line; the page is served as ever"
+    )
+    parser.add_argument("--seconds", type=float, metavar="S", help="end after so long on air")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="write the show's numbers here (JSON)")
+    parser.add_argument("--port", type=int, metavar="P", help="the page's port (default: 8080; 0: no page)")
+    parser.add_argument("--backend", metavar="B", help="what runs the networks: auto, openvino or torch")
+    return parser.parse_args(arguments)
+
+
+def show_of(options: argparse.Namespace) -> Show:
+    """The show file with the flags laid over it. Raises ShowError, UsageError."""
+    if options.seconds is not None and not options.seconds > 0:
+        raise UsageError(f"--seconds {options.seconds}: the show needs more than 0 seconds")
+    show = Show(start="live") if options.show is None else load_show(options.show)
+    changes: dict[str, Any] = show.model_dump()
+    for name in ("camera", "player", "backend"):
+        if getattr(options, name) is not None:
+            changes[name] = getattr(options, name)
+    if options.port is not None:
+        changes["webrtc"]["port"] = options.port
+    return check_show(changes, "command line")
+
+
+def check(show: Show, report: Path | None) -> Player:
+    """What can be known before any process starts. Raises what `main` turns into one line."""
+    CameraName.parse(show.camera)
+    if report is not None and not report.resolve().parent.is_dir():
+        raise UsageError(f"--report {report}: there is no folder {report.resolve().parent}")
+    if show.webrtc.port:
+        family = socket.AF_INET6 if ":" in show.webrtc.host else socket.AF_INET
+        try:
+            socket.create_server((show.webrtc.host, show.webrtc.port), family=family).close()
+        except OSError as error:
+            raise UsageError(
+                f"the page cannot be served on {show.webrtc.host}:{show.webrtc.port} ({error.strerror}): "
+                "close the program that has it, or choose another port with --port"
+            ) from error
+
+    from engines.player_pack import PackError, PlayerPack  # torch takes seconds: --help need not wait for it
+    from engines.runtime import EngineError, choose_backend
+
+    try:
+        choose_backend(show.backend)
+        pack = PlayerPack.load(show.player)
+    except (PackError, EngineError) as error:
+        raise UsageError(str(error)) from error
+    return Player(pack.name, pack.size, pack.standby)
+
+
+def run(show: Show, player: Player, options: argparse.Namespace) -> None:
+    """The show itself; writes the report however it ends. Raises SupervisorError."""
+    from realtime.performer import load_nets
+
+    with contextlib.ExitStack() as stack:
+        console: Console = PlainConsole()
+        has_keys = not options.headless and sys.stdin.isatty() and sys.stdout.isatty()
+        hotkeys = Hotkeys(lambda action: supervisor.act(action)) if has_keys else None
+        if hotkeys is not None:
+            console = hotkeys
+        supervisor = Supervisor(show, player, load_nets, console, seconds=options.seconds)
+
+        def stop(_: int, __: FrameType | None) -> None:
+            supervisor.stop()
+
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, stop)
+        if hotkeys is not None:
+            stack.enter_context(hotkeys)
+            console.say(f"keys:\n{help_text()}")
+        console.say(f"{player.name} dances to {show.camera}; the networks are being prepared")
+        try:
+            supervisor.run()
+        finally:
+            if options.report is not None:
+                part = options.report.with_name(options.report.name + ".part")
+                part.write_text(json.dumps(supervisor.report(), indent=2) + "\n")
+                part.replace(options.report)
+
+
+def main(arguments: list[str]) -> int:
+    """Exit status: 0 after a show, 1 where it could not go on, 2 where it could not be started."""
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # errors are told in our own words
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    options = parse(arguments)
+    try:
+        show = show_of(options)
+        player = check(show, options.report)
+    except (ShowError, UsageError, CaptureError) as error:
+        print(f"run_live: {error}", file=sys.stderr)
+        return 2
+    try:
+        run(show, player, options)
+    except (SupervisorError, OSError) as error:
+        print(f"run_live: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

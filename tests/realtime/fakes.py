@@ -1,0 +1,91 @@
+"""A show without networks: fakes that are quick, and files that are small."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime.performer import Nets
+from realtime.show import Show, WebRtc
+from realtime.supervisor import Player
+
+SIZE = (128, 96)
+
+
+class FakePerson:
+    landmarks = np.full((33, 4), 10, np.float32)
+
+
+class FakeTracker:
+    """Finds somebody in every picture that is not black."""
+
+    backend = "fake pose"
+
+    def __call__(self, frame: NDArray[np.uint8], t_ns: int) -> FakePerson | None:
+        time.sleep(0.005)
+        return FakePerson() if frame.any() else None
+
+
+class FakeRetarget:
+    mirror = False
+
+    def __call__(
+        self, landmarks: NDArray[np.float32], frame_size: tuple[int, int], t_ns: int
+    ) -> NDArray[np.float32]:
+        return landmarks
+
+    def reset(self) -> None:
+        pass
+
+
+class FakeRender:
+    backend = "fake generator"
+
+    def __call__(self, landmarks: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
+        time.sleep(0.01)
+        out[:] = 200
+
+    def reset(self) -> None:
+        pass
+
+
+def fake_nets(show: Show) -> Nets:
+    return Nets(FakeTracker(), FakeRetarget(), FakeRender(), lambda picture, landmarks: None)
+
+
+def broken_nets(show: Show) -> Nets:
+    raise RuntimeError("the engine\nis broken")
+
+
+class Heard:
+    """A console that remembers."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
+
+    def status(self, line: str) -> None:
+        assert "\n" not in line
+
+
+def write_clip(path: Path, *, frames: int = 24, fps: int = 24, size: tuple[int, int] = SIZE) -> Path:
+    """A video whose n-th picture is of the grey 40 + 5 n."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), fps, size)
+    assert writer.isOpened()
+    for n in range(frames):
+        writer.write(np.full((size[1], size[0], 3), 40 + 5 * n, np.uint8))
+    writer.release()
+    return path
+
+
+def fake_show(folder: Path, **changes: object) -> tuple[Show, Player]:
+    """A show that needs no page and no pack."""
+    clip = write_clip(folder / "clip.mp4")
+    show = Show(camera=str(clip), start="live", webrtc=WebRtc(port=0)).model_copy(update=changes)
+    return show, Player("Fake", SIZE, write_clip(folder / "standby.mp4", frames=10))

@@ -1,0 +1,165 @@
+"""Whole shows, with fakes in place of the networks: real processes, sockets, shared memory and clocks."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from realtime.supervisor import Supervisor, SupervisorError
+from tests.realtime.fakes import Heard, broken_nets, fake_nets, fake_show
+
+
+def child(name: str) -> psutil.Process | None:
+    for process in psutil.Process().children(recursive=True):
+        try:
+            if process.cmdline() and process.cmdline()[0] == f"dancecam {name}":
+                return process
+        except psutil.Error:
+            continue
+    return None
+
+
+def wait_for(what: Callable[[], object], timeout_s: float = 30) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not what():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)
+
+
+def in_background(supervisor: Supervisor, steps: Callable[[], None]) -> list[BaseException]:
+    """Runs `steps` beside the show and ends the show; what they raise ends up in the list."""
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            steps()
+        except (AssertionError, psutil.Error) as error:
+            errors.append(error)
+        finally:
+            supervisor.stop()
+
+    threading.Thread(target=work).start()
+    return errors
+
+
+def leftovers() -> set[str]:
+    return {path.name for path in Path("/dev/shm").glob("psm_*")} | {
+        path.name for path in Path(os.environ.get("TMPDIR", "/tmp")).glob("dancecam-*")
+    }
+
+
+def states(supervisor: Supervisor) -> list[str]:
+    return [entry["event"] for entry in supervisor.report()["timeline"] if entry["event"].isupper()]
+
+
+def test_a_show_from_start_to_end(tmp_path: Path) -> None:
+    before = leftovers()
+    show, player = fake_show(tmp_path)
+    supervisor = Supervisor(show, player, fake_nets, Heard(), seconds=3)
+    supervisor.run()
+    report = supervisor.report()
+    assert report["backend"] == {"pose": "fake pose", "generator": "fake generator"}
+    assert states(supervisor) == ["FALLBACK", "LIVE"]
+    programme = report["programme"]
+    assert programme["seconds"]["live"] > 2
+    assert sum(programme["seconds"].values()) == pytest.approx(programme["ticks"] / 30, rel=0.01)
+    frames = report["frames"]
+    assert frames["generated"] >= 24 * 2
+    accounted = frames["shown"] + sum(frames["dropped"].values())
+    assert frames["captured"] - 4 <= accounted <= frames["captured"]
+    for name in ("capture_to_programme", "pose", "generate", "retarget"):
+        p = report["latency_ms"][name]
+        assert 0 < p["p50"] <= p["p95"] <= p["p99"]
+    assert leftovers() == before
+    assert child("performer") is None
+    assert child("playout") is None
+
+
+def test_the_performer_is_killed_and_the_show_goes_on(tmp_path: Path) -> None:
+    show, player = fake_show(tmp_path)
+    heard = Heard()
+    supervisor = Supervisor(show, player, fake_nets, heard)
+
+    def kill_it() -> None:
+        wait_for(lambda: states(supervisor)[-1:] == ["LIVE"])
+        performer = child("performer")
+        assert performer is not None
+        performer.send_signal(signal.SIGKILL)
+        wait_for(lambda: states(supervisor)[-3:] == ["HOLD", "FALLBACK", "LIVE"])
+
+    errors = in_background(supervisor, kill_it)
+    supervisor.run()
+    assert not errors
+    report = supervisor.report()
+    assert report["restarts"] == {"performer": 1}
+    at = {entry["event"]: entry["at_s"] for entry in report["timeline"]}
+    assert at["FALLBACK"] - at["HOLD"] <= 0.25
+    assert at["LIVE"] - at["FALLBACK"] >= 1
+    assert any("SIGKILL" in line for line in heard.lines)
+    programme = report["programme"]
+    assert programme["ticks"] >= 30 * (at["LIVE"] - at["HOLD"])
+
+
+def test_the_playout_is_killed_and_carries_on_its_clock(tmp_path: Path) -> None:
+    show, player = fake_show(tmp_path)
+    supervisor = Supervisor(show, player, fake_nets, Heard())
+
+    def kill_it() -> None:
+        wait_for(lambda: states(supervisor)[-1:] == ["LIVE"])
+        playout = child("playout")
+        assert playout is not None
+        playout.kill()
+        wait_for(lambda: states(supervisor) == ["FALLBACK", "LIVE", "FALLBACK", "LIVE"])
+
+    errors = in_background(supervisor, kill_it)
+    supervisor.run()
+    assert not errors
+    assert supervisor.report()["restarts"] == {"playout": 1}
+    assert supervisor.report()["programme"]["missed"] > 0
+
+
+def test_the_operator_has_his_way(tmp_path: Path) -> None:
+    show, player = fake_show(tmp_path, start="standby")
+    heard = Heard()
+    supervisor = Supervisor(show, player, fake_nets, heard)
+
+    def operate() -> None:
+        wait_for(lambda: supervisor.totals.counts["frames.generated"] > 24)
+        supervisor.act("take")
+        wait_for(lambda: any("arm it first" in line for line in heard.lines))
+        assert states(supervisor) == ["FALLBACK"]
+        supervisor.act("arm")
+        supervisor.act("take")
+        wait_for(lambda: states(supervisor)[-1:] == ["LIVE"])
+        supervisor.act("freeze")
+        wait_for(lambda: states(supervisor)[-1:] == ["FREEZE"])
+        supervisor.act("slate")
+        wait_for(lambda: states(supervisor)[-1:] == ["SLATE"])
+        supervisor.act("fallback")
+        wait_for(lambda: states(supervisor)[-1:] == ["FALLBACK"])
+        supervisor.act("quit")
+        time.sleep(0.5)
+
+    errors = in_background(supervisor, operate)
+    supervisor.run()
+    assert not errors
+
+
+def test_the_camera_as_fallback(tmp_path: Path) -> None:
+    show, player = fake_show(tmp_path, start="standby", fallback="camera")
+    supervisor = Supervisor(show, player, fake_nets, Heard(), seconds=2)
+    supervisor.run()
+    assert states(supervisor) == ["FALLBACK"]
+    assert supervisor.report()["frames"]["dropped"]["not_on_air"] > 0
+
+
+def test_networks_that_cannot_start_end_the_show_with_their_own_words(tmp_path: Path) -> None:
+    show, player = fake_show(tmp_path)
+    with pytest.raises(SupervisorError, match=r"^RuntimeError: the engine is broken$"):
+        Supervisor(show, player, broken_nets, Heard()).run()
+    assert child("playout") is None
