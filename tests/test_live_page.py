@@ -21,7 +21,7 @@ from tests.browser import chromium_page, screenshot
 
 ROOT = Path(__file__).resolve().parent.parent
 PLAYER = ROOT / "players" / "demo"
-START_S = 150
+START_S = 300
 SHOW_S = 120
 
 pytestmark = [
