@@ -37,15 +37,15 @@ WARM_UP = 5
 def pose(arguments: argparse.Namespace) -> dict[str, Any]:
     """The tracker against true joints (with --truth) or against mediapipe's CPU time (without)."""
     if arguments.truth is not None:
-        return score_pose(arguments.video, arguments.truth, arguments.frames, arguments.backend)
+        tracker = PoseTracker(backend=arguments.backend)
+        return score_pose(arguments.video, arguments.truth, arguments.frames, tracker)
     return compare_pose_cost(arguments.video, arguments.frames, arguments.backend)
 
 
-def score_pose(video: Path, truth: Path, frames: int | None, backend: str) -> dict[str, Any]:
+def score_pose(video: Path, truth: Path, frames: int | None, tracker: PoseTracker) -> dict[str, Any]:
     """PCK@0.2 of torso of the live tracker, smoothed, at the clip's own times; no pose is a miss."""
     true = load_truth(truth)[:frames]
     reader = VideoReader(video)
-    tracker = PoseTracker(backend=backend)
     found = np.full_like(true, np.nan)
     for index, (t_ns, frame) in enumerate(tqdm(islice(reader, len(true)), total=len(true), unit="frame")):
         result = tracker(frame, t_ns)

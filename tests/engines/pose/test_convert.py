@@ -1,0 +1,72 @@
+"""Converting the nets once, and refusing what is not one of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from engines.pose import convert
+from engines.pose.tflite_graph import GraphError, load_graph, save_graph
+
+NAME = "selfie_segmentation"
+
+
+def test_a_converted_file_gives_the_same_net_without_mediapipe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("mediapipe")
+    first = convert.load_net(NAME, folder=tmp_path)
+    assert (tmp_path / f"{NAME}.safetensors").is_file()
+    monkeypatch.setattr(convert.importlib.util, "find_spec", lambda name: None)
+    second = convert.load_net(NAME, folder=tmp_path)
+    for one, other in zip(first.buffers(), second.buffers(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_the_command_writes_every_net(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("mediapipe")
+    assert convert.main(["--output", str(tmp_path)]) == 0
+    assert {path.stem for path in tmp_path.iterdir()} == set(convert.NETS)
+    assert len(capsys.readouterr().out.splitlines()) == len(convert.NETS)
+
+
+def test_without_file_and_mediapipe_the_error_names_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(convert.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(GraphError, match=r"python -m engines\.pose\.convert") as error:
+        convert.load_net(NAME, folder=tmp_path)
+    assert "\n" not in str(error.value)
+
+
+def test_changed_weights_are_refused(tmp_path: Path) -> None:
+    convert.load_net(NAME, folder=tmp_path)
+    path = tmp_path / f"{NAME}.safetensors"
+    graph = load_graph(path)
+    next(iter(graph.weights.values()))[...] += 1
+    save_graph(graph, path)
+    with pytest.raises(GraphError, match="SHA-256 differs"):
+        convert.load_net(NAME, folder=tmp_path)
+
+
+def test_one_net_does_not_pass_for_another(tmp_path: Path) -> None:
+    convert.load_net(NAME, folder=tmp_path)
+    (tmp_path / f"{NAME}.safetensors").rename(tmp_path / "face_landmark.safetensors")
+    with pytest.raises(GraphError, match=r"face_landmark\.safetensors is not the face_landmark"):
+        convert.load_net("face_landmark", folder=tmp_path)
+
+
+def test_a_file_that_is_no_network_is_refused(tmp_path: Path) -> None:
+    (tmp_path / f"{NAME}.safetensors").write_bytes(b"nothing of the kind")
+    with pytest.raises(GraphError, match=r"selfie_segmentation\.safetensors"):
+        convert.load_net(NAME, folder=tmp_path)
+
+
+def test_a_read_only_folder_does_not_stop_the_show(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    pytest.importorskip("mediapipe")
+    (tmp_path / "file").write_text("a file where a folder should be")
+    net = convert.load_net(NAME, folder=tmp_path / "file" / "weights")
+    assert net.output_names == ("mask",)
+    assert "cannot be written" in caplog.text

@@ -1,0 +1,325 @@
+"""The tracker's own decisions with made-up nets and time, then a few frames with the real ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from engines.pose import tracker as module
+from engines.pose.detector import Detection
+from engines.pose.landmarks import RawPose
+from engines.pose.region import Region
+from engines.pose.tracker import GRACE_NS, REFRESH_NS, PoseTracker
+from tools.video import VideoReader
+
+FRAME = np.zeros((480, 640, 3), np.uint8)
+FRAME_NS = 33_333_333
+
+
+class Scene:
+    """People by where their hips are; the fakes below see what is in it. Their circles are 160 px wide."""
+
+    def __init__(self) -> None:
+        self.people: dict[float, float] = {}  # x of the hips → the detector's score
+        self.flag = 1.0
+        self.poison = False
+        self.detections = 0
+        self.landmark_runs = 0
+        self.t_ns = 0
+
+    def step(self, tracker: PoseTracker, frames: int = 1) -> module.Pose | None:
+        for _ in range(frames):
+            pose = tracker(FRAME, self.t_ns)
+            self.t_ns += FRAME_NS
+        return pose
+
+
+class FakeDetector:
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+
+    def __call__(self, frame: NDArray[np.uint8]) -> list[Detection]:
+        self.scene.detections += 1
+        found = []
+        for x, score in self.scene.people.items():
+            points = np.array([[x, 240], [x, 160], [x, 200], [x, 180]], np.float32)
+            found.append(Detection(np.zeros(4, np.float32), points, score))
+        return found
+
+
+class FakeNet:
+    backend = "fake"
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+
+    def __call__(self, frame: NDArray[np.uint8], region: Region) -> RawPose:
+        self.scene.landmark_runs += 1
+        near = [x for x in self.scene.people if abs(x - region.x) < region.side / 2]
+        flag = self.scene.flag if near else 0.0
+        x = min(near, key=lambda x: abs(x - region.x)) if near else region.x
+        landmarks = np.full((33, 4), x, np.float32)
+        if self.scene.poison:
+            landmarks[3, 1] = np.nan
+        aux = np.array([[x, 240], [x, 160]], np.float32)
+        return RawPose(landmarks, np.zeros((33, 3), np.float32), aux, flag)
+
+
+@pytest.fixture
+def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
+    scene = Scene()
+    monkeypatch.setattr(module, "Detector", lambda **_: FakeDetector(scene))
+    monkeypatch.setattr(module, "LandmarkNet", lambda **_: FakeNet(scene))
+    return scene
+
+
+@pytest.fixture
+def tracker(scene: Scene) -> PoseTracker:
+    return PoseTracker(smooth=False)
+
+
+def test_nobody_is_none(scene: Scene, tracker: PoseTracker) -> None:
+    assert scene.step(tracker, 3) is None
+    assert tracker.people == ()
+    assert (scene.detections, scene.landmark_runs) == (3, 0)
+
+
+def test_detects_once_then_tracks(scene: Scene, tracker: PoseTracker) -> None:
+    scene.people = {300: 0.9}
+    pose = scene.step(tracker)
+    assert pose is not None
+    assert pose.landmarks[0, 0] == 300
+    scene.step(tracker, 20)
+    assert (scene.detections, scene.landmark_runs) == (1, 21)
+
+
+def test_people_are_looked_up_once_a_second_while_tracking(scene: Scene, tracker: PoseTracker) -> None:
+    scene.people = {300: 0.9}
+    scene.step(tracker)
+    scene.people[500] = 0.8
+    scene.step(tracker, REFRESH_NS // FRAME_NS + 1)
+    assert scene.detections == 2
+    assert [person.id for person in tracker.people] == [1, 2]
+    np.testing.assert_allclose(tracker.people[1].box, [420, 160, 580, 320])
+
+
+def test_the_followed_one_is_listed_even_where_the_detector_misses_him(
+    scene: Scene, tracker: PoseTracker
+) -> None:
+    scene.people = {300: 0.9}
+    scene.step(tracker)
+    tracker._detector = lambda frame: []  # type: ignore[assignment]
+    scene.step(tracker, REFRESH_NS // FRAME_NS + 1)
+    assert [person.id for person in tracker.people] == [1]
+
+
+def test_boxes_end_at_the_edge_of_the_frame(scene: Scene, tracker: PoseTracker) -> None:
+    scene.people = {20: 0.9}
+    assert scene.step(tracker) is not None
+    np.testing.assert_allclose(tracker.people[0].box, [0, 160, 100, 320])
+
+
+def test_a_larger_newcomer_takes_nobodys_place(scene: Scene, tracker: PoseTracker) -> None:
+    scene.people = {300: 0.7}
+    scene.step(tracker)
+    scene.people[500] = 1.0
+    pose = scene.step(tracker, 100)
+    assert pose is not None
+    assert pose.person_id == 1
+
+
+def test_loss_and_the_same_id_on_return(scene: Scene, tracker: PoseTracker) -> None:
+    scene.people = {300: 0.9}
+    scene.step(tracker, 5)
+    scene.people = {}
+    assert scene.step(tracker) is None
+    assert scene.step(tracker, 20) is None
+    scene.people = {310: 0.9}
+    pose = scene.step(tracker)
+    assert pose is not None
+    assert pose.person_id == 1
+
+
+def test_a_bystander_is_taken_only_after_a_while(scene: Scene, tracker: PoseTracker) -> None:
+    scene.people = {100: 0.9, 400: 0.8}
+    first = scene.step(tracker, 3)
+    assert first is not None
+    assert first.person_id == 1
+    del scene.people[100]
+    assert scene.step(tracker, GRACE_NS // FRAME_NS) is None
+    taken = scene.step(tracker, 3)
+    assert taken is not None
+    assert taken.person_id == 2
+
+
+def test_one_who_comes_anew_after_a_loss_is_taken_at_once(scene: Scene, tracker: PoseTracker) -> None:
+    scene.people = {100: 0.9}
+    scene.step(tracker, 3)
+    scene.people = {400: 0.9}
+    pose = scene.step(tracker)
+    assert pose is not None
+    assert pose.person_id == 2
+
+
+def test_furniture_is_listed_but_not_followed(scene: Scene, tracker: PoseTracker) -> None:
+    scene.people = {300: 0.55}
+    assert scene.step(tracker, 5) is None
+    assert len(tracker.people) == 1
+
+
+def test_the_one_just_lost_is_taken_back_at_a_lower_score(scene: Scene, tracker: PoseTracker) -> None:
+    scene.people = {300: 0.9}
+    scene.step(tracker)
+    scene.flag = 0.5  # not above a half: lost
+    assert scene.step(tracker) is None
+    scene.flag, scene.people = 1.0, {300: 0.55}
+    assert scene.step(tracker) is not None
+
+
+def test_a_detection_that_the_net_rejects_does_not_hide_the_next(scene: Scene, tracker: PoseTracker) -> None:
+    scene.people = {100: 0.9, 400: 0.8}
+    net = tracker._net
+
+    def only_the_right(frame: NDArray[np.uint8], region: Region) -> RawPose:
+        raw = net(frame, region)
+        return raw if region.x > 300 else RawPose(raw.landmarks, raw.world, raw.aux, 0.0)
+
+    tracker._net = only_the_right  # type: ignore[assignment]
+    pose = scene.step(tracker)
+    assert pose is not None
+    assert pose.person_id == 2
+
+
+def test_follow_switches_and_comes_back_to_free_choice(scene: Scene, tracker: PoseTracker) -> None:
+    scene.people = {100: 0.9, 400: 0.8}
+    scene.step(tracker)
+    tracker.follow(2)
+    pose = scene.step(tracker)
+    assert pose is not None
+    assert pose.person_id == 2
+    assert pose.landmarks[0, 0] == 400
+    tracker.follow(None)
+    pose = scene.step(tracker, 40)
+    assert pose is not None
+    assert pose.person_id == 2
+
+
+def test_one_wanted_is_waited_for_then_given_up(scene: Scene, tracker: PoseTracker) -> None:
+    scene.people = {100: 0.9, 400: 0.8}
+    scene.step(tracker)
+    tracker.follow(2)
+    scene.step(tracker)
+    del scene.people[400]
+    assert scene.step(tracker, 30) is None
+    pose = scene.step(tracker, 60)
+    assert pose is not None
+    assert pose.person_id == 1
+
+
+def test_wanting_one_who_never_was_leaves_the_choice_free(scene: Scene, tracker: PoseTracker) -> None:
+    scene.people = {100: 0.9}
+    tracker.follow(77)
+    assert scene.step(tracker) is not None
+
+
+def test_nan_from_the_net_is_a_loss(scene: Scene, tracker: PoseTracker) -> None:
+    scene.people = {300: 0.9}
+    scene.step(tracker)
+    scene.poison = True
+    assert scene.step(tracker, 3) is None
+    scene.poison = False
+    assert scene.step(tracker) is not None
+
+
+def test_a_region_that_leaves_the_frame_is_a_loss(scene: Scene, tracker: PoseTracker) -> None:
+    scene.people = {600: 0.9}
+    scene.step(tracker)
+    for x in range(600, 900, 20):
+        scene.people = {x: 0.9}
+        pose = scene.step(tracker)
+    assert pose is None
+
+
+def test_reset_forgets_everybody(scene: Scene, tracker: PoseTracker) -> None:
+    scene.people = {300: 0.9}
+    scene.step(tracker)
+    tracker.reset()
+    assert tracker.people == ()
+    pose = scene.step(tracker)
+    assert pose is not None
+    assert pose.person_id == 2
+
+
+def test_smoothing_starts_afresh_after_a_loss(scene: Scene) -> None:
+    tracker = PoseTracker(smooth=True)
+    scene.people = {300: 0.9}
+    scene.step(tracker, 5)
+    scene.people = {320: 0.9}
+    moved = scene.step(tracker)
+    assert moved is not None
+    assert 300 < moved.landmarks[0, 0] < 320
+    scene.people = {}
+    scene.step(tracker)
+    scene.people = {350: 0.9}
+    again = scene.step(tracker)
+    assert again is not None
+    assert again.landmarks[0, 0] == 350
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        np.zeros((480, 640), np.uint8),
+        np.zeros((480, 640, 4), np.uint8),
+        np.zeros((480, 640, 3), np.float32),
+        None,
+    ],
+)
+def test_what_is_no_frame_is_refused_in_words(tracker: PoseTracker, frame: object) -> None:
+    with pytest.raises(ValueError, match="a frame must be uint8"):
+        tracker(frame, 0)  # type: ignore[arg-type]
+
+
+def test_an_empty_frame_holds_nobody(tracker: PoseTracker) -> None:
+    assert tracker(np.zeros((0, 640, 3), np.uint8), 0) is None
+
+
+def test_real_nets_follow_the_fan_and_notice_that_she_is_gone(
+    real_tracker: PoseTracker, fan_frames: list[NDArray[np.uint8]]
+) -> None:
+    for index, frame in enumerate(fan_frames[:6]):
+        pose = real_tracker(frame, index * FRAME_NS)
+        assert pose is not None
+        assert [person.id for person in real_tracker.people] == [pose.person_id]
+        assert pose.score > 0.9
+        assert pose.landmarks.shape == (33, 4)
+        assert pose.world.shape == (33, 3)
+        assert 0.2 < np.ptp(pose.world[:, 1]) < 2.5
+    assert real_tracker(np.full_like(fan_frames[0], 90), 6 * FRAME_NS) is None
+    assert real_tracker(fan_frames[7], 7 * FRAME_NS) is not None
+
+
+def test_half_a_fan_is_still_tracked(real_tracker: PoseTracker, fan_frames: list[NDArray[np.uint8]]) -> None:
+    for index, frame in enumerate(fan_frames[:9]):
+        shift = index * 40  # she slides out over the left edge, up to the middle of her body
+        moved = np.zeros_like(frame)
+        moved[:, : 1280 - 290 - shift] = frame[:, 290 + shift :]
+        pose = real_tracker(moved, index * FRAME_NS)
+    assert pose is not None
+    assert -60 < pose.landmarks[[11, 12, 23, 24], 0].mean() < 60
+
+
+def test_an_empty_room_is_empty_and_people_who_come_are_found(real_tracker: PoseTracker) -> None:
+    path = Path(__file__).parents[3] / ".." / "shared" / "data" / "real" / "intel_onebyone.mp4"
+    if not path.is_file():
+        pytest.skip(f"{path} is missing")
+    reader = VideoReader(path)
+    posed = [
+        real_tracker(frame, t_ns) is not None for _, (t_ns, frame) in zip(range(100), reader, strict=False)
+    ]
+    reader.close()
+    assert not any(posed[:60])  # only a table, whose foot the detector takes for a person at 0.5
+    assert all(posed[66:])
