@@ -116,7 +116,7 @@ def run(show: Show, player: Player, options: argparse.Namespace) -> None:
         if hotkeys is not None:
             stack.enter_context(hotkeys)
             console.say(f"keys:\n{help_text()}")
-        console.say(f"{player.name} dances to {show.camera}; the networks are being prepared")
+        console.say(f"{player.name} dances to {show.camera}; the networks are being prepared, which takes minutes the first time")
         try:
             supervisor.run()
         finally:

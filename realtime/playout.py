@@ -22,7 +22,7 @@ from realtime.standby import StandbyLoop
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
 
-ON_AIR_TIMEOUT_S = 120
+ON_AIR_TIMEOUT_S = 600
 """A show that starts live counts as on air from its first frame on, or after this without one."""
 
 CAMERA_STALE_NS = NS_PER_S
