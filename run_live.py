@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -16,8 +17,9 @@ from typing import Any
 from realtime.capture import CameraName, CaptureError
 from realtime.control.actions import help_text
 from realtime.control.hotkeys import Console, Hotkeys, PlainConsole
+from realtime.performer import Nets, load_nets
 from realtime.show import Show, ShowError, check_show, load_show
-from realtime.supervisor import Player, Supervisor, SupervisorError
+from realtime.supervisor import SIGNALS, Player, Supervisor, SupervisorError
 
 EXAMPLES = """\
 examples:
@@ -96,27 +98,28 @@ def check(show: Show, report: Path | None) -> Player:
     return Player(pack.name, pack.size, pack.standby)
 
 
-def run(show: Show, player: Player, options: argparse.Namespace) -> None:
+def run(
+    show: Show, player: Player, options: argparse.Namespace, nets: Callable[[Show], Nets] = load_nets
+) -> None:
     """The show itself; writes the report however it ends. Raises SupervisorError."""
-    from realtime.performer import load_nets
-
     with contextlib.ExitStack() as stack:
         console: Console = PlainConsole()
         has_keys = not options.headless and sys.stdin.isatty() and sys.stdout.isatty()
         hotkeys = Hotkeys(lambda action: supervisor.act(action)) if has_keys else None
         if hotkeys is not None:
             console = hotkeys
-        supervisor = Supervisor(show, player, load_nets, console, seconds=options.seconds)
+        supervisor = Supervisor(show, player, nets, console, seconds=options.seconds)
 
         def stop(_: int, __: FrameType | None) -> None:
             supervisor.stop()
 
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in SIGNALS:
             signal.signal(number, stop)
         if hotkeys is not None:
             stack.enter_context(hotkeys)
             console.say(f"keys:\n{help_text()}")
-        console.say(f"{player.name} dances to {show.camera}; the networks are being prepared, which takes minutes the first time")
+        console.say(f"{player.name} dances to {show.camera}")
+        console.say("preparing the networks; the first time takes minutes")
         try:
             supervisor.run()
         finally:

@@ -118,7 +118,7 @@ def _end_with_parent(context: StageContext, link: StageLink) -> None:
     if parent is None:
         return
     wait([parent.sentinel])
+    shutil.rmtree(context.rig.bus, ignore_errors=True)
     link.stop()
     time.sleep(ORPHAN_GRACE_S)
-    shutil.rmtree(context.rig.bus, ignore_errors=True)
     os._exit(1)

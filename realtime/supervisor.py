@@ -7,7 +7,8 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -28,12 +29,15 @@ from realtime.telemetry import Totals
 
 NS_PER_S = 1_000_000_000
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What ends a show. Its stages never see them."""
+
 LOOP_S = 0.05
 ORDERS_EVERY_NS = 200_000_000
 """Orders are sent when they change, and this often anyway: a restarted stage hears them soon."""
 STATUS_LINE_EVERY_NS = 250_000_000
-QUIT_S, TERMINATE_S = 4.0, 1.0
-"""How long the stages may take to end when asked, and again when told, before they are killed."""
+QUIT_S, KILL_S = 4.0, 1.0
+"""How long the stages may take to end when asked, and when killed."""
 
 
 class SupervisorError(RuntimeError):
@@ -105,7 +109,8 @@ class Supervisor:
             rings: list[FrameRing] = []
             bus = Bus(Path(folder))
             try:
-                rig = self._rig(Path(folder), rings)
+                with _signals_blocked():  # the first ring starts multiprocessing's resource tracker
+                    rig = self._rig(Path(folder), rings)
                 statuses = bus.receiver("status", "supervisor")
                 orders = bus.sender("orders", "supervisor")
                 try:
@@ -234,12 +239,8 @@ class Supervisor:
         process = multiprocessing.get_context("spawn").Process(
             target=stage_main, args=(context,), name=running.stage.name
         )
-        # The child inherits the mask: the terminal's Ctrl-C is for the supervisor, which ends its stages.
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
+        with _signals_blocked():
             process.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         running.process = process
         running.watchdog.started(now_ns)
 
@@ -262,24 +263,32 @@ class Supervisor:
         return "  ".join(parts)
 
     def _end(self, statuses: zmq.Socket[bytes], orders: zmq.Socket[bytes]) -> None:
-        """Asks every stage to end, then tells it to, then kills it; takes its last counts."""
+        """Asks every stage to end, then kills it; takes its last counts."""
         processes = [running.process for running in self._running.values() if running.process is not None]
         quit_orders = replace(self._orders, quit=True).pack()
-        for seconds, last_resort in ((QUIT_S, None), (TERMINATE_S, "terminate"), (TERMINATE_S, "kill")):
-            if last_resort is not None:
-                for process in processes:
-                    if process.is_alive():
-                        getattr(process, last_resort)()
+        for seconds in (QUIT_S, KILL_S):
             deadline = time.monotonic() + seconds
             while time.monotonic() < deadline and any(process.is_alive() for process in processes):
                 orders.send(quit_orders, zmq.NOBLOCK)
                 self._hear_last(statuses)
+            for process in processes:
+                process.kill()
         self._hear_last(statuses)
         self._console.status("")
 
     def _hear_last(self, statuses: zmq.Socket[bytes]) -> None:
         if statuses.poll(int(1000 * LOOP_S)):
             self._hear(statuses)
+
+
+@contextmanager
+def _signals_blocked() -> Iterator[None]:
+    """A process started here inherits the mask: what a terminal sends to all is for the supervisor alone."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
 def _exit_text(exit_code: int | None) -> str:

@@ -29,9 +29,7 @@ def test_due_and_tick_at_agree(fps: Fraction, start: int, tick: int) -> None:
 
 
 @given(RATES, st.integers(0, 10**12), st.lists(st.integers(0, 300_000_000), max_size=100))
-def test_no_tick_is_skipped_or_early_whatever_the_timing(
-    fps: Fraction, start: int, gaps: list[int]
-) -> None:
+def test_no_tick_is_skipped_or_early_whatever_the_timing(fps: Fraction, start: int, gaps: list[int]) -> None:
     clock = ProgrammeClock(fps, start)
     now = start
     taken: list[int] = []

@@ -72,7 +72,7 @@ def test_a_mistake_is_one_line_that_names_file_and_key(tmp_path: Path, text: str
 
 
 def test_a_missing_show_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ShowError, match="none.toml cannot be read: No such file"):
+    with pytest.raises(ShowError, match=r"none\.toml cannot be read: No such file"):
         load_show(tmp_path / "none.toml")
 
 

@@ -1,10 +1,13 @@
 """Whole shows, with fakes in place of the networks: real processes, sockets, shared memory and clocks."""
 
+import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -12,6 +15,8 @@ import pytest
 
 from realtime.supervisor import Supervisor, SupervisorError
 from tests.realtime.fakes import Heard, broken_nets, fake_nets, fake_show
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def child(name: str) -> psutil.Process | None:
@@ -22,6 +27,13 @@ def child(name: str) -> psutil.Process | None:
         except psutil.Error:
             continue
     return None
+
+
+def alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def wait_for(what: Callable[[], object], timeout_s: float = 30) -> None:
@@ -156,6 +168,50 @@ def test_the_camera_as_fallback(tmp_path: Path) -> None:
     supervisor.run()
     assert states(supervisor) == ["FALLBACK"]
     assert supervisor.report()["frames"]["dropped"]["not_on_air"] > 0
+
+
+@pytest.fixture
+def fake_live(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """`run_live` with fakes, in a terminal's process group of its own, as soon as it is on air."""
+    show = subprocess.Popen(
+        [sys.executable, "-m", "tests.realtime.fake_live", str(tmp_path)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert show.stdout is not None
+    for line in show.stdout:
+        if "LIVE" in line:
+            break
+    yield show
+    show.kill()
+    show.wait()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_it_all_quietly(
+    fake_live: subprocess.Popen[str], tmp_path: Path, number: signal.Signals
+) -> None:
+    before = leftovers()
+    children = psutil.Process(fake_live.pid).children()
+    os.killpg(fake_live.pid, number)  # a terminal sends it to every process
+    _, errors = fake_live.communicate(timeout=20)
+    assert fake_live.returncode == 0
+    assert errors == ""
+    wait_for(lambda: not any(alive(process) for process in children), timeout_s=10)
+    wait_for(lambda: len(before - leftovers()) == 2)  # its ring and its sockets
+    assert json.loads((tmp_path / "report.json").read_text())["programme"]["seconds"]["live"] > 0
+
+
+def test_nothing_outlives_a_supervisor_that_is_killed(fake_live: subprocess.Popen[str]) -> None:
+    before = leftovers()
+    children = psutil.Process(fake_live.pid).children()
+    assert len(children) >= 2
+    fake_live.kill()
+    wait_for(lambda: not any(alive(process) for process in children), timeout_s=10)
+    wait_for(lambda: len(before - leftovers()) == 2)
 
 
 def test_networks_that_cannot_start_end_the_show_with_their_own_words(tmp_path: Path) -> None:

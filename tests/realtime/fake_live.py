@@ -1,0 +1,13 @@
+"""`run_live` with fakes in place of the networks and the player: python -m tests.realtime.fake_live FOLDER"""
+
+import sys
+from pathlib import Path
+
+import run_live
+from tests.realtime.fakes import fake_nets, fake_show
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    show, player = fake_show(folder)
+    options = run_live.parse(["--headless", "--report", str(folder / "report.json")])
+    run_live.run(show, player, options, fake_nets)

@@ -1,0 +1,165 @@
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from realtime.capture import CameraName, Captured, CaptureError, CaptureThread, VideoSource
+from realtime.telemetry import Meter
+from tests.realtime.fakes import write_clip
+
+S = 1_000_000_000
+
+
+def captured_until(
+    thread: CaptureThread, frames: list[Captured], enough: Callable[[], bool], timeout_s: float = 10
+) -> None:
+    try:
+        deadline = time.monotonic() + timeout_s
+        while not enough():
+            assert time.monotonic() < deadline, f"only {len(frames)} frames came"
+            time.sleep(0.01)
+    finally:
+        thread.stop()
+
+
+@pytest.mark.parametrize(
+    ("camera", "words"),
+    [
+        ("none.mp4", "camera none.mp4: no such file"),
+        ("97", "camera 97: there is no /dev/video97"),
+        ("/dev/video97", "camera /dev/video97: no such device"),
+        ("/", "camera / is a folder"),
+    ],
+)
+def test_a_camera_that_is_not_there_is_named(camera: str, words: str) -> None:
+    with pytest.raises(CaptureError) as caught:
+        CameraName.parse(camera)
+    assert str(caught.value).startswith(words)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_a_camera_may_be(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mp4")
+    assert CameraName.parse(str(clip)) == CameraName("file", str(clip))
+    assert CameraName.parse("rtsp://10.0.0.7/a") == CameraName("stream", "rtsp://10.0.0.7/a")
+
+
+def test_a_broken_file_is_named(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"not a video" * 100)
+    with pytest.raises(CaptureError, match=r"broken\.mp4: it is not a video"):
+        VideoSource(str(broken))
+
+
+def test_a_file_that_is_cut_off_is_named(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mp4")
+    clip.write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])
+    with pytest.raises(CaptureError, match=r"clip\.mp4"):
+        VideoSource(str(clip))
+
+
+def test_a_stream_that_does_not_answer_is_named() -> None:
+    with pytest.raises(CaptureError, match=r"http://127\.0\.0\.1:9/none: nothing answers"):
+        VideoSource("http://127.0.0.1:9/none")
+
+
+def test_a_file_is_stamped_with_its_own_time_and_loops(tmp_path: Path) -> None:
+    source = VideoSource(str(write_clip(tmp_path / "clip.mp4", frames=6, fps=24)))
+    assert source.recorded
+    assert source.fps == 24
+    stamps, greys = [], []
+    for _ in range(15):
+        stamps.append(source.grab())
+        greys.append(int(source.picture().mean()))
+    source.close()
+    assert np.diff(stamps) == pytest.approx(S / 24, abs=1e6)
+    for n, grey in enumerate(greys):
+        assert abs(grey - greys[n % 6]) <= 1
+    assert np.diff(greys[:6]).min() > 2
+
+
+def test_a_file_plays_at_its_own_rate(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", frames=10, fps=50)
+    frames: list[Captured] = []
+    meter = Meter()
+    thread = CaptureThread(str(clip), frames.append, meter, first_frame_id=1000)
+    thread.start(must_open=True)
+    captured_until(thread, frames, lambda: bool(frames) and frames[-1].frame_id >= 1030)
+    stamps = {frame.frame_id: frame.captured_ns for frame in frames}
+    first, last = min(stamps), max(stamps)
+    assert first == 1000
+    assert stamps[last] - stamps[first] >= (last - first) * S // 50 - 1_000_000
+    counts = meter.take().counts
+    assert counts["frames.captured"] == len(frames) + counts.get("dropped.late_from_source", 0)
+
+
+class FakeSource:
+    """A camera that gives `frames` frames and then drops out."""
+
+    name = "fake"
+    fps = 50.0
+    recorded = False
+
+    def __init__(self, frames: int) -> None:
+        self._left = frames
+        self.closed = False
+
+    def grab(self) -> int:
+        time.sleep(0.002)
+        self._left -= 1
+        if self._left < 0:
+            raise CaptureError("camera fake gives no picture any more: check the cable")
+        return 0
+
+    def picture(self) -> NDArray[np.uint8]:
+        return np.zeros((4, 4, 3), np.uint8)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_a_camera_that_drops_out_is_opened_again() -> None:
+    opened: list[FakeSource] = []
+    tries = 0
+
+    def open_source(camera: str) -> FakeSource:
+        nonlocal tries
+        tries += 1
+        if tries == 2:
+            raise CaptureError("camera fake: it cannot be opened")
+        opened.append(FakeSource(5))
+        return opened[-1]
+
+    frames: list[Captured] = []
+    meter = Meter()
+    thread = CaptureThread("fake", frames.append, meter, open_source=open_source)
+    thread.start(must_open=True)
+    captured_until(thread, frames, lambda: len(frames) == 10)
+    assert [frame.frame_id for frame in frames] == list(range(10))
+    assert opened[0].closed
+    texts = [text for _, text in meter.take().events]
+    assert texts[0] == "camera fake gives no picture any more: check the cable; trying again"
+    assert texts[1] == "camera fake is back"
+    assert tries >= 3
+
+
+def test_a_restarted_show_waits_for_its_camera() -> None:
+    def open_source(camera: str) -> FakeSource:
+        raise CaptureError("camera fake: it cannot be opened")
+
+    meter = Meter()
+    thread = CaptureThread("fake", lambda _: None, meter, open_source=open_source)
+    thread.start(must_open=False)
+    time.sleep(0.1)
+    assert thread.running
+    thread.stop()
+    assert [text for _, text in meter.take().events] == ["camera fake: it cannot be opened; trying again"]
+
+
+def test_a_missing_camera_ends_the_start() -> None:
+    thread = CaptureThread("none.mp4", lambda _: None, Meter())
+    with pytest.raises(CaptureError, match=r"none\.mp4"):
+        thread.start(must_open=True)

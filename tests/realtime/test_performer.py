@@ -1,0 +1,184 @@
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from realtime.bus import Bus, Ticket, receive_newest
+from realtime.control.actions import Orders
+from realtime.frame_ring import FrameRing
+from realtime.handover import Handover
+from realtime.performer import Nets, Performer
+from realtime.show import Show
+from realtime.stages import STAGES, Rig, StageContext
+from realtime.telemetry import Meter
+from tests.realtime.fakes import SIZE, FakePerson, FakeRender, FakeTracker, fake_nets, fake_show
+
+
+class Stage:
+    """A performer without a process around it."""
+
+    def __init__(self, folder: Path, nets: Nets) -> None:
+        show, player = fake_show(folder)
+        self.ring = FrameRing.create(SIZE[1], SIZE[0])
+        self._sockets = tempfile.TemporaryDirectory()
+        self.bus = Bus(Path(self._sockets.name))
+        self.meter = Meter()
+        rig = Rig(
+            show,
+            player.name,
+            SIZE,
+            SIZE,
+            player.standby,
+            Path(self._sockets.name),
+            self.ring.spec,
+            None,
+            fake_nets,
+        )
+        self.tickets = self.bus.receiver("tickets", "playout")
+        self.performer = Performer(
+            StageContext(STAGES["performer"], rig, attempt=2), self.bus, nets, self.meter
+        )
+        self.counts: dict[str, int] = {}
+        self.events: list[str] = []
+
+    def until(self, enough: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 15
+        while not enough():
+            assert time.monotonic() < deadline, self.counts
+            time.sleep(0.02)
+            delta = self.meter.take()
+            self.events += [text for _, text in delta.events]
+            for name, n in delta.counts.items():
+                self.counts[name] = self.counts.get(name, 0) + n
+
+    def close(self) -> None:
+        self.performer.stop()
+        self.bus.close()
+        self._sockets.cleanup()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[[Nets], Stage]]:
+    stages: list[Stage] = []
+
+    def make(nets: Nets) -> Stage:
+        stage = Stage(tmp_path, nets)
+        stages.append(stage)
+        stage.performer.start(must_open=True)
+        return stage
+
+    yield make
+    for stage in stages:
+        stage.close()
+
+
+def newest_ticket(stage: Stage) -> Ticket:
+    assert stage.tickets.poll(10_000)
+    message = receive_newest(stage.tickets)
+    assert message is not None
+    return Ticket.unpack(message)
+
+
+def nets_with(**parts: object) -> Nets:
+    return replace(fake_nets(Show()), **parts)
+
+
+def test_frames_are_painted_into_the_ring(start: Callable[[Nets], Stage]) -> None:
+    drawn: list[float] = []
+    stage = start(nets_with(draw_skeleton=lambda picture, landmarks: drawn.append(landmarks[0, 0])))
+    ticket = newest_ticket(stage)
+    assert ticket.good
+    assert ticket.frame_id >> 32 == 2
+    assert ticket.captured_ns < ticket.posed_ns < ticket.generated_ns <= time.monotonic_ns()
+    assert ticket.camera_period_ns == pytest.approx(1e9 / 24, abs=1)
+    out = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
+    assert stage.ring.read(ticket.slot, ticket.sequence, out)
+    assert (out == 200).all()
+    assert not drawn
+    stage.performer.orders = Orders(skeleton=True, mirror=True)
+    stage.until(lambda: len(drawn) > 2)
+    assert stage.performer._nets.retarget.mirror
+
+
+def test_nobody_is_said_and_nothing_is_painted(start: Callable[[Nets], Stage]) -> None:
+    stage = start(nets_with(tracker=lambda frame, t_ns: None))
+    ticket = newest_ticket(stage)
+    assert not ticket.good
+    stage.until(lambda: stage.counts.get("dropped.nobody", 0) > 5)
+    assert "frames.generated" not in stage.counts
+
+
+class Failing:
+    """Calls `work`, but raises for the first `failures` calls."""
+
+    backend = "failing"
+
+    def __init__(self, failures: int, work: Callable[..., object]) -> None:
+        self._left = failures
+        self._work = work
+
+    def __call__(self, *arguments: object) -> object:
+        self._left -= 1
+        if self._left >= 0:
+            raise ValueError("no idea")
+        return self._work(*arguments)
+
+    def reset(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("part", "work", "cause"),
+    [("tracker", FakeTracker(), "pose_failed"), ("render", FakeRender(), "generate_failed")],
+)
+def test_a_frame_that_fails_is_skipped_and_counted(
+    start: Callable[[Nets], Stage], part: str, work: Callable[..., object], cause: str
+) -> None:
+    stage = start(nets_with(**{part: Failing(3, work)}))
+    stage.until(lambda: stage.counts.get("frames.generated", 0) > 3)
+    assert stage.counts[f"dropped.{cause}"] == 3
+    assert [event for event in stage.events if "no idea" in event] == [
+        f"a frame was skipped ({cause.removesuffix('_failed')}: no idea); further ones are only counted"
+    ]
+    assert stage.performer.error is None
+
+
+def test_landmarks_that_are_not_finite_are_skipped_and_counted(start: Callable[[Nets], Stage]) -> None:
+    class Lost(FakePerson):
+        landmarks = np.full((33, 4), np.nan, np.float32)
+
+    calls = 0
+
+    def track(frame: NDArray[np.uint8], t_ns: int) -> FakePerson:
+        nonlocal calls
+        calls += 1
+        return Lost() if calls % 2 else FakePerson()
+
+    stage = start(nets_with(tracker=track))
+    stage.until(lambda: stage.counts.get("frames.generated", 0) > 3)
+    assert stage.counts["dropped.landmarks_not_finite"] >= 3
+
+
+def test_networks_that_always_fail_end_the_performer(
+    start: Callable[[Nets], Stage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("realtime.performer.FAILURES_IN_A_ROW", 5)
+    stage = start(nets_with(tracker=Failing(10**9, FakeTracker())))
+    stage.until(lambda: stage.performer.error is not None)
+    assert "5 frames in a row failed (pose: no idea)" in str(stage.performer.error)
+
+
+def test_what_overtakes_is_newest_and_what_is_overtaken_is_counted() -> None:
+    meter = Meter()
+    handover: Handover[int] = Handover(meter, "overtaken")
+    assert handover.take(0) is None
+    for n in (1, 2, 3):
+        handover.put(n)
+    assert handover.take(0) == 3
+    assert handover.take(0) is None
+    assert meter.take().counts == {"dropped.overtaken": 2}

@@ -1,0 +1,93 @@
+"""What run_live.py says, in one line, when it cannot do what it was asked to."""
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import run_live
+from realtime.control.actions import ACTIONS
+from tests.realtime.fakes import write_clip
+
+ROOT = Path(run_live.__file__).parent
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """The one line that `arguments` end in."""
+    assert run_live.main(list(arguments)) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    return captured.err
+
+
+def test_a_missing_camera(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "camera none.mp4: no such file" in said(capsys, "--camera", "none.mp4")
+
+
+def test_a_player_that_is_none(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mp4")
+    line = said(capsys, "--camera", str(clip), "--player", str(tmp_path), "--port", "0")
+    assert f"{tmp_path} is no player pack" in line
+
+
+def test_a_backend_that_is_none(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mp4")
+    line = said(capsys, "--camera", str(clip), "--backend", "abacus", "--port", "0")
+    assert "unknown backend 'abacus'" in line
+    assert "openvino" in line
+
+
+def test_a_port_that_is_taken(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mp4")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        line = said(capsys, "--camera", str(clip), "--port", str(port))
+    assert f"127.0.0.1:{port}" in line
+    assert "--port" in line
+
+
+def test_a_show_file_with_an_unknown_key(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    show = tmp_path / "show.toml"
+    show.write_text("fps = 30")
+    line = said(capsys, "--show", str(show))
+    assert "unknown key 'fps'" in line
+    assert str(show) in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--port", "70000"], "webrtc.port"),
+        (["--seconds", "0"], "--seconds"),
+        (["--seconds", "nan"], "--seconds"),
+        (["--report", "/none/r.json"], "there is no folder /none"),
+    ],
+)
+def test_flags_out_of_bounds(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, arguments: list[str], words: str
+) -> None:
+    clip = write_clip(tmp_path / "clip.mp4")
+    assert words in said(capsys, "--camera", str(clip), *arguments)
+
+
+def test_flags_go_before_the_show_file(tmp_path: Path) -> None:
+    show = tmp_path / "show.toml"
+    show.write_text("camera = '0'\nhold_ms = 100\n[webrtc]\nport = 9000\nbitrate = 1000000")
+    options = run_live.parse(["--show", str(show), "--camera", "1", "--port", "9001"])
+    merged = run_live.show_of(options)
+    assert (merged.camera, merged.hold_ms, merged.start) == ("1", 100, "standby")
+    assert (merged.webrtc.port, merged.webrtc.bitrate) == (9001, 1_000_000)
+    assert run_live.show_of(run_live.parse([])).start == "live"
+
+
+def test_help_lists_the_keys_and_is_quick_to_come() -> None:
+    code = "import sys, run_live; assert 'torch' not in sys.modules and 'aiortc' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+    done = subprocess.run(
+        [sys.executable, "run_live.py", "--help"], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    for action in ACTIONS.values():
+        assert action.help in done.stdout
