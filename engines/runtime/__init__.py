@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import overload
 
 import torch
 from torch import nn
 
-from engines.runtime.engine import Engine, EngineError, TensorSpec
+from engines.runtime.engine import Engine, EngineError, Tensors, TensorSpec
 
 __all__ = ["BACKENDS", "Engine", "EngineError", "TensorSpec", "choose_backend", "compile_module"]
 
@@ -16,6 +17,9 @@ log = logging.getLogger(__name__)
 
 BACKENDS = ("openvino", "torch")
 """In the order in which `auto` tries them."""
+
+Calibration = Callable[[], Iterable[Tensors]]
+"""Gives inputs as the network meets them on air, to calibrate INT8 with."""
 
 
 def choose_backend(backend: str = "auto") -> str:
@@ -32,26 +36,48 @@ def choose_backend(backend: str = "auto") -> str:
     return "openvino"
 
 
+@overload
+def compile_module(
+    module: nn.Module, inputs: Mapping[str, torch.Tensor], outputs: Sequence[str], *, backend: str = ...,
+    precision: str = ..., threads: int = ..., calibration: Calibration | None = ..., cache_key: str = ...,
+) -> Engine: ...  # fmt: skip
+@overload
+def compile_module(
+    module: nn.Module, inputs: Sequence[Mapping[str, torch.Tensor]], outputs: Sequence[str], *,
+    backend: str = ..., precision: str = ..., threads: int = ..., calibration: Calibration | None = ...,
+    cache_key: str = ...,
+) -> list[Engine]: ...  # fmt: skip
 def compile_module(
     module: nn.Module,
-    inputs: Mapping[str, torch.Tensor],
+    inputs: Mapping[str, torch.Tensor] | Sequence[Mapping[str, torch.Tensor]],
     outputs: Sequence[str],
     *,
     backend: str = "auto",
     precision: str = "f32",
     threads: int = 1,
-) -> Engine:
+    calibration: Calibration | None = None,
+    cache_key: str = "",
+) -> Engine | list[Engine]:
     """Compiles `module`, called with the tensors of `inputs` in order, into an engine.
 
-    inputs: name → example tensor, whose shape and dtype become the engine's own.
+    inputs: name → example tensor, whose shape and dtype become the engine's own; a list of such gives a
+    list of engines of one network, one for each shape.
     outputs: a name for each tensor that the module returns.
-    precision: "f32", or "bf16" (OpenVINO, where the CPU has it). torch always runs f32.
+    precision: "f32"; "bf16" and "int8" (OpenVINO); "auto": the fastest that the CPU and `calibration`
+    allow. torch always runs f32.
+    calibration: needed for "int8"; the quantized network is cached under `cache_key`, which must name
+    the network's weights.
     """
-    backend = choose_backend(backend)
-    if backend == "torch":
+    examples = [inputs] if isinstance(inputs, Mapping) else list(inputs)
+    engines: list[Engine]
+    if choose_backend(backend) == "torch":
         from engines.runtime.torch_eager import TorchEngine
 
-        return TorchEngine(module, inputs, outputs)
-    from engines.runtime.openvino import OpenVinoEngine, convert
+        engines = [TorchEngine(module, example, outputs) for example in examples]
+    else:
+        from engines.runtime.openvino import compile_openvino
 
-    return OpenVinoEngine(convert(module, inputs, outputs), precision, threads)
+        engines = list(
+            compile_openvino(module, examples, outputs, precision, threads, calibration, cache_key)
+        )
+    return engines[0] if isinstance(inputs, Mapping) else engines

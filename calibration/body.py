@@ -1,0 +1,99 @@
+"""Measures a body from a run of landmarks."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.body import BONES, Body, Stance
+from engines.skeleton import Landmark as L
+
+MIRRORED = np.array([0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9, *(i + 1 if i % 2 else i - 1 for i in range(11, 33))])
+"""The index of each landmark's counterpart on the body's other side."""
+
+
+def joint(landmarks: NDArray[np.float32], of: tuple[L, ...]) -> NDArray[np.float32]:
+    """(..., 33, 4) → (..., 4): the mean of some landmarks."""
+    mean: NDArray[np.float32] = landmarks[..., list(of), :].mean(axis=-2)
+    return mean
+
+
+def standing_height(landmarks: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Length of the chain ears - shoulders - hips - knees - ankles in the picture's plane, pixels.
+
+    (..., 33, 4) → (...). A chain rather than a plain height, so that it stays about the same when the
+    person bends or squats facing the camera.
+    """
+    total = np.zeros(landmarks.shape[:-2])
+    for near, far in (BONES["neck"], BONES["torso"]):
+        total += _distance(landmarks, near, far)
+    legs = [
+        _distance(landmarks, (hip,), (knee,)) + _distance(landmarks, (knee,), (ankle,))
+        for hip, knee, ankle in (
+            (L.LEFT_HIP, L.LEFT_KNEE, L.LEFT_ANKLE),
+            (L.RIGHT_HIP, L.RIGHT_KNEE, L.RIGHT_ANKLE),
+        )
+    ]
+    return total + np.maximum(*legs)
+
+
+def ankle_line(landmarks: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(..., 33, 4) → (...): y of the lower ankle, pixels."""
+    line: NDArray[np.float64] = landmarks[..., [L.LEFT_ANKLE, L.RIGHT_ANKLE], 1].max(axis=-1).astype(float)
+    return line
+
+
+def measure_body(landmarks: NDArray[np.float32]) -> Body:
+    """(N, 33, 4) landmarks of one person, pixels → Body. N >= 30.
+
+    A bone's full length is the 95th percentile of its length in the picture over the frame's height:
+    a bone that points at the camera looks shorter, never longer (but for noise).
+    Near and far stances are the 95th and 5th percentiles of the ankle line, with the median height of
+    the frames about them.
+    """
+    if len(landmarks) < 30:
+        raise ValueError(f"a body needs 30 frames of landmarks at least, not {len(landmarks)}")
+    chain = standing_height(landmarks)
+    lines = ankle_line(landmarks)
+    stances = []
+    for percentile in (95, 5):
+        line = float(np.percentile(lines, percentile))
+        about = np.abs(lines - line) <= max(np.ptp(lines) * 0.1, 1.0)
+        stances.append(Stance(line, float(np.percentile(chain[about], 80))))
+    near, far = stances
+    if near.height < far.height:  # the camera looks up, or nobody walked: one stance
+        height = (near.height + far.height) / 2
+        near, far = Stance(near.ankle_y, height), Stance(far.ankle_y, height)
+    heights = height_at(near, far, lines)
+    mirrored = landmarks[:, MIRRORED]
+    bones = {
+        name: float(
+            np.percentile(
+                np.concatenate([_distance(side, *ends) / heights for side in (landmarks, mirrored)]), 95
+            )
+        )
+        for name, ends in BONES.items()
+    }
+    hips = joint(landmarks, (L.LEFT_HIP, L.RIGHT_HIP))
+    offsets = (landmarks[..., :2] - hips[:, None, :2]) / heights[:, None, None]
+    reach = (-offsets[..., 0].min(), offsets[..., 0].max(), -offsets[..., 1].min(), offsets[..., 1].max())
+    return Body(
+        bones=bones,
+        near=near,
+        far=far,
+        x_range=(float(np.percentile(hips[:, 0], 1)), float(np.percentile(hips[:, 0], 99))),
+        reach=tuple(float(value) for value in reach),  # type: ignore[arg-type]
+    )
+
+
+def height_at(near: Stance, far: Stance, ankle_y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Standing height of a body whose ankles are at `ankle_y`: linear between far and near, not beyond."""
+    span = near.ankle_y - far.ankle_y
+    share = np.clip((ankle_y - far.ankle_y) / span, 0, 1) if span > 1 else np.ones_like(ankle_y)
+    return far.height + share * (near.height - far.height)
+
+
+def _distance(landmarks: NDArray[np.float32], near: tuple[L, ...], far: tuple[L, ...]) -> NDArray[np.float64]:
+    offset = joint(landmarks, far)[..., :2] - joint(landmarks, near)[..., :2]
+    length: NDArray[np.float64] = np.hypot(offset[..., 0], offset[..., 1]).astype(float)
+    return length

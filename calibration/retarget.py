@@ -1,0 +1,196 @@
+"""The fan's landmarks → the player's: his place, his size and his bones, the fan's pose.
+
+Global pose normalization after Chan et al., "Everybody Dance Now" (2019), section 3.4: the height and the
+ankle line between far and near, source to target. On top, every bone keeps the fan's direction and
+foreshortening but takes the player's length, so that a child or a very tall fan does not distort him;
+and the lower foot stays on his floor, unless the fan jumps. Pure: time is an argument.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.body import MIRRORED
+from calibration.source import AdaptiveSource, Source
+from engines.body import BONES, Body
+from engines.skeleton import Landmark as L
+
+PRESENT_VISIBILITY = 0.1
+"""Below this, a joint inside the frame counts as missing; the net gives occluded joints 0.1 to 0.5."""
+EDGE = 0.02
+"""A joint this share of the frame beyond its edge is missing."""
+HOLD_S, FADE_S = 0.4, 0.6
+"""A missing limb keeps its pose this long, then eases into the resting pose in this time."""
+SMALLEST_RATIO, LARGEST_RATIO = 0.6, 1.6
+"""Bounds on a bone's length, player over fan, at equal heights: beyond lie measuring errors."""
+
+_HIPS = (L.LEFT_HIP, L.RIGHT_HIP)
+_SHOULDERS = (L.LEFT_SHOULDER, L.RIGHT_SHOULDER)
+_EARS = (L.LEFT_EAR, L.RIGHT_EAR)
+
+
+class _Chain:
+    """The bones from the hips outwards, as arrays of indices: `start` and `end` number joints, of which
+    the first 33 are the landmarks and the last three the middles of hips, shoulders and ears."""
+
+    MIDDLE_HIPS, MIDDLE_SHOULDERS, MIDDLE_EARS = 33, 34, 35
+
+    def __init__(self) -> None:
+        hips, shoulders, ears = self.MIDDLE_HIPS, self.MIDDLE_SHOULDERS, self.MIDDLE_EARS
+        rest = {  # where a resting bone points, per unit of length: right of the picture, down
+            "upper arm": (0.25, 0.97), "forearm": (0.1, 0.99), "hand": (0.0, 1.0),
+            "thigh": (0.08, 1.0), "shin": (0.0, 1.0), "foot": (0.35, 0.3),
+        }  # fmt: skip
+        rows: list[tuple[int, int, str, tuple[float, float] | None]] = [
+            (hips, shoulders, "torso", None),
+            (shoulders, ears, "neck", None),
+            *((hips, hip, "half hips", None) for hip in _HIPS),
+            *((shoulders, shoulder, "half shoulders", None) for shoulder in _SHOULDERS),
+            *((ears, point, "half ears", None) for point in range(11)),
+        ]
+        for side in (0, 1):  # left landmarks are odd, their right counterparts follow them
+            sign = 1 - 2 * side
+
+            def row(
+                start: int, end: int, bone: str, side: int = side, sign: int = sign
+            ) -> tuple[int, int, str, tuple[float, float]]:
+                x, y = rest[bone]
+                return start + side, end + side, bone, (sign * x, y)
+
+            rows += [
+                row(L.LEFT_SHOULDER, L.LEFT_ELBOW, "upper arm"),
+                row(L.LEFT_ELBOW, L.LEFT_WRIST, "forearm"),
+                *(row(L.LEFT_WRIST, end, "hand") for end in (L.LEFT_PINKY, L.LEFT_INDEX, L.LEFT_THUMB)),
+                row(L.LEFT_HIP, L.LEFT_KNEE, "thigh"),
+                row(L.LEFT_KNEE, L.LEFT_ANKLE, "shin"),
+                *(row(L.LEFT_ANKLE, end, "foot") for end in (L.LEFT_HEEL, L.LEFT_TOE)),
+            ]
+        self.start = np.array([row[0] for row in rows])
+        self.end = np.array([row[1] for row in rows])
+        self.bone = np.array([list(BONES).index(row[2]) for row in rows])
+        self.can_rest = np.array([row[3] is not None for row in rows])
+        self.rest = np.array([row[3] or (0.0, 0.0) for row in rows])
+
+
+_CHAIN = _Chain()
+_HEEL_REST = np.isin(_CHAIN.end, [L.LEFT_HEEL, L.RIGHT_HEEL])
+
+
+class Retargeter:
+    """From one fan's landmarks, frame after frame, to the player's.
+
+    body: the player's. source: the fan's place and proportions; by default they are learned on the way.
+    mirror: the fan sees himself as in a mirror.
+    """
+
+    def __init__(self, body: Body, source: Source | None = None, *, mirror: bool = False) -> None:
+        self.mirror = mirror
+        self._body = body
+        self._source = source if source is not None else AdaptiveSource(body)
+        self._bones = np.array([body.bones[name] for name in BONES])
+        self.reset()
+
+    def reset(self) -> None:
+        """Forgets the fan: the next landmarks may be another's."""
+        self._source.reset()
+        self._held = self._resting()
+        self._missing_s = np.full(len(_CHAIN.end), HOLD_S + FADE_S)
+        self._last_ns: int | None = None
+        self._last: NDArray[np.float32] | None = None
+
+    def __call__(
+        self, landmarks: NDArray[np.float32], frame_size: tuple[int, int], t_ns: int
+    ) -> NDArray[np.float32]:
+        """(33, 4) pixels of the fan's frame → (33, 4) pixels of the player's picture, always finite.
+
+        frame_size (width, height); t_ns monotonic. Raises ValueError where no torso was ever seen.
+        """
+        dt_s = 0.0 if self._last_ns is None else max(0.0, (t_ns - self._last_ns) / 1e9)
+        self._last_ns = t_ns
+        points = _with_middles(_mirrored(landmarks, frame_size[0]) if self.mirror else landmarks)
+        present = _present(points, frame_size)
+        core = [L.LEFT_HIP, L.RIGHT_HIP, L.LEFT_SHOULDER, L.RIGHT_SHOULDER]
+        if not np.isfinite(points[core, :3]).all():
+            if self._last is None:
+                raise ValueError("the landmarks hold no torso")
+            return self._last.copy()
+        view = self._source.update(points, present, frame_size, dt_s)
+
+        near, far = self._body.near, self._body.far
+        height = far.height + view.nearness * (near.height - far.height)
+        floor_y = far.ankle_y + view.nearness * (near.ankle_y - far.ankle_y)
+        ratios = np.clip(self._bones / view.bones, SMALLEST_RATIO, LARGEST_RATIO)
+        unit = (points[_CHAIN.end, :3] - points[_CHAIN.start, :3]) / view.height_px  # fan heights
+        target = unit * ratios[_CHAIN.bone, None]  # player heights
+        seen = present[_CHAIN.end] & present[_CHAIN.start] & np.isfinite(target).all(axis=1)
+        target = self._hold(target, seen, dt_s)
+
+        placed = np.zeros((36, 3))
+        for start, end, offset in zip(_CHAIN.start, _CHAIN.end, target, strict=True):
+            placed[end] = placed[start] + offset
+        ankles = placed[[L.LEFT_ANKLE, L.RIGHT_ANKLE], 1]
+        placed *= height
+        placed[:, 0] += self._place_x(view.offset_x * height, height)
+        placed[:, 1] += floor_y - ankles.max() * height - view.jump * height
+        result = np.empty((33, 4), np.float32)
+        result[:, :3] = placed[:33]
+        result[:, 3] = np.nan_to_num(points[:33, 3])
+        resting = _CHAIN.end[(self._missing_s > 0) & _CHAIN.can_rest]
+        result[resting, 3] = 1.0  # a resting limb is drawn in full
+        self._last = result
+        return result.copy()
+
+    def _hold(
+        self, target: NDArray[np.float64], seen: NDArray[np.bool_], dt_s: float
+    ) -> NDArray[np.float64]:
+        """Missing limbs keep their last pose, then ease into the resting one; (bones, 3) each."""
+        self._missing_s = np.where(seen, 0.0, self._missing_s + dt_s)
+        easing = np.clip((self._missing_s - HOLD_S) / FADE_S, 0, 1)[:, None] * _CHAIN.can_rest[:, None]
+        self._held[seen] = target[seen]
+        return np.where(seen[:, None], target, self._held + easing * (self._resting() - self._held))
+
+    def _resting(self) -> NDArray[np.float64]:
+        """Every bone's resting offset in player heights; the core stands upright."""
+        lengths = self._bones[_CHAIN.bone]
+        resting = np.zeros((len(_CHAIN.end), 3))
+        resting[:, :2] = _CHAIN.rest * lengths[:, None]
+        resting[_HEEL_REST, :2] *= (-0.3, 0.5)
+        names = list(BONES)
+        resting[_CHAIN.bone == names.index("torso"), 1] = -self._body.bones["torso"]
+        resting[_CHAIN.bone == names.index("neck"), 1] = -self._body.bones["neck"]
+        for bone, sides in (("half hips", _HIPS), ("half shoulders", _SHOULDERS), ("half ears", _EARS)):
+            for sign, side in zip((1, -1), sides, strict=True):
+                rows = (_CHAIN.end == side) & (_CHAIN.bone == names.index(bone))
+                resting[rows, 0] = sign * self._body.bones[bone]
+        return resting
+
+    def _place_x(self, offset: float, height: float) -> float:
+        """Where the hips stand: as far off the middle as the fan, softly kept where the player was filmed
+        and a third of his height around."""
+        low, high = self._body.x_range
+        middle, room = (low + high) / 2, (high - low) / 2 + height / 3
+        return middle + room * float(np.tanh(offset / room))
+
+
+def _with_middles(landmarks: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(33, 4) → (36, 4): the middles of hips, shoulders and ears after the landmarks."""
+    points = np.empty((36, 4))
+    points[:33] = landmarks
+    for index, of in zip((33, 34, 35), (_HIPS, _SHOULDERS, _EARS), strict=True):
+        points[index] = points[list(of)].mean(axis=0)
+    return points
+
+
+def _mirrored(landmarks: NDArray[np.float32], width: int) -> NDArray[np.float32]:
+    mirrored = landmarks[MIRRORED].copy()
+    mirrored[:, 0] = width - mirrored[:, 0]
+    return mirrored
+
+
+def _present(points: NDArray[np.float64], frame_size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Which of the (36, 4) points can be relied on."""
+    size = np.array(frame_size)
+    with np.errstate(invalid="ignore"):
+        inside = ((points[:, :2] > -EDGE * size) & (points[:, :2] < (1 + EDGE) * size)).all(axis=1)
+        return inside & (points[:, 3] > PRESENT_VISIBILITY)

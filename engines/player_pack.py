@@ -1,0 +1,175 @@
+"""What a trained player is, on disk: one folder that can be copied to the arena."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import safetensors.torch
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+
+from engines.body import Body
+from engines.generator import VARIANTS, Generator, multiple
+
+FORMAT = 1
+MANIFEST = "player.toml"
+FILES = ("generator.safetensors", "poses.safetensors", "body.json", "plate.png", "standby.mp4", "LICENSES.md")
+
+
+class PackError(ValueError):
+    """A player pack that cannot be used; the text names the file and the next step."""
+
+
+@dataclass(frozen=True)
+class PlayerPack:
+    """A verified player pack.
+
+    size: (width, height) of the player's picture, pixels. plate: (H, W, 3) uint8 BGR, the still
+    background. poses: (N, 33, 4) float32 trained poses in order of time, for calibrating INT8.
+    digest: SHA-256 of the manifest, which names every other file's: it changes when anything does.
+    """
+
+    folder: Path
+    name: str
+    variant: str
+    size: tuple[int, int]
+    body: Body
+    plate: NDArray[np.uint8]
+    poses: NDArray[np.float32]
+    digest: str
+
+    @property
+    def standby(self) -> Path:
+        """The loop that is shown while nobody dances."""
+        return self.folder / "standby.mp4"
+
+    @classmethod
+    def load(cls, folder: Path) -> PlayerPack:
+        """Reads a pack and verifies each of its files. Raises PackError."""
+        folder = Path(folder)
+        manifest = folder / MANIFEST
+        if not manifest.is_file():
+            raise PackError(
+                f"{folder} is no player pack: {manifest} is missing (make one with tools/train.py)"
+            )
+        text = manifest.read_bytes()
+        try:
+            data = tomllib.loads(text.decode())
+            name, variant, version = str(data["name"]), str(data["variant"]), data["format"]
+            width, height = (int(side) for side in data["size"])
+            sums: dict[str, str] = dict(data["sha256"])
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
+            raise PackError(f"{manifest} cannot be read: {error}") from error
+        if version != FORMAT:
+            raise PackError(f"{manifest} is of format {version}; this version of dancecam reads {FORMAT}")
+        if variant not in VARIANTS:
+            raise PackError(f"{manifest} names the unknown variant {variant!r}; known: {', '.join(VARIANTS)}")
+        if min(width, height) < 64 or width % multiple(variant) or height % multiple(variant):
+            raise PackError(f"{manifest}: size {width}x{height} is not in multiples of {multiple(variant)}")
+        for file in FILES:
+            _verify(folder / file, sums.get(file))
+        try:
+            body = Body.from_json((folder / "body.json").read_text())
+        except ValueError as error:
+            raise PackError(f"{folder / 'body.json'}: {error}") from error
+        plate = cv2.imread(str(folder / "plate.png"), cv2.IMREAD_COLOR)
+        if plate is None or plate.shape != (height, width, 3):
+            raise PackError(f"{folder / 'plate.png'} is not a picture of {width}x{height}")
+        poses = _tensors(folder / "poses.safetensors").get("landmarks")
+        if poses is None or poses.ndim != 3 or poses.shape[1:] != (33, 4) or len(poses) < 1:
+            raise PackError(f"{folder / 'poses.safetensors'} holds no landmarks (N, 33, 4)")
+        return cls(
+            folder=folder,
+            name=name,
+            variant=variant,
+            size=(width, height),
+            body=body,
+            plate=np.asarray(plate, np.uint8),
+            poses=poses.float().numpy(),
+            digest=hashlib.sha256(text).hexdigest(),
+        )
+
+    def generator(self) -> Generator:
+        """The trained net, folded for inference, on the CPU in float32. Raises PackError."""
+        path = self.folder / "generator.safetensors"
+        generator = Generator(self.variant, self.body.near.height).fold()
+        try:
+            generator.load_state_dict({name: value.float() for name, value in _tensors(path).items()})
+        except RuntimeError as error:
+            raise PackError(f"{path} does not fit the variant {self.variant}: {error}") from error
+        return generator
+
+
+def write_pack(
+    folder: Path,
+    *,
+    name: str,
+    generator: Generator,
+    size: tuple[int, int],
+    body: Body,
+    plate: NDArray[np.uint8],
+    poses: NDArray[np.float32],
+    standby: Path,
+    licences: str,
+    notes: Mapping[str, str | int | float],
+) -> None:
+    """Writes a pack beside `folder` and moves it there once it is whole, replacing what was there.
+
+    generator: trained, not yet folded. notes: how it was made, kept in the manifest for people.
+    """
+    part = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    weights = {key: value.half().contiguous() for key, value in generator.fold().state_dict().items()}
+    safetensors.torch.save_file(weights, part / "generator.safetensors")
+    safetensors.torch.save_file({"landmarks": torch.from_numpy(poses)}, part / "poses.safetensors")
+    (part / "body.json").write_text(body.to_json())
+    if not cv2.imwrite(str(part / "plate.png"), plate):
+        raise OSError(f"cannot write {part / 'plate.png'}")
+    shutil.copyfile(standby, part / "standby.mp4")
+    (part / "LICENSES.md").write_text(licences)
+    lines = [
+        f"format = {FORMAT}",
+        f"name = {json.dumps(name)}",
+        f'variant = "{generator.variant}"',
+        f"size = [{size[0]}, {size[1]}]",
+        "\n[sha256]",
+        *(f'"{file}" = "{_sha256(part / file)}"' for file in FILES),
+        "\n[made]",
+        *(f"{key} = {json.dumps(value)}" for key, value in notes.items()),
+    ]
+    (part / MANIFEST).write_text("\n".join(lines) + "\n")
+    shutil.rmtree(folder, ignore_errors=True)
+    part.rename(folder)
+
+
+def _verify(path: Path, expected: str | None) -> None:
+    if expected is None:
+        raise PackError(f"{path.parent / MANIFEST} has no SHA-256 for {path.name}")
+    if not path.is_file():
+        raise PackError(f"{path} is missing: copy the player pack again")
+    if _sha256(path) != expected:
+        raise PackError(
+            f"{path} is corrupt (its SHA-256 differs from {MANIFEST}'s): copy the player pack again"
+        )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _tensors(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        return safetensors.torch.load_file(path)
+    except SafetensorError as error:
+        raise PackError(f"{path} cannot be read: {error}") from error

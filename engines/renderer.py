@@ -1,0 +1,143 @@
+"""From landmarks to the player's picture: the generator at work, on the smallest window that holds him.
+
+The generator is fully convolutional, so it need not paint the whole picture: it runs on a window about
+the player, chosen from a few fixed sizes, and the plate fills the rest. On a CPU that saves most of the
+arithmetic; on a GPU each size is one captured graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engines.generator import PREVIOUS_CHANNELS, LiveGenerator, multiple
+from engines.player_pack import PlayerPack
+from engines.runtime import compile_module
+
+GRID = 16
+"""Windows start at multiples of this: the previous output keeps its place in the net's own grid."""
+WIDTHS, HEIGHTS = (3 / 8, 1 / 2, 5 / 8, 3 / 4, 1), (3 / 4, 7 / 8, 1)
+"""Window sizes as shares of the picture."""
+CALIBRATION_POSES = 24
+HAIR, REACH = 0.2, 0.1
+"""How far the player may extend beyond his landmarks, up and to the other sides, in standing heights."""
+
+
+class Window(NamedTuple):
+    """Pixels of the player's picture."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+def window_sizes(size: tuple[int, int], variant: str) -> tuple[tuple[int, int], ...]:
+    """The (width, height) of the windows for a picture of `size`, smallest area first."""
+    step = max(multiple(variant), GRID)
+
+    def sides(whole: int, shares: Sequence[float]) -> set[int]:
+        return {min(whole, int(-(-whole * share // step) * step)) for share in shares}
+
+    every = {(width, height) for width in sides(size[0], WIDTHS) for height in sides(size[1], HEIGHTS)}
+    return tuple(sorted(every, key=lambda each: (each[0] * each[1], each)))
+
+
+def choose_window(
+    landmarks: NDArray[np.float32],
+    size: tuple[int, int],
+    sizes: Sequence[tuple[int, int]],
+    standing_px: float,
+) -> Window:
+    """The smallest of `sizes` that holds the player, centred on him as far as the picture allows.
+
+    landmarks (33, 4) pixels, finite. Where he reaches out of the picture, its edge is the limit.
+    """
+    low, high = landmarks[:, :2].min(axis=0), landmarks[:, :2].max(axis=0)
+    x0, x1 = np.clip((low[0] - REACH * standing_px, high[0] + REACH * standing_px), 0, size[0])
+    y0, y1 = np.clip((low[1] - HAIR * standing_px, high[1] + REACH * standing_px), 0, size[1])
+    for width, height in sizes:
+        x, y = _start(x0, x1, width, size[0]), _start(y0, y1, height, size[1])
+        if x <= x0 and x + width >= x1 and y <= y0 and y + height >= y1:
+            return Window(x, y, width, height)
+    return Window(0, 0, *size)
+
+
+def _start(low: float, high: float, side: int, whole: int) -> int:
+    centred = (low + high - side) / 2
+    return int(np.clip(round(centred / GRID) * GRID, 0, (whole - side) // GRID * GRID))
+
+
+class Renderer:
+    """One player's generator, compiled, with its state. For one thread.
+
+    The constructor compiles every window and takes seconds. Raises PackError, EngineError.
+    """
+
+    def __init__(self, pack: PlayerPack, *, backend: str = "auto", threads: int = 1) -> None:
+        self.size = pack.size
+        self._plate = pack.plate
+        self._standing_px = pack.body.near.height
+        net = LiveGenerator(pack.generator())
+        self._sizes = window_sizes(pack.size, pack.variant)
+        engines = compile_module(
+            net,
+            [net.example(size) for size in self._sizes],
+            net.OUTPUTS,
+            backend=backend,
+            precision="auto",
+            threads=threads,
+            calibration=lambda: _closed_loop(net, pack),
+            cache_key=pack.digest,
+        )
+        self.backend = f"{engines[0].backend} {engines[0].precision}"
+        self._engines = {
+            size: (engine, *engine.buffers()) for size, engine in zip(self._sizes, engines, strict=True)
+        }
+        self._previous = np.zeros((PREVIOUS_CHANNELS, self.size[1] // 4, self.size[0] // 4), np.float32)
+
+    def reset(self) -> None:
+        """Forgets the previous output."""
+        self._previous.fill(0)
+
+    def __call__(self, landmarks: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
+        """Paints the player posed as `landmarks` (33, 4), pixels of his picture, into `out` (H, W, 3) BGR.
+
+        Raises ValueError where a landmark is not finite.
+        """
+        if not np.isfinite(landmarks).all():
+            raise ValueError("a landmark is not finite")
+        window = choose_window(landmarks, self.size, self._sizes, self._standing_px)
+        engine, inputs, outputs = self._engines[window.width, window.height]
+        rows, columns = slice(window.y, window.y + window.height), slice(window.x, window.x + window.width)
+        quarter = (
+            slice(None),
+            slice(window.y // 4, (window.y + window.height) // 4),
+            slice(window.x // 4, (window.x + window.width) // 4),
+        )
+        inputs["landmarks"][0] = landmarks
+        inputs["landmarks"][0, :, :2] -= (window.x, window.y)
+        inputs["previous"][0] = self._previous[quarter]
+        inputs["plate"][0] = self._plate[rows, columns]
+        engine.run(inputs, outputs)
+        out[:] = self._plate
+        out[rows, columns] = outputs["picture"][0]
+        self._previous.fill(0)
+        self._previous[quarter] = outputs["next_previous"][0]
+
+
+@torch.inference_mode()
+def _closed_loop(net: LiveGenerator, pack: PlayerPack) -> Iterator[dict[str, NDArray[np.generic]]]:
+    """The inputs that the net sees on the player's own poses, for calibrating INT8."""
+    width, height = pack.size
+    previous = torch.zeros(1, PREVIOUS_CHANNELS, height // 4, width // 4)
+    plate = torch.from_numpy(pack.plate)[None]
+    every = max(1, len(pack.poses) // CALIBRATION_POSES)
+    for pose in pack.poses[::every][:CALIBRATION_POSES]:
+        landmarks = torch.from_numpy(pose)[None]
+        yield {"landmarks": landmarks.numpy(), "previous": previous.numpy(), "plate": plate.numpy()}
+        _, previous = net(landmarks, previous, plate)

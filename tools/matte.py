@@ -1,0 +1,119 @@
+"""Person mattes from a still camera: the segmentation net, the skeleton and the empty plate together.
+
+The 256-pixel segmentation misses thin and raised arms before a busy background; a difference from the
+plate finds them but takes shadows too. So: difference inside a zone about the skeleton, less what looks
+like a shadow, with the net's sure pixels filled in.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.skeleton import LIMBS, Landmark
+
+SURE = 0.85
+"""Above this the segmentation net is believed by itself."""
+
+
+def zone(
+    landmarks: NDArray[np.float32], size: tuple[int, int], standing_px: float, widen: float = 1.0
+) -> NDArray[np.uint8]:
+    """(H, W) uint8, 255 where the body of `landmarks` (33, 4) can be: thick limbs, a torso and a head.
+
+    size (width, height); standing_px: the standing height from ears to ankles, pixels.
+    """
+    mask = np.zeros((size[1], size[0]), np.uint8)
+    for limb in LIMBS.values():
+        start = landmarks[list(limb.start), :2].mean(axis=0)
+        end = landmarks[list(limb.end), :2].mean(axis=0)
+        thickness = max(1, round(0.15 * limb.width * standing_px * widen))
+        cv2.line(mask, _point(start), _point(end), 255, thickness)
+    torso = landmarks[
+        [Landmark.LEFT_SHOULDER, Landmark.RIGHT_SHOULDER, Landmark.RIGHT_HIP, Landmark.LEFT_HIP], :2
+    ]
+    cv2.fillConvexPoly(mask, cv2.convexHull(torso.round().astype(np.int32)), 255)
+    head = landmarks[[Landmark.LEFT_EAR, Landmark.RIGHT_EAR], :2].mean(axis=0)
+    neck = landmarks[[Landmark.LEFT_SHOULDER, Landmark.RIGHT_SHOULDER], :2].mean(axis=0)
+    crown = head + 0.35 * (head - neck)
+    cv2.circle(mask, _point(crown), round(0.13 * standing_px * widen), 255, -1)
+    for wrist, elbow in (
+        (Landmark.LEFT_WRIST, Landmark.LEFT_ELBOW),
+        (Landmark.RIGHT_WRIST, Landmark.RIGHT_ELBOW),
+    ):
+        fingers = landmarks[wrist, :2] + 0.3 * (landmarks[wrist, :2] - landmarks[elbow, :2])
+        cv2.circle(mask, _point(fingers), round(0.08 * standing_px * widen), 255, -1)
+    return mask
+
+
+def matte(
+    frame: NDArray[np.uint8],
+    plate: NDArray[np.uint8],
+    segmentation: NDArray[np.uint8],
+    landmarks: NDArray[np.float32],
+    standing_px: float,
+) -> NDArray[np.uint8]:
+    """(H, W) uint8 alpha of the person in `frame` (H, W, 3) BGR before `plate`.
+
+    segmentation (H, W) uint8, the net's mask. Shadows on the floor are left out.
+    """
+    size = (frame.shape[1], frame.shape[0])
+    x, y, width, height = cv2.boundingRect(zone(landmarks, size, standing_px, widen=1.2))
+    near = (slice(y, y + height), slice(x, x + width))
+    alpha = np.zeros(frame.shape[:2], np.uint8)
+    if width and height:
+        shifted = landmarks - np.array([x, y, 0, 0], np.float32)
+        alpha[near] = _matte(frame[near], plate[near], segmentation[near], shifted, standing_px)
+    return alpha
+
+
+def _matte(
+    frame: NDArray[np.uint8],
+    plate: NDArray[np.uint8],
+    segmentation: NDArray[np.uint8],
+    landmarks: NDArray[np.float32],
+    standing_px: float,
+) -> NDArray[np.uint8]:
+    size = (frame.shape[1], frame.shape[0])
+    wide, tight = zone(landmarks, size, standing_px), zone(landmarks, size, standing_px, widen=0.45)
+    f, p = (cv2.GaussianBlur(picture, (0, 0), 0.8).astype(np.float32) for picture in (frame, plate))
+    difference = np.abs(f - p).max(axis=2)
+    changed = np.clip((difference - 14) / 18, 0, 1)
+    changed *= wide > 0
+    changed[_shadow(f, p) & (tight == 0) & (segmentation < 255 * SURE)] = 0
+    sure = (segmentation > 255 * SURE) & (cv2.dilate(wide, np.ones((9, 9))) > 0) & (changed > 0.2)
+    inner = zone(landmarks, size, standing_px, widen=0.25) > 0  # on the bones: background cannot be
+    solid = np.where(sure | inner, 1.0, changed).astype(np.float32)
+    solid = cv2.morphologyEx(solid, cv2.MORPH_CLOSE, np.ones((5, 5)))
+    solid = _largest(solid)
+    guide = frame.astype(np.float32) / 255
+    soft = cv2.ximgproc.guidedFilter(guide, solid, radius=max(2, round(standing_px / 150)), eps=1e-4)
+    return (np.clip(soft, 0, 1) * 255).astype(np.uint8)
+
+
+def _shadow(f: NDArray[np.float32], p: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Darker than the plate by the same share in every channel."""
+    ratio = (f + 4) / (p + 4)
+    return (ratio.max(axis=2) < 0.97) & (ratio.min(axis=2) > 0.35) & (np.ptp(ratio, axis=2) < 0.12)
+
+
+def _largest(solid: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Keeps the largest connected piece, and fills the small holes in it."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((solid > 0.3).astype(np.uint8))
+    if count < 2:
+        return solid
+    keep = labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
+    solid = np.where(keep, solid, 0).astype(np.float32)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(
+        (solid <= 0.3).astype(np.uint8), connectivity=4
+    )
+    small = stats[:, cv2.CC_STAT_AREA] < 40
+    small[0] = False
+    solid[small[labels]] = 1
+    return solid
+
+
+def _point(xy: NDArray[np.float32]) -> tuple[int, int]:
+    x, y = np.clip(xy.round(), -10_000, 10_000)
+    return int(x), int(y)

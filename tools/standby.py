@@ -1,0 +1,41 @@
+"""The standby loop of a player: a stretch of the recording, forward and back, so that it has no seam."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.training.dataset import Footage
+
+SECONDS = 4
+FPS = 30
+
+
+def write_standby(footage: Footage, positions: NDArray[np.int64], path: Path) -> None:
+    """Writes H.264 to `path`: the calmest unbroken stretch of `positions`, then the same backwards."""
+    chosen = calmest(footage.landmarks[positions], footage.indices[positions], SECONDS * FPS)
+    order = [*positions[chosen], *positions[chosen][-2:0:-1]]
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=Fraction(FPS), options={"crf": "20", "preset": "slow"})
+        stream.width, stream.height = footage.size
+        stream.pix_fmt = "yuv420p"
+        for position in order:
+            frame = av.VideoFrame.from_ndarray(footage.frame(int(position)), format="bgr24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+def calmest(landmarks: NDArray[np.float32], indices: NDArray[np.int64], length: int) -> NDArray[np.int64]:
+    """Rows of the `length` consecutive frames that move least (all of them if there are fewer).
+
+    landmarks (N, 33, 4), indices (N,) frame numbers. A gap in the frame numbers counts as movement.
+    """
+    length = min(length, len(landmarks))
+    motion = np.abs(np.diff(landmarks[..., :2], axis=0)).mean(axis=(1, 2)) + 1e3 * (np.diff(indices) > 1)
+    sums = np.convolve(motion, np.ones(max(length - 1, 1)), mode="valid") if len(motion) else np.zeros(1)
+    start = int(np.argmin(sums))
+    return np.arange(start, start + length)

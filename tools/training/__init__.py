@@ -1,0 +1,1 @@
+"""Training a player's generator; never imported by the show."""

@@ -1,0 +1,153 @@
+"""Batches of person-centred crops from a prepared dataset, each drawn from its step number alone.
+
+Because a batch depends on nothing but (seed, step), training resumes exactly where it stopped.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from engines.body import Body
+
+GRID = 16
+"""Crops start at multiples of this, as the live windows do."""
+
+
+class DatasetError(ValueError):
+    """A dataset folder that cannot be used; the text names the file."""
+
+
+@dataclass(frozen=True)
+class Footage:
+    """A prepared dataset. landmarks: (N, 33, 4) pixels of frames `indices` (N,) of the source."""
+
+    folder: Path
+    size: tuple[int, int]
+    landmarks: NDArray[np.float32]
+    indices: NDArray[np.int64]
+    plate: NDArray[np.uint8]
+    body: Body
+
+    @classmethod
+    def open(cls, folder: Path) -> Footage:
+        """Raises DatasetError."""
+        try:
+            summary = json.loads((folder / "dataset.json").read_text())
+            landmarks = np.load(folder / "landmarks.npy", allow_pickle=False)
+            indices = np.load(folder / "indices.npy", allow_pickle=False)
+            body = Body.from_json((folder / "body.json").read_text())
+            width, height = summary["size"]
+        except (OSError, ValueError, KeyError) as error:
+            raise DatasetError(
+                f"{folder} is no prepared dataset ({error}): run tools/prepare.py first"
+            ) from error
+        plate = cv2.imread(str(folder / "plate.png"))
+        if plate is None or plate.shape != (height, width, 3) or len(landmarks) != len(indices):
+            raise DatasetError(f"{folder} is damaged: prepare it again")
+        return cls(folder, (width, height), landmarks, indices, np.asarray(plate, np.uint8), body)
+
+    def split(self, held_out: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Positions to train on and to judge on: the last `held_out` share in time is never trained on."""
+        edge = int(len(self.indices) * (1 - held_out))
+        every = np.arange(len(self.indices))
+        return every[:edge], every[edge:]
+
+    def frame(self, position: int, reduced: bool = False) -> NDArray[np.uint8]:
+        """(H, W, 3) BGR, or a quarter of that size, decoded cheaply."""
+        mode = cv2.IMREAD_REDUCED_COLOR_4 if reduced else cv2.IMREAD_COLOR
+        return self._read(f"frames/{self.indices[position]:06d}.jpg", mode)
+
+    def mask(self, position: int) -> NDArray[np.uint8]:
+        """(H, W), 255 on the person."""
+        return self._read(f"masks/{self.indices[position]:06d}.png", cv2.IMREAD_GRAYSCALE)
+
+    def _read(self, name: str, mode: int) -> NDArray[np.uint8]:
+        picture = cv2.imread(str(self.folder / name), mode)
+        if picture is None:
+            raise DatasetError(f"{self.folder / name} cannot be read: prepare the dataset again")
+        return np.asarray(picture, np.uint8)
+
+
+class Crops(Dataset[dict[str, Tensor]]):
+    """dataset[step] is one batch: a dict of tensors, RGB 0..1.
+
+    landmarks (B, 33, 4) pixels of the crop, earlier (B, 33, 4) those one frame before,
+    previous and before_previous (B, 4, h/4, w/4) as `feedback` makes them from the true frames one and
+    two before (zeros where there is none), target (B, 3, h, w), mask (B, 1, h, w), plate (B, 3, h, w).
+    """
+
+    def __init__(
+        self, footage: Footage, positions: NDArray[np.int64], *, steps: int, batch: int, crop: int, seed: int
+    ) -> None:
+        self._footage = footage
+        self._positions = positions
+        self._steps = steps
+        self._batch = batch
+        width, height = footage.size
+        self._crop = (min(crop, width), min(crop, height))
+        self._seed = seed
+
+    def __len__(self) -> int:
+        return self._steps
+
+    def __getitem__(self, step: int) -> dict[str, Tensor]:
+        random = np.random.default_rng([self._seed, step])
+        items = [self._item(int(random.choice(self._positions)), random) for _ in range(self._batch)]
+        return {name: torch.from_numpy(np.stack([item[name] for item in items])) for name in items[0]}
+
+    def _item(self, position: int, random: np.random.Generator) -> dict[str, NDArray[np.float32]]:
+        footage = self._footage
+        landmarks = footage.landmarks[position]
+        x0, y0 = self._place(landmarks, random)
+        width, height = self._crop
+        window = (slice(y0, y0 + height), slice(x0, x0 + width))
+        quarter = (slice(y0 // 4, (y0 + height) // 4), slice(x0 // 4, (x0 + width) // 4))
+        shift = np.array([x0, y0, 0, 0], np.float32)
+        earlier, before = self._before(position, 1), self._before(position, 2)
+        empty = np.zeros((4, height // 4, width // 4), np.float32)
+        return {
+            "landmarks": landmarks - shift,
+            "earlier": (landmarks if earlier is None else footage.landmarks[earlier]) - shift,
+            "previous": empty if earlier is None else self._feedback(earlier, quarter),
+            "before_previous": empty if before is None else self._feedback(before, quarter),
+            "target": _planes(footage.frame(position)[window]),
+            "mask": np.ascontiguousarray(footage.mask(position)[window])[None].astype(np.float32) / 255,
+            "plate": _planes(footage.plate[window]),
+        }
+
+    def _place(self, landmarks: NDArray[np.float32], random: np.random.Generator) -> tuple[int, int]:
+        """Somewhere on the person, on the grid, inside the picture."""
+        low, high = landmarks[:, :2].min(axis=0), landmarks[:, :2].max(axis=0)
+        corner = []
+        for axis in range(2):
+            side, whole = self._crop[axis], self._footage.size[axis]
+            margin = 0.25 * side
+            first, last = low[axis] - margin, high[axis] + margin - side
+            start = random.uniform(min(first, last), max(first, last))
+            corner.append(int(np.clip(round(start / GRID) * GRID, 0, whole - side)))
+        return corner[0], corner[1]
+
+    def _before(self, position: int, frames: int) -> int | None:
+        earlier = position - frames
+        if earlier < self._positions[0]:
+            return None
+        return earlier if self._footage.indices[position] - self._footage.indices[earlier] == frames else None
+
+    def _feedback(self, position: int, quarter: tuple[slice, slice]) -> NDArray[np.float32]:
+        mask = cv2.resize(self._footage.mask(position), None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+        alpha = mask[quarter][None].astype(np.float32) / 255
+        return np.concatenate([_planes(self._footage.frame(position, reduced=True)[quarter]) * alpha, alpha])
+
+
+def _planes(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(h, w, 3) BGR uint8 → (3, h, w) RGB 0..1."""
+    return np.ascontiguousarray(picture[..., ::-1].transpose(2, 0, 1)).astype(np.float32) / 255

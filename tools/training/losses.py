@@ -1,0 +1,75 @@
+"""The reconstruction losses: each a small function of pictures (B, C, H, W) in 0..1."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from engines.skeleton import Landmark
+
+WEIGHTS: dict[str, float] = {
+    "reconstruction": 10.0,
+    "laplacian": 4.0,
+    "gradient": 10.0,
+    "alpha": 1.0,
+    "foreground": 5.0,
+    "face": 5.0,
+}
+
+
+def masked_l1(output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Mean absolute difference where `weight` (B, 1, H, W) is, per unit of weight."""
+    difference = (output - target).abs().mean(dim=1, keepdim=True)
+    return (difference * weight).sum() / (weight.sum() + 1.0)
+
+
+def laplacian_pyramid(output: Tensor, target: Tensor, levels: int = 4) -> Tensor:
+    """L1 between Laplacian pyramids, each level weighed by its scale (Bojanowski et al., 2018)."""
+    difference = output - target  # the pyramid is linear: that of the difference is the difference
+    total = difference.new_zeros(())
+    for level in range(levels):
+        coarse = F.avg_pool2d(difference, 2)
+        band = difference - F.interpolate(coarse, scale_factor=2.0, mode="nearest")
+        total = total + band.abs().mean() * 2**level
+        difference = coarse
+    return total + difference.abs().mean() * 2**levels
+
+
+def gradient(output: Tensor, target: Tensor) -> Tensor:
+    """L1 between horizontal and vertical differences: edges in the right place, and as steep."""
+    difference = output - target
+    return difference.diff(dim=-1).abs().mean() + difference.diff(dim=-2).abs().mean()
+
+
+def face_weight(landmarks: Tensor, height: int, width: int, body_px: float) -> Tensor:
+    """(B, 1, H, W): a soft spot of 1 on the head, with a radius of a twelfth of the body."""
+    ears = landmarks[:, [Landmark.LEFT_EAR, Landmark.RIGHT_EAR, Landmark.NOSE], :2].mean(dim=1)
+    x = torch.arange(width, device=landmarks.device) - ears[:, 0, None]
+    y = torch.arange(height, device=landmarks.device) - ears[:, 1, None]
+    square = x[:, None, None, :] ** 2 + y[:, None, :, None] ** 2
+    return torch.exp(-square / (2 * (body_px / 14) ** 2))
+
+
+def losses(
+    rgb: Tensor, alpha_logits: Tensor, batch: Mapping[str, Tensor], body_px: float
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The weighted sum, and each loss by itself, for a batch of `Crops`."""
+    target, mask, plate = batch["target"], batch["mask"], batch["plate"]
+    alpha = torch.sigmoid(alpha_logits)
+    picture = rgb * alpha + plate * (1 - alpha)
+    person = torch.cat([picture * mask, alpha], dim=1)
+    truth = torch.cat([target * mask, mask], dim=1)
+    face = face_weight(batch["landmarks"], *target.shape[-2:], body_px) * mask
+    parts = {
+        "reconstruction": masked_l1(picture, target, torch.ones_like(mask) * 0.2 + mask),
+        "laplacian": laplacian_pyramid(person, truth) / 4,
+        "gradient": gradient(picture * mask, target * mask),
+        "alpha": F.binary_cross_entropy_with_logits(alpha_logits, mask),
+        "foreground": masked_l1(rgb, target, mask),
+        "face": masked_l1(rgb, target, face),
+    }
+    total = sum((WEIGHTS[name] * value for name, value in parts.items()), start=target.new_zeros(()))
+    return total, parts
