@@ -95,7 +95,8 @@ class Ticket(NamedTuple):
 
     frame_id: counts on over restarts of the performer. slot, sequence: where it lies (`FrameRing.read`).
     good: False where nobody was there; then no slot is meant. finished: good frames of this performer so far,
-    this one included, by which a reader knows how many it has not seen. Stamps: monotonic nanoseconds.
+    this one included, by which a reader knows how many it has not seen. period_ns: how far apart frames lie
+    of late, the camera's or the performer's, whichever is longer. Stamps: monotonic nanoseconds.
     """
 
     frame_id: int
@@ -103,7 +104,7 @@ class Ticket(NamedTuple):
     sequence: int
     good: bool
     finished: int
-    camera_period_ns: int
+    period_ns: int
     captured_ns: int
     posed_ns: int
     generated_ns: int

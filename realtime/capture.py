@@ -166,10 +166,9 @@ class VideoSource:
 
     def _rewind(self) -> None:
         self._pass_ns = self._newest_ns + round(NS_PER_S / self.fps)
-        self._video.release()
-        self._video = self._open()
+        self._video.set(cv2.CAP_PROP_POS_FRAMES, 0)  # half the time of opening it again
         if not self._video.grab():
-            raise CaptureError(f"camera {self.name} gives no picture: the file is broken")
+            raise CaptureError(f"camera {self.name} cannot be played again from its start")
 
     def picture(self) -> NDArray[np.uint8]:
         ok, picture = self._video.retrieve()

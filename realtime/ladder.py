@@ -10,9 +10,9 @@ NS_PER_MS = 1_000_000
 PROOF_MS = 300
 """How long the very first frames of a show must have come steadily before they go on air."""
 
-STALE_MS, STALE_PERIODS = 120, 3
-"""A live picture is fresh while its newest frame is no older than either of these: a camera slower than the
-programme, or a frame or two that were lost, only repeat a picture."""
+STALE_PERIODS, STALE_LEAST_MS, STALE_MOST_MS = 3, 120, 500
+"""A live picture is fresh while its newest frame is no older than three times the usual distance of frames,
+in these bounds: a camera slower than the programme, or a frame or two that were lost, repeat a picture."""
 
 
 class State(StrEnum):
@@ -44,9 +44,12 @@ class Inputs:
     fallback_ready: bool = True
 
 
-def stale_after_ns(camera_period_ns: int) -> int:
-    """The greatest age of the newest frame, since it was finished, that still counts as a moving picture."""
-    return max(STALE_MS * NS_PER_MS, STALE_PERIODS * camera_period_ns)
+def stale_after_ns(period_ns: int) -> int:
+    """The greatest age of the newest frame, since it was finished, that still counts as a moving picture.
+
+    period_ns: how far apart frames lie of late.
+    """
+    return min(max(STALE_PERIODS * period_ns, STALE_LEAST_MS * NS_PER_MS), STALE_MOST_MS * NS_PER_MS)
 
 
 class Ladder:

@@ -122,6 +122,26 @@ class Posed(NamedTuple):
     new_dancer: bool
 
 
+class Pace:
+    """How far apart finished frames lie of late: an average over about ten. Pure: time is an argument."""
+
+    WEIGHT = 0.1
+
+    def __init__(self) -> None:
+        self.period_ns = 0
+        self._last_ns: int | None = None
+
+    def finished(self, now_ns: int) -> None:
+        if self._last_ns is not None:
+            gap_ns = now_ns - self._last_ns
+            self.period_ns = round((1 - self.WEIGHT) * (self.period_ns or gap_ns) + self.WEIGHT * gap_ns)
+        self._last_ns = now_ns
+
+    def interrupted(self) -> None:
+        """Nobody was there: the gap until the next frame says nothing of the pace."""
+        self._last_ns = None
+
+
 class Performer:
     """The threads, and what they hand each other."""
 
@@ -245,6 +265,7 @@ class Performer:
         """In the generate thread."""
         tickets = self._bus.sender("tickets", "performer")
         finished = 0
+        pace = Pace()
         while not self._stop.is_set():
             self._moved_ns["generate"] = time.monotonic_ns()
             posed = self._to_generate.take(IDLE_S)
@@ -253,6 +274,7 @@ class Performer:
             index = sequence = 0
             if posed.landmarks is None:
                 self._meter.drop("nobody")
+                pace.interrupted()
             else:
                 try:
                     started_ns = time.monotonic_ns()
@@ -270,6 +292,7 @@ class Performer:
                 self._succeeded("generate_failed")
                 self._meter.count("frames.generated")
                 finished += 1
+                pace.finished(time.monotonic_ns())
                 index, sequence = slot.index, slot.sequence
             ticket = Ticket(
                 posed.captured.frame_id,
@@ -277,7 +300,7 @@ class Performer:
                 sequence,
                 posed.landmarks is not None,
                 finished,
-                self.capture.period_ns,
+                max(self.capture.period_ns, pace.period_ns),
                 posed.captured.captured_ns,
                 posed.posed_ns,
                 time.monotonic_ns(),

@@ -95,16 +95,16 @@ class Playout:
         self._latency_ms: float | None = None
         self._last_tick_ns: int | None = None
         self._broken_sinks: set[str] = set()
-        now_ns = time.monotonic_ns()
+        self._counts = context.on_air is not None or show.start == "standby"
+        self._sinks = self._open_sinks()
+        now_ns = time.monotonic_ns()  # the clock starts once everything that takes long is done
+        self._started_ns = now_ns
         if context.on_air is None:
             self._clock = ProgrammeClock(show.programme.fps, now_ns)
         else:
             self._clock = ProgrammeClock(show.programme.fps, context.on_air.start_ns)
             self._clock.next_tick = self._clock.tick_at(now_ns) + 1
             self._meter.count("programme.missed", self._clock.next_tick - context.on_air.last_tick - 1)
-        self._started_ns = now_ns
-        self._counts = context.on_air is not None or show.start == "standby"
-        self._sinks = self._open_sinks()
         link.info["clock_start_ns"] = self._clock.start_ns
 
     def _open_sinks(self) -> list[OutputSink]:
@@ -221,7 +221,7 @@ class Playout:
         newest = self._newest
         return Inputs(
             newest_ns=None if newest is None else newest.generated_ns,
-            stale_after_ns=stale_after_ns(0 if newest is None else newest.camera_period_ns),
+            stale_after_ns=stale_after_ns(0 if newest is None else newest.period_ns),
             taken=self._orders.taken,
             frozen=self._orders.frozen,
             slate=self._orders.slate,
@@ -270,8 +270,9 @@ class Playout:
         info["latency_ms"] = self._latency_ms
         info["tick"] = tick
         info["viewers"] = sum(int(sink.stats().get("viewers", 0)) for sink in self._sinks)
-        if self._counts and "on_air_ns" not in info:
-            info["on_air_ns"] = time.monotonic_ns()
+        if self._counts and self._last_tick_ns is not None:
+            info.setdefault("on_air_ns", self._last_tick_ns)
+            info["on_air_until_ns"] = self._last_tick_ns + self._clock.period_ns
         self._link.beat(time.monotonic_ns(), ready=True)
         if self._orders.quit:
             self._link.stop()

@@ -6,6 +6,7 @@ import importlib
 import logging
 import os
 import shutil
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -24,6 +25,9 @@ log = logging.getLogger(__name__)
 
 BEAT_S = 0.2
 """How often a stage sends its status."""
+
+SWITCH_S = 0.001
+"""How long a thread that waits for Python's lock lets another one run on; by default it is 5 ms."""
 
 ORPHAN_GRACE_S = 2.0
 """How long a stage may take to end by itself once its parent is gone."""
@@ -93,6 +97,7 @@ def one_line(error: BaseException) -> str:
 
 def stage_main(context: StageContext) -> None:
     """Where a stage's process begins. Exit status 0 when told to end, 1 after an error it has reported."""
+    sys.setswitchinterval(SWITCH_S)
     setproctitle.setproctitle(f"dancecam {context.stage.name}")
     logging.basicConfig(level=logging.WARNING, format=f"{context.stage.name}: %(message)s")
     bus = Bus(context.rig.bus)

@@ -101,7 +101,10 @@ class Supervisor:
 
     def report(self) -> dict[str, Any]:
         """The show so far, as data (`Totals.report`)."""
-        return self.totals.report(self.on_air_ns, time.monotonic_ns())
+        now_ns = time.monotonic_ns()
+        if self.on_air_ns is None:
+            return self.totals.report(now_ns, now_ns)
+        return self.totals.report(self.on_air_ns, self._running["playout"].info["on_air_until_ns"])
 
     def run(self) -> None:
         """Until the operator, `stop` or the time ends it. Raises SupervisorError where it cannot go on."""

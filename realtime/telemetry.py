@@ -120,11 +120,10 @@ class Totals:
         rank = max(1, int(np.ceil(histogram.sum() * percent / 100)))
         return float((np.searchsorted(np.cumsum(histogram), rank) + 1) * BIN_MS)
 
-    def report(self, on_air_ns: int | None, now_ns: int) -> dict[str, Any]:
-        """The show as data. Times count from `on_air_ns`; None if the programme never began."""
-        on_air_s = 0.0 if on_air_ns is None else (now_ns - on_air_ns) / NS_PER_S
+    def report(self, start_ns: int, end_ns: int) -> dict[str, Any]:
+        """The show as data. start_ns, end_ns: when its first tick on air began and its last one ended."""
+        on_air_s = (end_ns - start_ns) / NS_PER_S
         ticks = self.counts["programme.ticks"]
-        start_ns = now_ns if on_air_ns is None else on_air_ns
         return {
             "frames": {
                 **{name: self.counts[f"frames.{name}"] for name in FRAMES},

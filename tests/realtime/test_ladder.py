@@ -86,6 +86,7 @@ def test_a_camera_of_24_frames_a_second_is_live_at_every_tick_of_30() -> None:
 def test_a_slow_camera_is_judged_by_its_own_rate() -> None:
     assert stale_after_ns(100 * MS) == 300 * MS
     assert stale_after_ns(0) == 120 * MS
+    assert stale_after_ns(400 * MS) == 500 * MS
 
 
 @pytest.mark.parametrize("frames", [True, False])

@@ -12,7 +12,7 @@ from realtime.bus import Bus, Ticket, receive_newest
 from realtime.control.actions import Orders
 from realtime.frame_ring import FrameRing
 from realtime.handover import Handover
-from realtime.performer import Nets, Performer
+from realtime.performer import Nets, Pace, Performer
 from realtime.show import Show
 from realtime.stages import STAGES, Rig, StageContext
 from realtime.telemetry import Meter
@@ -95,7 +95,7 @@ def test_frames_are_painted_into_the_ring(start: Callable[[Nets], Stage]) -> Non
     assert ticket.good
     assert ticket.frame_id >> 32 == 2
     assert ticket.captured_ns < ticket.posed_ns < ticket.generated_ns <= time.monotonic_ns()
-    assert ticket.camera_period_ns == pytest.approx(1e9 / 24, abs=1)
+    assert ticket.period_ns >= 1e9 / 24 - 1
     out = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
     assert stage.ring.read(ticket.slot, ticket.sequence, out)
     assert (out == 200).all()
@@ -182,3 +182,16 @@ def test_what_overtakes_is_newest_and_what_is_overtaken_is_counted() -> None:
     assert handover.take(0) == 3
     assert handover.take(0) is None
     assert meter.take().counts == {"dropped.overtaken": 2}
+
+
+def test_the_pace_follows_the_frames_but_not_the_absence_of_people() -> None:
+    pace = Pace()
+    for n in range(5):
+        pace.finished(n * 50)
+    assert pace.period_ns == 50
+    pace.interrupted()
+    pace.finished(10_000)
+    assert pace.period_ns == 50
+    for n in range(100):
+        pace.finished(10_000 + n * 200)
+    assert pace.period_ns == pytest.approx(200, abs=10)

@@ -28,7 +28,7 @@ def test_counts_and_times_add_up_over_processes() -> None:
 
 
 def test_the_report_has_its_shape_even_if_nothing_happened() -> None:
-    report = Totals().report(None, 5 * S)
+    report = Totals().report(5 * S, 5 * S)
     assert report["frames"] == {**dict.fromkeys(FRAMES, 0), "dropped": {}}
     assert report["latency_ms"] == {}
     assert report["programme"]["seconds"] == dict.fromkeys(STATES, 0)
