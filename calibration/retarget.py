@@ -141,9 +141,7 @@ class Retargeter:
         self._last = result
         return result.copy()
 
-    def _hold(
-        self, target: NDArray[np.float64], seen: NDArray[np.bool_], dt_s: float
-    ) -> NDArray[np.float64]:
+    def _hold(self, target: NDArray[np.float64], seen: NDArray[np.bool_], dt_s: float) -> NDArray[np.float64]:
         """Missing limbs keep their last pose, then ease into the resting one; (bones, 3) each."""
         self._missing_s = np.where(seen, 0.0, self._missing_s + dt_s)
         easing = np.clip((self._missing_s - HOLD_S) / FADE_S, 0, 1)[:, None] * _CHAIN.can_rest[:, None]

@@ -9,7 +9,7 @@ from typing import Any
 from engines.skeleton import Landmark as L
 
 BONES: dict[str, tuple[tuple[L, ...], tuple[L, ...]]] = {
-    # Each bone from the joint nearer to the hips to the one farther out; a joint is the mean of its landmarks.
+    # From the joint nearer to the hips to the one farther out; a joint is the mean of its landmarks.
     "torso": ((L.LEFT_HIP, L.RIGHT_HIP), (L.LEFT_SHOULDER, L.RIGHT_SHOULDER)),
     "half shoulders": ((L.LEFT_SHOULDER, L.RIGHT_SHOULDER), (L.LEFT_SHOULDER,)),
     "half hips": ((L.LEFT_HIP, L.RIGHT_HIP), (L.LEFT_HIP,)),

@@ -8,6 +8,7 @@ training; `fold` merges it into the convolutions for export.
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 import torch
@@ -103,11 +104,11 @@ class Generator(nn.Module):
             _blocks(count, blocks) for count, blocks in zip(channels, encoder, strict=False)
         )
         self.downs = nn.ModuleList(
-            _ConvNorm(above, below, stride=2) for above, below in zip(channels, channels[1:], strict=False)
+            _ConvNorm(above, below, stride=2) for above, below in itertools.pairwise(channels)
         )
         self.middle = _blocks(channels[-1], middle)
         self.ups = nn.ModuleList(
-            nn.Conv2d(below, 4 * above, 1) for above, below in zip(channels, channels[1:], strict=False)
+            nn.Conv2d(below, 4 * above, 1) for above, below in itertools.pairwise(channels)
         )
         self.decoder = nn.ModuleList(
             _blocks(count, blocks) for count, blocks in zip(channels, decoder, strict=False)

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from engines.generator import PREVIOUS_CHANNELS, LiveGenerator, multiple
 from engines.player_pack import PlayerPack
-from engines.runtime import compile_module
+from engines.runtime import Calibration, compile_module
 
 GRID = 16
 """Windows start at multiples of this: the previous output keeps its place in the net's own grid."""
-WIDTHS, HEIGHTS = (3 / 8, 1 / 2, 5 / 8, 3 / 4, 1), (3 / 4, 7 / 8, 1)
+WIDTHS, HEIGHTS = (3 / 8, 1 / 2, 3 / 4, 1), (3 / 4, 7 / 8, 1)
 """Window sizes as shares of the picture."""
 CALIBRATION_POSES = 24
 HAIR, REACH = 0.2, 0.1
@@ -91,8 +91,7 @@ class Renderer:
             backend=backend,
             precision="auto",
             threads=threads,
-            calibration=lambda: _closed_loop(net, pack),
-            cache_key=pack.digest,
+            calibration=Calibration(pack.digest, lambda: _closed_loop(net, pack)),
         )
         self.backend = f"{engines[0].backend} {engines[0].precision}"
         self._engines = {
@@ -119,8 +118,7 @@ class Renderer:
             slice(window.y // 4, (window.y + window.height) // 4),
             slice(window.x // 4, (window.x + window.width) // 4),
         )
-        inputs["landmarks"][0] = landmarks
-        inputs["landmarks"][0, :, :2] -= (window.x, window.y)
+        inputs["landmarks"][0] = landmarks - np.array([window.x, window.y, 0, 0], np.float32)
         inputs["previous"][0] = self._previous[quarter]
         inputs["plate"][0] = self._plate[rows, columns]
         engine.run(inputs, outputs)

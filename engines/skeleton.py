@@ -116,7 +116,8 @@ class Skeleton(nn.Module):
         self.register_buffer("_ends", ends, persistent=False)
         self.register_buffer("_hips", hips, persistent=False)
         self.register_buffer("_sharpness", 0.5 / widths.square()[:, None, None], persistent=False)
-        self.body_px = body_px
+        self.register_buffer("_body_px", torch.tensor(float(body_px)), persistent=False)
+        self._body_px: Tensor
         self._starts: Tensor
         self._ends: Tensor
         self._hips: Tensor
@@ -124,13 +125,13 @@ class Skeleton(nn.Module):
 
     def forward(self, landmarks: Tensor, height: int, width: int) -> Tensor:
         """(B, 33, 4) pixels of a picture of 4*height x 4*width → (B, 3 * limbs, height, width)."""
-        unit = landmarks[..., :3] / self.body_px  # lengths in body heights: small numbers, fp16-safe
+        unit = landmarks[..., :3] / self._body_px  # lengths in body heights: small numbers, fp16-safe
         start, end = self._starts @ unit, self._ends @ unit  # (B, L, 3)
         hips = self._hips @ unit  # (B, 1, 3)
         gate = _gate(self._starts, landmarks) * _gate(self._ends, landmarks)  # (B, L, 1)
 
         # Pixel centres of the quarter-resolution grid in full-resolution pixels.
-        step = 4.0 / self.body_px
+        step = 4.0 / self._body_px
         x = (torch.arange(width, device=unit.device, dtype=unit.dtype) + 0.5) * step
         y = (torch.arange(height, device=unit.device, dtype=unit.dtype) + 0.5) * step
         axis = end - start  # (B, L, 3)

@@ -12,8 +12,10 @@ import argparse
 import json
 import shutil
 import sys
+import warnings
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -63,7 +65,7 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def prepare(video: Path, dataset: Path, *, height: int = 720, backend: str = "auto") -> dict[str, object]:
+def prepare(video: Path, dataset: Path, *, height: int = 720, backend: str = "auto") -> dict[str, Any]:
     """Writes the dataset and returns its summary (also in dataset.json). Raises VideoError, PrepareError."""
     reader = VideoReader(video)
     part = dataset.with_name(f".{dataset.name}.part")
@@ -114,7 +116,7 @@ def prepare(video: Path, dataset: Path, *, height: int = 720, backend: str = "au
     np.save(part / "indices.npy", np.array(indices))
     (part / "body.json").write_text(measure_body(landmarks).to_json())
     _contact_sheet(part, indices, landmarks)
-    summary: dict[str, object] = {
+    summary: dict[str, Any] = {
         "source": video.name,
         "size": list(size),
         "fps": str(reader.fps),
@@ -206,10 +208,10 @@ def estimate_plate(
         covered[row] |= zone(landmarks[i], size, standing_px, widen=1.1) > 0
     plate = np.zeros(frames.shape[1:], np.uint8)
     for row in tqdm(range(size[1]), unit="row", desc="plate"):
-        masked = np.ma.masked_array(
-            frames[:, row], np.broadcast_to(covered[:, row, :, None], frames[:, row].shape)
-        )
-        plate[row] = np.ma.median(masked, axis=0).filled(0).astype(np.uint8)
+        free = np.where(covered[:, row, :, None], np.float32(np.nan), frames[:, row])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # a pixel that was never free: filled in below
+            plate[row] = np.nan_to_num(np.nanmedian(free, axis=0)).astype(np.uint8)
     unseen = covered.all(axis=0)
     if unseen.any():
         plate = np.asarray(cv2.inpaint(plate, unseen.astype(np.uint8), 5, cv2.INPAINT_TELEA), np.uint8)

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import overload
 
 import torch
 from torch import nn
 
-from engines.runtime.engine import Engine, EngineError, Tensors, TensorSpec
+from engines.runtime.engine import Calibration, Engine, EngineError, TensorSpec
 
-__all__ = ["BACKENDS", "Engine", "EngineError", "TensorSpec", "choose_backend", "compile_module"]
+__all__ = [
+    "BACKENDS",
+    "Calibration",
+    "Engine",
+    "EngineError",
+    "TensorSpec",
+    "choose_backend",
+    "compile_module",
+]
 
 log = logging.getLogger(__name__)
 
 BACKENDS = ("openvino", "torch")
 """In the order in which `auto` tries them."""
-
-Calibration = Callable[[], Iterable[Tensors]]
-"""Gives inputs as the network meets them on air, to calibrate INT8 with."""
 
 
 def choose_backend(backend: str = "auto") -> str:
@@ -39,13 +44,13 @@ def choose_backend(backend: str = "auto") -> str:
 @overload
 def compile_module(
     module: nn.Module, inputs: Mapping[str, torch.Tensor], outputs: Sequence[str], *, backend: str = ...,
-    precision: str = ..., threads: int = ..., calibration: Calibration | None = ..., cache_key: str = ...,
+    precision: str = ..., threads: int = ..., calibration: Calibration | None = ...,
 ) -> Engine: ...  # fmt: skip
 @overload
 def compile_module(
     module: nn.Module, inputs: Sequence[Mapping[str, torch.Tensor]], outputs: Sequence[str], *,
     backend: str = ..., precision: str = ..., threads: int = ..., calibration: Calibration | None = ...,
-    cache_key: str = ...,
+
 ) -> list[Engine]: ...  # fmt: skip
 def compile_module(
     module: nn.Module,
@@ -56,7 +61,6 @@ def compile_module(
     precision: str = "f32",
     threads: int = 1,
     calibration: Calibration | None = None,
-    cache_key: str = "",
 ) -> Engine | list[Engine]:
     """Compiles `module`, called with the tensors of `inputs` in order, into an engine.
 
@@ -65,8 +69,7 @@ def compile_module(
     outputs: a name for each tensor that the module returns.
     precision: "f32"; "bf16" and "int8" (OpenVINO); "auto": the fastest that the CPU and `calibration`
     allow. torch always runs f32.
-    calibration: needed for "int8"; the quantized network is cached under `cache_key`, which must name
-    the network's weights.
+    calibration: needed for "int8".
     """
     examples = [inputs] if isinstance(inputs, Mapping) else list(inputs)
     engines: list[Engine]
@@ -77,7 +80,5 @@ def compile_module(
     else:
         from engines.runtime.openvino import compile_openvino
 
-        engines = list(
-            compile_openvino(module, examples, outputs, precision, threads, calibration, cache_key)
-        )
+        engines = list(compile_openvino(module, examples, outputs, precision, threads, calibration))
     return engines[0] if isinstance(inputs, Mapping) else engines

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Tensors = Mapping[str, NDArray[np.generic]]
+
+
+class Calibration(NamedTuple):
+    """Inputs as the network meets them on air, to calibrate INT8 with; `key` names them (a digest)."""
+
+    key: str
+    samples: Callable[[], Iterable[Tensors]]
 
 
 class EngineError(RuntimeError):

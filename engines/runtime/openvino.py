@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,12 @@ import openvino as ov
 import torch
 from torch import nn
 
-from engines.runtime.engine import Engine, EngineError, Tensors, TensorSpec
+from engines.runtime.engine import Calibration, Engine, EngineError, Tensors, TensorSpec
 
 log = logging.getLogger(__name__)
 
 FLOAT_OPERATIONS = ["AvgPool", "Divide", "Exp", "MatMul", "Multiply", "Subtract"]
-"""What INT8 leaves alone."""
+"""What INT8 leaves alone: quantized too, the CPU plugin refuses the graph."""
 
 
 def cpu_has_bf16() -> bool:
@@ -44,6 +45,7 @@ class OpenVinoEngine(Engine):
             "INFERENCE_NUM_THREADS": threads,
             "PERFORMANCE_HINT": "LATENCY",
             "ENABLE_CPU_PINNING": False,
+            "CACHE_DIR": str(cache_folder() / "compiled"),
         }
         try:
             compiled = ov.Core().compile_model(model, "CPU", config)
@@ -74,18 +76,22 @@ def compile_openvino(
     outputs: Sequence[str],
     precision: str,
     threads: int,
-    calibration: Callable[[], Iterable[Tensors]] | None,
-    cache_key: str,
+    calibration: Calibration | None,
 ) -> list[OpenVinoEngine]:
     """One engine for each of `examples`, which differ in shape alone; see `compile_module`."""
     if precision == "auto":
         precision = "bf16" if cpu_has_bf16() else "int8" if calibration and _can_quantize() else "f32"
+    if precision == "int8" and calibration is None:
+        raise EngineError("INT8 needs inputs to calibrate with: choose f32 or bf16")
+    dynamic = len(examples) > 1 or precision == "int8"
+    shapes = "any" if dynamic else [list(tensor.shape) for tensor in examples[0].values()]
+    key = repr((network_digest(module), ov.__version__, list(examples[0]), list(outputs), shapes))
     if precision == "int8":
-        if calibration is None:
-            raise EngineError("INT8 needs inputs to calibrate with: choose f32 or bf16")
-        model = _quantized(module, examples[-1], outputs, calibration, cache_key)
+        assert calibration is not None  # noqa: S101  # for the type checker
+        key += f" int8 {calibration.key} {FLOAT_OPERATIONS}"
+        model = _cached(key, lambda: _quantize(module, examples[-1], outputs, calibration))
     else:
-        model = convert(module, examples[0], outputs, dynamic=len(examples) > 1)
+        model = _cached(key, lambda: convert(module, examples[0], outputs, dynamic=dynamic))
     if len(examples) == 1:
         return [OpenVinoEngine(model, precision, threads)]
     engines = []
@@ -103,7 +109,9 @@ def convert(
     module = module.eval()
     static = {} if dynamic else {"input": [list(tensor.shape) for tensor in inputs.values()]}
     with torch.inference_mode():
-        model = ov.convert_model(module, example_input=tuple(inputs.values()), **static)
+        example = tuple(inputs.values())
+        traced = torch.jit.trace(module, example, check_trace=False)  # type: ignore[no-untyped-call]
+        model = ov.convert_model(traced, example_input=example, **static)
     for port, name in zip(model.inputs, inputs, strict=True):
         port.get_tensor().set_names({name})
     for port, name in zip(model.outputs, outputs, strict=True):
@@ -120,35 +128,51 @@ def _can_quantize() -> bool:
     return True
 
 
-def _quantized(
+def _quantize(
     module: nn.Module,
     example: Mapping[str, torch.Tensor],
     outputs: Sequence[str],
-    calibration: Callable[[], Iterable[Tensors]],
-    cache_key: str,
+    calibration: Calibration,
 ) -> ov.Model:
-    """The module in INT8, of any shape: from the cache, or quantized and put there."""
+    """The module with its convolutions in INT8 and the arithmetic around them in f32, of any shape."""
     import nncf
 
-    key = hashlib.sha256(f"{cache_key} {ov.__version__} {nncf.__version__} {FLOAT_OPERATIONS}".encode()).hexdigest()[:24]
-    folder = cache_folder() / f"int8-{key}"
+    log.info("quantizing a network to INT8, once; the result is kept in %s", cache_folder())
+    nncf.set_log_level(logging.ERROR)
+    samples = [dict(sample) for sample in calibration.samples()]
+    model = convert(module, example, outputs, dynamic=True)
+    others = nncf.IgnoredScope(types=FLOAT_OPERATIONS, validate=False)
+    return nncf.quantize(model, nncf.Dataset(samples), subset_size=len(samples), ignored_scope=others)
+
+
+def _cached(key: str, make: Callable[[], ov.Model]) -> ov.Model:
+    """`make`'s model, from the cache if it was made before under the same key."""
+    folder = cache_folder() / f"network-{hashlib.sha256(key.encode()).hexdigest()[:24]}"
     if not (folder / "model.xml").is_file():
-        nncf.set_log_level(logging.WARNING)
-        samples = [dict(sample) for sample in calibration()]
-        model = convert(module, example, outputs, dynamic=True)
-        # Convolutions in INT8, the arithmetic around them in f32: quantized too, the plugin refuses it.
-        others = nncf.IgnoredScope(types=FLOAT_OPERATIONS, validate=False)
-        quantized = nncf.quantize(
-            model, nncf.Dataset(samples), subset_size=len(samples), ignored_scope=others
-        )
+        model = make()
         folder.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=".int8-", dir=folder.parent))
-        ov.save_model(quantized, part / "model.xml", compress_to_fp16=False)
+        part = Path(tempfile.mkdtemp(prefix=".network-", dir=folder.parent))
+        ov.save_model(model, part / "model.xml", compress_to_fp16=False)
         try:
             part.rename(folder)
         except OSError:  # another process was faster, with the same result
             shutil.rmtree(part)
-    return ov.Core().read_model(folder / "model.xml")
+    try:
+        return ov.Core().read_model(folder / "model.xml")
+    except RuntimeError as error:
+        raise EngineError(f"{folder} cannot be read: delete it, it is made again ({error})") from error
+
+
+def network_digest(module: nn.Module) -> str:
+    """SHA-256 over everything that decides what a network computes: its weights and its own source."""
+    digest = hashlib.sha256()
+    sources = {inspect.getsourcefile(type(part)) for part in module.modules()}
+    for source in sorted(path for path in sources if path and "site-packages" not in path):
+        digest.update(Path(source).read_bytes())
+    for name, tensor in (*module.named_parameters(), *module.named_buffers()):
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def cache_folder() -> Path:

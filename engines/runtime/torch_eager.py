@@ -16,9 +16,7 @@ class TorchEngine(Engine):
     backend = "torch"
     precision = "f32"
 
-    def __init__(
-        self, module: nn.Module, inputs: Mapping[str, torch.Tensor], outputs: Sequence[str]
-    ) -> None:
+    def __init__(self, module: nn.Module, inputs: Mapping[str, torch.Tensor], outputs: Sequence[str]) -> None:
         self._module = module.eval()
         with torch.inference_mode():
             example = _as_tuple(self._module(*inputs.values()))

@@ -64,9 +64,8 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.footage, self.config, self.folder, self.device = footage, config, folder, device
         self.train_positions, self.held_positions = footage.split(config.held_out)
-        self.net = Generator(config.variant, footage.body.near.height).to(
-            device, memory_format=torch.channels_last
-        )
+        self.net = Generator(config.variant, footage.body.near.height).to(device)
+        self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.ema = AveragedModel(self.net, avg_fn=_ema(config.ema), use_buffers=True)
         self.optimizer = torch.optim.Adam(self.net.parameters(), lr=config.learning_rate, betas=(0.9, 0.99))
         self.progress = Progress()
@@ -193,7 +192,8 @@ class Trainer:
         changed = [name for name in given if name != "minutes" and given[name] != config.get(name)]
         if changed:
             raise CheckpointError(
-                f"{path} was trained with another {', '.join(changed)}: give the same, or start anew with --restart"
+                f"{path} was trained with another {', '.join(changed)}: "
+                "give the same, or start anew with --restart"
             )
         groups: dict[str, dict[str, Tensor]] = {"net": {}, "ema": {}, "adam": {}}
         for key, value in tensors.items():
@@ -220,7 +220,8 @@ class Trainer:
         with (self.folder / "log.jsonl").open("a") as file:
             file.write(json.dumps(line) + "\n")
         tqdm.write(
-            f"{self.progress.elapsed_s / 60:.0f} min, step {self.progress.step}: {foreground_psnr:.2f} dB held-out"
+            f"{self.progress.elapsed_s / 60:.0f} min, step {self.progress.step}: "
+            f"{foreground_psnr:.2f} dB foreground PSNR on held-out frames"
         )
 
 

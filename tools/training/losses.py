@@ -62,7 +62,7 @@ def losses(
     picture = rgb * alpha + plate * (1 - alpha)
     person = torch.cat([picture * mask, alpha], dim=1)
     truth = torch.cat([target * mask, mask], dim=1)
-    face = face_weight(batch["landmarks"], *target.shape[-2:], body_px) * mask
+    face = face_weight(batch["landmarks"], target.shape[-2], target.shape[-1], body_px) * mask
     parts = {
         "reconstruction": masked_l1(picture, target, torch.ones_like(mask) * 0.2 + mask),
         "laplacian": laplacian_pyramid(person, truth) / 4,
