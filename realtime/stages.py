@@ -41,7 +41,7 @@ STAGES: Mapping[str, Stage] = {
     stage.name: stage
     for stage in (
         Stage("performer", "realtime.performer:run", 900.0, 4.0, 5, 60.0, 0.1, vital=False),
-        Stage("playout", "realtime.playout:run", 60.0, 2.0, 5, 60.0, 0.1, vital=True),
+        Stage("playout", "realtime.playout:run", 120.0, 5.0, 5, 60.0, 0.1, vital=True),
     )
 }
 

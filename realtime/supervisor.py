@@ -32,7 +32,7 @@ NS_PER_S = 1_000_000_000
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """What ends a show. Its stages never see them."""
 
-LOOP_S = 0.05
+LOOP_S = 0.02
 ORDERS_EVERY_NS = 200_000_000
 """Orders are sent when they change, and this often anyway: a restarted stage hears them soon."""
 STATUS_LINE_EVERY_NS = 250_000_000

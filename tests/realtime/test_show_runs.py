@@ -8,11 +8,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
+from realtime.stages import STAGES
 from realtime.supervisor import Supervisor, SupervisorError
 from tests.realtime.fakes import Heard, broken_nets, fake_nets, fake_show
 
@@ -115,6 +117,25 @@ def test_the_performer_is_killed_and_the_show_goes_on(tmp_path: Path) -> None:
     assert any("SIGKILL" in line for line in heard.lines)
     programme = report["programme"]
     assert programme["ticks"] >= 30 * (at["LIVE"] - at["HOLD"])
+
+
+def test_a_performer_that_hangs_is_replaced(tmp_path: Path) -> None:
+    show, player = fake_show(tmp_path)
+    heard = Heard()
+    stages = {**STAGES, "performer": replace(STAGES["performer"], deadline_s=1.5)}
+    supervisor = Supervisor(show, player, fake_nets, heard, stages=stages)
+
+    def stop_it() -> None:
+        wait_for(lambda: states(supervisor)[-1:] == ["LIVE"])
+        performer = child("performer")
+        assert performer is not None
+        performer.suspend()
+        wait_for(lambda: states(supervisor)[-3:] == ["HOLD", "FALLBACK", "LIVE"])
+
+    errors = in_background(supervisor, stop_it)
+    supervisor.run()
+    assert not errors
+    assert "performer was lost (it hung and was stopped); starting it again" in heard.lines
 
 
 def test_the_playout_is_killed_and_carries_on_its_clock(tmp_path: Path) -> None:
