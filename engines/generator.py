@@ -173,6 +173,8 @@ class LiveGenerator(nn.Module):
 
     INPUTS = ("landmarks", "previous", "plate")
     OUTPUTS = ("picture", "next_previous")
+    KEEP_FLOAT = (".*skeleton.*", "aten::.*")
+    """What INT8 must leave alone: limb maps are coordinates, and this module itself mixes colours."""
 
     def __init__(self, generator: Generator) -> None:
         super().__init__()

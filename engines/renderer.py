@@ -91,7 +91,7 @@ class Renderer:
             backend=backend,
             precision="auto",
             threads=threads,
-            calibration=Calibration(pack.digest, lambda: _closed_loop(net, pack)),
+            calibration=Calibration(pack.digest, lambda: _closed_loop(net, pack), net.KEEP_FLOAT),
         )
         self.backend = f"{engines[0].backend} {engines[0].precision}"
         self._engines = {

@@ -14,10 +14,16 @@ Tensors = Mapping[str, NDArray[np.generic]]
 
 
 class Calibration(NamedTuple):
-    """Inputs as the network meets them on air, to calibrate INT8 with; `key` names them (a digest)."""
+    """What INT8 needs to know of a network.
+
+    samples: inputs as the network meets them on air; key names them (a digest). keep_float: patterns of
+    the names of operations that stay in f32 (module path, a slash, operation), because they compute
+    coordinates or colours rather than features.
+    """
 
     key: str
     samples: Callable[[], Iterable[Tensors]]
+    keep_float: tuple[str, ...] = ()
 
 
 class EngineError(RuntimeError):
