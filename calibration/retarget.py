@@ -89,12 +89,13 @@ class Retargeter:
         self._body = body
         self._source = source if source is not None else AdaptiveSource(body)
         self._bones = np.array([body.bones[name] for name in BONES])
+        self._resting = _resting(body)
         self.reset()
 
     def reset(self) -> None:
         """Forgets the fan: the next landmarks may be another's."""
         self._source.reset()
-        self._held = self._resting()
+        self._held = self._resting.copy()
         self._missing_s = np.full(len(_CHAIN.end), HOLD_S + FADE_S)
         self._last_ns: int | None = None
         self._last: NDArray[np.float32] | None = None
@@ -146,22 +147,7 @@ class Retargeter:
         self._missing_s = np.where(seen, 0.0, self._missing_s + dt_s)
         easing = np.clip((self._missing_s - HOLD_S) / FADE_S, 0, 1)[:, None] * _CHAIN.can_rest[:, None]
         self._held[seen] = target[seen]
-        return np.where(seen[:, None], target, self._held + easing * (self._resting() - self._held))
-
-    def _resting(self) -> NDArray[np.float64]:
-        """Every bone's resting offset in player heights; the core stands upright."""
-        lengths = self._bones[_CHAIN.bone]
-        resting = np.zeros((len(_CHAIN.end), 3))
-        resting[:, :2] = _CHAIN.rest * lengths[:, None]
-        resting[_HEEL_REST, :2] *= (-0.3, 0.5)
-        names = list(BONES)
-        resting[_CHAIN.bone == names.index("torso"), 1] = -self._body.bones["torso"]
-        resting[_CHAIN.bone == names.index("neck"), 1] = -self._body.bones["neck"]
-        for bone, sides in (("half hips", _HIPS), ("half shoulders", _SHOULDERS), ("half ears", _EARS)):
-            for sign, side in zip((1, -1), sides, strict=True):
-                rows = (_CHAIN.end == side) & (_CHAIN.bone == names.index(bone))
-                resting[rows, 0] = sign * self._body.bones[bone]
-        return resting
+        return np.where(seen[:, None], target, self._held + easing * (self._resting - self._held))
 
     def _place_x(self, offset: float, height: float) -> float:
         """Where the hips stand: as far off the middle as the fan, softly kept where the player was filmed
@@ -169,6 +155,21 @@ class Retargeter:
         low, high = self._body.x_range
         middle, room = (low + high) / 2, (high - low) / 2 + height / 3
         return middle + room * float(np.tanh(offset / room))
+
+
+def _resting(body: Body) -> NDArray[np.float64]:
+    """(bones of the chain, 3): every bone's resting offset in body heights; the core stands upright."""
+    names = list(BONES)
+    resting = np.zeros((len(_CHAIN.end), 3))
+    resting[:, :2] = _CHAIN.rest * np.array([body.bones[name] for name in names])[_CHAIN.bone, None]
+    resting[_HEEL_REST, :2] *= (-0.3, 0.5)
+    for bone in ("torso", "neck"):
+        resting[_CHAIN.bone == names.index(bone), 1] = -body.bones[bone]
+    for bone, sides in (("half hips", _HIPS), ("half shoulders", _SHOULDERS), ("half ears", _EARS)):
+        for sign, side in zip((1, -1), sides, strict=True):
+            rows = (_CHAIN.end == side) & (_CHAIN.bone == names.index(bone))
+            resting[rows, 0] = sign * body.bones[bone]
+    return resting
 
 
 def _with_middles(landmarks: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -114,6 +114,8 @@ class AdaptiveSource(Source):
     MIDDLE_S, DISTANCE_S = 20.0, 20.0
     BONE_BOUNDS = (0.7, 1.4)
     """A bone's share of the height, over the player's."""
+    FIRST_S = 1.0
+    """No bone is learned faster than this; down, a new fan's at first about as fast as he has been seen."""
 
     def __init__(self, player: Body) -> None:
         self._prior = np.array([player.bones[name] for name in BONES])
@@ -125,6 +127,7 @@ class AdaptiveSource(Source):
         self._height_px: float | None = None
         self._usual_height_px = 0.0
         self._middle_x: float | None = None
+        self._age_s = 0.0
 
     def update(
         self,
@@ -166,22 +169,33 @@ class AdaptiveSource(Source):
         return float(torso / self._bones[list(BONES).index("torso")])
 
     def _learn_bones(self, points: NDArray[np.float64], present: NDArray[np.bool_], dt_s: float) -> None:
-        assert self._height_px is not None  # noqa: S101  # set by update
-        for row, (near, far) in enumerate(BONES.values()):
-            lengths = []
-            for side in (0, 1):
-                start = [i + side if len(near) == 1 else i for i in near]
-                end = [i + side if len(far) == 1 else i for i in far]
-                if present[start].all() and present[end].all():
-                    lengths.append(
-                        np.linalg.norm(points[end, :2].mean(axis=0) - points[start, :2].mean(axis=0))
-                    )
-            if not lengths:
-                continue
-            low, high = (self._prior[row] * bound for bound in self.BONE_BOUNDS)
-            share = float(np.clip(max(lengths) / self._height_px, low, high))
-            time_s = self.BONE_UP_S if share > self._bones[row] else self.BONE_DOWN_S
-            self._bones[row] += _share(dt_s, time_s) * (share - self._bones[row])
+        """Follows the longer of the left and the right bone, where both of its ends are seen."""
+        lengths = np.hypot(*(_BONE_OFFSETS @ np.where(present[:33, None], points[:33, :2], 0)).T)
+        seen = ~(_BONE_POINTS & ~present[:33]).any(axis=1)
+        longest = np.where(seen, lengths, 0).reshape(2, -1).max(axis=0)
+        low, high = (self._prior * bound for bound in self.BONE_BOUNDS)
+        shares = np.clip(longest / self._height_px, low, high)
+        self._age_s += dt_s
+        up = _share(dt_s, self.BONE_UP_S)
+        down = _share(dt_s, min(self.BONE_DOWN_S, max(self.FIRST_S, self._age_s)))
+        step = np.where(shares > self._bones, up, down) * (shares - self._bones)
+        self._bones = self._bones + np.where(seen.reshape(2, -1).any(axis=0), step, 0)
+
+
+def _bone_offsets() -> NDArray[np.float64]:
+    """(2 * bones, 33): what times the landmarks gives each left bone's vector, then each right one's."""
+    rows = np.zeros((2 * len(BONES), 33))
+    for side in (0, 1):
+        for bone, (near, far) in enumerate(BONES.values()):
+            for joints, sign in ((near, -1), (far, 1)):
+                for landmark in joints:  # left landmarks are odd, their right counterparts follow them
+                    index = landmark + side if len(joints) == 1 else int(landmark)
+                    rows[side * len(BONES) + bone, index] += sign / len(joints)
+    return rows
+
+
+_BONE_OFFSETS = _bone_offsets()
+_BONE_POINTS = _BONE_OFFSETS != 0
 
 
 def _ankle(points: NDArray[np.float64], present: NDArray[np.bool_]) -> float | None:
