@@ -1,0 +1,133 @@
+"""A player who is drawn, not filmed: a body of known lengths, a small dataset of it, an untrained pack."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from calibration.body import measure_body
+from engines.generator import Generator
+from engines.player_pack import write_pack
+from engines.skeleton import LIMBS, Landmark
+from tools.standby import write_standby
+from tools.training.dataset import Footage
+
+SIZE = (128, 128)
+HEIGHT_PX = 90.0
+FRAMES = 80
+GAP = 40
+"""The frame number that the dataset lacks."""
+
+BONES = {
+    "torso": 0.33, "half shoulders": 0.12, "half hips": 0.08, "neck": 0.15, "half ears": 0.04,
+    "upper arm": 0.18, "forearm": 0.16, "hand": 0.05, "thigh": 0.27, "shin": 0.25, "foot": 0.1,
+}  # fmt: skip
+"""The lengths of `standing`'s bones in heights from ears to ankles."""
+
+
+def standing(x: float, ankle_y: float, height: float, *, arms: float = 0.0) -> NDArray[np.float32]:
+    """(33, 4): a visible person who faces the camera, all bones in the picture's plane.
+
+    x: the middle of the hips; height: from ears to ankles; arms: their angle from hanging, radians.
+    """
+    b = BONES
+    shoulders, hips, knees = -(1 - b["neck"]), -(b["thigh"] + b["shin"]), -b["shin"]
+    places: dict[Landmark, tuple[float, float]] = {Landmark.NOSE: (0.0, -0.99)}
+    for name, side in (("LEFT", 1), ("RIGHT", -1)):
+        shoulder = np.array([side * b["half shoulders"], shoulders])
+        along = np.array([side * np.sin(arms), np.cos(arms)])
+        elbow = shoulder + b["upper arm"] * along
+        wrist = elbow + b["forearm"] * along
+        hip = side * b["half hips"]
+        for joint, place in {
+            "EYE": (side * 0.02, -1.01), "EAR": (side * b["half ears"], -1.0), "MOUTH": (side * 0.015, -0.96),
+            "SHOULDER": shoulder, "ELBOW": elbow, "WRIST": wrist, "INDEX": wrist + b["hand"] * along,
+            "PINKY": wrist + b["hand"] * along, "THUMB": wrist + 0.5 * b["hand"] * along, "HIP": (hip, hips),
+            "KNEE": (hip, knees), "ANKLE": (hip, 0.0), "HEEL": (hip, 0.01),
+            "TOE": (hip + side * b["foot"], 0.01),
+        }.items():  # fmt: skip
+            places[Landmark[f"{name}_{joint}"]] = (float(place[0]), float(place[1]))
+    for inner, outer, eye in ((1, 3, Landmark.LEFT_EYE), (4, 6, Landmark.RIGHT_EYE)):
+        places[inner] = places[outer] = places[eye]  # type: ignore[index]
+    landmarks = np.ones((33, 4), np.float32)
+    landmarks[:, 2] = 0
+    for index, (right, down) in places.items():
+        landmarks[index, :2] = x + right * height, ankle_y + down * height
+    return landmarks
+
+
+def paint(
+    plate: NDArray[np.uint8], landmarks: NDArray[np.float32], height: float
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """The person of `landmarks` before `plate` (H, W, 3) BGR, and the mask (H, W), 255 on the person."""
+    mask = np.zeros(plate.shape[:2], np.uint8)
+    picture = plate.copy()
+    for limb in LIMBS.values():
+        start, end = (landmarks[list(ends), :2].mean(axis=0).round().astype(int) for ends in limb[:2])
+        thickness = max(2, round(0.08 * limb.width * height))
+        cv2.line(mask, start.tolist(), end.tolist(), 255, thickness)
+        cv2.line(picture, start.tolist(), end.tolist(), limb.colour, thickness)
+    return picture, mask
+
+
+def textured_plate(size: tuple[int, int], seed: int = 0) -> NDArray[np.uint8]:
+    """(H, W, 3): a soft random background, 60..140."""
+    small = np.random.default_rng(seed).uniform(60, 140, (size[1] // 16, size[0] // 16, 3)).astype(np.float32)
+    return np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_CUBIC).clip(60, 140), np.uint8)
+
+
+def write_dataset(folder: Path) -> Path:
+    """A prepared dataset of `FRAMES` frames, 128x128, without frame number `GAP`."""
+    (folder / "frames").mkdir(parents=True)
+    (folder / "masks").mkdir()
+    plate = textured_plate(SIZE)
+    indices = np.array([index for index in range(FRAMES + 1) if index != GAP])
+    poses = []
+    for index in indices:
+        sway = np.sin(index / 6)
+        landmarks = standing(64 + 12 * sway, 112 + sway, HEIGHT_PX, arms=0.6 + 0.5 * sway)
+        picture, mask = paint(plate, landmarks, HEIGHT_PX)
+        cv2.imwrite(str(folder / f"frames/{index:06d}.jpg"), picture, [cv2.IMWRITE_JPEG_QUALITY, 97])
+        cv2.imwrite(str(folder / f"masks/{index:06d}.png"), mask)
+        poses.append(landmarks)
+    np.save(folder / "landmarks.npy", np.stack(poses))
+    np.save(folder / "indices.npy", indices)
+    cv2.imwrite(str(folder / "plate.png"), plate)
+    (folder / "body.json").write_text(measure_body(np.stack(poses)).to_json())
+    (folder / "dataset.json").write_text(json.dumps({"size": list(SIZE)}))
+    return folder
+
+
+def untrained_generator(body_px: float) -> Generator:
+    """nano, with weights large enough that its output depends on each of its inputs."""
+    torch.manual_seed(0)
+    generator = Generator("nano", body_px)
+    with torch.no_grad():
+        generator.head.weight *= 5
+    return generator
+
+
+def write_nano_pack(folder: Path, dataset: Path, *, name: str = "Number 7") -> Path:
+    """An untrained nano pack of 128x128 of the dataset's player."""
+    footage = Footage.open(dataset)
+    standby = folder.with_name(f"{folder.name}.standby.mp4")
+    write_standby(footage, np.arange(10), standby)
+    write_pack(
+        folder,
+        name=name,
+        generator=untrained_generator(footage.body.near.height),
+        size=footage.size,
+        body=footage.body,
+        plate=footage.plate,
+        poses=footage.landmarks,
+        standby=standby,
+        licences="Drawn for tests.\n",
+        notes={"steps": 0},
+    )
+    standby.unlink()
+    return folder
