@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from types import TracebackType
 
 import av
 import numpy as np
@@ -19,8 +21,8 @@ class VideoError(ValueError):
 class VideoReader:
     """The frames of a video file in order, as BGR pictures.
 
-    size: (width, height) pixels. fps: the average rate. frames: an estimate of how many there are, 0 if
-    the file does not say.
+    size: (width, height) pixels. fps: the average rate. time_base: the unit of its time stamps, seconds.
+    frames: an estimate of how many there are, 0 if the file does not say.
     """
 
     def __init__(self, path: Path) -> None:
@@ -37,6 +39,7 @@ class VideoReader:
         self._stream.codec_context.thread_count = 1
         self.size = (self._stream.codec_context.width, self._stream.codec_context.height)
         self.fps = Fraction(self._stream.average_rate or self._stream.guessed_rate or 30)
+        self.time_base = Fraction(self._stream.time_base or 1 / self.fps)
         self.frames = self._stream.frames or int(
             Fraction(self._container.duration or 0, av.time_base) * self.fps
         )
@@ -61,3 +64,153 @@ class VideoReader:
 
     def close(self) -> None:
         self._container.close()
+
+
+class VideoWriter:
+    """Writes H.264 beside `path`, and moves it there once it is whole. A context manager: leaving it by an
+    exception, Ctrl-C too, throws the part away.
+
+    size: (width, height) pixels, even. fps: the average rate. time_base: the unit of the time stamps, as
+    the source has it, so that they come out as they went in. sound: a file whose sound comes along, from
+    the time of its first picture on: copied packet by packet where `path`'s format can hold it, else as AAC.
+    Raises VideoError.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        size: tuple[int, int],
+        *,
+        fps: Fraction,
+        time_base: Fraction,
+        sound: Path | None = None,
+    ) -> None:
+        self.path = path
+        self._part = path.with_name(f".{path.stem}.part{path.suffix}")
+        if not path.resolve().parent.is_dir():
+            raise VideoError(f"{path} cannot be written: there is no folder {path.resolve().parent}")
+        if path.is_dir():
+            raise VideoError(
+                f"{path} cannot be written: it is a folder; name a file, such as {path / 'out.mp4'}"
+            )
+        try:
+            self._container = av.open(str(self._part), "w", options={"movflags": "+faststart"})
+        except FFmpegError as error:
+            raise VideoError(f"{path} cannot be written: {error.strerror}") from None
+        except ValueError:
+            raise VideoError(f"{path}: no video format has the ending {path.suffix!r}; use .mp4") from None
+        try:
+            self._stream = self._container.add_stream("libx264", rate=fps, options={"crf": "18"})
+            self._stream.width, self._stream.height = size
+            self._stream.pix_fmt = "yuv420p"
+            self._stream.codec_context.time_base = time_base
+            self._time_base = time_base
+            self._pts = -1
+            self._sound = _Sound(sound, self._container) if sound is not None else None
+        except ValueError as error:
+            self._discard()
+            raise VideoError(f"{path} cannot hold H.264 ({error}); use .mp4") from None
+        except BaseException:
+            self._discard()
+            raise
+
+    def write(self, t_ns: int, picture: NDArray[np.uint8]) -> None:
+        """picture: (H, W, 3) uint8 BGR; t_ns: since the first picture, ascending (what does not ascend, in
+        a broken source, is moved on by one unit). Raises VideoError."""
+        self._pts = max(self._pts + 1, round(t_ns / (1_000_000_000 * self._time_base)))
+        frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
+        frame.pts, frame.time_base = self._pts, self._time_base
+        self._mux(frame, t_ns / 1e9)
+
+    def __enter__(self) -> VideoWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self._discard()
+            return
+        try:
+            self._mux(None, float("inf"))
+            self._container.close()
+            self._part.replace(self.path)
+        except FFmpegError as failure:
+            self._discard()
+            raise VideoError(f"{self.path} cannot be written: {failure.strerror}") from None
+        except BaseException:
+            self._discard()
+            raise
+        if self._sound is not None:
+            self._sound.close()
+
+    def _mux(self, frame: av.VideoFrame | None, until_s: float) -> None:
+        try:
+            self._container.mux(self._stream.encode(frame))
+            if self._sound is not None:
+                for packet in self._sound.until(until_s):
+                    self._container.mux(packet)
+        except FFmpegError as error:
+            raise VideoError(f"{self.path} cannot be written: {error.strerror}") from None
+
+    def _discard(self) -> None:
+        with contextlib.suppress(FFmpegError):  # it is thrown away: whether it could be finished is the same
+            self._container.close()
+        self._part.unlink(missing_ok=True)
+
+
+class _Sound:
+    """The packets of a file's first sound track for `output`, timed from the file's first picture on."""
+
+    def __init__(self, path: Path, output: av.container.OutputContainer) -> None:
+        self._path = path
+        self._container = av.open(str(path))
+        streams = self._container.streams
+        self._next: tuple[float, av.Packet] | None = None
+        if not streams.audio:
+            return
+        self._input = streams.audio[0]
+        start = streams.video[0].start_time
+        self._start_s = float(start * streams.video[0].time_base) if start is not None else 0.0
+        context = self._input.codec_context
+        if context.codec.canonical_name in output.supported_codecs:
+            self._output = output.add_stream_from_template(self._input)
+            self._packets = self._copied()
+        else:
+            self._output = output.add_stream("aac", rate=context.rate, layout=context.layout)
+            self._packets = self._encoded()
+        self._next = self._read()
+
+    def until(self, time_s: float) -> Iterator[av.Packet]:
+        """The packets from where the last call ended up to `time_s`. Raises VideoError."""
+        while self._next is not None and self._next[0] <= time_s:
+            yield self._next[1]
+            self._next = self._read()
+
+    def close(self) -> None:
+        self._container.close()
+
+    def _read(self) -> tuple[float, av.Packet] | None:
+        try:
+            return next(self._packets, None)
+        except FFmpegError as error:
+            raise VideoError(f"{self._path}: its sound is broken: {error.strerror}") from None
+
+    def _copied(self) -> Iterator[tuple[float, av.Packet]]:
+        for packet in self._container.demux(self._input):
+            if packet.dts is None or packet.pts is None:  # the end
+                continue
+            shift = round(self._start_s / packet.time_base)
+            packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+            packet.stream = self._output
+            yield float(packet.pts * packet.time_base), packet
+
+    def _encoded(self) -> Iterator[tuple[float, av.Packet]]:
+        time_s = 0.0
+        for frame in self._container.decode(self._input):
+            frame.pts -= round(self._start_s / frame.time_base)
+            time_s = frame.time
+            for packet in self._output.encode(frame):
+                yield time_s, packet
+        for packet in self._output.encode(None):
+            yield time_s, packet
