@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -68,6 +69,7 @@ class Body:
             )
         except (KeyError, TypeError, IndexError, AttributeError) as error:
             raise ValueError(f"not a body: {error!r}") from error
-        if len(body.reach) != 4 or min(*body.bones.values(), body.near.height, body.far.height) <= 0:
+        lengths = (*body.bones.values(), body.near.height, body.far.height)
+        if len(body.reach) != 4 or not all(0 < length < math.inf for length in lengths):
             raise ValueError("not a body: a length is not positive")
         return body

@@ -122,6 +122,10 @@ class Generator(nn.Module):
 
     def forward(self, landmarks: Tensor, previous: Tensor) -> Tensor:
         """landmarks (B, 33, 4) pixels, previous (B, 4, H/4, W/4) → logits (B, 4, H, W) of RGB and alpha."""
+        return F.pixel_shuffle(self.head(self.features(landmarks, previous)), 4)
+
+    def features(self, landmarks: Tensor, previous: Tensor) -> Tensor:
+        """What the head sees: (B, C0, H/4, W/4)."""
         maps = self.skeleton(landmarks, previous.shape[2], previous.shape[3])  # (B, 3L, H/4, W/4)
         x = F.relu(self.stem(torch.cat([maps, previous], dim=1)))  # (B, C0, H/4, W/4)
         skips = []
@@ -132,7 +136,7 @@ class Generator(nn.Module):
         x = self.middle(x)
         for up, skip, blocks in reversed(list(zip(self.ups, skips, self.decoder, strict=True))):
             x = blocks(skip + F.pixel_shuffle(up(x), 2))
-        return F.pixel_shuffle(self.head(F.relu(x)), 4)  # (B, 4, H, W)
+        return F.relu(x)
 
     def fold(self) -> Generator:
         """Merges every BatchNorm into its convolution, in place, for inference. Returns itself."""
@@ -142,15 +146,26 @@ class Generator(nn.Module):
         return self.eval()
 
 
+def _bias(conv: nn.Conv2d) -> Tensor:
+    assert conv.bias is not None  # noqa: S101  # for the type checker
+    return conv.bias
+
+
+def _head(weight: Tensor, bias: Tensor) -> nn.Conv2d:
+    conv = nn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=1, device=weight.device)
+    conv.weight, conv.bias = nn.Parameter(weight.detach()), nn.Parameter(bias.detach())
+    return conv
+
+
 def _icnr(conv: nn.Module, factor: int) -> None:
     """Starts a convolution before PixelShuffle as nearest-neighbour upsampling: no checkerboard
     (Aitken et al., "Checkerboard artifact free sub-pixel convolution", 2017)."""
-    assert isinstance(conv, nn.Conv2d) and conv.bias is not None  # noqa: S101
+    assert isinstance(conv, nn.Conv2d)  # noqa: S101
     kernel = torch.empty_like(conv.weight[:: factor**2])
     nn.init.kaiming_normal_(kernel)
     with torch.no_grad():
         conv.weight.copy_(kernel.repeat_interleave(factor**2, dim=0))
-        conv.bias.zero_()
+        _bias(conv).zero_()
 
 
 def split(logits: Tensor) -> tuple[Tensor, Tensor]:
@@ -179,13 +194,22 @@ class LiveGenerator(nn.Module):
     def __init__(self, generator: Generator) -> None:
         super().__init__()
         self.generator = generator
+        # The head's channels are 16 of red, green, blue and alpha each. Two heads that give BGR and alpha
+        # apart cost the same arithmetic, and spare the picture a split and a flip at full resolution.
+        red, green, blue, alpha = generator.head.weight.split(16)
+        red_bias, green_bias, blue_bias, alpha_bias = _bias(generator.head).split(16)
+        self.bgr = _head(torch.cat([blue, green, red]), torch.cat([blue_bias, green_bias, red_bias]))
+        self.alpha = _head(alpha, alpha_bias)
 
     def forward(self, landmarks: Tensor, previous: Tensor, plate: Tensor) -> tuple[Tensor, Tensor]:
-        rgb, alpha = split(self.generator(landmarks, previous))
-        bgr = rgb.flip(1).permute(0, 2, 3, 1)  # (1, h, w, 3)
-        cover = alpha.permute(0, 2, 3, 1)  # (1, h, w, 1)
-        mixed = bgr * cover * 255 + plate.to(bgr.dtype) * (1 - cover)
-        return (mixed + 0.5).to(torch.uint8), feedback(rgb, alpha)
+        features = self.generator.features(landmarks, previous)
+        bgr = torch.sigmoid(F.pixel_shuffle(self.bgr(features), 4))  # (1, 3, h, w)
+        alpha = torch.sigmoid(F.pixel_shuffle(self.alpha(features), 4))  # (1, 1, h, w)
+        paint = bgr * alpha
+        still = plate.permute(0, 3, 1, 2).to(bgr.dtype) * (1 - alpha)
+        picture = (paint * 255 + still + 0.5).to(torch.uint8).permute(0, 2, 3, 1)  # (1, h, w, 3)
+        quarter = F.avg_pool2d(paint, 4).flip(1)  # `feedback`, RGB
+        return picture, torch.cat([quarter, F.avg_pool2d(alpha, 4)], dim=1)
 
     def example(self, size: tuple[int, int]) -> dict[str, Tensor]:
         """Inputs of the right shapes for a window of `size` (width, height) pixels."""

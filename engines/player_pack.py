@@ -139,7 +139,7 @@ def write_pack(
     (part / "LICENSES.md").write_text(licences)
     lines = [
         f"format = {FORMAT}",
-        f"name = {json.dumps(name)}",
+        f"name = {json.dumps(name, ensure_ascii=False)}",
         f'variant = "{generator.variant}"',
         f"size = [{size[0]}, {size[1]}]",
         "\n[sha256]",
@@ -147,7 +147,7 @@ def write_pack(
         "\n[made]",
         *(f"{key} = {json.dumps(value)}" for key, value in notes.items()),
     ]
-    (part / MANIFEST).write_text("\n".join(lines) + "\n")
+    (part / MANIFEST).write_text("\n".join(lines) + "\n", encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
     part.rename(folder)
 

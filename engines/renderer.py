@@ -20,10 +20,10 @@ from engines.runtime import Calibration, compile_module
 
 GRID = 16
 """Windows start at multiples of this: the previous output keeps its place in the net's own grid."""
-WIDTHS, HEIGHTS = (3 / 8, 1 / 2, 3 / 4, 1), (3 / 4, 7 / 8, 1)
+WIDTHS, HEIGHTS = (5 / 16, 3 / 8, 1 / 2, 5 / 8, 3 / 4, 1), (3 / 4, 13 / 16, 7 / 8, 1)
 """Window sizes as shares of the picture."""
 CALIBRATION_POSES = 24
-HAIR, REACH = 0.2, 0.1
+HAIR, REACH = 0.16, 0.07
 """How far the player may extend beyond his landmarks, up and to the other sides, in standing heights."""
 
 

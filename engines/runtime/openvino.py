@@ -100,7 +100,7 @@ def compile_openvino(
         model = _cached(key, lambda: _quantize(module, examples[-1], outputs, calibration))
     else:
         model = _cached(key, lambda: convert(module, examples[0], outputs, dynamic=dynamic))
-    if len(examples) == 1:
+    if not dynamic:
         return [OpenVinoEngine(model, precision, threads)]
     engines = []
     for example in examples:
