@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from engines.generator import VARIANTS, LiveGenerator, multiple
+from engines.player_pack import PlayerPack
+from engines.renderer import GRID, HAIR, REACH, Renderer, Window, choose_window, window_sizes
+from tests.packs import HEIGHT_PX, SIZE, standing
+
+NANO = window_sizes(SIZE, "nano")
+
+
+@pytest.fixture(scope="module")
+def pack(pack_folder: Path) -> PlayerPack:
+    return PlayerPack.load(pack_folder)
+
+
+@pytest.fixture(scope="module")
+def compiled(pack: PlayerPack) -> Renderer:
+    return Renderer(pack, backend="torch")
+
+
+@pytest.fixture
+def renderer(compiled: Renderer) -> Renderer:
+    compiled.reset()
+    return compiled
+
+
+def render(renderer: Renderer, landmarks: NDArray[np.float32]) -> NDArray[np.uint8]:
+    out = np.empty((SIZE[1], SIZE[0], 3), np.uint8)
+    renderer(landmarks, out)
+    return out
+
+
+def small(x: float, y: float = 100) -> NDArray[np.float32]:
+    """Someone about 40 pixels high, who fits into a small window."""
+    return standing(x, y, 40)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("size", [(512, 512), (1280, 736), (64, 64)])
+def test_the_window_sizes_fit_the_net_and_the_picture(variant: str, size: tuple[int, int]) -> None:
+    sizes = window_sizes(size, variant)
+    step = multiple(variant)
+    assert all(w % step == 0 and h % step == 0 and w <= size[0] and h <= size[1] for w, h in sizes)
+    assert sizes[-1] == size
+    areas = [width * height for width, height in sizes]
+    assert areas == sorted(areas) and len(set(sizes)) == len(sizes)
+
+
+@given(
+    low=st.tuples(st.floats(-60, 560), st.floats(-60, 560)),
+    extent=st.tuples(st.floats(0, 500), st.floats(0, 500)),
+    standing_px=st.floats(40, 500),
+)
+def test_the_window_is_the_smallest_that_holds_the_player(
+    low: tuple[float, float], extent: tuple[float, float], standing_px: float
+) -> None:
+    size, sizes = (512, 512), window_sizes((512, 512), "tiny")
+    landmarks = np.zeros((33, 4), np.float32)
+    landmarks[:, :2] = np.add(low, extent)
+    landmarks[5, :2] = low
+    window = choose_window(landmarks, size, sizes, standing_px)
+    assert (window.width, window.height) in sizes
+    assert window.x % GRID == 0 and window.y % GRID == 0
+    assert 0 <= window.x <= size[0] - window.width and 0 <= window.y <= size[1] - window.height
+    needed = np.clip(
+        [
+            [landmarks[:, 0].min() - REACH * standing_px, landmarks[:, 0].max() + REACH * standing_px],
+            [landmarks[:, 1].min() - HAIR * standing_px, landmarks[:, 1].max() + REACH * standing_px],
+        ],
+        0,
+        512,
+    )
+    assert holds((window.x, window.x + window.width), needed[0], 1e-2)
+    assert holds((window.y, window.y + window.height), needed[1], 1e-2)
+
+    def fits(side: int, interval: NDArray[np.float64]) -> bool:
+        return any(holds((start, start + side), interval, -1e-2) for start in range(0, 512 - side + 1, GRID))
+
+    smaller = [each for each in sizes if each[0] * each[1] < window.width * window.height]
+    assert not any(fits(width, needed[0]) and fits(height, needed[1]) for width, height in smaller)
+
+
+def holds(outer: tuple[int, int], inner: NDArray[np.float64], tolerance: float) -> bool:
+    return bool(outer[0] <= inner[0] + tolerance and outer[1] >= inner[1] - tolerance)
+
+
+def test_at_the_edge_the_window_stays_in_the_picture() -> None:
+    sizes = ((48, 96), (96, 128), (128, 128))
+    assert choose_window(small(4), SIZE, sizes, 40) == Window(0, 32, 48, 96)
+    assert choose_window(small(126), SIZE, sizes, 40) == Window(80, 32, 48, 96)
+    beyond = choose_window(small(400), SIZE, sizes, 40)
+    assert beyond.x + beyond.width == SIZE[0]
+    assert choose_window(standing(64, 127, 125), SIZE, sizes, 125) == Window(16, 0, 96, 128)
+    assert choose_window(standing(64, 127, 125, arms=1.5), SIZE, sizes, 125) == Window(0, 0, 128, 128)
+
+
+def test_outside_the_window_is_the_plate(renderer: Renderer, pack: PlayerPack) -> None:
+    landmarks = small(40)
+    window = choose_window(landmarks, SIZE, NANO, pack.body.near.height)
+    assert window.width < SIZE[0]
+    outside = np.ones(SIZE[::-1], bool)
+    outside[window.y : window.y + window.height, window.x : window.x + window.width] = False
+    out = render(renderer, landmarks)
+    np.testing.assert_array_equal(out[outside], pack.plate[outside])
+    assert np.abs(out[~outside].astype(int) - pack.plate[~outside]).mean() > 5
+
+
+@torch.inference_mode()
+def test_the_previous_output_stays_in_its_place_as_the_window_moves(
+    renderer: Renderer, pack: PlayerPack
+) -> None:
+    net = LiveGenerator(pack.generator())
+    previous = torch.zeros(1, 4, SIZE[1] // 4, SIZE[0] // 4)  # of the whole picture
+    poses = [small(40), small(60), standing(64, 120, HEIGHT_PX), small(90, 80), small(90, 80)]
+    windows = [choose_window(pose, SIZE, NANO, pack.body.near.height) for pose in poses]
+    assert len(set(windows)) == 4, "the windows are meant to move"
+    for pose, window in zip(poses, windows, strict=True):
+        x, y, width, height = window
+        near = (slice(y, y + height), slice(x, x + width))
+        quarter = (..., slice(y // 4, (y + height) // 4), slice(x // 4, (x + width) // 4))
+        plate = torch.from_numpy(pack.plate[near].copy())[None]
+        shifted = torch.from_numpy(pose - np.array([x, y, 0, 0], np.float32))[None]
+        picture, following = net(shifted, previous[quarter], plate)
+        previous = torch.zeros_like(previous)
+        previous[quarter] = following
+        out = render(renderer, pose)
+        assert np.abs(out[near].astype(int) - picture[0].numpy()).max() <= 1
+
+
+def test_reset_forgets_the_previous_output(renderer: Renderer) -> None:
+    first = render(renderer, small(64))
+    second = render(renderer, small(64))
+    assert (first != second).any()
+    renderer.reset()
+    np.testing.assert_array_equal(render(renderer, small(64)), first)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_landmark_that_is_not_finite_is_refused(renderer: Renderer, bad: float) -> None:
+    first = render(renderer, small(64))
+    landmarks = small(64)
+    landmarks[7, 1] = bad
+    out = np.full((SIZE[1], SIZE[0], 3), 7, np.uint8)
+    with pytest.raises(ValueError, match="not finite"):
+        renderer(landmarks, out)
+    assert (out == 7).all()
+    renderer.reset()
+    np.testing.assert_array_equal(render(renderer, small(64)), first)
+
+
+def test_the_landmarks_of_the_caller_are_left_alone(renderer: Renderer) -> None:
+    landmarks = small(64)
+    before = landmarks.copy()
+    render(renderer, landmarks)
+    np.testing.assert_array_equal(landmarks, before)
