@@ -72,6 +72,12 @@ def paint(
         thickness = max(2, round(0.08 * limb.width * height))
         cv2.line(mask, start.tolist(), end.tolist(), 255, thickness)
         cv2.line(picture, start.tolist(), end.tolist(), limb.colour, thickness)
+    corners = (Landmark.LEFT_SHOULDER, Landmark.RIGHT_SHOULDER, Landmark.RIGHT_HIP, Landmark.LEFT_HIP)
+    trunk = landmarks[list(corners), :2].round().astype(np.int32)
+    head = landmarks[Landmark.NOSE, :2].round().astype(int).tolist()
+    for image, shirt, skin in ((mask, 255, 255), (picture, (40, 40, 200), (150, 170, 230))):
+        cv2.fillConvexPoly(image, trunk, shirt)
+        cv2.circle(image, head, round(0.08 * height), skin, -1)
     return picture, mask
 
 

@@ -88,7 +88,7 @@ def main(argv: list[str] | None = None) -> int:
                 "frames": len(positions),
             },
         )
-    except (DatasetError, CheckpointError, PackError, VideoError, OSError) as error:
+    except (DatasetError, CheckpointError, PackError, VideoError, OSError, FloatingPointError) as error:
         print(f"train: {error}", file=sys.stderr)
         return 1
     except torch.OutOfMemoryError:

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from engines.skeleton import Landmark
+from tests.packs import paint, standing, textured_plate
+from tools.matte import matte, zone
+
+SIZE = (256, 256)
+STANDING_PX = 190.0
+
+
+@pytest.fixture
+def person() -> NDArray[np.float32]:
+    return standing(128, 230, STANDING_PX, arms=1.2)
+
+
+def test_the_zone_covers_the_body_and_no_more(person: NDArray[np.float32]) -> None:
+    _, mask = paint(np.zeros((*SIZE[::-1], 3), np.uint8), person, STANDING_PX)
+    covered = zone(person, SIZE, STANDING_PX)
+    assert covered.shape == SIZE[::-1] and set(np.unique(covered)) == {0, 255}
+    assert (covered[mask > 0] > 0).all()
+    assert (covered > 0).sum() < 4 * (mask > 0).sum()
+    assert not covered[180:, :60].any() and not covered[:60, :80].any()
+    wider = zone(person, SIZE, STANDING_PX, widen=1.5)
+    assert (wider[covered > 0] > 0).all() and wider.sum() > covered.sum()
+
+
+def test_the_zone_goes_beyond_the_picture(person: NDArray[np.float32]) -> None:
+    far = person + np.array([1e6, 0, 0, 0], np.float32)
+    assert not zone(far, SIZE, STANDING_PX).any()
+    assert zone(person - np.array([128, 0, 0, 0], np.float32), SIZE, STANDING_PX)[:, 0].any()
+
+
+def test_the_matte_is_the_person_without_his_shadow(person: NDArray[np.float32]) -> None:
+    plate = textured_plate(SIZE)
+    shadow = np.zeros(SIZE[::-1], np.uint8)
+    cv2.ellipse(shadow, (128, 236), (50, 10), 0, 0, 360, 255, -1)
+    darkened = np.where(shadow[..., None] > 0, (plate * 0.65).astype(np.uint8), plate)
+    frame, truth = paint(darkened, person, STANDING_PX)
+    # The net sees the trunk and misses the arms, as it does.
+    segmentation = cv2.GaussianBlur(truth, (0, 0), 3)
+    segmentation[:, :90] = segmentation[:, 166:] = 0
+    alpha = matte(frame, plate, segmentation, person, STANDING_PX)
+    assert alpha.shape == SIZE[::-1] and alpha.dtype == np.uint8
+    inside = cv2.erode(truth, np.ones((3, 3), np.uint8)) > 0
+    assert (alpha[inside] > 127).mean() > 0.97
+    arms = inside.copy()
+    arms[:, 90:166] = False
+    assert arms.any() and (alpha[arms] > 127).mean() > 0.95
+    outside = cv2.dilate(truth, np.ones((9, 9), np.uint8)) == 0
+    assert (alpha[outside] > 127).mean() < 0.005
+    alone = (shadow > 0) & outside
+    assert alone.sum() > 300 and (alpha[alone] > 127).mean() < 0.05
+
+
+def test_nobody_in_the_picture_has_no_matte(person: NDArray[np.float32]) -> None:
+    plate = textured_plate(SIZE)
+    beside = person + np.array([1000, 0, 0, 0], np.float32)
+    assert not matte(plate, plate, np.zeros(SIZE[::-1], np.uint8), beside, STANDING_PX).any()
+
+
+def test_a_stranger_far_from_the_body_is_left_out(person: NDArray[np.float32]) -> None:
+    plate = textured_plate(SIZE)
+    small = person.copy()
+    small[:, :2] = standing(70, 230, STANDING_PX)[:, :2]
+    frame, truth = paint(plate, small, STANDING_PX)
+    frame[150:200, 200:230] = 255
+    segmentation = truth.copy()
+    segmentation[150:200, 200:230] = 255
+    alpha = matte(frame, plate, segmentation, small, STANDING_PX)
+    assert not alpha[150:200, 200:230].any()
+    assert alpha[int(small[Landmark.LEFT_HIP, 1]), 70] > 200

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from tests.packs import GAP, SIZE
+from tools.standby import FPS, SECONDS, calmest, write_standby
+from tools.training.dataset import Footage
+from tools.video import VideoReader
+
+
+def moving(steps: np.ndarray) -> np.ndarray:
+    """(N, 33, 4): all landmarks go right by `steps` (N-1,) pixels."""
+    landmarks = np.zeros((len(steps) + 1, 33, 4), np.float32)
+    landmarks[1:, :, 0] = np.cumsum(steps)[:, None]
+    return landmarks
+
+
+def test_the_calmest_stretch_is_found() -> None:
+    steps = np.ones(29)
+    steps[12:16] = 0.1  # between frames 12 and 16
+    assert calmest(moving(steps), np.arange(30), 5).tolist() == [12, 13, 14, 15, 16]
+
+
+def test_a_gap_is_no_calm() -> None:
+    indices = np.arange(30)
+    indices[14:] += 1
+    steps = np.ones(29)
+    steps[12:16] = 0.1
+    rows = calmest(moving(steps), indices, 5)
+    assert 13 not in rows or 14 not in rows
+
+
+def test_short_footage_is_taken_whole() -> None:
+    assert calmest(moving(np.ones(3)), np.arange(4), 120).tolist() == [0, 1, 2, 3]
+    assert calmest(moving(np.ones(0)), np.arange(1), 120).tolist() == [0]
+
+
+def test_the_loop_goes_forward_and_back(dataset_folder: Path, tmp_path: Path) -> None:
+    footage = Footage.open(dataset_folder)
+    path = tmp_path / "standby.mp4"
+    positions = np.arange(GAP - 12, GAP)
+    write_standby(footage, positions, path)
+    reader = VideoReader(path)
+    frames = [frame for _, frame in reader]
+    reader.close()
+    assert (reader.size, reader.fps) == (SIZE, FPS)
+    assert len(positions) < SECONDS * FPS and len(frames) == 2 * len(positions) - 2
+    for frame, position in zip(frames, [*positions, *positions[-2:0:-1]], strict=True):
+        assert np.abs(frame.astype(int) - footage.frame(int(position))).mean() < 6
+    seam = np.abs(frames[-1].astype(int) - frames[0]).mean()
+    steps = [np.abs(a.astype(int) - b).mean() for a, b in zip(frames[1:], frames[:-1], strict=True)]
+    assert seam < 2 * max(steps)
