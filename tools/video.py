@@ -106,10 +106,11 @@ class VideoWriter:
             self._stream.codec_context.time_base = time_base
             self._time_base = time_base
             self._pts = -1
-            self._sound = _Sound(sound, self._container) if sound is not None else None
         except ValueError as error:
             self._discard()
             raise VideoError(f"{path} cannot hold H.264 ({error}); use .mp4") from None
+        try:
+            self._sound = _Sound(sound, self._container) if sound is not None else None
         except BaseException:
             self._discard()
             raise
@@ -177,7 +178,12 @@ class _Sound:
             self._output = output.add_stream_from_template(self._input)
             self._packets = self._copied()
         else:
-            self._output = output.add_stream("aac", rate=context.rate, layout=context.layout)
+            rates = av.Codec("aac", "w").audio_rates
+            self._output = output.add_stream(
+                "aac",
+                rate=context.rate if context.rate in rates else 48_000,
+                layout="mono" if context.layout.nb_channels == 1 else "stereo",
+            )
             self._packets = self._encoded()
         self._next = self._read()
 
