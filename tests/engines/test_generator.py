@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from engines.generator import VARIANTS, Generator, LiveGenerator, feedback, multiple, split
 from tests.packs import standing, untrained_generator
@@ -104,27 +104,41 @@ def test_logits_are_split_into_colour_and_alpha() -> None:
     assert rgb.equal(logits.sigmoid()[:, :3]) and alpha.equal(logits.sigmoid()[:, 3:])
 
 
-class _Flat(nn.Module):
-    """A generator that paints one colour with one alpha."""
-
-    def __init__(self, red: int, green: int, blue: int, alpha_logit: float) -> None:
-        super().__init__()
-        logits = [math.log(value / (255 - value)) for value in (red, green, blue)]
-        self.logits = torch.tensor([*logits, alpha_logit])
-
-    def forward(self, landmarks: Tensor, previous: Tensor) -> Tensor:
-        rows, columns = (4 * side for side in previous.shape[2:])
-        return self.logits[None, :, None, None].expand(1, 4, rows, columns)
+def flat(red: int, green: int, blue: int, alpha_logit: float) -> LiveGenerator:
+    """Paints one colour with one alpha, whatever it is shown."""
+    generator = Generator("nano", 60).fold()
+    assert generator.head.bias is not None
+    logits = [*(math.log(value / (255 - value)) for value in (red, green, blue)), alpha_logit]
+    with torch.no_grad():
+        generator.head.weight.zero_()
+        generator.head.bias.copy_(torch.tensor(logits).repeat_interleave(16))
+    return LiveGenerator(generator).eval()
 
 
+@torch.inference_mode()
 def test_alpha_chooses_between_plate_and_colour() -> None:
     plate = torch.randint(0, 256, (1, 32, 48, 3), dtype=torch.uint8)
     inputs = (torch.zeros(1, 33, 4), torch.zeros(1, 4, 8, 12), plate)
-    clear, none = LiveGenerator(_Flat(200, 100, 30, -200.0))(*inputs)  # type: ignore[arg-type]
+    clear, none = flat(200, 100, 30, -200.0)(*inputs)
     assert clear.equal(plate) and not none.any()
-    solid, full = LiveGenerator(_Flat(200, 100, 30, 200.0))(*inputs)  # type: ignore[arg-type]
+    solid, full = flat(200, 100, 30, 200.0)(*inputs)
     assert solid.equal(torch.tensor([30, 100, 200], dtype=torch.uint8).expand_as(plate))  # BGR
     assert torch.allclose(full[0, :, 0, 0], torch.tensor([200 / 255, 100 / 255, 30 / 255, 1.0]))
-    half, _ = LiveGenerator(_Flat(200, 100, 30, 0.0))(*inputs)  # type: ignore[arg-type]
+    half, _ = flat(200, 100, 30, 0.0)(*inputs)
     mean = (plate.float() + torch.tensor([30.0, 100.0, 200.0])) / 2
     assert (half.float() - mean).abs().max() <= 0.5 + 1e-3
+
+
+@torch.inference_mode()
+def test_on_air_the_net_paints_what_it_was_trained_to() -> None:
+    generator = untrained_generator(60).fold()
+    live = LiveGenerator(generator).eval()
+    landmarks, previous = torch.from_numpy(standing(32, 60, 50))[None], torch.rand(1, 4, 16, 16)
+    plate = torch.randint(0, 256, (1, 64, 64, 3), dtype=torch.uint8)
+    rgb, alpha = split(generator(landmarks, previous))
+    assert rgb.std() > 0.02 and alpha.std() > 0.02
+    background = plate.permute(0, 3, 1, 2).flip(1) / 255
+    truth = (rgb * alpha + background * (1 - alpha)) * 255
+    picture, following = live(landmarks, previous, plate)
+    assert (picture.permute(0, 3, 1, 2).flip(1) - truth).abs().max() <= 0.51
+    assert torch.allclose(following, feedback(rgb, alpha), atol=1e-5)
