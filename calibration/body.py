@@ -43,6 +43,16 @@ def ankle_line(landmarks: NDArray[np.float32]) -> NDArray[np.float64]:
     return line
 
 
+def facing(landmarks: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(..., 33, 4) → (...): pixels by which the left shoulder and hip lie right of the right ones in the
+    picture: positive where the person faces the camera, negative where he shows his back."""
+    left, right = (
+        landmarks[..., [L.LEFT_SHOULDER, L.LEFT_HIP], 0],
+        landmarks[..., [L.RIGHT_SHOULDER, L.RIGHT_HIP], 0],
+    )
+    return (left - right).mean(axis=-1).astype(float)
+
+
 def measure_body(landmarks: NDArray[np.float32]) -> Body:
     """(N, 33, 4) landmarks of one person, pixels → Body. N >= 30.
 
@@ -76,6 +86,7 @@ def measure_body(landmarks: NDArray[np.float32]) -> Body:
     }
     hips = joint(landmarks, (L.LEFT_HIP, L.RIGHT_HIP))
     offsets = (landmarks[..., :2] - hips[:, None, :2]) / heights[:, None, None]
+    turns = facing(landmarks) / heights
     reach = (-offsets[..., 0].min(), offsets[..., 0].max(), -offsets[..., 1].min(), offsets[..., 1].max())
     return Body(
         bones=bones,
@@ -83,6 +94,7 @@ def measure_body(landmarks: NDArray[np.float32]) -> Body:
         far=far,
         x_range=(float(np.percentile(hips[:, 0], 1)), float(np.percentile(hips[:, 0], 99))),
         reach=tuple(float(value) for value in reach),  # type: ignore[arg-type]
+        facing=(float(np.percentile(turns, 1)), float(np.percentile(turns, 99))),
     )
 
 

@@ -3,15 +3,18 @@
 Global pose normalization after Chan et al., "Everybody Dance Now" (2019), section 3.4: the height and the
 ankle line between far and near, source to target. On top, every bone keeps the fan's direction and
 foreshortening but takes the player's length, so that a child or a very tall fan does not distort him;
-and the lower foot stays on his floor, unless the fan jumps. Pure: time is an argument.
+and the lower foot stays on his floor, unless the fan jumps. A player who was never filmed from behind
+faces the camera while the fan shows his back. Pure: time is an argument.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.body import MIRRORED
+from calibration.body import MIRRORED, facing
 from calibration.source import AdaptiveSource, Source
 from engines.body import BONES, Body
 from engines.skeleton import Landmark as L
@@ -20,6 +23,9 @@ PRESENT_VISIBILITY = 0.1
 """Below this, a joint inside the frame counts as missing; the net gives occluded joints 0.1 to 0.5."""
 EDGE = 0.02
 """A joint this share of the frame beyond its edge is missing."""
+TURN = 0.05
+"""How much nearer to what the player was filmed in a fan must look with left and right exchanged, in heights,
+before they are exchanged; and the other way round."""
 HOLD_S, FADE_S = 0.4, 0.6
 """A missing limb keeps its pose this long, then eases into the resting pose in this time."""
 SMALLEST_RATIO, LARGEST_RATIO = 0.6, 1.6
@@ -97,6 +103,7 @@ class Retargeter:
         self._source.reset()
         self._held = self._resting.copy()
         self._missing_s = np.full(len(_CHAIN.end), HOLD_S + FADE_S)
+        self._turned = False
         self._last_ns: int | None = None
         self._last: NDArray[np.float32] | None = None
 
@@ -117,6 +124,9 @@ class Retargeter:
                 raise ValueError("the landmarks hold no torso")
             return self._last.copy()
         view = self._source.update(points, present, frame_size, dt_s)
+        if self._must_turn(points, view.height_px):
+            points = _with_middles(points[MIRRORED])
+            present = _present(points, frame_size)
 
         near, far = self._body.near, self._body.far
         height = far.height + view.nearness * (near.height - far.height)
@@ -141,6 +151,14 @@ class Retargeter:
         result[resting, 3] = 1.0  # a resting limb is drawn in full
         self._last = result
         return result.copy()
+
+    def _must_turn(self, points: NDArray[np.float64], height_px: float) -> bool:
+        """Whether left and right must be exchanged for a fan seen as the player never was: from behind."""
+        least, most = self._body.facing
+        turn = float(facing(points[:33].astype(np.float32))) / height_px
+        as_is, exchanged = (max(least - each, each - most, 0.0) for each in (turn, -turn))
+        self._turned = exchanged < as_is + (TURN if self._turned else -TURN)
+        return self._turned
 
     def _hold(self, target: NDArray[np.float64], seen: NDArray[np.bool_], dt_s: float) -> NDArray[np.float64]:
         """Missing limbs keep their last pose, then ease into the resting one; (bones, 3) each."""
@@ -172,7 +190,7 @@ def _resting(body: Body) -> NDArray[np.float64]:
     return resting
 
 
-def _with_middles(landmarks: NDArray[np.float32]) -> NDArray[np.float64]:
+def _with_middles(landmarks: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """(33, 4) → (36, 4): the middles of hips, shoulders and ears after the landmarks."""
     points = np.empty((36, 4))
     points[:33] = landmarks

@@ -44,6 +44,8 @@ class Body:
     x_range: how far left and right the middle of the hips was seen, pixels.
     reach: the largest distance of any landmark left, right, above and below the middle of the hips, as
     shares of `Stance.height`.
+    facing: the least and the most of how far left the left shoulder and hip were seen of the right ones (in
+    the person's own terms: positive facing the camera, negative from behind), as shares of `Stance.height`.
     """
 
     bones: dict[str, float]
@@ -51,6 +53,7 @@ class Body:
     far: Stance
     x_range: tuple[float, float]
     reach: tuple[float, float, float, float]
+    facing: tuple[float, float]
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2) + "\n"
@@ -66,6 +69,7 @@ class Body:
                 far=Stance(**{k: float(v) for k, v in data["far"].items()}),
                 x_range=(float(data["x_range"][0]), float(data["x_range"][1])),
                 reach=tuple(float(v) for v in data["reach"]),  # type: ignore[arg-type]
+                facing=(float(data["facing"][0]), float(data["facing"][1])),
             )
         except (KeyError, TypeError, IndexError, AttributeError) as error:
             raise ValueError(f"not a body: {error!r}") from error

@@ -58,18 +58,23 @@ def person(
         hip = np.array([x + sign * size["half hips"], hip_y])
         angle = np.radians(knees[side])
         knee = hip + np.array([sign * np.sin(angle), np.cos(angle)]) * size["thigh"]
-        ankle = knee + (0, size["shin"])
+        ankle = knee + np.array([0, size["shin"]])
         points[L.LEFT_HIP + side, :2], points[L.LEFT_KNEE + side, :2] = hip, knee
         points[L.LEFT_ANKLE + side, :2] = ankle
-        points[L.LEFT_HEEL + side, :2] = ankle + (0, 0.02 * height)
-        points[L.LEFT_TOE + side, :2] = ankle + (sign * size["foot"], 0.02 * height)
+        points[L.LEFT_HEEL + side, :2] = ankle + np.array([0, 0.02 * height])
+        points[L.LEFT_TOE + side, :2] = ankle + np.array([sign * size["foot"], 0.02 * height])
     return points
 
 
 def player() -> Body:
     """A grown player in a picture of 512x512, filmed between two distances."""
     return Body(
-        bones=ADULT, near=Stance(450, 320), far=Stance(420, 300), x_range=(180, 330), reach=(0.6, 0.6, 0.9, 0.7)
+        bones=ADULT,
+        near=Stance(450, 320),
+        far=Stance(420, 300),
+        x_range=(180, 330),
+        reach=(0.6, 0.6, 0.9, 0.7),
+        facing=(0.02, 0.2),
     )
 
 

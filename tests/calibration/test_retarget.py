@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from calibration.body import MIRRORED
 from calibration.retarget import FADE_S, HOLD_S, Retargeter
 from calibration.source import FixedSource
 from engines.body import Body, Stance
@@ -133,7 +136,14 @@ def test_reset_forgets_the_last_fans_proportions() -> None:
 
 def test_a_measured_fan_is_normalized_between_his_near_and_far() -> None:
     """Everybody Dance Now, section 3.4: the ankle line and the height go linearly from source to target."""
-    fan = Body(bones=CHILD, near=Stance(700, 420), far=Stance(600, 340), x_range=(500, 780), reach=(1, 1, 1, 1))
+    fan = Body(
+        bones=CHILD,
+        near=Stance(700, 420),
+        far=Stance(600, 340),
+        x_range=(500, 780),
+        reach=(1, 1, 1, 1),
+        facing=(-0.2, 0.2),
+    )
     for ankle_y, height, expected_y, expected_height in (
         (700, 420, 450, 320), (600, 340, 420, 300), (650, 380, 435, 310),
     ):  # fmt: skip
@@ -142,3 +152,14 @@ def test_a_measured_fan_is_normalized_between_his_near_and_far() -> None:
         assert result[L.LEFT_ANKLE, 1] == pytest.approx(expected_y, abs=0.5)
         shin = length(result, L.LEFT_KNEE, L.LEFT_ANKLE)
         assert shin == pytest.approx(ADULT["shin"] * expected_height, rel=0.01)
+
+
+def test_a_player_never_filmed_from_behind_faces_the_camera() -> None:
+    back = person(ADULT, 400, 640, 680, right_arm=90)[MIRRORED]  # the fan's back: his left is at the left
+    assert back[L.LEFT_SHOULDER, 0] < back[L.RIGHT_SHOULDER, 0]
+    front_only = settle(Retargeter(player()), back)
+    assert front_only[L.LEFT_SHOULDER, 0] > front_only[L.RIGHT_SHOULDER, 0] + 40
+    assert front_only[:, 0].min() < front_only[L.RIGHT_SHOULDER, 0] - 80  # the arm on the same side
+    all_round = replace(player(), facing=(-0.2, 0.2))
+    turned = settle(Retargeter(all_round), back)
+    assert turned[L.LEFT_SHOULDER, 0] < turned[L.RIGHT_SHOULDER, 0] - 40
