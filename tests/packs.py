@@ -114,7 +114,7 @@ def untrained_generator(body_px: float) -> Generator:
     torch.manual_seed(0)
     generator = Generator("nano", body_px)
     with torch.no_grad():
-        generator.head.weight *= 5
+        generator.head.weight.normal_(std=0.5)
     return generator
 
 
