@@ -19,7 +19,7 @@ class VideoError(ValueError):
 
 
 class VideoReader:
-    """The frames of a video file in order, as BGR pictures.
+    """The frames of a video file in order, as BGR pictures, upright: turned as the file says (phones).
 
     size: (width, height) pixels. fps: the average rate. time_base: the unit of its time stamps, seconds.
     frames: an estimate of how many there are, 0 if the file does not say.
@@ -37,7 +37,9 @@ class VideoReader:
         except FFmpegError as error:
             raise VideoError(f"{path} is no video that can be read: {error.strerror}") from None
         self._stream.codec_context.thread_count = 1
-        self.size = (self._stream.codec_context.width, self._stream.codec_context.height)
+        width, height = self._stream.codec_context.width, self._stream.codec_context.height
+        self._quarter_turns = _quarter_turns(path)
+        self.size = (height, width) if self._quarter_turns % 2 else (width, height)
         self.fps = Fraction(self._stream.average_rate or self._stream.guessed_rate or 30)
         self.time_base = Fraction(self._stream.time_base or 1 / self.fps)
         self.frames = self._stream.frames or int(
@@ -56,7 +58,8 @@ class VideoReader:
                 time = frame.time if frame.time is not None else float(count / self.fps)
                 first = time if first is None else first
                 count += 1
-                yield round((time - first) * 1e9), frame.to_ndarray(format="bgr24")
+                picture = np.rot90(frame.to_ndarray(format="bgr24"), self._quarter_turns)
+                yield round((time - first) * 1e9), np.ascontiguousarray(picture)
         except FFmpegError as error:
             raise VideoError(f"{self.path} is broken after frame {count}: {error.strerror}") from None
         if count == 0:
@@ -64,6 +67,19 @@ class VideoReader:
 
     def close(self) -> None:
         self._container.close()
+
+
+def _quarter_turns(path: Path) -> int:
+    """How often a file's pictures are to be turned left; only a decoded frame tells.
+
+    0 where there is none: whoever reads the file is told why.
+    """
+    try:
+        with av.open(str(path)) as container:
+            frame = next(container.decode(video=0), None)
+    except FFmpegError:
+        return 0
+    return round(frame.rotation / 90) if frame is not None else 0
 
 
 class VideoWriter:

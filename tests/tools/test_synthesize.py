@@ -226,6 +226,22 @@ def test_sound_that_the_output_cannot_hold_is_encoded_anew(tmp_path: Path) -> No
     assert np.abs(heard).max() == pytest.approx(9000 / 32768, rel=0.2)
 
 
+def test_a_video_filmed_on_its_side_is_read_upright(tmp_path: Path) -> None:
+    path = tmp_path / "phone.mp4"
+    lying = np.zeros((48, 64, 3), np.uint8)
+    lying[:, :32] = 255  # what is on the left lies above once turned right
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.set_display_rotation(-90)
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(lying, "bgr24")))
+        container.mux(stream.encode())
+    reader = VideoReader(path)
+    ((_, upright),) = reader
+    assert reader.size == (48, 64) and upright.shape == (64, 48, 3)
+    assert upright[:24].min() > 200 and upright[40:].max() < 50
+
+
 def test_an_unfinished_video_is_thrown_away_and_the_old_one_stays(tmp_path: Path) -> None:
     path = tmp_path / "out.mp4"
     path.write_bytes(b"the old one")
