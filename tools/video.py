@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -105,6 +106,8 @@ class VideoWriter:
         self._part = path.with_name(f".{path.stem}.part{path.suffix}")
         if not path.resolve().parent.is_dir():
             raise VideoError(f"{path} cannot be written: there is no folder {path.resolve().parent}")
+        if not os.access(path.resolve().parent, os.W_OK):  # the file itself is opened with the first picture
+            raise VideoError(f"{path} cannot be written: {path.resolve().parent} may not be written to")
         if path.is_dir():
             raise VideoError(
                 f"{path} cannot be written: it is a folder; name a file, such as {path / 'out.mp4'}"

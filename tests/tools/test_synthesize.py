@@ -264,6 +264,14 @@ def test_a_source_without_sound_gives_none(tmp_path: Path) -> None:
         assert len(container.streams.audio) == 0
 
 
+def test_a_folder_that_may_not_be_written_to_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda *_: False)  # root may write everywhere
+    with pytest.raises(VideoError, match="may not be written to"):
+        VideoWriter(tmp_path / "out.mp4", (64, 48), fps=Fraction(30), time_base=Fraction(1, 30))
+
+
 def test_a_format_that_holds_no_h264_is_refused(tmp_path: Path) -> None:
     with pytest.raises(VideoError, match=r"use \.mp4"):
         VideoWriter(tmp_path / "out.webm", (64, 48), fps=Fraction(30), time_base=Fraction(1, 30))
