@@ -76,4 +76,7 @@ class Body:
         lengths = (*body.bones.values(), body.near.height, body.far.height)
         if len(body.reach) != 4 or not all(0 < length < math.inf for length in lengths):
             raise ValueError("not a body: a length is not positive")
+        places = (body.near.ankle_y, body.far.ankle_y, *body.x_range, *body.reach, *body.facing)
+        if not all(math.isfinite(place) for place in places):
+            raise ValueError("not a body: a place is not a number")
         return body

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from engines.body import Body
+from engines.folders import new_folder
 from engines.generator import VARIANTS, Generator, multiple
 
 FORMAT = 1
@@ -122,34 +123,36 @@ def write_pack(
     licences: str,
     notes: Mapping[str, str | int | float],
 ) -> None:
-    """Writes a pack beside `folder` and moves it there once it is whole, replacing what was there.
+    """Writes a pack beside `folder` and moves it there once it is whole, replacing an older pack.
 
     generator: trained, not yet folded. notes: how it was made, kept in the manifest for people.
+    Raises FileExistsError where `folder` holds something else.
     """
-    part = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    weights = {key: value.half().contiguous() for key, value in generator.fold().state_dict().items()}
-    safetensors.torch.save_file(weights, part / "generator.safetensors")
-    safetensors.torch.save_file({"landmarks": torch.from_numpy(poses)}, part / "poses.safetensors")
-    (part / "body.json").write_text(body.to_json())
-    if not cv2.imwrite(str(part / "plate.png"), plate):
-        raise OSError(f"cannot write {part / 'plate.png'}")
-    shutil.copyfile(standby, part / "standby.mp4")
-    (part / "LICENSES.md").write_text(licences)
-    lines = [
-        f"format = {FORMAT}",
-        f"name = {json.dumps(name, ensure_ascii=False)}",
-        f'variant = "{generator.variant}"',
-        f"size = [{size[0]}, {size[1]}]",
-        "\n[sha256]",
-        *(f'"{file}" = "{_sha256(part / file)}"' for file in FILES),
-        "\n[made]",
-        *(f"{key} = {json.dumps(value)}" for key, value in notes.items()),
-    ]
-    (part / MANIFEST).write_text("\n".join(lines) + "\n", encoding="utf-8")
-    shutil.rmtree(folder, ignore_errors=True)
-    part.rename(folder)
+    with new_folder(folder, MANIFEST) as part:
+        weights = {key: value.half().contiguous() for key, value in generator.fold().state_dict().items()}
+        safetensors.torch.save_file(weights, part / "generator.safetensors")
+        safetensors.torch.save_file({"landmarks": torch.from_numpy(poses)}, part / "poses.safetensors")
+        (part / "body.json").write_text(body.to_json())
+        if not cv2.imwrite(str(part / "plate.png"), plate):
+            raise OSError(f"cannot write {part / 'plate.png'}")
+        shutil.copyfile(standby, part / "standby.mp4")
+        (part / "LICENSES.md").write_text(licences)
+        lines = [
+            f"format = {FORMAT}",
+            f"name = {_toml(name)}",
+            f'variant = "{generator.variant}"',
+            f"size = [{size[0]}, {size[1]}]",
+            "\n[sha256]",
+            *(f'"{file}" = "{_sha256(part / file)}"' for file in FILES),
+            "\n[made]",
+            *(f"{key} = {_toml(value)}" for key, value in notes.items()),
+        ]
+        (part / MANIFEST).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _toml(value: str | int | float) -> str:
+    """A TOML literal; a string's is JSON's, and Python writes nan and inf as TOML does."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
 
 
 def _verify(path: Path, expected: str | None) -> None:

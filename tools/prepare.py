@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
 import warnings
 from collections import Counter
@@ -24,6 +23,7 @@ from scipy.signal import savgol_filter
 from tqdm import tqdm
 
 from calibration.body import measure_body, standing_height
+from engines.folders import new_folder
 from engines.pose.segmenter import PersonSegmenter
 from engines.pose.tracker import PoseTracker
 from engines.skeleton import Landmark, draw_stick_figure
@@ -66,11 +66,17 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def prepare(video: Path, dataset: Path, *, height: int = 720, backend: str = "auto") -> dict[str, Any]:
-    """Writes the dataset and returns its summary (also in dataset.json). Raises VideoError, PrepareError."""
+    """Writes the dataset and returns its summary (also in dataset.json).
+
+    Raises VideoError, PrepareError, FileExistsError; then what was there before is still there.
+    """
     reader = VideoReader(video)
-    part = dataset.with_name(f".{dataset.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    (part / "frames").mkdir(parents=True)
+    with new_folder(dataset, "dataset.json") as part:
+        return _prepare(reader, part, height, backend)
+
+
+def _prepare(reader: VideoReader, part: Path, height: int, backend: str) -> dict[str, Any]:
+    (part / "frames").mkdir()
     (part / "masks").mkdir()
     tracker = PoseTracker(backend=backend, smooth=False)
     segmenter = PersonSegmenter()
@@ -93,7 +99,7 @@ def prepare(video: Path, dataset: Path, *, height: int = 720, backend: str = "au
         cv2.imwrite(str(part / _FRAME.format(index)), picture, [cv2.IMWRITE_JPEG_QUALITY, 97])
         cv2.imwrite(str(part / _MASK.format(index)), (soft * 255).astype(np.uint8))
     reader.close()
-    _require(video, indices, dropped)
+    _require(reader.path, indices, dropped)
     landmarks = smooth_landmarks(np.stack(poses), np.array(indices))
     standing_px = float(np.median(standing_height(landmarks)))
     plate, unseen = estimate_plate(part, indices, landmarks, standing_px)
@@ -110,14 +116,14 @@ def prepare(video: Path, dataset: Path, *, height: int = 720, backend: str = "au
         good.append(position)
         cv2.imwrite(str(part / _MASK.format(index)), refined)
     indices, landmarks = [indices[position] for position in good], landmarks[good]
-    _require(video, indices, dropped)
+    _require(reader.path, indices, dropped)
     cv2.imwrite(str(part / "plate.png"), plate)
     np.save(part / "landmarks.npy", landmarks)
     np.save(part / "indices.npy", np.array(indices))
     (part / "body.json").write_text(measure_body(landmarks).to_json())
     _contact_sheet(part, indices, landmarks)
     summary: dict[str, Any] = {
-        "source": video.name,
+        "source": reader.path.name,
         "size": list(size),
         "fps": str(reader.fps),
         "kept": len(indices),
@@ -125,8 +131,6 @@ def prepare(video: Path, dataset: Path, *, height: int = 720, backend: str = "au
         "plate_unseen_share": unseen,
     }
     (part / "dataset.json").write_text(json.dumps(summary, indent=2) + "\n")
-    shutil.rmtree(dataset, ignore_errors=True)
-    part.rename(dataset)
     return summary
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import inspect
+import io
 import logging
 import os
 import shutil
@@ -150,7 +152,10 @@ def _quantize(
     samples = [dict(sample) for sample in calibration.samples()]
     model = convert(module, example, outputs, dynamic=True)
     others = nncf.IgnoredScope(patterns=list(calibration.keep_float))
-    quantized = nncf.quantize(model, nncf.Dataset(samples), subset_size=len(samples), ignored_scope=others)
+    with contextlib.redirect_stdout(io.StringIO()):  # its progress bars would break up the show's status line
+        quantized = nncf.quantize(
+            model, nncf.Dataset(samples), subset_size=len(samples), ignored_scope=others
+        )
     psnr = _parity(module, quantized, list(example), samples[len(samples) // 2])
     if psnr < LEAST_PSNR:
         raise QuantizationError(
@@ -189,7 +194,7 @@ def _cached(key: str, make: Callable[[], ov.Model]) -> ov.Model:
 
 def network_digest(module: nn.Module) -> str:
     """SHA-256 over everything that decides what a network computes: its weights and its own source."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(repr(module).encode())  # strides, paddings, factors
     sources = {inspect.getsourcefile(type(part)) for part in module.modules()}
     for source in sorted(path for path in sources if path and "site-packages" not in path):
         digest.update(Path(source).read_bytes())

@@ -122,7 +122,6 @@ def test_a_video_without_a_person_is_one_line(tmp_path: Path, capsys: pytest.Cap
     assert "empty.mp4 has 0 usable frames" in line and "5 without a person" in line
 
 
-@pytest.mark.xfail(strict=True, reason="the unfinished folder is left beside the dataset")
 def test_a_failure_leaves_the_old_dataset_and_nothing_else(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -342,7 +342,6 @@ def test_wrong_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert_one_line(capsys.readouterr().err, "nowhere is no prepared dataset")
 
 
-@pytest.mark.xfail(strict=True, reason="the data loader's worker wraps the error in its traceback")
 def test_a_frame_that_is_lost_is_one_line(
     dataset_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

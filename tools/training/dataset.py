@@ -5,6 +5,7 @@ Because a batch depends on nothing but (seed, step), training resumes exactly wh
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +55,11 @@ class Footage:
         if plate is None or plate.shape != (height, width, 3) or len(landmarks) != len(indices):
             raise DatasetError(f"{folder} is damaged: prepare it again")
         return cls(folder, (width, height), landmarks, indices, np.asarray(plate, np.uint8), body)
+
+    @property
+    def digest(self) -> str:
+        """Names this footage: SHA-256 of its landmarks."""
+        return hashlib.sha256(self.landmarks.tobytes()).hexdigest()
 
     def split(self, held_out: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Positions to train on and to judge on: the last `held_out` share in time is never trained on."""

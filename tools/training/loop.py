@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from engines.generator import Generator, feedback, split
-from tools.training.dataset import Crops, Footage
+from tools.training.dataset import Crops, DatasetError, Footage
 from tools.training.losses import losses
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -117,6 +117,8 @@ class Trainer:
         except KeyboardInterrupt:
             self.save()
             raise
+        except DatasetError as error:  # the loader's process sends its traceback along: the last line says it
+            raise DatasetError(str(error).strip().splitlines()[-1].partition("DatasetError: ")[2]) from None
         finally:
             bar.close()
 
@@ -172,7 +174,8 @@ class Trainer:
         tensors |= {f"ema.{k}": v for k, v in self.ema.state_dict().items()}
         for index, state in self.optimizer.state_dict()["state"].items():
             tensors |= {f"adam.{index}.{k}": v for k, v in state.items()}
-        meta = {"config": json.dumps(asdict(self.config)), "progress": json.dumps(asdict(self.progress))}
+        meta = {"footage": self.footage.digest}
+        meta |= {"config": json.dumps(asdict(self.config)), "progress": json.dumps(asdict(self.progress))}
         path = self.folder / CHECKPOINT
         part = path.with_suffix(".part")
         safetensors.torch.save_file({k: v.contiguous() for k, v in tensors.items()}, part, meta)
@@ -189,6 +192,8 @@ class Trainer:
         except (OSError, KeyError, ValueError, safetensors.SafetensorError) as error:
             raise CheckpointError(f"{path} cannot be read ({error}): start anew with --restart") from error
         given = asdict(self.config)
+        if meta.get("footage") != self.footage.digest:
+            raise CheckpointError(f"{path} was trained on other footage: start anew with --restart")
         changed = [name for name in given if name != "minutes" and given[name] != config.get(name)]
         if changed:
             raise CheckpointError(
