@@ -73,10 +73,16 @@ class Source(ABC):
 
 
 class FixedSource(Source):
-    """A fan whose body was measured from the whole clip: for finished videos."""
+    """A fan whose body was measured from the whole clip: for finished videos.
 
-    def __init__(self, body: Body) -> None:
+    A fan who stays in place is not spread over the player's whole depth: his range from far to near counts
+    as at least as wide as the player's, in heights.
+    """
+
+    def __init__(self, body: Body, player: Body) -> None:
         self._body = body
+        depth = (player.near.ankle_y - player.far.ankle_y) / player.near.height
+        self._span_px = max(body.near.ankle_y - body.far.ankle_y, depth * body.near.height, 1.0)
         self._bones = np.array([body.bones[name] for name in BONES])
         self.reset()
 
@@ -94,11 +100,10 @@ class FixedSource(Source):
         jump_px = self._floor.update(_ankle(points, present), near.height, dt_s)
         floor_y = self._floor.y if self._floor.y is not None else near.ankle_y
         height_px = float(height_at(near, far, np.array(floor_y)))
-        span = near.ankle_y - far.ankle_y
-        nearness = float(np.clip((floor_y - far.ankle_y) / span, 0, 1)) if span > 1 else 0.5
+        nearness = 0.5 + (floor_y - (near.ankle_y + far.ankle_y) / 2) / self._span_px
         low, high = self._body.x_range
         offset = (points[MIDDLE_HIPS, 0] - (low + high) / 2) / height_px
-        return View(height_px, self._bones, nearness, float(offset), jump_px / height_px)
+        return View(height_px, self._bones, min(max(nearness, 0.0), 1.0), float(offset), jump_px / height_px)
 
 
 class AdaptiveSource(Source):

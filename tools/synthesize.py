@@ -157,7 +157,7 @@ def track(reader: VideoReader, tracker: PoseTracker, desc: str = "1 of 2: pose")
 
 def retarget(dance: Dance, player: Body, *, mirror: bool = False) -> Iterator[Floats | None]:
     """The player's landmarks (33, 4) for each frame, pixels of his picture; None where he is not there."""
-    retargeter = Retargeter(player, _source(dance, mirror), mirror=mirror)
+    retargeter = Retargeter(player, _source(dance, player, mirror), mirror=mirror)
     last: tuple[Pose, int, Floats] | None = None
     for t_ns, pose in zip(dance.times_ns, dance.poses, strict=True):
         if pose is not None:
@@ -167,7 +167,7 @@ def retarget(dance: Dance, player: Body, *, mirror: bool = False) -> Iterator[Fl
         yield last[2] if last is not None and t_ns - last[1] <= HOLD_NS else None
 
 
-def _source(dance: Dance, mirror: bool) -> FixedSource | None:
+def _source(dance: Dance, player: Body, mirror: bool) -> FixedSource | None:
     """The dancer as measured over the whole video; None where he is not seen for long enough."""
     if len(dance.landmarks) < LEAST_MEASURED:
         return None
@@ -175,7 +175,7 @@ def _source(dance: Dance, mirror: bool) -> FixedSource | None:
     if mirror:  # he is measured as filmed, and turned before he is placed
         left, right = body.x_range
         body = dataclasses.replace(body, x_range=(dance.size[0] - right, dance.size[0] - left))
-    return FixedSource(body)
+    return FixedSource(body, player)
 
 
 def render(renderer: Renderer, plate: Picture, landmarks: Sequence[Floats | None]) -> Iterator[Picture]:

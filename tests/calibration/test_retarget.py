@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calibration.body import MIRRORED
+from calibration.body import MIRRORED, ankle_line, measure_body
 from calibration.retarget import FADE_S, HOLD_S, Retargeter
 from calibration.source import FixedSource
 from engines.body import Body, Stance
@@ -147,7 +147,7 @@ def test_a_measured_fan_is_normalized_between_his_near_and_far() -> None:
     for ankle_y, height, expected_y, expected_height in (
         (700, 420, 450, 320), (600, 340, 420, 300), (650, 380, 435, 310),
     ):  # fmt: skip
-        retarget = Retargeter(player(), FixedSource(fan))
+        retarget = Retargeter(player(), FixedSource(fan, player()))
         result = settle(retarget, person(CHILD, height, 640, ankle_y), frames=3)
         assert result[L.LEFT_ANKLE, 1] == pytest.approx(expected_y, abs=0.5)
         shin = length(result, L.LEFT_KNEE, L.LEFT_ANKLE)
@@ -163,3 +163,14 @@ def test_a_player_never_filmed_from_behind_faces_the_camera() -> None:
     all_round = replace(player(), facing=(-0.2, 0.2))
     turned = settle(Retargeter(all_round), back)
     assert turned[L.LEFT_SHOULDER, 0] < turned[L.RIGHT_SHOULDER, 0] - 40
+
+
+def test_a_fan_who_stands_still_does_not_hop() -> None:
+    """Half a pixel of noise must not be stretched to the player's whole depth."""
+    random = np.random.default_rng(0)
+    still = person(ADULT, 400, 640, 680)
+    noisy = np.repeat(still[None], 90, axis=0)
+    noisy[..., :2] += random.normal(0, 0.5, noisy[..., :2].shape)
+    retarget = Retargeter(player(), FixedSource(measure_body(noisy), player()))
+    lines = [ankle_line(retarget(pose, FRAME, i * FRAME_NS)) for i, pose in enumerate(noisy)]
+    assert np.ptp(lines) < 3.0
