@@ -15,6 +15,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import psutil
 import pytest
 
 from tests.browser import chromium_page, screenshot
@@ -63,15 +64,19 @@ def state_of(port: int) -> dict:
         return {}
 
 
+def wait_for_live(show: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline = time.monotonic() + START_S
+    while state_of(port).get("state") != "LIVE":
+        if show.poll() is not None or time.monotonic() > deadline:
+            pytest.fail(f"the show did not go LIVE: {log.read_text()[-2000:]}")
+        time.sleep(0.25)
+
+
 def test_the_player_dances_on_the_page(tmp_path: Path) -> None:
     port, report, log = free_port(), tmp_path / "report.json", tmp_path / "log.txt"
     plate = cv2.imread(str(PLAYER / "plate.png"))
     with live_show(port, report, log) as show:
-        deadline = time.monotonic() + START_S
-        while state_of(port).get("state") != "LIVE":
-            if show.poll() is not None or time.monotonic() > deadline:
-                pytest.fail(f"the show did not go LIVE: {log.read_text()[-2000:]}")
-            time.sleep(0.25)
+        wait_for_live(show, port, log)
         with chromium_page(f"http://127.0.0.1:{port}/") as page:
             page.locator("#notice").wait_for(state="hidden", timeout=30_000)
             page.get_by_text("LIVE", exact=True).wait_for(timeout=10_000)
@@ -96,3 +101,32 @@ def test_the_player_dances_on_the_page(tmp_path: Path) -> None:
         assert moved.mean() > 0.003, "the player stands still"
 
     assert json.loads(report.read_text())["programme"]["seconds"]["live"] > 2
+
+
+def test_the_page_plays_on_while_the_performer_is_killed(tmp_path: Path) -> None:
+    port, report, log = free_port(), tmp_path / "report.json", tmp_path / "log.txt"
+    frames = "document.querySelector('video').getVideoPlaybackQuality().totalVideoFrames"
+    with live_show(port, report, log) as show:
+        wait_for_live(show, port, log)
+        with chromium_page(f"http://127.0.0.1:{port}/") as page:
+            page.locator("#notice").wait_for(state="hidden", timeout=30_000)
+            children = psutil.Process(show.pid).children(recursive=True)
+            (performer,) = [child for child in children if "dancecam performer" in " ".join(child.cmdline())]
+            performer.kill()
+            killed = time.monotonic()
+            states, counts = set(), [page.evaluate(frames)]
+            while states < {"FALLBACK", "LIVE"} or state_of(port)["state"] != "LIVE":
+                page.wait_for_timeout(1000)
+                counts.append(page.evaluate(frames))
+                states.add(state_of(port)["state"])
+                if time.monotonic() - killed > START_S:
+                    pytest.fail(f"not LIVE again, only {states}: {log.read_text()[-2000:]}")
+    assert min(np.diff(counts)) > 0, f"the page stood still: {counts}"
+    told = json.loads(report.read_text())
+    events = [entry["event"] for entry in told["timeline"]]
+    after = events[events.index("LIVE") :]
+    assert [after.index(state) for state in ("HOLD", "FALLBACK")] == sorted(
+        after.index(state) for state in ("HOLD", "FALLBACK")
+    )
+    assert "LIVE" in after[after.index("FALLBACK") :]
+    assert told["restarts"] == {"performer": 1}

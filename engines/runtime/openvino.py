@@ -22,11 +22,11 @@ from engines.runtime.engine import Calibration, Engine, EngineError, Tensors, Te
 
 log = logging.getLogger(__name__)
 LEAST_PSNR = 35.0
-"""dB; an INT8 network further from the float one is not used."""
+"""dB; a network of reduced precision further from the f32 one is not used."""
 
 
-class QuantizationError(EngineError):
-    """INT8 that does not compute what the network computes."""
+class PrecisionError(EngineError):
+    """A reduced precision in which the network no longer computes what it computes in f32."""
 
 
 def cpu_has_bf16() -> bool:
@@ -85,12 +85,13 @@ def compile_openvino(
 ) -> list[OpenVinoEngine]:
     """One engine for each of `examples`, which differ in shape alone; see `compile_module`."""
     if precision == "auto":
-        precision = "bf16" if cpu_has_bf16() else "f32"
-        if precision == "f32" and calibration is not None and _can_quantize():
+        able = {"bf16": cpu_has_bf16(), "int8": calibration is not None and _can_quantize()}
+        for candidate in (name for name, can in able.items() if can):
             try:
-                return compile_openvino(module, examples, outputs, "int8", threads, calibration)
-            except QuantizationError as error:
-                log.warning("INT8 skipped: %s", error)
+                return compile_openvino(module, examples, outputs, candidate, threads, calibration)
+            except PrecisionError as error:
+                log.warning("%s skipped: %s", candidate, error)
+        precision = "f32"
     if precision == "int8" and calibration is None:
         raise EngineError("INT8 needs inputs to calibrate with: choose f32 or bf16")
     dynamic = len(examples) > 1 or precision == "int8"
@@ -102,6 +103,8 @@ def compile_openvino(
         model = _cached(key, lambda: _quantize(module, examples[-1], outputs, calibration))
     else:
         model = _cached(key, lambda: convert(module, examples[0], outputs, dynamic=dynamic))
+    if precision == "bf16" and calibration is not None:
+        _require_parity(module, model, examples[0], next(iter(calibration.samples())), "bf16")
     if not dynamic:
         return [OpenVinoEngine(model, precision, threads)]
     engines = []
@@ -156,22 +159,24 @@ def _quantize(
         quantized = nncf.quantize(
             model, nncf.Dataset(samples), subset_size=len(samples), ignored_scope=others
         )
-    psnr = _parity(module, quantized, list(example), samples[len(samples) // 2])
-    if psnr < LEAST_PSNR:
-        raise QuantizationError(
-            f"the INT8 network is {psnr:.1f} dB from the float one; {LEAST_PSNR} are asked"
-        )
+    _require_parity(module, quantized, example, samples[len(samples) // 2], "f32")
     return quantized
 
 
-def _parity(module: nn.Module, model: ov.Model, names: Sequence[str], sample: Tensors) -> float:
-    """PSNR in dB of the model's first output against eager torch's, relative to its own range."""
+def _require_parity(
+    module: nn.Module, model: ov.Model, inputs: Mapping[str, torch.Tensor], sample: Tensors, hint: str
+) -> None:
+    """Raises PrecisionError where the model's first output is far from eager torch's, as PSNR relative to
+    the output's own range."""
     with torch.inference_mode():
-        expected = module(*(torch.from_numpy(sample[name]) for name in names))
+        expected = module(*(torch.from_numpy(sample[name]) for name in inputs))
     expected = (expected[0] if isinstance(expected, tuple) else expected).float().numpy()
-    actual = ov.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(dict(sample))[0]
-    error = float(np.mean((actual.astype(np.float32) - expected) ** 2))
-    return float(10 * np.log10(max(float(np.ptp(expected)), 1e-6) ** 2 / max(error, 1e-12)))
+    compiled = ov.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": hint})
+    actual = compiled(dict(sample))[0].astype(np.float32)
+    error = float(np.mean((actual - expected) ** 2))
+    psnr = 10 * np.log10(max(float(np.ptp(expected)), 1e-6) ** 2 / max(error, 1e-12))
+    if psnr < LEAST_PSNR:
+        raise PrecisionError(f"it is {psnr:.1f} dB from the f32 network; {LEAST_PSNR} are asked")
 
 
 def _cached(key: str, make: Callable[[], ov.Model]) -> ov.Model:

@@ -232,3 +232,25 @@ def test_the_digest_follows_weights_and_source(tmp_path: Path, monkeypatch: pyte
     second = runtime.network_digest(net)
     source.write_text(source.read_text().replace("pass", "scale = 2"))
     assert len({first, second, runtime.network_digest(net)}) == 3
+
+
+def test_a_precision_that_spoils_the_output_is_not_used(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    pytest.importorskip("nncf")
+    inputs = {name: tensor.numpy() for name, tensor in example().items()}
+    fill(inputs, 3)
+    calibration = Calibration("spoiled", lambda: [inputs] * 4)
+    monkeypatch.setattr(runtime, "LEAST_PSNR", 500.0)
+    for bf16, skipped in ((False, ["int8"]), (True, ["bf16", "int8"])):
+        monkeypatch.setattr(runtime, "cpu_has_bf16", lambda bf16=bf16: bf16)
+        caplog.clear()
+        engine = compile_module(
+            Small(), example(), OUTPUTS, backend="openvino", precision="auto", calibration=calibration
+        )
+        assert engine.precision == "f32"
+        assert [record.getMessage().split()[0] for record in caplog.records] == skipped
+    with pytest.raises(EngineError, match=r"dB from the f32 network; 500\.0 are asked"):
+        compile_module(
+            Small(), example(), OUTPUTS, backend="openvino", precision="int8", calibration=calibration
+        )
