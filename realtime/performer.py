@@ -104,9 +104,9 @@ def load_nets(show: Show) -> Nets:
 
     torch.set_num_threads(1)
     pack = PlayerPack.load(show.player)
-    threads = max(1, min(4, (os.cpu_count() or 1) // 2))
+    threads = max(1, min(4, os.cpu_count() or 1))  # the nets take turns more often than they overlap
     return Nets(
-        tracker=PoseTracker(backend=show.backend),
+        tracker=PoseTracker(backend=show.backend, threads=threads),
         retarget=Retargeter(pack.body),
         render=Renderer(pack, backend=show.backend, threads=threads),
         draw_skeleton=draw_stick_figure,
@@ -327,6 +327,7 @@ class Performer:
 def run(context: StageContext, link: StageLink) -> None:
     """The process: until the operator or the parent ends it. Raises what the operator must know."""
     cv2.setNumThreads(1)  # the threads of this process are busy enough
+    os.nice(5)  # the programme clock goes first
     nets = context.rig.nets(context.rig.show)
     link.info["backend"] = {"pose": nets.tracker.backend, "generator": nets.render.backend}
     performer = Performer(context, link.bus, nets, link.meter)
