@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from engines.generator import VARIANTS, Generator, LiveGenerator, feedback, multiple, split
+from engines.generator import ALPHA_SHARPNESS, VARIANTS, Generator, LiveGenerator, feedback, multiple, split
 from tests.packs import standing, untrained_generator
 
 PARAMETERS_M = {"nano": 1.3, "tiny": 2.9, "small": 6.4, "std": 48.6, "max": 106.5}
@@ -101,7 +101,8 @@ def test_feedback_is_the_premultiplied_picture_at_a_quarter() -> None:
 def test_logits_are_split_into_colour_and_alpha() -> None:
     logits = torch.randn(2, 4, 8, 8)
     rgb, alpha = split(logits)
-    assert rgb.equal(logits.sigmoid()[:, :3]) and alpha.equal(logits.sigmoid()[:, 3:])
+    assert rgb.equal(logits.sigmoid()[:, :3])
+    assert alpha.allclose((ALPHA_SHARPNESS * logits[:, 3:]).sigmoid())
 
 
 def flat(red: int, green: int, blue: int, alpha_logit: float) -> LiveGenerator:
