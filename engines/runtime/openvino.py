@@ -151,7 +151,7 @@ def _quantize(
     import nncf
 
     log.info("quantizing a network to INT8, once; the result is kept in %s", cache_folder())
-    nncf.set_log_level(logging.ERROR)
+    logging.getLogger("nncf").setLevel(logging.ERROR)
     samples = [dict(sample) for sample in calibration.samples()]
     model = convert(module, example, outputs, dynamic=True)
     others = nncf.IgnoredScope(patterns=list(calibration.keep_float))

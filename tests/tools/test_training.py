@@ -33,7 +33,7 @@ def footage(dataset_folder: Path) -> Footage:
 
 
 def crops_of(footage: Footage, *, seed: int = 3, batch: int = 2, crop: int = 64) -> Crops:
-    return Crops(footage, footage.split(0.2)[0], steps=1000, batch=batch, crop=crop, seed=seed)
+    return Crops(footage, footage.split(0.2)[0], batch=batch, crop=crop, seed=seed)
 
 
 def trainer_of(footage: Footage, folder: Path, config: Config = CONFIG) -> Trainer:
@@ -174,7 +174,7 @@ def test_the_previous_output_comes_from_the_frame_before_alone(footage: Footage)
         GAP + 1,
         GAP + 2,
     ):  # position GAP is frame GAP + 1: one is missing
-        crops = Crops(footage, positions, steps=1, batch=1, crop=SIZE[0], seed=0)
+        crops = Crops(footage, positions, batch=1, crop=SIZE[0], seed=0)
         item = crops._item(position, np.random.default_rng(0))
         seen[position] = (bool(item["previous"].any()), bool(item["before_previous"].any()))
         if seen[position][0]:

@@ -6,7 +6,11 @@ Because a batch depends on nothing but (seed, step), training resumes exactly wh
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
+from collections import deque
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +19,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from engines.body import Body
 
@@ -83,8 +86,8 @@ class Footage:
         return np.asarray(picture, np.uint8)
 
 
-class Crops(Dataset[dict[str, Tensor]]):
-    """dataset[step] is one batch: a dict of tensors, RGB 0..1.
+class Crops:
+    """crops[step] is one batch: a dict of tensors, RGB 0..1.
 
     landmarks (B, 33, 4) pixels of the crop, earlier (B, 33, 4) those one frame before,
     previous and before_previous (B, 4, h/4, w/4) as `feedback` makes them from the true frames one and
@@ -92,18 +95,14 @@ class Crops(Dataset[dict[str, Tensor]]):
     """
 
     def __init__(
-        self, footage: Footage, positions: NDArray[np.int64], *, steps: int, batch: int, crop: int, seed: int
+        self, footage: Footage, positions: NDArray[np.int64], *, batch: int, crop: int, seed: int
     ) -> None:
         self._footage = footage
         self._positions = positions
-        self._steps = steps
         self._batch = batch
         width, height = footage.size
         self._crop = (min(crop, width), min(crop, height))
         self._seed = seed
-
-    def __len__(self) -> int:
-        return self._steps
 
     def __getitem__(self, step: int) -> dict[str, Tensor]:
         random = np.random.default_rng([self._seed, step])
@@ -152,6 +151,20 @@ class Crops(Dataset[dict[str, Tensor]]):
         mask = cv2.resize(self._footage.mask(position), None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
         alpha = mask[quarter][None].astype(np.float32) / 255
         return np.concatenate([_planes(self._footage.frame(position, reduced=True)[quarter]) * alpha, alpha])
+
+
+def ahead(crops: Crops, step: int, workers: int = 2) -> Generator[dict[str, Tensor], None, None]:
+    """The batches from `step` on, without end, a few made in advance by threads (decoding leaves Python's
+    lock alone, and a process that runs networks is not safely forked)."""
+    with ThreadPoolExecutor(workers) as pool:
+        waiting = deque(pool.submit(crops.__getitem__, each) for each in range(step, step + 2 * workers))
+        try:
+            for following in itertools.count(step + 2 * workers):
+                batch = waiting.popleft().result()
+                waiting.append(pool.submit(crops.__getitem__, following))
+                yield batch
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _planes(picture: NDArray[np.uint8]) -> NDArray[np.float32]:

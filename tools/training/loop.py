@@ -17,11 +17,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
-from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from engines.generator import Generator, feedback, split
-from tools.training.dataset import Crops, DatasetError, Footage
+from tools.training.dataset import Crops, Footage, ahead
 from tools.training.losses import losses
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -81,17 +80,15 @@ class Trainer:
     def run(self, *, checkpoint_s: float = 60, sample_s: float = 300) -> None:
         """Trains until the budget is spent. Ctrl-C saves a checkpoint and is raised on."""
         crops = Crops(
-            self.footage, self.train_positions, steps=10**9, batch=self.config.batch,
-            crop=self.config.crop, seed=self.config.seed,
+            self.footage, self.train_positions, batch=self.config.batch, crop=self.config.crop,
+            seed=self.config.seed,
         )  # fmt: skip
-        loader = DataLoader(
-            crops, batch_size=None, sampler=range(self.progress.step, 10**9), num_workers=1, prefetch_factor=2
-        )
+        batches = ahead(crops, self.progress.step)
         bar = tqdm(total=round(self.config.minutes * 60), initial=round(self.progress.elapsed_s), unit="s")
         saved = sampled = self.progress.elapsed_s
         last = time.monotonic()
         try:
-            for batch in loader:
+            for batch in batches:
                 parts = self.step({name: value.to(self.device) for name, value in batch.items()})
                 now = time.monotonic()
                 before, self.progress.elapsed_s = (
@@ -117,9 +114,8 @@ class Trainer:
         except KeyboardInterrupt:
             self.save()
             raise
-        except DatasetError as error:  # the loader's process sends its traceback along: the last line says it
-            raise DatasetError(str(error).strip().splitlines()[-1].partition("DatasetError: ")[2]) from None
         finally:
+            batches.close()
             bar.close()
 
     def step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
