@@ -148,6 +148,8 @@ def write_pack(
             *(f"{key} = {_toml(value)}" for key, value in notes.items()),
         ]
         (part / MANIFEST).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        for path in part.iterdir():
+            path.chmod(0o644)  # safetensors writes for its owner alone; a pack is copied about
 
 
 def _toml(value: str | int | float) -> str:
