@@ -184,17 +184,28 @@ def _cached(key: str, make: Callable[[], ov.Model]) -> ov.Model:
     folder = cache_folder() / f"network-{hashlib.sha256(key.encode()).hexdigest()[:24]}"
     if not (folder / "model.xml").is_file():
         model = make()
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=".network-", dir=folder.parent))
-        ov.save_model(model, part / "model.xml", compress_to_fp16=False)
         try:
-            part.rename(folder)
-        except OSError:  # another process was faster, with the same result
-            shutil.rmtree(part)
+            _keep(model, folder)
+        except OSError as error:  # no room, or not ours to write: the network is here all the same
+            log.warning("%s cannot be written (%s); the network is converted at every start", folder, error)
+            return model
     try:
         return ov.Core().read_model(folder / "model.xml")
     except RuntimeError as error:
         raise EngineError(f"{folder} cannot be read: delete it, it is made again ({error})") from error
+
+
+def _keep(model: ov.Model, folder: Path) -> None:
+    """Writes `model` to `folder`, which appears whole. Raises OSError where it cannot."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(prefix=".network-", dir=folder.parent))
+    try:
+        ov.save_model(model, part / "model.xml", compress_to_fp16=False)
+        part.rename(folder)
+    except OSError:
+        shutil.rmtree(part)
+        if not folder.exists():  # else another process was faster, with the same result
+            raise
 
 
 def network_digest(module: nn.Module) -> str:

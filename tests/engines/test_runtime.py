@@ -254,3 +254,13 @@ def test_a_precision_that_spoils_the_output_is_not_used(
         compile_module(
             Small(), example(), OUTPUTS, backend="openvino", precision="int8", calibration=calibration
         )
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setattr(runtime, "cache_folder", lambda: tmp_path / "file" / "dancecam")
+    model = runtime.convert(Small(), example(), OUTPUTS)
+    assert runtime._cached("key", lambda: model) is model
+    assert "cannot be written" in caplog.text

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 
 from engines.pose.detector import Detector
@@ -17,14 +15,6 @@ from tools.video import VideoReader
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 FAN = REPOSITORY / "assets" / "fan_dance.mp4"
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
