@@ -14,8 +14,8 @@ from calibration.body import measure_body
 from engines.generator import Generator
 from engines.player_pack import write_pack
 from engines.skeleton import LIMBS, Landmark
+from tools.footage import Footage
 from tools.standby import write_standby
-from tools.training.dataset import Footage
 
 SIZE = (128, 128)
 HEIGHT_PX = 90.0

@@ -31,10 +31,10 @@ from engines.pose.tracker import PoseTracker
 from engines.renderer import Renderer
 from engines.runtime import BACKENDS, EngineError
 from engines.skeleton import Landmark
+from tools.footage import DatasetError, Footage
 from tools.pck import correct, joints
 from tools.picture_scores import Mask, Picture, foreground_ssim, gradient_energy, psnr
 from tools.synthesize import SynthesisError, render, retarget, track
-from tools.training.dataset import DatasetError, Footage
 from tools.training.loop import Config
 from tools.video import VideoError, VideoReader
 

@@ -9,7 +9,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.training.dataset import Footage
+from tools.footage import Footage
 
 SECONDS = 4
 FPS = 30

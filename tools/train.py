@@ -19,8 +19,8 @@ import torch
 
 from engines.generator import VARIANTS
 from engines.player_pack import PackError, write_pack
+from tools.footage import DatasetError, Footage
 from tools.standby import write_standby
-from tools.training.dataset import DatasetError, Footage
 from tools.training.loop import CHECKPOINT, CheckpointError, Config, Trainer
 from tools.video import VideoError
 

@@ -11,7 +11,7 @@ from engines import player_pack as module
 from engines.generator import Generator
 from engines.player_pack import FILES, MANIFEST, PackError, PlayerPack, write_pack
 from tests.packs import SIZE, standing, untrained_generator, write_nano_pack
-from tools.training.dataset import Footage
+from tools.footage import Footage
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from tests.packs import standing
 from tools import prepare
+from tools.footage import Footage
 from tools.prepare import LEAST_FRAMES, SIDE_MULTIPLE, fit_height, smooth_landmarks
-from tools.training.dataset import Footage
 from tools.video import VideoReader
 
 PLAYER = Path(__file__).resolve().parents[2] / "assets" / "player_train.mp4"

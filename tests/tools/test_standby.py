@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from tests.packs import GAP, SIZE
+from tools.footage import Footage
 from tools.standby import FPS, SECONDS, calmest, write_standby
-from tools.training.dataset import Footage
 from tools.video import VideoReader
 
 

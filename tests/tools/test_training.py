@@ -19,7 +19,8 @@ from engines.player_pack import PlayerPack
 from engines.renderer import Renderer
 from tests.packs import FRAMES, GAP, HEIGHT_PX, SIZE
 from tools import train
-from tools.training.dataset import GRID, Crops, DatasetError, Footage
+from tools.footage import DatasetError, Footage
+from tools.training.dataset import GRID, Crops
 from tools.training.loop import CHECKPOINT, CheckpointError, Config, Trainer
 from tools.training.losses import WEIGHTS, face_weight, gradient, laplacian_pyramid, losses, masked_l1
 

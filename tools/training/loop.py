@@ -20,7 +20,8 @@ from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
 from engines.generator import Generator, feedback, split
-from tools.training.dataset import Crops, Footage, ahead
+from tools.footage import Footage
+from tools.training.dataset import Crops, ahead
 from tools.training.losses import losses
 
 CHECKPOINT = "checkpoint.safetensors"
