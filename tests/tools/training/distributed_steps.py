@@ -1,0 +1,56 @@
+"""Run by test_distributed.py, alone or under torchrun: a few steps of training, written to a file.
+
+python distributed_steps.py FOLDER: writes FOLDER/RANK_of_WORLD.pt
+"""
+
+import sys
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from engines.generator import Generator
+from tools.training.distributed import process_group, share, wrap
+
+BATCH, STEPS = 4, 3
+
+
+def small_net() -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(),
+        nn.Conv2d(8, 8, 3, stride=2, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 3, 3, padding=1),
+    )  # fmt: skip
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    with process_group() as process:
+        torch.manual_seed(process.rank)  # the first process's weights are to win
+        nets = {"small": small_net(), "generator": Generator("nano", 60.0)}
+        results = {}
+        for name, net in nets.items():
+            net.to(torch.float64)  # rounding apart: what differs is wrong
+            optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
+            trained = wrap(net, process)
+            for step in range(STEPS):
+                random = torch.Generator().manual_seed(step)
+                whole = {"target": torch.rand(BATCH, 4, 32, 32, generator=random, dtype=torch.float64)}
+                if name == "generator":
+                    whole["landmarks"] = torch.rand(BATCH, 33, 4, generator=random, dtype=torch.float64) * 32
+                    whole["previous"] = torch.rand(BATCH, 4, 8, 8, generator=random, dtype=torch.float64)
+                    batch = share(whole, process)
+                    loss = (trained(batch["landmarks"], batch["previous"]) - batch["target"]).abs().mean()
+                else:
+                    batch = share(whole, process)
+                    loss = trained(batch["target"][:, :3]).square().mean()
+                optimizer.zero_grad()
+                loss.backward()
+                for key, parameter in net.named_parameters():
+                    results[f"{name}.gradient.{step}.{key}"] = parameter.grad.clone()
+                optimizer.step()
+            results |= {f"{name}.{key}": value for key, value in net.state_dict().items()}
+    torch.save(results, Path(sys.argv[1]) / f"{process.rank}_of_{process.world}.pt")
+
+
+if __name__ == "__main__":
+    main()
