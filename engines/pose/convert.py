@@ -91,17 +91,22 @@ def load_net(name: str, outputs: Sequence[str] | None = None, folder: Path = WEI
     outputs: see TfliteNet. Raises GraphError with one line where the net cannot be had or is not the
     one in the table.
     """
+    return TfliteNet(load_known_graph(name, folder), outputs)
+
+
+def load_known_graph(name: str, folder: Path = WEIGHTS) -> Graph:
+    """The net as a graph, as `load_net` has it. Raises GraphError likewise."""
     path = folder / f"{name}.safetensors"
     if path.is_file():
         graph = load_graph(path)
         _verify(graph, name, path)
-        return TfliteNet(graph, outputs)
+        return graph
     graph = convert(name)
     try:
         save_graph(graph, path)
     except OSError as error:  # a read-only installation: the net is here all the same
         log.warning("%s cannot be written (%s); the net is converted at every start", path, error)
-    return TfliteNet(graph, outputs)
+    return graph
 
 
 def convert(name: str) -> Graph:

@@ -1,0 +1,1 @@
+"""Networks that judge pictures as people do: VGG features to train on, LPIPS to judge with."""

@@ -1,0 +1,85 @@
+"""LPIPS v0.1: how unlike two pictures look to people, from features of a network trained on ImageNet.
+
+Zhang et al., "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric" (CVPR 2018): the
+features are normalized over their channels, and their squared differences weighted by linear layers that were
+fitted to human judgements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tools.perceptual.features import ImagenetNormalize
+from tools.perceptual.weights import WEIGHTS, load
+
+ALEX = (
+    # stride, padding, pooled before (3x3, stride 2)
+    (4, 2, False), (1, 2, True), (1, 1, True), (1, 1, False), (1, 1, False),
+)  # fmt: skip
+"""TABLE of AlexNet's convolutions (Krizhevsky, "One weird trick for parallelizing convolutional neural
+networks", 2014, as in torchvision); each one's activations are compared."""
+SMALLEST = 31
+"""Pixels: a smaller picture leaves nothing after the poolings."""
+
+
+class Lpips(nn.Module):
+    """LPIPS v0.1 with AlexNet, the network that its authors recommend for judging."""
+
+    def __init__(self, weights: Mapping[str, Tensor]) -> None:
+        """weights: as `tools.perceptual.weights.load("lpips_alexnet")` returns them."""
+        super().__init__()
+        self.normalize = ImagenetNormalize()
+        for name, tensor in weights.items():
+            self.register_buffer(name.replace(".", "_"), tensor, persistent=False)
+
+    @classmethod
+    def load(cls, folder: Path = WEIGHTS) -> Lpips:
+        """Raises WeightsError where the weights are missing or damaged."""
+        return cls(load("lpips_alexnet", folder))
+
+    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        """(B, 3, H, W) RGB 0..1, at least 31 pixels each way → (B,) distances: 0 for equal pictures."""
+        return sum_of_means(self.maps(output, target))
+
+    def maps(self, output: Tensor, target: Tensor) -> list[Tensor]:
+        """The distance of each layer at each place, (B, 1, h, w): LPIPS is the sum of their means."""
+        found = []
+        for index, (ours, theirs) in enumerate(
+            zip(self._features(output), self._features(target), strict=True)
+        ):
+            weight = self.get_buffer(f"linear{index}").view(1, -1, 1, 1)
+            found.append(((_unit(ours) - _unit(theirs)).square() * weight).sum(1, keepdim=True))
+        return found
+
+    def _features(self, picture: Tensor) -> list[Tensor]:
+        x = self.normalize(picture)
+        found = []
+        for index, (stride, padding, pooled) in enumerate(ALEX):
+            if pooled:
+                x = F.max_pool2d(x, 3, 2)
+            weight, bias = self.get_buffer(f"conv{index}_weight"), self.get_buffer(f"conv{index}_bias")
+            x = F.relu(F.conv2d(x, weight, bias, stride, padding))
+            found.append(x)
+        return found
+
+
+def sum_of_means(maps: list[Tensor], mask: Tensor | None = None) -> Tensor:
+    """Layers' distance maps → (B,). mask: (B, 1, H, W) 0..1, the places that count: each map is averaged with
+    the mask's share of its places as the weight."""
+    total = maps[0].new_zeros(maps[0].shape[0])
+    for distances in maps:
+        if mask is None:
+            total = total + distances.mean((1, 2, 3))
+        else:
+            share = F.interpolate(mask, distances.shape[2:], mode="area")
+            total = total + (distances * share).sum((1, 2, 3)) / share.sum((1, 2, 3)).clamp(min=1e-6)
+    return total
+
+
+def _unit(x: Tensor) -> Tensor:
+    """Each place's features as a vector of length 1; 1e-10 as in the authors' normalize_tensor."""
+    return x / (x.square().sum(1, keepdim=True).sqrt() + 1e-10)
