@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.body import BONES, Body, Stance
+from engines.body import BONES, Body, Stance, height_at
 from engines.skeleton import Landmark as L
 
 MIRRORED = np.array([0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9, *(i + 1 if i % 2 else i - 1 for i in range(11, 33))])
@@ -96,13 +96,6 @@ def measure_body(landmarks: NDArray[np.float32]) -> Body:
         reach=tuple(float(value) for value in reach),  # type: ignore[arg-type]
         facing=(float(np.percentile(turns, 1)), float(np.percentile(turns, 99))),
     )
-
-
-def height_at(near: Stance, far: Stance, ankle_y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Standing height of a body whose ankles are at `ankle_y`: linear between far and near, not beyond."""
-    span = near.ankle_y - far.ankle_y
-    share = np.clip((ankle_y - far.ankle_y) / span, 0, 1) if span > 1 else np.ones_like(ankle_y)
-    return far.height + share * (near.height - far.height)
 
 
 def _distance(landmarks: NDArray[np.float32], near: tuple[L, ...], far: tuple[L, ...]) -> NDArray[np.float64]:

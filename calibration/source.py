@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.body import ankle_line, height_at, standing_height
-from engines.body import BONES, Body
+from calibration.body import ankle_line, standing_height
+from engines.body import BONES, Body, height_at
 from engines.skeleton import Landmark as L
 
 MIDDLE_HIPS = 33

@@ -7,6 +7,9 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from engines.skeleton import Landmark as L
 
 BONES: dict[str, tuple[tuple[L, ...], tuple[L, ...]]] = {
@@ -80,3 +83,10 @@ class Body:
         if not all(math.isfinite(place) for place in places):
             raise ValueError("not a body: a place is not a number")
         return body
+
+
+def height_at(near: Stance, far: Stance, ankle_y: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Standing height of a body whose ankles are at `ankle_y`: linear between far and near, not beyond."""
+    span = near.ankle_y - far.ankle_y
+    share = np.clip((ankle_y - far.ankle_y) / span, 0, 1) if span > 1 else np.ones_like(ankle_y)
+    return np.asarray(far.height + share * (near.height - far.height), float)

@@ -1,9 +1,11 @@
-"""The generator: landmarks and its own previous output in, the player's RGB and alpha out.
+"""The generator: landmarks, the player's paper doll and its own previous output in, his RGB and alpha out.
 
 A U-Net of plain 3x3 residual blocks that works at a quarter of the picture's resolution and below. Limb
-maps come in and a PixelShuffle head goes out at a quarter, so no convolution ever sees full resolution
-(plain 3x3 everywhere: depthwise ones save arithmetic but are bound by memory on a GPU). BatchNorm in
-training; `fold` merges it into the convolutions for export.
+maps and the doll's patches come in and a PixelShuffle head goes out at a quarter, so no convolution ever
+sees full resolution (plain 3x3 everywhere: depthwise ones save arithmetic but are bound by memory on a GPU).
+What the net paints itself is blurred wherever landmarks do not tell enough; so it also bends the doll
+(`engines.reference`) by a small flow, and chooses for each pixel between the two. BatchNorm in training;
+`fold` merges it into the convolutions for export.
 """
 
 from __future__ import annotations
@@ -25,6 +27,44 @@ ALPHA_SHARPNESS = 2.0
 """What alpha's logits are multiplied by in a picture, after training: an arm that the net is unsure of is
 painted or left out rather than mixed with the scene. On 200 training frames of the demo player the detector
 found him in 100 % rather than 98.5 %, at 0.2 dB of foreground PSNR."""
+
+
+DOLL_CHANNELS = 4
+"""The doll, premultiplied RGBA at full resolution."""
+PATCH_CHANNELS = 32
+"""What the stem sees of each 4x4 patch of the doll."""
+FLOW_PX = 8.0
+"""The doll is bent by this much at most, pixels."""
+DOLL_ALPHA, DOLL_CHOICE = 2.0, 2.0
+"""Logits: what the bent doll's alpha adds to the net's (from minus to plus this), and where the choice of the
+doll's colours starts. An untrained net shows the doll, and training departs from there."""
+
+
+class Painting(NamedTuple):
+    """What the net gives. rgb (B, 3, H, W) 0..1, alpha_logits (B, 1, H, W); how it came about: own (B, 3, H,
+    W) 0..1 its own colours, bent (B, 4, H, W) the doll as bent, choice (B, 1, H, W) 0..1 how much of the
+    bent doll is taken where there is one, flow (B, 2, H/4, W/4) pixels."""
+
+    rgb: Tensor
+    alpha_logits: Tensor
+    own: Tensor
+    bent: Tensor
+    choice: Tensor
+    flow: Tensor
+
+    @property
+    def alpha(self) -> Tensor:
+        """(B, 1, H, W) 0..1, as it is shown."""
+        return torch.sigmoid(self.alpha_logits * ALPHA_SHARPNESS)
+
+    def feedback(self) -> Tensor:
+        """What the net is shown of this as its previous output: (B, 4, H/4, W/4)."""
+        alpha = self.alpha
+        return F.avg_pool2d(torch.cat([self.rgb * alpha, alpha], dim=1), 4)
+
+    def over(self, plate: Tensor) -> Tensor:
+        """The picture (B, 3, H, W) before `plate`, the same, 0..1."""
+        return plate + self.alpha * (self.rgb - plate)
 
 
 class Variant(NamedTuple):
@@ -104,7 +144,8 @@ class Generator(nn.Module):
         channels, encoder, middle, decoder = VARIANTS[variant]
         self.variant = variant
         self.skeleton = Skeleton(body_px)
-        self.stem = _ConvNorm(Skeleton.channels + PREVIOUS_CHANNELS, channels[0])
+        self.patches = nn.Conv2d(DOLL_CHANNELS, PATCH_CHANNELS, 4, stride=4)
+        self.stem = _ConvNorm(Skeleton.channels + PREVIOUS_CHANNELS + PATCH_CHANNELS, channels[0])
         self.encoder = nn.ModuleList(
             _blocks(count, blocks) for count, blocks in zip(channels, encoder, strict=False)
         )
@@ -118,21 +159,37 @@ class Generator(nn.Module):
         self.decoder = nn.ModuleList(
             _blocks(count, blocks) for count, blocks in zip(channels, decoder, strict=False)
         )
-        self.head = nn.Conv2d(channels[0], 16 * 4, 3, padding=1)
+        self.head = nn.Conv2d(channels[0], 16 * 5, 3, padding=1)  # RGB, alpha, choice
+        self.flow = nn.Conv2d(channels[0], 2, 3, padding=1)
         for up in self.ups:
             _icnr(up, 2)
         _icnr(self.head, 4)
         with torch.no_grad():
             self.head.weight *= 0.2
+            self.flow.weight *= 0.1
+            _bias(self.flow).zero_()
+            _bias(self.head)[4 * 16 :] = DOLL_CHOICE
 
-    def forward(self, landmarks: Tensor, previous: Tensor) -> Tensor:
-        """landmarks (B, 33, 4) pixels, previous (B, 4, H/4, W/4) → logits (B, 4, H, W) of RGB and alpha."""
-        return F.pixel_shuffle(self.head(self.features(landmarks, previous)), 4)
+    def forward(self, landmarks: Tensor, previous: Tensor, doll: Tensor) -> Painting:
+        """landmarks (B, 33, 4) pixels, previous (B, 4, H/4, W/4), doll (B, 4, H, W), premultiplied RGBA."""
+        features = self.features(landmarks, previous, doll)
+        logits = F.pixel_shuffle(self.head(features), 4).float()  # (B, 5, H, W)
+        flow = self.bend(features)  # (B, 2, H/4, W/4)
+        bent = warp(doll, flow)  # (B, 4, H, W)
+        own, choice = torch.sigmoid(logits[:, :3]), torch.sigmoid(logits[:, 4:])
+        rgb = own * (1 - choice * bent[:, 3:]) + choice * bent[:, :3]
+        alpha_logits = logits[:, 3:4] + DOLL_ALPHA * (2 * bent[:, 3:] - 1)
+        return Painting(rgb, alpha_logits, own, bent, choice, flow)
 
-    def features(self, landmarks: Tensor, previous: Tensor) -> Tensor:
-        """What the head sees: (B, C0, H/4, W/4)."""
+    def bend(self, features: Tensor) -> Tensor:
+        """(B, C0, H/4, W/4) → the doll's flow, pixels, at a quarter of the resolution."""
+        return torch.tanh(self.flow(features).float()) * FLOW_PX
+
+    def features(self, landmarks: Tensor, previous: Tensor, doll: Tensor) -> Tensor:
+        """What the heads see: (B, C0, H/4, W/4)."""
         maps = self.skeleton(landmarks, previous.shape[2], previous.shape[3])  # (B, 3L, H/4, W/4)
-        x = F.relu(self.stem(torch.cat([maps, previous], dim=1)))  # (B, C0, H/4, W/4)
+        patches = F.relu(self.patches(doll))  # (B, 32, H/4, W/4)
+        x = F.relu(self.stem(torch.cat([maps, previous, patches], dim=1)))  # (B, C0, H/4, W/4)
         skips = []
         for blocks, down in zip(self.encoder, self.downs, strict=True):
             x = blocks(x)
@@ -173,24 +230,26 @@ def _icnr(conv: nn.Module, factor: int) -> None:
         _bias(conv).zero_()
 
 
-def split(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """Logits (B, 4, H, W) → RGB (B, 3, H, W) and alpha (B, 1, H, W), both 0..1."""
-    return torch.sigmoid(logits[:, :3]), torch.sigmoid(logits[:, 3:] * ALPHA_SHARPNESS)
-
-
-def feedback(rgb: Tensor, alpha: Tensor) -> Tensor:
-    """What the net is shown of a picture as its previous output: (B, 4, H/4, W/4)."""
-    return F.avg_pool2d(torch.cat([rgb * alpha, alpha], dim=1), 4)
+def warp(picture: Tensor, flow: Tensor) -> Tensor:
+    """picture (B, C, H, W) seen through flow (B, 2, H/4, W/4): each pixel takes its colour from x + flow[0],
+    y + flow[1] pixels away, bilinear; nothing outside."""
+    height, width = picture.shape[2:]
+    flow = F.interpolate(flow, size=(height, width), mode="bilinear", align_corners=False)
+    x = (torch.arange(width, device=picture.device, dtype=flow.dtype) + 0.5) * (2 / width) - 1
+    y = (torch.arange(height, device=picture.device, dtype=flow.dtype) + 0.5) * (2 / height) - 1
+    grid = torch.stack([x + flow[:, 0] * (2 / width), y[:, None] + flow[:, 1] * (2 / height)], dim=-1)
+    return F.grid_sample(picture, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
 class LiveGenerator(nn.Module):
     """The generator as it goes on air, composited: the graph that is exported and compiled.
 
     forward(landmarks (1, 33, 4) pixels of the window, previous (1, 4, h/4, w/4), plate (1, h, w, 3) uint8
-    BGR) → picture (1, h, w, 3) uint8 BGR, next previous (1, 4, h/4, w/4).
+    BGR, doll (1, h, w, 4) uint8 premultiplied BGRA) → picture (1, h, w, 3) uint8 BGR, next previous (1, 4,
+    h/4, w/4).
     """
 
-    INPUTS = ("landmarks", "previous", "plate")
+    INPUTS = ("landmarks", "previous", "plate", "doll")
     OUTPUTS = ("picture", "next_previous")
     KEEP_FLOAT = (".*skeleton.*", "aten::.*")
     """What INT8 must leave alone: limb maps are coordinates, and this module itself mixes colours."""
@@ -198,21 +257,37 @@ class LiveGenerator(nn.Module):
     def __init__(self, generator: Generator) -> None:
         super().__init__()
         self.generator = generator
-        # The head's channels are 16 of red, green, blue and alpha each. Two heads that give BGR and alpha
-        # apart cost the same arithmetic, and spare the picture a split and a flip at full resolution.
-        red, green, blue, alpha = generator.head.weight.split(16)
-        red_bias, green_bias, blue_bias, alpha_bias = _bias(generator.head).split(16)
-        self.bgr = _head(torch.cat([blue, green, red]), torch.cat([blue_bias, green_bias, red_bias]))
-        self.alpha = _head(alpha * ALPHA_SHARPNESS, alpha_bias * ALPHA_SHARPNESS)
+        # The head's channels are 16 of red, green, blue, alpha and choice each. Heads that give BGR apart
+        # cost the same arithmetic, and spare the picture a split and a flip at full resolution; so do
+        # patches that take the doll as BGRA.
+        weights, biases = generator.head.weight.split(16), _bias(generator.head).split(16)
+        red, green, blue, alpha, choice = range(5)
+        self.bgr, self.alpha, self.choice = (
+            _head(
+                torch.cat([weights[each] for each in of]) * factor,
+                torch.cat([biases[each] for each in of]) * factor,
+            )
+            for of, factor in (((blue, green, red), 1.0), ((alpha,), ALPHA_SHARPNESS), ((choice,), 1.0))
+        )
+        with torch.no_grad():
+            _bias(self.alpha).sub_(DOLL_ALPHA * ALPHA_SHARPNESS)  # of what the doll adds, the constant part
 
-    def forward(self, landmarks: Tensor, previous: Tensor, plate: Tensor) -> tuple[Tensor, Tensor]:
-        features = self.generator.features(landmarks, previous)
-        bgr = torch.sigmoid(F.pixel_shuffle(self.bgr(features), 4))  # (1, 3, h, w)
-        alpha = torch.sigmoid(F.pixel_shuffle(self.alpha(features), 4))  # (1, 1, h, w)
+    def forward(
+        self, landmarks: Tensor, previous: Tensor, plate: Tensor, doll: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        net = self.generator
+        bgra = doll.permute(0, 3, 1, 2).to(landmarks.dtype) / 255  # (1, 4, h, w)
+        features = net.features(landmarks, previous, bgra[:, [2, 1, 0, 3]])
+        bent = warp(bgra, net.bend(features))
+        own = torch.sigmoid(F.pixel_shuffle(self.bgr(features), 4))  # (1, 3, h, w)
+        prior = (2 * DOLL_ALPHA * ALPHA_SHARPNESS) * bent[:, 3:]
+        alpha = torch.sigmoid(F.pixel_shuffle(self.alpha(features), 4) + prior)  # (1, 1, h, w)
+        choice = torch.sigmoid(F.pixel_shuffle(self.choice(features), 4))  # (1, 1, h, w)
+        bgr = own * (1 - choice * bent[:, 3:]) + choice * bent[:, :3]
         paint = bgr * alpha
         still = plate.permute(0, 3, 1, 2).to(bgr.dtype) * (1 - alpha)
         picture = (paint * 255 + still + 0.5).to(torch.uint8).permute(0, 2, 3, 1)  # (1, h, w, 3)
-        quarter = F.avg_pool2d(paint, 4).flip(1)  # `feedback`, RGB
+        quarter = F.avg_pool2d(paint, 4).flip(1)  # `Painting.feedback`, RGB
         return picture, torch.cat([quarter, F.avg_pool2d(alpha, 4)], dim=1)
 
     def example(self, size: tuple[int, int]) -> dict[str, Tensor]:
@@ -222,4 +297,5 @@ class LiveGenerator(nn.Module):
             "landmarks": torch.rand(1, 33, 4) * torch.tensor([width, height, 100.0, 1.0]),
             "previous": torch.zeros(1, PREVIOUS_CHANNELS, height // 4, width // 4),
             "plate": torch.zeros(1, height, width, 3, dtype=torch.uint8),
+            "doll": torch.zeros(1, height, width, DOLL_CHANNELS, dtype=torch.uint8),
         }

@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,10 +20,15 @@ from safetensors import SafetensorError
 from engines.body import Body
 from engines.folders import new_folder
 from engines.generator import VARIANTS, Generator, multiple
+from engines.reference import References, View
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "player.toml"
-FILES = ("generator.safetensors", "poses.safetensors", "body.json", "plate.png", "standby.mp4", "LICENSES.md")
+FILES = (
+    "generator.safetensors", "poses.safetensors", "references.safetensors", "body.json", "plate.png",
+    "standby.mp4", "LICENSES.md",
+)  # fmt: skip
+VIEW = "references/{:02d}.png"
 
 
 class PackError(ValueError):
@@ -36,6 +41,7 @@ class PlayerPack:
 
     size: (width, height) of the player's picture, pixels. plate: (H, W, 3) uint8 BGR, the still
     background. poses: (N, 33, 4) float32 trained poses in order of time, for calibrating INT8.
+    references: the views of him that are moved onto a pose and shown to the generator.
     digest: SHA-256 of the manifest, which names every other file's: it changes when anything does.
     """
 
@@ -46,6 +52,7 @@ class PlayerPack:
     body: Body
     plate: NDArray[np.uint8]
     poses: NDArray[np.float32]
+    references: References
     digest: str
 
     @property
@@ -96,6 +103,7 @@ class PlayerPack:
             body=body,
             plate=np.asarray(plate, np.uint8),
             poses=poses.float().numpy(),
+            references=_read_references(folder, sums, body),
             digest=hashlib.sha256(text).hexdigest(),
         )
 
@@ -119,6 +127,7 @@ def write_pack(
     body: Body,
     plate: NDArray[np.uint8],
     poses: NDArray[np.float32],
+    views: Sequence[View],
     standby: Path,
     licences: str,
     notes: Mapping[str, str | int | float],
@@ -132,6 +141,7 @@ def write_pack(
         weights = {key: value.half().contiguous() for key, value in generator.fold().state_dict().items()}
         safetensors.torch.save_file(weights, part / "generator.safetensors")
         safetensors.torch.save_file({"landmarks": torch.from_numpy(poses)}, part / "poses.safetensors")
+        pictures = _write_views(part, views)
         (part / "body.json").write_text(body.to_json())
         if not cv2.imwrite(str(part / "plate.png"), plate):
             raise OSError(f"cannot write {part / 'plate.png'}")
@@ -143,13 +153,49 @@ def write_pack(
             f'variant = "{generator.variant}"',
             f"size = [{size[0]}, {size[1]}]",
             "\n[sha256]",
-            *(f'"{file}" = "{_sha256(part / file)}"' for file in FILES),
+            *(f'"{file}" = "{_sha256(part / file)}"' for file in (*FILES, *pictures)),
             "\n[made]",
             *(f"{key} = {_toml(value)}" for key, value in notes.items()),
         ]
         (part / MANIFEST).write_text("\n".join(lines) + "\n", encoding="utf-8")
-        for path in part.iterdir():
+        for path in part.rglob("*.*"):
             path.chmod(0o644)  # safetensors writes for its owner alone; a pack is copied about
+
+
+def _read_references(folder: Path, sums: Mapping[str, str], body: Body) -> References:
+    path = folder / "references.safetensors"
+    tensors = _tensors(path)
+    landmarks, heights = tensors.get("landmarks"), tensors.get("heights")
+    if (
+        landmarks is None or heights is None or landmarks.shape != (len(heights), 33, 4) or not len(heights)
+        or not torch.isfinite(landmarks).all() or not (heights > 0).all()
+    ):  # fmt: skip
+        raise PackError(f"{path} holds no landmarks (V, 33, 4) and heights (V,) of the reference views")
+    views = []
+    for index, (points, height) in enumerate(zip(landmarks, heights, strict=True)):
+        picture_path = folder / VIEW.format(index)
+        _verify(picture_path, sums.get(VIEW.format(index)))
+        bgra = cv2.imread(str(picture_path), cv2.IMREAD_UNCHANGED)
+        if bgra is None or bgra.ndim != 3 or bgra.shape[2] != 4:
+            raise PackError(f"{picture_path} is not a picture with alpha")
+        pixels = np.asarray(bgra, np.uint8)
+        views.append(View(pixels[..., :3], pixels[..., 3], points.float().numpy(), float(height)))
+    return References(views, body)
+
+
+def _write_views(folder: Path, views: Sequence[View]) -> list[str]:
+    """Writes the reference views, and returns the names of their pictures."""
+    (folder / VIEW).parent.mkdir()
+    tensors = {
+        "landmarks": torch.from_numpy(np.stack([view.landmarks for view in views])),
+        "heights": torch.tensor([view.height for view in views]),
+    }
+    safetensors.torch.save_file(tensors, folder / "references.safetensors")
+    names = [VIEW.format(index) for index in range(len(views))]
+    for name, view in zip(names, views, strict=True):
+        if not cv2.imwrite(str(folder / name), np.dstack([view.picture, view.alpha])):
+            raise OSError(f"cannot write {folder / name}")
+    return names
 
 
 def _toml(value: str | int | float) -> str:

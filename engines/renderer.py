@@ -1,4 +1,4 @@
-"""From landmarks to the player's picture: the generator at work, on the smallest window that holds him.
+"""From landmarks to the player's picture: doll and generator at work, on the smallest window that holds him.
 
 The generator is fully convolutional, so it need not paint the whole picture: it runs on a window about
 the player, chosen from a few fixed sizes, and the plate fills the rest. On a CPU that saves most of the
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engines.generator import PREVIOUS_CHANNELS, LiveGenerator, multiple
+from engines.generator import DOLL_CHANNELS, PREVIOUS_CHANNELS, LiveGenerator, multiple
 from engines.player_pack import PlayerPack
 from engines.runtime import Calibration, compile_module
 
@@ -82,6 +82,7 @@ class Renderer:
         self.size = pack.size
         self._plate = pack.plate
         self._standing_px = pack.body.near.height
+        self._references = pack.references
         net = LiveGenerator(pack.generator())
         self._sizes = window_sizes(pack.size, pack.variant)
         engines = compile_module(
@@ -98,10 +99,12 @@ class Renderer:
             size: (engine, *engine.buffers()) for size, engine in zip(self._sizes, engines, strict=True)
         }
         self._previous = np.zeros((PREVIOUS_CHANNELS, self.size[1] // 4, self.size[0] // 4), np.float32)
+        self.reset()
 
     def reset(self) -> None:
         """Forgets the previous output."""
         self._previous.fill(0)
+        self._views: NDArray[np.int64] | None = None
 
     def __call__(self, landmarks: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
         """Paints the player posed as `landmarks` (33, 4), pixels of his picture, into `out` (H, W, 3) BGR.
@@ -121,6 +124,8 @@ class Renderer:
         inputs["landmarks"][0] = landmarks - np.array([window.x, window.y, 0, 0], np.float32)
         inputs["previous"][0] = self._previous[quarter]
         inputs["plate"][0] = self._plate[rows, columns]
+        self._views = self._references.choose(landmarks, self._views)
+        self._references.paint(landmarks, self._views, inputs["doll"][0], (window.x, window.y))
         engine.run(inputs, outputs)
         out[:] = self._plate
         out[rows, columns] = outputs["picture"][0]
@@ -136,6 +141,8 @@ def _closed_loop(net: LiveGenerator, pack: PlayerPack) -> Iterator[dict[str, NDA
     plate = torch.from_numpy(pack.plate)[None]
     every = max(1, len(pack.poses) // CALIBRATION_POSES)
     for pose in pack.poses[::every][:CALIBRATION_POSES]:
-        landmarks = torch.from_numpy(pose)[None]
-        yield {"landmarks": landmarks.numpy(), "previous": previous.numpy(), "plate": plate.numpy()}
-        _, previous = net(landmarks, previous, plate)
+        doll = np.empty((1, height, width, DOLL_CHANNELS), np.uint8)
+        pack.references.paint(pose, pack.references.choose(pose), doll[0])
+        inputs = {"landmarks": pose[None], "previous": previous.numpy(), "plate": plate.numpy(), "doll": doll}
+        yield inputs
+        _, previous = net(*(torch.from_numpy(value) for value in inputs.values()))

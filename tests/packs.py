@@ -15,6 +15,7 @@ from engines.generator import Generator
 from engines.player_pack import write_pack
 from engines.skeleton import LIMBS, Landmark
 from tools.footage import Footage
+from tools.references import cut_view
 from tools.standby import write_standby
 
 SIZE = (128, 128)
@@ -131,6 +132,7 @@ def write_nano_pack(folder: Path, dataset: Path, *, name: str = "Number 7") -> P
         body=footage.body,
         plate=footage.plate,
         poses=footage.landmarks,
+        views=[cut_view(footage, position) for position in (5, 20, 60)],
         standby=standby,
         licences="Drawn for tests.\n",
         notes={"steps": 0},

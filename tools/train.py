@@ -1,7 +1,9 @@
 """Trains a player's generator on a prepared dataset and writes the player pack.
 
     python -m tools.train datasets/demo players/demo --minutes 60
+    python -m tools.train datasets/jones players/jones --minutes 0          # the paper doll, at once
     python -m tools.train datasets/jones players/jones --variant small --batch 16 --minutes 120
+    torchrun --nproc-per-node 2 -m tools.train datasets/jones players/jones --variant std --batch 32
 
 Stopped by Ctrl-C or a crash, the same command goes on from the last checkpoint (one a minute).
 Sample pictures, truth above output, lie in runs/NAME/samples; the last 20 % of the footage is never
@@ -12,16 +14,24 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 
 from engines.generator import VARIANTS
 from engines.player_pack import PackError, write_pack
-from tools.footage import DatasetError, Footage
+from engines.pose.tflite_graph import GraphError
+from engines.reference import References
+from tools.footage import Footage
+from tools.perceptual.weights import WeightsError
+from tools.references import pick_views
 from tools.standby import write_standby
-from tools.training.loop import CHECKPOINT, CheckpointError, Config, Trainer
+from tools.training.distributed import Process, process_group
+from tools.training.loop import CHECKPOINT, Config, Trainer
+from tools.training.objective import parse_weights
 from tools.video import VideoError
 
 UNLICENSED = "The rights to this player's likeness lie with the player and the club; see your agreement.\n"
@@ -39,67 +49,104 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--name", help="the player's name on the slate (default: the folder's)")
     parser.add_argument("--licences", type=Path, help="a text to ship as the pack's LICENSES.md")
     parser.add_argument("--variant", choices=VARIANTS, default=default.variant)
-    parser.add_argument("--minutes", type=float, default=default.minutes, help="budget (default %(default)s)")
+    parser.add_argument(
+        "--minutes", type=float, default=default.minutes,
+        help="budget (default %(default)s); 0: no training, the paper doll for a preview",
+    )  # fmt: skip
+    parser.add_argument("--steps", type=int, default=0, help="a budget in steps instead of minutes")
     parser.add_argument("--batch", type=int, default=default.batch)
     parser.add_argument("--crop", type=int, default=default.crop, help="side of the training crops, pixels")
+    parser.add_argument(
+        "--loss", action="append", default=[], metavar="NAME=WEIGHT",
+        help=f"change a loss's weight, 0 to leave it out; {', '.join(asdict(default.weights))}",
+    )  # fmt: skip
     parser.add_argument("--seed", type=int, default=default.seed)
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where checkpoints and samples lie")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads; more stall on a busy machine")
     parser.add_argument("--restart", action="store_true", help="forget the checkpoint and start anew")
     options = parser.parse_args(argv)
     torch.set_num_threads(options.threads)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    config = Config(
-        variant=options.variant,
-        minutes=options.minutes,
-        batch=options.batch,
-        crop=options.crop,
-        seed=options.seed,
-    )
+    cv2.setNumThreads(1)
     try:
-        footage = Footage.open(options.dataset)
-        trainer = Trainer(footage, config, options.runs / options.player.name, device)
-        if (trainer.folder / CHECKPOINT).exists() and not options.restart:
-            trainer.resume()
-            print(f"going on from step {trainer.progress.step}, {trainer.progress.elapsed_s / 60:.1f} min")
-        print(f"{config.variant} on {device}; samples in {trainer.folder / 'samples'}")
-        if trainer.progress.share(config) < 1:
-            trainer.run()
-        score = trainer.sample(count=16)
-        positions = trainer.train_positions
-        chosen = positions[np.linspace(0, len(positions) - 1, min(128, len(positions))).astype(int)]
-        standby = trainer.folder / "standby.mp4"
-        write_standby(footage, positions, standby)
-        write_pack(
-            options.player,
-            name=options.name or options.player.name,
-            generator=trainer.generator,
-            size=footage.size,
-            body=footage.body,
-            plate=footage.plate,
-            poses=footage.landmarks[chosen],
-            standby=standby,
-            licences=options.licences.read_text() if options.licences else UNLICENSED,
-            notes={
-                "steps": trainer.progress.step,
-                "minutes": round(trainer.progress.elapsed_s / 60, 1),
-                "device": str(device),
-                "held_out_foreground_psnr_db": round(score, 2),
-                "frames": len(positions),
-            },
-        )
-    except (DatasetError, CheckpointError, PackError, VideoError, OSError, FloatingPointError) as error:
+        with process_group() as process:
+            return train(options, process)
+    except (
+        PackError,
+        VideoError,
+        WeightsError,
+        GraphError,
+        FloatingPointError,
+        ValueError,
+        OSError,
+    ) as error:
         print(f"train: {error}", file=sys.stderr)
         return 1
     except torch.OutOfMemoryError:
-        print(f"train: out of GPU memory: try --batch {max(1, config.batch // 2)}", file=sys.stderr)
+        print(f"train: out of GPU memory: try --batch {max(1, options.batch // 2)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\ntrain: stopped; the same command goes on from the checkpoint", file=sys.stderr)
         return 130
+
+
+def train(options: argparse.Namespace, process: Process) -> int:
+    """Trains, and writes the pack. Raises what `main` turns into one line."""
+    config = Config(
+        variant=options.variant,
+        minutes=options.minutes,
+        steps=options.steps,
+        batch=options.batch,
+        crop=options.crop,
+        seed=options.seed,
+        weights=parse_weights(options.loss),
+    )
+    if config.batch % process.world:
+        raise ValueError(f"--batch {config.batch} cannot be shared among {process.world} processes")
+    footage = Footage.open(options.dataset)
+    positions, _ = footage.split(config.held_out)
+    views = pick_views(footage, positions)
+    folder = options.runs / options.player.name
+    trainer = Trainer(footage, References(views, footage.body), config, folder, process)
+    if (folder / CHECKPOINT).exists() and not options.restart:
+        trainer.resume()
+        say(process, f"going on from step {trainer.progress.step}, {trainer.progress.elapsed_s / 60:.1f} min")
+    say(process, f"{config.variant} on {process.device}; samples in {folder / 'samples'}")
+    say(process, f"watch it: tensorboard --logdir {folder / 'board'}")
+    if trainer.progress.share(config) < 1:
+        trainer.run()
+    if not process.first:
+        return 0
+    score, _ = trainer.score(count=16)
+    chosen = positions[np.linspace(0, len(positions) - 1, min(128, len(positions))).astype(int)]
+    standby = folder / "standby.mp4"
+    write_standby(footage, positions, standby)
+    write_pack(
+        options.player,
+        name=options.name or options.player.name,
+        generator=trainer.generator,
+        size=footage.size,
+        body=footage.body,
+        plate=footage.plate,
+        poses=footage.landmarks[chosen],
+        views=views,
+        standby=standby,
+        licences=options.licences.read_text() if options.licences else UNLICENSED,
+        notes={
+            "steps": trainer.progress.step,
+            "minutes": round(trainer.progress.elapsed_s / 60, 1),
+            "device": str(process.device),
+            "held_out_foreground_psnr_db": round(score, 2),
+            "frames": len(positions),
+        },
+    )
     print(f"{options.player}: {score:.2f} dB foreground PSNR on held-out frames")
     print(f"next: python run_live.py --player {options.player}")
     return 0
+
+
+def say(process: Process, text: str) -> None:
+    if process.first:
+        print(text)
 
 
 if __name__ == "__main__":

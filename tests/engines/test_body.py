@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from calibration.body import MIRRORED, ankle_line, height_at, measure_body, standing_height
-from engines.body import BONES, Body, Stance
+from calibration.body import MIRRORED, ankle_line, measure_body, standing_height
+from engines.body import BONES, Body, Stance, height_at
 from engines.skeleton import Landmark
 from tests.packs import BONES as TRUE_BONES
 from tests.packs import standing

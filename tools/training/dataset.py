@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engines.reference import References
 from tools.footage import Footage
 
 GRID = 16
@@ -25,24 +26,44 @@ GRID = 16
 class Crops:
     """crops[step] is one batch: a dict of tensors, RGB 0..1.
 
-    landmarks (B, 33, 4) pixels of the crop, earlier (B, 33, 4) those one frame before,
-    previous and before_previous (B, 4, h/4, w/4) as `feedback` makes them from the true frames one and
-    two before (zeros where there is none), target (B, 3, h, w), mask (B, 1, h, w), plate (B, 3, h, w).
+    landmarks (B, 33, 4) pixels of the crop, earlier (B, 33, 4) those one frame before; doll and
+    earlier_doll (B, 4, h, w), the paper dolls of both, premultiplied RGBA; previous and before_previous (B,
+    4, h/4, w/4) as `Painting.feedback` makes them from the true frames one and two before (zeros where
+    there is none), target and earlier_target (B, 3, h, w), mask and earlier_mask (B, 1, h, w), plate (B, 3,
+    h, w), follows (B,) 1 where there is a frame before.
     """
 
     def __init__(
-        self, footage: Footage, positions: NDArray[np.int64], *, batch: int, crop: int, seed: int
+        self,
+        footage: Footage,
+        positions: NDArray[np.int64],
+        references: References,
+        *,
+        batch: int,
+        crop: int,
+        seed: int,
+        noise_px: float = 0.0,
+        share: tuple[int, int] = (0, 1),
     ) -> None:
+        """noise_px: standard deviation of the error added to each landmark, in pixels of a picture 512 high:
+        the net must live with a pose net's errors, and with bodies that are not quite the player's.
+        share: (rank, world): of each batch only every world-th item from rank on is made."""
         self._footage = footage
         self._positions = positions
+        self._references = references
         self._batch = batch
         width, height = footage.size
         self._crop = (min(crop, width), min(crop, height))
         self._seed = seed
+        self._noise_px = noise_px * height / 512
+        self._share = share
 
     def __getitem__(self, step: int) -> dict[str, Tensor]:
-        random = np.random.default_rng([self._seed, step])
-        items = [self._item(int(random.choice(self._positions)), random) for _ in range(self._batch)]
+        rank, world = self._share
+        items = []
+        for row in range(rank, self._batch, world):
+            random = np.random.default_rng([self._seed, step, row])
+            items.append(self._item(int(random.choice(self._positions)), random))
         return {name: torch.from_numpy(np.stack([item[name] for item in items])) for name in items[0]}
 
     def _item(self, position: int, random: np.random.Generator) -> dict[str, NDArray[np.float32]]:
@@ -54,16 +75,34 @@ class Crops:
         quarter = (slice(y0 // 4, (y0 + height) // 4), slice(x0 // 4, (x0 + width) // 4))
         shift = np.array([x0, y0, 0, 0], np.float32)
         earlier, before = self._before(position, 1), self._before(position, 2)
+        first = position if earlier is None else earlier
+        wrong = random.normal(0, self._noise_px, (33, 4)).astype(np.float32)
+        wrong[:, 3] = 0
+        now, then = landmarks + wrong, footage.landmarks[first] + wrong
+        chosen = self._references.choose(landmarks)
         empty = np.zeros((4, height // 4, width // 4), np.float32)
+        target, mask = _planes(footage.frame(position)[window]), _mask(footage.mask(position)[window])
         return {
-            "landmarks": landmarks - shift,
-            "earlier": (landmarks if earlier is None else footage.landmarks[earlier]) - shift,
+            "landmarks": now - shift,
+            "earlier": then - shift,
+            "doll": self._doll(now, chosen, (x0, y0)),
+            "earlier_doll": self._doll(then, chosen, (x0, y0)),
             "previous": empty if earlier is None else self._feedback(earlier, quarter),
             "before_previous": empty if before is None else self._feedback(before, quarter),
-            "target": _planes(footage.frame(position)[window]),
-            "mask": np.ascontiguousarray(footage.mask(position)[window])[None].astype(np.float32) / 255,
+            "target": target,
+            "earlier_target": target if earlier is None else _planes(footage.frame(earlier)[window]),
+            "mask": mask,
+            "earlier_mask": mask if earlier is None else _mask(footage.mask(earlier)[window]),
             "plate": _planes(footage.plate[window]),
+            "follows": np.float32(earlier is not None),
         }
+
+    def _doll(
+        self, landmarks: NDArray[np.float32], chosen: NDArray[np.int64], corner: tuple[int, int]
+    ) -> NDArray[np.float32]:
+        doll = np.empty((self._crop[1], self._crop[0], 4), np.uint8)
+        self._references.paint(landmarks, chosen, doll, corner)
+        return np.concatenate([_planes(doll[..., :3]), _mask(doll[..., 3])])
 
     def _place(self, landmarks: NDArray[np.float32], random: np.random.Generator) -> tuple[int, int]:
         """Somewhere on the person, on the grid, inside the picture."""
@@ -85,7 +124,7 @@ class Crops:
 
     def _feedback(self, position: int, quarter: tuple[slice, slice]) -> NDArray[np.float32]:
         mask = cv2.resize(self._footage.mask(position), None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
-        alpha = mask[quarter][None].astype(np.float32) / 255
+        alpha = _mask(mask[quarter])
         return np.concatenate([_planes(self._footage.frame(position, reduced=True)[quarter]) * alpha, alpha])
 
 
@@ -106,3 +145,8 @@ def ahead(crops: Crops, step: int, workers: int = 2) -> Generator[dict[str, Tens
 def _planes(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
     """(h, w, 3) BGR uint8 → (3, h, w) RGB 0..1."""
     return np.ascontiguousarray(picture[..., ::-1].transpose(2, 0, 1)).astype(np.float32) / 255
+
+
+def _mask(mask: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(h, w) uint8 → (1, h, w) 0..1."""
+    return np.ascontiguousarray(mask)[None].astype(np.float32) / 255

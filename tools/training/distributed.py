@@ -32,6 +32,14 @@ class Process(NamedTuple):
     def first(self) -> bool:
         return self.rank == 0
 
+    def first_says(self, value: float) -> float:
+        """The first process's `value`: clocks differ, and all must decide alike."""
+        if self.world == 1:
+            return value
+        said = torch.tensor([value], dtype=torch.float64, device=self.device)
+        torch.distributed.broadcast(said, 0)
+        return float(said)
+
 
 @contextmanager
 def process_group() -> Iterator[Process]:
@@ -88,6 +96,23 @@ def wrap(module: nn.Module, process: Process) -> nn.Module:
                 setattr(parent, name, BatchNorm.of(child))
     ids = [process.device.index] if process.device.type == "cuda" else None
     return DistributedDataParallel(module, device_ids=ids)
+
+
+def average_gradients(module: nn.Module, process: Process) -> None:
+    """Replaces every gradient by its mean over the processes, in place; between backward and the update.
+
+    For discriminators, instead of `wrap`: they are called several times a step, and a gradient penalty is
+    differentiated twice, which DistributedDataParallel does not follow. All processes must have drawn the
+    same initial weights (the same seed), and give gradients to the same parameters.
+    """
+    if process.world == 1:
+        return
+    gradients = [parameter.grad for parameter in module.parameters() if parameter.grad is not None]
+    flat = torch.cat([gradient.flatten() for gradient in gradients])
+    torch.distributed.all_reduce(flat)
+    flat /= process.world
+    for gradient, mean in zip(gradients, flat.split([each.numel() for each in gradients]), strict=True):
+        gradient.copy_(mean.view_as(gradient))
 
 
 class BatchNorm(nn.BatchNorm2d):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import cv2
@@ -15,16 +16,21 @@ import safetensors
 import safetensors.torch
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
+from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from engines.generator import Generator, feedback, split
+from engines.generator import DOLL_CHANNELS, PREVIOUS_CHANNELS, Generator, Painting
+from engines.reference import References
 from tools.footage import Footage
+from tools.picture_scores import psnr
 from tools.training.dataset import Crops, ahead
-from tools.training.losses import losses
+from tools.training.distributed import Process, average_gradients, wrap
+from tools.training.objective import Objective, Views, Weights
 
 CHECKPOINT = "checkpoint.safetensors"
+ALONE = Process(0, 1, torch.device("cpu"))
 
 
 class CheckpointError(ValueError):
@@ -37,15 +43,25 @@ class Config:
 
     variant: str = "tiny"
     minutes: float = 60.0
+    steps: int = 0
+    """Train for so many steps instead, where it is not 0: for comparisons."""
     batch: int = 6
     crop: int = 256
     learning_rate: float = 2e-3
+    critic_rate: float = 4e-4
     ema: float = 0.998
     previous_dropout: float = 0.15
-    rollout_from: float = 0.6
+    previous_noise: float = 0.05
+    """Standard deviation of the noise on the previous output, 0..1, so that small errors do not grow."""
+    rollout_from: float = 0.3
     """From this share of the budget on, half of the steps see the net's own previous output."""
+    critics_from: float = 0.3
+    """From this share of the budget on, the critics have their say."""
+    noise_px: float = 1.0
+    """See `Crops`."""
     held_out: float = 0.2
     seed: int = 0
+    weights: Weights = field(default_factory=Weights)
 
 
 @dataclass
@@ -54,20 +70,38 @@ class Progress:
     elapsed_s: float = 0.0
 
     def share(self, config: Config) -> float:
-        return min(1.0, self.elapsed_s / (config.minutes * 60))
+        """Of the budget, 0..1."""
+        if config.steps:
+            return min(1.0, self.step / config.steps)
+        return min(1.0, self.elapsed_s / (config.minutes * 60)) if config.minutes else 1.0
 
 
 class Trainer:
-    """One run in `folder`: checkpoint, log.jsonl and sample pictures lie there."""
+    """One run in `folder`: checkpoint, log.jsonl, TensorBoard's events and sample pictures lie there."""
 
-    def __init__(self, footage: Footage, config: Config, folder: Path, device: torch.device) -> None:
+    def __init__(
+        self,
+        footage: Footage,
+        references: References,
+        config: Config,
+        folder: Path,
+        process: Process = ALONE,
+    ) -> None:
         torch.manual_seed(config.seed)
-        self.footage, self.config, self.folder, self.device = footage, config, folder, device
+        self.footage, self.references = footage, references
+        self.config, self.folder, self.process, self.device = config, folder, process, process.device
         self.train_positions, self.held_positions = footage.split(config.held_out)
-        self.net = Generator(config.variant, footage.body.near.height).to(device)
+        body_px = footage.body.near.height
+        self.net = Generator(config.variant, body_px).to(self.device)
         self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.ema = AveragedModel(self.net, avg_fn=_ema(config.ema), use_buffers=True)
-        self.optimizer = torch.optim.Adam(self.net.parameters(), lr=config.learning_rate, betas=(0.9, 0.99))
+        self.objective = Objective(config.weights, body_px, self.device)
+        self.critics = self.objective.critics
+        self.adam = torch.optim.Adam(self.net.parameters(), lr=config.learning_rate, betas=(0.9, 0.99))
+        self.critics_adam = torch.optim.Adam(
+            list(self.critics.parameters()) or [torch.zeros(1)], lr=config.critic_rate, betas=(0.5, 0.99)
+        )
+        self._parallel = wrap(self.net, process)
         self.progress = Progress()
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -80,34 +114,36 @@ class Trainer:
 
     def run(self, *, checkpoint_s: float = 60, sample_s: float = 300) -> None:
         """Trains until the budget is spent. Ctrl-C saves a checkpoint and is raised on."""
+        config, process = self.config, self.process
         crops = Crops(
-            self.footage, self.train_positions, batch=self.config.batch, crop=self.config.crop,
-            seed=self.config.seed,
+            self.footage, self.train_positions, self.references, batch=config.batch, crop=config.crop,
+            seed=config.seed, noise_px=config.noise_px, share=(process.rank, process.world),
         )  # fmt: skip
         batches = ahead(crops, self.progress.step)
-        bar = tqdm(total=round(self.config.minutes * 60), initial=round(self.progress.elapsed_s), unit="s")
+        bar = tqdm(
+            total=round(config.minutes * 60), initial=round(self.progress.elapsed_s), unit="s",
+            disable=not process.first,
+        )  # fmt: skip
         saved = sampled = self.progress.elapsed_s
         last = time.monotonic()
         try:
             for batch in batches:
                 parts = self.step({name: value.to(self.device) for name, value in batch.items()})
                 now = time.monotonic()
-                before, self.progress.elapsed_s = (
-                    self.progress.elapsed_s,
-                    self.progress.elapsed_s + now - last,
-                )
+                before = self.progress.elapsed_s
+                self.progress.elapsed_s = process.first_says(before + now - last)
                 last = now
                 self.progress.step += 1
                 bar.update(int(self.progress.elapsed_s) - int(before))
                 bar.set_postfix(
                     step=self.progress.step, foreground=f"{parts['foreground']:.4f}", refresh=False
                 )
-                done = self.progress.share(self.config) >= 1
+                done = self.progress.share(config) >= 1
                 if done or self.progress.elapsed_s - saved >= checkpoint_s:
                     self.save()
                     saved = self.progress.elapsed_s
                 if done or self.progress.elapsed_s - sampled >= sample_s:
-                    self._log(parts, self.sample())
+                    self._log(parts)
                     sampled = self.progress.elapsed_s
                     last = time.monotonic()
                 if done:
@@ -120,62 +156,85 @@ class Trainer:
             bar.close()
 
     def step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """One update. batch: see `Crops`."""
+        """One update of the net, and of the critics once they have their say. batch: see `Crops`."""
         config, share = self.config, self.progress.share(self.config)
         random = np.random.default_rng([config.seed, self.progress.step, 1])
         warmup = min(1.0, (self.progress.step + 1) / 100)
-        rate = config.learning_rate * warmup * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        cosine = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share))
+        for optimizer, rate in ((self.adam, config.learning_rate), (self.critics_adam, config.critic_rate)):
+            for group in optimizer.param_groups:
+                group["lr"] = rate * warmup * cosine
         self.net.train()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=has_bf16(self.device)):
-            previous = batch["previous"]
+            earlier = None
             if share >= config.rollout_from and random.random() < 0.5:
                 with torch.no_grad():
-                    previous = feedback(*split(self.net(batch["earlier"], batch["before_previous"]).float()))
-            keep = torch.from_numpy(random.random(len(previous)) >= config.previous_dropout)
-            previous = previous * keep.to(previous)[:, None, None, None]
-            logits = self.net(batch["landmarks"], previous).float()
-        total, parts = losses(
-            torch.sigmoid(logits[:, :3]), logits[:, 3:], batch, self.footage.body.near.height
-        )
+                    earlier = self._parallel(
+                        batch["earlier"], batch["before_previous"], batch["earlier_doll"]
+                    )
+            previous = self._disturbed(batch["previous"] if earlier is None else earlier.feedback(), random)
+            painting: Painting = self._parallel(batch["landmarks"], previous, batch["doll"])
+            parts = self.objective.reconstruction(painting, batch)
+            views = Views(batch, painting, earlier, random)
+            parts |= self.objective.details(views)
+            if share >= config.critics_from and len(self.critics):
+                self._update(self.critics, self.critics_adam, self.objective.criticise(views))
+                parts |= self.objective.persuade(views)
+        total = self.objective.total(parts)
         if not torch.isfinite(total):
             raise FloatingPointError(
                 f"the loss is {total.item()} at step {self.progress.step}: lower the learning rate"
             )
-        self.optimizer.zero_grad(set_to_none=True)
+        self.adam.zero_grad(set_to_none=True)
         total.backward()
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
-        self.optimizer.step()
+        self.adam.step()
         self.ema.update_parameters(self.net)
         return {name: value.detach() for name, value in parts.items()}
 
-    def sample(self, count: int = 8) -> float:
-        """Writes truth over output for held-out frames, and returns their mean foreground PSNR in dB."""
+    def _disturbed(self, previous: Tensor, random: np.random.Generator) -> Tensor:
+        """The previous output (B, 4, h, w) with noise, and in some rows missing: the net must recover."""
+        rank, world = self.process.rank, self.process.world
+        rows, (_, *shape) = len(previous) * world, previous.shape
+        keep = random.random(rows)[rank::world] >= self.config.previous_dropout
+        noise = random.normal(0, self.config.previous_noise, (rows, *shape))[rank::world].astype(np.float32)
+        noisy = previous + torch.from_numpy(noise).to(previous.device)
+        return noisy * torch.from_numpy(keep).to(noisy)[:, None, None, None]
+
+    def _update(self, module: nn.Module, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        average_gradients(module, self.process)
+        optimizer.step()
+
+    def score(self, count: int = 8) -> tuple[float, NDArray[np.uint8]]:
+        """Mean foreground PSNR of held-out frames, dB, and their picture: truth over output."""
         chosen = self.held_positions[np.linspace(0, len(self.held_positions) - 1, count).astype(int)]
         columns, scores = [], []
         for position in chosen:
-            output = render_whole(self.generator, self.footage, int(position), self.device)
+            output = render_whole(self.generator, self.footage, self.references, int(position), self.device)
             truth, mask = self.footage.frame(int(position)), self.footage.mask(int(position)) > 127
-            error = ((output.astype(np.float32) - truth) / 255)[mask]
-            scores.append(-10 * math.log10(max(float((error**2).mean()), 1e-10)))
+            scores.append(psnr(output, truth, mask))
             columns.append(np.vstack([truth, output]))
-        (self.folder / "samples").mkdir(exist_ok=True)
-        path = self.folder / f"samples/{self.progress.step:07d}.jpg"
-        cv2.imwrite(str(path), np.hstack(columns))
-        return float(np.mean(scores))
+        return float(np.mean(scores)), np.hstack(columns)
 
     def save(self) -> None:
-        """Writes the checkpoint under another name first, then moves it: a kill leaves the old one whole."""
-        tensors = {f"net.{k}": v for k, v in self.net.state_dict().items()}
-        tensors |= {f"ema.{k}": v for k, v in self.ema.state_dict().items()}
-        for index, state in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"adam.{index}.{k}": v for k, v in state.items()}
+        """Writes the checkpoint beside the old one and replaces it: a power cut leaves one of both."""
+        if not self.process.first:
+            return
+        tensors: dict[str, Tensor] = {}
+        for kind, module in self._modules().items():
+            tensors |= {f"{kind}.{key}": value for key, value in module.state_dict().items()}
+        for kind, optimizer in self._optimizers().items():
+            for index, state in optimizer.state_dict()["state"].items():
+                tensors |= {f"{kind}.{index}.{key}": value for key, value in state.items()}
         meta = {"footage": self.footage.digest}
         meta |= {"config": json.dumps(asdict(self.config)), "progress": json.dumps(asdict(self.progress))}
         path = self.folder / CHECKPOINT
         part = path.with_suffix(".part")
-        safetensors.torch.save_file({k: v.contiguous() for k, v in tensors.items()}, part, meta)
+        safetensors.torch.save_file({key: value.contiguous() for key, value in tensors.items()}, part, meta)
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
         part.replace(path)
 
     def resume(self) -> None:
@@ -188,7 +247,7 @@ class Trainer:
             config, progress = json.loads(meta["config"]), json.loads(meta["progress"])
         except (OSError, KeyError, ValueError, safetensors.SafetensorError) as error:
             raise CheckpointError(f"{path} cannot be read ({error}): start anew with --restart") from error
-        given = asdict(self.config)
+        given = json.loads(json.dumps(asdict(self.config)))
         if meta.get("footage") != self.footage.digest:
             raise CheckpointError(f"{path} was trained on other footage: start anew with --restart")
         changed = [name for name in given if name != "minutes" and given[name] != config.get(name)]
@@ -197,49 +256,70 @@ class Trainer:
                 f"{path} was trained with another {', '.join(changed)}: "
                 "give the same, or start anew with --restart"
             )
-        groups: dict[str, dict[str, Tensor]] = {"net": {}, "ema": {}, "adam": {}}
+        groups: dict[str, dict[str, Tensor]] = {}
         for key, value in tensors.items():
             kind, _, name = key.partition(".")
-            groups[kind][name] = value
-        self.net.load_state_dict(groups["net"])
-        self.ema.load_state_dict(groups["ema"])
-        state: dict[int, dict[str, Tensor]] = {}
-        for key, value in groups["adam"].items():
-            index, _, name = key.partition(".")
-            state.setdefault(int(index), {})[name] = value
-        self.optimizer.load_state_dict(
-            {"state": state, "param_groups": self.optimizer.state_dict()["param_groups"]}
-        )
+            groups.setdefault(kind, {})[name] = value
+        for kind, module in self._modules().items():
+            module.load_state_dict(groups.get(kind, {}))
+        for kind, optimizer in self._optimizers().items():
+            state: dict[int, dict[str, Tensor]] = {}
+            for key, value in groups.get(kind, {}).items():
+                index, _, name = key.partition(".")
+                state.setdefault(int(index), {})[name] = value
+            optimizer.load_state_dict(
+                {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
+            )
         self.progress = Progress(**progress)
 
-    def _log(self, parts: dict[str, Tensor], foreground_psnr: float) -> None:
-        line = {
-            "step": self.progress.step,
-            "elapsed_s": round(self.progress.elapsed_s, 1),
-            "held_out_foreground_psnr": round(foreground_psnr, 2),
-            **{name: round(float(value), 5) for name, value in parts.items()},
-        }
+    def _modules(self) -> dict[str, nn.Module]:
+        return {"net": self.net, "ema": self.ema, "critics": self.critics}
+
+    def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        return {"adam": self.adam, "critics_adam": self.critics_adam}
+
+    def _log(self, parts: dict[str, Tensor]) -> None:
+        """One line in log.jsonl, the same in TensorBoard, and a picture of held-out frames in both."""
+        if not self.process.first:
+            return
+        score, picture = self.score()
+        step = self.progress.step
+        values = {"held_out_foreground_psnr": score, **{name: float(value) for name, value in parts.items()}}
+        line = {"step": step, "elapsed_s": round(self.progress.elapsed_s, 1)}
+        line |= {name: round(value, 5) for name, value in values.items()}
         with (self.folder / "log.jsonl").open("a") as file:
             file.write(json.dumps(line) + "\n")
+        (self.folder / "samples").mkdir(exist_ok=True)
+        cv2.imwrite(str(self.folder / f"samples/{step:07d}.jpg"), picture)
+        with SummaryWriter(str(self.folder / "board")) as board:
+            for name, value in values.items():
+                board.add_scalar(name, value, step)
+            board.add_image("truth over output", picture[..., ::-1], step, dataformats="HWC")
         tqdm.write(
-            f"{self.progress.elapsed_s / 60:.0f} min, step {self.progress.step}: "
-            f"{foreground_psnr:.2f} dB foreground PSNR on held-out frames"
+            f"{self.progress.elapsed_s / 60:.0f} min, step {step}: "
+            f"{score:.2f} dB foreground PSNR on held-out frames"
         )
 
 
 @torch.inference_mode()
-def render_whole(net: Generator, footage: Footage, position: int, device: torch.device) -> NDArray[np.uint8]:
+def render_whole(
+    net: Generator, footage: Footage, references: References, position: int, device: torch.device
+) -> NDArray[np.uint8]:
     """The net's whole picture (H, W, 3) BGR for one frame's landmarks, its previous output settled."""
     net.eval()
     width, height = footage.size
-    landmarks = torch.from_numpy(footage.landmarks[position])[None].to(device)
-    previous = torch.zeros(1, 4, height // 4, width // 4, device=device)
+    pose = footage.landmarks[position]
+    bgra = np.empty((height, width, DOLL_CHANNELS), np.uint8)
+    references.paint(pose, references.choose(pose), bgra)
+    doll = torch.from_numpy(bgra[..., [2, 1, 0, 3]]).to(device).permute(2, 0, 1)[None] / 255
+    plate = torch.from_numpy(footage.plate).to(device).flip(2).permute(2, 0, 1)[None] / 255
+    landmarks = torch.from_numpy(pose)[None].to(device)
+    previous = torch.zeros(1, PREVIOUS_CHANNELS, height // 4, width // 4, device=device)
     for _ in range(2):
-        rgb, alpha = split(net(landmarks, previous))
-        previous = feedback(rgb, alpha)
-    bgr = rgb[0].flip(0).permute(1, 2, 0).cpu().numpy() * 255
-    cover = alpha[0].permute(1, 2, 0).cpu().numpy()
-    return np.asarray((bgr * cover + footage.plate * (1 - cover)).round(), np.uint8)
+        painting: Painting = net(landmarks, previous, doll)
+        previous = painting.feedback()
+    rgb = painting.over(plate)[0].permute(1, 2, 0).cpu().numpy() * 255
+    return np.asarray(rgb[..., ::-1].round(), np.uint8)
 
 
 def has_bf16(device: torch.device) -> bool:

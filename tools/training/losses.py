@@ -8,16 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from engines.generator import Painting
 from engines.skeleton import Landmark
-
-WEIGHTS: dict[str, float] = {
-    "reconstruction": 10.0,
-    "laplacian": 4.0,
-    "gradient": 10.0,
-    "alpha": 1.0,
-    "foreground": 5.0,
-    "face": 5.0,
-}
 
 
 def masked_l1(output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
@@ -53,23 +45,30 @@ def face_weight(landmarks: Tensor, height: int, width: int, body_px: float) -> T
     return torch.exp(-square / (2 * (body_px / 14) ** 2))
 
 
-def losses(
-    rgb: Tensor, alpha_logits: Tensor, batch: Mapping[str, Tensor], body_px: float
-) -> tuple[Tensor, dict[str, Tensor]]:
-    """The weighted sum, and each loss by itself, for a batch of `Crops`."""
+def decision(choice: Tensor, where: Tensor) -> Tensor:
+    """How far `choice` (B, 1, H, W) 0..1 is from choosing, where `where` is: mixing two pictures that do not
+    quite agree is blur."""
+    return (choice * (1 - choice) * where).sum() / (where.sum() + 1.0)
+
+
+def reconstruction_losses(
+    painting: Painting, batch: Mapping[str, Tensor], body_px: float
+) -> dict[str, Tensor]:
+    """Each loss by itself, for a batch of `Crops`."""
     target, mask, plate = batch["target"], batch["mask"], batch["plate"]
-    alpha = torch.sigmoid(alpha_logits)
+    rgb, alpha = painting.rgb, torch.sigmoid(painting.alpha_logits)
     picture = rgb * alpha + plate * (1 - alpha)
     person = torch.cat([picture * mask, alpha], dim=1)
     truth = torch.cat([target * mask, mask], dim=1)
     face = face_weight(batch["landmarks"], target.shape[-2], target.shape[-1], body_px) * mask
-    parts = {
+    covered = painting.bent[:, 3:] * mask
+    return {
         "reconstruction": masked_l1(picture, target, torch.ones_like(mask) * 0.2 + mask),
         "laplacian": laplacian_pyramid(person, truth) / 4,
         "gradient": gradient(picture * mask, target * mask),
-        "alpha": F.binary_cross_entropy_with_logits(alpha_logits, mask),
+        "alpha": F.binary_cross_entropy_with_logits(painting.alpha_logits, mask),
         "foreground": masked_l1(rgb, target, mask),
         "face": masked_l1(rgb, target, face),
+        "doll": masked_l1(painting.bent[:, :3], target * painting.bent[:, 3:], covered),
+        "decision": decision(painting.choice, covered),
     }
-    total = sum((WEIGHTS[name] * value for name, value in parts.items()), start=target.new_zeros(()))
-    return total, parts
