@@ -37,7 +37,7 @@ class Crops:
         self,
         footage: Footage,
         positions: NDArray[np.int64],
-        references: References,
+        references: References | None,
         *,
         batch: int,
         crop: int,
@@ -45,9 +45,9 @@ class Crops:
         noise_px: float = 0.0,
         share: tuple[int, int] = (0, 1),
     ) -> None:
-        """noise_px: standard deviation of the error added to each landmark, in pixels of a picture 512 high:
-        the net must live with a pose net's errors, and with bodies that are not quite the player's.
-        share: (rank, world): of each batch only every world-th item from rank on is made."""
+        """references: None: the dolls are empty. noise_px: standard deviation of the error added to each
+        landmark, in pixels of a picture 512 high: the net must live with a pose net's errors, and with bodies
+        that are not quite the player's. share: (rank, world): of each batch only every world-th item from rank on is made."""
         self._footage = footage
         self._positions = positions
         self._references = references
@@ -79,14 +79,12 @@ class Crops:
         wrong = random.normal(0, self._noise_px, (33, 4)).astype(np.float32)
         wrong[:, 3] = 0
         now, then = landmarks + wrong, footage.landmarks[first] + wrong
-        chosen = self._references.choose(landmarks)
         empty = np.zeros((4, height // 4, width // 4), np.float32)
         target, mask = _planes(footage.frame(position)[window]), _mask(footage.mask(position)[window])
         return {
             "landmarks": now - shift,
             "earlier": then - shift,
-            "doll": self._doll(now, chosen, (x0, y0)),
-            "earlier_doll": self._doll(then, chosen, (x0, y0)),
+            **self._dolls({"doll": now, "earlier_doll": then}, (x0, y0)),
             "previous": empty if earlier is None else self._feedback(earlier, quarter),
             "before_previous": empty if before is None else self._feedback(before, quarter),
             "target": target,
@@ -97,12 +95,18 @@ class Crops:
             "follows": np.float32(earlier is not None),
         }
 
-    def _doll(
-        self, landmarks: NDArray[np.float32], chosen: NDArray[np.int64], corner: tuple[int, int]
-    ) -> NDArray[np.float32]:
-        doll = np.empty((self._crop[1], self._crop[0], 4), np.uint8)
-        self._references.paint(landmarks, chosen, doll, corner)
-        return np.concatenate([_planes(doll[..., :3]), _mask(doll[..., 3])])
+    def _dolls(
+        self, poses: dict[str, NDArray[np.float32]], corner: tuple[int, int]
+    ) -> dict[str, NDArray[np.float32]]:
+        """The doll of each pose, all of the views that suit the first."""
+        dolls, chosen = {}, None
+        for name, landmarks in poses.items():
+            doll = np.zeros((self._crop[1], self._crop[0], 4), np.uint8)
+            if self._references is not None:
+                chosen = self._references.choose(landmarks) if chosen is None else chosen
+                self._references.paint(landmarks, chosen, doll, corner)
+            dolls[name] = np.concatenate([_planes(doll[..., :3]), _mask(doll[..., 3])])
+        return dolls
 
     def _place(self, landmarks: NDArray[np.float32], random: np.random.Generator) -> tuple[int, int]:
         """Somewhere on the person, on the grid, inside the picture."""

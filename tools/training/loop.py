@@ -21,13 +21,14 @@ from torch.optim.swa_utils import AveragedModel
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from engines.generator import DOLL_CHANNELS, PREVIOUS_CHANNELS, Generator, Painting
+from engines.generator import Generator, Painting
 from engines.reference import References
 from tools.footage import Footage
 from tools.picture_scores import psnr
 from tools.training.dataset import Crops, ahead
 from tools.training.distributed import Process, average_gradients, wrap
 from tools.training.objective import Objective, Views, Weights
+from tools.training.painter import Painter, has_bf16
 
 CHECKPOINT = "checkpoint.safetensors"
 ALONE = Process(0, 1, torch.device("cpu"))
@@ -82,7 +83,7 @@ class Trainer:
     def __init__(
         self,
         footage: Footage,
-        references: References,
+        references: References | None,
         config: Config,
         folder: Path,
         process: Process = ALONE,
@@ -207,12 +208,19 @@ class Trainer:
         average_gradients(module, self.process)
         optimizer.step()
 
+    def painter(self) -> Painter:
+        """The averaged net at work."""
+        return Painter(self.generator, self.footage, self.references)
+
     def score(self, count: int = 8) -> tuple[float, NDArray[np.uint8]]:
         """Mean foreground PSNR of held-out frames, dB, and their picture: truth over output."""
         chosen = self.held_positions[np.linspace(0, len(self.held_positions) - 1, count).astype(int)]
-        columns, scores = [], []
+        painter, columns, scores = self.painter(), [], []
         for position in chosen:
-            output = render_whole(self.generator, self.footage, self.references, int(position), self.device)
+            output = np.empty_like(self.footage.plate)
+            painter.reset()
+            for _ in range(2):  # its previous output settled
+                painter(self.footage.landmarks[position], output)
             truth, mask = self.footage.frame(int(position)), self.footage.mask(int(position)) > 127
             scores.append(psnr(output, truth, mask))
             columns.append(np.vstack([truth, output]))
@@ -299,34 +307,6 @@ class Trainer:
             f"{self.progress.elapsed_s / 60:.0f} min, step {step}: "
             f"{score:.2f} dB foreground PSNR on held-out frames"
         )
-
-
-@torch.inference_mode()
-def render_whole(
-    net: Generator, footage: Footage, references: References, position: int, device: torch.device
-) -> NDArray[np.uint8]:
-    """The net's whole picture (H, W, 3) BGR for one frame's landmarks, its previous output settled."""
-    net.eval()
-    width, height = footage.size
-    pose = footage.landmarks[position]
-    bgra = np.empty((height, width, DOLL_CHANNELS), np.uint8)
-    references.paint(pose, references.choose(pose), bgra)
-    doll = torch.from_numpy(bgra[..., [2, 1, 0, 3]]).to(device).permute(2, 0, 1)[None] / 255
-    plate = torch.from_numpy(footage.plate).to(device).flip(2).permute(2, 0, 1)[None] / 255
-    landmarks = torch.from_numpy(pose)[None].to(device)
-    previous = torch.zeros(1, PREVIOUS_CHANNELS, height // 4, width // 4, device=device)
-    for _ in range(2):
-        painting: Painting = net(landmarks, previous, doll)
-        previous = painting.feedback()
-    rgb = painting.over(plate)[0].permute(1, 2, 0).cpu().numpy() * 255
-    return np.asarray(rgb[..., ::-1].round(), np.uint8)
-
-
-def has_bf16(device: torch.device) -> bool:
-    """True where bfloat16 is native, and so faster than float32."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return bool(torch.cpu._is_avx512_bf16_supported())
 
 
 def _ema(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:

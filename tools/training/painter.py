@@ -1,0 +1,62 @@
+"""A net in training at work on whole pictures."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engines.generator import DOLL_CHANNELS, PREVIOUS_CHANNELS, Generator, Painting
+from engines.reference import References
+from tools.footage import Footage
+
+
+class Painter:
+    """Paints whole pictures with a net as it is, called as `engines.renderer.Renderer` is.
+
+    memory: its own previous output is shown to it; without, it never sees one. For one thread.
+    """
+
+    def __init__(
+        self, net: Generator, footage: Footage, references: References | None, *, memory: bool = True
+    ) -> None:
+        self._net, self._references, self._memory = net.eval(), references, memory
+        self._device = next(net.parameters()).device
+        self.size = footage.size
+        self._plate = self._planes(footage.plate)
+        self._bgra = np.zeros((self.size[1], self.size[0], DOLL_CHANNELS), np.uint8)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forgets the previous output."""
+        width, height = self.size
+        self._previous = torch.zeros(1, PREVIOUS_CHANNELS, height // 4, width // 4, device=self._device)
+        self._views: NDArray[np.int64] | None = None
+
+    @torch.inference_mode()
+    def __call__(self, landmarks: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
+        """Paints the player posed as `landmarks` (33, 4), pixels of the picture, into `out` (H, W, 3) BGR."""
+        if self._references is not None:
+            self._views = self._references.choose(landmarks, self._views)
+            self._references.paint(landmarks, self._views, self._bgra)
+        doll = torch.cat([self._planes(self._bgra[..., :3]), self._planes(self._bgra[..., 3:])], dim=1)
+        points = torch.from_numpy(landmarks)[None].to(self._device)
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=has_bf16(self._device)):
+            painting: Painting = self._net(points, self._previous, doll)
+        if self._memory:
+            self._previous = painting.feedback()
+        rgb = painting.over(self._plate)[0].flip(0).permute(1, 2, 0) * 255
+        out[:] = rgb.round().to(torch.uint8).cpu().numpy()
+
+    def _planes(self, picture: NDArray[np.uint8]) -> Tensor:
+        """(H, W, C) BGR → (1, C, H, W) RGB 0..1 on the device."""
+        planes = torch.from_numpy(np.ascontiguousarray(picture)).to(self._device)
+        return planes.flip(2).permute(2, 0, 1)[None] / 255
+
+
+def has_bf16(device: torch.device) -> bool:
+    """True where bfloat16 is native, and so faster than float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return bool(torch.cpu._is_avx512_bf16_supported())
