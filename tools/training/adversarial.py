@@ -74,7 +74,7 @@ def feature_matching(real: Judgement, fake: Judgement) -> Tensor:
 
 
 def _sum(terms: Iterable[Tensor]) -> Tensor:
-    return torch.stack(list(terms)).sum()
+    return torch.stack([term.float() for term in terms]).sum()
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,11 @@ half of all arithmetic would lie in that one layer."""
 
 
 class Judgement(NamedTuple):
-    """What a discriminator returns. logits: (B, 1, h, w) a scale, higher is more real; features: what each
-    layer before them gave, scale after scale, for feature matching."""
+    """What a discriminator returns.
+
+    logits: (B, 1, h, w) float32 a scale, higher is more real; features: what each layer before them gave,
+    scale after scale, for feature matching.
+    """
 
     logits: list[Tensor]
     features: list[Tensor]
@@ -96,7 +99,7 @@ class PatchDiscriminator(nn.Module):
                 x = torch.cat([x, condition.to(x.dtype)], dim=1)  # (B, 2 width + K, H/4, W/4)
             x = layer(x)
             features.append(x)
-        return Judgement([self.head(x)], features)
+        return Judgement([self.head(x).float()], features)
 
 
 class MultiScaleDiscriminator(nn.Module):

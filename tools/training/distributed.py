@@ -95,7 +95,25 @@ def wrap(module: nn.Module, process: Process) -> nn.Module:
             if type(child) is nn.BatchNorm2d:
                 setattr(parent, name, BatchNorm.of(child))
     ids = [process.device.index] if process.device.type == "cuda" else None
-    return DistributedDataParallel(module, device_ids=ids)
+    # Buffers are computed alike everywhere; to send them anew would write to what a backward pass waits for.
+    return DistributedDataParallel(module, device_ids=ids, forward_sync_buffers=False)
+
+
+def average_gradients(module: nn.Module, process: Process) -> None:
+    """Replaces every gradient by its mean over the processes, in place; between backward and the update.
+
+    For discriminators, instead of `wrap`: they are called several times a step, and a gradient penalty is
+    differentiated twice, which DistributedDataParallel does not follow. All processes must have drawn the
+    same initial weights (the same seed), and give gradients to the same parameters.
+    """
+    if process.world == 1:
+        return
+    gradients = [parameter.grad for parameter in module.parameters() if parameter.grad is not None]
+    flat = torch.cat([gradient.flatten() for gradient in gradients])
+    torch.distributed.all_reduce(flat)
+    flat /= process.world
+    for gradient, mean in zip(gradients, flat.split([each.numel() for each in gradients]), strict=True):
+        gradient.copy_(mean.view_as(gradient))
 
 
 def average_gradients(module: nn.Module, process: Process) -> None:

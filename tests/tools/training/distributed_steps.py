@@ -10,7 +10,9 @@ import torch
 from torch import nn
 
 from engines.generator import Generator
-from tools.training.distributed import process_group, share, wrap
+from tools.training.adversarial import relativistic_discriminator, zero_centred_penalty
+from tools.training.discriminators import PatchDiscriminator
+from tools.training.distributed import Process, average_gradients, process_group, share, wrap
 
 BATCH, STEPS = 4, 3
 
@@ -20,6 +22,26 @@ def small_net() -> nn.Module:
         nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(),
         nn.Conv2d(8, 8, 3, stride=2, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 3, 3, padding=1),
     )  # fmt: skip
+
+
+def discriminator_steps(process: Process) -> dict[str, torch.Tensor]:
+    torch.manual_seed(7)
+    net = PatchDiscriminator(width=4)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    for step in range(STEPS):
+        random = torch.Generator().manual_seed(step)
+        batch = share(
+            {name: torch.rand(BATCH, 3, 32, 32, generator=random) for name in ("real", "fake")}, process
+        )
+        loss = relativistic_discriminator(net(batch["real"]).logits, net(batch["fake"]).logits)
+        loss = loss + zero_centred_penalty(lambda pictures: net(pictures).logits, batch["real"])
+        optimizer.zero_grad()
+        loss.backward()
+        average_gradients(net, process)
+        optimizer.step()
+    return {f"discriminator.{key}": value for key, value in net.state_dict().items()} | {
+        f"discriminator.gradient.2.{key}": each.grad for key, each in net.named_parameters()
+    }
 
 
 def main() -> None:
@@ -49,6 +71,7 @@ def main() -> None:
                     results[f"{name}.gradient.{step}.{key}"] = parameter.grad.clone()
                 optimizer.step()
             results |= {f"{name}.{key}": value for key, value in net.state_dict().items()}
+        results |= discriminator_steps(process)
     torch.save(results, Path(sys.argv[1]) / f"{process.rank}_of_{process.world}.pt")
 
 

@@ -57,6 +57,14 @@ def test_two_processes_take_the_steps_of_one(
         torch.testing.assert_close(of_two[name], one[name], rtol=1e-7, atol=1e-9, msg=name)
 
 
+def test_a_discriminator_with_a_penalty_takes_the_steps_of_one(results: dict[str, dict[str, Tensor]]) -> None:
+    one = {name: value for name, value in results["0_of_1"].items() if name.startswith("discriminator")}
+    assert sum(".gradient." in name for name in one) == 10
+    for name, value in one.items():
+        torch.testing.assert_close(results["0_of_2"][name], value, rtol=1e-4, atol=1e-6, msg=name)
+        assert torch.equal(results["0_of_2"][name], results["1_of_2"][name])
+
+
 def test_the_weights_moved(results: dict[str, dict[str, Tensor]]) -> None:
     one = results["0_of_1"]
     torch.manual_seed(0)
