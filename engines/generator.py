@@ -139,13 +139,16 @@ class Generator(nn.Module):
     variant: a key of `VARIANTS`; body_px: see `Skeleton`.
     """
 
+    pose_maps = Skeleton
+    """What draws the pose for the stem."""
+
     def __init__(self, variant: str, body_px: float) -> None:
         super().__init__()
         channels, encoder, middle, decoder = VARIANTS[variant]
         self.variant = variant
-        self.skeleton = Skeleton(body_px)
+        self.skeleton = self.pose_maps(body_px)
         self.patches = nn.Conv2d(DOLL_CHANNELS, PATCH_CHANNELS, 4, stride=4)
-        self.stem = _ConvNorm(Skeleton.channels + PREVIOUS_CHANNELS + PATCH_CHANNELS, channels[0])
+        self.stem = _ConvNorm(self.skeleton.channels + PREVIOUS_CHANNELS + PATCH_CHANNELS, channels[0])
         self.encoder = nn.ModuleList(
             _blocks(count, blocks) for count, blocks in zip(channels, encoder, strict=False)
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -51,6 +51,11 @@ class Footage:
     def digest(self) -> str:
         """Names this footage: SHA-256 of its landmarks."""
         return hashlib.sha256(self.landmarks.tobytes()).hexdigest()
+
+    def first(self, share: float) -> Footage:
+        """The first `share` of the footage in time."""
+        end = int(len(self.indices) * share)
+        return replace(self, landmarks=self.landmarks[:end], indices=self.indices[:end])
 
     def split(self, held_out: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Positions to train on and to judge on: the last `held_out` share in time is never trained on."""

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from engines.generator import PREVIOUS_CHANNELS, VARIANTS, Generator
+from engines.generator import DOLL_CHANNELS, PREVIOUS_CHANNELS, VARIANTS, Generator
 from tools.baselines.pix2pixhd import MULTIPLE, GlobalGenerator, Pix2PixHD, macs, nearest_ngf, stick_figure
 from tools.footage import DatasetError, Footage
 from tools.picture_scores import psnr
@@ -30,7 +30,7 @@ from tools.training.adversarial import feature_matching, least_squares_discrimin
 from tools.training.dataset import Crops, ahead
 from tools.training.discriminators import Judgement, MultiScaleDiscriminator
 from tools.training.loop import Config as PlayerConfig
-from tools.training.loop import has_bf16
+from tools.training.painter import has_bf16
 
 EXAMPLES = """\
 examples:
@@ -103,7 +103,7 @@ class BaselineTrainer:
     def run(self, *, sample_s: float = 300) -> Pix2PixHD:
         """Trains until the minutes are spent (samples apart), writes `MODEL` and returns it."""
         crops = Crops(
-            self.footage, self.train_positions, batch=self.recipe.batch, crop=self.recipe.crop,
+            self.footage, self.train_positions, None, batch=self.recipe.batch, crop=self.recipe.crop,
             seed=self.recipe.seed,
         )  # fmt: skip
         budget_s, elapsed_s, sampled_s = self.recipe.minutes * 60, 0.0, 0.0
@@ -214,11 +214,12 @@ def equal_ngf(variant: str, size: tuple[int, int]) -> int:
     """The ngf with about the arithmetic of the player's generator of `variant` on a picture of `size`."""
     width, height = size
     with torch.device("meta"):
-        landmarks, previous = (
+        inputs = (
             torch.empty(1, 33, 4),
             torch.empty(1, PREVIOUS_CHANNELS, height // 4, width // 4),
+            torch.empty(1, DOLL_CHANNELS, height, width),
         )
-        return nearest_ngf(macs(Generator(variant, 1.0), landmarks, previous), size)
+        return nearest_ngf(macs(Generator(variant, 1.0), *inputs), size)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -47,7 +47,8 @@ class Crops:
     ) -> None:
         """references: None: the dolls are empty. noise_px: standard deviation of the error added to each
         landmark, in pixels of a picture 512 high: the net must live with a pose net's errors, and with bodies
-        that are not quite the player's. share: (rank, world): of each batch only every world-th item from rank on is made."""
+        that are not quite the player's. share: (rank, world): of each batch only every world-th item from
+        rank on is made."""
         self._footage = footage
         self._positions = positions
         self._references = references

@@ -116,23 +116,6 @@ def average_gradients(module: nn.Module, process: Process) -> None:
         gradient.copy_(mean.view_as(gradient))
 
 
-def average_gradients(module: nn.Module, process: Process) -> None:
-    """Replaces every gradient by its mean over the processes, in place; between backward and the update.
-
-    For discriminators, instead of `wrap`: they are called several times a step, and a gradient penalty is
-    differentiated twice, which DistributedDataParallel does not follow. All processes must have drawn the
-    same initial weights (the same seed), and give gradients to the same parameters.
-    """
-    if process.world == 1:
-        return
-    gradients = [parameter.grad for parameter in module.parameters() if parameter.grad is not None]
-    flat = torch.cat([gradient.flatten() for gradient in gradients])
-    torch.distributed.all_reduce(flat)
-    flat /= process.world
-    for gradient, mean in zip(gradients, flat.split([each.numel() for each in gradients]), strict=True):
-        gradient.copy_(mean.view_as(gradient))
-
-
 class BatchNorm(nn.BatchNorm2d):
     """BatchNorm2d whose statistics in training are those of the whole batch, over all processes.
 

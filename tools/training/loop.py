@@ -87,13 +87,14 @@ class Trainer:
         config: Config,
         folder: Path,
         process: Process = ALONE,
+        generator: type[Generator] = Generator,
     ) -> None:
         torch.manual_seed(config.seed)
         self.footage, self.references = footage, references
         self.config, self.folder, self.process, self.device = config, folder, process, process.device
         self.train_positions, self.held_positions = footage.split(config.held_out)
         body_px = footage.body.near.height
-        self.net = Generator(config.variant, body_px).to(self.device)
+        self.net = generator(config.variant, body_px).to(self.device)
         self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.ema = AveragedModel(self.net, avg_fn=_ema(config.ema), use_buffers=True)
         self.objective = Objective(config.weights, body_px, self.device)

@@ -35,7 +35,7 @@ def trainer(footage: Footage, tmp_path: Path) -> BaselineTrainer:
 
 @pytest.fixture
 def batch(footage: Footage, trainer: BaselineTrainer) -> dict[str, Tensor]:
-    return Crops(footage, trainer.train_positions, batch=2, crop=64, seed=1)[0]
+    return Crops(footage, trainer.train_positions, None, batch=2, crop=64, seed=1)[0]
 
 
 def weights(net: torch.nn.Module) -> list[Tensor]:
@@ -67,7 +67,7 @@ def test_the_generator_does_not_move_the_discriminator(
 def test_a_batch_is_learned(footage: Footage, tmp_path: Path) -> None:
     recipe = Recipe(ngf=4, batch=2, crop=64, seed=1, learning_rate=2e-3)
     trainer = BaselineTrainer(footage, recipe, tmp_path / "run", CPU)
-    batch = Crops(footage, trainer.train_positions, batch=2, crop=64, seed=1)[0]
+    batch = Crops(footage, trainer.train_positions, None, batch=2, crop=64, seed=1)[0]
     figure = torch.stack(
         [stick_figure(each.numpy(), footage.size, trainer.crop) for each in batch["landmarks"]]
     )
@@ -95,7 +95,7 @@ def test_the_seed_decides_the_result(footage: Footage, tmp_path: Path) -> None:
     def first_loss(seed: int) -> float:
         recipe = Recipe(ngf=2, batch=2, crop=64, seed=seed)
         trainer = BaselineTrainer(footage, recipe, tmp_path / "run", CPU)
-        crops = Crops(footage, trainer.train_positions, batch=2, crop=64, seed=seed)
+        crops = Crops(footage, trainer.train_positions, None, batch=2, crop=64, seed=seed)
         return float(trainer.step(crops[0], 0.0)["feature_matching"])
 
     assert first_loss(1) == first_loss(1) != first_loss(2)
@@ -109,7 +109,7 @@ def test_a_perceptual_loss_is_weighed_by_ten_and_teaches(footage: Footage, tmp_p
         return (painted - target).abs().mean()
 
     trainer = BaselineTrainer(footage, RECIPE, tmp_path / "run", CPU, perceptual)
-    batch = Crops(footage, trainer.train_positions, batch=2, crop=64, seed=1)[0]
+    batch = Crops(footage, trainer.train_positions, None, batch=2, crop=64, seed=1)[0]
     parts = trainer.step(batch, 0.0)
     ((painted, target),) = seen
     assert painted.requires_grad and torch.equal(target, batch["target"])
