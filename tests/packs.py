@@ -16,7 +16,7 @@ from engines.player_pack import write_pack
 from engines.skeleton import LIMBS, Landmark
 from tools.footage import Footage
 from tools.references import cut_view
-from tools.standby import write_standby
+from tools.standby import Paint, write_standby
 
 SIZE = (128, 128)
 HEIGHT_PX = 90.0
@@ -110,6 +110,15 @@ def write_dataset(folder: Path) -> Path:
     return folder
 
 
+def paint_plainly(footage: Footage) -> Paint:
+    """Paints the drawn person over the footage's plate."""
+
+    def draw(landmarks: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
+        out[:] = paint(footage.plate, landmarks, HEIGHT_PX)[0]
+
+    return draw
+
+
 def untrained_generator(body_px: float) -> Generator:
     """nano, with weights large enough that its output depends on each of its inputs."""
     torch.manual_seed(0)
@@ -123,7 +132,7 @@ def write_nano_pack(folder: Path, dataset: Path, *, name: str = "Number 7") -> P
     """An untrained nano pack of 128x128 of the dataset's player."""
     footage = Footage.open(dataset)
     standby = folder.with_name(f"{folder.name}.standby.mp4")
-    write_standby(footage, np.arange(10), standby)
+    write_standby(footage, np.arange(10), paint_plainly(footage), standby)
     write_pack(
         folder,
         name=name,

@@ -1,31 +1,44 @@
-"""The standby loop of a player: a stretch of the recording, forward and back, so that it has no seam."""
+"""The standby loop of a player: a calm stretch of his poses, forward and back, without a seam."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from tools.footage import Footage
+
+Paint = Callable[[NDArray[np.float32], NDArray[np.uint8]], None]
 
 SECONDS = 4
 FPS = 30
 
 
-def write_standby(footage: Footage, positions: NDArray[np.int64], path: Path) -> None:
-    """Writes H.264 to `path`: the calmest unbroken stretch of `positions`, then the same backwards."""
+def write_standby(
+    footage: Footage,
+    positions: NDArray[np.int64],
+    paint: Paint,
+    path: Path,
+) -> None:
+    """Writes H.264 to `path`: the calmest unbroken stretch of `positions`, then the same backwards.
+
+    paint: draws the player posed as landmarks (33, 4) into a picture (H, W, 3) BGR, as on air.
+    """
     chosen = calmest(footage.landmarks[positions], footage.indices[positions], SECONDS * FPS)
     order = [*positions[chosen], *positions[chosen][-2:0:-1]]
+    picture = np.empty((footage.size[1], footage.size[0], 3), np.uint8)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=Fraction(FPS), options={"crf": "20", "preset": "slow"})
         stream.width, stream.height = footage.size
         stream.pix_fmt = "yuv420p"
-        for position in order:
-            frame = av.VideoFrame.from_ndarray(footage.frame(int(position)), format="bgr24")
-            container.mux(stream.encode(frame))
+        for position in tqdm(order, unit="frame", desc="standby loop"):
+            paint(footage.landmarks[position], picture)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
         container.mux(stream.encode())
 
 

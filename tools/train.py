@@ -119,7 +119,7 @@ def train(options: argparse.Namespace, process: Process) -> int:
     score, _ = trainer.score(count=16)
     chosen = positions[np.linspace(0, len(positions) - 1, min(128, len(positions))).astype(int)]
     standby = folder / "standby.mp4"
-    write_standby(footage, positions, standby)
+    write_standby(footage, positions, trainer.painter(), standby)
     write_pack(
         options.player,
         name=options.name or options.player.name,

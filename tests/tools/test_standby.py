@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.packs import GAP, SIZE
+from tests.packs import GAP, SIZE, paint_plainly
 from tools.footage import Footage
 from tools.standby import FPS, SECONDS, calmest, write_standby
 from tools.video import VideoReader
@@ -41,7 +41,7 @@ def test_the_loop_goes_forward_and_back(dataset_folder: Path, tmp_path: Path) ->
     footage = Footage.open(dataset_folder)
     path = tmp_path / "standby.mp4"
     positions = np.arange(GAP - 12, GAP)
-    write_standby(footage, positions, path)
+    write_standby(footage, positions, paint_plainly(footage), path)
     reader = VideoReader(path)
     frames = [frame for _, frame in reader]
     reader.close()

@@ -122,10 +122,9 @@ class Trainer:
             seed=config.seed, noise_px=config.noise_px, share=(process.rank, process.world),
         )  # fmt: skip
         batches = ahead(crops, self.progress.step)
-        bar = tqdm(
-            total=round(config.minutes * 60), initial=round(self.progress.elapsed_s), unit="s",
-            disable=not process.first,
-        )  # fmt: skip
+        total, unit = (config.steps, "step") if config.steps else (round(config.minutes * 60), "s")
+        done_before = self.progress.step if config.steps else round(self.progress.elapsed_s)
+        bar = tqdm(total=total, initial=done_before, unit=unit, disable=not process.first)
         saved = sampled = self.progress.elapsed_s
         last = time.monotonic()
         try:
@@ -136,7 +135,7 @@ class Trainer:
                 self.progress.elapsed_s = process.first_says(before + now - last)
                 last = now
                 self.progress.step += 1
-                bar.update(int(self.progress.elapsed_s) - int(before))
+                bar.update(1 if config.steps else int(self.progress.elapsed_s) - int(before))
                 bar.set_postfix(
                     step=self.progress.step, foreground=f"{parts['foreground']:.4f}", refresh=False
                 )
