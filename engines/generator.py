@@ -35,6 +35,8 @@ PATCH_CHANNELS = 32
 """What the stem sees of each 4x4 patch of the doll."""
 FLOW_PX = 8.0
 """The doll is bent by this much at most, pixels."""
+TINT = 0.3
+"""The doll's colours are changed by this much at most, 0..1: a view's light is not always the pose's."""
 DOLL_ALPHA, DOLL_CHOICE = 2.0, 2.0
 """Logits: what the bent doll's alpha adds to the net's (from minus to plus this), and where the choice of the
 doll's colours starts. An untrained net shows the doll, and training departs from there."""
@@ -42,8 +44,8 @@ doll's colours starts. An untrained net shows the doll, and training departs fro
 
 class Painting(NamedTuple):
     """What the net gives. rgb (B, 3, H, W) 0..1, alpha_logits (B, 1, H, W); how it came about: own (B, 3, H,
-    W) 0..1 its own colours, bent (B, 4, H, W) the doll as bent, choice (B, 1, H, W) 0..1 how much of the
-    bent doll is taken where there is one, flow (B, 2, H/4, W/4) pixels."""
+    W) 0..1 its own colours, bent (B, 4, H, W) the doll as bent and tinted, choice (B, 1, H, W) 0..1 how much
+    of the bent doll is taken where there is one, flow (B, 2, H/4, W/4) pixels."""
 
     rgb: Tensor
     alpha_logits: Tensor
@@ -163,30 +165,31 @@ class Generator(nn.Module):
             _blocks(count, blocks) for count, blocks in zip(channels, decoder, strict=False)
         )
         self.head = nn.Conv2d(channels[0], 16 * 5, 3, padding=1)  # RGB, alpha, choice
-        self.flow = nn.Conv2d(channels[0], 2, 3, padding=1)
+        self.bend = nn.Conv2d(channels[0], 2 + 3, 3, padding=1)  # flow, tint
         for up in self.ups:
             _icnr(up, 2)
         _icnr(self.head, 4)
         with torch.no_grad():
             self.head.weight *= 0.2
-            self.flow.weight *= 0.1
-            _bias(self.flow).zero_()
+            self.bend.weight *= 0.1
+            _bias(self.bend).zero_()
             _bias(self.head)[4 * 16 :] = DOLL_CHOICE
 
     def forward(self, landmarks: Tensor, previous: Tensor, doll: Tensor) -> Painting:
         """landmarks (B, 33, 4) pixels, previous (B, 4, H/4, W/4), doll (B, 4, H, W), premultiplied RGBA."""
         features = self.features(landmarks, previous, doll)
         logits = F.pixel_shuffle(self.head(features), 4).float()  # (B, 5, H, W)
-        flow = self.bend(features)  # (B, 2, H/4, W/4)
-        bent = warp(doll, flow)  # (B, 4, H, W)
+        flow, tint = self.bending(features)  # (B, 2, H/4, W/4), (B, 3, H/4, W/4)
+        bent = bend(doll, flow, tint)  # (B, 4, H, W)
         own, choice = torch.sigmoid(logits[:, :3]), torch.sigmoid(logits[:, 4:])
-        rgb = own * (1 - choice * bent[:, 3:]) + choice * bent[:, :3]
+        rgb = mix(own, bent, choice)
         alpha_logits = logits[:, 3:4] + DOLL_ALPHA * (2 * bent[:, 3:] - 1)
         return Painting(rgb, alpha_logits, own, bent, choice, flow)
 
-    def bend(self, features: Tensor) -> Tensor:
-        """(B, C0, H/4, W/4) → the doll's flow, pixels, at a quarter of the resolution."""
-        return torch.tanh(self.flow(features).float()) * FLOW_PX
+    def bending(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, C0, H/4, W/4) → how the doll is bent (B, 2, ...), pixels, and tinted (B, 3, ...), RGB."""
+        flow, tint = torch.tanh(self.bend(features).float()).split((2, 3), dim=1)
+        return flow * FLOW_PX, tint * TINT
 
     def features(self, landmarks: Tensor, previous: Tensor, doll: Tensor) -> Tensor:
         """What the heads see: (B, C0, H/4, W/4)."""
@@ -233,15 +236,28 @@ def _icnr(conv: nn.Module, factor: int) -> None:
         _bias(conv).zero_()
 
 
-def warp(picture: Tensor, flow: Tensor) -> Tensor:
-    """picture (B, C, H, W) seen through flow (B, 2, H/4, W/4): each pixel takes its colour from x + flow[0],
-    y + flow[1] pixels away, bilinear; nothing outside."""
-    height, width = picture.shape[2:]
-    flow = F.interpolate(flow, size=(height, width), mode="bilinear", align_corners=False)
-    x = (torch.arange(width, device=picture.device, dtype=flow.dtype) + 0.5) * (2 / width) - 1
-    y = (torch.arange(height, device=picture.device, dtype=flow.dtype) + 0.5) * (2 / height) - 1
+def bend(doll: Tensor, flow: Tensor, tint: Tensor) -> Tensor:
+    """The doll (B, 4, H, W), premultiplied, seen through flow (B, 2, H/4, W/4) and tinted (B, 3, H/4, W/4).
+
+    Each pixel takes its colour from x + flow[0], y + flow[1] pixels away, bilinear; there is nothing outside.
+    The colours may leave 0..1.
+    """
+    height, width = doll.shape[2:]
+    flow, tint = (
+        F.interpolate(each, size=(height, width), mode="bilinear", align_corners=False)
+        for each in (flow, tint)
+    )
+    x = (torch.arange(width, device=doll.device, dtype=flow.dtype) + 0.5) * (2 / width) - 1
+    y = (torch.arange(height, device=doll.device, dtype=flow.dtype) + 0.5) * (2 / height) - 1
     grid = torch.stack([x + flow[:, 0] * (2 / width), y[:, None] + flow[:, 1] * (2 / height)], dim=-1)
-    return F.grid_sample(picture, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    bent = F.grid_sample(doll, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    cover = bent[:, 3:]
+    return torch.cat([bent[:, :3] + tint * cover, cover], dim=1)
+
+
+def mix(own: Tensor, bent: Tensor, choice: Tensor) -> Tensor:
+    """The player's colours (B, 3, H, W) 0..1: the bent doll's where it is and is chosen, else the net's."""
+    return (own * (1 - choice * bent[:, 3:]) + choice * bent[:, :3]).clamp(0, 1)
 
 
 class LiveGenerator(nn.Module):
@@ -281,12 +297,13 @@ class LiveGenerator(nn.Module):
         net = self.generator
         bgra = doll.permute(0, 3, 1, 2).to(landmarks.dtype) / 255  # (1, 4, h, w)
         features = net.features(landmarks, previous, bgra[:, [2, 1, 0, 3]])
-        bent = warp(bgra, net.bend(features))
+        flow, tint = net.bending(features)
+        bent = bend(bgra, flow, tint.flip(1))
         own = torch.sigmoid(F.pixel_shuffle(self.bgr(features), 4))  # (1, 3, h, w)
         prior = (2 * DOLL_ALPHA * ALPHA_SHARPNESS) * bent[:, 3:]
         alpha = torch.sigmoid(F.pixel_shuffle(self.alpha(features), 4) + prior)  # (1, 1, h, w)
         choice = torch.sigmoid(F.pixel_shuffle(self.choice(features), 4))  # (1, 1, h, w)
-        bgr = own * (1 - choice * bent[:, 3:]) + choice * bent[:, :3]
+        bgr = mix(own, bent, choice)
         paint = bgr * alpha
         still = plate.permute(0, 3, 1, 2).to(bgr.dtype) * (1 - alpha)
         picture = (paint * 255 + still + 0.5).to(torch.uint8).permute(0, 2, 3, 1)  # (1, h, w, 3)

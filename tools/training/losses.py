@@ -69,6 +69,6 @@ def reconstruction_losses(
         "alpha": F.binary_cross_entropy_with_logits(painting.alpha_logits, mask),
         "foreground": masked_l1(rgb, target, mask),
         "face": masked_l1(rgb, target, face),
-        "doll": masked_l1(painting.bent[:, :3], target * painting.bent[:, 3:], covered),
+        "doll": laplacian_pyramid(painting.bent[:, :3] * mask, target * covered) / 4,
         "decision": decision(painting.choice, covered),
     }
