@@ -60,8 +60,11 @@ def main() -> None:
                 if name == "generator":
                     whole["landmarks"] = torch.rand(BATCH, 33, 4, generator=random, dtype=torch.float64) * 32
                     whole["previous"] = torch.rand(BATCH, 4, 8, 8, generator=random, dtype=torch.float64)
+                    whole["doll"] = torch.rand(BATCH, 4, 32, 32, generator=random, dtype=torch.float64)
                     batch = share(whole, process)
-                    loss = (trained(batch["landmarks"], batch["previous"]) - batch["target"]).abs().mean()
+                    painting = trained(batch["landmarks"], batch["previous"], batch["doll"])
+                    loss = (painting.rgb - batch["target"][:, :3]).abs().mean()
+                    loss = loss + painting.alpha_logits.square().mean()
                 else:
                     batch = share(whole, process)
                     loss = trained(batch["target"][:, :3]).square().mean()
