@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from engines.generator import PREVIOUS_CHANNELS, VARIANTS, Generator
+from engines.generator import DOLL_CHANNELS, PREVIOUS_CHANNELS, VARIANTS, Generator
 from engines.pose.tflite_graph import GraphError
 from tools.baselines.pix2pixhd import MULTIPLE, GlobalGenerator, Pix2PixHD, macs, nearest_ngf, stick_figure
 from tools.footage import DatasetError, Footage
@@ -218,11 +218,12 @@ def equal_ngf(variant: str, size: tuple[int, int]) -> int:
     """The ngf with about the arithmetic of the player's generator of `variant` on a picture of `size`."""
     width, height = size
     with torch.device("meta"):
-        landmarks, previous = (
+        inputs = (
             torch.empty(1, 33, 4),
             torch.empty(1, PREVIOUS_CHANNELS, height // 4, width // 4),
+            torch.empty(1, DOLL_CHANNELS, height, width),
         )
-        return nearest_ngf(macs(Generator(variant, 1.0), landmarks, previous), size)
+        return nearest_ngf(macs(Generator(variant, 1.0), *inputs), size)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

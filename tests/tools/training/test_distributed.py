@@ -53,8 +53,9 @@ def test_two_processes_take_the_steps_of_one(
     assert set(one) == set(of_two)
     assert sum(".gradient.2." in name for name in names) > 8
     assert any("running_var" in name for name in names)
+    rtol, atol = (1e-7, 1e-9) if net == "small" else (1e-3, 1e-5)
     for name in names:
-        torch.testing.assert_close(of_two[name], one[name], rtol=1e-7, atol=1e-9, msg=name)
+        torch.testing.assert_close(of_two[name], one[name], rtol=rtol, atol=atol, msg=name)
 
 
 def test_a_discriminator_with_a_penalty_takes_the_steps_of_one(results: dict[str, dict[str, Tensor]]) -> None:
