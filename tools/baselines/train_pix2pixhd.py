@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -23,8 +24,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from engines.generator import DOLL_CHANNELS, PREVIOUS_CHANNELS, VARIANTS, Generator
+from engines.pose.tflite_graph import GraphError
 from tools.baselines.pix2pixhd import MULTIPLE, GlobalGenerator, Pix2PixHD, macs, nearest_ngf, stick_figure
 from tools.footage import DatasetError, Footage
+from tools.perceptual.features import VGG, perceptual_features, perceptual_loss
+from tools.perceptual.weights import WeightsError
 from tools.picture_scores import psnr
 from tools.training.adversarial import feature_matching, least_squares_discriminator, least_squares_generator
 from tools.training.dataset import Crops, ahead
@@ -239,6 +243,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--variant", choices=VARIANTS, default=PlayerConfig.variant, help="(default %(default)s)"
     )
+    parser.add_argument(
+        "--perceptual", choices=(*VGG, "pose"), help="add the perceptual loss of this network (default: none)"
+    )
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default %(default)s)")
     options = parser.parse_args(argv)
     torch.set_num_threads(options.threads)
@@ -252,10 +259,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             batch=options.batch,
             crop=options.crop,
         )
-        trainer = BaselineTrainer(footage, recipe, options.folder, device)
+        perceptual = None
+        if options.perceptual is not None:
+            perceptual = partial(perceptual_loss, perceptual_features(options.perceptual).to(device))
+        trainer = BaselineTrainer(footage, recipe, options.folder, device, perceptual)
         print(f"pix2pixHD, ngf {recipe.ngf}, on {device}; samples in {trainer.folder / 'samples'}")
         trainer.run()
-    except (DatasetError, RecipeError, OSError, FloatingPointError) as error:
+    except (DatasetError, RecipeError, WeightsError, GraphError, OSError, FloatingPointError) as error:
         print(f"train_pix2pixhd: {error}", file=sys.stderr)
         return 1
     except torch.OutOfMemoryError:

@@ -17,6 +17,7 @@ from tools.baselines.pix2pixhd import Pix2PixHD, stick_figure
 from tools.baselines.train_pix2pixhd import MODEL, BaselineTrainer, Recipe, RecipeError
 from tools.evaluate import PoseReader, judge_held_out
 from tools.footage import Footage
+from tools.perceptual.weights import WeightsError
 from tools.training.dataset import Crops
 
 CPU = torch.device("cpu")
@@ -149,6 +150,18 @@ def test_a_run_leaves_a_model_that_is_judged_as_a_player_is(
     )
     assert result["frames"]["judged"] == 4
     assert np.isfinite(result["foreground_psnr_db"]["mean"])
+
+
+def test_a_network_whose_weights_are_not_here_is_one_line(
+    dataset_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def absent(prefer: str) -> None:
+        raise WeightsError(f"{prefer}: fetch it first")
+
+    monkeypatch.setattr(train_pix2pixhd, "perceptual_features", absent)
+    arguments = [str(dataset_folder), str(tmp_path / "run"), "--ngf", "2", "--crop", "64"]
+    assert train_pix2pixhd.main([*arguments, "--perceptual", "vgg19"]) == 1
+    assert capsys.readouterr().err == "train_pix2pixhd: vgg19: fetch it first\n"
 
 
 def test_a_folder_that_is_no_dataset_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

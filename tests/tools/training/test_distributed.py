@@ -29,7 +29,7 @@ def run(arguments: list[str], folder: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(
         [sys.executable, *arguments, str(STEPS), str(folder)],
-        env=environment, capture_output=True, text=True, timeout=120,
+        env=environment, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
 
@@ -54,7 +54,11 @@ def test_two_processes_take_the_steps_of_one(
     assert sum(".gradient.2." in name for name in names) > 8
     assert any("running_var" in name for name in names)
     for name in names:
-        torch.testing.assert_close(of_two[name], one[name], rtol=1e-7, atol=1e-9, msg=name)
+        if net == "small":
+            torch.testing.assert_close(of_two[name], one[name], rtol=1e-7, atol=1e-9, msg=name)
+        else:  # in float32 rounding moves what lies at a ReLU's corner
+            apart = (of_two[name] - one[name]).float().norm() / (one[name].float().norm() + 1e-3)
+            assert apart < 5e-3, name
 
 
 def test_a_discriminator_with_a_penalty_takes_the_steps_of_one(results: dict[str, dict[str, Tensor]]) -> None:
@@ -140,11 +144,11 @@ def test_a_wrapped_generator_keeps_its_parameters_and_is_folded_as_before(group:
     wrapped = wrap(net, group)
     assert isinstance(wrapped, DistributedDataParallel)
     assert all(before[name] is parameter for name, parameter in net.named_parameters())
-    inputs = torch.rand(1, 33, 4) * 32, torch.rand(1, 4, 8, 8)
+    inputs = torch.rand(1, 33, 4) * 32, torch.rand(1, 4, 8, 8), torch.rand(1, 4, 32, 32)
     wrapped(*inputs)
     net.eval()
     with torch.no_grad():
-        expected = net(*inputs)
+        expected = net(*inputs).rgb
         net.fold()
-        torch.testing.assert_close(net(*inputs), expected, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(net(*inputs).rgb, expected, rtol=1e-4, atol=1e-4)
     assert not any(isinstance(module, BatchNorm) for module in net.modules())
