@@ -105,7 +105,7 @@ def test_regions_and_landmarks_are_those_of_holistic(
         },
         outputs=streams,
     ) as reference:  # fmt: skip
-        for frame in frames(path, start, 4):
+        for frame in frames(path, start, 3):
             result = reference.process({"image": cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)})
             pose = pixels(result.pose_landmarks, frame)
             for right, side in enumerate(("left", "right")):
@@ -139,13 +139,13 @@ def test_regions_and_landmarks_are_those_of_holistic(
     assert min(compared.values()) >= 2, compared
 
 
-@pytest.mark.parametrize(("path", "start"), CLIPS, ids=lambda value: getattr(value, "stem", ""))
+@pytest.mark.parametrize(("path", "start"), CLIPS[:2], ids=lambda value: getattr(value, "stem", ""))
 def test_the_chain_from_the_palm_equals_mediapipes_hands(path: Path, start: int, hand_net: HandNet) -> None:
     solution = pytest.importorskip("mediapipe.python.solutions.hands")
     palms = PalmDetector()
     compared = 0
     with solution.Hands(static_image_mode=True, max_num_hands=4) as reference:
-        for frame in frames(path, start, 3):
+        for frame in frames(path, start, 2):
             height, width = frame.shape[:2]
             top, left = (
                 height // 10,
