@@ -105,11 +105,15 @@ class Skeleton(nn.Module):
     extras: whether the hands and the face are drawn too, in the channels of `ExtrasMaps` after the limbs'.
     """
 
+    channels = CHANNELS_PER_LIMB * len(LIMBS)
+    """Of the maps; an instance with extras has more."""
+
     def __init__(self, body_px: float, *, extras: bool = False) -> None:
         super().__init__()
         self.extras = ExtrasMaps(body_px) if extras else None
         self.points = LANDMARKS + (POINTS if extras else 0)
-        self.channels = CHANNELS_PER_LIMB * len(LIMBS) + (ExtrasMaps.channels if extras else 0)
+        if extras:
+            self.channels = Skeleton.channels + ExtrasMaps.channels
         starts, ends = torch.zeros(len(LIMBS), LANDMARKS), torch.zeros(len(LIMBS), LANDMARKS)
         for row, limb in enumerate(LIMBS.values()):
             starts[row, list(limb.start)] = 1 / len(limb.start)
