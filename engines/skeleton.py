@@ -15,6 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from engines.extras import POINTS, segments
+from engines.extras_maps import ExtrasMaps
+
 
 class Landmark(IntEnum):
     """MediaPipe's order of the 33 pose landmarks; left and right are the person's own."""
@@ -99,12 +102,18 @@ class Skeleton(nn.Module):
     depth relative to the hips (in picture heights, times 4; nearer is negative as in the landmarks).
 
     body_px: the standing player's height in the picture; it sets the capsules' widths.
+    extras: whether the hands and the face are drawn too, in the channels of `ExtrasMaps` after the limbs'.
     """
 
     channels = CHANNELS_PER_LIMB * len(LIMBS)
+    """Of the maps; an instance with extras has more."""
 
-    def __init__(self, body_px: float) -> None:
+    def __init__(self, body_px: float, *, extras: bool = False) -> None:
         super().__init__()
+        self.extras = ExtrasMaps(body_px) if extras else None
+        self.points = LANDMARKS + (POINTS if extras else 0)
+        if extras:
+            self.channels = Skeleton.channels + ExtrasMaps.channels
         starts, ends = torch.zeros(len(LIMBS), LANDMARKS), torch.zeros(len(LIMBS), LANDMARKS)
         for row, limb in enumerate(LIMBS.values()):
             starts[row, list(limb.start)] = 1 / len(limb.start)
@@ -123,8 +132,17 @@ class Skeleton(nn.Module):
         self._hips: Tensor
         self._sharpness: Tensor
 
-    def forward(self, landmarks: Tensor, height: int, width: int) -> Tensor:
-        """(B, 33, 4) pixels of a picture of 4*height x 4*width → (B, 3 * limbs, height, width)."""
+    def forward(self, points: Tensor, height: int, width: int) -> Tensor:
+        """(B, self.points, 4) pixels of a picture of 4*height x 4*width → (B, channels, height, width).
+
+        points: the 33 landmarks, and with extras those of engines.extras after them.
+        """
+        limbs = self._limbs(points[:, :LANDMARKS], height, width)
+        if self.extras is None:
+            return limbs
+        return torch.cat([limbs, self.extras(points[:, LANDMARKS:], height, width)], dim=1)
+
+    def _limbs(self, landmarks: Tensor, height: int, width: int) -> Tensor:
         unit = landmarks[..., :3] / self._body_px  # lengths in body heights: small numbers, fp16-safe
         start, end = self._starts @ unit, self._ends @ unit  # (B, L, 3)
         hips = self._hips @ unit  # (B, 1, 3)
@@ -150,15 +168,37 @@ def _gate(weights: Tensor, landmarks: Tensor) -> Tensor:
     return ((weights @ landmarks[..., 3:4]) / VISIBLE).clamp(0, 1)
 
 
-def draw_stick_figure(picture: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> None:
-    """Draws the limbs over `picture` (H, W, 3) BGR in place; landmarks (33, 4) in its pixels."""
+def draw_stick_figure(
+    picture: NDArray[np.uint8], landmarks: NDArray[np.float32], extras: NDArray[np.float32] | None = None
+) -> None:
+    """Draws the limbs over `picture` (H, W, 3) BGR in place; landmarks (33, 4) in its pixels.
+
+    extras: hands and face, (engines.extras.POINTS, 4), drawn over the limbs.
+    """
     thickness = max(2, round(min(picture.shape[:2]) / 120))
     for limb in LIMBS.values():
         start = landmarks[list(limb.start)].mean(axis=0)
         end = landmarks[list(limb.end)].mean(axis=0)
         if min(start[3], end[3]) < VISIBLE or not np.isfinite([*start, *end]).all():
             continue
-        ends = [tuple(int(v) for v in np.clip(point[:2].round(), -10_000, 10_000)) for point in (start, end)]
+        ends = [_pixel(point) for point in (start, end)]
         cv2.line(picture, ends[0], ends[1], limb.colour, thickness, cv2.LINE_AA)
-        for point in ends:
-            cv2.circle(picture, point, thickness, limb.colour, -1, cv2.LINE_AA)
+        for pixel in ends:
+            cv2.circle(picture, pixel, thickness, limb.colour, -1, cv2.LINE_AA)
+    if extras is not None:
+        _draw_extras(picture, extras, max(1, thickness // 3))
+
+
+def _draw_extras(picture: NDArray[np.uint8], extras: NDArray[np.float32], thickness: int) -> None:
+    colours = {"left hand": _LEFT, "right hand": _RIGHT}
+    for name, strokes in segments().items():
+        for near, far in strokes:
+            start, end = extras[near], extras[far]
+            if min(start[3], end[3]) >= VISIBLE and np.isfinite([*start, *end]).all():
+                colour = colours.get(name, _MIDDLE)
+                cv2.line(picture, _pixel(start), _pixel(end), colour, thickness, cv2.LINE_AA)
+
+
+def _pixel(point: NDArray[np.float32]) -> tuple[int, int]:
+    x, y = np.clip(point[:2].round(), -10_000, 10_000)
+    return int(x), int(y)

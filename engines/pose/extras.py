@@ -1,0 +1,51 @@
+"""Hands and face of the person whose pose is known, frame after frame."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.extras import FACE_MESH, FACE_PART, LEFT_HAND, POINTS, RIGHT_HAND
+from engines.pose.face import FaceNet, face_tracker
+from engines.pose.hands import HandNet, PalmDetector, hand_tracker
+
+Floats = NDArray[np.float32]
+
+
+class Extras:
+    """Finds one person's hands and face. One instance serves one thread."""
+
+    def __init__(self, *, backend: str = "auto", threads: int = 1, search_every: int = 1) -> None:
+        """search_every: the palm detector looks for a hand that is not where its arm points on every so many
+        frames without it: 1 finds most, more costs less."""
+        hands = HandNet(backend=backend, threads=threads)
+        palms = PalmDetector(backend=backend, threads=threads)
+        self.backend = hands.backend
+        self._left = hand_tracker(hands, palms, right=False, search_every=search_every)
+        self._right = hand_tracker(hands, palms, right=True, search_every=search_every)
+        self._face = face_tracker(FaceNet(backend=backend, threads=threads))
+
+    def reset(self) -> None:
+        """Forgets the last frame: the next one may show another person."""
+        for tracker in (self._left, self._right, self._face):
+            tracker.reset()
+
+    def __call__(self, frame: NDArray[np.uint8], pose: Floats | None) -> Floats:
+        """(engines.extras.POINTS, 4) float32: x, y in pixels of the frame, z in the same scale, confidence
+        0..1; zeros where a part is not seen.
+
+        frame: (H, W, 3) uint8 BGR; pose: the (33, 4) landmarks of the same moment in its pixels, or None
+        where nobody was found.
+        """
+        result = np.zeros((POINTS, 4), np.float32)
+        if pose is None:
+            self.reset()
+            return result
+        left, right, face = (tracker(frame, pose) for tracker in (self._left, self._right, self._face))
+        if left is not None:
+            result[LEFT_HAND] = left
+        if right is not None:
+            result[RIGHT_HAND] = right
+        if face is not None:
+            result[FACE_PART] = face[list(FACE_MESH)]
+        return result
