@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import pickle
 import urllib.error
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -30,14 +29,6 @@ has_lpips = pytest.mark.skipif(
 has_vgg = pytest.mark.skipif(
     not (weights.WEIGHTS / "lpips_vgg16.safetensors").is_file(), reason=f"needs {weights.COMMAND}"
 )
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def alex_weights() -> dict[str, Tensor]:

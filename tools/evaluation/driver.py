@@ -1,0 +1,102 @@
+"""Judges a player driven by another dancer: there is no true picture, so poses and steadiness are judged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from engines.body import Body
+from engines.pose.tracker import PoseTracker
+from tools.evaluation.gallery import Gallery, Shot
+from tools.evaluation.held_out import EvaluationError, Painter
+from tools.evaluation.motion import MARGIN, Flow, change, is_still, warp_error
+from tools.evaluation.poses import PoseReader
+from tools.evaluation.regions import person_window
+from tools.evaluation.sampling import blocks, summary
+from tools.picture_scores import Mask, Picture
+from tools.synthesize import retarget, track
+from tools.video import VideoReader
+
+PAINTED_LEVELS = 12
+"""Where a picture differs from the plate by more than this, there is the player."""
+
+Floats = NDArray[np.float32]
+
+
+def drive(video: Path, body: Body, backend: str) -> list[Floats | None]:
+    """The dance of `video` as the player's landmarks (33, 4); None where nobody is there.
+
+    Raises VideoError, SynthesisError.
+    """
+    source = VideoReader(video)
+    try:
+        dance = track(source, PoseTracker(backend=backend), desc="driver: pose")
+    finally:
+        source.close()
+    return list(retarget(dance, body))
+
+
+def judge_driver(
+    painter: Painter,
+    landmarks: list[Floats | None],
+    plate: Picture,
+    *,
+    body: Body,
+    frames: int = 300,
+    gallery: Gallery | None = None,
+    backend: str = "auto",
+    desc: str = "driver: player",
+) -> dict[str, Any]:
+    """The player of `body` against another dancer's retargeted poses, from `drive`.
+
+    The flow is that of the output itself: the warp error says how much appears and vanishes, not whether the
+    motion is right. Raises EvaluationError where nobody is in the frames judged.
+    """
+    reader, flow = PoseReader(backend, body.near.height / 3), Flow()
+    runs = blocks(len(landmarks), frames)
+    gallery = gallery or Gallery()
+    gallery.start(sum(len(run) for run in runs))
+    warp: list[float] = []
+    flicker: list[float] = []
+    last: tuple[int, Picture, Mask] | None = None
+    bar = tqdm([position for run in runs for position in run.tolist()], unit="frame", desc=desc)
+    for number, position in enumerate(bar):
+        driving = landmarks[position]
+        if driving is None:
+            last = None
+            continue
+        before = landmarks[last[0]] if last is not None and position - last[0] == 1 else None
+        if before is None:
+            painter.reset()
+            reader.reset()
+        output = np.empty_like(plate)
+        painter(driving, output)
+        reader.add(output, driving)
+        mask = painted(output, plate)
+        error = np.nan
+        if before is not None and last is not None and mask.any():
+            error = warp_error(last[1], output, flow(last[1], output, mask | last[2]), mask)
+            if is_still(before, driving):
+                flicker.append(change(last[1], output, mask))
+        warp.append(error)
+        last = (position, output, mask)
+        score = -error if np.isfinite(error) else 0.0
+        window = person_window(mask, MARGIN) if mask.any() else (slice(None), slice(None))
+        gallery.add(number, Shot(position, score, output, window))
+    if not reader.count:
+        raise EvaluationError("nobody is in the frames judged of the driver's video: raise --frames")
+    return {
+        "frames": {"available": len(landmarks), "judged": reader.count, "blocks": len(runs)},
+        "output": reader.result(),
+        "flicker": {"still_pairs": len(flicker), "output_levels_mean": summary(flicker)["mean"]},
+        "warp_error": {"pairs": int(np.isfinite(warp).sum()), "output_levels": summary(warp)},
+    }
+
+
+def painted(picture: Picture, plate: Picture) -> Mask:
+    """(H, W) where (H, W, 3) `picture` is not the plate."""
+    return np.asarray(np.abs(picture.astype(np.int16) - plate).max(axis=2) > PAINTED_LEVELS, np.bool_)

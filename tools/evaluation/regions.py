@@ -1,0 +1,57 @@
+"""The parts of a picture that are judged apart: the person and the face."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.body import Body
+from engines.skeleton import Landmark
+from tools.picture_scores import MS_SSIM_SMALLEST, Mask, Window
+
+FACE = range(Landmark.RIGHT_MOUTH + 1)
+"""BlazePose's landmarks of the head: nose, eyes, ears, mouth."""
+FACE_SHARE = 0.2
+"""Side of the face's box in standing heights (ears to ankles): chin to hair."""
+FACE_SMALLEST = 16
+"""Pixels: less of a face is not judged."""
+
+Floats = NDArray[np.float32]
+
+
+def face_window(landmarks: Floats, body: Body, size: tuple[int, int]) -> Window | None:
+    """The square about the head of landmarks (33, 4), cut off at the edge of a picture of `size`.
+
+    It is as large as the body that stands there: one that turns its head keeps its box. None where hardly
+    any of it lies in the picture.
+    """
+    ankles = float(landmarks[[Landmark.LEFT_ANKLE, Landmark.RIGHT_ANKLE], 1].max())
+    near, far = body.near, body.far
+    depth = np.clip((ankles - far.ankle_y) / max(near.ankle_y - far.ankle_y, 1.0), 0, 1)
+    half = FACE_SHARE * (far.height + depth * (near.height - far.height)) / 2
+    x, y = landmarks[list(FACE), :2].mean(axis=0)
+    rows, columns = _clipped(y - half, y + half, size[1]), _clipped(x - half, x + half, size[0])
+    if min(rows.stop - rows.start, columns.stop - columns.start) < FACE_SMALLEST:
+        return None
+    return rows, columns
+
+
+def person_window(mask: Mask, margin: int = 16) -> Window:
+    """The box about `mask` (H, W), not empty, at least as large as MS-SSIM needs where the picture is."""
+    rows, columns = (
+        _grown(np.flatnonzero(mask.any(axis=1 - axis)), mask.shape[axis], margin) for axis in (0, 1)
+    )
+    return rows, columns
+
+
+def _grown(where: NDArray[np.int64], whole: int, margin: int) -> slice:
+    low, high = int(where[0]) - margin, int(where[-1]) + 1 + margin
+    missing = max(0, MS_SSIM_SMALLEST - (high - low))
+    low = max(0, low - missing // 2)
+    high = min(whole, max(high + missing // 2, low + MS_SSIM_SMALLEST))
+    return slice(max(0, min(low, high - MS_SSIM_SMALLEST)), high)
+
+
+def _clipped(low: float, high: float, whole: int) -> slice:
+    start, stop = (int(np.clip(round(edge), 0, whole)) for edge in (low, high))
+    return slice(start, stop)
