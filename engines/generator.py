@@ -252,8 +252,8 @@ class LiveGenerator(nn.Module):
     h/4, w/4).
     """
 
-    INPUTS = ("landmarks", "previous", "plate", "doll")
-    OUTPUTS = ("picture", "next_previous")
+    INPUTS: tuple[str, ...] = ("landmarks", "previous", "plate", "doll")
+    OUTPUTS: tuple[str, ...] = ("picture", "next_previous")
     KEEP_FLOAT = (".*skeleton.*", "aten::.*")
     """What INT8 must leave alone: limb maps are coordinates, and this module itself mixes colours."""
 
@@ -278,6 +278,14 @@ class LiveGenerator(nn.Module):
     def forward(
         self, landmarks: Tensor, previous: Tensor, plate: Tensor, doll: Tensor
     ) -> tuple[Tensor, Tensor]:
+        bgr, alpha = self.paint(landmarks, previous, doll)
+        paint = bgr * alpha
+        still = plate.permute(0, 3, 1, 2).to(bgr.dtype) * (1 - alpha)
+        picture = (paint * 255 + still + 0.5).to(torch.uint8).permute(0, 2, 3, 1)  # (1, h, w, 3)
+        return picture, self.next_previous(paint, alpha)
+
+    def paint(self, landmarks: Tensor, previous: Tensor, doll: Tensor) -> tuple[Tensor, Tensor]:
+        """BGR (1, 3, h, w), not yet times alpha, and alpha (1, 1, h, w), both 0..1."""
         net = self.generator
         bgra = doll.permute(0, 3, 1, 2).to(landmarks.dtype) / 255  # (1, 4, h, w)
         features = net.features(landmarks, previous, bgra[:, [2, 1, 0, 3]])
@@ -286,12 +294,12 @@ class LiveGenerator(nn.Module):
         prior = (2 * DOLL_ALPHA * ALPHA_SHARPNESS) * bent[:, 3:]
         alpha = torch.sigmoid(F.pixel_shuffle(self.alpha(features), 4) + prior)  # (1, 1, h, w)
         choice = torch.sigmoid(F.pixel_shuffle(self.choice(features), 4))  # (1, 1, h, w)
-        bgr = own * (1 - choice * bent[:, 3:]) + choice * bent[:, :3]
-        paint = bgr * alpha
-        still = plate.permute(0, 3, 1, 2).to(bgr.dtype) * (1 - alpha)
-        picture = (paint * 255 + still + 0.5).to(torch.uint8).permute(0, 2, 3, 1)  # (1, h, w, 3)
-        quarter = F.avg_pool2d(paint, 4).flip(1)  # `Painting.feedback`, RGB
-        return picture, torch.cat([quarter, F.avg_pool2d(alpha, 4)], dim=1)
+        return own * (1 - choice * bent[:, 3:]) + choice * bent[:, :3], alpha
+
+    @staticmethod
+    def next_previous(paint: Tensor, alpha: Tensor) -> Tensor:
+        """`Painting.feedback`, RGB, of BGR times alpha (1, 3, h, w) and alpha (1, 1, h, w)."""
+        return torch.cat([F.avg_pool2d(paint, 4).flip(1), F.avg_pool2d(alpha, 4)], dim=1)
 
     def example(self, size: tuple[int, int]) -> dict[str, Tensor]:
         """Inputs of the right shapes for a window of `size` (width, height) pixels."""

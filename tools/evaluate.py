@@ -34,7 +34,9 @@ from engines.skeleton import Landmark
 from tools.footage import DatasetError, Footage
 from tools.pck import correct, joints
 from tools.picture_scores import Mask, Picture, foreground_ssim, gradient_energy, psnr
-from tools.synthesize import SynthesisError, render, retarget, track
+from tools.synthesis.dance import SynthesisError, track
+from tools.synthesis.driving import retarget
+from tools.synthesis.scene import render
 from tools.training.loop import Config
 from tools.video import VideoError, VideoReader
 

@@ -1,0 +1,1 @@
+"""The parts of `tools.synthesize`: the dance of a whole video, smoothed, driven and painted."""
