@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import islice
@@ -57,6 +58,14 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def found(player: Path, clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The poses of `clip`, as a run keeps them."""
+    output = tmp_path_factory.mktemp("found") / "out.mp4"
+    assert synthesize.main([*arguments(player, clip, output), "--keep-poses"]) == 0
+    return poses_beside(output)
+
+
 def sound_of(path: Path) -> list[bytes]:
     with av.open(str(path)) as container:
         return [bytes(packet) for packet in container.demux(audio=0) if packet.dts is not None]
@@ -90,9 +99,10 @@ def test_every_frame_its_time_and_the_sound_are_kept(
 
 
 def test_side_by_side_shows_the_source_the_figure_and_the_player(
-    player: Path, clip: Path, tmp_path: Path
+    player: Path, clip: Path, found: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "out.mp4"
+    shutil.copy(found, poses_beside(output))
     assert synthesize.main([*arguments(player, clip, output), "--side-by-side"]) == 0
     made = frames_of(output)
     assert len(made) == FRAMES
@@ -144,13 +154,14 @@ def test_what_is_wrong_is_named_in_one_line(
     assert sorted(tmp_path.iterdir()) == [broken, tmp_path / "empty"]
 
 
-@pytest.mark.parametrize(("ending", "limit"), [(".mov", 2.0), (".webm", 25.0)])
+@pytest.mark.parametrize(("ending", "limit"), [(".mov", 2.0), (".webm", 3.0)])
 def test_the_player_alone_laid_over_his_plate_is_his_picture(
-    player: Path, clip: Path, tmp_path: Path, ending: str, limit: float
+    player: Path, clip: Path, found: Path, tmp_path: Path, ending: str, limit: float
 ) -> None:
     whole, alone = tmp_path / "whole.mp4", tmp_path / f"alone{ending}"
-    assert synthesize.main([*arguments(player, clip, whole), "--keep-poses", "--crf", "1"]) == 0
-    poses_beside(whole).rename(poses_beside(alone))
+    for output in (whole, alone):
+        shutil.copy(found, poses_beside(output))
+    assert synthesize.main([*arguments(player, clip, whole), "--crf", "1"]) == 0
     assert synthesize.main(arguments(player, clip, alone)) == 0
     layers = layers_of(alone)
     assert len(layers) == FRAMES and layers[0].shape == (SIZE[1], SIZE[0], 4)
@@ -158,20 +169,22 @@ def test_the_player_alone_laid_over_his_plate_is_his_picture(
     plate = cv2.imread(str(player / "plate.png"))
     for layer, (_, picture) in zip(layers, frames_of(whole), strict=True):
         alpha = layer[..., 3:] / 255
-        difference = np.abs(layer[..., :3] * alpha + plate * (1 - alpha) - picture)
-        assert difference.mean() < limit
+        difference = layer[..., :3] * alpha + plate * (1 - alpha) - picture
+        # An untrained player is noise, which 4:2:0 blurs: what counts is the mean of a few pixels.
+        assert np.abs(cv2.blur(difference, (8, 8))).mean() < limit
     sounds = {".mov": "aac", ".webm": "opus"}
     with av.open(str(alone)) as container:
         assert container.streams.audio[0].codec_context.codec.canonical_name == sounds[ending]
-    assert sorted(tmp_path.iterdir()) == sorted([whole, alone, poses_beside(whole)])
+    assert sorted(tmp_path.iterdir()) == [alone, whole]
 
 
-def test_another_plate_is_behind_the_player(player: Path, clip: Path, tmp_path: Path) -> None:
+def test_another_plate_is_behind_the_player(player: Path, clip: Path, found: Path, tmp_path: Path) -> None:
     plate, output = tmp_path / "plate.png", tmp_path / "out.mp4"
+    shutil.copy(found, poses_beside(output))
     cv2.imwrite(str(plate), np.full((30, 70, 3), (200, 60, 10), np.uint8))
     assert synthesize.main([*arguments(player, clip, output), "--plate", str(plate)]) == 0
     _, picture = frames_of(output)[10]
-    assert np.abs(picture[:20, :20].astype(int) - (200, 60, 10)).max() < 6
+    assert np.abs(picture[:4, :4].astype(int) - (200, 60, 10)).max() < 6
     assert np.abs(picture.astype(int) - (200, 60, 10)).max() > 60  # somebody stands before it
 
 
@@ -198,15 +211,8 @@ def test_a_run_that_was_stopped_leaves_no_video_and_goes_on_from_its_poses(
     assert len(frames_of(output)) == FRAMES
 
 
-def test_poses_of_another_source_are_found_anew(player: Path, clip: Path, tmp_path: Path) -> None:
-    output = tmp_path / "out.mp4"
-    poses_beside(output).write_bytes(b"of another source")
-    assert synthesize.main(arguments(player, clip, output)) == 0
-    assert list(tmp_path.iterdir()) == [output]
-
-
 def test_a_folder_gives_a_result_for_each_video_and_one_that_fails_stops_no_other(
-    player: Path, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    player: Path, clip: Path, found: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source, output = tmp_path / "fans", tmp_path / "finished"
     source.mkdir()
@@ -216,12 +222,15 @@ def test_a_folder_gives_a_result_for_each_video_and_one_that_fails_stops_no_othe
     (source / "c.mp4").write_bytes(clip.read_bytes())
     output.mkdir()
     (output / "c.mp4").write_bytes(b"made before")
+    for name in ("b.mp4", "c.mp4"):
+        shutil.copy(found, poses_beside(output / name))
     assert synthesize.main(arguments(player, source, output)) == 1
     said = capsys.readouterr().out.splitlines()
     assert "a.mp4: failed: " in said[0] and "b.mp4: 20 frames" in said[1] and "there already" in said[2]
     assert said[3] == "1 made, 1 there already, 1 failed" and "a.mp4" in said[4]
-    assert sorted(path.name for path in output.iterdir()) == ["b.mp4", "c.mp4"]
+    assert sorted(path.name for path in output.iterdir()) == [".c.mp4.poses.npz", "b.mp4", "c.mp4"]
     assert (output / "c.mp4").read_bytes() == b"made before"
     (source / "a.mp4").unlink()
+    (source / "b.mp4").unlink()
     assert synthesize.main([*arguments(player, source, output), "--overwrite"]) == 0
     assert len(frames_of(output / "c.mp4")) == FRAMES

@@ -14,13 +14,14 @@ from engines.layers import LayerRenderer
 from engines.player_pack import PlayerPack
 from engines.pose.tracker import PoseTracker
 from engines.renderer import Renderer
+from engines.runtime import choose_backend
 from tools.synthesis.ahead import ahead
 from tools.synthesis.dance import Dance, Floats, SynthesisError, digest, keep, kept, track
 from tools.synthesis.driving import retarget
 from tools.synthesis.scene import Backdrop, Picture, beside, over, render, source_panel
 from tools.synthesis.smoothing import smooth
 from tools.video import VideoReader, VideoWriter
-from tools.video_formats import format_of
+from tools.video_formats import FORMATS
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,10 @@ class Look:
     crf: int | None = None
 
     def alone(self, output: Path) -> bool:
-        """Whether `output` shows the player alone, over transparency. Raises VideoError where its ending is
-        unknown."""
-        return format_of(output).alpha is not None and self.plate is None and not self.side_by_side
+        """Whether `output` shows the player alone, over transparency."""
+        kind = FORMATS.get(output.suffix.lower())
+        transparent = kind is not None and kind.alpha is not None
+        return transparent and self.plate is None and not self.side_by_side
 
 
 class Synthesizer:
@@ -89,11 +91,11 @@ class Synthesizer:
 
     def _dance(self, reader: VideoReader, poses: Path) -> Dance:
         """The dance as it was kept at `poses`, or as it is found now. Raises SynthesisError, VideoError."""
-        if self._tracker is None:
-            self._tracker = PoseTracker(backend=self._backend, smooth=False)
-        key = f"{digest(reader.path)} {self._tracker.backend}"
+        key = f"{digest(reader.path)} {choose_backend(self._backend)}"
         dance = kept(poses, key)
         if dance is None:
+            if self._tracker is None:
+                self._tracker = PoseTracker(backend=self._backend, smooth=False)
             self._tracker.reset()
             dance = track(reader, self._tracker)
             keep(dance, poses, key)
