@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,9 +28,19 @@ examples:
   python -m tools.synthesize --player players/demo --source fan.mp4 --output alone.mov
   python -m tools.synthesize --player players/demo --source fans/ --output finished/ --ending .webm
 """
+STOPPED = 130
+"""The exit code after Ctrl-C, as shells have it."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    try:
+        return run(arguments().parse_args(argv))
+    except KeyboardInterrupt:
+        print("\nsynthesize: stopped; what was not finished was not written", file=sys.stderr)
+        return STOPPED
+
+
+def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m tools.synthesize",
         description=__doc__,
@@ -67,13 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--keep-poses", action="store_true", help="keep the poses found beside the output, for another run"
     )
     parser.add_argument("--backend", default="auto", help="auto, openvino or torch (default %(default)s)")
-    options = parser.parse_args(argv)
-    logging.basicConfig(level=logging.WARNING)
-    try:
-        return run(options)
-    except KeyboardInterrupt:
-        print(f"\nsynthesize: stopped; {options.output} was not finished", file=sys.stderr)
-        return 130
+    return parser
 
 
 def run(options: argparse.Namespace) -> int:
@@ -86,6 +91,7 @@ def run(options: argparse.Namespace) -> int:
     from tools.synthesis.job import Look, Synthesizer
     from tools.video import VideoError
 
+    logging.basicConfig(level=logging.WARNING)
     errors = (VideoError, EngineError, SynthesisError, OSError)
     try:
         pack = PlayerPack.load(options.player)
@@ -104,4 +110,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    if code == STOPPED:
+        # At once: threads of the networks' runtimes that are still at work can crash an interpreter that is
+        # taken down orderly, and Python would end itself by SIGINT where the interrupt came out of exec().
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import islice
@@ -203,12 +206,33 @@ def test_a_run_that_was_stopped_leaves_no_video_and_goes_on_from_its_poses(
     with monkeypatch.context() as patch:
         patch.setattr(VideoWriter, "write", stop)
         assert synthesize.main(arguments(player, clip, output)) == 130
-    assert "out.mp4 was not finished" in capsys.readouterr().err
+    assert "stopped; what was not finished was not written" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == [poses_beside(output)]
     monkeypatch.setattr(job, "track", stop)  # it is not done again
     assert synthesize.main(arguments(player, clip, output)) == 0
     assert list(tmp_path.iterdir()) == [output]
     assert len(frames_of(output)) == FRAMES
+
+
+def test_ctrl_c_ends_the_process_in_order_and_leaves_no_video(player: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.mp4"
+    command = [sys.executable, "-m", "tools.synthesize", *arguments(player, FAN, output)]
+    with subprocess.Popen(
+        command, cwd=FAN.parents[1], stderr=subprocess.PIPE, preexec_fn=_heed_ctrl_c
+    ) as process:
+        assert process.stderr is not None
+        while b"pose:" not in process.stderr.read(16):
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read()
+    assert process.returncode == 130
+    assert b"stopped" in said.splitlines()[-1] and b"Traceback" not in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def _heed_ctrl_c() -> None:
+    """A test run in the background ignores it, and so would its children."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def test_a_folder_gives_a_result_for_each_video_and_one_that_fails_stops_no_other(
