@@ -4,7 +4,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -13,9 +12,8 @@ import av
 import cv2
 import numpy as np
 import pytest
-import torch
 
-from tests.packs import SIZE, write_dataset, write_nano_pack
+from tests.packs import SIZE
 from tests.videos import frames_of, layers_of
 from tools import synthesize
 from tools.synthesis import job
@@ -27,19 +25,10 @@ FAN = Path(__file__).resolve().parents[2] / "assets" / "fan_dance.mp4"
 FRAMES = 20
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="session")
-def player(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def player(pack_folder: Path) -> Path:
     """An untrained player: a smudge over a grey plate."""
-    folder = tmp_path_factory.mktemp("player")
-    return write_nano_pack(folder / "pack", write_dataset(folder / "dataset"))
+    return pack_folder
 
 
 @pytest.fixture(scope="session")
