@@ -11,7 +11,7 @@ What the net paints itself is blurred wherever landmarks do not tell enough; so 
 from __future__ import annotations
 
 import itertools
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -141,7 +141,7 @@ class Generator(nn.Module):
     variant: a key of `VARIANTS`; body_px: see `Skeleton`.
     """
 
-    pose_maps = Skeleton
+    pose_maps: ClassVar[type[Skeleton]] = Skeleton
     """What draws the pose for the stem."""
 
     def __init__(self, variant: str, body_px: float) -> None:
@@ -268,8 +268,8 @@ class LiveGenerator(nn.Module):
     h/4, w/4).
     """
 
-    INPUTS = ("landmarks", "previous", "plate", "doll")
-    OUTPUTS = ("picture", "next_previous")
+    INPUTS: tuple[str, ...] = ("landmarks", "previous", "plate", "doll")
+    OUTPUTS: tuple[str, ...] = ("picture", "next_previous")
     KEEP_FLOAT = (".*skeleton.*", "aten::.*")
     """What INT8 must leave alone: limb maps are coordinates, and this module itself mixes colours."""
 
@@ -294,6 +294,14 @@ class LiveGenerator(nn.Module):
     def forward(
         self, landmarks: Tensor, previous: Tensor, plate: Tensor, doll: Tensor
     ) -> tuple[Tensor, Tensor]:
+        bgr, alpha = self.paint(landmarks, previous, doll)
+        paint = bgr * alpha
+        still = plate.permute(0, 3, 1, 2).to(bgr.dtype) * (1 - alpha)
+        picture = (paint * 255 + still + 0.5).to(torch.uint8).permute(0, 2, 3, 1)  # (1, h, w, 3)
+        return picture, self.next_previous(paint, alpha)
+
+    def paint(self, landmarks: Tensor, previous: Tensor, doll: Tensor) -> tuple[Tensor, Tensor]:
+        """BGR (1, 3, h, w), not yet times alpha, and alpha (1, 1, h, w), both 0..1."""
         net = self.generator
         bgra = doll.permute(0, 3, 1, 2).to(landmarks.dtype) / 255  # (1, 4, h, w)
         features = net.features(landmarks, previous, bgra[:, [2, 1, 0, 3]])
@@ -303,12 +311,12 @@ class LiveGenerator(nn.Module):
         prior = (2 * DOLL_ALPHA * ALPHA_SHARPNESS) * bent[:, 3:]
         alpha = torch.sigmoid(F.pixel_shuffle(self.alpha(features), 4) + prior)  # (1, 1, h, w)
         choice = torch.sigmoid(F.pixel_shuffle(self.choice(features), 4))  # (1, 1, h, w)
-        bgr = mix(own, bent, choice)
-        paint = bgr * alpha
-        still = plate.permute(0, 3, 1, 2).to(bgr.dtype) * (1 - alpha)
-        picture = (paint * 255 + still + 0.5).to(torch.uint8).permute(0, 2, 3, 1)  # (1, h, w, 3)
-        quarter = F.avg_pool2d(paint, 4).flip(1)  # `Painting.feedback`, RGB
-        return picture, torch.cat([quarter, F.avg_pool2d(alpha, 4)], dim=1)
+        return mix(own, bent, choice), alpha
+
+    @staticmethod
+    def next_previous(paint: Tensor, alpha: Tensor) -> Tensor:
+        """`Painting.feedback`, RGB, of BGR times alpha (1, 3, h, w) and alpha (1, 1, h, w)."""
+        return torch.cat([F.avg_pool2d(paint, 4).flip(1), F.avg_pool2d(alpha, 4)], dim=1)
 
     def example(self, size: tuple[int, int]) -> dict[str, Tensor]:
         """Inputs of the right shapes for a window of `size` (width, height) pixels."""

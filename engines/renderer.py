@@ -8,7 +8,7 @@ arithmetic; on a GPU each size is one captured graph.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from engines.generator import DOLL_CHANNELS, PREVIOUS_CHANNELS, LiveGenerator, multiple
 from engines.player_pack import PlayerPack
-from engines.runtime import Calibration, compile_module
+from engines.runtime import Calibration, Tensors, compile_module
 
 GRID = 16
 """Windows start at multiples of this: the previous output keeps its place in the net's own grid."""
@@ -78,12 +78,14 @@ class Renderer:
     The constructor compiles every window and takes seconds. Raises PackError, EngineError.
     """
 
+    net: ClassVar[type[LiveGenerator]] = LiveGenerator
+
     def __init__(self, pack: PlayerPack, *, backend: str = "auto", threads: int = 1) -> None:
         self.size = pack.size
         self._plate = pack.plate
         self._standing_px = pack.body.near.height
         self._references = pack.references
-        net = LiveGenerator(pack.generator())
+        net = self.net(pack.generator())
         self._sizes = window_sizes(pack.size, pack.variant)
         engines = compile_module(
             net,
@@ -111,6 +113,14 @@ class Renderer:
 
         Raises ValueError where a landmark is not finite.
         """
+        rows, columns, outputs = self.run(landmarks)
+        out[:] = self._plate
+        out[rows, columns] = outputs["picture"][0]
+
+    def run(self, landmarks: NDArray[np.float32]) -> tuple[slice, slice, Tensors]:
+        """The net on the window about `landmarks`: the picture's rows and columns that it covers, and the
+        net's outputs, which the next call overwrites. Raises ValueError where a landmark is not finite.
+        """
         if not np.isfinite(landmarks).all():
             raise ValueError("a landmark is not finite")
         window = choose_window(landmarks, self.size, self._sizes, self._standing_px)
@@ -123,14 +133,14 @@ class Renderer:
         )
         inputs["landmarks"][0] = landmarks - np.array([window.x, window.y, 0, 0], np.float32)
         inputs["previous"][0] = self._previous[quarter]
-        inputs["plate"][0] = self._plate[rows, columns]
+        if "plate" in inputs:
+            inputs["plate"][0] = self._plate[rows, columns]
         self._views = self._references.choose(landmarks, self._views)
         self._references.paint(landmarks, self._views, inputs["doll"][0], (window.x, window.y))
         engine.run(inputs, outputs)
-        out[:] = self._plate
-        out[rows, columns] = outputs["picture"][0]
         self._previous.fill(0)
         self._previous[quarter] = outputs["next_previous"][0]
+        return rows, columns, outputs
 
 
 @torch.inference_mode()
@@ -143,6 +153,12 @@ def _closed_loop(net: LiveGenerator, pack: PlayerPack) -> Iterator[dict[str, NDA
     for pose in pack.poses[::every][:CALIBRATION_POSES]:
         doll = np.empty((1, height, width, DOLL_CHANNELS), np.uint8)
         pack.references.paint(pose, pack.references.choose(pose), doll[0])
-        inputs = {"landmarks": pose[None], "previous": previous.numpy(), "plate": plate.numpy(), "doll": doll}
+        every_input = {
+            "landmarks": pose[None],
+            "previous": previous.numpy(),
+            "plate": plate.numpy(),
+            "doll": doll,
+        }
+        inputs = {name: every_input[name] for name in net.INPUTS}
         yield inputs
         _, previous = net(*(torch.from_numpy(value) for value in inputs.values()))

@@ -30,7 +30,7 @@ from tools.evaluation.report import write_report
 from tools.evaluation.rows import as_text
 from tools.evaluation.sampling import BLOCK
 from tools.footage import DatasetError, Footage
-from tools.synthesize import SynthesisError
+from tools.synthesis.dance import SynthesisError
 from tools.training.loop import Config
 from tools.video import VideoError
 

@@ -12,7 +12,12 @@ from types import TracebackType
 import av
 import numpy as np
 from av.error import FFmpegError
+from av.video.reformatter import ColorRange, Colorspace
 from numpy.typing import NDArray
+
+from tools.video_formats import format_of
+
+_CONTAINER_OPTIONS = {ending: {"movflags": "+faststart"} for ending in (".mp4", ".mov")}
 
 
 class VideoError(ValueError):
@@ -84,10 +89,12 @@ def _quarter_turns(path: Path) -> int:
 
 
 class VideoWriter:
-    """Writes H.264 beside `path`, and moves it there once it is whole. A context manager: leaving it by an
-    exception, Ctrl-C too, throws the part away.
+    """Writes a video beside `path`, and moves it there once it is whole. A context manager: leaving it by an
+    exception, Ctrl-C too, throws the part away. The path's ending decides the format (`FORMATS`); colours are
+    BT.709, and said to be.
 
-    size: (width, height) pixels, even. fps: the average rate. time_base: the unit of the time stamps, as
+    size: (width, height) pixels, even. alpha: with transparency. crf: the quality, None for the format's
+    default. fps: the average rate. time_base: the unit of the time stamps, as
     the source has it, so that they come out as they went in. sound: a file whose sound comes along, from
     the time of its first picture on: copied packet by packet where `path`'s format can hold it, else as AAC.
     Raises VideoError.
@@ -101,44 +108,53 @@ class VideoWriter:
         fps: Fraction,
         time_base: Fraction,
         sound: Path | None = None,
+        alpha: bool = False,
+        crf: int | None = None,
     ) -> None:
         self.path = path
-        self._part = path.with_name(f".{path.stem}.part{path.suffix}")
-        if not path.resolve().parent.is_dir():
-            raise VideoError(f"{path} cannot be written: there is no folder {path.resolve().parent}")
-        if not os.access(path.resolve().parent, os.W_OK):  # the file itself is opened with the first picture
-            raise VideoError(f"{path} cannot be written: {path.resolve().parent} may not be written to")
         if path.is_dir():
             raise VideoError(
                 f"{path} cannot be written: it is a folder; name a file, such as {path / 'out.mp4'}"
             )
         try:
-            self._container = av.open(str(self._part), "w", options={"movflags": "+faststart"})
+            kind = format_of(path)
+            options = kind.encoder_options(crf)
+        except ValueError as error:
+            raise VideoError(str(error)) from None
+        pix_fmt = kind.alpha if alpha else kind.opaque
+        if pix_fmt is None:
+            raise VideoError(f"{path}: {kind.title} holds no transparency; use .mov or .webm")
+        self._pix_fmt, self._layout = pix_fmt, "bgra" if alpha else "bgr24"
+        self._part = path.with_name(f".{path.stem}.part{path.suffix}")
+        if not path.resolve().parent.is_dir():
+            raise VideoError(f"{path} cannot be written: there is no folder {path.resolve().parent}")
+        if not os.access(path.resolve().parent, os.W_OK):  # the file itself is opened with the first picture
+            raise VideoError(f"{path} cannot be written: {path.resolve().parent} may not be written to")
+        try:
+            self._container = av.open(str(self._part), "w", options=_CONTAINER_OPTIONS.get(path.suffix, {}))
         except FFmpegError as error:
             raise VideoError(f"{path} cannot be written: {error.strerror}") from None
-        except ValueError:
-            raise VideoError(f"{path}: no video format has the ending {path.suffix!r}; use .mp4") from None
+        self._stream = self._container.add_stream(kind.encoder, rate=fps, options=options)
+        self._stream.width, self._stream.height = size
+        self._stream.pix_fmt = pix_fmt
+        context = self._stream.codec_context
+        context.time_base = time_base
+        context.colorspace = context.color_primaries = context.color_trc = Colorspace.ITU709
+        context.color_range = ColorRange.MPEG
+        self._time_base = time_base
+        self._pts = -1
         try:
-            self._stream = self._container.add_stream("libx264", rate=fps, options={"crf": "18"})
-            self._stream.width, self._stream.height = size
-            self._stream.pix_fmt = "yuv420p"
-            self._stream.codec_context.time_base = time_base
-            self._time_base = time_base
-            self._pts = -1
-        except ValueError as error:
-            self._discard()
-            raise VideoError(f"{path} cannot hold H.264 ({error}); use .mp4") from None
-        try:
-            self._sound = _Sound(sound, self._container) if sound is not None else None
+            self._sound = _Sound(sound, self._container, *kind.sound) if sound is not None else None
         except BaseException:
             self._discard()
             raise
 
     def write(self, t_ns: int, picture: NDArray[np.uint8]) -> None:
-        """picture: (H, W, 3) uint8 BGR; t_ns: since the first picture, ascending (what does not ascend, in
-        a broken source, is moved on by one unit). Raises VideoError."""
+        """picture: (H, W, 3) uint8 BGR, with alpha (H, W, 4) BGRA, straight; t_ns: since the first picture,
+        ascending (what does not ascend, in a broken source, is moved on by one unit). Raises VideoError."""
         self._pts = max(self._pts + 1, round(t_ns / (1_000_000_000 * self._time_base)))
-        frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
+        frame = av.VideoFrame.from_ndarray(picture, format=self._layout)
+        frame = frame.reformat(format=self._pix_fmt, dst_colorspace=Colorspace.ITU709)
         frame.pts, frame.time_base = self._pts, self._time_base
         self._mux(frame, t_ns / 1e9)
 
@@ -182,7 +198,8 @@ class VideoWriter:
 class _Sound:
     """The packets of a file's first sound track for `output`, timed from the file's first picture on."""
 
-    def __init__(self, path: Path, output: av.container.OutputContainer) -> None:
+    def __init__(self, path: Path, output: av.container.OutputContainer, encoder: str, rate: int) -> None:
+        """encoder, rate: for sound that cannot be copied."""
         self._path = path
         self._container = av.open(str(path))
         streams = self._container.streams
@@ -197,10 +214,10 @@ class _Sound:
             self._output = output.add_stream_from_template(self._input)
             self._packets = self._copied()
         else:
-            rates = av.Codec("aac", "w").audio_rates
+            rates = av.Codec(encoder, "w").audio_rates
             self._output = output.add_stream(
-                "aac",
-                rate=context.rate if context.rate in rates else 48_000,
+                encoder,
+                rate=context.rate if rates is None or context.rate in rates else rate,
                 layout="mono" if context.layout.nb_channels == 1 else "stereo",
             )
             self._packets = self._encoded()

@@ -9,7 +9,7 @@ from typing import overload
 import torch
 from torch import nn
 
-from engines.runtime.engine import Calibration, Engine, EngineError, TensorSpec
+from engines.runtime.engine import Calibration, Engine, EngineError, Tensors, TensorSpec
 
 __all__ = [
     "BACKENDS",
@@ -17,6 +17,7 @@ __all__ = [
     "Engine",
     "EngineError",
     "TensorSpec",
+    "Tensors",
     "choose_backend",
     "compile_module",
 ]

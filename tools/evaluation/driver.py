@@ -18,7 +18,8 @@ from tools.evaluation.poses import PoseReader
 from tools.evaluation.regions import person_window
 from tools.evaluation.sampling import blocks, summary
 from tools.picture_scores import Mask, Picture
-from tools.synthesize import retarget, track
+from tools.synthesis.dance import track
+from tools.synthesis.driving import retarget
 from tools.video import VideoReader
 
 PAINTED_LEVELS = 12

@@ -1,0 +1,57 @@
+"""Work that is done ahead, in a thread: decoding beside pose, painting beside encoding."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+Item = TypeVar("Item")
+DEPTH = 4
+POLL_S = 0.1
+
+
+@contextmanager
+def ahead(items: Iterable[Item], depth: int = DEPTH) -> Iterator[Iterator[Item]]:
+    """Iterates over `items` in a thread of its own, up to `depth` items ahead of whoever takes them.
+
+    What the thread raises is raised where the item was to be taken. On leaving, the thread has ended: native
+    code that is still at work while the interpreter goes down would crash it.
+    """
+    waiting: queue.Queue[tuple[Item] | BaseException | None] = queue.Queue(depth)
+    left = threading.Event()
+
+    def put(item: tuple[Item] | BaseException | None) -> bool:
+        while not left.is_set():
+            try:
+                waiting.put(item, timeout=POLL_S)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def work() -> None:
+        try:
+            for item in items:
+                if not put((item,)):
+                    return
+        except BaseException as error:  # noqa: BLE001  # raised again by `take`
+            put(error)
+        else:
+            put(None)
+
+    def take() -> Iterator[Item]:
+        while (item := waiting.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item[0]
+
+    thread = threading.Thread(target=work, name="ahead", daemon=True)
+    thread.start()
+    try:
+        yield take()
+    finally:
+        left.set()
+        thread.join()

@@ -1,0 +1,73 @@
+"""From a dance to the player's landmarks: each dancer's place and body are measured over the whole video."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+
+from calibration.body import ankle_line, measure_body, standing_height
+from calibration.retarget import Retargeter
+from calibration.source import FixedSource
+from engines.body import Body
+from engines.pose.tracker import Pose
+from tools.synthesis.dance import Dance, Floats
+
+HOLD_NS = 250_000_000
+"""So long the player keeps his last pose after the dancer is lost."""
+LEAST_MEASURED = 30
+"""With fewer frames of a dancer, his body is learned on the way instead of measured beforehand."""
+SAME_HEIGHT, SAME_FLOOR = 1.15, 0.3
+"""People whose standing heights differ at most by this factor, and their ankle lines by this many of them,
+are measured together: one dancer who left and came back keeps his place and his size."""
+
+
+def retarget(dance: Dance, player: Body, *, mirror: bool = False) -> Iterator[Floats | None]:
+    """The player's landmarks (33, 4) for each frame, pixels of his picture; None where he is not there."""
+    retargeters = _retargeters(dance, player, mirror)
+    last: tuple[Pose, int, Floats] | None = None
+    for t_ns, pose in zip(dance.times_ns, dance.poses, strict=True):
+        if pose is not None:
+            retargeter = retargeters[pose.person_id]
+            if last is not None and last[0].person_id != pose.person_id:
+                retargeter.reset()
+            last = (pose, t_ns, retargeter(pose.landmarks, dance.size, t_ns))
+        yield last[2] if last is not None and t_ns - last[1] <= HOLD_NS else None
+
+
+def _retargeters(dance: Dance, player: Body, mirror: bool) -> dict[int, Retargeter]:
+    """By person; people of one place share one."""
+    result = {}
+    for people in places(dance):
+        landmarks = np.concatenate(list(people.values()))
+        source = None
+        if len(landmarks) >= LEAST_MEASURED:
+            body = measure_body(landmarks)
+            if mirror:  # he is measured as filmed, and turned before he is placed
+                left, right = body.x_range
+                body = dataclasses.replace(body, x_range=(dance.size[0] - right, dance.size[0] - left))
+            source = FixedSource(body, player)
+        retargeter = Retargeter(player, source, mirror=mirror)
+        result.update(dict.fromkeys(people, retargeter))
+    return result
+
+
+def places(dance: Dance) -> list[dict[int, Floats]]:
+    """The people, by number, whose bodies are measured together: landmarks (N, 33, 4) of each."""
+    found: dict[int, list[Floats]] = {}
+    for pose in dance.poses:
+        if pose is not None:
+            found.setdefault(pose.person_id, []).append(pose.landmarks)
+    result: list[tuple[float, float, dict[int, Floats]]] = []
+    for person_id, poses in found.items():
+        landmarks = np.stack(poses)
+        height, floor = float(np.median(standing_height(landmarks))), float(np.median(ankle_line(landmarks)))
+        for other_height, other_floor, people in result:
+            alike = max(height, other_height) <= SAME_HEIGHT * min(height, other_height)
+            if alike and abs(floor - other_floor) <= SAME_FLOOR * other_height:
+                people[person_id] = landmarks
+                break
+        else:
+            result.append((height, floor, {person_id: landmarks}))
+    return [people for _, _, people in result]

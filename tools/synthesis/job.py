@@ -1,0 +1,150 @@
+"""Makes one finished video after another with one player."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from engines.layers import LayerRenderer
+from engines.player_pack import PlayerPack
+from engines.pose.tracker import PoseTracker
+from engines.renderer import Renderer
+from engines.runtime import choose_backend
+from tools.synthesis.ahead import ahead
+from tools.synthesis.dance import Dance, Floats, SynthesisError, digest, keep, kept, track
+from tools.synthesis.driving import retarget
+from tools.synthesis.scene import Backdrop, Picture, beside, over, render, source_panel
+from tools.synthesis.smoothing import smooth
+from tools.video import VideoReader, VideoWriter
+from tools.video_formats import FORMATS
+
+
+@dataclass(frozen=True)
+class Look:
+    """How the videos are to look. plate: a picture or video behind the player; None: his own plate, or
+    transparency where the output's format has it. crf: None for the format's default quality."""
+
+    side_by_side: bool = False
+    mirror: bool = False
+    plate: Path | None = None
+    crf: int | None = None
+
+    def alone(self, output: Path) -> bool:
+        """Whether `output` shows the player alone, over transparency."""
+        kind = FORMATS.get(output.suffix.lower())
+        transparent = kind is not None and kind.alpha is not None
+        return transparent and self.plate is None and not self.side_by_side
+
+
+class Synthesizer:
+    """One player, whose networks are compiled when they are needed first and serve every video.
+
+    keep_poses: the poses found stay beside each output when it is whole; otherwise they only stay, for the
+    next run, where it was not finished. Raises SynthesisError, VideoError where `look.plate` cannot be read.
+    """
+
+    def __init__(
+        self, pack: PlayerPack, look: Look, *, backend: str = "auto", keep_poses: bool = False
+    ) -> None:
+        self._pack, self._look, self._backend, self._keep_poses = pack, look, backend, keep_poses
+        self._backdrop = Backdrop(look.plate, pack.size) if look.plate is not None else None
+        self._tracker: PoseTracker | None = None
+        self._renderer: Renderer | None = None
+        self._layer_renderer: LayerRenderer | None = None
+
+    def __call__(self, source: Path, output: Path) -> str:
+        """Writes `output` and returns a line on it.
+
+        Raises VideoError, EngineError, SynthesisError, OSError.
+        """
+        if output.resolve() == source.resolve():
+            raise SynthesisError(f"{output} is the source itself: name another output")
+        alone = self._look.alone(output)
+        with closing(VideoReader(source)) as reader:
+            panel = source_panel(reader.size, self._pack.size[1])
+            width, height = self._pack.size
+            if self._look.side_by_side:
+                width = panel[0] + 2 * width
+            with VideoWriter(
+                output,
+                (width, height),
+                fps=reader.fps,
+                time_base=reader.time_base,
+                sound=source,
+                alpha=alone,
+                crf=self._look.crf,
+            ) as writer:
+                seen = self._dance(reader, poses_beside(output))
+                dance = smooth(seen)
+                landmarks = list(retarget(dance, self._pack.body, mirror=self._look.mirror))
+                with closing(self._pictures(source, dance, landmarks, panel, alone=alone)) as pictures:
+                    _write(writer, dance.times_ns, pictures)
+        if not self._keep_poses:
+            poses_beside(output).unlink(missing_ok=True)
+        frames, fps = len(dance.poses), float(reader.fps)
+        return f"{output}: {frames} frames, {len(seen.landmarks)} of them with a person, {fps:g} fps"
+
+    def _dance(self, reader: VideoReader, poses: Path) -> Dance:
+        """The dance as it was kept at `poses`, or as it is found now. Raises SynthesisError, VideoError."""
+        key = f"{digest(reader.path)} {choose_backend(self._backend)}"
+        dance = kept(poses, key)
+        if dance is None:
+            if self._tracker is None:
+                self._tracker = PoseTracker(backend=self._backend, smooth=False)
+            self._tracker.reset()
+            dance = track(reader, self._tracker)
+            keep(dance, poses, key)
+        return dance
+
+    def _pictures(
+        self,
+        source: Path,
+        dance: Dance,
+        landmarks: Sequence[Floats | None],
+        panel: tuple[int, int],
+        *,
+        alone: bool,
+    ) -> Generator[Picture, None, None]:
+        """The video's pictures, each a new array."""
+        pictures: Iterable[Picture]
+        layered = alone or self._backdrop is not None
+        renderer = self._layers() if layered else self._whole()
+        renderer.reset()
+        width, height = self._pack.size
+        plate = np.zeros((height, width, 4), np.uint8) if layered else self._pack.plate
+        pictures = (picture.copy() for picture in render(renderer, plate, landmarks))
+        if self._backdrop is not None:
+            pictures = (over(*both) for both in zip(pictures, self._backdrop.at(dance.times_ns), strict=True))
+        if not self._look.side_by_side:
+            yield from pictures
+            return
+        with closing(VideoReader(source)) as second:
+            for (_, frame), pose, picture in zip(second, landmarks, pictures, strict=True):
+                yield beside(frame, panel, pose, picture)
+
+    def _whole(self) -> Renderer:
+        if self._renderer is None:
+            self._renderer = Renderer(self._pack, backend=self._backend)
+        return self._renderer
+
+    def _layers(self) -> Renderer:
+        if self._layer_renderer is None:
+            self._layer_renderer = LayerRenderer(self._pack, backend=self._backend)
+        return self._layer_renderer
+
+
+def poses_beside(output: Path) -> Path:
+    """Where the poses found are kept for the next run."""
+    return output.with_name(f".{output.name}.poses.npz")
+
+
+def _write(writer: VideoWriter, times_ns: Sequence[int], pictures: Iterable[Picture]) -> None:
+    with ahead(pictures) as painted:
+        bar = tqdm(painted, total=len(times_ns), unit="frame", desc="2 of 2: player")
+        for t_ns, picture in zip(times_ns, bar, strict=True):
+            writer.write(t_ns, picture)
