@@ -152,7 +152,7 @@ def advice(coverage: Coverage) -> Iterator[str]:
     """What to film, the most valuable first."""
     missing = coverage.verdict().missing
     if missing:
-        yield "film again: " if coverage.verdict().enough is False else "could be filmed still:"
+        yield "film again:" if not coverage.verdict().enough else "could be filmed still:"
         yield from (f"  - {one.film}" for _, one in missing[:TOP])
     if len(missing) > TOP:
         yield f"  and {len(missing) - TOP} more"

@@ -37,8 +37,9 @@ LEAST_FRAMES = 5
 WHITE, BLACK = 250, 8
 CLIPPED_PERSON, CLIPPED_FRAME = 0.08, 0.15
 """Share of white pixels on the person, and in the frame, from which it is too bright."""
-CRUSHED_PERSON, DARK_PERSON = 0.4, 45
-"""Share of black pixels on the person, and his mean level, from which it is too dark."""
+CRUSHED_PERSON, DARK_PERSON = 0.4, 70
+"""Share of black pixels on the person from which it is too dark, and the level that his brightest twentieth
+must reach, whatever he wears."""
 
 HEADROOM = 0.3
 """Raised arms reach so far above the ears, in heights."""
@@ -142,11 +143,10 @@ def exposure(picture: Picture, landmarks: Landmarks | None) -> Check:
         size = (small.shape[1], small.shape[0])
         person = zone(moved, size, Posture(moved, size).height_px, widen=0.6) > 0
         if person.any():
-            pixels = small[person]
-            brightest = pixels.max(axis=1)
-            if (brightest >= WHITE).mean() > CLIPPED_PERSON:
+            levels = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)[person]
+            if (levels >= WHITE).mean() > CLIPPED_PERSON:
                 return Check("exposure", False, "player too bright", "close the iris or dim the key light")
-            if (brightest <= BLACK).mean() > CRUSHED_PERSON or brightest.mean() < DARK_PERSON:
+            if (levels <= BLACK).mean() > CRUSHED_PERSON or np.percentile(levels, 95) < DARK_PERSON:
                 return Check("exposure", False, "player too dark", "open the iris or add light")
     if (small.min(axis=2) >= WHITE).mean() > CLIPPED_FRAME:
         return Check("exposure", False, "picture too bright", "keep lamps and windows out of the frame")

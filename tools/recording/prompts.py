@@ -77,10 +77,6 @@ class Prompter:
         """On to the next prompt."""
         self._current = None
 
-    def shift(self, pause_ns: int) -> None:
-        """The time of a pause does not count."""
-        self._started_ns += pause_ns
-
     def _is_over(self, prompt: Prompt, coverage: Coverage, t_ns: int) -> bool:
         gone_s = (t_ns - self._started_ns) / NS_PER_S - READY_S
         if prompt.axis is not None and prompt.bin is not None and gone_s >= LEAST_GO_S:
