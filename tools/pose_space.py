@@ -96,7 +96,7 @@ def _limbs(side: int, name: str) -> Iterator[Axis]:
         lambda posture: posture.thigh(side),
         (
             Bin("down", 0, 25, GOOD, f"stand on the {name} leg", leg(Segment(6), Segment(2))),
-            Bin("stepping", 25, 50, GOOD, f"steps out with the {name} leg", leg(Segment(38), Segment(15))),
+            Bin("stepping", 25, 50, GOOD, f"step out with the {name} leg", leg(Segment(38), Segment(15))),
             Bin("high", 50, 181, GOOD, f"{name} knee up high", leg(Segment(25, 75), Segment(5, -5))),
         ),
     )
@@ -135,12 +135,12 @@ def _floor(posture: Posture) -> float:
 
 
 def _cell(row: int, column: int) -> Bin:
-    place = ("left", "middle", "right")[column]
+    side = ("right", "middle", "left")[column]  # the person's own, facing the camera
     depth = ("back", "front")[row]
-    where = "the middle" if column == 1 else f"the {place} edge of the picture"
+    where = "in the middle" if column == 1 else f"far to your {side}"
     figure = Mannequin(x=(0.25, 0.5, 0.75)[column], size=(0.4, 0.6)[row], floor=(0.75, 0.92)[row])
     at = column + 3 * row
-    return Bin(f"{depth} {place}", at, at + 1, EXTRA, f"dance at {where}, {depth}", figure)
+    return Bin(f"{depth} {side}", at, at + 1, EXTRA, f"dance {where}, at the {depth}", figure)
 
 
 def _hands(posture: Posture) -> float:

@@ -56,7 +56,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     headless = options.headless or not has_display()
     if headless and not options.headless:
-        print("record: there is no display, so the prompts come here (as with --headless)", file=sys.stderr)
+        print(
+            "record: no window can be opened: the prompts come here (--headless)",
+            file=sys.stderr,
+        )
     try:
         recording = Recording.open(options.folder)
         with _stop_on_signals() as stop:

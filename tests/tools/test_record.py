@@ -23,7 +23,7 @@ from tools.recording import takes
 from tools.recording.screen import View
 from tools.recording.session import Session
 from tools.recording.state import Recording, RecordingError
-from tools.recording.surfaces import ACTIONS, Terminal
+from tools.recording.surfaces import ACTIONS, Terminal, has_display
 from tools.recording.takes import TakeError, takes_in
 from tools.video import VideoReader
 
@@ -160,9 +160,14 @@ def test_the_command_ends_with_the_verdict_and_the_next_step(
     folder = tmp_path / "jones"
     assert record.main([str(folder), "--camera", str(CLIP), "--seconds", "1"]) == 0
     out, err = capsys.readouterr()
-    assert "there is no display" in err
+    assert "no window can be opened" in err
     assert "not enough yet: 0.0 usable minutes" in out
     assert out.splitlines()[-1] == f"next: python -m tools.prepare {folder} datasets/jones"
+
+
+def test_a_display_that_does_not_answer_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISPLAY", ":4711")
+    assert not has_display()
 
 
 def test_wrong_cameras_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -250,5 +255,6 @@ def test_the_terminal_tells_prompts_and_faults_once(
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("next  ")
     assert lines[-1] == "NOW   paused"
-    assert len([line for line in lines if line.startswith(("next", "NOW"))]) == 2
+    cues = [line for line in lines if line.startswith(("next", "NOW"))]
+    assert len(cues) == len(set(cues))  # four views, one prompt
     assert set(ACTIONS.values()) == {"pause", "next", "finish"}

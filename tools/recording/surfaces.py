@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 from collections import deque
@@ -44,8 +45,11 @@ class Surface(Protocol):
 
 
 def has_display() -> bool:
-    """Whether a window can be opened; OpenCV ends the whole process where it cannot."""
-    return bool(os.environ.get("DISPLAY"))
+    """Whether a window can be opened. OpenCV ends the whole process where it cannot, so another one tries."""
+    if not os.environ.get("DISPLAY"):
+        return False
+    trial = [sys.executable, "-c", "import cv2; cv2.namedWindow('trial')"]
+    return subprocess.run(trial, capture_output=True, check=False).returncode == 0
 
 
 class Window:
