@@ -106,9 +106,10 @@ def _cameras_here() -> str:
 class VideoSource:
     """Any of the four kinds, through OpenCV: from H.264 to BGR it takes half of PyAV's CPU time."""
 
-    def __init__(self, camera: str) -> None:
-        """Opens it and decodes one frame. Raises CaptureError."""
+    def __init__(self, camera: str, size: tuple[int, int] = CAMERA_SIZE) -> None:
+        """Opens it and decodes one frame. size: (width, height) to ask a camera for. Raises CaptureError."""
         self.name = camera
+        self._asked_size = size
         self._named = CameraName.parse(camera)
         self._video = self._open()
         fps = float(self._video.get(cv2.CAP_PROP_FPS))
@@ -128,8 +129,8 @@ class VideoSource:
         if self._named.kind == "camera":
             video = cv2.VideoCapture(target, cv2.CAP_V4L2)
             video.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
-            video.set(cv2.CAP_PROP_FRAME_WIDTH, CAMERA_SIZE[0])
-            video.set(cv2.CAP_PROP_FRAME_HEIGHT, CAMERA_SIZE[1])
+            video.set(cv2.CAP_PROP_FRAME_WIDTH, self._asked_size[0])
+            video.set(cv2.CAP_PROP_FRAME_HEIGHT, self._asked_size[1])
             video.set(cv2.CAP_PROP_FPS, CAMERA_FPS)
             video.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         else:

@@ -46,11 +46,18 @@ class PlainConsole:
 class Hotkeys:
     """A terminal that hears single keys, in a thread of its own, and is always given back as it was.
 
-    Ctrl-C keeps its meaning. on_action is called in that thread with the name of an action.
+    Ctrl-C keeps its meaning. on_action is called in that thread with the name of an action; action_of gives
+    the name behind a character, None where there is none.
     """
 
-    def __init__(self, on_action: Callable[[str], None], out: TextIO = sys.stdout) -> None:
+    def __init__(
+        self,
+        on_action: Callable[[str], None],
+        out: TextIO = sys.stdout,
+        action_of: Callable[[str], str | None] = action_for,
+    ) -> None:
         self._on_action = on_action
+        self._action_of = action_of
         self._out = out
         self._fd = sys.stdin.fileno()
         self._wake_read, self._wake_write = os.pipe()
@@ -97,6 +104,6 @@ class Hotkeys:
             if typed[:1] == b"\x1b" and len(typed) > 1:  # an arrow or another key that sends a sequence
                 continue
             for character in typed.decode(errors="ignore"):
-                name = action_for(character)
+                name = self._action_of(character)
                 if name is not None:
                     self._on_action(name)

@@ -1,0 +1,178 @@
+"""Tells whether footage shows enough of a player, and what to film again.
+
+A source is a video, a folder of videos (such as `tools.record` fills) or a prepared dataset; several count as
+one. The meter shows a filled square for what is covered, and names what is missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from engines.pose.tracker import PoseTracker
+from engines.runtime import BACKENDS, EngineError
+from tools.coverage_meter import NS_PER_S, Coverage, Verdict
+from tools.coverage_picture import write_picture
+from tools.footage import DatasetError, Footage
+from tools.pose_space import AXES
+from tools.video import VideoError, VideoReader
+
+EXAMPLES = """\
+examples:
+  python -m tools.coverage player.mov --picture coverage.png
+  python -m tools.coverage recordings/jones
+  python -m tools.coverage datasets/jones --json
+"""
+LOOKS_PER_S = 15
+"""So often a video is looked at unless told otherwise: a jump lasts a third of a second."""
+VIDEO_ENDINGS = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mts", ".webm"})
+TOP = 8
+"""So many of the missing poses are named below the table."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.coverage",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("sources", type=Path, nargs="+", metavar="SOURCE", help="video, folder or dataset")
+    parser.add_argument("--picture", type=Path, metavar="OUT.png", help="draw the meter into this file")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
+    parser.add_argument("--every", type=int, metavar="N", help=f"every Nth frame (default {LOOKS_PER_S} a s)")
+    parser.add_argument(
+        "--fps", type=float, default=30.0, help="of a dataset, which does not keep times (default 30)"
+    )
+    parser.add_argument("--backend", choices=("auto", *BACKENDS), default="auto", help="(default auto)")
+    options = parser.parse_args(argv)
+    if (options.every is not None and options.every < 1) or options.fps <= 0:
+        parser.error("--every and --fps must be above 0")
+    try:
+        coverage = Coverage()
+        for source in options.sources:
+            add_source(
+                coverage, source, every=options.every, dataset_fps=options.fps, backend=options.backend
+            )
+        if options.picture is not None:
+            write_picture(coverage, options.picture, ", ".join(source.name for source in options.sources))
+    except (VideoError, DatasetError, EngineError, OSError) as error:
+        print(f"coverage: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ncoverage: stopped", file=sys.stderr)
+        return 130
+    print(json.dumps(report(coverage), indent=2) if options.json else text(coverage))
+    return 0
+
+
+def add_source(
+    coverage: Coverage,
+    source: Path,
+    *,
+    every: int | None = None,
+    dataset_fps: float = 30,
+    backend: str = "auto",
+) -> None:
+    """Counts a video, a folder's videos or a dataset. Raises VideoError, DatasetError, EngineError."""
+    if (source / "landmarks.npy").is_file():
+        add_dataset(coverage, Footage.open(source), dataset_fps)
+        return
+    tracker = PoseTracker(backend=backend, smooth=False)
+    for video in videos_of(source):
+        tracker.reset()
+        add_video(coverage, video, tracker, every)
+
+
+def videos_of(source: Path) -> list[Path]:
+    """The videos in a folder by name; a file is itself. Raises VideoError where a folder holds none."""
+    if not source.is_dir():
+        return [source]
+    found = sorted(path for path in source.iterdir() if path.suffix.lower() in VIDEO_ENDINGS)
+    if not found:
+        raise VideoError(f"{source} holds neither a video nor a prepared dataset: name a video")
+    return found
+
+
+def add_video(coverage: Coverage, video: Path, tracker: PoseTracker, every: int | None = None) -> None:
+    """Raises VideoError where it cannot be read, or breaks off."""
+    reader = VideoReader(video)
+    step = every if every is not None else max(1, round(float(reader.fps) / LOOKS_PER_S))
+    coverage.end_take()
+    try:
+        bar = tqdm(reader, total=reader.frames or None, unit="frame", desc=video.name)
+        for number, (t_ns, frame) in enumerate(bar):
+            if number % step == 0:
+                pose = tracker(frame, t_ns)
+                landmarks = pose.landmarks if pose is not None else None
+                coverage.add(landmarks, (frame.shape[1], frame.shape[0]), t_ns)
+    finally:
+        reader.close()
+
+
+def add_dataset(coverage: Coverage, footage: Footage, fps: float) -> None:
+    """fps: of the frames that the dataset's indices number."""
+    coverage.end_take()
+    last = -1
+    for index, landmarks in zip(footage.indices.tolist(), footage.landmarks, strict=True):
+        if index < last:  # the next video
+            coverage.end_take()
+        last = index
+        coverage.add(landmarks, footage.size, round(index * NS_PER_S / fps))
+
+
+def text(coverage: Coverage) -> str:
+    """The meter and the verdict for a terminal."""
+    lines = [*table(coverage), "", *advice(coverage)]
+    unusable = {reason: seconds for reason, seconds in coverage.faults.items() if seconds >= 0.5}
+    if unusable:
+        reasons = ", ".join(f"{seconds:.0f} s {reason}" for reason, seconds in unusable.items())
+        lines.append(f"of no use: {reasons}")
+    return "\n".join([*lines, str(coverage.verdict())])
+
+
+def table(coverage: Coverage) -> Iterator[str]:
+    """A line for each axis: full, half and empty squares, and the names of what is missing."""
+    wide = max(len(axis.name) for axis in AXES)
+    many = max(len(axis.bins) for axis in AXES)
+    for axis in AXES:
+        shares = [coverage.progress(axis, one) for one in axis.bins]
+        squares = " ".join("■" if share >= 1 else "▣" if share > 0 else "□" for share in shares)
+        lacking = [one.name for one, share in zip(axis.bins, shares, strict=True) if share < 1]
+        yield f"{axis.name:{wide}}  {squares:{2 * many}} {', '.join(lacking)}".rstrip()
+
+
+def advice(coverage: Coverage) -> Iterator[str]:
+    """What to film, the most valuable first."""
+    missing = coverage.verdict().missing
+    if missing:
+        yield "film again:" if not coverage.verdict().enough else "could be filmed still:"
+        yield from (f"  - {one.film}" for _, one in missing[:TOP])
+    if len(missing) > TOP:
+        yield f"  and {len(missing) - TOP} more"
+
+
+def report(coverage: Coverage) -> dict[str, Any]:
+    """The verdict and the meter's state as JSON."""
+    verdict: Verdict = coverage.verdict()
+    return {
+        "enough": verdict.enough,
+        "usable_minutes": round(verdict.minutes, 2),
+        "share": round(verdict.share, 3),
+        "lacks": list(verdict.lacks),
+        "film": [
+            {"axis": axis.name, "bin": one.name, "weight": one.weight, "do": one.film}
+            for axis, one in verdict.missing
+        ],
+        **coverage.to_json(),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
