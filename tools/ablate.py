@@ -1,0 +1,233 @@
+"""Trains variations of the generator, and pix2pixHD, on the same footage and budget, and judges them alike.
+
+    python -m tools.ablate datasets/demo runs/ablation --steps 1500
+    python -m tools.ablate datasets/demo runs/ablation --steps 1500 --trials full "no doll" --seeds 0 1
+    python -m tools.ablate datasets/demo runs/duel --minutes 20 --trials full pix2pixHD --seeds 0 1 --final
+
+Each trial's measurements are written at once to FOLDER/TRIAL-SEED.json, and what is there already is not run
+again: the same command goes on, and two processes can share the trials. To choose by, a trial is trained on
+the first 64 % of the footage and judged on the following 16 %; with --final, as a player is, on the first 80
+and the last 20 %.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from engines.generator import Generator, Painting
+from engines.reference import VIEWS, References
+from engines.skeleton import LIMBS, Skeleton
+from tools.baselines.train_pix2pixhd import BaselineTrainer, Recipe, equal_ngf
+from tools.evaluation.gallery import Gallery
+from tools.evaluation.held_out import judge_held_out
+from tools.footage import DatasetError, Footage
+from tools.references import pick_views
+from tools.training.loop import Config, Trainer
+from tools.training.objective import Weights
+from tools.training.painter import Painter
+
+PIX2PIXHD = "pix2pixHD"
+
+
+class StickFigure(Skeleton):
+    """An RGB stick figure in place of the limb maps, as "Everybody Dance Now" shows it to its generator."""
+
+    def __init__(self, body_px: float, *, extras: bool = False) -> None:
+        super().__init__(body_px, extras=extras)
+        self.channels = 3
+        colours = torch.tensor([limb.colour[::-1] for limb in LIMBS.values()]) / 255
+        self.register_buffer("colours", colours, persistent=False)
+        self.colours: Tensor
+
+    def forward(self, points: Tensor, height: int, width: int) -> Tensor:
+        """As `Skeleton`, with (B, 3, height, width)."""
+        capsules = super().forward(points, height, width)[:, : len(LIMBS)]
+        strokes = (capsules > 0.8).to(capsules.dtype)  # (B, L, h, w)
+        return (strokes[:, :, None] * self.colours[None, :, :, None, None]).amax(dim=1)
+
+
+class StickFigureGenerator(Generator):
+    """Sees the pose as a stick figure."""
+
+    pose_maps = StickFigure
+
+
+class DirectGenerator(Generator):
+    """Paints the whole picture: no alpha, no plate."""
+
+    def forward(self, landmarks: Tensor, previous: Tensor, doll: Tensor) -> Painting:
+        painting = super().forward(landmarks, previous, doll)
+        return painting._replace(alpha_logits=torch.full_like(painting.alpha_logits, 20.0))
+
+
+class StiffGenerator(Generator):
+    """Takes the doll as it is: no flow."""
+
+    def bending(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        flow, tint = super().bending(features)
+        return flow * 0, tint
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What differs from the player's own training. weights: of the losses; views: how many reference views;
+    memory: whether the net sees its previous output."""
+
+    says: str
+    generator: type[Generator] = Generator
+    weights: dict[str, float] = field(default_factory=dict)
+    views: int = VIEWS
+    memory: bool = True
+
+
+CRITICS = ("adversarial", "feature_matching", "temporal", "face_adversarial", "hands_adversarial")
+TRIALS: dict[str, Trial] = {
+    "full": Trial("everything, as a player is trained"),
+    "stick figure": Trial("RGB stick figure instead of limb maps", generator=StickFigureGenerator),
+    "direct": Trial(
+        "the whole picture, no alpha over a plate", generator=DirectGenerator, weights={"alpha": 0}
+    ),
+    "no doll": Trial("no reference view", views=0),
+    "one view": Trial("one reference view", views=1),
+    "no flow": Trial("the doll is not bent", generator=StiffGenerator),
+    "no critics": Trial("reconstruction and perceptual losses alone", weights=dict.fromkeys(CRITICS, 0.0)),
+    "no temporal critic": Trial("no critic of pairs of frames", weights={"temporal": 0}),
+    "no close-ups": Trial(
+        "no critics of faces and hands", weights={"face_adversarial": 0, "hands_adversarial": 0}
+    ),
+    "perceptual": Trial("with the perceptual loss", weights={"perceptual": 1}),
+    "pose": Trial("with pose consistency", weights={"pose": 1}),
+    "no memory": Trial("the net never sees its previous output", memory=False),
+    PIX2PIXHD: Trial("pix2pixHD's global generator of equal arithmetic, by its own recipe"),
+}
+"""TABLE of the trials."""
+COLUMNS: dict[str, Callable[[dict[str, Any]], float | None]] = {
+    "PSNR person, dB": lambda r: r["psnr_db"]["person"]["mean"],
+    "SSIM person": lambda r: r["ssim"]["person"]["mean"],
+    "LPIPS person": lambda r: r["lpips"]["person"]["mean"] if "person" in r["lpips"] else None,
+    "LPIPS face": lambda r: r["lpips"]["face"]["mean"] if "face" in r["lpips"] else None,
+    "sharpness": lambda r: r["sharpness_of_truth"]["person"]["mean"],
+    "PCK@0.1": lambda r: r["output"]["pck_0.1_torso_mean"],
+    "found again": lambda r: r["output"]["redetected_share"],
+    "warp error": lambda r: r["warp_error"]["output_levels"]["mean"],
+    "flicker": lambda r: r["flicker"]["output_levels_mean"],
+    "steps": lambda r: r["steps"],
+}
+"""TABLE of the columns: a measurement of `judge_held_out`."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.ablate", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="trials:\n" + "\n".join(f"  {name}: {trial.says}" for name, trial in TRIALS.items()),
+    )  # fmt: skip
+    parser.add_argument("dataset", type=Path)
+    parser.add_argument("folder", type=Path, help="where the measurements are kept")
+    budget = parser.add_mutually_exclusive_group(required=True)
+    budget.add_argument("--steps", type=int, default=0, help="equal steps")
+    budget.add_argument("--minutes", type=float, default=0.0, help="equal time, on one thread each")
+    parser.add_argument("--trials", nargs="+", choices=list(TRIALS), default=list(TRIALS), metavar="TRIAL")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument(
+        "--final", action="store_true", help="judge on the last 20 %%: to report, not to choose"
+    )
+    parser.add_argument("--frames", type=int, default=300, help="judged (default %(default)s)")
+    parser.add_argument("--truth", type=Path, help="true joints of the source, to judge poses by")
+    options = parser.parse_args(argv)
+    logging.basicConfig(level=logging.WARNING)
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    try:
+        footage = Footage.open(options.dataset)
+        if not options.final:
+            footage = footage.first(1 - Config.held_out)
+        options.folder.mkdir(parents=True, exist_ok=True)
+        for seed in options.seeds:
+            for name in options.trials:
+                path = result_path(options.folder, name, seed)
+                if not path.exists():
+                    result = run(footage, name, seed, options)
+                    path.write_text(json.dumps(result, indent=1) + "\n")
+    except (DatasetError, ValueError, RuntimeError, OSError) as error:
+        print(f"ablate: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nablate: stopped; the same command goes on with the next trial", file=sys.stderr)
+        return 130
+    print(table(options.folder, options.trials, options.seeds))
+    return 0
+
+
+def result_path(folder: Path, name: str, seed: int) -> Path:
+    return folder / f"{name.replace(' ', '-')}-{seed}.json"
+
+
+def run(footage: Footage, name: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
+    """Trains and judges one trial."""
+    folder = options.folder / result_path(options.folder, name, seed).stem
+    print(f"{name}, seed {seed}: {TRIALS[name].says}")
+    if name == PIX2PIXHD:
+        if not options.minutes:
+            raise ValueError(f"{PIX2PIXHD} is compared at equal time: give --minutes")
+        baseline = BaselineTrainer(
+            footage, Recipe(equal_ngf(Config().variant, footage.size), minutes=options.minutes, seed=seed),
+            folder, torch.device("cpu"),
+        )  # fmt: skip
+        painter: Any = baseline.run()
+        steps = baseline.step_number
+    else:
+        trial = TRIALS[name]
+        config = Config(
+            minutes=options.minutes, steps=options.steps, seed=seed,
+            weights=replace(Weights(), **trial.weights),
+        )  # fmt: skip
+        if not trial.memory:
+            config = replace(config, previous_dropout=1.0, previous_noise=0.0)
+        positions, _ = footage.split(config.held_out)
+        views = pick_views(footage, positions, trial.views) if trial.views else []
+        references = References(views, footage.body) if views else None
+        trainer = Trainer(footage, references, config, folder, generator=trial.generator)
+        trainer.run(checkpoint_s=300)
+        painter = Painter(trainer.generator, footage, references, memory=trial.memory)
+        steps = trainer.progress.step
+    gallery = Gallery()
+    result = judge_held_out(painter, footage, frames=options.frames, gallery=gallery)
+    result["steps"] = steps
+    return result
+
+
+def table(folder: Path, trials: Sequence[str], seeds: Sequence[int]) -> str:
+    """What was measured, as Markdown: means over the seeds, with half the spread where there are several."""
+    lines = ["| " + " | ".join(["trial", *COLUMNS]) + " |", "|---" * (len(COLUMNS) + 1) + "|"]
+    for name in trials:
+        paths = [result_path(folder, name, seed) for seed in seeds]
+        results = [json.loads(path.read_text()) for path in paths if path.exists()]
+        cells = [cell([column(result) for result in results]) for column in COLUMNS.values()]
+        lines.append("| " + " | ".join([name, *cells]) + " |")
+    return "\n".join(lines)
+
+
+def cell(values: Sequence[float | None]) -> str:
+    found = [value for value in values if value is not None]
+    if not found:
+        return "-"
+    digits = 0 if max(found) >= 100 else 2 if max(found) >= 1.5 else 3
+    text = f"{np.mean(found):.{digits}f}"
+    return text if len(found) < 2 else f"{text} ± {(max(found) - min(found)) / 2:.{digits}f}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
