@@ -51,11 +51,7 @@ def main() -> None:
         nets = {"small": small_net(), "generator": Generator("nano", 60.0)}
         results = {}
         for name, net in nets.items():
-<<<<<<< HEAD
             # In float64 what differs is wrong. The generator warps in float32: small steps, little rounding.
-=======
-            # In float64 what differs is wrong. The generator warps in float32: small steps, little rounding.
->>>>>>> adversarial
             kind = torch.float64 if name == "small" else torch.float32
             net.to(kind)
             optimizer: torch.optim.Optimizer = torch.optim.SGD(net.parameters(), lr=1e-4)
