@@ -146,9 +146,9 @@ def test_what_is_wrong_is_named_in_one_line(
     assert sorted(tmp_path.iterdir()) == [broken, tmp_path / "empty"]
 
 
-@pytest.mark.parametrize(("ending", "limit"), [(".mov", 2.0), (".webm", 3.0)])
+@pytest.mark.parametrize("ending", [".mov", ".webm"])
 def test_the_player_alone_laid_over_his_plate_is_his_picture(
-    player: Path, clip: Path, found: Path, tmp_path: Path, ending: str, limit: float
+    player: Path, clip: Path, found: Path, tmp_path: Path, ending: str
 ) -> None:
     whole, alone = tmp_path / "whole.mp4", tmp_path / f"alone{ending}"
     for output in (whole, alone):
@@ -163,7 +163,7 @@ def test_the_player_alone_laid_over_his_plate_is_his_picture(
         alpha = layer[..., 3:] / 255
         difference = layer[..., :3] * alpha + plate * (1 - alpha) - picture
         # An untrained player is noise, which 4:2:0 blurs: what counts is the mean of a few pixels.
-        assert np.abs(cv2.blur(difference, (8, 8))).mean() < limit
+        assert np.abs(cv2.blur(difference, (8, 8))).mean() < 3  # libswscale's rounding alone takes 2
     sounds = {".mov": "aac", ".webm": "opus"}
     with av.open(str(alone)) as container:
         assert container.streams.audio[0].codec_context.codec.canonical_name == sounds[ending]
