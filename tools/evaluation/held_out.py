@@ -15,9 +15,9 @@ from tools.evaluation.pictures import REGIONS, PictureJudge, Scores
 from tools.evaluation.poses import PoseReader
 from tools.evaluation.regions import face_window, person_window
 from tools.evaluation.sampling import blocks, finite, ratio, summary
-from tools.picture_scores import Mask, Picture
 from tools.footage import Footage
 from tools.pck import load_truth
+from tools.picture_scores import Mask, Picture
 
 OF = ("output", "truth")
 

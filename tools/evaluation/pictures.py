@@ -11,6 +11,8 @@ import numpy as np
 import torch
 
 from tools.evaluation.regions import person_window
+from tools.perceptual.lpips import Lpips, sum_of_means
+from tools.perceptual.weights import WeightsError
 from tools.picture_scores import (
     Mask,
     Picture,
@@ -21,8 +23,6 @@ from tools.picture_scores import (
     ssim_map,
     to_tensor,
 )
-from tools.perceptual.lpips import Lpips, sum_of_means
-from tools.perceptual.weights import WeightsError
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,8 @@ from tests.packs import SIZE
 from tools.baselines import train_pix2pixhd
 from tools.baselines.pix2pixhd import Pix2PixHD, stick_figure
 from tools.baselines.train_pix2pixhd import MODEL, BaselineTrainer, Recipe, RecipeError
-from tools.evaluate import PoseReader, judge_held_out
+from tools.evaluation.held_out import judge_held_out
+from tools.evaluation.pictures import PictureJudge
 from tools.footage import Footage
 from tools.training.dataset import Crops
 
@@ -143,12 +144,9 @@ def test_a_run_leaves_a_model_that_is_judged_as_a_player_is(
     (sample,) = (folder / "samples").iterdir()
     picture = cv2.imread(str(sample))
     assert picture is not None and picture.shape == (2 * SIZE[1], 8 * SIZE[0], 3)
-    readers = {name: PoseReader("auto", 30.0) for name in ("output", "truth")}
-    result = judge_held_out(
-        Pix2PixHD.load(folder / MODEL), footage, readers, held_out=0.2, frames=4, pictures=None
-    )
+    result = judge_held_out(Pix2PixHD.load(folder / MODEL), footage, frames=4, judge=PictureJudge(None))
     assert result["frames"]["judged"] == 4
-    assert np.isfinite(result["foreground_psnr_db"]["mean"])
+    assert np.isfinite(result["psnr_db"]["person"]["mean"])
 
 
 def test_a_folder_that_is_no_dataset_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
