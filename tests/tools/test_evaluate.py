@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.packs import FRAMES, write_dataset, write_nano_pack
+from tests.packs import FRAMES, write_nano_pack
 from tools import evaluate
 from tools.evaluation.pictures import PictureJudge
 
@@ -18,16 +18,10 @@ def without_lpips(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PictureJudge, "with_weights_at_hand", classmethod(lambda cls: cls(None)))
 
 
-@pytest.fixture
-def player_and_dataset(tmp_path: Path) -> tuple[Path, Path]:
-    dataset = write_dataset(tmp_path / "dataset")
-    return write_nano_pack(tmp_path / "player", dataset), dataset
-
-
 def test_the_held_out_part_is_judged_and_reported(
-    player_and_dataset: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    pack_folder: Path, dataset_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    player, dataset = player_and_dataset
+    player, dataset = pack_folder, dataset_folder
     numbers, report, pictures = tmp_path / "numbers.json", tmp_path / "report", tmp_path / "pictures"
     arguments = [str(player), str(dataset), "--json", str(numbers), "--pictures", str(pictures)]
     arguments += ["--report", str(report), "--backend", "torch", "--frames", "5"]
@@ -53,9 +47,9 @@ def test_the_held_out_part_is_judged_and_reported(
 
 
 def test_two_players_are_compared_row_by_row(
-    player_and_dataset: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    pack_folder: Path, dataset_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    player, dataset = player_and_dataset
+    player, dataset = pack_folder, dataset_folder
     other = write_nano_pack(tmp_path / "other", dataset, name="Number 8")
     report = tmp_path / "report"
     arguments = [str(player), str(dataset), "--compare", str(other), "--report", str(report)]
@@ -70,9 +64,9 @@ def test_two_players_are_compared_row_by_row(
 
 
 def test_what_cannot_be_judged_is_one_clear_line(
-    player_and_dataset: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    pack_folder: Path, dataset_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    player, dataset = player_and_dataset
+    player, dataset = pack_folder, dataset_folder
     joints, short = tmp_path / "joints.npz", ("--frames", "1", "--backend", "torch")
     np.savez(joints, xy=np.zeros((3, 2)), names=["nose"])
     for arguments, named in (

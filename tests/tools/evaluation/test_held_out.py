@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.packs import write_dataset
+from tests.packs import GAP
 from tools.evaluation.driver import judge_driver, painted
 from tools.evaluation.gallery import Gallery
 from tools.evaluation.held_out import EvaluationError, judge_held_out, true_joints
@@ -36,39 +37,41 @@ class Copyist:
 
 
 @pytest.fixture(scope="module")
-def footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
-    return Footage.open(write_dataset(tmp_path_factory.mktemp("held_out") / "dataset"))
+def footage(dataset_folder: Path) -> Footage:
+    return Footage.open(dataset_folder)
 
 
 def test_a_perfect_painter_is_as_good_as_the_recording(footage: Footage) -> None:
     copyist, gallery = Copyist(footage), Gallery()
     result = judge_held_out(
-        copyist, footage, held_out=0.1, frames=0, judge=PictureJudge(None), gallery=gallery, backend="torch"
+        copyist, footage, held_out=0.05, frames=0, judge=PictureJudge(None), gallery=gallery, backend="torch"
     )
-    assert copyist.resets == 1 and copyist.frames == 8 == result["frames"]["judged"]
+    assert copyist.resets == 1 and copyist.frames == 4 == result["frames"]["judged"]
     assert result["psnr_db"]["person"]["mean"] is None, "infinite"
     assert result["ssim"]["full"]["mean"] == pytest.approx(1, abs=1e-4)
     assert result["sharpness_of_truth"]["face"]["median"] == 1
     assert result["output"] == result["truth"]
-    assert result["warp_error"]["of_truth"] == 1 and result["warp_error"]["pairs"] == 7
-    assert len(gallery.even) == 8 and len(result["series"]["psnr_db"]) == 8
+    assert result["warp_error"]["of_truth"] == 1 and result["warp_error"]["pairs"] == 3
+    assert len(gallery.even) == 4 and len(result["series"]["psnr_db"]) == 4
 
 
 def test_a_flickering_painter_is_less_steady(footage: Footage) -> None:
     result = judge_held_out(
-        Copyist(footage, 20), footage, held_out=0.1, frames=0, judge=PictureJudge(None), backend="torch"
+        Copyist(footage, 20), footage, held_out=0.05, frames=0, judge=PictureJudge(None), backend="torch"
     )
     assert result["warp_error"]["of_truth"] > 2
     assert result["psnr_db"]["full"]["p5"] == pytest.approx(20 * np.log10(255 / 20), abs=0.3)
 
 
 def test_a_missing_frame_breaks_the_run(footage: Footage) -> None:
-    copyist = Copyist(footage)
+    near = slice(GAP - 2, GAP + 2)
+    around_the_gap = replace(footage, landmarks=footage.landmarks[near], indices=footage.indices[near])
+    copyist = Copyist(around_the_gap)
     result = judge_held_out(
-        copyist, footage, held_out=0.55, frames=0, judge=PictureJudge(None), backend="torch"
+        copyist, around_the_gap, held_out=0.9, frames=0, judge=PictureJudge(None), backend="torch"
     )
     assert copyist.resets == 2
-    assert result["warp_error"]["pairs"] <= result["frames"]["judged"] - 2
+    assert result["frames"]["judged"] == 4 and result["warp_error"]["pairs"] == 2
 
 
 def test_poses_are_judged_by_the_true_joints_of_their_source(footage: Footage, tmp_path: Path) -> None:
@@ -95,14 +98,14 @@ def test_no_frames_to_judge_is_said(footage: Footage) -> None:
 
 
 def test_a_driver_is_judged_without_a_recording(footage: Footage) -> None:
-    poses = [None, *footage.landmarks[:5], None, footage.landmarks[9]]
+    poses = [None, *footage.landmarks[:3], None, footage.landmarks[9]]
     copyist, gallery = Copyist(footage), Gallery()
     result = judge_driver(
         copyist, poses, footage.plate, body=footage.body, frames=0, gallery=gallery, backend="torch"
     )
-    assert copyist.frames == 6 and copyist.resets == 2
-    assert result["frames"] == {"available": 8, "judged": 6, "blocks": 1}
-    assert result["warp_error"]["pairs"] == 4 and result["warp_error"]["output_levels"]["mean"] < 10
+    assert copyist.frames == 4 and copyist.resets == 2
+    assert result["frames"] == {"available": 6, "judged": 4, "blocks": 1}
+    assert result["warp_error"]["pairs"] == 2 and result["warp_error"]["output_levels"]["mean"] < 10
     assert gallery.even and gallery.even[0].truth is None
     with pytest.raises(EvaluationError, match="raise --frames"):
         judge_driver(copyist, [None, None], footage.plate, body=footage.body, backend="torch")
