@@ -16,10 +16,7 @@ from tools.baselines import train_pix2pixhd
 from tools.baselines.pix2pixhd import Pix2PixHD, stick_figure
 from tools.baselines.train_pix2pixhd import MODEL, BaselineTrainer, Recipe, RecipeError
 from tools.evaluation.held_out import judge_held_out
-<<<<<<< HEAD
-=======
 from tools.evaluation.pictures import PictureJudge
->>>>>>> evaluate
 from tools.footage import Footage
 from tools.perceptual.weights import WeightsError
 from tools.training.dataset import Crops
@@ -148,8 +145,7 @@ def test_a_run_leaves_a_model_that_is_judged_as_a_player_is(
     (sample,) = (folder / "samples").iterdir()
     picture = cv2.imread(str(sample))
     assert picture is not None and picture.shape == (2 * SIZE[1], 8 * SIZE[0], 3)
-<<<<<<< HEAD
-    result = judge_held_out(Pix2PixHD.load(folder / MODEL), footage, held_out=0.2, frames=4)
+    result = judge_held_out(Pix2PixHD.load(folder / MODEL), footage, frames=4, judge=PictureJudge(None))
     assert result["frames"]["judged"] == 4
     assert np.isfinite(result["psnr_db"]["person"]["mean"])
 
@@ -164,11 +160,6 @@ def test_a_network_whose_weights_are_not_here_is_one_line(
     arguments = [str(dataset_folder), str(tmp_path / "run"), "--ngf", "2", "--crop", "64"]
     assert train_pix2pixhd.main([*arguments, "--perceptual", "vgg19"]) == 1
     assert capsys.readouterr().err == "train_pix2pixhd: vgg19: fetch it first\n"
-=======
-    result = judge_held_out(Pix2PixHD.load(folder / MODEL), footage, frames=4, judge=PictureJudge(None))
-    assert result["frames"]["judged"] == 4
-    assert np.isfinite(result["psnr_db"]["person"]["mean"])
->>>>>>> evaluate
 
 
 def test_a_folder_that_is_no_dataset_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

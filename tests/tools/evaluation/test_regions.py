@@ -2,16 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tools.evaluation.scores import MS_SSIM_SMALLEST
 
 from calibration.body import measure_body
 from engines.skeleton import Landmark
 from tests.packs import standing
 from tools.evaluation.regions import FACE_SHARE, face_window, person_window
-<<<<<<< HEAD
-=======
 from tools.picture_scores import MS_SSIM_SMALLEST
->>>>>>> evaluate
 
 POSES = np.stack([standing(200 + x, 400, 300) for x in np.linspace(-20, 20, 30)])
 BODY = measure_body(POSES)
