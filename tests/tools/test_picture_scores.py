@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from tools.evaluation.scores import gradient_energy, multiscale_ssim, psnr, sharpness, ssim_map, to_tensor
 
 from tools.evaluation.pictures import PictureJudge
 from tools.perceptual.lpips import Lpips
