@@ -26,12 +26,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engines.generator import Generator, Painting
+from engines.generator import VARIANTS, Generator, Painting
 from engines.reference import VIEWS, References
 from engines.skeleton import LIMBS, Skeleton
 from tools.baselines.train_pix2pixhd import BaselineTrainer, Recipe, equal_ngf
 from tools.evaluation.gallery import Gallery
-from tools.evaluation.held_out import judge_held_out
+from tools.evaluation.held_out import judge_held_out, true_joints
 from tools.footage import DatasetError, Footage
 from tools.references import pick_views
 from tools.training.loop import Config, Trainer
@@ -144,6 +144,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--final", action="store_true", help="judge on the last 20 %%: to report, not to choose"
     )
+    default = Config()
+    parser.add_argument("--variant", choices=VARIANTS, default=default.variant, help="(default %(default)s)")
+    parser.add_argument("--batch", type=int, default=default.batch, help="(default %(default)s)")
+    parser.add_argument("--crop", type=int, default=default.crop, help="(default %(default)s)")
     parser.add_argument("--frames", type=int, default=300, help="judged (default %(default)s)")
     parser.add_argument("--truth", type=Path, help="true joints of the source, to judge poses by")
     options = parser.parse_args(argv)
@@ -182,17 +186,18 @@ def run(footage: Footage, name: str, seed: int, options: argparse.Namespace) -> 
     if name == PIX2PIXHD:
         if not options.minutes:
             raise ValueError(f"{PIX2PIXHD} is compared at equal time: give --minutes")
-        baseline = BaselineTrainer(
-            footage, Recipe(equal_ngf(Config().variant, footage.size), minutes=options.minutes, seed=seed),
-            folder, torch.device("cpu"),
+        recipe = Recipe(
+            equal_ngf(options.variant, footage.size), minutes=options.minutes, seed=seed,
+            batch=options.batch, crop=options.crop,
         )  # fmt: skip
+        baseline = BaselineTrainer(footage, recipe, folder, torch.device("cpu"))
         painter: Any = baseline.run()
         steps = baseline.step_number
     else:
         trial = TRIALS[name]
         config = Config(
-            minutes=options.minutes, steps=options.steps, seed=seed,
-            weights=replace(Weights(), **trial.weights),
+            variant=options.variant, minutes=options.minutes, steps=options.steps, batch=options.batch,
+            crop=options.crop, seed=seed, weights=replace(Weights(), **trial.weights),
         )  # fmt: skip
         if not trial.memory:
             config = replace(config, previous_dropout=1.0, previous_noise=0.0)
@@ -204,9 +209,10 @@ def run(footage: Footage, name: str, seed: int, options: argparse.Namespace) -> 
         painter = Painter(trainer.generator, footage, references, memory=trial.memory)
         steps = trainer.progress.step
     gallery = Gallery()
-    result = judge_held_out(painter, footage, frames=options.frames, gallery=gallery)
-    result["steps"] = steps
-    return result
+    joints = true_joints(options.truth, footage) if options.truth is not None else None
+    result = judge_held_out(painter, footage, frames=options.frames, true_joints=joints, gallery=gallery)
+    gallery.write(folder)
+    return result | {"steps": steps}
 
 
 def table(folder: Path, trials: Sequence[str], seeds: Sequence[int]) -> str:
@@ -224,7 +230,8 @@ def cell(values: Sequence[float | None]) -> str:
     found = [value for value in values if value is not None]
     if not found:
         return "-"
-    digits = 0 if max(found) >= 100 else 2 if max(found) >= 1.5 else 3
+    whole = all(isinstance(value, int) for value in found)
+    digits = 0 if whole else 2 if max(found) >= 1.5 else 3
     text = f"{np.mean(found):.{digits}f}"
     return text if len(found) < 2 else f"{text} ± {(max(found) - min(found)) / 2:.{digits}f}"
 

@@ -47,11 +47,11 @@ class Weights:
     alpha: float = 1.0
     foreground: float = 5.0
     face: float = 5.0
-    doll: float = 3.0
+    doll: float = 6.0
     decision: float = 0.3
-    perceptual: float = 1.0
-    adversarial: float = 0.2
-    feature_matching: float = 2.0
+    perceptual: float = 0.0
+    adversarial: float = 0.1
+    feature_matching: float = 3.0
     temporal: float = 0.1
     face_adversarial: float = 0.1
     hands_adversarial: float = 0.1
