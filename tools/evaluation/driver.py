@@ -47,7 +47,7 @@ def judge_driver(
     backend: str = "auto",
     desc: str = "driver: player",
 ) -> dict[str, Any]:
-    """The player of `body` against another dancer's retargeted poses, from `tools.synthesis.driving.retarget`.
+    """The player of `body` against another dancer's poses, retargeted by `tools.synthesis`.
 
     The flow is that of the output itself: the warp error says how much appears and vanishes, not whether the
     motion is right. Raises EvaluationError where nobody is in the frames judged.
