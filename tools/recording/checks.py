@@ -127,7 +127,7 @@ class Sharpness:
         still = [value for _, value, speed in self._seen if speed < STILL]
         fast = [value for _, value, speed in self._seen if speed > FAST]
         if min(len(still), len(fast)) < LEAST_FRAMES:
-            return Check("motion blur", None, "looking for fast moves")
+            return Check("motion blur", None, "needs fast moves")
         if np.median(fast) < SMEARED * np.median(still):
             return Check("motion blur", False, "too blurred", "shutter 1/250 s or shorter, more light")
         return Check("motion blur", True, "OK")
