@@ -78,7 +78,7 @@ def _limbs(side: int, name: str) -> Iterator[Axis]:
         ),
     )
     yield Axis(
-        f"{name} arm ahead",
+        f"{name} reach",
         lambda posture: posture.arm_ahead(side),
         (Bin("ahead", 40, 91, EXTRA, f"point at the camera, {name} hand", arm(Segment(40, 65))),),
     )

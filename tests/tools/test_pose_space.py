@@ -82,7 +82,7 @@ def test_from_behind_an_arm_out_to_the_side_is_still_out() -> None:
 def test_what_cannot_be_seen_is_in_no_bin() -> None:
     landmarks = Mannequin().landmarks(SIZE)
     landmarks[[L.LEFT_ELBOW, L.LEFT_KNEE, L.LEFT_ANKLE, L.LEFT_WRIST], 3] = 0.1
-    for name in ("left arm", "left arm ahead", "left elbow", "left thigh", "left knee", "feet"):
+    for name in ("left arm", "left reach", "left elbow", "left thigh", "left knee", "feet"):
         assert found(name, landmarks) is None
     assert found("right arm", landmarks) == "hanging"
 

@@ -53,9 +53,9 @@ class Script:
         return
 
 
-def film(folder: Path, surface: Script, camera: str = str(CLIP)) -> Coverage:
+def film(folder: Path, surface: Script, camera: str = str(CLIP), seconds: float = 120) -> Coverage:
     recording = Recording.open(folder)
-    Session(recording, camera, (1280, 720)).run(surface, threading.Event(), seconds=120, backend="auto")
+    Session(recording, camera, (1280, 720)).run(surface, threading.Event(), seconds=seconds, backend="auto")
     return recording.coverage
 
 
@@ -241,6 +241,14 @@ def test_every_frame_goes_to_the_encoder_while_the_judge_is_busy(
     film(tmp_path / "jones", surface)
     written = frames(tmp_path / "jones" / "take-001.mkv")
     assert written + surface.views[-1].dropped > 5 * len(surface.views)
+
+
+def test_nobody_looks_while_the_encoder_is_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(takes.TakeWriter, "behind", property(lambda _: True))
+    surface = Script()
+    film(tmp_path / "jones", surface, seconds=1)
+    assert surface.views == []
+    assert frames(tmp_path / "jones" / "take-001.mkv") > 0
 
 
 def test_the_terminal_tells_prompts_and_faults_once(

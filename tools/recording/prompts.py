@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from math import ceil
 
 from tools.coverage_meter import Coverage
 from tools.mannequin import Mannequin, Segment
@@ -70,8 +71,8 @@ class Prompter:
             self._started_ns = t_ns
         left_s = READY_S - (t_ns - self._started_ns) / NS_PER_S
         if left_s > 0:
-            return Cue(self._current, False, int(left_s) + 1)
-        return Cue(self._current, True, max(0, int(left_s + self._current.seconds) + 1))
+            return Cue(self._current, False, ceil(left_s))
+        return Cue(self._current, True, max(0, ceil(left_s + self._current.seconds)))
 
     def skip(self) -> None:
         """On to the next prompt."""

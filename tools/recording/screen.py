@@ -127,7 +127,7 @@ def _checks(screen: Picture, checks: Sequence[Check]) -> None:
             screen,
             f"{check.name}: {check.text}"[:30],
             (x + 24, y),
-            0.52,
+            0.49,
             INK if check.ok is not None else QUIET,
             1,
         )
@@ -164,7 +164,7 @@ def _meter(screen: Picture, coverage: Coverage) -> None:
     cv2.rectangle(screen, (20, bar), (share, bar + 18), GREEN if verdict.enough else AMBER, -1)
     so_far = f"{verdict.share:.0%} and {verdict.minutes:.1f} min"
     text = f"enough: {so_far}" if verdict.enough else f"{so_far}; lacks {', '.join(verdict.lacks)}"
-    _text(screen, text, (576, bar + 14), 0.52, GREEN if verdict.enough else INK, 1)
+    _text(screen, text, (576, bar + 14), 0.49, GREEN if verdict.enough else INK, 1)
 
 
 def _text(screen: Picture, text: str, at: tuple[int, int], size: float, colour: Colour, weight: int) -> None:

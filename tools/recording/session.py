@@ -1,4 +1,7 @@
-"""A run of the recorder: the camera, the takes, what is learned from the newest frame, and the screen."""
+"""A run of the recorder: the camera, the takes, what is learned from the newest frame, and the screen.
+
+Frames go from the camera's thread to the encoder's; looking at them waits while the encoder is behind.
+"""
 
 from __future__ import annotations
 
@@ -121,7 +124,7 @@ class Session:
                 return
             self._hear()
             frame = self._newest.take(0.1)
-            if frame is not None:
+            if frame is not None and not self._writer.behind:
                 cue, checks = judge.look(frame, self._filming)
                 surface.show(frame.picture, judge.landmarks, self._view(cue, checks))
             for action in surface.actions():

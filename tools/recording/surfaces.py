@@ -54,7 +54,7 @@ def has_display() -> bool:
 
 class Window:
     def __enter__(self) -> Self:
-        cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+        cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
         cv2.resizeWindow(TITLE, 1280, 720)
         return self
 

@@ -79,6 +79,11 @@ class TakeWriter:
         self.error: TakeError | None = None
         self._thread = threading.Thread(target=self._run, name="encode", daemon=True)
 
+    @property
+    def behind(self) -> bool:
+        """Whether the encoder needs the machine for itself."""
+        return self._queue.qsize() > QUEUE_FRAMES // 4
+
     def start(self, fps: float) -> None:
         """fps: what the camera means to give; the frames keep their own times."""
         self._fps = Fraction(fps).limit_denominator(1001)

@@ -131,7 +131,7 @@ def test_a_camera_that_moves_is_told_from_a_dancer_who_does(plate: Picture) -> N
     moved = np.roll(picture, 4, axis=1)
     check = camera.add(moved, landmarks)
     assert check.ok is False
-    assert check.text == "moved by 4 pixels"
+    assert check.text == "moved 4 px"
 
 
 def test_a_plain_wall_does_not_tell(plate: Picture) -> None:

@@ -15,7 +15,7 @@ def at(seconds: float) -> int:
 def test_a_prompt_is_announced_then_given_then_followed_by_another() -> None:
     prompter, coverage = Prompter(), Coverage()
     first = prompter.cue(coverage, at(10))
-    assert (first.go, first.countdown) == (False, 3)
+    assert (first.go, first.countdown) == (False, 2)
     assert prompter.cue(coverage, at(11.5)).countdown == 1
     given = prompter.cue(coverage, at(10.1 + READY_S))
     assert given.go
