@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from engines.reference import MIN_SEEN, VIEWS, View, cut_up, directions, distance, standing_px
+from engines.body_parts import TABLE, directions, distance
+from engines.reference import MIN_SEEN, VIEWS, View, standing_px, visible_areas
 from engines.skeleton import Landmark
 from tools.footage import Footage
 
@@ -26,14 +27,18 @@ def pick_views(footage: Footage, positions: NDArray[np.int64], count: int = VIEW
     candidates.
     """
     candidates = _spread(_still(footage, positions), CANDIDATES)
-    views = [cut_view(footage, int(position)) for position in candidates]
-    areas = np.array(
-        [[area for _, area in cut_up(view)] for view in tqdm(views, unit="view", desc="reference views")]
+    own, heights = footage.landmarks[candidates], standing_px(footage.landmarks[candidates], footage.body)
+    areas = np.stack(
+        [
+            visible_areas(footage.mask(int(position)), landmarks, float(height))
+            for position, landmarks, height in zip(
+                tqdm(candidates, unit="frame", desc="reference views"), own, heights, strict=True
+            )
+        ]
     )
     hidden = np.where(areas >= MIN_SEEN * np.percentile(areas, 95, axis=0), 0.0, 8.0)  # (C, P)
-    judged = directions(footage.landmarks[_spread(positions, JUDGED)])
-    own = directions(footage.landmarks[candidates])
-    cost = distance(judged[:, None], own[None]) + hidden  # (F, C, P)
+    judged = directions(footage.landmarks[_spread(positions, JUDGED)], TABLE)
+    cost = distance(judged[:, None], directions(own, TABLE)[None]) + hidden  # (F, C, P)
     chosen: list[int] = []
     best = np.full(cost.shape[::2], 16.0)  # (F, P)
     for _ in range(min(count, len(candidates))):
@@ -41,7 +46,7 @@ def pick_views(footage: Footage, positions: NDArray[np.int64], count: int = VIEW
         gain[chosen] = np.inf
         chosen.append(int(gain.argmin()))
         best = np.minimum(best, cost[:, chosen[-1]])
-    return [views[index] for index in chosen]
+    return [cut_view(footage, int(position)) for position in candidates[chosen]]
 
 
 def cut_view(footage: Footage, position: int) -> View:
