@@ -39,7 +39,7 @@ Floats = NDArray[np.float32]
 VIEWS = 8
 """So many views of a player are kept."""
 CAP = 0.75
-"""A part ends in a disc about its joint, of this share of its half width, so that a bent joint does not open."""
+"""A part ends in a disc about its joint, of this share of its half width: a bent joint does not open."""
 EDGE_PX = 2.0
 """Where a part is cut off, its edge is this soft, pixels."""
 SWITCH = 0.06

@@ -9,13 +9,14 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from engines.body_parts import NAMES
-from engines.player_pack import PlayerPack
-from engines.reference import References
+from engines.body_parts import NAMES, TABLE, directions, distance
+from engines.player_pack import PackError, PlayerPack
+from engines.reference import SWITCH, References
 from engines.reference_torch import TorchReferences
 from tests.packs import SIZE
 from tools.footage import Footage
 
+DEMO = Path(__file__).resolve().parents[2] / "players/demo"
 CORNER = (16, 32)
 WINDOW = (80, 96)
 """Height and width of the window."""
@@ -39,27 +40,41 @@ def poses(dataset_folder: Path) -> NDArray[np.float32]:
     return landmarks.astype(np.float32)
 
 
-def painted(references: References, pose: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(4, h, w), RGBA 0..1."""
-    out = np.empty((*WINDOW, 4), np.uint8)
-    references.paint(pose, references.choose(pose), out, CORNER)
-    return np.asarray(out[..., [2, 1, 0, 3]].transpose(2, 0, 1) / np.float32(255))
-
-
 def dolls(net: TorchReferences, landmarks: torch.Tensor) -> torch.Tensor:
     corner = torch.tensor([CORNER]).expand(len(landmarks), 2)
     out: torch.Tensor = net(landmarks, net.choose(landmarks), WINDOW, corner)
     return out
 
 
-def test_it_is_the_picture_that_the_cpu_paints(
-    references: References, net: TorchReferences, poses: NDArray[np.float32]
-) -> None:
-    ours = dolls(net, torch.from_numpy(poses)).numpy()
-    theirs = np.stack([painted(references, pose) for pose in poses])
-    assert theirs[:, 3].mean() > 0.05
-    assert np.abs(ours - theirs).mean() * 255 < 0.5
-    assert 10 * np.log10(1 / np.square(ours - theirs).mean()) > 40
+def difference(
+    references: References, poses: NDArray[np.float32], corner: tuple[int, int]
+) -> tuple[float, float]:
+    """Between the dolls of `poses` from both: mean absolute, in levels, and PSNR, dB."""
+    chosen = np.stack([references.choose(pose) for pose in poses])
+    theirs = np.empty((len(poses), *WINDOW, 4), np.uint8)
+    for pose, views, out in zip(poses, chosen, theirs, strict=True):
+        references.paint(pose, views, out, corner)
+    corners = torch.tensor([corner]).expand(len(poses), 2)
+    ours = TorchReferences(references)(torch.from_numpy(poses), torch.from_numpy(chosen), WINDOW, corners)
+    levels = ours.permute(0, 2, 3, 1)[..., [2, 1, 0, 3]].numpy() * 255
+    assert (theirs[..., 3] > 0).mean() > 0.05, "the window is meant to show him"
+    off = levels - theirs
+    return float(np.abs(off).mean()), float(10 * np.log10(255**2 / np.square(off).mean()))
+
+
+def test_it_is_the_picture_that_the_cpu_paints(references: References, poses: NDArray[np.float32]) -> None:
+    off, psnr = difference(references, poses, CORNER)
+    assert off < 0.5 and psnr > 40
+
+
+@pytest.mark.skipif(not DEMO.is_dir(), reason="the demo player is not here")
+def test_it_is_so_for_the_demo_player() -> None:
+    try:
+        pack = PlayerPack.load(DEMO)
+    except PackError as error:
+        pytest.skip(str(error))
+    off, psnr = difference(pack.references, pack.poses[::40], (200, 150))
+    assert off < 1 and psnr > 38
 
 
 def test_a_batch_is_its_rows(net: TorchReferences, poses: NDArray[np.float32]) -> None:
@@ -79,10 +94,17 @@ def test_it_chooses_the_same_views(
     references: References, net: TorchReferences, poses: NDArray[np.float32]
 ) -> None:
     landmarks = torch.from_numpy(poses)
-    np.testing.assert_array_equal(net.choose(landmarks), [references.choose(pose) for pose in poses])
-    current = np.random.default_rng(1).integers(0, len(references.views), (len(poses), len(NAMES)))
-    kept = [references.choose(pose, now) for pose, now in zip(poses, current, strict=True)]
-    np.testing.assert_array_equal(net.choose(landmarks, torch.from_numpy(current)), kept)
+    random = np.random.default_rng(1)
+    for current in (None, random.integers(0, len(references.views), (len(poses), len(NAMES)))):
+        ours = net.choose(landmarks, None if current is None else torch.from_numpy(current)).numpy()
+        for row, pose in enumerate(poses):
+            shown = None if current is None else current[row]
+            theirs = references.choose(pose, shown)
+            cost = distance(references.directions, directions(pose.astype(float), TABLE)) + references.penalty
+            if shown is not None:
+                cost[shown, np.arange(len(NAMES))] -= SWITCH
+            parts = np.arange(len(NAMES))  # views may be equally good
+            np.testing.assert_allclose(cost[ours[row], parts], cost[theirs, parts], atol=1e-5)
 
 
 def test_a_shifted_player_is_found_by_descent(net: TorchReferences, poses: NDArray[np.float32]) -> None:
