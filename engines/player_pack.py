@@ -167,8 +167,9 @@ def _read_references(folder: Path, sums: Mapping[str, str], body: Body) -> Refer
     tensors = _tensors(path)
     landmarks, heights = tensors.get("landmarks"), tensors.get("heights")
     if (
-        landmarks is None or heights is None or landmarks.shape != (len(heights), 33, 4) or not len(heights)
-        or not torch.isfinite(landmarks).all() or not (heights > 0).all()
+        landmarks is None or heights is None or heights.ndim != 1 or not len(heights)
+        or landmarks.shape != (len(heights), 33, 4) or not torch.isfinite(landmarks).all()
+        or not torch.isfinite(heights).all() or not (heights > 0).all()
     ):  # fmt: skip
         raise PackError(f"{path} holds no landmarks (V, 33, 4) and heights (V,) of the reference views")
     views = []

@@ -4,9 +4,21 @@ import math
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from engines.generator import ALPHA_SHARPNESS, VARIANTS, Generator, LiveGenerator, feedback, multiple, split
+from engines.generator import (
+    ALPHA_SHARPNESS,
+    DOLL_ALPHA,
+    FLOW_PX,
+    TINT,
+    VARIANTS,
+    Generator,
+    LiveGenerator,
+    Painting,
+    bend,
+    mix,
+    multiple,
+)
 from tests.packs import standing, untrained_generator
 
 PARAMETERS_M = {"nano": 1.3, "tiny": 2.9, "small": 6.4, "std": 48.6, "max": 106.5}
@@ -45,11 +57,31 @@ def test_the_exported_net_computes_the_same() -> None:
     net = LiveGenerator(untrained_generator(60).fold())
     example = net.example((64, 64))
     example["landmarks"] = torch.from_numpy(standing(32, 60, 50))[None]
+    example["doll"] = bgra(drawn_doll())
     program = torch.export.export(net, tuple(example.values())).module()
     with torch.inference_mode():
         (picture, following), (again, following_again) = net(*example.values()), program(*example.values())
     assert (picture.int() - again.int()).abs().max() <= 1
     assert torch.allclose(following, following_again, atol=1e-4)
+
+
+def drawn_doll(size: int = 64) -> Tensor:
+    """(1, 4, size, size), premultiplied RGBA: textured, opaque in the middle, clear outside."""
+    doll = torch.zeros(1, 4, size, size)
+    inner = slice(size // 4, 3 * size // 4)
+    colours = torch.rand(1, 3, size // 8, size // 8, generator=torch.Generator().manual_seed(2))
+    smooth = nn.functional.interpolate(colours, (size, size), mode="bilinear")
+    doll[..., inner, inner] = torch.cat([smooth, torch.ones(1, 1, size, size)], 1)[..., inner, inner]
+    return doll
+
+
+def bgra(doll: Tensor) -> Tensor:
+    """(1, 4, h, w) RGBA 0..1 → (1, h, w, 4) uint8 BGRA, as the live net takes it."""
+    return (doll[:, [2, 1, 0, 3]] * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
+
+
+def inputs_of() -> tuple[Tensor, Tensor, Tensor]:
+    return torch.from_numpy(standing(32, 60, 50))[None], torch.rand(1, 4, 16, 16), drawn_doll()
 
 
 @torch.no_grad()
@@ -62,54 +94,110 @@ def test_folding_changes_nothing() -> None:
             module.running_var.uniform_(0.5, 2)
             module.weight.uniform_(0.5, 1.5)
             module.bias.normal_(std=0.2)
-    landmarks = torch.from_numpy(standing(32, 60, 50))[None]
-    previous = torch.rand(1, 4, 16, 16)
-    before = generator(landmarks, previous)
+    inputs = inputs_of()
+    before: Painting = generator(*inputs)
     assert generator.fold() is generator and not generator.training
     assert not any(isinstance(module, nn.BatchNorm2d) for module in generator.modules())
-    assert torch.allclose(generator(landmarks, previous), before, atol=1e-4)
-    assert torch.allclose(generator.fold()(landmarks, previous), before, atol=1e-4)
+    for _ in range(2):
+        for ours, theirs in zip(generator(*inputs), before, strict=True):
+            assert torch.allclose(ours, theirs, atol=2e-4)
+        generator.fold()
 
 
 @torch.no_grad()
-def test_the_output_depends_on_pose_and_previous_output() -> None:
+def test_the_output_depends_on_each_input() -> None:
     generator = untrained_generator(60).eval()
-    landmarks = torch.from_numpy(standing(32, 60, 50))[None]
+    landmarks, _, doll = inputs_of()
     nothing, something = torch.zeros(1, 4, 16, 16), torch.ones(1, 4, 16, 16)
-    moved = landmarks + torch.tensor([8.0, 0, 0, 0])
-    out = generator(landmarks, nothing)
-    assert out.shape == (1, 4, 64, 64)
-    assert (generator(moved, nothing) - out).abs().max() > 0.05
-    assert (generator(landmarks, something) - out).abs().max() > 0.05
+    out: Painting = generator(landmarks, nothing, doll)
+    assert out.rgb.shape == (1, 3, 64, 64) and out.alpha.shape == (1, 1, 64, 64)
+    others = {
+        "landmarks": (landmarks + torch.tensor([8.0, 0, 0, 0]), nothing, doll),
+        "previous": (landmarks, something, doll),
+        "doll": (landmarks, nothing, doll.flip(3)),
+    }
+    for name, inputs in others.items():
+        assert (generator(*inputs).own - out.own).abs().max() > 0.02, name
+
+
+@torch.no_grad()
+def test_an_untrained_net_shows_about_the_doll() -> None:
+    torch.manual_seed(0)
+    generator = Generator("nano", 60).eval()
+    landmarks, previous, doll = inputs_of()
+    out: Painting = generator(landmarks, previous, doll)
+    plate = torch.full((1, 3, 64, 64), 0.5)
+    truth = doll[:, :3] + plate * (1 - doll[:, 3:])
+    assert (out.over(plate) - truth).abs().mean() < 0.06
+    assert out.alpha[doll[:, 3:] == 1].mean() > 0.95
+    assert out.alpha[..., :8, :].max() < 0.1  # clear of the doll
 
 
 def test_an_untrained_head_makes_no_checkerboard() -> None:
+    landmarks, previous, _ = inputs_of()
+    out: Painting = Generator("nano", 60).eval()(landmarks, previous, torch.zeros(1, 4, 64, 64))
+    for picture in (out.own, out.choice, out.alpha_logits):
+        blocks = picture.unflatten(3, (16, 4)).unflatten(2, (16, 4))  # (1, C, 16, 4, 16, 4)
+        assert torch.allclose(blocks, blocks[:, :, :, :1, :, :1].expand_as(blocks), atol=1e-5)
+
+
+def test_the_flow_moves_the_doll_and_the_tint_colours_it() -> None:
+    doll = drawn_doll()
+    none, flat = torch.zeros(1, 2, 16, 16), torch.zeros(1, 3, 16, 16)
+    assert torch.allclose(bend(doll, none, flat), doll, atol=1e-5)
+    right = none.clone()
+    right[:, 0] = -3.0  # each pixel looks 3 to its left
+    assert torch.allclose(bend(doll, right, flat), doll.roll(3, dims=3), atol=1e-4)
+    red = flat.clone()
+    red[:, 0] = 0.2
+    tinted = bend(doll, none, red)
+    assert torch.allclose(tinted[:, 0], doll[:, 0] + 0.2 * doll[:, 3], atol=1e-5)
+    assert torch.allclose(tinted[:, 1:], doll[:, 1:], atol=1e-5)
+
+
+@torch.no_grad()
+def test_flow_and_tint_are_bounded() -> None:
     generator = Generator("nano", 60)
-    out = generator.eval()(torch.from_numpy(standing(32, 60, 50))[None], torch.zeros(1, 4, 16, 16))
-    blocks = out.unflatten(3, (16, 4)).unflatten(2, (16, 4))  # (1, 4, 16, 4, 16, 4)
-    assert torch.allclose(blocks, blocks[:, :, :, :1, :, :1].expand_as(blocks), atol=1e-5)
+    flow, tint = generator.bending(1e4 * torch.randn(1, 32, 8, 8))
+    assert flow.abs().max() == FLOW_PX and tint.abs().max().item() == pytest.approx(TINT)
+    assert flow.shape == (1, 2, 8, 8) and tint.shape == (1, 3, 8, 8)
+
+
+def test_the_choice_is_between_the_doll_and_the_nets_own_colours() -> None:
+    own, bent = torch.rand(1, 3, 4, 4), torch.rand(1, 4, 4, 4)
+    bent[:, 3] = torch.tensor([0.0, 0.5, 1.0, 1.0])
+    bent[:, :3] *= bent[:, 3:]
+    nothing, all_of_it = torch.zeros(1, 1, 4, 4), torch.ones(1, 1, 4, 4)
+    assert mix(own, bent, nothing).equal(own)
+    mixed = mix(own, bent, all_of_it)
+    assert torch.allclose(mixed[..., 2:], bent[:, :3, :, 2:])
+    assert torch.allclose(mixed[..., 0], own[..., 0])
+    assert torch.allclose(mixed[..., 1], 0.5 * own[..., 1] + bent[:, :3, :, 1])
+
+
+def painting(rgb: Tensor, alpha_logits: Tensor) -> Painting:
+    nothing = torch.zeros_like(alpha_logits)
+    return Painting(rgb, alpha_logits, rgb, torch.cat([rgb, nothing], dim=1), nothing, nothing)
 
 
 def test_feedback_is_the_premultiplied_picture_at_a_quarter() -> None:
-    rgb, alpha = torch.rand(2, 3, 16, 24), torch.rand(2, 1, 16, 24)
-    shown = feedback(rgb, alpha)
+    out = painting(torch.rand(2, 3, 16, 24), torch.randn(2, 1, 16, 24))
+    shown, alpha = out.feedback(), out.alpha
     assert shown.shape == (2, 4, 4, 6)
-    assert torch.allclose(shown[1, :3, 2, 3], (rgb * alpha)[1, :, 8:12, 12:16].mean(dim=(1, 2)))
+    assert alpha.allclose((ALPHA_SHARPNESS * out.alpha_logits).sigmoid())
+    assert torch.allclose(shown[1, :3, 2, 3], (out.rgb * alpha)[1, :, 8:12, 12:16].mean(dim=(1, 2)))
     assert torch.allclose(shown[1, 3, 2, 3], alpha[1, 0, 8:12, 12:16].mean())
 
 
-def test_logits_are_split_into_colour_and_alpha() -> None:
-    logits = torch.randn(2, 4, 8, 8)
-    rgb, alpha = split(logits)
-    assert rgb.equal(logits.sigmoid()[:, :3])
-    assert alpha.allclose((ALPHA_SHARPNESS * logits[:, 3:]).sigmoid())
-
-
 def flat(red: int, green: int, blue: int, alpha_logit: float) -> LiveGenerator:
-    """Paints one colour with one alpha, whatever it is shown."""
+    """Paints one colour with one alpha, whatever it is shown, where there is no doll."""
     generator = Generator("nano", 60).fold()
     assert generator.head.bias is not None
-    logits = [*(math.log(value / (255 - value)) for value in (red, green, blue)), alpha_logit]
+    logits = [
+        *(math.log(value / (255 - value)) for value in (red, green, blue)),
+        alpha_logit + DOLL_ALPHA,
+        0.0,
+    ]
     with torch.no_grad():
         generator.head.weight.zero_()
         generator.head.bias.copy_(torch.tensor(logits).repeat_interleave(16))
@@ -119,7 +207,8 @@ def flat(red: int, green: int, blue: int, alpha_logit: float) -> LiveGenerator:
 @torch.inference_mode()
 def test_alpha_chooses_between_plate_and_colour() -> None:
     plate = torch.randint(0, 256, (1, 32, 48, 3), dtype=torch.uint8)
-    inputs = (torch.zeros(1, 33, 4), torch.zeros(1, 4, 8, 12), plate)
+    no_doll = torch.zeros(1, 32, 48, 4, dtype=torch.uint8)
+    inputs = (torch.zeros(1, 33, 4), torch.zeros(1, 4, 8, 12), plate, no_doll)
     clear, none = flat(200, 100, 30, -200.0)(*inputs)
     assert clear.equal(plate) and not none.any()
     solid, full = flat(200, 100, 30, 200.0)(*inputs)
@@ -133,13 +222,14 @@ def test_alpha_chooses_between_plate_and_colour() -> None:
 @torch.inference_mode()
 def test_on_air_the_net_paints_what_it_was_trained_to() -> None:
     generator = untrained_generator(60).fold()
+    generator.bend.weight.normal_(std=0.1)
     live = LiveGenerator(generator).eval()
-    landmarks, previous = torch.from_numpy(standing(32, 60, 50))[None], torch.rand(1, 4, 16, 16)
+    landmarks, previous, doll = inputs_of()
+    doll = (doll * 255).round() / 255
     plate = torch.randint(0, 256, (1, 64, 64, 3), dtype=torch.uint8)
-    rgb, alpha = split(generator(landmarks, previous))
-    assert rgb.std() > 0.02 and alpha.std() > 0.02
-    background = plate.permute(0, 3, 1, 2).flip(1) / 255
-    truth = (rgb * alpha + background * (1 - alpha)) * 255
-    picture, following = live(landmarks, previous, plate)
-    assert (picture.permute(0, 3, 1, 2).flip(1) - truth).abs().max() <= 0.51
-    assert torch.allclose(following, feedback(rgb, alpha), atol=1e-5)
+    out: Painting = generator(landmarks, previous, doll)
+    assert out.rgb.std() > 0.02 and out.alpha.std() > 0.02 and out.flow.abs().mean() > 0.1
+    truth = out.over(plate.permute(0, 3, 1, 2).flip(1) / 255) * 255
+    picture, following = live(landmarks, previous, plate, bgra(doll))
+    assert (picture.permute(0, 3, 1, 2).flip(1) - truth).abs().max() <= 0.52
+    assert torch.allclose(following, out.feedback(), atol=1e-5)

@@ -3,8 +3,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 
 from engines import player_pack as module
@@ -12,6 +14,9 @@ from engines.generator import Generator
 from engines.player_pack import FILES, MANIFEST, PackError, PlayerPack, write_pack
 from tests.packs import SIZE, standing, untrained_generator, write_nano_pack
 from tools.footage import Footage
+from tools.references import cut_view
+
+PICTURES = ["00.png", "01.png", "02.png"]
 
 
 @pytest.fixture
@@ -31,7 +36,8 @@ def write_again(folder: Path, dataset: Path, generator: Generator) -> None:
     footage = Footage.open(dataset)
     write_pack(
         folder, name="another", generator=generator, size=footage.size, body=footage.body,
-        plate=footage.plate, poses=footage.landmarks, standby=folder / "standby.mp4", licences="", notes={},
+        plate=footage.plate, poses=footage.landmarks, views=[cut_view(footage, 5)],
+        standby=folder / "standby.mp4", licences="", notes={},
     )  # fmt: skip
 
 
@@ -43,7 +49,15 @@ def test_round_trip(pack_folder: Path, dataset_folder: Path) -> None:
     np.testing.assert_array_equal(pack.plate, footage.plate)
     np.testing.assert_array_equal(pack.poses, footage.landmarks)
     assert pack.standby.stat().st_size > 0
-    assert {path.name for path in pack_folder.iterdir()} == {MANIFEST, *FILES}
+    views = [cut_view(footage, position) for position in (5, 20, 60)]
+    assert len(pack.references.views) == len(views)
+    for ours, theirs in zip(pack.references.views, views, strict=True):
+        np.testing.assert_array_equal(ours.picture, theirs.picture)
+        np.testing.assert_array_equal(ours.alpha, theirs.alpha)
+        np.testing.assert_array_equal(ours.landmarks, theirs.landmarks)
+        assert ours.height == pytest.approx(theirs.height)
+    assert {path.name for path in pack_folder.iterdir()} == {MANIFEST, "references", *FILES}
+    assert sorted(path.name for path in (pack_folder / "references").iterdir()) == PICTURES
     assert not list(pack_folder.parent.glob(".*")), "unfinished work is left beside the pack"
 
 
@@ -51,8 +65,12 @@ def test_round_trip(pack_folder: Path, dataset_folder: Path) -> None:
 def test_the_generator_comes_back(pack_folder: Path) -> None:
     pack = PlayerPack.load(pack_folder)
     before = untrained_generator(pack.body.near.height).fold()
-    inputs = torch.from_numpy(standing(64, 112, 90))[None], torch.rand(1, 4, 32, 32)
-    assert (pack.generator()(*inputs) - before(*inputs)).abs().max() < 0.05  # stored in float16
+    inputs = (
+        torch.from_numpy(standing(64, 112, 90))[None],
+        torch.rand(1, 4, 32, 32),
+        torch.rand(1, 4, 128, 128),
+    )
+    assert (pack.generator()(*inputs).rgb - before(*inputs).rgb).abs().max() < 0.05  # stored in float16
 
 
 def test_a_name_may_hold_any_letters(tmp_path: Path, dataset_folder: Path) -> None:
@@ -71,7 +89,7 @@ def test_the_digest_changes_with_any_file(folder: Path, pack_folder: Path, datas
     assert PlayerPack.load(folder).digest != digest
 
 
-@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("file", [*FILES, "references/00.png", "references/02.png"])
 def test_a_flipped_bit_is_found(folder: Path, file: str) -> None:
     data = bytearray((folder / file).read_bytes())
     data[len(data) // 2] ^= 1
@@ -80,7 +98,7 @@ def test_a_flipped_bit_is_found(folder: Path, file: str) -> None:
         PlayerPack.load(folder)
 
 
-@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("file", [*FILES, "references/00.png", "references/02.png"])
 def test_a_missing_file_is_named(folder: Path, file: str) -> None:
     (folder / file).unlink()
     with pytest.raises(PackError, match=f"{file} is missing"):
@@ -90,8 +108,10 @@ def test_a_missing_file_is_named(folder: Path, file: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("format = 1", "format = 2", "is of format 2"),
-        ("format = 1", "", "cannot be read.*format"),
+        ("format = 2", "format = 1", "is of format 1; this version of dancecam reads 2"),
+        ("format = 2", "format = 3", "is of format 3; this version of dancecam reads 2"),
+        ("format = 2", "", "cannot be read.*format"),
+        ('"references/01.png" =', '"references/11.png" =', r"no SHA-256 for .*01\.png"),
         ('"nano"', '"giant"', "unknown variant 'giant'; known: nano"),
         ("[128, 128]", "[128, 120]", "128x120 is not in multiples of 16"),
         ("[128, 128]", "[0, 128]", "0x128"),
@@ -130,6 +150,9 @@ def test_another_folder_is_no_pack(tmp_path: Path) -> None:
         ("plate.png", b"no picture", r"plate\.png is not a picture"),
         ("poses.safetensors", b"no tensors", r"poses\.safetensors cannot be read"),
         ("generator.safetensors", b"no tensors", r"generator\.safetensors cannot be read"),
+        ("references.safetensors", b"no tensors", r"references\.safetensors cannot be read"),
+        ("references/01.png", b"no picture", r"references/01\.png is not a picture with alpha"),
+        ("references/01.png", cv2.imencode(".png", np.zeros((8, 8, 3), np.uint8))[1].tobytes(), "with alpha"),
     ],
 )
 def test_a_file_that_was_wrong_from_the_start_is_named(
@@ -142,10 +165,36 @@ def test_a_file_that_was_wrong_from_the_start_is_named(
         PlayerPack.load(folder).generator()
 
 
+VIEWS = {"landmarks": torch.zeros(3, 33, 4), "heights": torch.ones(3)}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"landmarks": torch.zeros(3, 32, 4)},
+        {"landmarks": torch.zeros(2, 33, 4)},
+        {"landmarks": torch.full((3, 33, 4), torch.nan)},
+        {"heights": torch.ones(3, 1)},
+        {"heights": torch.tensor([1.0, 0.0, 1.0])},
+        {"heights": torch.tensor([1.0, torch.inf, 1.0])},
+        {"heights": torch.ones(()), "landmarks": torch.zeros(33, 4)},
+        {"landmarks": torch.zeros(0, 33, 4), "heights": torch.zeros(0)},
+    ],
+)
+def test_views_of_wrong_shape_are_refused(folder: Path, wrong: dict[str, torch.Tensor]) -> None:
+    path = folder / "references.safetensors"
+    before = module._sha256(path)
+    safetensors.torch.save_file(VIEWS | wrong, path)
+    edit(folder, before, module._sha256(path))
+    with pytest.raises(PackError, match=r"references\.safetensors holds no landmarks \(V, 33, 4\)"):
+        PlayerPack.load(folder)
+
+
 def test_a_new_pack_replaces_the_old_one(folder: Path, dataset_folder: Path) -> None:
     (folder / "stray.txt").write_text("of the old pack")
     write_again(folder, dataset_folder, untrained_generator(90))
-    assert PlayerPack.load(folder).name == "another"
+    pack = PlayerPack.load(folder)
+    assert pack.name == "another" and len(pack.references.views) == 1
     assert not (folder / "stray.txt").exists()
 
 

@@ -123,17 +123,57 @@ def test_the_previous_output_stays_in_its_place_as_the_window_moves(
     poses = [small(40), small(60), standing(64, 120, HEIGHT_PX), small(90, 80), small(90, 80)]
     windows = [choose_window(pose, SIZE, NANO, pack.body.near.height) for pose in poses]
     assert len(set(windows)) == 4, "the windows are meant to move"
+    views, whole = None, np.empty((SIZE[1], SIZE[0], 4), np.uint8)  # the doll of the whole picture
     for pose, window in zip(poses, windows, strict=True):
         x, y, width, height = window
         near = (slice(y, y + height), slice(x, x + width))
+        views = pack.references.choose(pose, views)
+        pack.references.paint(pose, views, whole)
         quarter = (..., slice(y // 4, (y + height) // 4), slice(x // 4, (x + width) // 4))
         plate = torch.from_numpy(pack.plate[near].copy())[None]
         shifted = torch.from_numpy(pose - np.array([x, y, 0, 0], np.float32))[None]
-        picture, following = net(shifted, previous[quarter], plate)
+        doll = torch.from_numpy(whole[near].copy())[None]
+        picture, following = net(shifted, previous[quarter], plate, doll)
         previous = torch.zeros_like(previous)
         previous[quarter] = following
         out = render(renderer, pose)
-        assert np.abs(out[near].astype(int) - picture[0].numpy()).max() <= 1
+        assert np.abs(out[near].astype(int) - picture[0].numpy()).mean() < 0.3
+
+
+def test_the_doll_is_shown_where_he_is(renderer: Renderer, pack: PlayerPack) -> None:
+    """An untrained net paints about the doll, wherever the window lies."""
+    doll = np.empty((SIZE[1], SIZE[0], 4), np.uint8)
+    for pose in (small(40), small(84), standing(64, 116, HEIGHT_PX, arms=0.9)):
+        renderer.reset()
+        out = render(renderer, pose).astype(int)
+        pack.references.paint(pose, pack.references.choose(pose), doll)
+        solid, clear = doll[..., 3] == 255, doll[..., 3] == 0
+        assert (
+            np.abs(out - doll[..., :3])[solid].mean()
+            < np.abs(pack.plate.astype(int) - doll[..., :3])[solid].mean()
+        )
+        assert (
+            solid.sum() > 50
+            and np.abs(out - pack.plate)[solid].mean() > np.abs(out - pack.plate)[clear].mean()
+        )
+
+
+def test_a_part_keeps_its_view_until_reset(renderer: Renderer, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[NDArray[np.int64] | None] = []
+    choose = renderer._references.choose
+
+    def watched(
+        landmarks: NDArray[np.float32], current: NDArray[np.int64] | None = None
+    ) -> NDArray[np.int64]:
+        shown.append(current)
+        return choose(landmarks, current)
+
+    monkeypatch.setattr(renderer._references, "choose", watched)
+    for reset in (False, False, True):
+        if reset:
+            renderer.reset()
+        render(renderer, small(64))
+    assert [current is None for current in shown] == [True, False, True]
 
 
 def test_reset_forgets_the_previous_output(renderer: Renderer) -> None:
