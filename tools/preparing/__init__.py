@@ -1,0 +1,1 @@
+"""The parts of `tools.prepare`: from videos of one player to the dataset that training reads."""
