@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 SAMPLES = 240
-"""So many frames are looked at, spread over all of them."""
-LIT_PERCENTILE = 90
+"""So many frames are looked at."""
+LIT_PERCENTILE = 95
 """The brightness of a pixel in the light: this percentile over the samples in which it is free."""
 SHADOW = 0.95
 """Below this share of that brightness a sample may be in shadow."""
-LEAST_LIT = 5
+LEAST_LIT = 4
 """A brighter state that was seen less often than this is a reflection or noise, not the floor."""
 
 
@@ -61,6 +61,7 @@ def _percentile(
     ordered = np.sort(np.where(chosen, values, np.float32(np.inf)), axis=0)
     count = chosen.sum(axis=0)
     rank = np.maximum((count - 1) * percent / 100, 0)
-    low, high = (np.take_along_axis(ordered, edge[None].astype(int), 0)[0] for edge in
-                 (np.floor(rank), np.ceil(rank)))
+    low, high = (
+        np.take_along_axis(ordered, edge[None].astype(int), 0)[0] for edge in (np.floor(rank), np.ceil(rank))
+    )
     return np.where(count > 0, low + (high - low) * (rank % 1), 0).astype(np.float32)
