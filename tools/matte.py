@@ -57,18 +57,23 @@ def matte(
     segmentation: NDArray[np.uint8],
     landmarks: NDArray[np.float32],
     standing_px: float,
+    unseen: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.uint8]:
     """(H, W) uint8 alpha of the person in `frame` (H, W, 3) BGR before `plate`.
 
-    segmentation (H, W) uint8, the net's mask. Shadows on the floor are left out.
+    segmentation (H, W) uint8, the net's mask. unseen (H, W): where the plate is only a guess; there the net
+    decides alone. Shadows on the floor are left out: they are no part of the person, and where the player
+    composes person and plate there is none.
     """
+    if unseen is None:
+        unseen = np.zeros(frame.shape[:2], np.bool_)
     size = (frame.shape[1], frame.shape[0])
     x, y, width, height = cv2.boundingRect(zone(landmarks, size, standing_px, widen=1.2))
     near = (slice(y, y + height), slice(x, x + width))
     alpha = np.zeros(frame.shape[:2], np.uint8)
     if width and height:
         shifted = landmarks - np.array([x, y, 0, 0], np.float32)
-        alpha[near] = _matte(frame[near], plate[near], segmentation[near], shifted, standing_px)
+        alpha[near] = _matte(frame[near], plate[near], segmentation[near], shifted, standing_px, unseen[near])
     return alpha
 
 
@@ -78,6 +83,7 @@ def _matte(
     segmentation: NDArray[np.uint8],
     landmarks: NDArray[np.float32],
     standing_px: float,
+    unseen: NDArray[np.bool_],
 ) -> NDArray[np.uint8]:
     size = (frame.shape[1], frame.shape[0])
     wide, surely_not_floor = zone(landmarks, size, standing_px), zone(landmarks, size, standing_px, widen=0.6)
@@ -87,28 +93,35 @@ def _matte(
     f, p = (cv2.GaussianBlur(picture, (0, 0), 0.8).astype(np.float32) for picture in (frame, plate))
     difference = np.abs(f - p).max(axis=2)
     changed = np.clip((difference - NOISE) / (CHANGED - NOISE), 0, 1)
-    changed *= wide > 0
-    shadow = _shadow(f, p) & (surely_not_floor == 0) & (segmentation < 255 * SURE)
+    believed = np.clip((segmentation.astype(np.float32) / 255 - 0.4) / 0.3, 0, 1)
+    changed = np.where(unseen, believed, changed) * (wide > 0)
+    shadow = _shadow(f, p) & ~unseen & (surely_not_floor == 0) & (segmentation < 255 * SURE)
     changed[shadow] = 0
     sure = (segmentation > 255 * SURE) & (cv2.dilate(wide, np.ones((9, 9))) > 0) & (changed > 0.2)
     inner = zone(landmarks, size, standing_px, widen=0.25) > 0  # on the bones: background cannot be
     solid = np.where(sure | inner, 1.0, changed).astype(np.float32)
     solid = cv2.morphologyEx(solid, cv2.MORPH_CLOSE, np.ones((5, 5)))
     solid = _largest(solid)
-    alpha = _edge(frame.astype(np.float32), plate.astype(np.float32), solid, max(2, round(standing_px / 100)))
+    alpha = _edge(
+        frame.astype(np.float32), plate.astype(np.float32), solid, unseen, max(2, round(standing_px / 100))
+    )
     alpha[shadow] = 0
     alpha = _largest(alpha, least=0.1)
     return (alpha * 255).round().astype(np.uint8)
 
 
 def _edge(
-    frame: NDArray[np.float32], plate: NDArray[np.float32], solid: NDArray[np.float32], radius: int
+    frame: NDArray[np.float32],
+    plate: NDArray[np.float32],
+    solid: NDArray[np.float32],
+    unseen: NDArray[np.bool_],
+    radius: int,
 ) -> NDArray[np.float32]:
     """`solid` with a band of `radius` pixels about its outline solved anew.
 
     There frame = alpha * person + (1 - alpha) * plate holds with the plate known and the person's colour
     taken from the nearest pixel inside, so alpha is the share of the way from the one to the other. Where the
-    two colours are too close to tell, a guided filter decides.
+    two colours are too close to tell, or the plate is `unseen`, a guided filter decides.
     """
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2)
     person = (solid > 0.5).astype(np.uint8)
@@ -126,7 +139,7 @@ def _edge(
     length = (way**2).sum(axis=2)
     share = np.clip(((frame - plate) * way).sum(axis=2) / np.maximum(length, 1), 0, 1)
     soft = cv2.ximgproc.guidedFilter(frame / 255, solid, radius=radius, eps=1e-4)
-    told = length / (length + ALIKE**2)
+    told = np.where(unseen, 0, length / (length + ALIKE**2))
     alpha = told * share + (1 - told) * np.clip(soft, 0, 1)
     alpha = np.clip((alpha - 0.08) / 0.84, 0, 1)  # noise is not transparency
     alpha[known], alpha[outside] = 1, 0

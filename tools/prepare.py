@@ -10,6 +10,7 @@ minutes or more in all. An interrupted run goes on with the same command; Ctrl-C
 from __future__ import annotations
 
 import argparse
+import errno
 import sys
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from tools.preparing import PrepareError
 from tools.preparing.pipeline import prepare
 from tools.preparing.sources import Options
 from tools.video import VideoError
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -57,7 +60,8 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     except OSError as error:
         cause = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        print(f"prepare: {cause}; what is done so far is kept: the same command goes on", file=sys.stderr)
+        goes_on = "; free some space: the same command goes on" if error.errno in FULL else ""
+        print(f"prepare: {cause}{goes_on}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("prepare: interrupted; the same command goes on from here", file=sys.stderr)

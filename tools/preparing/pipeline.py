@@ -81,7 +81,9 @@ class _Preparation:
             self._pictures.write_thumb(str(reasons[row]), number, self._pictures.frame(number))
         taken = shots(scan, reasons)
         plate, unseen = self._plate(taken)
-        refined = Refiner(self._pictures, self._journal, plate, self._extras)(taken, self._options.checkpoint)
+        refined = Refiner(self._pictures, self._journal, plate, unseen, self._extras)(
+            taken, self._options.checkpoint
+        )
         reasons[left] = refined.reasons
         self._require(reasons, scan)
         gain = np.full(len(reasons), np.nan, np.float32)

@@ -64,4 +64,5 @@ def _percentile(
     low, high = (
         np.take_along_axis(ordered, edge[None].astype(int), 0)[0] for edge in (np.floor(rank), np.ceil(rank))
     )
-    return np.where(count > 0, low + (high - low) * (rank % 1), 0).astype(np.float32)
+    low, high = (np.where(count > 0, edge, 0) for edge in (low, high))
+    return np.asarray(low + (high - low) * (rank % 1), np.float32)

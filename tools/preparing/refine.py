@@ -93,9 +93,11 @@ class Refiner:
         pictures: Pictures,
         journal: Journal,
         plate: NDArray[np.uint8],
+        unseen: NDArray[np.bool_],
         extras: Mapping[str, Extra],
     ) -> None:
-        self._pictures, self._journal, self._plate, self._extras = pictures, journal, plate, extras
+        self._pictures, self._journal, self._extras = pictures, journal, extras
+        self._plate, self._unseen = plate, unseen
 
     def __call__(self, shots: Shots, checkpoint: int) -> Refined:
         """checkpoint: frames between two saves. Raises OSError."""
@@ -141,7 +143,7 @@ class Refiner:
         plate = np.clip(self._plate * gain, 0, 255).round().astype(np.uint8)
         if _moves(frame, plate, shots.others[row]):
             return rules.BYSTANDER, gain
-        alpha = matte(frame, plate, self._pictures.soft(number), landmarks, shots.standing_px)
+        alpha = matte(frame, plate, self._pictures.soft(number), landmarks, shots.standing_px, self._unseen)
         if rules.covered(alpha, landmarks) < rules.LEAST_COVERED:
             return rules.MISSED, gain
         self._pictures.write_mask(number, alpha)
