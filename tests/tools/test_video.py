@@ -75,3 +75,16 @@ def test_a_file_that_breaks_off_is_named(tmp_path: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(VideoError, match=r"broken\.mp4"):
         list(VideoReader(path))
+
+
+def test_reading_can_begin_midway(tmp_path: Path) -> None:
+    path = write(tmp_path / "clip.mp4", 10)
+    with VideoReader(path) as reader:
+        whole = list(reader.read())
+    with VideoReader(path) as reader:
+        rest = list(reader.read(start=6))
+    assert [position for position, _, _ in whole] == list(range(10))
+    assert [(position, t_ns) for position, t_ns, _ in rest] == [
+        (position, t_ns) for position, t_ns, _ in whole[6:]
+    ]
+    np.testing.assert_array_equal(rest[0][2], whole[6][2])
