@@ -17,7 +17,7 @@ SURE = 0.85
 """Above this the segmentation net is believed by itself."""
 NOISE, CHANGED = 10, 24
 """Differences from the plate, of 255: up to the one it is noise, from the other on something stands there."""
-ALIKE = 40
+ALIKE = 25
 """Person and plate whose colours are no further apart than this, of 255, cannot be told by their colours."""
 
 
@@ -102,9 +102,8 @@ def _matte(
     solid = np.where(sure | inner, 1.0, changed).astype(np.float32)
     solid = cv2.morphologyEx(solid, cv2.MORPH_CLOSE, np.ones((5, 5)))
     solid = _largest(solid)
-    alpha = _edge(
-        frame.astype(np.float32), plate.astype(np.float32), solid, unseen, max(2, round(standing_px / 100))
-    )
+    radius = max(2, round(standing_px / 100))
+    alpha = _edge(frame.astype(np.float32), plate.astype(np.float32), solid, sure, unseen, radius)
     alpha[shadow] = 0
     alpha = _largest(alpha, least=0.1)
     return (alpha * 255).round().astype(np.uint8)
@@ -114,18 +113,24 @@ def _edge(
     frame: NDArray[np.float32],
     plate: NDArray[np.float32],
     solid: NDArray[np.float32],
+    sure: NDArray[np.bool_],
     unseen: NDArray[np.bool_],
     radius: int,
 ) -> NDArray[np.float32]:
-    """`solid` with a band of `radius` pixels about its outline solved anew.
+    """`solid` with a band about its outline solved anew: `radius` pixels outwards and twice as many inwards,
+    or half of that where the segmentation net is `sure`.
 
     There frame = alpha * person + (1 - alpha) * plate holds with the plate known and the person's colour
     taken from the nearest pixel inside, so alpha is the share of the way from the one to the other. Where the
-    two colours are too close to tell, or the plate is `unseen`, a guided filter decides.
+    two colours are too close to tell, or the frame is no mixture of them, or the plate is `unseen`, a guided
+    filter decides.
     """
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2)
-    person = (solid > 0.5).astype(np.uint8)
-    inside, outside = cv2.erode(person, kernel), cv2.dilate(person, kernel) == 0
+    deep, half, wide = (
+        cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * each + 1,) * 2)
+        for each in (2 * radius, radius + 1, radius)
+    )
+    person = (solid > 0.5).astype(np.uint8)  # with what is mixed only a little, so the band lies inwards
+    inside, outside = cv2.erode(person, deep), cv2.dilate(person, wide) == 0
     if not inside.any():
         return solid
     _, labels = cv2.distanceTransformWithLabels(
@@ -139,10 +144,12 @@ def _edge(
     length = (way**2).sum(axis=2)
     share = np.clip(((frame - plate) * way).sum(axis=2) / np.maximum(length, 1), 0, 1)
     soft = cv2.ximgproc.guidedFilter(frame / 255, solid, radius=radius, eps=1e-4)
-    told = np.where(unseen, 0, length / (length + ALIKE**2))
+    off = ((frame - plate - share[..., None] * way) ** 2).sum(axis=2)  # no mixture of the two: a seam, a line
+    told = np.where(unseen, 0, length / (length + ALIKE**2) * ALIKE**2 / (ALIKE**2 + off))
     alpha = told * share + (1 - told) * np.clip(soft, 0, 1)
-    alpha = np.clip((alpha - 0.08) / 0.84, 0, 1)  # noise is not transparency
-    alpha[known], alpha[outside] = 1, 0
+    alpha = np.clip((alpha - 0.05) / 0.9, 0, 1)  # noise is not transparency
+    alpha[known | (sure & (cv2.erode(person, half) > 0))] = 1
+    alpha[outside] = 0
     return alpha.astype(np.float32)
 
 

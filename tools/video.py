@@ -81,7 +81,9 @@ class VideoReader:
                 picture = np.rot90(frame.to_ndarray(format="bgr24"), self._quarter_turns)
                 yield position, round((time - first) * 1e9), np.ascontiguousarray(picture)
         except FFmpegError as error:
-            raise VideoError(f"{self.path} is broken after frame {count}: {error.strerror}") from None
+            raise VideoError(
+                f"{self.path} is broken after frame {count} ({error.strerror}): copy it from the camera again"
+            ) from None
         if count == 0:
             raise VideoError(f"{self.path} holds no frame that can be decoded")
 

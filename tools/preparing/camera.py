@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 CORNERS = 200
 LEAST_CORNERS = 12
 """With fewer points on the background nothing can be said."""
-LOST_SHARE = 0.4
-"""Where fewer of the points than this agree on one movement the camera has turned, zoomed or gone away."""
+FOUND_SHARE, AGREE_SHARE = 0.2, 0.4
+"""Where fewer of the points than the one are found again, or fewer of these than the other agree on one
+movement, the camera has turned, zoomed or gone away."""
 AGREE_PX = 1.0
 MAX_GAIN = 0.08
 """A background brighter or darker than the plate by more than this share is another light."""
@@ -45,12 +46,12 @@ class Anchor:
         there, found, _ = cv2.calcOpticalFlowPyrLK(self._grey, grey, points, None)
         back, _, _ = cv2.calcOpticalFlowPyrLK(grey, self._grey, there, None)
         good = (found[:, 0] > 0) & (np.linalg.norm(back - points, axis=1) < AGREE_PX)
-        if good.sum() < LOST_SHARE * len(points):
+        if good.sum() < max(FOUND_SHARE * len(points), LEAST_CORNERS):
             return np.full(2, np.inf, np.float32)
         moved = (there - points)[good]
         middle = np.median(moved, axis=0)
         agree = np.linalg.norm(moved - middle, axis=1) < AGREE_PX
-        if agree.sum() < LOST_SHARE * len(points):
+        if agree.sum() < AGREE_SHARE * len(moved):
             return np.full(2, np.inf, np.float32)
         return np.asarray(moved[agree].mean(axis=0), np.float32)
 

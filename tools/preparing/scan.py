@@ -18,7 +18,7 @@ from calibration.body import standing_height
 from engines.pose.segmenter import PersonSegmenter
 from engines.pose.tracker import SURE_SCORE, Pose, PoseTracker
 from tools.matte import zone
-from tools.preparing import rules
+from tools.preparing import PrepareError, rules
 from tools.preparing.camera import Anchor, sharpness
 from tools.preparing.journal import Journal
 from tools.preparing.pictures import Pictures, fit_height
@@ -73,10 +73,12 @@ class Scanner:
         self._segmenter = PersonSegmenter(backend=options.backend)
 
     def __call__(self, sources: list[Source]) -> Scan:
-        """Raises VideoError, OSError."""
+        """Raises VideoError, OSError, and PrepareError where the camera moved between two videos: one plate
+        serves all."""
         chunks: list[Chunk] = []
         left_out = dict.fromkeys((rules.TOO_CLOSE, rules.DAMAGED), 0)
         anchor = self._anchor(sources[0].first)
+        self._compare(sources, anchor)
         next_number, frames = 0, []
         for video, source in enumerate(sources):
             numbering = Numbering(next_number, sources[0].fps)
@@ -94,8 +96,21 @@ class Scanner:
         return Scan(**columns, left_out=left_out, frames=tuple(frames))
 
     def _anchor(self, first: NDArray[np.uint8]) -> Anchor:
+        return Anchor(first, self._find(first))
+
+    def _compare(self, sources: list[Source], anchor: Anchor) -> None:
+        for source in sources[1:]:
+            shift = float(np.linalg.norm(anchor.shift(source.first, self._find(source.first))))
+            if shift > self._options.max_shake_px:
+                how_far = f"by {shift:.1f} pixels" if np.isfinite(shift) else "altogether"
+                raise PrepareError(
+                    f"the camera moved {how_far} between {sources[0].path.name} and {source.path.name}: "
+                    "leave it where it is for all takes, or prepare them apart"
+                )
+
+    def _find(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
         self._tracker.reset()
-        return Anchor(first, _body(self._tracker(first, 0), first))
+        return _body(self._tracker(picture, 0), picture)
 
     def _video(self, video: int, source: Source, numbering: Numbering, anchor: Anchor) -> Iterator[Chunk]:
         """Its chunks, from the journal as far as they are there."""

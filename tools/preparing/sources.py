@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 import tools.matte
 from tools.preparing import PrepareError
-from tools.preparing.camera import Anchor
 from tools.preparing.pictures import SIDE_MULTIPLE, fit_height
 from tools.video import VideoReader
 
@@ -66,8 +65,7 @@ def find_videos(paths: Sequence[Path]) -> list[Path]:
 
 
 def open_sources(videos: Sequence[Path], options: Options) -> list[Source]:
-    """Looks at the first frame of each video. Raises VideoError, and PrepareError where they do not go
-    together: one plate and one size serve all, so the camera must not move from one to the next."""
+    """Looks at the first frame of each video. Raises VideoError, and PrepareError where sizes differ."""
     sources = []
     for path in videos:
         with VideoReader(path) as reader:
@@ -80,13 +78,6 @@ def open_sources(videos: Sequence[Path], options: Options) -> list[Source]:
             raise PrepareError(
                 f"{path} is {_size(first)} where {sources[0].path.name} is {_size(sources[0].first)}: "
                 "film all takes with the same settings, or prepare them apart"
-            )
-        shift = float(np.linalg.norm(Anchor(sources[0].first).shift(first)))
-        if shift > options.max_shake_px:
-            how_far = f"by {shift:.1f} pixels" if np.isfinite(shift) else "altogether"
-            raise PrepareError(
-                f"the camera moved {how_far} between {sources[0].path.name} and {path.name}: leave it where "
-                "it is for all takes, or prepare them apart"
             )
     return sources
 

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.tools.preparing.footage_files import player_frames, write_video
-from tools.preparing import rules
+from tools.preparing import PrepareError, rules
 from tools.preparing.journal import Journal, write_whole
 from tools.preparing.pictures import Pictures
 from tools.preparing.scan import Scan, Scanner
@@ -47,6 +47,21 @@ def test_another_person_close_by_is_told(tmp_path: Path, frame: NDArray[np.uint8
     assert np.isfinite(found.others).all()
     assert list((tmp_path / "two/work/thumbs" / rules.CROWDED).iterdir())
     assert not list((tmp_path / "two/frames").iterdir())
+
+
+def test_a_camera_that_moved_between_takes_is_refused(tmp_path: Path, frame: NDArray[np.uint8]) -> None:
+    one = write_video(tmp_path / "one.mp4", [frame] * 2)
+    other = write_video(tmp_path / "other.mp4", [np.roll(frame, (4, 3), (0, 1))] * 2)
+    pictures = Pictures(tmp_path)
+    for limit_px in (1.5, 6):
+        options = Options(max_shake_px=limit_px)
+        scanner = Scanner(pictures, Journal(tmp_path / str(limit_px)), options)
+        sources = open_sources([one, other], options)
+        if limit_px == 6:
+            assert scanner(sources).numbers.tolist() == [0, 1, 1001, 1002]
+        else:
+            with pytest.raises(PrepareError, match=r"moved by 5\.\d pixels between one\.mp4 and other\.mp4"):
+                scanner(sources)
 
 
 def test_a_scan_in_chunks_goes_on_where_it_stopped(tmp_path: Path, frame: NDArray[np.uint8]) -> None:

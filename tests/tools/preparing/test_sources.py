@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.packs import textured_plate
 from tests.tools.preparing.footage_files import write_video
 from tools.preparing import PrepareError
 from tools.preparing.sources import Numbering, Options, digest, find_videos, open_sources
@@ -71,15 +70,6 @@ def test_takes_of_different_sizes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(PrepareError, match=r"128\.mp4 is 128x128 where 64\.mp4 is 64x64"):
         open_sources(videos, Options())
     assert len(open_sources(videos, Options(height=64))) == 2
-
-
-def test_a_camera_that_moved_between_takes_is_refused(tmp_path: Path) -> None:
-    scene = textured_plate((256, 256))
-    one = write_video(tmp_path / "one.mp4", [scene] * 2)
-    other = write_video(tmp_path / "other.mp4", [np.roll(scene, (4, 3), (0, 1))] * 2)
-    with pytest.raises(PrepareError, match=r"camera moved by 5\.\d pixels between one\.mp4 and other\.mp4"):
-        open_sources([one, other], Options())
-    assert len(open_sources([one, other], Options(max_shake_px=6))) == 2
 
 
 def test_a_phone_s_upright_video_is_read_upright(tmp_path: Path) -> None:
