@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+INPUTS = "inputs.sha256"
+"""Names, in a folder that is filled by a run that can be resumed, what it is made from."""
 
 
 @contextmanager
@@ -15,20 +20,84 @@ def new_folder(target: Path, mark: str) -> Iterator[Path]:
     mark: the file by which such a folder is known: what lies at `target` without it is never replaced.
     After an error the old folder is as it was and the unfinished one is gone. Raises FileExistsError.
     """
-    if target.exists() and any(target.iterdir()) and not (target / mark).is_file():
-        raise FileExistsError(f"{target} is not empty and holds no {mark}: name another folder")
-    part, old = (target.with_name(f".{target.name}.{state}") for state in ("part", "old"))
-    for left_over in (part, old):
-        shutil.rmtree(left_over, ignore_errors=True)
+    part = _begin(target, mark)
+    shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     try:
         yield part
-        if not (part / mark).is_file():
-            raise FileNotFoundError(f"{part / mark} was not written")
-        if target.exists():
-            target.rename(old)
-        part.rename(target)
+        _swap_in(part, target, mark)
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise
+
+
+@contextmanager
+def resumed_folder(
+    target: Path, mark: str, digest: str, verdicts: tuple[type[Exception], ...] = ()
+) -> Iterator[tuple[Path, str]]:
+    """As `new_folder`, but the unfinished folder outlives an error, a kill and a loss of power.
+
+    Gives that folder, and what was found: "new", "resumed" with all that an earlier run left there, or
+    "changed" where that run had another `digest`, so that its work was thrown away. verdicts: errors after
+    which going on is of no use: they leave nothing.
+    Raises FileExistsError, and BlockingIOError while another process fills the same folder.
+    """
+    part = _begin(target, mark)
+    part.mkdir(parents=True, exist_ok=True)
+    lock = os.open(part, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BlockingIOError(f"{target} is being written by another run: wait for it") from None
+        yield part, _claim(part, digest)
+        os.sync()
+        _swap_in(part, target, mark)
+    except verdicts:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+    finally:
+        os.close(lock)
+
+
+def _begin(target: Path, mark: str) -> Path:
+    """The folder to fill, beside `target`; puts right what an interrupted swap has left."""
+    if target.exists() and not target.is_dir():
+        raise FileExistsError(f"{target} is a file: name a folder")
+    part, old = _beside(target, "part"), _beside(target, "old")
+    if old.exists() and not target.exists():
+        old.rename(target)
+    if target.exists() and any(target.iterdir()) and not (target / mark).is_file():
+        raise FileExistsError(f"{target} is not empty and holds no {mark}: name another folder")
     shutil.rmtree(old, ignore_errors=True)
+    return part
+
+
+def _claim(part: Path, digest: str) -> str:
+    """Empties a folder of other inputs. Returns what was found."""
+    name = part / INPUTS
+    found = "new"
+    if any(part.iterdir()):
+        found = "resumed" if name.is_file() and name.read_text().strip() == digest else "changed"
+    if found == "changed":
+        for path in part.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+    name.write_text(digest + "\n")
+    return found
+
+
+def _swap_in(part: Path, target: Path, mark: str) -> None:
+    if not (part / mark).is_file():
+        raise FileNotFoundError(f"{part / mark} was not written")
+    old = _beside(target, "old")
+    if target.exists():
+        target.rename(old)
+    part.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _beside(target: Path, state: str) -> Path:
+    return target.with_name(f".{target.name}.{state}")

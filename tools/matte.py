@@ -15,6 +15,10 @@ from engines.skeleton import LIMBS, Landmark
 
 SURE = 0.85
 """Above this the segmentation net is believed by itself."""
+NOISE, CHANGED = 10, 24
+"""Differences from the plate, of 255: up to the one it is noise, from the other on something stands there."""
+ALIKE = 25
+"""Person and plate whose colours are no further apart than this, of 255, cannot be told by their colours."""
 
 
 def zone(
@@ -53,18 +57,23 @@ def matte(
     segmentation: NDArray[np.uint8],
     landmarks: NDArray[np.float32],
     standing_px: float,
+    unseen: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.uint8]:
     """(H, W) uint8 alpha of the person in `frame` (H, W, 3) BGR before `plate`.
 
-    segmentation (H, W) uint8, the net's mask. Shadows on the floor are left out.
+    segmentation (H, W) uint8, the net's mask. unseen (H, W): where the plate is only a guess; there the net
+    decides alone. Shadows on the floor are left out: they are no part of the person, and where the player
+    composes person and plate there is none.
     """
+    if unseen is None:
+        unseen = np.zeros(frame.shape[:2], np.bool_)
     size = (frame.shape[1], frame.shape[0])
     x, y, width, height = cv2.boundingRect(zone(landmarks, size, standing_px, widen=1.2))
     near = (slice(y, y + height), slice(x, x + width))
     alpha = np.zeros(frame.shape[:2], np.uint8)
     if width and height:
         shifted = landmarks - np.array([x, y, 0, 0], np.float32)
-        alpha[near] = _matte(frame[near], plate[near], segmentation[near], shifted, standing_px)
+        alpha[near] = _matte(frame[near], plate[near], segmentation[near], shifted, standing_px, unseen[near])
     return alpha
 
 
@@ -74,22 +83,74 @@ def _matte(
     segmentation: NDArray[np.uint8],
     landmarks: NDArray[np.float32],
     standing_px: float,
+    unseen: NDArray[np.bool_],
 ) -> NDArray[np.uint8]:
     size = (frame.shape[1], frame.shape[0])
-    wide, tight = zone(landmarks, size, standing_px), zone(landmarks, size, standing_px, widen=0.45)
+    wide, surely_not_floor = zone(landmarks, size, standing_px), zone(landmarks, size, standing_px, widen=0.6)
+    floor = round(float(landmarks[[Landmark.LEFT_KNEE, Landmark.RIGHT_KNEE], 1].max()))
+    if 0 <= floor < size[1]:  # about the feet shadow and leg lie close together
+        surely_not_floor[floor:] = zone(landmarks, size, standing_px, widen=0.3)[floor:]
     f, p = (cv2.GaussianBlur(picture, (0, 0), 0.8).astype(np.float32) for picture in (frame, plate))
     difference = np.abs(f - p).max(axis=2)
-    changed = np.clip((difference - 14) / 18, 0, 1)
-    changed *= wide > 0
-    changed[_shadow(f, p) & (tight == 0) & (segmentation < 255 * SURE)] = 0
+    changed = np.clip((difference - NOISE) / (CHANGED - NOISE), 0, 1)
+    believed = np.clip((segmentation.astype(np.float32) / 255 - 0.4) / 0.3, 0, 1)
+    changed = np.where(unseen, believed, changed) * (wide > 0)
+    shadow = _shadow(f, p) & ~unseen & (surely_not_floor == 0) & (segmentation < 255 * SURE)
+    changed[shadow] = 0
     sure = (segmentation > 255 * SURE) & (cv2.dilate(wide, np.ones((9, 9))) > 0) & (changed > 0.2)
     inner = zone(landmarks, size, standing_px, widen=0.25) > 0  # on the bones: background cannot be
     solid = np.where(sure | inner, 1.0, changed).astype(np.float32)
     solid = cv2.morphologyEx(solid, cv2.MORPH_CLOSE, np.ones((5, 5)))
     solid = _largest(solid)
-    guide = frame.astype(np.float32) / 255
-    soft = cv2.ximgproc.guidedFilter(guide, solid, radius=max(2, round(standing_px / 150)), eps=1e-4)
-    return (np.clip(soft, 0, 1) * 255).astype(np.uint8)
+    radius = max(2, round(standing_px / 100))
+    alpha = _edge(frame.astype(np.float32), plate.astype(np.float32), solid, sure, unseen, radius)
+    alpha[shadow] = 0
+    alpha = _largest(alpha, least=0.1)
+    return (alpha * 255).round().astype(np.uint8)
+
+
+def _edge(
+    frame: NDArray[np.float32],
+    plate: NDArray[np.float32],
+    solid: NDArray[np.float32],
+    sure: NDArray[np.bool_],
+    unseen: NDArray[np.bool_],
+    radius: int,
+) -> NDArray[np.float32]:
+    """`solid` with a band about its outline solved anew: `radius` pixels outwards and twice as many inwards,
+    or half of that where the segmentation net is `sure`.
+
+    There frame = alpha * person + (1 - alpha) * plate holds with the plate known and the person's colour
+    taken from the nearest pixel inside, so alpha is the share of the way from the one to the other. Where the
+    two colours are too close to tell, or the frame is no mixture of them, or the plate is `unseen`, a guided
+    filter decides.
+    """
+    deep, half, wide = (
+        cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * each + 1,) * 2)
+        for each in (2 * radius, radius + 1, radius)
+    )
+    person = (solid > 0.5).astype(np.uint8)  # with what is mixed only a little, so the band lies inwards
+    inside, outside = cv2.erode(person, deep), cv2.dilate(person, wide) == 0
+    if not inside.any():
+        return solid
+    _, labels = cv2.distanceTransformWithLabels(
+        1 - inside, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    colours = np.zeros((labels.max() + 1, 3), np.float32)
+    known = inside > 0
+    blurred = cv2.blur(frame, (3, 3))
+    colours[labels[known]] = blurred[known]
+    way = colours[labels] - plate
+    length = (way**2).sum(axis=2)
+    share = np.clip(((frame - plate) * way).sum(axis=2) / np.maximum(length, 1), 0, 1)
+    soft = cv2.ximgproc.guidedFilter(frame / 255, solid, radius=radius, eps=1e-4)
+    off = ((frame - plate - share[..., None] * way) ** 2).sum(axis=2)  # no mixture of the two: a seam, a line
+    told = np.where(unseen, 0, length / (length + ALIKE**2) * ALIKE**2 / (ALIKE**2 + off))
+    alpha = told * share + (1 - told) * np.clip(soft, 0, 1)
+    alpha = np.clip((alpha - 0.05) / 0.9, 0, 1)  # noise is not transparency
+    alpha[known | (sure & (cv2.erode(person, half) > 0))] = 1
+    alpha[outside] = 0
+    return alpha.astype(np.float32)
 
 
 def _shadow(f: NDArray[np.float32], p: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -98,16 +159,14 @@ def _shadow(f: NDArray[np.float32], p: NDArray[np.float32]) -> NDArray[np.bool_]
     return (ratio.max(axis=2) < 0.97) & (ratio.min(axis=2) > 0.35) & (np.ptp(ratio, axis=2) < 0.12)
 
 
-def _largest(solid: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Keeps the largest connected piece, and fills the small holes in it."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats((solid > 0.3).astype(np.uint8))
+def _largest(solid: NDArray[np.float32], least: float = 0.3) -> NDArray[np.float32]:
+    """Keeps the largest connected piece of what is above `least`, and fills the small holes in it."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((solid > least).astype(np.uint8))
     if count < 2:
         return solid
     keep = labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
     solid = np.where(keep, solid, 0).astype(np.float32)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(
-        (solid <= 0.3).astype(np.uint8), connectivity=4
-    )
+    _, labels, stats, _ = cv2.connectedComponentsWithStats((solid <= least).astype(np.uint8), connectivity=4)
     small = stats[:, cv2.CC_STAT_AREA] < 40
     small[0] = False
     solid[small[labels]] = 1

@@ -28,7 +28,8 @@ class VideoReader:
     """The frames of a video file in order, as BGR pictures, upright: turned as the file says (phones).
 
     size: (width, height) pixels. fps: the average rate. time_base: the unit of its time stamps, seconds.
-    frames: an estimate of how many there are, 0 if the file does not say.
+    frames: an estimate of how many there are, 0 if the file does not say. damaged: so many of the frames
+    that were read so far could only be decoded in part, and were left out.
     """
 
     def __init__(self, path: Path) -> None:
@@ -51,11 +52,26 @@ class VideoReader:
         self.frames = self._stream.frames or int(
             Fraction(self._container.duration or 0, av.time_base) * self.fps
         )
+        self.damaged = 0
+
+    def __enter__(self) -> VideoReader:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
     def __iter__(self) -> Iterator[tuple[int, NDArray[np.uint8]]]:
         """Yields (time since the first frame in nanoseconds, (H, W, 3) uint8 BGR).
 
         Raises VideoError at the place where the file breaks off.
+        """
+        for _, t_ns, picture in self.read():
+            yield t_ns, picture
+
+    def read(self, start: int = 0) -> Iterator[tuple[int, int, NDArray[np.uint8]]]:
+        """As iterating, from the frame at position `start` on, each with its position in the file.
+
+        Frames before it are decoded only, which is the quick part. Raises VideoError.
         """
         first: float | None = None
         count = 0
@@ -63,11 +79,16 @@ class VideoReader:
             for frame in self._container.decode(self._stream):
                 time = frame.time if frame.time is not None else float(count / self.fps)
                 first = time if first is None else first
-                count += 1
+                position, count = count, count + 1
+                self.damaged += frame.is_corrupt
+                if position < start or frame.is_corrupt:
+                    continue
                 picture = np.rot90(frame.to_ndarray(format="bgr24"), self._quarter_turns)
-                yield round((time - first) * 1e9), np.ascontiguousarray(picture)
+                yield position, round((time - first) * 1e9), np.ascontiguousarray(picture)
         except FFmpegError as error:
-            raise VideoError(f"{self.path} is broken after frame {count}: {error.strerror}") from None
+            raise VideoError(
+                f"{self.path} is broken after frame {count} ({error.strerror}): copy it from the camera again"
+            ) from None
         if count == 0:
             raise VideoError(f"{self.path} holds no frame that can be decoded")
 

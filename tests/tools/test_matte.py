@@ -74,3 +74,30 @@ def test_a_stranger_far_from_the_body_is_left_out(person: NDArray[np.float32]) -
     alpha = matte(frame, plate, segmentation, small, STANDING_PX)
     assert not alpha[150:200, 200:230].any()
     assert alpha[int(small[Landmark.LEFT_HIP, 1]), 70] > 200
+
+
+def test_where_the_plate_is_a_guess_the_net_decides(person: NDArray[np.float32]) -> None:
+    plate = textured_plate(SIZE)
+    frame, truth = paint(plate, person, STANDING_PX)
+    guess, unseen = plate.copy(), np.zeros(SIZE[::-1], bool)
+    unseen[:, 100:156] = True
+    guess[unseen] = 255 - guess[unseen]
+    segmentation = cv2.GaussianBlur(truth, (0, 0), 2)
+    fooled, told = (matte(frame, guess, segmentation, person, STANDING_PX, known) for known in (None, unseen))
+    outside = (cv2.dilate(truth, np.ones((9, 9), np.uint8)) == 0) & unseen
+    assert (fooled[outside] > 127).mean() > 0.05
+    assert (told[outside] > 127).mean() < 0.01
+    assert (told[cv2.erode(truth, np.ones((3, 3), np.uint8)) > 0] > 127).mean() > 0.97
+
+
+def test_the_soft_edge_is_the_share_of_the_person_in_the_mixture(person: NDArray[np.float32]) -> None:
+    plate = textured_plate(SIZE)
+    _, truth = paint(plate, person, STANDING_PX)
+    share = cv2.GaussianBlur(truth, (0, 0), 1.2).astype(np.float32)[..., None] / 255
+    colour = np.array([40, 30, 220], np.float32)
+    frame = (colour * share + plate * (1 - share)).round().astype(np.uint8)
+    alpha = matte(frame, plate, truth, person, STANDING_PX)[..., None].astype(np.float32) / 255
+    again = colour * alpha + plate * (1 - alpha)
+    edge = (share[..., 0] > 0.05) & (share[..., 0] < 0.95)
+    assert np.abs(alpha - share)[edge].mean() < 0.1
+    assert np.abs(again - frame)[edge].mean() < 12

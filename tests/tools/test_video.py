@@ -212,3 +212,16 @@ def test_colours_come_back_as_they_went_in(tmp_path: Path, ending: str) -> None:
         assert np.abs(middle.mean(axis=0) - colour).max() < 6
     with av.open(str(path)) as container:
         assert int(container.streams.video[0].codec_context.colorspace) == 1  # BT.709, and said to be
+
+
+def test_reading_can_begin_midway(tmp_path: Path) -> None:
+    path = write(tmp_path / "clip.mp4", 10)
+    with VideoReader(path) as reader:
+        whole = list(reader.read())
+    with VideoReader(path) as reader:
+        rest = list(reader.read(start=6))
+    assert [position for position, _, _ in whole] == list(range(10))
+    assert [(position, t_ns) for position, t_ns, _ in rest] == [
+        (position, t_ns) for position, t_ns, _ in whole[6:]
+    ]
+    np.testing.assert_array_equal(rest[0][2], whole[6][2])

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engines.folders import new_folder, resumed_folder
+
+MARK = "mark.json"
+
+
+def fill(target: Path, digest: str = "a", content: str = "new") -> str:
+    with resumed_folder(target, MARK, digest) as (part, found):
+        (part / MARK).write_text(content)
+    return found
+
+
+def fail(target: Path, digest: str = "a", error: type[Exception] = OSError) -> None:
+    with (
+        pytest.raises(error),
+        resumed_folder(target, MARK, digest, (ValueError,)) as (part, _),
+    ):
+        (part / "half").write_text("half")
+        (part / "frames").mkdir(exist_ok=True)
+        raise error
+
+
+def test_an_interrupted_run_finds_what_it_left(tmp_path: Path) -> None:
+    target = tmp_path / "set"
+    fail(target)
+    assert not target.exists()
+    with resumed_folder(target, MARK, "a") as (part, found):
+        assert found == "resumed" and (part / "half").read_text() == "half"
+        (part / MARK).write_text("new")
+    assert (target / MARK).read_text() == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["set"]
+
+
+def test_other_inputs_start_anew(tmp_path: Path) -> None:
+    target = tmp_path / "set"
+    fail(target)
+    with resumed_folder(target, MARK, "b") as (part, found):
+        assert found == "changed" and [path.name for path in part.iterdir()] == ["inputs.sha256"]
+        (part / MARK).write_text("new")
+    assert fill(target, "b") == "new"
+
+
+def test_after_a_verdict_nothing_is_left(tmp_path: Path) -> None:
+    fill(tmp_path / "set", content="old")
+    fail(tmp_path / "set", error=ValueError)
+    assert [path.name for path in tmp_path.iterdir()] == ["set"]
+    assert (tmp_path / "set" / MARK).read_text() == "old"
+
+
+def test_the_old_folder_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
+    target = tmp_path / "set"
+    fill(target, content="old")
+    fail(target)
+    assert (target / MARK).read_text() == "old"
+    with pytest.raises(FileNotFoundError, match=MARK), resumed_folder(target, MARK, "a"):
+        pass
+    fill(target)
+    assert (target / MARK).read_text() == "new"
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_loss_of_power_between_the_two_renames_is_put_right(tmp_path: Path, whole: bool) -> None:
+    target, old = tmp_path / "set", tmp_path / ".set.old"
+    fill(target, content="old")
+    target.rename(old)
+    if whole:
+        fail(target)
+    else:
+        with pytest.raises(OSError), new_folder(target, MARK):
+            raise OSError
+    assert (target / MARK).read_text() == "old" and not old.exists()
+
+
+def test_two_runs_do_not_fill_the_same_folder(tmp_path: Path) -> None:
+    with resumed_folder(tmp_path / "set", MARK, "a") as (part, _):
+        with (
+            pytest.raises(BlockingIOError, match="set is being written by another run"),
+            resumed_folder(tmp_path / "set", MARK, "a"),
+        ):
+            pass
+        (part / MARK).write_text("new")
+    assert (tmp_path / "set" / MARK).is_file()
+
+
+def test_what_is_no_such_folder_is_never_replaced(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos/holiday.jpg").touch()
+    (tmp_path / "file").touch()
+    with pytest.raises(FileExistsError, match=r"photos is not empty and holds no mark\.json"):
+        fill(tmp_path / "photos")
+    with pytest.raises(FileExistsError, match="file is a file"):
+        fill(tmp_path / "file")
+    assert (tmp_path / "photos/holiday.jpg").exists()

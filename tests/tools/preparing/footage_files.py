@@ -1,0 +1,52 @@
+"""Small videos for the tests of `tools.prepare`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.video import VideoReader
+
+PLAYER = Path(__file__).resolve().parents[3] / "assets" / "player_train.mp4"
+
+
+def write_video(
+    path: Path,
+    frames: Sequence[NDArray[np.uint8]],
+    *,
+    fps: Fraction = Fraction(30),
+    times_ms: Sequence[int] | None = None,
+    rotation: int = 0,
+) -> Path:
+    """times_ms: where the frames do not come at an even rate; rotation: as phones note it, degrees."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=fps, options={"crf": "18", "preset": "veryfast"})
+        stream.codec_context.thread_count = 1
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        if rotation:
+            stream.set_display_rotation(rotation)
+        if times_ms is not None:
+            stream.codec_context.time_base = Fraction(1, 1000)
+        for number, picture in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
+            frame.time_base = 1 / fps if times_ms is None else Fraction(1, 1000)
+            frame.pts = number if times_ms is None else times_ms[number]
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def player_frames(count: int, side: int = 256) -> list[NDArray[np.uint8]]:
+    """The first frames of the player's video."""
+    with VideoReader(PLAYER) as reader:
+        return [
+            np.asarray(cv2.resize(frame, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
+            for _, (_, frame) in zip(range(count), reader, strict=False)
+        ]

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.packs import standing
+from tools.preparing import PrepareError, rules
+from tools.preparing.choose import count, judge, require, shots, smooth_landmarks
+from tools.preparing.scan import Scan
+
+SIZE = (256, 256)
+STEP_NS = 33_333_333
+
+
+def scan_of(frames: int) -> Scan:
+    """Nothing is wrong with any frame."""
+    return Scan(
+        numbers=np.arange(frames),
+        times_ns=np.arange(frames) * STEP_NS,
+        videos=np.zeros(frames, np.int64),
+        landmarks=np.stack([standing(128, 230, 190)] * frames),
+        reasons=np.full(frames, "", "<U64"),
+        shifts=np.zeros((frames, 2), np.float32),
+        sharpness=np.ones(frames, np.float32),
+        others=np.full((frames, 4), np.nan, np.float32),
+        left_out={},
+        frames=(frames,),
+    )
+
+
+def test_a_person_whole_in_the_picture_is_of_use() -> None:
+    person = standing(128, 230, 190)
+    assert rules.fault(person, SIZE, []) == ""
+    hidden = person.copy()
+    hidden[11:, 3] = 0.1
+    assert rules.fault(hidden, SIZE, []) == rules.HIDDEN
+    assert rules.fault(person + np.array([120, 0, 0, 0], np.float32), SIZE, []) == rules.CUT_OFF
+    assert rules.fault(person + np.array([0, 60, 0, 0], np.float32), SIZE, []) == rules.CUT_OFF
+
+
+def test_others_count_when_they_come_near() -> None:
+    person = standing(128, 230, 190)
+    near, far = np.array([150, 40, 220, 230], np.float32), np.array([230, 200, 250, 230], np.float32)
+    assert rules.fault(person, SIZE, [far, near]) == rules.CROWDED
+    assert rules.fault(person, SIZE, [far]) == ""
+
+
+def test_people_are_seen_once_a_second_so_the_second_around_is_dropped() -> None:
+    scan = scan_of(120)
+    scan.reasons[60] = rules.CROWDED
+    reasons = judge(scan, 1.5)
+    assert (reasons[31:90] == rules.CROWDED).all()
+    assert (reasons[:29] == "").all() and (reasons[92:] == "").all()
+    other_video = replace(scan, videos=np.array([0] * 61 + [1] * 59))
+    assert (judge(other_video, 1.5)[61:] == "").all()
+
+
+def test_a_camera_that_was_touched_costs_those_frames() -> None:
+    scan = scan_of(60)
+    scan.shifts[:] = (40, 7)  # the first frame of all was the one that lay off
+    scan.shifts[0], scan.shifts[30], scan.shifts[31], scan.shifts[32] = 0, (41, 7), (42, 7), np.inf
+    scan.shifts[33] = np.nan
+    assert np.flatnonzero(judge(scan, 1.5) == rules.MOVED).tolist() == [0, 31, 32]
+    assert (judge(scan, 100.0) == rules.MOVED).sum() == 1
+
+
+def test_smeared_frames_are_dropped_and_earlier_reasons_stand() -> None:
+    scan = scan_of(60)
+    scan.sharpness[10:13] = 0.5
+    scan.sharpness[12] = np.nan
+    scan.reasons[11] = rules.CUT_OFF
+    reasons = judge(scan, 1.5)
+    assert reasons[10] == rules.SMEARED and reasons[11] == rules.CUT_OFF and reasons[12] == ""
+    nobody = replace(scan, sharpness=np.full(60, np.nan, np.float32), reasons=np.full(60, rules.NOBODY))
+    assert (judge(nobody, 1.5) == rules.NOBODY).all()
+
+
+def test_what_is_left_keeps_its_numbers() -> None:
+    scan = scan_of(80)
+    reasons = judge(scan, 1.5)
+    reasons[20:30] = rules.SMEARED
+    left = shots(scan, reasons)
+    assert left.numbers.tolist() == [*range(20), *range(30, 80)]
+    assert left.landmarks.shape == (70, 33, 4) and 150 < left.standing_px < 230
+
+
+def test_reasons_are_counted_and_too_few_frames_refused() -> None:
+    reasons = np.array(["", rules.CUT_OFF, rules.NOBODY, rules.CUT_OFF])
+    dropped = count(reasons, {rules.DAMAGED: 1, rules.TOO_CLOSE: 0})
+    assert dropped == {rules.CUT_OFF: 2, rules.NOBODY: 1, rules.DAMAGED: 1}
+    require([Path("a.mp4")], 60, dropped)
+    with pytest.raises(PrepareError, match=r"a\.mp4, b\.mp4 have 59 usable frames.*2 cut off.*step back"):
+        require([Path("a.mp4"), Path("b.mp4")], 59, dropped)
+    with pytest.raises(PrepareError, match=r"a\.mp4 has 5 usable frames.*too short"):
+        require([Path("a.mp4")], 5, {})
+
+
+def test_every_reason_has_its_advice() -> None:
+    names = [value for name, value in vars(rules).items() if name.isupper() and isinstance(value, str)]
+    assert len(names) == 11 and set(names) == set(rules.ADVICE)
+
+
+def test_jitter_is_smoothed_but_not_over_a_gap() -> None:
+    random = np.random.default_rng(0)
+    true = np.stack([standing(100 + (50 if n >= 20 else 0) + n, 200, 150) for n in range(40)])
+    seen = true.copy()
+    seen[..., :2] += random.normal(0, 1, (40, 33, 2))
+    indices = np.array([*range(20), *range(50, 70)])
+    smooth = smooth_landmarks(seen, indices)
+    before, after = (np.abs(each - true)[..., :2].mean() for each in (seen, smooth))
+    assert after < 0.8 * before
+    np.testing.assert_array_equal(smooth[..., 3], seen[..., 3])
+    np.testing.assert_allclose(smooth_landmarks(true, indices), true, atol=1e-3)  # the jump is kept
+    np.testing.assert_array_equal(smooth_landmarks(seen[:4], indices[:4]), seen[:4])

@@ -1,0 +1,11 @@
+"""The parts of `tools.prepare`: from videos of one player to the dataset that training reads.
+
+sources (which videos, their digest) → scan (pose, person, what is wrong with each frame) → plate →
+refine (light, mattes) → report. `journal` keeps what each part has found, so that an interrupted run goes on.
+"""
+
+from __future__ import annotations
+
+
+class PrepareError(ValueError):
+    """Footage that no player can be made from; the text says why and what to do."""

@@ -1,0 +1,95 @@
+"""The pictures of a dataset while it is made: their names, how they are cut, read and written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.preparing import PrepareError
+
+SIDE_MULTIPLE = 32
+"""Pictures are cut to sides that every generator variant can take."""
+
+
+THUMB_HEIGHT, THUMB_EVERY = 160, 10
+QUICK_PNG = (cv2.IMWRITE_PNG_COMPRESSION, 1)
+"""Masks are decoded a third faster so than with OpenCV's default, and are smaller."""
+
+
+class Pictures:
+    """frames/ and masks/ stay in the dataset; work/, with the net's masks and thumbnails, does not."""
+
+    def __init__(self, folder: Path) -> None:
+        self.work = folder / "work"
+        self._frames, self._masks, self._soft = folder / "frames", folder / "masks", self.work / "soft"
+        self.thumbs = self.work / "thumbs"
+        for each in (self._frames, self._masks, self.work, self._soft, self.thumbs):
+            each.mkdir(exist_ok=True)
+
+    def write_frame(self, number: int, picture: NDArray[np.uint8]) -> None:
+        write(self._frames / f"{number:06d}.jpg", picture, quality=97)
+
+    def write_soft(self, number: int, mask: NDArray[np.uint8]) -> None:
+        """mask (H, W) uint8: the segmentation net's."""
+        write(self._soft / f"{number:06d}.png", mask)
+
+    def write_mask(self, number: int, mask: NDArray[np.uint8]) -> None:
+        """mask (H, W) uint8: the final matte."""
+        write(self._masks / f"{number:06d}.png", mask)
+
+    def write_thumb(self, reason: str, number: int, picture: NDArray[np.uint8]) -> None:
+        """An example of a dropped frame, for the report; a few of each reason are kept, spread in time."""
+        folder = self.thumbs / reason
+        folder.mkdir(exist_ok=True)
+        if number % THUMB_EVERY == 0 or not any(folder.iterdir()):
+            scale = THUMB_HEIGHT / picture.shape[0]
+            small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            write(folder / f"{number:06d}.jpg", np.asarray(small, np.uint8))
+
+    def frame(self, number: int) -> NDArray[np.uint8]:
+        return read(self._frames / f"{number:06d}.jpg")
+
+    def soft(self, number: int) -> NDArray[np.uint8]:
+        return read(self._soft / f"{number:06d}.png", cv2.IMREAD_GRAYSCALE)
+
+    def mask(self, number: int) -> NDArray[np.uint8]:
+        return read(self._masks / f"{number:06d}.png", cv2.IMREAD_GRAYSCALE)
+
+    def keep_only(self, numbers: NDArray[np.int64]) -> None:
+        """Removes the frames and masks of all other numbers."""
+        kept = {int(number) for number in numbers}
+        for folder in (self._frames, self._masks):
+            for path in folder.iterdir():
+                if path.stem.isdigit() and int(path.stem) not in kept:
+                    path.unlink()
+
+
+def fit_height(frame: NDArray[np.uint8], height: int) -> NDArray[np.uint8]:
+    """Scales a taller picture down, then cuts it about its middle to multiples of `SIDE_MULTIPLE`."""
+    if frame.shape[0] > height:
+        width = round(frame.shape[1] * height / frame.shape[0])
+        frame = np.asarray(cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    rows, columns = (side - side % SIDE_MULTIPLE for side in frame.shape[:2])
+    top, left = (frame.shape[0] - rows) // 2, (frame.shape[1] - columns) // 2
+    return frame[top : top + rows, left : left + columns]
+
+
+def encoded(picture: NDArray[np.uint8], ending: str, quality: int = 90) -> bytes:
+    """The picture as a file of that kind (.jpg, .png)."""
+    _, content = cv2.imencode(ending, picture, [cv2.IMWRITE_JPEG_QUALITY, quality, *QUICK_PNG])
+    return bytes(content)
+
+
+def write(path: Path, picture: NDArray[np.uint8], quality: int = 90) -> None:
+    """Raises OSError, which cv2.imwrite does not: a full disk is to be told from a finished picture."""
+    path.write_bytes(encoded(picture, path.suffix, quality))
+
+
+def read(path: Path, mode: int = cv2.IMREAD_COLOR) -> NDArray[np.uint8]:
+    picture = cv2.imread(str(path), mode)
+    if picture is None:
+        raise PrepareError(f"{path} cannot be read back: is the disk full?")
+    return np.asarray(picture, np.uint8)

@@ -1,0 +1,89 @@
+"""Why a frame is of no use: each rule a small function, each reason a text that the crew reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.skeleton import Landmark
+
+NOBODY = "without a person"
+HIDDEN = "mostly hidden"
+CUT_OFF = "cut off by the frame"
+CROWDED = "with someone else close by"
+BYSTANDER = "with someone else in the picture"
+MOVED = "with a camera that moved"
+SMEARED = "with too much motion blur"
+OTHER_LIGHT = "in another light"
+MISSED = "with a matte that misses the person"
+TOO_CLOSE = "closer together than the frame rate"
+DAMAGED = "damaged in the file"
+
+ADVICE = {
+    NOBODY: "the player was out of the picture, or too dark or too small to be found",
+    HIDDEN: "keep things between the player and the camera out of the way",
+    CUT_OFF: "step back or turn the camera: hands and feet must stay in the picture",
+    CROWDED: "film the player alone; mirrors and posters count too",
+    BYSTANDER: "film the player alone",
+    MOVED: "put the camera on a tripod, switch stabilization and autofocus off, and do not touch it",
+    SMEARED: "more light, or a shorter exposure (1/250 s)",
+    OTHER_LIGHT: "lock the exposure and white balance; avoid flickering lamps and daylight",
+    MISSED: "clothes that stand out from the background, and an even light",
+    TOO_CLOSE: "nothing to do: the first video's frame rate goes for all",
+    DAMAGED: "copy the file from the camera again",
+}
+"""Every reason, and what to do about it."""
+
+LEAST_VISIBLE = 0.5
+LEAST_COVERED = 0.8
+SMEARED_SHARE = 0.6
+"""A person with less fine detail than this share of what is usual is smeared."""
+NEAR = 0.15
+"""Someone is close by within this share of the player's height."""
+AROUND_NS = 1_000_000_000
+"""Others are looked for once a second: a sighting counts for so long before and after."""
+
+
+def fault(landmarks: NDArray[np.float32], size: tuple[int, int], others: list[NDArray[np.float32]]) -> str:
+    """What is wrong with a frame with these landmarks (33, 4) and others' boxes (4,); "" if nothing."""
+    x, y, visibility = landmarks[:, 0], landmarks[:, 1], landmarks[:, 3]
+    if visibility[Landmark.LEFT_SHOULDER :].mean() < LEAST_VISIBLE:
+        return HIDDEN
+    if x.min() < 0 or x.max() >= size[0] or y.min() < 0 or y.max() >= size[1]:
+        return CUT_OFF
+    reach = around(landmarks, NEAR)
+    if any(_meet(reach, tuple(other)) for other in others):
+        return CROWDED
+    return ""
+
+
+def around(landmarks: NDArray[np.float32], margin: float) -> tuple[float, float, float, float]:
+    """The box about the landmarks, wider on each side by a share of its height."""
+    (x0, y0), (x1, y1) = landmarks[:, :2].min(axis=0), landmarks[:, :2].max(axis=0)
+    more = margin * (y1 - y0)
+    return float(x0 - more), float(y0 - more), float(x1 + more), float(y1 + more)
+
+
+def covered(mask: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> float:
+    """Share of the visible joints that lie on the mask."""
+    joints = landmarks[Landmark.LEFT_SHOULDER :]
+    joints = joints[joints[:, 3] > 0.5]
+    x, y = joints[:, 0].astype(int), joints[:, 1].astype(int)
+    return float((mask[y, x] > 127).mean()) if len(joints) else 0.0
+
+
+def near_in_time(flags: NDArray[np.bool_], times_ns: NDArray[np.int64], within_ns: int) -> NDArray[np.bool_]:
+    """(N,): is any frame within `within_ns` of this one flagged? times_ns ascending."""
+    flagged = times_ns[flags]
+    if not len(flagged):
+        return np.zeros_like(flags)
+    after = np.searchsorted(flagged, times_ns).clip(0, len(flagged) - 1)
+    before = (after - 1).clip(0)
+    nearest = np.minimum(np.abs(flagged[after] - times_ns), np.abs(flagged[before] - times_ns))
+    return np.asarray(nearest <= within_ns)
+
+
+def _meet(one: Sequence[float], other: Sequence[float]) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]

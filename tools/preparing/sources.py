@@ -1,0 +1,117 @@
+"""Which videos a dataset is made from, and how their frames are numbered."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+import tools.matte
+from tools.preparing import PrepareError
+from tools.preparing.pictures import SIDE_MULTIPLE, fit_height
+from tools.video import VideoReader
+
+ENDINGS = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mts", ".m2ts", ".ts", ".mpg"})
+"""What is taken from a folder; a file that is named is opened whatever its ending."""
+GAP = 1000
+"""So many numbers lie between the last frame of one video and the first of the next."""
+TOO_CLOSE = 0.75
+"""Frames closer together than this share of the usual distance are left out."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """height: taller pictures are scaled down to it. max_shake_px: a camera further off than this has moved.
+    checkpoint: frames between two saves."""
+
+    height: int = 720
+    backend: str = "auto"
+    max_shake_px: float = 1.5
+    checkpoint: int = 120
+
+
+@dataclass(frozen=True)
+class Source:
+    """A video and its first frame, cut to the size that all have."""
+
+    path: Path
+    fps: Fraction
+    frames: int
+    first: NDArray[np.uint8]
+
+
+def find_videos(paths: Sequence[Path]) -> list[Path]:
+    """The files of `paths`, folders replaced by the videos in them, by name. Raises PrepareError."""
+    videos: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            found = sorted(each for each in path.iterdir() if each.suffix.lower() in ENDINGS)
+            if not found:
+                raise PrepareError(f"{path} holds no video ({', '.join(sorted(ENDINGS))})")
+            videos += found
+        else:
+            videos.append(path)
+    seen: set[Path] = set()
+    for video in videos:
+        if video.resolve() in seen:
+            raise PrepareError(f"{video} is named twice")
+        seen.add(video.resolve())
+    return videos
+
+
+def open_sources(videos: Sequence[Path], options: Options) -> list[Source]:
+    """Looks at the first frame of each video. Raises VideoError, and PrepareError where sizes differ."""
+    sources = []
+    for path in videos:
+        with VideoReader(path) as reader:
+            _, frame = next(iter(reader))
+            first = fit_height(frame, options.height)
+            sources.append(Source(path, reader.fps, reader.frames, first))
+        if 0 in first.shape:
+            raise PrepareError(f"{path} is smaller than {SIDE_MULTIPLE}x{SIDE_MULTIPLE} pixels")
+        if first.shape != sources[0].first.shape:
+            raise PrepareError(
+                f"{path} is {_size(first)} where {sources[0].path.name} is {_size(sources[0].first)}: "
+                "film all takes with the same settings, or prepare them apart"
+            )
+    return sources
+
+
+def digest(videos: Sequence[Path], options: Options, extras: Sequence[str] = ()) -> str:
+    """SHA-256 of what the result depends on: the videos, the options, names of extras, and the code."""
+    total = hashlib.sha256(repr((astuple(options), list(extras))).encode())
+    code = [*sorted(Path(__file__).parent.glob("*.py")), Path(tools.matte.__file__)]
+    for path in [*code, *videos]:
+        with path.open("rb") as file:
+            total.update(hashlib.file_digest(file, "sha256").digest())
+    return total.hexdigest()
+
+
+class Numbering:
+    """Numbers frames by time, so that a difference of one is one frame at the dataset's rate `fps`.
+
+    Frames of a faster video, and those that a recorder bunches up, are thinned; dropped ones leave gaps.
+    """
+
+    def __init__(self, first: int, fps: Fraction) -> None:
+        self.first, self._fps = first, fps
+        self.last: int | None = None
+        self.last_ns = 0
+
+    def __call__(self, t_ns: int) -> int | None:
+        """The number of a frame at `t_ns` since the start of its video, None where it is left out."""
+        if self.last is not None and (t_ns - self.last_ns) * self._fps < TOO_CLOSE * 1_000_000_000:
+            return None
+        number = self.first + round(t_ns * self._fps / 1_000_000_000)
+        self.last = number if self.last is None else max(self.last + 1, number)
+        self.last_ns = t_ns
+        return self.last
+
+
+def _size(picture: NDArray[np.uint8]) -> str:
+    return f"{picture.shape[1]}x{picture.shape[0]}"
