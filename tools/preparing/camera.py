@@ -43,6 +43,7 @@ class Anchor:
         if len(points) < LEAST_CORNERS:
             return np.full(2, np.nan, np.float32)
         grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+        grey = cv2.convertScaleAbs(grey, alpha=self._grey.mean() / max(grey.mean(), 1))  # in the same light
         there, found, _ = cv2.calcOpticalFlowPyrLK(self._grey, grey, points, None)
         back, _, _ = cv2.calcOpticalFlowPyrLK(grey, self._grey, there, None)
         good = (found[:, 0] > 0) & (np.linalg.norm(back - points, axis=1) < AGREE_PX)
@@ -87,7 +88,7 @@ def light(
 def sharpness(picture: NDArray[np.uint8], person: NDArray[np.uint8]) -> float:
     """How much finest detail the person has, as a share of the coarser detail: small where he is smeared.
 
-    The mean size of the Laplacian over that of the picture blurred by 1.5 pixels, on `person` (H, W) > 127.
+    The mean size of the Laplacian over that of the picture blurred by 3 pixels, on `person` (H, W) > 127.
     NaN where the mask is empty.
     """
     x, y, width, height = cv2.boundingRect((person > 127).astype(np.uint8))
@@ -96,6 +97,6 @@ def sharpness(picture: NDArray[np.uint8], person: NDArray[np.uint8]) -> float:
     near = (slice(y, y + height), slice(x, x + width))
     grey = cv2.cvtColor(picture[near], cv2.COLOR_BGR2GRAY).astype(np.float32)
     fine = np.abs(cv2.Laplacian(grey, cv2.CV_32F))
-    coarse = np.abs(cv2.Laplacian(cv2.GaussianBlur(grey, (0, 0), 1.5), cv2.CV_32F))
+    coarse = np.abs(cv2.Laplacian(cv2.GaussianBlur(grey, (0, 0), 3), cv2.CV_32F))
     on = person[near] > 127
     return float(fine[on].mean() / max(float(coarse[on].mean()), 1e-3))

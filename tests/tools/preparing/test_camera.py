@@ -28,6 +28,11 @@ def test_a_shift_is_measured_to_a_tenth_of_a_pixel(scene: NDArray[np.uint8], x: 
     np.testing.assert_allclose(Anchor(scene).shift(moved(scene, x, y)), [x, y], atol=0.1)
 
 
+def test_another_light_is_no_shift(scene: NDArray[np.uint8]) -> None:
+    darker = (moved(scene, 2, 1) * 0.75).astype(np.uint8)
+    np.testing.assert_allclose(Anchor(scene).shift(darker), [2, 1], atol=0.15)
+
+
 def test_a_camera_that_turned_or_shows_something_else_is_lost(scene: NDArray[np.uint8]) -> None:
     anchor = Anchor(scene)
     assert np.isinf(anchor.shift(moved(scene, 0, 0, turn=20))).all()
