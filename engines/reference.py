@@ -50,6 +50,9 @@ REDUCED_PX = 90.0
 """Visible areas are counted in a picture in which the player is about so high, pixels."""
 HIDDEN = 1e3
 """Added to the distance of a view that hides a part: no direction is so wrong."""
+SHARPEN, SHARPEN_PX = 0.5, 0.8
+"""Unsharp masking of the views, amount and sigma in pixels: what two bilinear samplings, of the part onto the
+pose and of the doll along the flow, will take of the finest detail is given beforehand."""
 THIN = 1e-3
 """A part is not drawn where its map shrinks areas to less than this: it is seen edge on, or is not finite."""
 
@@ -153,14 +156,25 @@ def cut_up(view: View) -> list[Sprite]:
     """
     relative = _distances(view.landmarks, view.height, view.alpha.shape)  # (P, h, w)
     owner = relative.argmin(axis=0)
+    colours = sharpened(view.picture, view.alpha)
     sprites = []
     for part in range(len(NAMES)):
         inside = (CAP - relative[part]) * (WIDTHS[part] * view.height / EDGE_PX) + 0.5
         shared = np.where(NEIGHBOURS[part][owner], np.clip(inside, 0, 1), 0)
         alpha = (view.alpha * np.where(owner == part, 1, shared))[..., None]
-        pixels = np.concatenate([view.picture * (alpha / 255), alpha], axis=2)
+        pixels = np.concatenate([colours * (alpha / 255), alpha], axis=2)
         sprites.append(_crop((pixels + 0.5).astype(np.uint8)))
     return sprites
+
+
+def sharpened(picture: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> Floats:
+    """`picture` (h, w, 3) with its fine detail raised, 0..255; nothing outside `alpha` (h, w) enters."""
+    share = alpha[..., None].astype(np.float32) / 255
+    colours = picture.astype(np.float32)
+    blurred = cv2.GaussianBlur(colours * share, (0, 0), SHARPEN_PX)
+    weight = cv2.GaussianBlur(share, (0, 0), SHARPEN_PX)[..., None]
+    smooth = np.where(share > 0, blurred / np.maximum(weight, 1e-3), colours)
+    return np.asarray((colours + SHARPEN * (colours - smooth)).clip(0, 255), np.float32)
 
 
 def _distances(landmarks: Floats, height: float, shape: tuple[int, ...]) -> Floats:

@@ -63,10 +63,9 @@ class Footage:
         every = np.arange(len(self.indices))
         return every[:edge], every[edge:]
 
-    def frame(self, position: int, reduced: bool = False) -> NDArray[np.uint8]:
-        """(H, W, 3) BGR, or a quarter of that size, decoded cheaply."""
-        mode = cv2.IMREAD_REDUCED_COLOR_4 if reduced else cv2.IMREAD_COLOR
-        return self._read(f"frames/{self.indices[position]:06d}.jpg", mode)
+    def frame(self, position: int) -> NDArray[np.uint8]:
+        """(H, W, 3) BGR."""
+        return self._read(f"frames/{self.indices[position]:06d}.jpg", cv2.IMREAD_COLOR)
 
     def mask(self, position: int) -> NDArray[np.uint8]:
         """(H, W), 255 on the person."""

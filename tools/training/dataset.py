@@ -29,8 +29,8 @@ class Crops:
     landmarks (B, 33, 4) pixels of the crop, earlier (B, 33, 4) those one frame before; doll and
     earlier_doll (B, 4, h, w), the paper dolls of both, premultiplied RGBA; previous and before_previous (B,
     4, h/4, w/4) as `Painting.feedback` makes them from the true frames one and two before (zeros where
-    there is none), target and earlier_target (B, 3, h, w), mask and earlier_mask (B, 1, h, w), plate (B, 3,
-    h, w), follows (B,) 1 where there is a frame before.
+    there is none), target (B, 3, h, w) and earlier_target, the frame before it, mask (B, 1, h, w), plate
+    (B, 3, h, w).
     """
 
     def __init__(
@@ -73,27 +73,25 @@ class Crops:
         x0, y0 = self._place(landmarks, random)
         width, height = self._crop
         window = (slice(y0, y0 + height), slice(x0, x0 + width))
-        quarter = (slice(y0 // 4, (y0 + height) // 4), slice(x0 // 4, (x0 + width) // 4))
         shift = np.array([x0, y0, 0, 0], np.float32)
         earlier, before = self._before(position, 1), self._before(position, 2)
         first = position if earlier is None else earlier
+        target, mask = self._true(position, window)
+        earlier_target, earlier_mask = (target, mask) if earlier is None else self._true(earlier, window)
         wrong = random.normal(0, self._noise_px, (33, 4)).astype(np.float32)
         wrong[:, 3] = 0
         now, then = landmarks + wrong, footage.landmarks[first] + wrong
         empty = np.zeros((4, height // 4, width // 4), np.float32)
-        target, mask = _planes(footage.frame(position)[window]), _mask(footage.mask(position)[window])
         return {
             "landmarks": now - shift,
             "earlier": then - shift,
             **self._dolls({"doll": now, "earlier_doll": then}, (x0, y0)),
-            "previous": empty if earlier is None else self._feedback(earlier, quarter),
-            "before_previous": empty if before is None else self._feedback(before, quarter),
+            "previous": empty if earlier is None else _feedback(earlier_target, earlier_mask),
+            "before_previous": empty if before is None else _feedback(*self._true(before, window)),
             "target": target,
-            "earlier_target": target if earlier is None else _planes(footage.frame(earlier)[window]),
+            "earlier_target": earlier_target,
             "mask": mask,
-            "earlier_mask": mask if earlier is None else _mask(footage.mask(earlier)[window]),
             "plate": _planes(footage.plate[window]),
-            "follows": np.float32(earlier is not None),
         }
 
     def _dolls(
@@ -127,10 +125,12 @@ class Crops:
             return None
         return earlier if self._footage.indices[position] - self._footage.indices[earlier] == frames else None
 
-    def _feedback(self, position: int, quarter: tuple[slice, slice]) -> NDArray[np.float32]:
-        mask = cv2.resize(self._footage.mask(position), None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
-        alpha = _mask(mask[quarter])
-        return np.concatenate([_planes(self._footage.frame(position, reduced=True)[quarter]) * alpha, alpha])
+    def _true(
+        self, position: int, window: tuple[slice, slice]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """A window of one frame and of its mask: (3, h, w) and (1, h, w)."""
+        frame, mask = self._footage.frame(position), self._footage.mask(position)
+        return _planes(frame[window]), _mask(mask[window])
 
 
 def ahead(crops: Crops, step: int, workers: int = 2) -> Generator[dict[str, Tensor], None, None]:
@@ -145,6 +145,13 @@ def ahead(crops: Crops, step: int, workers: int = 2) -> Generator[dict[str, Tens
                 yield batch
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _feedback(picture: NDArray[np.float32], alpha: NDArray[np.float32]) -> NDArray[np.float32]:
+    """`Painting.feedback` of a recorded picture (3, h, w) and its mask (1, h, w)."""
+    whole = np.concatenate([picture * alpha, alpha])
+    channels, height, width = whole.shape
+    return whole.reshape(channels, height // 4, 4, width // 4, 4).mean(axis=(2, 4))
 
 
 def _planes(picture: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -58,7 +58,7 @@ class Config:
     """From this share of the budget on, half of the steps see the net's own previous output."""
     critics_from: float = 0.3
     """From this share of the budget on, the critics have their say."""
-    noise_px: float = 1.0
+    noise_px: float = 0.5
     """See `Crops`."""
     held_out: float = 0.2
     seed: int = 0
