@@ -31,7 +31,7 @@ CRITICS = replace(
 )
 CONFIG = Config(variant="nano", minutes=0.5, batch=2, crop=64, seed=3, weights=CHEAP)
 CPU = torch.device("cpu")
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def references_of(footage: Footage) -> References:

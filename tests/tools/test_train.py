@@ -91,7 +91,7 @@ def launch(arguments: list[str], *, processes: int = 1) -> subprocess.Popen[str]
     return subprocess.Popen(
         [sys.executable, *(torchrun if processes > 1 else []), "-m", "tools.train", *arguments],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
+        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONUNBUFFERED": "1"},
     )  # fmt: skip
 
 
