@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from tests.packs import write_dataset, write_nano_pack
+from tools.footage import Footage
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -30,3 +31,9 @@ def dataset_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pack_folder(tmp_path_factory: pytest.TempPathFactory, dataset_folder: Path) -> Path:
     """An untrained nano pack, to be read only."""
     return write_nano_pack(tmp_path_factory.mktemp("players") / "drawn", dataset_folder)
+
+
+@pytest.fixture(scope="session")
+def footage(dataset_folder: Path) -> Footage:
+    """The drawn player's."""
+    return Footage.open(dataset_folder)

@@ -43,7 +43,9 @@ class OpenVinoEngine(Engine):
 
     backend = "openvino"
 
-    def __init__(self, model: ov.Model, precision: str, threads: int) -> None:
+    def __init__(
+        self, model: ov.Model, inputs: Sequence[str], outputs: Sequence[str], precision: str, threads: int
+    ) -> None:
         self.precision = precision
         config = {
             "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
@@ -57,7 +59,7 @@ class OpenVinoEngine(Engine):
         except RuntimeError as error:
             raise EngineError(f"OpenVINO cannot compile {model.get_friendly_name()}: {error}") from error
         self._request = compiled.create_infer_request()
-        super().__init__(_specs(compiled.inputs), _specs(compiled.outputs))
+        super().__init__(_specs(compiled.inputs, inputs), _specs(compiled.outputs, outputs))
         self._bound: dict[str, int] = {}
 
     def run(self, inputs: Tensors, outputs: Tensors) -> None:
@@ -106,12 +108,12 @@ def compile_openvino(
     if precision == "bf16" and calibration is not None:
         _require_parity(module, model, examples[0], next(iter(calibration.samples())), "bf16")
     if not dynamic:
-        return [OpenVinoEngine(model, precision, threads)]
+        return [OpenVinoEngine(model, list(examples[0]), outputs, precision, threads)]
     engines = []
     for example in examples:
         shaped = model.clone()
         shaped.reshape({name: list(tensor.shape) for name, tensor in example.items()})
-        engines.append(OpenVinoEngine(shaped, precision, threads))
+        engines.append(OpenVinoEngine(shaped, list(example), outputs, precision, threads))
     return engines
 
 
@@ -225,8 +227,10 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dancecam"
 
 
-def _specs(ports: Sequence[ov.ConstOutput]) -> dict[str, TensorSpec]:
+def _specs(ports: Sequence[ov.ConstOutput], names: Sequence[str]) -> dict[str, TensorSpec]:
+    """The ports by `names`, which are in their order: OpenVINO itself may know a port by several names, and
+    gives one of an operation that it optimized away."""
     return {
-        port.get_any_name(): TensorSpec(tuple(port.shape), np.dtype(port.element_type.to_dtype()).name)
-        for port in ports
+        name: TensorSpec(tuple(port.shape), np.dtype(port.element_type.to_dtype()).name)
+        for name, port in zip(names, ports, strict=True)
     }

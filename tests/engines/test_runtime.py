@@ -15,8 +15,10 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from engines.generator import LiveGenerator
 from engines.runtime import BACKENDS, Calibration, Engine, EngineError, choose_backend, compile_module
 from engines.runtime import openvino as runtime
+from tests.packs import standing, untrained_generator
 
 OUTPUTS = ("picture", "mean")
 
@@ -264,3 +266,24 @@ def test_a_cache_that_cannot_be_written_is_done_without(
     model = runtime.convert(Small(), example(), OUTPUTS)
     assert runtime._cached("key", lambda: model) is model
     assert "cannot be written" in caplog.text
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_live_generator_is_compiled_with_its_names(backend: str) -> None:
+    net = LiveGenerator(untrained_generator(60).fold()).eval()
+    with torch.no_grad():
+        net.generator.bend.weight.normal_(std=0.1)
+    engine = compile_module(net, net.example((64, 64)), net.OUTPUTS, backend=backend)
+    inputs, outputs = engine.buffers()
+    assert (tuple(inputs), tuple(outputs)) == (net.INPUTS, net.OUTPUTS)
+    random = np.random.default_rng(0)
+    inputs["landmarks"][0] = standing(32, 60, 50)
+    inputs["previous"][:] = random.random(inputs["previous"].shape)
+    inputs["plate"][:] = random.integers(0, 256, inputs["plate"].shape)
+    inputs["doll"][0, 16:48, 16:48] = (40, 90, 200, 255)
+    inputs["doll"][0, :16] = inputs["doll"][0, 48:] = 0
+    inputs["doll"][0, 16:48, :16] = inputs["doll"][0, 16:48, 48:] = 0
+    engine.run(inputs, outputs)
+    picture, following = expected(net, inputs)
+    assert np.abs(outputs["picture"].astype(int) - picture).max() <= 1
+    np.testing.assert_allclose(outputs["next_previous"], following, atol=1e-3)

@@ -1,0 +1,84 @@
+"""The reference views of a player, picked from the footage of one who is drawn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from engines.body_parts import TABLE, directions, distance
+from engines.reference import standing_px
+from engines.skeleton import Landmark
+from tests.packs import HEIGHT_PX, SIZE
+from tools import references as module
+from tools.footage import Footage
+from tools.references import cut_view, pick_views
+
+
+def test_the_views_serve_the_poses_better_than_any_one(footage: Footage) -> None:
+    positions, _ = footage.split(0.2)
+    views = pick_views(footage, positions, 3)
+    assert len(views) == 3
+    own = directions(np.stack([view.landmarks for view in views]), TABLE)
+    cost = distance(directions(footage.landmarks[positions], TABLE)[:, None], own[None]).sum(axis=-1)
+    assert cost.min(axis=1).mean() < 0.6 * cost.mean(axis=0).min()
+    assert cost[:, :2].min(axis=1).mean() >= cost.min(axis=1).mean()
+
+
+def test_no_view_is_of_the_frames_that_are_held_out(footage: Footage) -> None:
+    positions, held = footage.split(0.2)
+    views = pick_views(footage, positions)
+    for view in views:
+        shape = view.landmarks - view.landmarks[Landmark.NOSE]
+        every = footage.landmarks - footage.landmarks[:, [Landmark.NOSE]]
+        assert np.abs(every[positions] - shape).max(axis=(1, 2)).min() < 1e-3
+    assert len(held) > 0
+
+
+def test_the_same_footage_gives_the_same_views(footage: Footage) -> None:
+    positions, _ = footage.split(0.2)
+    one, other = (pick_views(footage, positions, 2) for _ in range(2))
+    assert all((a.picture == b.picture).all() for a, b in zip(one, other, strict=True))
+
+
+def test_there_are_no_more_views_than_frames(footage: Footage) -> None:
+    assert len(pick_views(footage, np.arange(2))) <= 2
+
+
+def test_a_view_is_the_piece_of_the_frame_with_the_player(footage: Footage) -> None:
+    view = cut_view(footage, 20)
+    assert view.height == pytest.approx(float(standing_px(footage.landmarks[20], footage.body)))
+    x, y = (footage.landmarks[20] - view.landmarks)[0, :2].astype(int)
+    rows, columns = view.alpha.shape
+    assert rows <= SIZE[1] and columns < SIZE[0]
+    piece = (slice(y, y + rows), slice(x, x + columns))
+    np.testing.assert_array_equal(view.alpha, footage.mask(20)[piece])
+    solid = view.alpha == 255
+    np.testing.assert_array_equal(view.picture[solid], footage.frame(20)[piece][solid])
+    assert view.alpha.sum() == footage.mask(20).sum(), "some of him is cut off"
+    assert HEIGHT_PX * 0.5 < view.height < HEIGHT_PX * 1.5
+
+
+def test_the_plate_is_taken_out_of_the_soft_edge() -> None:
+    own, plate = np.full((2, 4, 3), 200, np.uint8), np.full((2, 4, 3), 40, np.uint8)
+    alpha = np.tile(np.array([255, 192, 128, 20], np.uint8), (2, 1))
+    share = alpha[..., None] / 255
+    frame = (own * share + plate * (1 - share)).round().astype(np.uint8)
+    cleaned = module._own_colours(frame, plate, alpha)
+    assert np.abs(cleaned[:, :3].astype(int) - 200).max() <= 2
+    np.testing.assert_array_equal(cleaned[:, 3], frame[:, 3])  # too little of him to tell
+
+
+def test_blurred_and_cut_off_frames_are_no_candidates(footage: Footage) -> None:
+    landmarks = footage.landmarks.copy()
+    landmarks[10:14, Landmark.LEFT_WRIST, 0] += np.array([0, 12, 0, 12], np.float32)  # he jerks
+    landmarks[30, Landmark.LEFT_ANKLE, 3] = 0.1  # a foot is out of the picture
+    calm = module._still(replace(footage, landmarks=landmarks), np.arange(64))
+    assert not {10, 11, 12, 13, 30} & set(calm.tolist()) and len(calm) > 5
+
+
+def test_where_no_frame_will_do_all_are_candidates(footage: Footage) -> None:
+    landmarks = footage.landmarks.copy()
+    landmarks[..., 3] = 0
+    assert len(module._still(replace(footage, landmarks=landmarks), np.arange(20))) == 20

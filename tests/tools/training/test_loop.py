@@ -1,0 +1,109 @@
+"""The loop: it learns, and goes on exactly where it stopped."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.training_runs import (
+    CHEAP,
+    CONFIG,
+    CRITICS,
+    crops_of,
+    steps,
+    trainer_of,
+)
+from tools.footage import Footage
+from tools.training.loop import CHECKPOINT, CheckpointError
+from tools.training.objective import Weights
+
+
+def test_the_loss_goes_down(footage: Footage, tmp_path: Path) -> None:
+    parts = steps(trainer_of(footage, tmp_path), 25)
+    weighed = [sum(getattr(CHEAP, name) * value.item() for name, value in part.items()) for part in parts]
+    assert np.mean(weighed[-5:]) < 0.8 * np.mean(weighed[:5])
+
+
+@pytest.mark.parametrize("weights", [CHEAP, CRITICS], ids=["reconstruction", "critics"])
+def test_a_resumed_run_goes_on_exactly_where_it_stopped(
+    footage: Footage, tmp_path: Path, weights: Weights
+) -> None:
+    """Ten made-up seconds, in which all phases are met: stopped before, and well into, the rollouts and the
+    critics' say."""
+    config = replace(CONFIG, minutes=10 / 60, rollout_from=0.3, critics_from=0.3, weights=weights)
+    straight = trainer_of(footage, tmp_path / "straight", config)
+    parts = steps(straight, 8)
+    if weights is CRITICS:
+        assert "adversarial" not in parts[2] and "adversarial" in parts[3]
+        assert any("temporal" in part for part in parts)
+    done = 0
+    for stop in (2, 6, 8):
+        trainer = trainer_of(footage, tmp_path / "broken", config)
+        if done:
+            trainer.resume()
+        assert (trainer.progress.step, trainer.progress.elapsed_s) == (done, float(done))
+        steps(trainer, stop - done)
+        trainer.save()
+        done = stop
+        torch.rand(7)  # nothing hangs on torch's own random state
+    for net in ("net", "ema", "critics"):
+        ours, theirs = getattr(trainer, net).state_dict(), getattr(straight, net).state_dict()
+        assert ours.keys() == theirs.keys()
+        for name, value in theirs.items():
+            torch.testing.assert_close(ours[name], value, rtol=0, atol=1e-6, msg=f"{net}.{name}")
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_the_average_lags_behind_the_net(footage: Footage, tmp_path: Path) -> None:
+    trainer = trainer_of(footage, tmp_path)
+    before = trainer.net.head.weight.detach().clone()
+    steps(trainer, 3)
+    moved = (trainer.net.head.weight - before).abs().mean()
+    lag = (trainer.generator.head.weight - trainer.net.head.weight).abs().mean()
+    assert 0 < lag < moved
+
+
+def test_a_longer_budget_may_be_resumed_but_no_other_run(footage: Footage, tmp_path: Path) -> None:
+    trainer_of(footage, tmp_path).save()
+    trainer_of(footage, tmp_path, replace(CONFIG, minutes=99)).resume()
+    for change in (
+        {"variant": "tiny"},
+        {"seed": 4},
+        {"batch": 3},
+        {"learning_rate": 1e-3},
+        {"weights": replace(CHEAP, face=1.0)},
+    ):
+        with pytest.raises(CheckpointError, match=f"another {next(iter(change))}.*--restart"):
+            trainer_of(footage, tmp_path, replace(CONFIG, **change)).resume()
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "garbage", "foreign", "missing"])
+def test_a_corrupt_checkpoint_is_named(footage: Footage, tmp_path: Path, damage: str) -> None:
+    trainer = trainer_of(footage, tmp_path)
+    trainer.save()
+    path = tmp_path / CHECKPOINT
+    if damage == "missing":
+        path.unlink()
+    elif damage == "foreign":
+        from safetensors.torch import save_file
+
+        save_file({"weight": torch.zeros(1)}, path)
+    else:
+        data = path.read_bytes()
+        path.write_bytes({"empty": b"", "cut": data[: len(data) // 2], "garbage": bytes(1000)}[damage])
+    with pytest.raises(CheckpointError, match=rf"{CHECKPOINT} cannot be read.*--restart"):
+        trainer.resume()
+
+
+def test_a_loss_that_is_no_number_stops_the_run(footage: Footage, tmp_path: Path) -> None:
+    trainer = trainer_of(footage, tmp_path)
+    before = trainer.net.head.weight.detach().clone()
+    batch = dict(crops_of(footage)[0])
+    batch["target"] = batch["target"] * float("nan")
+    with pytest.raises(FloatingPointError, match="step 0"):
+        trainer.step(batch)
+    assert trainer.net.head.weight.equal(before)
