@@ -69,10 +69,12 @@ def cut_view(footage: Footage, position: int) -> View:
 def _own_colours(
     frame: NDArray[np.uint8], plate: NDArray[np.uint8], alpha: NDArray[np.uint8]
 ) -> NDArray[np.uint8]:
-    """What the player's colours are where `frame` mixes them with the known plate at his soft edge."""
+    """The player's colours, also where `frame` mixes them with the known plate at his soft edge; black where
+    he is not."""
     share = alpha[..., None].astype(np.float32) / 255
     own = (frame - plate * (1 - share)) / np.maximum(share, 0.25)
-    return np.asarray(np.where(share > 0.25, own, frame).clip(0, 255).round(), np.uint8)
+    colours = np.where(share > 0.25, own, frame) * (share > 0)
+    return np.asarray(colours.clip(0, 255).round(), np.uint8)
 
 
 def _still(footage: Footage, positions: NDArray[np.int64]) -> NDArray[np.int64]:

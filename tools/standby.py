@@ -30,14 +30,16 @@ def write_standby(
     paint: draws the player posed as landmarks (33, 4) into a picture (H, W, 3) BGR, as on air.
     """
     chosen = calmest(footage.landmarks[positions], footage.indices[positions], SECONDS * FPS)
-    order = [*positions[chosen], *positions[chosen][-2:0:-1]]
-    picture = np.empty((footage.size[1], footage.size[0], 3), np.uint8)
+    pictures = np.empty((len(chosen), footage.size[1], footage.size[0], 3), np.uint8)
+    for picture, position in zip(
+        tqdm(pictures, unit="frame", desc="standby loop"), positions[chosen], strict=True
+    ):
+        paint(footage.landmarks[position], picture)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=Fraction(FPS), options={"crf": "20", "preset": "slow"})
         stream.width, stream.height = footage.size
         stream.pix_fmt = "yuv420p"
-        for position in tqdm(order, unit="frame", desc="standby loop"):
-            paint(footage.landmarks[position], picture)
+        for picture in (*pictures, *pictures[-2:0:-1]):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
         container.mux(stream.encode())
 
