@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engines.skeleton import DEPTH
 from engines.skeleton import Landmark as L
 
 Array = TypeVar("Array", NDArray[Any], Tensor)
@@ -91,7 +92,7 @@ class Table(Generic[Array]):
 
     points (P, K), weights (P, K) with rows that sum to 1 (0 for what fills up); starts, ends (P, 2): the
     axis; to, of (P, 2, 2): two vectors that tell how a part is turned lead from `of` to `to`; slack, nearer
-    (P,), see `Part`.
+    (P,), see `Part`; space (3,): what x, y and z are multiplied by to be of one scale.
     """
 
     points: Array
@@ -102,6 +103,7 @@ class Table(Generic[Array]):
     of: Array
     slack: Array
     nearer: Array
+    space: Array
 
 
 def _table() -> Table[NDArray[Any]]:
@@ -122,6 +124,7 @@ def _table() -> Table[NDArray[Any]]:
         of=np.array(of),
         slack=np.array([part.slack for part in parts]),
         nearer=np.array([part.nearer for part in parts]),
+        space=np.array([1.0, 1.0, DEPTH]),
     )
 
 
@@ -187,7 +190,7 @@ def directions(landmarks: Array, table: Table[Array]) -> Array:
     A limb: its axis and the body's left-right axis, which stands for how it is rolled. Torso: up and
     left-right. Head: from the middle of the ears to the nose and ear to ear.
     """
-    xyz = landmarks[..., :3]
+    xyz = landmarks[..., :3] * table.space
     both = xyz[..., table.to, :].mean(-2) - xyz[..., table.of, :].mean(-2)
     return both / ((both * both).sum(-1) ** 0.5 + 1e-6)[..., None]
 

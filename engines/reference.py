@@ -42,7 +42,7 @@ CAP = 0.75
 """A part ends in a disc about its joint, of this share of its half width: a bent joint does not open."""
 EDGE_PX = 2.0
 """Where a part is cut off, its edge is this soft, pixels."""
-SWITCH = 0.06
+SWITCH = 0.4
 """A part stays with its view unless another is nearer by this (`body_parts.distance`): no flicker."""
 MIN_SEEN = 0.55
 """A part is not taken from a view that shows less of it than this share of what the best view shows."""

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.skeleton import DEPTH
 from engines.skeleton import Landmark as L
-from tools.posture import DEPTH
 
 Floats = NDArray[np.float64]
 Picture = NDArray[np.uint8]

@@ -10,14 +10,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.skeleton import DEPTH
 from engines.skeleton import Landmark as L
 
 Floats = NDArray[np.float64]
 
-DEPTH = 0.27
-"""What the net's z is multiplied by to come into the scale of x and y. A rigid bone keeps its length: over
-the demo clips, the squared length in the picture of thighs, hips and shoulders falls by 0.05 to 0.08 per
-squared z (correlation -0.5 to -0.9)."""
 SEEN = 0.3
 """A joint of less visibility tells nothing: the net gives occluded ones 0.1 to 0.5."""
 FORESHORTENED = 0.5
