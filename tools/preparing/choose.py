@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import savgol_filter
 
 from calibration.body import standing_height
 from tools.preparing import PrepareError, rules
 from tools.preparing.camera import off_centre
 from tools.preparing.refine import Shots
 from tools.preparing.scan import Scan
+from tools.synthesis.smoothing import smooth_run
 
 LEAST_FRAMES = 60
 
@@ -44,20 +44,22 @@ def judge(scan: Scan, max_shake_px: float) -> NDArray[np.str_]:
 def shots(scan: Scan, reasons: NDArray[np.str_]) -> Shots:
     """The frames without a reason, their landmarks smoothed."""
     left = reasons == ""
-    landmarks = smooth_landmarks(scan.landmarks[left], scan.numbers[left])
+    landmarks = smooth_landmarks(scan.landmarks[left], scan.numbers[left], scan.times_ns[left])
     standing_px = float(np.median(standing_height(landmarks)))
     return Shots(scan.numbers[left], landmarks, scan.others[left], standing_px)
 
 
-def smooth_landmarks(landmarks: NDArray[np.float32], indices: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Removes jitter without lag: a Savitzky-Golay filter of 5 frames and order 2 over each unbroken run.
+def smooth_landmarks(
+    landmarks: NDArray[np.float32], numbers: NDArray[np.int64], times_ns: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Removes jitter without lag: a smoothing spline through each unbroken run, as in finished videos.
 
-    landmarks (N, 33, 4) at the frame numbers `indices` (N,), ascending.
+    landmarks (N, 33, 4) of the frames `numbers` (N,), ascending, taken at `times_ns` (N,).
     """
     smooth = landmarks.copy()
-    for run in np.split(np.arange(len(indices)), np.flatnonzero(np.diff(indices) > 1) + 1):
-        if len(run) >= 5:
-            smooth[run, :, :3] = savgol_filter(landmarks[run, :, :3], 5, 2, axis=0)
+    for run in np.split(np.arange(len(numbers)), np.flatnonzero(np.diff(numbers) > 1) + 1):
+        seconds = times_ns[run] / 1e9
+        smooth[run] = smooth_run(landmarks[run], seconds, seconds)
     return smooth
 
 

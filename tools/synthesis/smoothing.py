@@ -44,7 +44,7 @@ def smooth(dance: Dance) -> Dance:
         frames = np.arange(run[0], run[-1] + 1)
         found = [pose for index in run if (pose := dance.poses[index]) is not None]
         seconds = np.array(dance.times_ns)[frames] / 1e9
-        landmarks = _smoothed(np.stack([pose.landmarks for pose in found]), seconds[run - run[0]], seconds)
+        landmarks = smooth_run(np.stack([pose.landmarks for pose in found]), seconds[run - run[0]], seconds)
         latest = np.searchsorted(run, frames, side="right") - 1
         for frame, row, points in zip(frames, latest, landmarks, strict=True):
             poses[frame] = dataclasses.replace(found[row], landmarks=points)
@@ -116,8 +116,8 @@ def _is_far(dance: Dance, before: int, now: int) -> bool:
     return moved > max(CUT_STEP, CUT_SPEED * seconds) * torso
 
 
-def _smoothed(run: Floats, seconds: NDArray[np.float64], at: NDArray[np.float64]) -> Floats:
-    """(M, 33, 4) at `at` of a run (N, 33, 4) seen at `seconds`."""
+def smooth_run(run: Floats, seconds: NDArray[np.float64], at: NDArray[np.float64]) -> Floats:
+    """One run's landmarks (N, 33, 4) seen at `seconds` (N,), ascending → smooth ones (M, 33, 4) at `at`."""
     moves = np.diff(seconds, prepend=-np.inf) > 0  # in a broken source, time may stand still
     run, seconds = run[moves], seconds[moves]
     torso = torso_px(run)

@@ -10,13 +10,11 @@ from collections import deque
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engines.generator import FLOW_PX
 from engines.reference import References
 from tools.footage import Footage
 
@@ -31,8 +29,7 @@ class Crops:
     earlier_doll (B, 4, h, w), the paper dolls of both, premultiplied RGBA; previous and before_previous (B,
     4, h/4, w/4) as `Painting.feedback` makes them from the true frames one and two before (zeros where
     there is none), target (B, 3, h, w) and earlier_target, the frame before it, mask (B, 1, h, w), plate
-    (B, 3, h, w); flow (B, 2, h/4, w/4) pixels, by which the doll would fit the target as optical flow sees
-    it, and flow_weight (B, 1, h/4, w/4) 0..1, where that can be said.
+    (B, 3, h, w).
     """
 
     def __init__(
@@ -84,18 +81,16 @@ class Crops:
         wrong[:, 3] = 0
         now, then = landmarks + wrong, footage.landmarks[first] + wrong
         empty = np.zeros((4, height // 4, width // 4), np.float32)
-        dolls = self._dolls({"doll": now, "earlier_doll": then}, (x0, y0))
         return {
             "landmarks": now - shift,
             "earlier": then - shift,
-            **dolls,
+            **self._dolls({"doll": now, "earlier_doll": then}, (x0, y0)),
             "previous": empty if earlier is None else _feedback(earlier_target, earlier_mask),
             "before_previous": empty if before is None else _feedback(*self._true(before, window)),
             "target": target,
             "earlier_target": earlier_target,
             "mask": mask,
             "plate": _planes(footage.plate[window]),
-            **self._alignment(dolls["doll"], target, mask),
         }
 
     def _dolls(
@@ -110,17 +105,6 @@ class Crops:
                 self._references.paint(landmarks, chosen, doll, corner)
             dolls[name] = np.concatenate([_planes(doll[..., :3]), _mask(doll[..., 3])])
         return dolls
-
-    def _alignment(
-        self, doll: NDArray[np.float32], target: NDArray[np.float32], mask: NDArray[np.float32]
-    ) -> dict[str, NDArray[np.float32]]:
-        """Where the optical flow finds the person's pixels in the doll, at a quarter of the resolution."""
-        flow = _optical_flow(target * mask, doll[:3])
-        trusted = mask[0] * doll[3] * (np.abs(flow).max(axis=0) < FLOW_PX)
-        whole = np.concatenate([flow * trusted, trusted[None]])
-        quarter = _quarter(whole)
-        weight = quarter[2:]
-        return {"flow": quarter[:2] / np.maximum(weight, 1e-3), "flow_weight": weight}
 
     def _place(self, landmarks: NDArray[np.float32], random: np.random.Generator) -> tuple[int, int]:
         """Somewhere on the person, on the grid, inside the picture."""
@@ -164,22 +148,9 @@ def ahead(crops: Crops, step: int, workers: int = 2) -> Generator[dict[str, Tens
 
 def _feedback(picture: NDArray[np.float32], alpha: NDArray[np.float32]) -> NDArray[np.float32]:
     """`Painting.feedback` of a recorded picture (3, h, w) and its mask (1, h, w)."""
-    return _quarter(np.concatenate([picture * alpha, alpha]))
-
-
-def _quarter(planes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(C, h, w) → (C, h/4, w/4): the means of 4x4 pixels."""
-    channels, height, width = planes.shape
-    return planes.reshape(channels, height // 4, 4, width // 4, 4).mean(axis=(2, 4))
-
-
-def _optical_flow(here: NDArray[np.float32], there: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(3, h, w) pictures 0..1 → (2, h, w): how far from each pixel of `here` its like lies in `there`.
-
-    Pixels; dense inverse search (Kroeger et al., 2016)."""
-    one, other = (np.asarray(each.mean(axis=0) * 255, np.uint8) for each in (here, there))
-    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    return np.ascontiguousarray(search.calc(one, other, None).transpose(2, 0, 1))
+    whole = np.concatenate([picture * alpha, alpha])
+    channels, height, width = whole.shape
+    return whole.reshape(channels, height // 4, 4, width // 4, 4).mean(axis=(2, 4))
 
 
 def _planes(picture: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from engines.generator import FLOW_PX, Painting
+from engines.generator import Painting
 from engines.skeleton import Landmark
 
 
@@ -70,6 +70,5 @@ def reconstruction_losses(
         "foreground": masked_l1(rgb, target, mask),
         "face": masked_l1(rgb, target, face),
         "doll": laplacian_pyramid(painting.bent[:, :3] * mask, target * covered) / 4,
-        "flow": masked_l1(painting.flow / FLOW_PX, batch["flow"] / FLOW_PX, batch["flow_weight"]),
         "decision": decision(painting.choice, covered),
     }

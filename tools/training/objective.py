@@ -48,7 +48,6 @@ class Weights:
     foreground: float = 5.0
     face: float = 5.0
     doll: float = 6.0
-    flow: float = 5.0
     decision: float = 0.3
     perceptual: float = 0.0
     adversarial: float = 0.1
