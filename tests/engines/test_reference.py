@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from calibration.body import measure_body
 from engines.body import Body, Stance
 from engines.body_parts import NAMES, PARTS, TABLE, fit, points_of
-from engines.reference import SWITCH, References, View, cut_up, standing_px, visible_areas
+from engines.reference import References, View, cut_up, sharpened, standing_px, visible_areas
 from engines.skeleton import Landmark as L
 from tests.packs import paint, standing
 
@@ -91,7 +91,7 @@ def test_a_view_whose_landmarks_are_no_numbers_is_refused(bad: float) -> None:
 def test_a_view_shows_itself() -> None:
     view = view_of(FRONT)
     out, mask = doll(ONE, FRONT), view.alpha == 255
-    difference = np.abs(out[..., :3].astype(int) - view.picture)[mask]
+    difference = np.abs(out[..., :3] - sharpened(view.picture, view.alpha))[mask]
     assert 10 * np.log10(255**2 / np.square(difference).mean()) > 40
     assert (out[..., 3][mask] > 250).all() and not out[..., 3][~mask].any()
 
@@ -211,15 +211,14 @@ def test_a_pose_is_shown_by_its_own_view() -> None:
 
 def test_a_part_stays_with_its_view_until_another_is_clearly_better() -> None:
     arm = NAMES.index("left upper arm")
-    shown = [int(BOTH.choose(standing(80, 140, HEIGHT, arms=angle))[arm]) for angle in (0.97, 1.03)]
-    assert shown == [0, 1], "the better view changes between"
+    low, high = (standing(80, 140, HEIGHT, arms=angle) for angle in (0.5, 1.5))
+    both = References([view_of(low), view_of(high)], BODY)
+    between = [standing(80, 140, HEIGHT, arms=angle) for angle in (0.97, 1.03)]
+    assert [int(both.choose(pose)[arm]) for pose in between] == [0, 1], "the better view changes between"
     for current in (0, 1):
         held = np.full(len(NAMES), current)
-        for angle in (0.97, 1.03):
-            assert BOTH.choose(standing(80, 140, HEIGHT, arms=angle), held)[arm] == current
-        clear = (0.7, 1.3)[1 - current]
-        assert BOTH.choose(standing(80, 140, HEIGHT, arms=clear), held)[arm] == 1 - current
-    assert 0 < SWITCH < 0.3
+        assert all(both.choose(pose, held)[arm] == current for pose in between)
+        assert both.choose((low, high)[1 - current], held)[arm] == 1 - current
 
 
 def test_a_view_that_hides_a_part_is_not_chosen_for_it() -> None:

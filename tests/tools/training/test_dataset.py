@@ -32,7 +32,7 @@ def test_a_batch_has_its_shapes_and_ranges(footage: Footage) -> None:
     assert {name: tuple(value.shape[1:]) for name, value in batch.items()} == {
         "landmarks": (33, 4), "earlier": (33, 4), "doll": (4, 64, 64), "earlier_doll": (4, 64, 64),
         "previous": quarter, "before_previous": quarter, "target": picture, "earlier_target": picture,
-        "mask": (1, 64, 64), "earlier_mask": (1, 64, 64), "plate": picture, "follows": (),
+        "mask": (1, 64, 64), "plate": picture,
     }  # fmt: skip
     assert all(len(value) == 3 for value in batch.values())
     assert all(value.dtype == torch.float32 for value in batch.values())
@@ -102,7 +102,6 @@ def test_the_previous_output_comes_from_the_frame_before_alone(footage: Footage)
         crops = Crops(footage, positions, references_of(footage), batch=1, crop=SIZE[0], seed=0)
         item = crops._item(position, np.random.default_rng(0))
         seen[position] = (bool(item["previous"].any()), bool(item["before_previous"].any()))
-        assert bool(item["follows"]) == seen[position][0]
         if seen[position][0]:
             np.testing.assert_allclose(item["earlier"], footage.landmarks[position - 1])
             alpha = item["previous"][3]
