@@ -17,7 +17,7 @@ from typing import Any
 from realtime.capture import CameraName, CaptureError
 from realtime.control.actions import help_text
 from realtime.control.hotkeys import Console, Hotkeys, PlainConsole
-from realtime.performer import Nets, load_nets
+from realtime.nets import Nets, load_nets
 from realtime.show import Show, ShowError, check_show, load_show
 from realtime.supervisor import SIGNALS, Player, Supervisor, SupervisorError
 

@@ -25,21 +25,21 @@ _MIRRORED_ROWS = np.array(mirrored_rows())
 
 
 def retarget_extras(
-    extras: Floats, fan: Floats, player: Floats, *, mirror_width: int | None = None
+    extras: Floats, fan: Floats, player: Floats, *, mirror_width: int | None = None, exchanged: bool = False
 ) -> Floats:
     """Moves each part by the similarity that takes the fan's landmarks about it to the player's.
 
     extras: (engines.extras.POINTS, 4) in pixels of the fan's frame. fan: the (33, 4) landmarks of the same
     frame, player: what `Retargeter` made of them, pixels of the player's picture. mirror_width: the width of
-    the fan's frame where the retargeter mirrors it. Where the retargeter has exchanged left and right (a fan
-    seen from behind), the hands are exchanged too.
+    the fan's frame where the retargeter mirrors it. exchanged: what the retargeter says of that frame: the
+    hands are exchanged too.
 
     Returns (POINTS, 4) in pixels of the player's picture, z in the same scale; always finite. A part that was
     not seen, or for which no similarity can be told, is all zeros.
     """
     if mirror_width is not None:
         extras, fan = _mirrored(extras, _MIRRORED_ROWS, mirror_width), _mirrored(fan, MIRRORED, mirror_width)
-    if _exchanged(fan, player):
+    if exchanged:
         extras, fan = extras[_MIRRORED_ROWS], fan[MIRRORED]
     result = np.zeros((POINTS, 4), np.float32)
     for part, anchors in ANCHORS:
@@ -79,9 +79,3 @@ def _mirrored(points: Floats, rows: NDArray[np.int_], width: int) -> Floats:
     mirrored = points[rows]
     mirrored[:, 0] = np.where(mirrored[:, 3] > 0, width - mirrored[:, 0], mirrored[:, 0])
     return mirrored
-
-
-def _exchanged(fan: Floats, player: Floats) -> bool:
-    """Whether the player's shoulders lie the other way round than the fan's: a bone keeps its direction."""
-    across = [pose[L.LEFT_SHOULDER, :2] - pose[L.RIGHT_SHOULDER, :2] for pose in (fan, player)]
-    return bool((across[0] * across[1]).sum() < 0)

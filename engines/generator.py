@@ -1,4 +1,4 @@
-"""The generator: landmarks, the player's paper doll and its own previous output in, his RGB and alpha out.
+"""The generator: a pose, the player's paper doll and its own previous output in, his RGB and alpha out.
 
 A U-Net of plain 3x3 residual blocks that works at a quarter of the picture's resolution and below. Limb
 maps and the doll's patches come in and a PixelShuffle head goes out at a quarter, so no convolution ever
@@ -138,17 +138,17 @@ def _blocks(channels: int, count: int) -> nn.Sequential:
 class Generator(nn.Module):
     """One player's generator.
 
-    variant: a key of `VARIANTS`; body_px: see `Skeleton`.
+    variant: a key of `VARIANTS`; body_px, extras: see `Skeleton`.
     """
 
     pose_maps: ClassVar[type[Skeleton]] = Skeleton
     """What draws the pose for the stem."""
 
-    def __init__(self, variant: str, body_px: float) -> None:
+    def __init__(self, variant: str, body_px: float, *, extras: bool = False) -> None:
         super().__init__()
         channels, encoder, middle, decoder = VARIANTS[variant]
-        self.variant = variant
-        self.skeleton = self.pose_maps(body_px)
+        self.variant, self.extras = variant, extras
+        self.skeleton = self.pose_maps(body_px, extras=extras)
         self.patches = nn.Conv2d(DOLL_CHANNELS, PATCH_CHANNELS, 4, stride=4)
         self.stem = _ConvNorm(self.skeleton.channels + PREVIOUS_CHANNELS + PATCH_CHANNELS, channels[0])
         self.encoder = nn.ModuleList(
@@ -175,9 +175,10 @@ class Generator(nn.Module):
             _bias(self.bend).zero_()
             _bias(self.head)[4 * 16 :] = DOLL_CHOICE
 
-    def forward(self, landmarks: Tensor, previous: Tensor, doll: Tensor) -> Painting:
-        """landmarks (B, 33, 4) pixels, previous (B, 4, H/4, W/4), doll (B, 4, H, W), premultiplied RGBA."""
-        features = self.features(landmarks, previous, doll)
+    def forward(self, points: Tensor, previous: Tensor, doll: Tensor) -> Painting:
+        """points (B, skeleton.points, 4) pixels, previous (B, 4, H/4, W/4), doll (B, 4, H, W), premultiplied
+        RGBA."""
+        features = self.features(points, previous, doll)
         logits = F.pixel_shuffle(self.head(features), 4).float()  # (B, 5, H, W)
         flow, tint = self.bending(features)  # (B, 2, H/4, W/4), (B, 3, H/4, W/4)
         bent = bend(doll, flow, tint)  # (B, 4, H, W)
@@ -191,9 +192,9 @@ class Generator(nn.Module):
         flow, tint = torch.tanh(self.bend(features).float()).split((2, 3), dim=1)
         return flow * FLOW_PX, tint * TINT
 
-    def features(self, landmarks: Tensor, previous: Tensor, doll: Tensor) -> Tensor:
+    def features(self, points: Tensor, previous: Tensor, doll: Tensor) -> Tensor:
         """What the heads see: (B, C0, H/4, W/4)."""
-        maps = self.skeleton(landmarks, previous.shape[2], previous.shape[3])  # (B, 3L, H/4, W/4)
+        maps = self.skeleton(points, previous.shape[2], previous.shape[3])  # (B, maps, H/4, W/4)
         patches = F.relu(self.patches(doll))  # (B, 32, H/4, W/4)
         x = F.relu(self.stem(torch.cat([maps, previous, patches], dim=1)))  # (B, C0, H/4, W/4)
         skips = []
@@ -263,12 +264,12 @@ def mix(own: Tensor, bent: Tensor, choice: Tensor) -> Tensor:
 class LiveGenerator(nn.Module):
     """The generator as it goes on air, composited: the graph that is exported and compiled.
 
-    forward(landmarks (1, 33, 4) pixels of the window, previous (1, 4, h/4, w/4), plate (1, h, w, 3) uint8
-    BGR, doll (1, h, w, 4) uint8 premultiplied BGRA) → picture (1, h, w, 3) uint8 BGR, next previous (1, 4,
-    h/4, w/4).
+    forward(points (1, 33 or 143, 4) pixels of the window, see `Skeleton`, previous (1, 4, h/4, w/4), plate
+    (1, h, w, 3) uint8 BGR, doll (1, h, w, 4) uint8 premultiplied BGRA) → picture (1, h, w, 3) uint8 BGR,
+    next previous (1, 4, h/4, w/4).
     """
 
-    INPUTS: tuple[str, ...] = ("landmarks", "previous", "plate", "doll")
+    INPUTS: tuple[str, ...] = ("points", "previous", "plate", "doll")
     OUTPUTS: tuple[str, ...] = ("picture", "next_previous")
     KEEP_FLOAT = (".*skeleton.*", "aten::.*")
     """What INT8 must leave alone: limb maps are coordinates, and this module itself mixes colours."""
@@ -291,20 +292,18 @@ class LiveGenerator(nn.Module):
         with torch.no_grad():
             _bias(self.alpha).sub_(DOLL_ALPHA * ALPHA_SHARPNESS)  # of what the doll adds, the constant part
 
-    def forward(
-        self, landmarks: Tensor, previous: Tensor, plate: Tensor, doll: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        bgr, alpha = self.paint(landmarks, previous, doll)
+    def forward(self, points: Tensor, previous: Tensor, plate: Tensor, doll: Tensor) -> tuple[Tensor, Tensor]:
+        bgr, alpha = self.paint(points, previous, doll)
         paint = bgr * alpha
         still = plate.permute(0, 3, 1, 2).to(bgr.dtype) * (1 - alpha)
         picture = (paint * 255 + still + 0.5).to(torch.uint8).permute(0, 2, 3, 1)  # (1, h, w, 3)
         return picture, self.next_previous(paint, alpha)
 
-    def paint(self, landmarks: Tensor, previous: Tensor, doll: Tensor) -> tuple[Tensor, Tensor]:
+    def paint(self, points: Tensor, previous: Tensor, doll: Tensor) -> tuple[Tensor, Tensor]:
         """BGR (1, 3, h, w), not yet times alpha, and alpha (1, 1, h, w), both 0..1."""
         net = self.generator
-        bgra = doll.permute(0, 3, 1, 2).to(landmarks.dtype) / 255  # (1, 4, h, w)
-        features = net.features(landmarks, previous, bgra[:, [2, 1, 0, 3]])
+        bgra = doll.permute(0, 3, 1, 2).to(points.dtype) / 255  # (1, 4, h, w)
+        features = net.features(points, previous, bgra[:, [2, 1, 0, 3]])
         flow, tint = net.bending(features)
         bent = bend(bgra, flow, tint.flip(1))
         own = torch.sigmoid(F.pixel_shuffle(self.bgr(features), 4))  # (1, 3, h, w)
@@ -322,7 +321,8 @@ class LiveGenerator(nn.Module):
         """Inputs of the right shapes for a window of `size` (width, height) pixels."""
         width, height = size
         return {
-            "landmarks": torch.rand(1, 33, 4) * torch.tensor([width, height, 100.0, 1.0]),
+            "points": torch.rand(1, self.generator.skeleton.points, 4)
+            * torch.tensor([width, height, 100.0, 1.0]),
             "previous": torch.zeros(1, PREVIOUS_CHANNELS, height // 4, width // 4),
             "plate": torch.zeros(1, height, width, 3, dtype=torch.uint8),
             "doll": torch.zeros(1, height, width, DOLL_CHANNELS, dtype=torch.uint8),

@@ -21,6 +21,7 @@ from engines.body import Body
 from engines.folders import new_folder
 from engines.generator import VARIANTS, Generator, multiple
 from engines.reference import References, View
+from engines.skeleton import LANDMARKS, WITH_EXTRAS
 
 FORMAT = 2
 MANIFEST = "player.toml"
@@ -39,8 +40,9 @@ class PackError(ValueError):
 class PlayerPack:
     """A verified player pack.
 
-    size: (width, height) of the player's picture, pixels. plate: (H, W, 3) uint8 BGR, the still
-    background. poses: (N, 33, 4) float32 trained poses in order of time, for calibrating INT8.
+    extras: whether the generator is shown hands and face (engines/extras.py). size: (width, height) of the
+    player's picture, pixels. plate: (H, W, 3) uint8 BGR, the still background. poses: (N, 33, 4), or with
+    extras (N, 143, 4), float32 trained poses in order of time, for calibrating INT8.
     references: the views of him that are moved onto a pose and shown to the generator.
     digest: SHA-256 of the manifest, which names every other file's: it changes when anything does.
     """
@@ -48,6 +50,7 @@ class PlayerPack:
     folder: Path
     name: str
     variant: str
+    extras: bool
     size: tuple[int, int]
     body: Body
     plate: NDArray[np.uint8]
@@ -73,12 +76,15 @@ class PlayerPack:
         try:
             data = tomllib.loads(text.decode())
             name, variant, version = str(data["name"]), str(data["variant"]), data["format"]
+            extras = data.get("extras", False)
             width, height = (int(side) for side in data["size"])
             sums: dict[str, str] = dict(data["sha256"])
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
             raise PackError(f"{manifest} cannot be read: {error}") from error
         if version != FORMAT:
             raise PackError(f"{manifest} is of format {version}; this version of dancecam reads {FORMAT}")
+        if not isinstance(extras, bool):
+            raise PackError(f"{manifest}: extras must be true or false, not {extras!r}")
         if variant not in VARIANTS:
             raise PackError(f"{manifest} names the unknown variant {variant!r}; known: {', '.join(VARIANTS)}")
         if min(width, height) < 64 or width % multiple(variant) or height % multiple(variant):
@@ -93,12 +99,14 @@ class PlayerPack:
         if plate is None or plate.shape != (height, width, 3):
             raise PackError(f"{folder / 'plate.png'} is not a picture of {width}x{height}")
         poses = _tensors(folder / "poses.safetensors").get("landmarks")
-        if poses is None or poses.ndim != 3 or poses.shape[1:] != (33, 4) or len(poses) < 1:
-            raise PackError(f"{folder / 'poses.safetensors'} holds no landmarks (N, 33, 4)")
+        points = WITH_EXTRAS if extras else LANDMARKS
+        if poses is None or poses.ndim != 3 or poses.shape[1:] != (points, 4) or len(poses) < 1:
+            raise PackError(f"{folder / 'poses.safetensors'} holds no landmarks (N, {points}, 4)")
         return cls(
             folder=folder,
             name=name,
             variant=variant,
+            extras=extras,
             size=(width, height),
             body=body,
             plate=np.asarray(plate, np.uint8),
@@ -110,7 +118,7 @@ class PlayerPack:
     def generator(self) -> Generator:
         """The trained net, folded for inference, on the CPU in float32. Raises PackError."""
         path = self.folder / "generator.safetensors"
-        generator = Generator(self.variant, self.body.near.height).fold()
+        generator = Generator(self.variant, self.body.near.height, extras=self.extras).fold()
         try:
             generator.load_state_dict({name: value.float() for name, value in _tensors(path).items()})
         except RuntimeError as error:
@@ -134,7 +142,8 @@ def write_pack(
 ) -> None:
     """Writes a pack beside `folder` and moves it there once it is whole, replacing an older pack.
 
-    generator: trained, not yet folded. notes: how it was made, kept in the manifest for people.
+    generator: trained, not yet folded. poses: (N, 33, 4), or where it takes extras (N, 143, 4).
+    notes: how it was made, kept in the manifest for people.
     Raises FileExistsError where `folder` holds something else.
     """
     with new_folder(folder, MANIFEST) as part:
@@ -151,6 +160,7 @@ def write_pack(
             f"format = {FORMAT}",
             f"name = {_toml(name)}",
             f'variant = "{generator.variant}"',
+            *(["extras = true"] if generator.extras else []),
             f"size = [{size[0]}, {size[1]}]",
             "\n[sha256]",
             *(f'"{file}" = "{_sha256(part / file)}"' for file in (*FILES, *pictures)),

@@ -1,4 +1,4 @@
-"""From landmarks to the player's picture: doll and generator at work, on the smallest window that holds him.
+"""From a pose to the player's picture: doll and generator at work, on the smallest window that holds him.
 
 The generator is fully convolutional, so it need not paint the whole picture: it runs on a window about
 the player, chosen from a few fixed sizes, and the plate fills the rest. On a CPU that saves most of the
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from engines.generator import DOLL_CHANNELS, PREVIOUS_CHANNELS, LiveGenerator, multiple
 from engines.player_pack import PlayerPack
 from engines.runtime import Calibration, Tensors, compile_module
+from engines.skeleton import LANDMARKS, fitted
 
 GRID = 16
 """Windows start at multiples of this: the previous output keeps its place in the net's own grid."""
@@ -86,6 +87,7 @@ class Renderer:
         self._standing_px = pack.body.near.height
         self._references = pack.references
         net = self.net(pack.generator())
+        self._points = net.generator.skeleton.points
         self._sizes = window_sizes(pack.size, pack.variant)
         engines = compile_module(
             net,
@@ -108,21 +110,25 @@ class Renderer:
         self._previous.fill(0)
         self._views: NDArray[np.int64] | None = None
 
-    def __call__(self, landmarks: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
-        """Paints the player posed as `landmarks` (33, 4), pixels of his picture, into `out` (H, W, 3) BGR.
+    def __call__(self, points: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
+        """Paints the player in a pose, pixels of his picture, into `out` (H, W, 3) BGR.
 
-        Raises ValueError where a landmark is not finite.
+        points: the landmarks (33, 4), or with hands and face (143, 4). A player without them takes the
+        landmarks alone; to one with them, those that are not given are not seen.
+        Raises ValueError where a point is not finite.
         """
-        rows, columns, outputs = self.run(landmarks)
+        rows, columns, outputs = self.run(points)
         out[:] = self._plate
         out[rows, columns] = outputs["picture"][0]
 
-    def run(self, landmarks: NDArray[np.float32]) -> tuple[slice, slice, Tensors]:
-        """The net on the window about `landmarks`: the picture's rows and columns that it covers, and the
-        net's outputs, which the next call overwrites. Raises ValueError where a landmark is not finite.
+    def run(self, points: NDArray[np.float32]) -> tuple[slice, slice, Tensors]:
+        """The net on the window about the pose: the picture's rows and columns that it covers, and the net's
+        outputs, which the next call overwrites. points, errors: as for a call.
         """
-        if not np.isfinite(landmarks).all():
+        points = fitted(points, self._points)
+        if not np.isfinite(points).all():
             raise ValueError("a landmark is not finite")
+        landmarks = points[:LANDMARKS]
         window = choose_window(landmarks, self.size, self._sizes, self._standing_px)
         engine, inputs, outputs = self._engines[window.width, window.height]
         rows, columns = slice(window.y, window.y + window.height), slice(window.x, window.x + window.width)
@@ -131,7 +137,7 @@ class Renderer:
             slice(window.y // 4, (window.y + window.height) // 4),
             slice(window.x // 4, (window.x + window.width) // 4),
         )
-        inputs["landmarks"][0] = landmarks - np.array([window.x, window.y, 0, 0], np.float32)
+        inputs["points"][0] = points - np.array([window.x, window.y, 0, 0], np.float32)
         inputs["previous"][0] = self._previous[quarter]
         if "plate" in inputs:
             inputs["plate"][0] = self._plate[rows, columns]
@@ -152,9 +158,10 @@ def _closed_loop(net: LiveGenerator, pack: PlayerPack) -> Iterator[dict[str, NDA
     every = max(1, len(pack.poses) // CALIBRATION_POSES)
     for pose in pack.poses[::every][:CALIBRATION_POSES]:
         doll = np.empty((1, height, width, DOLL_CHANNELS), np.uint8)
-        pack.references.paint(pose, pack.references.choose(pose), doll[0])
+        landmarks = pose[:LANDMARKS]
+        pack.references.paint(landmarks, pack.references.choose(landmarks), doll[0])
         every_input = {
-            "landmarks": pose[None],
+            "points": pose[None],
             "previous": previous.numpy(),
             "plate": plate.numpy(),
             "doll": doll,

@@ -1,7 +1,8 @@
 """Landmarks → limb maps for the generator, and a stick figure for people.
 
 The limb maps are plain differentiable torch, so they are part of the generator's exported graph: what
-crosses from the pose net to the generator is 33 landmarks, not a picture.
+crosses from the pose net to the generator is points, not a picture: the 33 landmarks, and for players with
+hands and face the extras (engines/extras.py) in the rows after them.
 """
 
 from __future__ import annotations
@@ -58,6 +59,8 @@ DEPTH = 0.27
 """What the pose net's z is multiplied by to come into the scale of x and y. A rigid bone keeps its length:
 over the demo clips, the squared length in the picture of thighs, hips and shoulders falls by 0.05 to 0.08
 per squared z (correlation -0.5 to -0.9)."""
+WITH_EXTRAS = LANDMARKS + POINTS
+"""How many points a pose has without and with hands and face."""
 
 
 class Limb(NamedTuple):
@@ -115,7 +118,7 @@ class Skeleton(nn.Module):
     def __init__(self, body_px: float, *, extras: bool = False) -> None:
         super().__init__()
         self.extras = ExtrasMaps(body_px) if extras else None
-        self.points = LANDMARKS + (POINTS if extras else 0)
+        self.points = WITH_EXTRAS if extras else LANDMARKS
         if extras:
             self.channels = Skeleton.channels + ExtrasMaps.channels
         starts, ends = torch.zeros(len(LIMBS), LANDMARKS), torch.zeros(len(LIMBS), LANDMARKS)
@@ -172,25 +175,31 @@ def _gate(weights: Tensor, landmarks: Tensor) -> Tensor:
     return ((weights @ landmarks[..., 3:4]) / VISIBLE).clamp(0, 1)
 
 
-def draw_stick_figure(
-    picture: NDArray[np.uint8], landmarks: NDArray[np.float32], extras: NDArray[np.float32] | None = None
-) -> None:
-    """Draws the limbs over `picture` (H, W, 3) BGR in place; landmarks (33, 4) in its pixels.
+def fitted(points: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """A pose's points (LANDMARKS or WITH_EXTRAS, 4) → (count, 4): without the extras, or with extras that
+    are not seen."""
+    if len(points) >= count:
+        return points[:count]
+    return np.concatenate([points, np.zeros((count - len(points), 4), np.float32)])
 
-    extras: hands and face, (engines.extras.POINTS, 4), drawn over the limbs.
+
+def draw_stick_figure(picture: NDArray[np.uint8], points: NDArray[np.float32]) -> None:
+    """Draws a pose over `picture` (H, W, 3) BGR in place; points (LANDMARKS or WITH_EXTRAS, 4) in its pixels.
+
+    Hands and face are drawn over the limbs.
     """
     thickness = max(2, round(min(picture.shape[:2]) / 120))
     for limb in LIMBS.values():
-        start = landmarks[list(limb.start)].mean(axis=0)
-        end = landmarks[list(limb.end)].mean(axis=0)
+        start = points[list(limb.start)].mean(axis=0)
+        end = points[list(limb.end)].mean(axis=0)
         if min(start[3], end[3]) < VISIBLE or not np.isfinite([*start, *end]).all():
             continue
         ends = [_pixel(point) for point in (start, end)]
         cv2.line(picture, ends[0], ends[1], limb.colour, thickness, cv2.LINE_AA)
         for pixel in ends:
             cv2.circle(picture, pixel, thickness, limb.colour, -1, cv2.LINE_AA)
-    if extras is not None:
-        _draw_extras(picture, extras, max(1, thickness // 3))
+    if len(points) > LANDMARKS:
+        _draw_extras(picture, points[LANDMARKS:], max(1, thickness // 3))
 
 
 def _draw_extras(picture: NDArray[np.uint8], extras: NDArray[np.float32], thickness: int) -> None:

@@ -1,6 +1,7 @@
 """The performer's process: camera ▸ pose ▸ retarget ▸ generate ▸ ring. It may crash; the show goes on.
 
-Four threads: capture, pose (with the retargeting), generate, and the main one, which sends the heartbeats.
+Four threads: capture, pose (with hands and face, and the retargeting), generate, and the main one, which
+sends the heartbeats.
 Each hand-over between them holds one frame, so the pose of frame n+1 overlaps the generation of frame n.
 """
 
@@ -11,8 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -24,9 +24,9 @@ from realtime.capture import Captured, CaptureThread
 from realtime.control.actions import Orders
 from realtime.frame_ring import FrameRing
 from realtime.handover import Handover
+from realtime.nets import ExtraNets, Nets
 from realtime.picture import place
 from realtime.process import StageLink
-from realtime.show import Show
 from realtime.stages import StageContext
 from realtime.telemetry import Meter
 
@@ -51,73 +51,12 @@ class PerformerError(RuntimeError):
     """The performer cannot go on; the text says why."""
 
 
-class Person(Protocol):
-    """What a tracker finds. landmarks: (33, 4) float32, pixels of the frame."""
-
-    @property
-    def landmarks(self) -> NDArray[np.float32]: ...
-
-
-class Tracker(Protocol):
-    backend: str
-
-    def __call__(self, frame: NDArray[np.uint8], t_ns: int) -> Person | None: ...
-
-
-class Retarget(Protocol):
-    mirror: bool
-
-    def __call__(
-        self, landmarks: NDArray[np.float32], frame_size: tuple[int, int], t_ns: int
-    ) -> NDArray[np.float32]: ...
-
-    def reset(self) -> None: ...
-
-
-class Render(Protocol):
-    backend: str
-
-    def __call__(self, landmarks: NDArray[np.float32], out: NDArray[np.uint8]) -> None: ...
-
-    def reset(self) -> None: ...
-
-
-@dataclass(frozen=True)
-class Nets:
-    """The networks of a show, and what draws a stick figure (picture, landmarks) over the player."""
-
-    tracker: Tracker
-    retarget: Retarget
-    render: Render
-    draw_skeleton: Callable[[NDArray[np.uint8], NDArray[np.float32]], None]
-
-
-def load_nets(show: Show) -> Nets:
-    """The real ones, compiled for this machine. Raises PackError, EngineError."""
-    import torch
-
-    from calibration.retarget import Retargeter
-    from engines.player_pack import PlayerPack
-    from engines.pose.tracker import PoseTracker
-    from engines.renderer import Renderer
-    from engines.skeleton import draw_stick_figure
-
-    torch.set_num_threads(1)
-    pack = PlayerPack.load(show.player)
-    threads = max(1, min(4, os.cpu_count() or 1))  # the nets take turns more often than they overlap
-    return Nets(
-        tracker=PoseTracker(backend=show.backend, threads=threads),
-        retarget=Retargeter(pack.body),
-        render=Renderer(pack, backend=show.backend, threads=threads),
-        draw_skeleton=draw_stick_figure,
-    )
-
-
 class Posed(NamedTuple):
-    """A frame on its way to the generator. landmarks: (33, 4), the player's picture; None: nobody there."""
+    """A frame on its way to the generator. points: (33, 4) landmarks, or with hands and face (143, 4), in the
+    player's picture; None: nobody there."""
 
     captured: Captured
-    landmarks: NDArray[np.float32] | None
+    points: NDArray[np.float32] | None
     posed_ns: int
     new_dancer: bool
 
@@ -242,12 +181,12 @@ class Performer:
                     continue
                 new_dancer = last_seen_ns is None or captured.captured_ns - last_seen_ns > FORGET_NS
                 last_seen_ns = captured.captured_ns
-                landmarks = self._retargeted(captured, person.landmarks, new_dancer)
+                points = self._retargeted(captured, person.landmarks, new_dancer)
             except Exception as error:  # noqa: BLE001  # one frame must not end the show: counted, said once
                 self._failed("pose_failed", f"pose: {error}")
                 continue
             self._succeeded("landmarks_not_finite", "pose_failed")
-            self._to_generate.put(Posed(captured, landmarks, time.monotonic_ns(), new_dancer))
+            self._to_generate.put(Posed(captured, points, time.monotonic_ns(), new_dancer))
 
     def _retargeted(
         self, captured: Captured, landmarks: NDArray[np.float32], new_dancer: bool
@@ -257,8 +196,28 @@ class Performer:
         self._nets.retarget.mirror = self.orders.mirror
         if new_dancer:
             self._nets.retarget.reset()
+            if self._nets.extras is not None:
+                self._nets.extras.find.reset()
         moved = self._nets.retarget(landmarks, (width, height), captured.captured_ns)
         self._meter.time("retarget", time.monotonic_ns() - started_ns)
+        if self._nets.extras is None:
+            return moved
+        return np.concatenate([moved, self._hands_and_face(self._nets.extras, captured, landmarks, moved)])
+
+    def _hands_and_face(
+        self, extras: ExtraNets, captured: Captured, fan: NDArray[np.float32], player: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """fan, player: the landmarks (33, 4) found in the frame, and what became of them."""
+        started_ns = time.monotonic_ns()
+        retarget = self._nets.retarget
+        moved = extras.retarget(
+            extras.find(captured.picture, fan),
+            fan,
+            player,
+            mirror_width=captured.picture.shape[1] if retarget.mirror else None,
+            exchanged=retarget.exchanged,
+        )
+        self._meter.time("extras", time.monotonic_ns() - started_ns)
         return moved
 
     def _generate(self) -> None:
@@ -272,7 +231,7 @@ class Performer:
             if posed is None:
                 continue
             index = sequence = 0
-            if posed.landmarks is None:
+            if posed.points is None:
                 self._meter.drop("nobody")
                 pace.interrupted()
             else:
@@ -282,10 +241,10 @@ class Performer:
                     if posed.new_dancer:
                         self._nets.render.reset()
                     with self._frames.write() as slot:
-                        self._nets.render(posed.landmarks, slot.picture)
+                        self._nets.render(posed.points, slot.picture)
                         self._meter.time("generate", time.monotonic_ns() - started_ns)
                         if self.orders.skeleton:
-                            self._nets.draw_skeleton(slot.picture, posed.landmarks)
+                            self._nets.draw_skeleton(slot.picture, posed.points)
                 except Exception as error:  # noqa: BLE001  # one frame must not end the show: counted, said once
                     self._failed("generate_failed", f"generate: {error}")
                     continue
@@ -298,7 +257,7 @@ class Performer:
                 posed.captured.frame_id,
                 index,
                 sequence,
-                posed.landmarks is not None,
+                posed.points is not None,
                 finished,
                 max(self.capture.period_ns, pace.period_ns),
                 posed.captured.captured_ns,

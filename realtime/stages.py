@@ -12,7 +12,7 @@ from realtime.frame_ring import RingSpec
 from realtime.show import Show
 
 if TYPE_CHECKING:
-    from realtime.performer import Nets
+    from realtime.nets import Nets
 
 NS_PER_S = 1_000_000_000
 

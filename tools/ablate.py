@@ -67,8 +67,8 @@ class StickFigureGenerator(Generator):
 class DirectGenerator(Generator):
     """Paints the whole picture: no alpha, no plate."""
 
-    def forward(self, landmarks: Tensor, previous: Tensor, doll: Tensor) -> Painting:
-        painting = super().forward(landmarks, previous, doll)
+    def forward(self, points: Tensor, previous: Tensor, doll: Tensor) -> Painting:
+        painting = super().forward(points, previous, doll)
         return painting._replace(alpha_logits=torch.full_like(painting.alpha_logits, 20.0))
 
 
@@ -83,13 +83,14 @@ class StiffGenerator(Generator):
 @dataclass(frozen=True)
 class Trial:
     """What differs from the player's own training. weights: of the losses; views: how many reference views;
-    memory: whether the net sees its previous output."""
+    memory: whether the net sees its previous output; extras: whether it sees hands and face."""
 
     says: str
     generator: type[Generator] = Generator
     weights: dict[str, float] = field(default_factory=dict)
     views: int = VIEWS
     memory: bool = True
+    extras: bool = False
 
 
 CRITICS = ("adversarial", "feature_matching", "temporal", "face_adversarial", "hands_adversarial")
@@ -109,6 +110,7 @@ TRIALS: dict[str, Trial] = {
     ),
     "perceptual": Trial("with the perceptual loss", weights={"perceptual": 1}),
     "pose": Trial("with pose consistency", weights={"pose": 1}),
+    "hands and face": Trial("hands and face are shown beside the limbs", extras=True),
     "no memory": Trial("the net never sees its previous output", memory=False),
     PIX2PIXHD: Trial("pix2pixHD's global generator of equal arithmetic, by its own recipe"),
 }
@@ -158,6 +160,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         footage = Footage.open(options.dataset)
         if not options.final:
             footage = footage.first(1 - Config.held_out)
+        if any(TRIALS[name].extras for name in options.trials):
+            footage.poses(extras=True)  # refused now, not after hours of other trials
         options.folder.mkdir(parents=True, exist_ok=True)
         for seed in options.seeds:
             for name in options.trials:
@@ -197,7 +201,7 @@ def run(footage: Footage, name: str, seed: int, options: argparse.Namespace) -> 
         trial = TRIALS[name]
         config = Config(
             variant=options.variant, minutes=options.minutes, steps=options.steps, batch=options.batch,
-            crop=options.crop, seed=seed, weights=replace(Weights(), **trial.weights),
+            crop=options.crop, seed=seed, extras=trial.extras, weights=replace(Weights(), **trial.weights),
         )  # fmt: skip
         if not trial.memory:
             config = replace(config, previous_dropout=1.0, previous_noise=0.0)

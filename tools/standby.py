@@ -27,14 +27,14 @@ def write_standby(
 ) -> None:
     """Writes H.264 to `path`: the calmest unbroken stretch of `positions`, then the same backwards.
 
-    paint: draws the player posed as landmarks (33, 4) into a picture (H, W, 3) BGR, as on air.
+    paint: draws the player in a pose (`Footage.points`) into a picture (H, W, 3) BGR, as on air.
     """
     chosen = calmest(footage.landmarks[positions], footage.indices[positions], SECONDS * FPS)
     pictures = np.empty((len(chosen), footage.size[1], footage.size[0], 3), np.uint8)
     for picture, position in zip(
         tqdm(pictures, unit="frame", desc="standby loop"), positions[chosen], strict=True
     ):
-        paint(footage.landmarks[position], picture)
+        paint(footage.points[position], picture)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=Fraction(FPS), options={"crf": "20", "preset": "slow"})
         stream.width, stream.height = footage.size

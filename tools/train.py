@@ -3,6 +3,7 @@
     python -m tools.train datasets/demo players/demo --minutes 60
     python -m tools.train datasets/jones players/jones --minutes 0          # the paper doll, at once
     python -m tools.train datasets/jones players/jones --variant small --batch 16 --minutes 120
+    python -m tools.train datasets/jones players/jones --extras             # with hands and face
     torchrun --nproc-per-node 2 -m tools.train datasets/jones players/jones --variant std --batch 32
 
 Stopped by Ctrl-C or a crash, the same command goes on from the last checkpoint (one a minute).
@@ -57,6 +58,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--batch", type=int, default=default.batch)
     parser.add_argument("--crop", type=int, default=default.crop, help="side of the training crops, pixels")
     parser.add_argument(
+        "--extras", action="store_true", help="show the generator hands and face, from a dataset with them"
+    )
+    parser.add_argument(
         "--loss", action="append", default=[], metavar="NAME=WEIGHT",
         help=f"change a loss's weight, 0 to leave it out; {', '.join(asdict(default.weights))}",
     )  # fmt: skip
@@ -97,12 +101,14 @@ def train(options: argparse.Namespace, process: Process) -> int:
         steps=options.steps,
         batch=options.batch,
         crop=options.crop,
+        extras=options.extras,
         seed=options.seed,
         weights=parse_weights(options.loss),
     )
     if config.batch % process.world:
         raise ValueError(f"--batch {config.batch} cannot be shared among {process.world} processes")
     footage = Footage.open(options.dataset)
+    poses = footage.poses(extras=config.extras)
     positions, _ = footage.split(config.held_out)
     views = pick_views(footage, positions)
     folder = options.runs / options.player.name
@@ -127,7 +133,7 @@ def train(options: argparse.Namespace, process: Process) -> int:
         size=footage.size,
         body=footage.body,
         plate=footage.plate,
-        poses=footage.landmarks[chosen],
+        poses=poses[chosen],
         views=views,
         standby=standby,
         licences=options.licences.read_text() if options.licences else UNLICENSED,

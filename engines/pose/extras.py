@@ -8,6 +8,10 @@ from numpy.typing import NDArray
 from engines.extras import FACE_MESH, FACE_PART, LEFT_HAND, POINTS, RIGHT_HAND
 from engines.pose.face import FaceNet, face_tracker
 from engines.pose.hands import HandNet, PalmDetector, hand_tracker
+from engines.skeleton import Landmark as L
+
+SAME_HAND = 0.25
+"""Two hands are one where their landmarks lie apart by less than this share of its size, on average."""
 
 Floats = NDArray[np.float32]
 
@@ -42,6 +46,13 @@ class Extras:
             self.reset()
             return result
         left, right, face = (tracker(frame, pose) for tracker in (self._left, self._right, self._face))
+        if left is not None and right is not None and is_same_hand(left, right):
+            if _to_wrist(left, pose[L.LEFT_WRIST]) <= _to_wrist(right, pose[L.RIGHT_WRIST]):
+                right = None
+                self._right.reset()
+            else:
+                left = None
+                self._left.reset()
         if left is not None:
             result[LEFT_HAND] = left
         if right is not None:
@@ -49,3 +60,15 @@ class Extras:
         if face is not None:
             result[FACE_PART] = face[list(FACE_MESH)]
         return result
+
+
+def is_same_hand(left: Floats, right: Floats) -> bool:
+    """Whether two hands (21, 4) are one that both trackers follow, which happens where hands touch."""
+    apart = np.linalg.norm(left[:, :2] - right[:, :2], axis=1).mean()
+    size = max(np.ptp(hand[:, :2], axis=0).max() for hand in (left, right))
+    return bool(apart < SAME_HAND * size)
+
+
+def _to_wrist(hand: Floats, wrist: Floats) -> float:
+    """How far the hand's own wrist lies from where the pose, one of its landmarks (4,), has it, pixels."""
+    return float(np.linalg.norm(hand[0, :2] - wrist[:2]))

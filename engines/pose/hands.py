@@ -27,8 +27,8 @@ SEARCH_SCALE, SEARCH_SHIFT = 2.7, -0.1
 """scale_x and shift_y of handlandmarksfromposetorecroproi: where the graph looks for the hand with a net that
 is not used here (hand_recrop)."""
 POSE_SCALE, POSE_SHIFT = 1.7, 0.0
-"""The same for a region that the landmark net is shown at once. Not MediaPipe's: on six clips the net saw a
-hand in 72 % of such regions, in 46 % of the graph's."""
+"""The same for a region that the landmark net is shown at once. Not MediaPipe's: shown
+the graph's larger region at once, the net saw fewer hands."""
 OWN_SCALE, OWN_SHIFT = 2.0, -0.1
 """scale_x and shift_y of handlandmarklandmarkstoroi."""
 PALM_SCALE, PALM_SHIFT = 2.6, -0.5

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.body import measure_body
+from engines.extras import PARTS
 from engines.folders import resumed_folder
+from engines.pose.extras import Extras
 from tools.preparing import PrepareError, report, rules, sheets
 from tools.preparing.camera import MAX_GAIN, off_centre
-from tools.preparing.choose import count, judge, require, shots
+from tools.preparing.choose import count, judge, require, shots, smooth_extras
 from tools.preparing.journal import Journal, write_whole
 from tools.preparing.pictures import Pictures, encoded, write
-from tools.preparing.refine import Extra, Refined, Refiner, Shots, find_plate
+from tools.preparing.refine import Refined, Refiner, Shots, find_plate
 from tools.preparing.scan import Scan, Scanner
 from tools.preparing.sources import Options, Source, digest, find_videos, open_sources
 from tools.video import VideoError
@@ -27,22 +29,16 @@ from tools.video import VideoError
 MARK = "dataset.json"
 
 
-def prepare(
-    paths: Sequence[Path],
-    dataset: Path,
-    options: Options | None = None,
-    extras: Mapping[str, Extra] | None = None,
-) -> dict[str, Any]:
+def prepare(paths: Sequence[Path], dataset: Path, options: Options | None = None) -> dict[str, Any]:
     """Writes the dataset and returns its summary (also in dataset.json).
 
-    paths: videos and folders of videos. extras: name → what else is found in each kept frame; each becomes
-    an array NAME.npy of one row a frame. Raises VideoError, PrepareError, OSError; then what was at
-    `dataset` before is still there, and after an OSError or an interruption the same call goes on.
+    paths: videos and folders of videos. Raises VideoError, PrepareError, OSError; then what was at `dataset`
+    before is still there, and after an OSError or an interruption the same call goes on.
     """
     options = options or Options()
     videos = find_videos(paths)
     sources = open_sources(videos, options)
-    inputs = digest(videos, options, sorted(extras or {}))
+    inputs = digest(videos, options)
     with resumed_folder(dataset, MARK, inputs, (VideoError, PrepareError)) as (part, found):
         if found == "resumed":
             print(f"going on with an interrupted run for {dataset}", file=sys.stderr)
@@ -52,23 +48,15 @@ def prepare(
             )
         pictures = Pictures(part)
         if not (part / MARK).is_file():
-            _Preparation(part, pictures, sources, options, extras or {}).run()
+            _Preparation(part, pictures, sources, options).run()
         shutil.rmtree(pictures.work)
         summary: dict[str, Any] = json.loads((part / MARK).read_text())
     return summary
 
 
 class _Preparation:
-    def __init__(
-        self,
-        part: Path,
-        pictures: Pictures,
-        sources: list[Source],
-        options: Options,
-        extras: Mapping[str, Extra],
-    ) -> None:
-        self._part, self._pictures, self._sources = part, pictures, sources
-        self._options, self._extras = options, extras
+    def __init__(self, part: Path, pictures: Pictures, sources: list[Source], options: Options) -> None:
+        self._part, self._pictures, self._sources, self._options = part, pictures, sources, options
         self._journal = Journal(pictures.work / "journal")
 
     def run(self) -> None:
@@ -81,7 +69,8 @@ class _Preparation:
             self._pictures.write_thumb(str(reasons[row]), number, self._pictures.frame(number))
         taken = shots(scan, reasons)
         plate, unseen = self._plate(taken)
-        refined = Refiner(self._pictures, self._journal, plate, unseen, self._extras)(
+        extras = Extras(backend=self._options.backend) if self._options.extras else None
+        refined = Refiner(self._pictures, self._journal, plate, unseen, extras)(
             taken, self._options.checkpoint
         )
         reasons[left] = refined.reasons
@@ -90,6 +79,7 @@ class _Preparation:
         gain[left] = refined.gains.mean(axis=1)
         summary = summarize(self._sources, scan, reasons, gain)
         summary |= {"plate_unseen_share": float(unseen.mean()), "standing_px": taken.standing_px}
+        summary["extras"] = shares(refined.extras[refined.reasons == ""]) if self._options.extras else {}
         summary["warnings"] = warnings_of(summary)
         self._write(scan, reasons, gain, taken, refined, plate, summary)
 
@@ -119,10 +109,11 @@ class _Preparation:
         write(self._part / "plate.png", plate)
         np.save(self._part / "landmarks.npy", landmarks)
         np.save(self._part / "indices.npy", numbers)
-        for name, values in refined.extras.items():
-            np.save(self._part / f"{name}.npy", values[good])
+        extras = smooth_extras(refined.extras[good], numbers, scan.times_ns[reasons == ""])
+        if self._options.extras:
+            np.save(self._part / "extras.npy", extras)
         (self._part / "body.json").write_text(measure_body(landmarks).to_json())
-        outlines = sheets.outlines(self._pictures, numbers, landmarks)
+        outlines = sheets.outlines(self._pictures, numbers, np.concatenate([landmarks, extras], axis=1))
         write(self._part / "contact_sheet.jpg", outlines)
         page = report.html(
             summary,
@@ -171,6 +162,11 @@ def summarize(
             "flicker": float(np.abs(np.diff(lit)).mean()) if len(lit) > 1 else 0.0,
         },
     }
+
+
+def shares(extras: NDArray[np.float32]) -> dict[str, float]:
+    """In which share of the frames each hand and the face is seen. extras (N, engines.extras.POINTS, 4)."""
+    return {name: float(extras[:, part, 3].any(axis=1).mean()) for name, part in PARTS.items()}
 
 
 def warnings_of(summary: dict[str, Any]) -> list[str]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from engines.extras import POINTS
+from engines.pose.extras import Extras
 from engines.skeleton import Landmark
 from tools.matte import matte, zone
 from tools.preparing import rules
@@ -23,15 +24,6 @@ MOST_BYTES = 400_000_000
 """The plate's samples take no more memory than this."""
 CHANGED, CHANGED_SHARE = 25, 0.1
 """A person moves where more than this share of a box differs from the plate by more than this, of 255."""
-
-
-class Extra(Protocol):
-    """Something else that is found in each kept frame, such as hands or a face."""
-
-    def __call__(self, frame: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
-        """frame (H, W, 3) BGR, landmarks (33, 4) → an array of one shape for all frames, NaN where nothing
-        is found. It must depend on nothing else: frames before an interruption are not shown again."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -47,11 +39,11 @@ class Shots:
 @dataclass(frozen=True)
 class Refined:
     """One row a shot. reasons (N,) str, "" where it is of use; gains (N, 3) as in `camera.light`;
-    extras: (N, ...) each."""
+    extras (N, engines.extras.POINTS, 4) as they were found, zeros where nobody looked."""
 
     reasons: NDArray[np.str_]
     gains: NDArray[np.float32]
-    extras: dict[str, NDArray[np.float32]]
+    extras: NDArray[np.float32]
 
 
 def find_plate(pictures: Pictures, shots: Shots) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
@@ -94,8 +86,9 @@ class Refiner:
         journal: Journal,
         plate: NDArray[np.uint8],
         unseen: NDArray[np.bool_],
-        extras: Mapping[str, Extra],
+        extras: Extras | None,
     ) -> None:
+        """extras: finds hands and face; None: nobody looks for them."""
         self._pictures, self._journal, self._extras = pictures, journal, extras
         self._plate, self._unseen = plate, unseen
 
@@ -111,26 +104,26 @@ class Refiner:
                 parts.append(self._journal.load(name))
                 bar.update(len(rows))
         columns = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
-        return Refined(
-            columns["reasons"], columns["gains"], {name: columns[f"extra_{name}"] for name in self._extras}
-        )
+        return Refined(columns["reasons"], columns["gains"], columns["extras"])
 
     def _part(self, shots: Shots, rows: range) -> dict[str, NDArray[Any]]:
         reasons, gains = [], []
-        extras: dict[str, list[NDArray[np.float32]]] = {name: [] for name in self._extras}
-        for row in rows:
+        extras = np.zeros((len(rows), POINTS, 4), np.float32)
+        if self._extras is not None:
+            self._extras.reset()  # the same result whether or not the run was interrupted before this part
+        for place, row in enumerate(rows):
             frame = self._pictures.frame(int(shots.numbers[row]))
             reason, gain = self._shot(shots, row, frame)
             reasons.append(reason)
             gains.append(gain)
             if reason:
                 self._pictures.write_thumb(reason, int(shots.numbers[row]), frame)
-            for name, extra in self._extras.items():
-                extras[name].append(extra(frame, shots.landmarks[row]))
+            elif self._extras is not None:
+                extras[place] = self._extras(frame, shots.landmarks[row])
         return {
             "reasons": np.array(reasons, np.str_),
             "gains": np.array(gains, np.float32),
-            **{f"extra_{name}": np.array(values, np.float32) for name, values in extras.items()},
+            "extras": extras,
         }
 
     def _shot(self, shots: Shots, row: int, frame: NDArray[np.uint8]) -> tuple[str, NDArray[np.float32]]:

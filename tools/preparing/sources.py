@@ -27,12 +27,13 @@ TOO_CLOSE = 0.75
 @dataclass(frozen=True)
 class Options:
     """height: taller pictures are scaled down to it. max_shake_px: a camera further off than this has moved.
-    checkpoint: frames between two saves."""
+    checkpoint: frames between two saves. extras: whether hands and face are found too."""
 
     height: int = 720
     backend: str = "auto"
     max_shake_px: float = 1.5
     checkpoint: int = 120
+    extras: bool = True
 
 
 @dataclass(frozen=True)
@@ -82,9 +83,9 @@ def open_sources(videos: Sequence[Path], options: Options) -> list[Source]:
     return sources
 
 
-def digest(videos: Sequence[Path], options: Options, extras: Sequence[str] = ()) -> str:
-    """SHA-256 of what the result depends on: the videos, the options, names of extras, and the code."""
-    total = hashlib.sha256(repr((astuple(options), list(extras))).encode())
+def digest(videos: Sequence[Path], options: Options) -> str:
+    """SHA-256 of what the result depends on: the videos, the options, and the code."""
+    total = hashlib.sha256(repr(astuple(options)).encode())
     code = [*sorted(Path(__file__).parent.glob("*.py")), Path(tools.matte.__file__)]
     for path in [*code, *videos]:
         with path.open("rb") as file:

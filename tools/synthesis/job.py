@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from engines.layers import LayerRenderer
 from engines.player_pack import PlayerPack
+from engines.pose.extras import Extras
 from engines.pose.tracker import PoseTracker
 from engines.renderer import Renderer
 from engines.runtime import choose_backend
@@ -54,6 +55,7 @@ class Synthesizer:
         self._pack, self._look, self._backend, self._keep_poses = pack, look, backend, keep_poses
         self._backdrop = Backdrop(look.plate, pack.size) if look.plate is not None else None
         self._tracker: PoseTracker | None = None
+        self._find_extras: Extras | None = None
         self._renderer: Renderer | None = None
         self._layer_renderer: LayerRenderer | None = None
 
@@ -81,8 +83,8 @@ class Synthesizer:
             ) as writer:
                 seen = self._dance(reader, poses_beside(output))
                 dance = smooth(seen)
-                landmarks = list(retarget(dance, self._pack.body, mirror=self._look.mirror))
-                with closing(self._pictures(source, dance, landmarks, panel, alone=alone)) as pictures:
+                poses = list(retarget(dance, self._pack.body, mirror=self._look.mirror))
+                with closing(self._pictures(source, dance, poses, panel, alone=alone)) as pictures:
                     _write(writer, dance.times_ns, pictures)
         if not self._keep_poses:
             poses_beside(output).unlink(missing_ok=True)
@@ -92,12 +94,18 @@ class Synthesizer:
     def _dance(self, reader: VideoReader, poses: Path) -> Dance:
         """The dance as it was kept at `poses`, or as it is found now. Raises SynthesisError, VideoError."""
         key = f"{digest(reader.path)} {choose_backend(self._backend)}"
+        if self._pack.extras:
+            key += " with hands and face"
         dance = kept(poses, key)
         if dance is None:
             if self._tracker is None:
                 self._tracker = PoseTracker(backend=self._backend, smooth=False)
+                if self._pack.extras:
+                    self._find_extras = Extras(backend=self._backend)
             self._tracker.reset()
-            dance = track(reader, self._tracker)
+            if self._find_extras is not None:
+                self._find_extras.reset()
+            dance = track(reader, self._tracker, self._find_extras)
             keep(dance, poses, key)
         return dance
 
@@ -105,7 +113,7 @@ class Synthesizer:
         self,
         source: Path,
         dance: Dance,
-        landmarks: Sequence[Floats | None],
+        poses: Sequence[Floats | None],
         panel: tuple[int, int],
         *,
         alone: bool,
@@ -117,14 +125,14 @@ class Synthesizer:
         renderer.reset()
         width, height = self._pack.size
         plate = np.zeros((height, width, 4), np.uint8) if layered else self._pack.plate
-        pictures = (picture.copy() for picture in render(renderer, plate, landmarks))
+        pictures = (picture.copy() for picture in render(renderer, plate, poses))
         if self._backdrop is not None:
             pictures = (over(*both) for both in zip(pictures, self._backdrop.at(dance.times_ns), strict=True))
         if not self._look.side_by_side:
             yield from pictures
             return
         with closing(VideoReader(source)) as second:
-            for (_, frame), pose, picture in zip(second, landmarks, pictures, strict=True):
+            for (_, frame), pose, picture in zip(second, poses, pictures, strict=True):
                 yield beside(frame, panel, pose, picture)
 
     def _whole(self) -> Renderer:

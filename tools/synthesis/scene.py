@@ -19,14 +19,14 @@ Picture = NDArray[np.uint8]
 DARK = 24
 
 
-def render(renderer: Renderer, plate: Picture, landmarks: Sequence[Floats | None]) -> Iterator[Picture]:
-    """The player's picture for each of the landmarks; the plate where there are none.
+def render(renderer: Renderer, plate: Picture, poses: Sequence[Floats | None]) -> Iterator[Picture]:
+    """The player's picture for each of the poses, (33, 4) or (143, 4); the plate where there is none.
 
     plate: (H, W, 3) BGR, or (H, W, 4) all 0 for a `LayerRenderer`. The picture is overwritten by the next.
     """
     picture = plate.copy()
     drawn: Floats | None = None
-    for pose in landmarks:
+    for pose in poses:
         if pose is None:
             renderer.reset()
             picture[:] = plate
@@ -111,11 +111,11 @@ def source_panel(size: tuple[int, int], height: int) -> tuple[int, int]:
     return max(2, round(size[0] * height / size[1] / 2) * 2), height
 
 
-def beside(frame: Picture, panel: tuple[int, int], landmarks: Floats | None, picture: Picture) -> Picture:
+def beside(frame: Picture, panel: tuple[int, int], pose: Floats | None, picture: Picture) -> Picture:
     """The source's frame scaled to `panel` (width, height), the player's stick figure, the player."""
     figure = np.full_like(picture, DARK)
-    if landmarks is not None:
-        draw_stick_figure(figure, landmarks)
+    if pose is not None:
+        draw_stick_figure(figure, pose)
     return np.hstack([resized(frame, panel), figure, picture])
 
 

@@ -15,7 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from calibration.extras import ANCHORS
 from engines.reference import References
+from engines.skeleton import LANDMARKS
 from tools.footage import Footage
 
 GRID = 16
@@ -25,7 +27,8 @@ GRID = 16
 class Crops:
     """crops[step] is one batch: a dict of tensors, RGB 0..1.
 
-    landmarks (B, 33, 4) pixels of the crop, earlier (B, 33, 4) those one frame before; doll and
+    landmarks (B, 33, 4) pixels of the crop, earlier (B, 33, 4) those one frame before; points and
+    earlier_points (B, P, 4) the same with hands and face where the net is shown them; doll and
     earlier_doll (B, 4, h, w), the paper dolls of both, premultiplied RGBA; previous and before_previous (B,
     4, h/4, w/4) as `Painting.feedback` makes them from the true frames one and two before (zeros where
     there is none), target (B, 3, h, w) and earlier_target, the frame before it, mask (B, 1, h, w), plate
@@ -42,13 +45,15 @@ class Crops:
         crop: int,
         seed: int,
         noise_px: float = 0.0,
+        extras: bool = False,
         share: tuple[int, int] = (0, 1),
     ) -> None:
         """references: None: the dolls are empty. noise_px: standard deviation of the error added to each
         landmark, in pixels of a picture 512 high: the net must live with a pose net's errors, and with bodies
-        that are not quite the player's. share: (rank, world): of each batch only every world-th item from
-        rank on is made."""
-        self._footage = footage
+        that are not quite the player's; hands and face move with the wrists and the nose. extras: whether
+        points hold hands and face. share: (rank, world): of each batch only every world-th item from rank on
+        is made. Raises DatasetError where the footage has no extras to give."""
+        self._footage, self._poses = footage, footage.poses(extras=extras)
         self._positions = positions
         self._references = references
         self._batch = batch
@@ -77,14 +82,16 @@ class Crops:
         first = position if earlier is None else earlier
         target, mask = self._true(position, window)
         earlier_target, earlier_mask = (target, mask) if earlier is None else self._true(earlier, window)
-        wrong = random.normal(0, self._noise_px, (33, 4)).astype(np.float32)
+        wrong = random.normal(0, self._noise_px, (LANDMARKS, 4)).astype(np.float32)
         wrong[:, 3] = 0
-        now, then = landmarks + wrong, footage.landmarks[first] + wrong
+        now, then = moved(self._poses[position], wrong), moved(self._poses[first], wrong)
         empty = np.zeros((4, height // 4, width // 4), np.float32)
         return {
-            "landmarks": now - shift,
-            "earlier": then - shift,
-            **self._dolls({"doll": now, "earlier_doll": then}, (x0, y0)),
+            "landmarks": now[:LANDMARKS] - shift,
+            "earlier": then[:LANDMARKS] - shift,
+            "points": now - shift,
+            "earlier_points": then - shift,
+            **self._dolls({"doll": now[:LANDMARKS], "earlier_doll": then[:LANDMARKS]}, (x0, y0)),
             "previous": empty if earlier is None else _feedback(earlier_target, earlier_mask),
             "before_previous": empty if before is None else _feedback(*self._true(before, window)),
             "target": target,
@@ -144,6 +151,18 @@ def ahead(crops: Crops, step: int, workers: int = 2) -> Generator[dict[str, Tens
                 yield batch
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def moved(points: NDArray[np.float32], by: NDArray[np.float32]) -> NDArray[np.float32]:
+    """points (P, 4) with each landmark moved by its row of `by` (33, 4), and each hand and the face that is
+    seen by the row of the wrist or nose that it hangs on."""
+    result = points.copy()
+    result[:LANDMARKS] += by
+    for part, (anchor, *_) in ANCHORS:
+        rows = result[LANDMARKS:][part]  # none without extras
+        if rows[:, 3].any():
+            rows += by[anchor]
+    return result
 
 
 def _feedback(picture: NDArray[np.float32], alpha: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from engines.generator import DOLL_CHANNELS, PREVIOUS_CHANNELS, Generator, Painting
 from engines.reference import References
+from engines.skeleton import LANDMARKS, fitted
 from tools.footage import Footage
 
 
@@ -35,15 +36,16 @@ class Painter:
         self._views: NDArray[np.int64] | None = None
 
     @torch.inference_mode()
-    def __call__(self, landmarks: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
-        """Paints the player posed as `landmarks` (33, 4), pixels of the picture, into `out` (H, W, 3) BGR."""
+    def __call__(self, points: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
+        """Paints the player in a pose, see `engines.renderer.Renderer`, into `out` (H, W, 3) BGR."""
+        landmarks = points[:LANDMARKS]
         if self._references is not None:
             self._views = self._references.choose(landmarks, self._views)
             self._references.paint(landmarks, self._views, self._bgra)
         doll = torch.cat([self._planes(self._bgra[..., :3]), self._planes(self._bgra[..., 3:])], dim=1)
-        points = torch.from_numpy(landmarks)[None].to(self._device)
+        pose = torch.from_numpy(fitted(points, self._net.skeleton.points))[None].to(self._device)
         with torch.autocast(self._device.type, torch.bfloat16, enabled=has_bf16(self._device)):
-            painting: Painting = self._net(points, self._previous, doll)
+            painting: Painting = self._net(pose, self._previous, doll)
         if self._memory:
             self._previous = painting.feedback()
         rgb = painting.over(self._plate)[0].flip(0).permute(1, 2, 0) * 255
