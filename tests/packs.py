@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from calibration.body import measure_body
+from engines.extras import FACE_PART, FACE_POINTS, FINGERS, LEFT_HAND, POINTS, RIGHT_HAND
 from engines.generator import Generator
 from engines.player_pack import write_pack
 from engines.skeleton import LIMBS, Landmark
@@ -62,6 +63,20 @@ def standing(x: float, ankle_y: float, height: float, *, arms: float = 0.0) -> N
     return landmarks
 
 
+def made_up_extras(landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(POINTS, 4): hands that hang on the wrists of `standing`, and a face about his nose."""
+    extras = np.zeros((POINTS, 4), np.float32)
+    extras[:, 3] = 0.9
+    for part, wrist, side in ((LEFT_HAND, Landmark.LEFT_WRIST, 1), (RIGHT_HAND, Landmark.RIGHT_WRIST, -1)):
+        extras[part, :2] = landmarks[wrist, :2]
+        for finger, points in enumerate(FINGERS):
+            for bone, point in enumerate(points):
+                extras[part.start + point, :2] += (side * bone * (finger - 2), 2 * bone)
+    angles = np.linspace(0, 2 * np.pi, FACE_POINTS, endpoint=False)
+    extras[FACE_PART, :2] = landmarks[Landmark.NOSE, :2] + 5 * np.stack([np.sin(angles), -np.cos(angles)], 1)
+    return extras
+
+
 def paint(
     plate: NDArray[np.uint8], landmarks: NDArray[np.float32], height: float
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -103,6 +118,7 @@ def write_dataset(folder: Path) -> Path:
         cv2.imwrite(str(folder / f"masks/{index:06d}.png"), mask)
         poses.append(landmarks)
     np.save(folder / "landmarks.npy", np.stack(poses))
+    np.save(folder / "extras.npy", np.stack([made_up_extras(pose) for pose in poses]))
     np.save(folder / "indices.npy", indices)
     cv2.imwrite(str(folder / "plate.png"), plate)
     (folder / "body.json").write_text(measure_body(np.stack(poses)).to_json())
@@ -119,28 +135,28 @@ def paint_plainly(footage: Footage) -> Paint:
     return draw
 
 
-def untrained_generator(body_px: float) -> Generator:
+def untrained_generator(body_px: float, *, extras: bool = False) -> Generator:
     """nano, with weights large enough that its output depends on each of its inputs."""
     torch.manual_seed(0)
-    generator = Generator("nano", body_px)
+    generator = Generator("nano", body_px, extras=extras)
     with torch.no_grad():
         generator.head.weight.normal_(std=0.5)
     return generator
 
 
-def write_nano_pack(folder: Path, dataset: Path, *, name: str = "Number 7") -> Path:
-    """An untrained nano pack of 128x128 of the dataset's player."""
+def write_nano_pack(folder: Path, dataset: Path, *, name: str = "Number 7", extras: bool = False) -> Path:
+    """An untrained nano pack of 128x128 of the dataset's player; extras: with hands and face."""
     footage = Footage.open(dataset)
     standby = folder.with_name(f"{folder.name}.standby.mp4")
     write_standby(footage, np.arange(10), paint_plainly(footage), standby)
     write_pack(
         folder,
         name=name,
-        generator=untrained_generator(footage.body.near.height),
+        generator=untrained_generator(footage.body.near.height, extras=extras),
         size=footage.size,
         body=footage.body,
         plate=footage.plate,
-        poses=footage.landmarks,
+        poses=footage.poses(extras=extras),
         views=[cut_view(footage, position) for position in (5, 20, 60)],
         standby=standby,
         licences="Drawn for tests.\n",

@@ -82,9 +82,12 @@ def test_mirrored_the_right_hand_becomes_the_left() -> None:
 def test_where_left_and_right_were_exchanged_so_are_the_hands() -> None:
     """A fan seen from behind, a player never filmed so: the hand stays on its side of the picture."""
     behind = fan(left_arm=90)[MIRRORED]
-    result_pose = Retargeter(player())(behind, FRAME, 0)
+    retargeter = Retargeter(player())
+    assert not retargeter.exchanged
+    result_pose = retargeter(behind, FRAME, 0)
+    assert retargeter.exchanged
     extras = spread(RIGHT_HAND, behind[L.RIGHT_INDEX], 10)
-    result = retarget_extras(extras, behind, result_pose)
+    result = retarget_extras(extras, behind, result_pose, exchanged=retargeter.exchanged)
     assert not result[RIGHT_HAND].any()
     middle = result[LEFT_HAND, :2].mean(axis=0)
     assert np.linalg.norm(middle - result_pose[L.LEFT_INDEX, :2]) < 8

@@ -73,6 +73,23 @@ def test_the_generator_comes_back(pack_folder: Path) -> None:
     assert (pack.generator()(*inputs).rgb - before(*inputs).rgb).abs().max() < 0.05  # stored in float16
 
 
+def test_a_player_with_hands_and_face_says_so(
+    tmp_path: Path, dataset_folder: Path, pack_folder: Path
+) -> None:
+    assert "extras" not in (pack_folder / MANIFEST).read_text()
+    assert not PlayerPack.load(pack_folder).extras
+    folder = write_nano_pack(tmp_path / "hands", dataset_folder, extras=True)
+    pack = PlayerPack.load(folder)
+    assert pack.extras and pack.generator().extras
+    np.testing.assert_array_equal(pack.poses, Footage.open(dataset_folder).points)
+    edit(folder, "extras = true", "extras = 1")
+    with pytest.raises(PackError, match="extras must be true or false, not 1"):
+        PlayerPack.load(folder)
+    edit(folder, "extras = 1", "extras = false")
+    with pytest.raises(PackError, match=r"poses\.safetensors holds no landmarks \(N, 33, 4\)"):
+        PlayerPack.load(folder)
+
+
 def test_a_name_may_hold_any_letters(tmp_path: Path, dataset_folder: Path) -> None:
     name = 'Zoë "Z" \\ 李 🏀'
     folder = write_nano_pack(tmp_path / "zoe", dataset_folder, name=name)

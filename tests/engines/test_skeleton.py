@@ -7,7 +7,7 @@ from torch import Tensor
 
 from engines.extras import FACE_PART, LEFT_HAND, PARTS, POINTS, segments
 from engines.extras_maps import CHANNELS, ExtrasMaps
-from engines.skeleton import LIMBS, VISIBLE, Landmark, Skeleton, draw_stick_figure
+from engines.skeleton import LIMBS, VISIBLE, WITH_EXTRAS, Landmark, Skeleton, draw_stick_figure, fitted
 from tests.packs import standing
 
 BODY_PX = 100.0
@@ -209,6 +209,14 @@ def test_the_stick_figure_takes_hands_and_face() -> None:
     extras[FACE_PART] = ring(FACE_PART, 150, 60, 30)[0, FACE_PART].numpy()
     extras[FACE_PART.start] = np.nan
     picture = np.zeros((240, 240, 3), np.uint8)
-    draw_stick_figure(picture, np.zeros((33, 4), np.float32), extras)
+    draw_stick_figure(picture, np.concatenate([np.zeros((33, 4), np.float32), extras]))
     assert picture[30:90, 30:90].any() and picture[20:100, 110:190].any()
     assert not picture[120:].any()
+
+
+def test_extras_that_are_not_wanted_are_cut_off_and_missing_ones_are_not_seen() -> None:
+    points = np.random.default_rng(0).random((WITH_EXTRAS, 4), np.float32)
+    assert (fitted(points, WITH_EXTRAS) == points).all()
+    assert (fitted(points, 33) == points[:33]).all()
+    filled = fitted(points[:33], WITH_EXTRAS)
+    assert (filled[:33] == points[:33]).all() and not filled[33:].any()

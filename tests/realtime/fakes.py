@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.performer import Nets
+from realtime.nets import Nets
 from realtime.show import Show, WebRtc
 from realtime.supervisor import Player
 
@@ -32,6 +32,7 @@ class FakeTracker:
 
 class FakeRetarget:
     mirror = False
+    exchanged = False
 
     def __call__(
         self, landmarks: NDArray[np.float32], frame_size: tuple[int, int], t_ns: int
@@ -45,7 +46,7 @@ class FakeRetarget:
 class FakeRender:
     backend = "fake generator"
 
-    def __call__(self, landmarks: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
+    def __call__(self, points: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
         time.sleep(0.01)
         out[:] = 200
 
@@ -54,7 +55,7 @@ class FakeRender:
 
 
 def fake_nets(show: Show) -> Nets:
-    return Nets(FakeTracker(), FakeRetarget(), FakeRender(), lambda picture, landmarks: None)
+    return Nets(FakeTracker(), FakeRetarget(), FakeRender(), lambda picture, points: None)
 
 
 def broken_nets(show: Show) -> Nets:

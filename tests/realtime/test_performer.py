@@ -8,15 +8,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from engines.extras import POINTS
 from realtime.bus import Bus, Ticket, receive_newest
 from realtime.control.actions import Orders
 from realtime.frame_ring import FrameRing
 from realtime.handover import Handover
-from realtime.performer import Nets, Pace, Performer
+from realtime.nets import ExtraNets, Nets
+from realtime.performer import Pace, Performer
 from realtime.show import Show
 from realtime.stages import STAGES, Rig, StageContext
 from realtime.telemetry import Meter
-from tests.realtime.fakes import SIZE, FakePerson, FakeRender, FakeTracker, fake_nets, fake_show
+from tests.realtime.fakes import SIZE, FakePerson, FakeRender, FakeRetarget, FakeTracker, fake_nets, fake_show
 
 
 class Stage:
@@ -103,6 +105,52 @@ def test_frames_are_painted_into_the_ring(start: Callable[[Nets], Stage]) -> Non
     stage.performer.orders = Orders(skeleton=True, mirror=True)
     stage.until(lambda: len(drawn) > 2)
     assert stage.performer._nets.retarget.mirror
+
+
+class FakeExtras:
+    """Finds extras that are all 1 in every picture."""
+
+    resets = 0
+
+    def __call__(self, frame: NDArray[np.uint8], pose: NDArray[np.float32] | None) -> NDArray[np.float32]:
+        return np.ones((POINTS, 4), np.float32)
+
+    def reset(self) -> None:
+        self.resets += 1
+
+
+def test_hands_and_face_go_with_the_landmarks_where_the_player_has_them(
+    start: Callable[[Nets], Stage],
+) -> None:
+    asked: list[tuple[int | None, bool]] = []
+    drawn: list[NDArray[np.float32]] = []
+
+    def retarget(
+        extras: NDArray[np.float32],
+        fan: NDArray[np.float32],
+        player: NDArray[np.float32],
+        *,
+        mirror_width: int | None,
+        exchanged: bool,
+    ) -> NDArray[np.float32]:
+        asked.append((mirror_width, exchanged))
+        return 2 * extras
+
+    retargeter, find = FakeRetarget(), FakeExtras()
+    retargeter.exchanged = True
+    extras = ExtraNets(find, retarget)
+    stage = start(
+        nets_with(
+            retarget=retargeter, extras=extras, draw_skeleton=lambda picture, points: drawn.append(points)
+        )
+    )
+    assert newest_ticket(stage).good
+    stage.performer.orders = Orders(skeleton=True, mirror=True)
+    stage.until(lambda: len(drawn) > 2)
+    assert asked[0] == (None, True) and asked[-1] == (SIZE[0], True)
+    assert drawn[0].shape == (33 + POINTS, 4)
+    assert (drawn[0][:33] == 10).all() and (drawn[0][33:] == 2).all()
+    assert find.resets == 1, "the first dancer is a new one"
 
 
 def test_nobody_is_said_and_nothing_is_painted(start: Callable[[Nets], Stage]) -> None:

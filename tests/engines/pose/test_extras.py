@@ -8,7 +8,7 @@ from skimage import data
 
 from engines.extras import FACE_PART, LEFT_HAND, PARTS, POINTS, RIGHT_HAND, face_rows
 from engines.pose.detector import Detector
-from engines.pose.extras import Extras
+from engines.pose.extras import Extras, is_same_hand
 from engines.pose.hands import PALM_SIZE, PALM_STRIDES, PalmDetector
 from engines.pose.landmarks import LandmarkNet
 from engines.pose.region import Region
@@ -111,3 +111,35 @@ def test_a_palm_is_found_where_the_hand_is(
     found = PalmDetector()(fan_frames[0], Region(float(wrist[0]), float(wrist[1]), 4 * length, 0.0))
     assert found
     assert np.hypot(found[0].x - wrist[0], found[0].y - wrist[1]) < 2 * length
+
+
+class Follower:
+    """A tracker that always sees the same hand."""
+
+    def __init__(self, hand: Floats) -> None:
+        self._hand = hand
+        self.resets = 0
+
+    def __call__(self, frame: Bytes, pose: Floats) -> Floats:
+        return self._hand
+
+    def reset(self) -> None:
+        self.resets += 1
+
+
+def test_one_hand_that_both_trackers_follow_is_its_own_arms(
+    extras: Extras, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hand = np.random.default_rng(0).uniform(100, 160, (21, 4)).astype(np.float32)
+    hand[:, 3] = 0.9
+    left, right = Follower(hand), Follower(hand + np.array([3, 2, 0, 0], np.float32))
+    apart = hand + np.array([40, 0, 0, 0], np.float32)
+    assert is_same_hand(hand, right(np.zeros((9, 9, 3), np.uint8), hand)) and not is_same_hand(hand, apart)
+    monkeypatch.setattr(extras, "_left", left)
+    monkeypatch.setattr(extras, "_right", right)
+    pose = np.ones((33, 4), np.float32)
+    pose[L.LEFT_WRIST, :2] = hand[0, :2] + 30
+    pose[L.RIGHT_WRIST, :2] = hand[0, :2] + 5
+    found = extras(np.zeros((240, 320, 3), np.uint8), pose)
+    assert not found[LEFT_HAND].any() and found[RIGHT_HAND, 3].all()
+    assert (left.resets, right.resets) == (1, 0)

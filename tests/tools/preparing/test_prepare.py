@@ -16,12 +16,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from engines.extras import PARTS, POINTS
+from engines.skeleton import WITH_EXTRAS
 from tests.tools.preparing.footage_files import PLAYER, player_frames, write_video
 from tools import prepare
-from tools.footage import Footage
-from tools.preparing import pictures, pipeline, rules
+from tools.footage import DatasetError, Footage
+from tools.preparing import pictures, rules
 from tools.preparing.choose import LEAST_FRAMES
-from tools.preparing.sources import GAP, Options
+from tools.preparing.sources import GAP
 
 TAKES = (44, 26)
 """Frames of the player in each of two takes; the second ends with three without him."""
@@ -57,8 +59,8 @@ def dataset(tmp_path_factory: pytest.TempPathFactory, takes: Path) -> Path:
     return folder
 
 
-def command(takes: Path, folder: Path) -> list[str]:
-    return [str(takes), str(folder), "--checkpoint", "16"]
+def command(takes: Path, folder: Path, *more: str) -> list[str]:
+    return [str(takes), str(folder), "--checkpoint", "16", *more]
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -172,27 +174,36 @@ def test_a_full_disk_is_one_line_and_the_same_command_goes_on(
     folder = tmp_path / "cut"
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_bytes", full)
-        line = refused(capsys, command(takes, folder))
+        line = refused(capsys, command(takes, folder, "--no-extras"))
     assert "No space left on device" in line and "the same command goes on" in line
     assert not folder.exists()
     first = next((tmp_path / ".cut.part/work/journal").iterdir())
     before = first.stat().st_mtime_ns
     monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)  # to see what was done anew
-    assert prepare.main(command(takes, folder)) == 0
+    assert prepare.main(command(takes, folder, "--no-extras")) == 0
     assert "going on with an interrupted run" in capsys.readouterr().err
     assert (folder / "work/journal" / first.name).stat().st_mtime_ns == before
-    np.testing.assert_array_equal(Footage.open(folder).landmarks, Footage.open(dataset).landmarks)
+    footage = Footage.open(folder)
+    np.testing.assert_array_equal(footage.landmarks, Footage.open(dataset).landmarks)
+    assert not (folder / "extras.npy").exists() and not footage.extras.any()
+    assert "Seen:" not in (folder / "report.html").read_text()
+    with pytest.raises(DatasetError, match="cut has no hands and face: prepare it again without --no-extras"):
+        footage.poses(extras=True)
 
 
-def test_what_else_is_found_lies_beside_the_landmarks(takes: Path, tmp_path: Path) -> None:
-    def hands(frame: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.array([[frame.mean(), landmarks[0, 0]]], np.float32)
-
-    pipeline.prepare([takes], tmp_path / "cut", Options(checkpoint=50), {"hands": hands})
-    footage, found = Footage.open(tmp_path / "cut"), np.load(tmp_path / "cut/hands.npy")
-    assert found.shape == (len(footage.indices), 1, 2)
-    np.testing.assert_allclose(found[:, 0, 1], footage.landmarks[:, 0, 0])
-    assert found[7, 0, 0] == pytest.approx(footage.frame(7).mean(), abs=1e-3)
+def test_hands_and_face_lie_beside_the_landmarks(dataset: Path) -> None:
+    footage, summary = Footage.open(dataset), json.loads((dataset / "dataset.json").read_text())
+    assert np.load(dataset / "extras.npy").shape == footage.extras.shape == (len(footage.indices), POINTS, 4)
+    assert np.isfinite(footage.extras).all()
+    assert footage.points.shape == (len(footage.indices), WITH_EXTRAS, 4)
+    assert summary["extras"].keys() == PARTS.keys()
+    page = (dataset / "report.html").read_text()
+    for name, part in PARTS.items():
+        seen = footage.extras[:, part, 3].any(axis=1)
+        assert summary["extras"][name] == pytest.approx(seen.mean())
+        assert f"{name} in {100 * seen.mean():.0f} %" in page
+        assert not footage.extras[~seen, part].any()
+    assert max(summary["extras"].values()) > 0.3
 
 
 def refused(capsys: pytest.CaptureFixture[str], arguments: list[str], status: int = 1) -> str:

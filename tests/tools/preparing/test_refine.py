@@ -32,8 +32,9 @@ def refine(
     pictures: Pictures, shots: Shots, plate: NDArray[np.uint8]
 ) -> tuple[list[str], NDArray[np.float32]]:
     unseen = np.zeros(plate.shape[:2], np.bool_)
-    refiner = Refiner(pictures, Journal(pictures.work / "journal"), plate, unseen, {})
+    refiner = Refiner(pictures, Journal(pictures.work / "journal"), plate, unseen, None)
     refined = refiner(shots, checkpoint=2)
+    assert not refined.extras.any()
     return refined.reasons.tolist(), refined.gains
 
 

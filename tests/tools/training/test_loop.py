@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from tests.training_runs import (
     CHEAP,
@@ -76,9 +79,21 @@ def test_a_longer_budget_may_be_resumed_but_no_other_run(footage: Footage, tmp_p
         {"batch": 3},
         {"learning_rate": 1e-3},
         {"weights": replace(CHEAP, face=1.0)},
+        {"extras": True},
     ):
         with pytest.raises(CheckpointError, match=f"another {next(iter(change))}.*--restart"):
             trainer_of(footage, tmp_path, replace(CONFIG, **change)).resume()
+
+
+def test_a_checkpoint_from_before_there_were_extras_is_resumed(footage: Footage, tmp_path: Path) -> None:
+    trainer_of(footage, tmp_path).save()
+    path = tmp_path / CHECKPOINT
+    with safe_open(path, "pt") as file:
+        meta = file.metadata()
+    config = json.loads(meta["config"])
+    assert config.pop("extras") is False
+    save_file(load_file(path), path, {**meta, "config": json.dumps(config)})
+    trainer_of(footage, tmp_path).resume()
 
 
 @pytest.mark.parametrize("damage", ["empty", "cut", "garbage", "foreign", "missing"])
@@ -89,8 +104,6 @@ def test_a_corrupt_checkpoint_is_named(footage: Footage, tmp_path: Path, damage:
     if damage == "missing":
         path.unlink()
     elif damage == "foreign":
-        from safetensors.torch import save_file
-
         save_file({"weight": torch.zeros(1)}, path)
     else:
         data = path.read_bytes()
