@@ -105,9 +105,8 @@ TRIALS: dict[str, Trial] = {
     "no flow": Trial("the doll is not bent", generator=StiffGenerator),
     "no critics": Trial("reconstruction and perceptual losses alone", weights=dict.fromkeys(CRITICS, 0.0)),
     "no temporal critic": Trial("no critic of pairs of frames", weights={"temporal": 0}),
-    "no close-ups": Trial(
-        "no critics of faces and hands", weights={"face_adversarial": 0, "hands_adversarial": 0}
-    ),
+    "no face critic": Trial("no critic of faces", weights={"face_adversarial": 0}),
+    "hands critic": Trial("with a critic of hands", weights={"hands_adversarial": 0.1}),
     "perceptual": Trial("with the perceptual loss", weights={"perceptual": 1}),
     "pose": Trial("with pose consistency", weights={"pose": 1}),
     "hands and face": Trial("hands and face are shown beside the limbs", extras=True),

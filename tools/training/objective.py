@@ -54,7 +54,7 @@ class Weights:
     feature_matching: float = 3.0
     temporal: float = 0.1
     face_adversarial: float = 0.1
-    hands_adversarial: float = 0.1
+    hands_adversarial: float = 0.0
     pose: float = 0.0
 
 
