@@ -44,18 +44,29 @@ def resumed_folder(
     """
     part = _begin(target, mark)
     part.mkdir(parents=True, exist_ok=True)
-    lock = os.open(part, os.O_RDONLY)
+    with only_writer(part, target):
+        try:
+            yield part, _claim(part, digest)
+            os.sync()
+            _swap_in(part, target, mark)
+        except verdicts:
+            shutil.rmtree(part, ignore_errors=True)
+            raise
+
+
+@contextmanager
+def only_writer(folder: Path, name: Path) -> Iterator[None]:
+    """Keeps other processes that ask for the same out of `folder`, which exists, until the block ends.
+
+    Raises BlockingIOError, with `name`, where one is in there.
+    """
+    lock = os.open(folder, os.O_RDONLY)
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise BlockingIOError(f"{target} is being written by another run: wait for it") from None
-        yield part, _claim(part, digest)
-        os.sync()
-        _swap_in(part, target, mark)
-    except verdicts:
-        shutil.rmtree(part, ignore_errors=True)
-        raise
+            raise BlockingIOError(f"{name} is being written by another run: wait for it") from None
+        yield
     finally:
         os.close(lock)
 

@@ -15,17 +15,21 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from engines.folders import only_writer
 from engines.generator import VARIANTS
 from engines.player_pack import PackError, write_pack
 from engines.pose.tflite_graph import GraphError
-from engines.reference import References
+from engines.reference import References, View
 from tools.footage import Footage
 from tools.perceptual.weights import WeightsError
 from tools.references import pick_views
@@ -112,19 +116,30 @@ def train(options: argparse.Namespace, process: Process) -> int:
     positions, _ = footage.split(config.held_out)
     views = pick_views(footage, positions)
     folder = options.runs / options.player.name
-    trainer = Trainer(footage, References(views, footage.body), config, folder, process)
-    if (folder / CHECKPOINT).exists() and not options.restart:
-        trainer.resume()
-        say(process, f"going on from step {trainer.progress.step}, {trainer.progress.elapsed_s / 60:.1f} min")
-    say(process, f"{config.variant} on {process.device}; samples in {folder / 'samples'}")
-    say(process, f"watch it: tensorboard --logdir {folder / 'board'}")
-    if trainer.progress.share(config) < 1:
-        trainer.run()
-    if not process.first:
-        return 0
+    folder.mkdir(parents=True, exist_ok=True)
+    with only_writer(folder, folder) if process.first else nullcontext():
+        trainer = Trainer(footage, References(views, footage.body), config, folder, process)
+        if (folder / CHECKPOINT).exists() and not options.restart:
+            trainer.resume()
+            done = trainer.progress
+            say(process, f"going on from step {done.step}, {done.elapsed_s / 60:.1f} min")
+        say(process, f"{config.variant} on {process.device}; samples in {folder / 'samples'}")
+        say(process, f"watch it: tensorboard --logdir {folder / 'board'}")
+        if trainer.progress.share(config) < 1:
+            trainer.run()
+        if process.first:
+            write_player(options, trainer, views, poses)
+    return 0
+
+
+def write_player(
+    options: argparse.Namespace, trainer: Trainer, views: Sequence[View], poses: NDArray[np.float32]
+) -> None:
+    """Judges what was trained, paints the standby loop and writes the pack."""
+    footage, positions = trainer.footage, trainer.train_positions
     score, _ = trainer.score(count=16)
     chosen = positions[np.linspace(0, len(positions) - 1, min(128, len(positions))).astype(int)]
-    standby = folder / "standby.mp4"
+    standby = trainer.folder / "standby.mp4"
     write_standby(footage, positions, trainer.painter(), standby)
     write_pack(
         options.player,
@@ -140,14 +155,13 @@ def train(options: argparse.Namespace, process: Process) -> int:
         notes={
             "steps": trainer.progress.step,
             "minutes": round(trainer.progress.elapsed_s / 60, 1),
-            "device": str(process.device),
+            "device": str(trainer.device),
             "held_out_foreground_psnr_db": round(score, 2),
             "frames": len(positions),
         },
     )
     print(f"{options.player}: {score:.2f} dB foreground PSNR on held-out frames")
     print(f"next: python run_live.py --player {options.player}")
-    return 0
 
 
 def say(process: Process, text: str) -> None:

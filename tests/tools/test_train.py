@@ -21,6 +21,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from engines.extras import LEFT_HAND
+from engines.folders import only_writer
 from engines.player_pack import PlayerPack
 from engines.renderer import Renderer
 from tests.packs import SIZE
@@ -188,6 +189,17 @@ def assert_one_line(error: str, said: str) -> None:
     lines = error.strip().splitlines()
     assert lines[-1].startswith("train: ") and said in lines[-1], error
     assert "Traceback" not in error
+
+
+def test_two_runs_of_one_player_do_not_mix(
+    dataset_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "runs/drawn"
+    run.mkdir(parents=True)
+    with only_writer(run, run):
+        assert train.main(command(dataset_folder, tmp_path)) == 1
+    assert_one_line(capsys.readouterr().err, "runs/drawn is being written by another run")
+    assert not list(run.iterdir())
 
 
 def test_wrong_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

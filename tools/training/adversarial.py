@@ -6,7 +6,7 @@ discriminator learns from, and leaves those that the generator learns from as th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,31 +37,6 @@ def least_squares_discriminator(real: Logits, fake: Logits) -> Tensor:
 
 def least_squares_generator(fake: Logits) -> Tensor:
     return _sum((no - 1).square().mean() for no in fake)
-
-
-def relativistic_discriminator(real: Logits, fake: Logits) -> Tensor:
-    """The relativistic pairing loss of R3GAN (Huang et al., 2024, section 2.1): the recording is to look more
-    real than what is painted in its place, patch against patch."""
-    return _sum(F.softplus(no - yes).mean() for yes, no in zip(real, fake, strict=True))
-
-
-def relativistic_generator(real: Logits, fake: Logits) -> Tensor:
-    """The same with the roles exchanged. real: the recording's logits, which need no gradient."""
-    return _sum(F.softplus(yes - no).mean() for yes, no in zip(real, fake, strict=True))
-
-
-def zero_centred_penalty(discriminate: Callable[[Tensor], Logits], pictures: Tensor) -> Tensor:
-    """The mean over the batch of |dD/dx|^2: R1 on recordings, R2 on what is painted (Mescheder et al., 2018).
-
-    R3GAN adds gamma / 2 times both to the discriminator's loss. D(x) is the mean over a picture's patches,
-    summed over scales, so gamma must grow with the number of patches. It is differentiated twice, and so
-    computed in float32 whatever autocast says.
-    """
-    with torch.autocast(pictures.device.type, enabled=False):
-        pictures = pictures.detach().float().requires_grad_()
-        judged = _sum(scale.mean(dim=(1, 2, 3)).sum() for scale in discriminate(pictures))
-        (slope,) = torch.autograd.grad(judged, pictures, create_graph=True)
-    return slope.square().sum(dim=(1, 2, 3)).mean()
 
 
 def feature_matching(real: Judgement, fake: Judgement) -> Tensor:

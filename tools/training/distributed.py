@@ -11,7 +11,7 @@ BatchNorm2d, so that the generator would not be folded.)
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -62,22 +62,6 @@ def process_group() -> Iterator[Process]:
         torch.distributed.destroy_process_group()
 
 
-def share(batch: Mapping[str, Tensor], process: Process) -> dict[str, Tensor]:
-    """This process's rows of a batch that all processes have alike: (B, ...) → (B / world, ...).
-
-    Raises ValueError where the batch cannot be shared evenly.
-    """
-    size = len(next(iter(batch.values())))
-    if size % process.world:
-        raise ValueError(
-            f"a batch of {size} cannot be shared among {process.world} processes: "
-            f"give a multiple of {process.world}"
-        )
-    each = size // process.world
-    rows = slice(process.rank * each, (process.rank + 1) * each)
-    return {name: value[rows] for name, value in batch.items()}
-
-
 def wrap(module: nn.Module, process: Process) -> nn.Module:
     """`module` (on the process's device) as all processes train it; itself where there is one process.
 
@@ -102,9 +86,9 @@ def wrap(module: nn.Module, process: Process) -> nn.Module:
 def average_gradients(module: nn.Module, process: Process) -> None:
     """Replaces every gradient by its mean over the processes, in place; between backward and the update.
 
-    For discriminators, instead of `wrap`: they are called several times a step, and a gradient penalty is
-    differentiated twice, which DistributedDataParallel does not follow. All processes must have drawn the
-    same initial weights (the same seed), and give gradients to the same parameters.
+    For discriminators, instead of `wrap`: they are called several times a step, which DistributedDataParallel
+    does not follow. All processes must have drawn the same initial weights (the same seed), and give
+    gradients to the same parameters.
     """
     if process.world == 1:
         return

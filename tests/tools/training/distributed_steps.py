@@ -10,11 +10,16 @@ import torch
 from torch import nn
 
 from engines.generator import Generator
-from tools.training.adversarial import relativistic_discriminator, zero_centred_penalty
+from tools.training.adversarial import hinge_discriminator
 from tools.training.discriminators import PatchDiscriminator
-from tools.training.distributed import Process, average_gradients, process_group, share, wrap
+from tools.training.distributed import Process, average_gradients, process_group, wrap
 
 BATCH, STEPS = 4, 3
+
+
+def share(batch: dict[str, torch.Tensor], process: Process) -> dict[str, torch.Tensor]:
+    """The rows that `Crops` would make for this process."""
+    return {name: rows[process.rank :: process.world] for name, rows in batch.items()}
 
 
 def small_net() -> nn.Module:
@@ -33,8 +38,7 @@ def discriminator_steps(process: Process) -> dict[str, torch.Tensor]:
         batch = share(
             {name: torch.rand(BATCH, 3, 32, 32, generator=random) for name in ("real", "fake")}, process
         )
-        loss = relativistic_discriminator(net(batch["real"]).logits, net(batch["fake"]).logits)
-        loss = loss + zero_centred_penalty(lambda pictures: net(pictures).logits, batch["real"])
+        loss = hinge_discriminator(net(batch["real"]).logits, net(batch["fake"]).logits)
         optimizer.zero_grad()
         loss.backward()
         average_gradients(net, process)

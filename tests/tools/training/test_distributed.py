@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from engines.generator import Generator
-from tools.training.distributed import BatchNorm, Process, process_group, share, wrap
+from tools.training.distributed import BatchNorm, Process, process_group, wrap
 
 ROOT = Path(__file__).resolve().parents[3]
 STEPS = Path(__file__).with_name("distributed_steps.py")
@@ -74,20 +74,6 @@ def test_the_weights_moved(results: dict[str, dict[str, Tensor]]) -> None:
     torch.manual_seed(0)
     first = nn.Conv2d(3, 8, 3, padding=1)
     assert (one["small.0.weight"] - first.weight.double()).abs().max() > 1e-3
-
-
-def test_shares_are_the_batch_in_parts() -> None:
-    batch = {"picture": torch.arange(24).view(6, 4), "mask": torch.arange(6)}
-    parts = [share(batch, Process(rank, 3, CPU)) for rank in range(3)]
-    assert [len(part["mask"]) for part in parts] == [2, 2, 2]
-    for name, whole in batch.items():
-        assert torch.equal(torch.cat([part[name] for part in parts]), whole)
-    assert torch.equal(share(batch, alone())["picture"], batch["picture"])
-
-
-def test_a_batch_that_cannot_be_shared_evenly_is_refused() -> None:
-    with pytest.raises(ValueError, match="batch of 6 cannot be shared among 4 processes"):
-        share({"picture": torch.zeros(6, 1)}, Process(0, 4, CPU))
 
 
 def test_without_torchrun_a_process_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
