@@ -4,8 +4,10 @@ A U-Net of plain 3x3 residual blocks that works at a quarter of the picture's re
 maps and the doll's patches come in and a PixelShuffle head goes out at a quarter, so no convolution ever
 sees full resolution (plain 3x3 everywhere: depthwise ones save arithmetic but are bound by memory on a GPU).
 What the net paints itself is blurred wherever landmarks do not tell enough; so it also bends the doll
-(`engines.reference`) by a small flow, and chooses for each pixel between the two. BatchNorm in training;
-`fold` merges it into the convolutions for export.
+(`engines.reference`) by a small flow, and chooses between the two. Flow, tint, choice and outline are smooth
+fields, given at a quarter of the resolution and interpolated: only colours come pixel by pixel, so nothing
+can tear the outline into the head's own 4x4 grid. BatchNorm in training; `fold` merges it into the
+convolutions for export.
 """
 
 from __future__ import annotations
@@ -37,7 +39,9 @@ FLOW_PX = 8.0
 """The doll is bent by this much at most, pixels."""
 TINT = 0.3
 """The doll's colours are changed by this much at most, 0..1: a view's light is not always the pose's."""
-DOLL_ALPHA, DOLL_CHOICE = 2.0, 2.0
+FIELDS = (2, 3, 1, 1)
+"""Channels of flow, tint, outline and choice."""
+DOLL_ALPHA, DOLL_CHOICE = 2.0, 3.0
 """Logits: what the bent doll's alpha adds to the net's (from minus to plus this), and where the choice of the
 doll's colours starts. An untrained net shows the doll, and training departs from there."""
 
@@ -45,7 +49,7 @@ doll's colours starts. An untrained net shows the doll, and training departs fro
 class Painting(NamedTuple):
     """What the net gives. rgb (B, 3, H, W) 0..1, alpha_logits (B, 1, H, W); how it came about: own (B, 3, H,
     W) 0..1 its own colours, bent (B, 4, H, W) the doll as bent and tinted, choice (B, 1, H, W) 0..1 how much
-    of the bent doll is taken where there is one, flow (B, 2, H/4, W/4) pixels."""
+    of the bent doll is taken where there is one, flow (B, 2, H, W) pixels."""
 
     rgb: Tensor
     alpha_logits: Tensor
@@ -164,33 +168,34 @@ class Generator(nn.Module):
         self.decoder = nn.ModuleList(
             _blocks(count, blocks) for count, blocks in zip(channels, decoder, strict=False)
         )
-        self.head = nn.Conv2d(channels[0], 16 * 5, 3, padding=1)  # RGB, alpha, choice
-        self.bend = nn.Conv2d(channels[0], 2 + 3, 3, padding=1)  # flow, tint
+        self.head = nn.Conv2d(channels[0], 16 * 3, 3, padding=1)  # its own RGB
+        self.fields = nn.Conv2d(channels[0], sum(FIELDS), 3, padding=1)
         for up in self.ups:
             _icnr(up, 2)
         _icnr(self.head, 4)
         with torch.no_grad():
             self.head.weight *= 0.2
-            self.bend.weight *= 0.1
-            _bias(self.bend).zero_()
-            _bias(self.head)[4 * 16 :] = DOLL_CHOICE
+            self.fields.weight *= 0.1
+            _bias(self.fields).zero_()[-1] = DOLL_CHOICE
 
     def forward(self, points: Tensor, previous: Tensor, doll: Tensor) -> Painting:
         """points (B, skeleton.points, 4) pixels, previous (B, 4, H/4, W/4), doll (B, 4, H, W), premultiplied
         RGBA."""
         features = self.features(points, previous, doll)
-        logits = F.pixel_shuffle(self.head(features), 4).float()  # (B, 5, H, W)
-        flow, tint = self.bending(features)  # (B, 2, H/4, W/4), (B, 3, H/4, W/4)
+        own = torch.sigmoid(F.pixel_shuffle(self.head(features), 4).float())  # (B, 3, H, W)
+        flow, tint, alpha_logits, choice = self.smooth(features)
         bent = bend(doll, flow, tint)  # (B, 4, H, W)
-        own, choice = torch.sigmoid(logits[:, :3]), torch.sigmoid(logits[:, 4:])
-        rgb = mix(own, bent, choice)
-        alpha_logits = logits[:, 3:4] + DOLL_ALPHA * (2 * bent[:, 3:] - 1)
-        return Painting(rgb, alpha_logits, own, bent, choice, flow)
+        choice = torch.sigmoid(choice)
+        alpha_logits = alpha_logits + DOLL_ALPHA * (2 * bent[:, 3:] - 1)
+        return Painting(mix(own, bent, choice), alpha_logits, own, bent, choice, flow)
 
-    def bending(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, C0, H/4, W/4) → how the doll is bent (B, 2, ...), pixels, and tinted (B, 3, ...), RGB."""
-        flow, tint = torch.tanh(self.bend(features).float()).split((2, 3), dim=1)
-        return flow * FLOW_PX, tint * TINT
+    def smooth(self, features: Tensor) -> tuple[Tensor, ...]:
+        """(B, C0, H/4, W/4) → `FIELDS` at full resolution: how the doll is bent (B, 2, H, W), pixels, and
+        tinted (B, 3, H, W), RGB; logits of the outline and of the choice of the doll, (B, 1, H, W) each."""
+        flow, tint, alpha, choice = self.fields(features).float().split(FIELDS, dim=1)
+        fields = torch.cat([torch.tanh(flow) * FLOW_PX, torch.tanh(tint) * TINT, alpha, choice], dim=1)
+        fields = F.interpolate(fields, scale_factor=4.0, mode="bilinear", align_corners=False)
+        return fields.split(FIELDS, dim=1)
 
     def features(self, points: Tensor, previous: Tensor, doll: Tensor) -> Tensor:
         """What the heads see: (B, C0, H/4, W/4)."""
@@ -220,12 +225,6 @@ def _bias(conv: nn.Conv2d) -> Tensor:
     return conv.bias
 
 
-def _head(weight: Tensor, bias: Tensor) -> nn.Conv2d:
-    conv = nn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=1, device=weight.device)
-    conv.weight, conv.bias = nn.Parameter(weight.detach()), nn.Parameter(bias.detach())
-    return conv
-
-
 def _icnr(conv: nn.Module, factor: int) -> None:
     """Starts a convolution before PixelShuffle as nearest-neighbour upsampling: no checkerboard
     (Aitken et al., "Checkerboard artifact free sub-pixel convolution", 2017)."""
@@ -238,16 +237,12 @@ def _icnr(conv: nn.Module, factor: int) -> None:
 
 
 def bend(doll: Tensor, flow: Tensor, tint: Tensor) -> Tensor:
-    """The doll (B, 4, H, W), premultiplied, seen through flow (B, 2, H/4, W/4) and tinted (B, 3, H/4, W/4).
+    """The doll (B, 4, H, W), premultiplied, seen through flow (B, 2, H, W) and tinted (B, 3, H, W).
 
     Each pixel takes its colour from x + flow[0], y + flow[1] pixels away, bilinear; there is nothing outside.
     The colours may leave 0..1.
     """
     height, width = doll.shape[2:]
-    flow, tint = (
-        F.interpolate(each, size=(height, width), mode="bilinear", align_corners=False)
-        for each in (flow, tint)
-    )
     x = (torch.arange(width, device=doll.device, dtype=flow.dtype) + 0.5) * (2 / width) - 1
     y = (torch.arange(height, device=doll.device, dtype=flow.dtype) + 0.5) * (2 / height) - 1
     grid = torch.stack([x + flow[:, 0] * (2 / width), y[:, None] + flow[:, 1] * (2 / height)], dim=-1)
@@ -277,20 +272,11 @@ class LiveGenerator(nn.Module):
     def __init__(self, generator: Generator) -> None:
         super().__init__()
         self.generator = generator
-        # The head's channels are 16 of red, green, blue, alpha and choice each. Heads that give BGR apart
-        # cost the same arithmetic, and spare the picture a split and a flip at full resolution; so do
-        # patches that take the doll as BGRA.
-        weights, biases = generator.head.weight.split(16), _bias(generator.head).split(16)
-        red, green, blue, alpha, choice = range(5)
-        self.bgr, self.alpha, self.choice = (
-            _head(
-                torch.cat([weights[each] for each in of]) * factor,
-                torch.cat([biases[each] for each in of]) * factor,
-            )
-            for of, factor in (((blue, green, red), 1.0), ((alpha,), ALPHA_SHARPNESS), ((choice,), 1.0))
-        )
-        with torch.no_grad():
-            _bias(self.alpha).sub_(DOLL_ALPHA * ALPHA_SHARPNESS)  # of what the doll adds, the constant part
+        # A head that gives BGR costs the same arithmetic, and spares the picture a flip at full resolution.
+        self.bgr = nn.Conv2d(generator.head.in_channels, generator.head.out_channels, 3, padding=1)
+        for name, parameter in self.bgr.named_parameters():
+            red, green, blue = generator.head.get_parameter(name).detach().split(16)
+            parameter.data = torch.cat([blue, green, red])
 
     def forward(self, points: Tensor, previous: Tensor, plate: Tensor, doll: Tensor) -> tuple[Tensor, Tensor]:
         bgr, alpha = self.paint(points, previous, doll)
@@ -304,12 +290,12 @@ class LiveGenerator(nn.Module):
         net = self.generator
         bgra = doll.permute(0, 3, 1, 2).to(points.dtype) / 255  # (1, 4, h, w)
         features = net.features(points, previous, bgra[:, [2, 1, 0, 3]])
-        flow, tint = net.bending(features)
+        flow, tint, alpha_logits, choice = net.smooth(features)
         bent = bend(bgra, flow, tint.flip(1))
         own = torch.sigmoid(F.pixel_shuffle(self.bgr(features), 4))  # (1, 3, h, w)
-        prior = (2 * DOLL_ALPHA * ALPHA_SHARPNESS) * bent[:, 3:]
-        alpha = torch.sigmoid(F.pixel_shuffle(self.alpha(features), 4) + prior)  # (1, 1, h, w)
-        choice = torch.sigmoid(F.pixel_shuffle(self.choice(features), 4))  # (1, 1, h, w)
+        logits = alpha_logits + DOLL_ALPHA * (2 * bent[:, 3:] - 1)
+        alpha = torch.sigmoid(logits * ALPHA_SHARPNESS)  # (1, 1, h, w)
+        choice = torch.sigmoid(choice)  # (1, 1, h, w)
         return mix(own, bent, choice), alpha
 
     @staticmethod

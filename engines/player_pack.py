@@ -23,7 +23,7 @@ from engines.generator import VARIANTS, Generator, multiple
 from engines.reference import References, View
 from engines.skeleton import LANDMARKS, WITH_EXTRAS
 
-FORMAT = 2
+FORMAT = 3
 MANIFEST = "player.toml"
 FILES = (
     "generator.safetensors", "poses.safetensors", "references.safetensors", "body.json", "plate.png",

@@ -141,6 +141,7 @@ def untrained_generator(body_px: float, *, extras: bool = False) -> Generator:
     generator = Generator("nano", body_px, extras=extras)
     with torch.no_grad():
         generator.head.weight.normal_(std=0.5)
+        generator.fields.weight[5].normal_(std=0.5)  # the outline
     return generator
 
 

@@ -7,7 +7,8 @@
 Each trial's measurements are written at once to FOLDER/TRIAL-SEED.json, and what is there already is not run
 again: the same command goes on, and two processes can share the trials. To choose by, a trial is trained on
 the first 64 % of the footage and judged on the following 16 %; with --final, as a player is, on the first 80
-and the last 20 %.
+and the last 20 %. Minutes are the process's processor time, on one thread: what else a machine does is not
+charged to a trial.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import argparse
 import json
 import logging
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -75,9 +77,9 @@ class DirectGenerator(Generator):
 class StiffGenerator(Generator):
     """Takes the doll as it is: no flow."""
 
-    def bending(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        flow, tint = super().bending(features)
-        return flow * 0, tint
+    def smooth(self, features: Tensor) -> tuple[Tensor, ...]:
+        flow, *others = super().smooth(features)
+        return flow * 0, *others
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", type=Path, help="where the measurements are kept")
     budget = parser.add_mutually_exclusive_group(required=True)
     budget.add_argument("--steps", type=int, default=0, help="equal steps")
-    budget.add_argument("--minutes", type=float, default=0.0, help="equal time, on one thread each")
+    budget.add_argument("--minutes", type=float, default=0.0, help="equal processor time")
     parser.add_argument("--trials", nargs="+", choices=list(TRIALS), default=list(TRIALS), metavar="TRIAL")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument(
@@ -194,7 +196,7 @@ def run(footage: Footage, name: str, seed: int, options: argparse.Namespace) -> 
             batch=options.batch, crop=options.crop,
         )  # fmt: skip
         baseline = BaselineTrainer(footage, recipe, folder, torch.device("cpu"))
-        painter: Any = baseline.run()
+        painter: Any = baseline.run(clock=time.process_time)
         steps = baseline.step_number
     else:
         trial = TRIALS[name]
@@ -208,7 +210,7 @@ def run(footage: Footage, name: str, seed: int, options: argparse.Namespace) -> 
         views = pick_views(footage, positions, trial.views) if trial.views else []
         references = References(views, footage.body) if views else None
         trainer = Trainer(footage, references, config, folder, generator=trial.generator)
-        trainer.run(checkpoint_s=300)
+        trainer.run(checkpoint_s=300, clock=time.process_time)
         painter = Painter(trainer.generator, footage, references, memory=trial.memory)
         steps = trainer.progress.step
     gallery = Gallery()

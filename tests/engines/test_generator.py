@@ -150,14 +150,26 @@ def test_an_untrained_net_shows_about_the_doll() -> None:
 def test_an_untrained_head_makes_no_checkerboard() -> None:
     landmarks, previous, _ = inputs_of()
     out: Painting = Generator("nano", 60).eval()(landmarks, previous, torch.zeros(1, 4, 64, 64))
-    for picture in (out.own, out.choice, out.alpha_logits):
-        blocks = picture.unflatten(3, (16, 4)).unflatten(2, (16, 4))  # (1, C, 16, 4, 16, 4)
-        assert torch.allclose(blocks, blocks[:, :, :, :1, :, :1].expand_as(blocks), atol=1e-5)
+    blocks = out.own.unflatten(3, (16, 4)).unflatten(2, (16, 4))  # (1, C, 16, 4, 16, 4)
+    assert torch.allclose(blocks, blocks[:, :, :, :1, :, :1].expand_as(blocks), atol=1e-5)
+
+
+@torch.no_grad()
+def test_no_outline_and_no_choice_has_teeth() -> None:
+    """Between two quarter pixels both are straight, whatever the weights: no comb of the head's grid."""
+    generator = untrained_generator(60).eval()
+    generator.fields.weight.normal_(std=0.1)
+    landmarks, previous, _ = inputs_of()
+    out: Painting = generator(landmarks, previous, torch.zeros(1, 4, 64, 64))
+    for field in (out.alpha_logits, out.choice.logit()):
+        assert field.std() > 0.02
+        row = field[0, 0, 30, 2:-2].unflatten(0, (-1, 4))  # each from one quarter pixel's centre to the next
+        assert torch.allclose(row.diff(n=2, dim=1), torch.zeros(len(row), 2), atol=1e-3)
 
 
 def test_the_flow_moves_the_doll_and_the_tint_colours_it() -> None:
     doll = drawn_doll()
-    none, flat = torch.zeros(1, 2, 16, 16), torch.zeros(1, 3, 16, 16)
+    none, flat = torch.zeros(1, 2, 64, 64), torch.zeros(1, 3, 64, 64)
     assert torch.allclose(bend(doll, none, flat), doll, atol=1e-5)
     right = none.clone()
     right[:, 0] = -3.0  # each pixel looks 3 to its left
@@ -172,9 +184,10 @@ def test_the_flow_moves_the_doll_and_the_tint_colours_it() -> None:
 @torch.no_grad()
 def test_flow_and_tint_are_bounded() -> None:
     generator = Generator("nano", 60)
-    flow, tint = generator.bending(1e4 * torch.randn(1, 32, 8, 8))
+    flow, tint, alpha, choice = generator.smooth(1e4 * torch.randn(1, 32, 8, 8))
     assert flow.abs().max() == FLOW_PX and tint.abs().max().item() == pytest.approx(TINT)
-    assert flow.shape == (1, 2, 8, 8) and tint.shape == (1, 3, 8, 8)
+    assert flow.shape == (1, 2, 32, 32) and tint.shape == (1, 3, 32, 32)
+    assert alpha.shape == choice.shape == (1, 1, 32, 32)
 
 
 def test_the_choice_is_between_the_doll_and_the_nets_own_colours() -> None:
@@ -206,15 +219,13 @@ def test_feedback_is_the_premultiplied_picture_at_a_quarter() -> None:
 def flat(red: int, green: int, blue: int, alpha_logit: float) -> LiveGenerator:
     """Paints one colour with one alpha, whatever it is shown, where there is no doll."""
     generator = Generator("nano", 60).fold()
-    assert generator.head.bias is not None
-    logits = [
-        *(math.log(value / (255 - value)) for value in (red, green, blue)),
-        alpha_logit + DOLL_ALPHA,
-        0.0,
-    ]
+    assert generator.head.bias is not None and generator.fields.bias is not None
+    logits = [math.log(value / (255 - value)) for value in (red, green, blue)]
     with torch.no_grad():
         generator.head.weight.zero_()
         generator.head.bias.copy_(torch.tensor(logits).repeat_interleave(16))
+        generator.fields.weight.zero_()
+        generator.fields.bias[5] = alpha_logit + DOLL_ALPHA
     return LiveGenerator(generator).eval()
 
 
@@ -236,7 +247,7 @@ def test_alpha_chooses_between_plate_and_colour() -> None:
 @torch.inference_mode()
 def test_on_air_the_net_paints_what_it_was_trained_to() -> None:
     generator = untrained_generator(60).fold()
-    generator.bend.weight.normal_(std=0.1)
+    generator.fields.weight.normal_(std=0.1)
     live = LiveGenerator(generator).eval()
     landmarks, previous, doll = inputs_of()
     doll = (doll * 255).round() / 255

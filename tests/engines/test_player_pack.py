@@ -125,9 +125,9 @@ def test_a_missing_file_is_named(folder: Path, file: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("format = 2", "format = 1", "is of format 1; this version of dancecam reads 2"),
-        ("format = 2", "format = 3", "is of format 3; this version of dancecam reads 2"),
-        ("format = 2", "", "cannot be read.*format"),
+        ("format = 3", "format = 1", "is of format 1; this version of dancecam reads 3"),
+        ("format = 3", "format = 4", "is of format 4; this version of dancecam reads 3"),
+        ("format = 3", "", "cannot be read.*format"),
         ('"references/01.png" =', '"references/11.png" =', r"no SHA-256 for .*01\.png"),
         ('"nano"', '"giant"', "unknown variant 'giant'; known: nano"),
         ("[128, 128]", "[128, 120]", "128x120 is not in multiples of 16"),

@@ -272,7 +272,7 @@ def test_a_cache_that_cannot_be_written_is_done_without(
 def test_the_live_generator_is_compiled_with_its_names(backend: str) -> None:
     net = LiveGenerator(untrained_generator(60).fold()).eval()
     with torch.no_grad():
-        net.generator.bend.weight.normal_(std=0.1)
+        net.generator.fields.weight.normal_(std=0.1)
     engine = compile_module(net, net.example((64, 64)), net.OUTPUTS, backend=backend)
     inputs, outputs = engine.buffers()
     assert (tuple(inputs), tuple(outputs)) == (net.INPUTS, net.OUTPUTS)

@@ -51,7 +51,7 @@ def test_a_direct_generator_covers_its_plate() -> None:
 @torch.no_grad()
 def test_a_stiff_generator_leaves_the_doll_where_it_is() -> None:
     net = StiffGenerator("nano", 50.0).eval()
-    net.bend.weight.fill_(1.0)
+    net.fields.weight.fill_(1.0)
     pose, previous, doll = inputs()
     painting = net(pose, previous, doll)
     assert painting.flow.eq(0).all()

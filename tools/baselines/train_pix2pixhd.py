@@ -104,8 +104,8 @@ class BaselineTrainer:
         self.step_number = 0
         folder.mkdir(parents=True, exist_ok=True)
 
-    def run(self, *, sample_s: float = 300) -> Pix2PixHD:
-        """Trains until the minutes are spent (samples apart), writes `MODEL` and returns it."""
+    def run(self, *, sample_s: float = 300, clock: Callable[[], float] = time.monotonic) -> Pix2PixHD:
+        """Trains until the minutes of `clock` are spent (samples apart), writes `MODEL` and returns it."""
         crops = Crops(
             self.footage, self.train_positions, None, batch=self.recipe.batch, crop=self.recipe.crop,
             seed=self.recipe.seed,
@@ -113,18 +113,18 @@ class BaselineTrainer:
         budget_s, elapsed_s, sampled_s = self.recipe.minutes * 60, 0.0, 0.0
         batches = ahead(crops, 0)
         bar = tqdm(total=round(budget_s), unit="s")
-        last = time.monotonic()
+        last = clock()
         try:
             for batch in batches:
                 parts = self.step(batch, elapsed_s / budget_s)
-                now = time.monotonic()
+                now = clock()
                 bar.update(int(elapsed_s + now - last) - int(elapsed_s))
                 elapsed_s, last = elapsed_s + now - last, now
                 bar.set_postfix(step=self.step_number, refresh=False)
                 done = elapsed_s >= budget_s
                 if done or elapsed_s - sampled_s >= sample_s:
                     self._log(parts, elapsed_s)
-                    sampled_s, last = elapsed_s, time.monotonic()
+                    sampled_s, last = elapsed_s, clock()
                 if done:
                     break
         finally:

@@ -117,8 +117,15 @@ class Trainer:
         assert isinstance(net, Generator)  # noqa: S101  # for the type checker
         return net
 
-    def run(self, *, checkpoint_s: float = 60, sample_s: float = 300) -> None:
-        """Trains until the budget is spent. Ctrl-C saves a checkpoint and is raised on."""
+    def run(
+        self,
+        *,
+        checkpoint_s: float = 60,
+        sample_s: float = 300,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Trains until the budget is spent, in seconds of `clock` (samples apart) where it is one of time.
+        Ctrl-C saves a checkpoint and is raised on."""
         config, process = self.config, self.process
         crops = Crops(
             self.footage, self.train_positions, self.references, batch=config.batch, crop=config.crop,
@@ -130,11 +137,11 @@ class Trainer:
         done_before = self.progress.step if config.steps else round(self.progress.elapsed_s)
         bar = tqdm(total=total, initial=done_before, unit=unit, disable=not process.first)
         saved = sampled = self.progress.elapsed_s
-        last = time.monotonic()
+        last = clock()
         try:
             for batch in batches:
                 parts = self.step({name: value.to(self.device) for name, value in batch.items()})
-                now = time.monotonic()
+                now = clock()
                 before = self.progress.elapsed_s
                 self.progress.elapsed_s = process.first_says(before + now - last)
                 last = now
@@ -150,7 +157,7 @@ class Trainer:
                 if done or self.progress.elapsed_s - sampled >= sample_s:
                     self._log(parts)
                     sampled = self.progress.elapsed_s
-                    last = time.monotonic()
+                    last = clock()
                 if done:
                     break
         except KeyboardInterrupt:

@@ -45,10 +45,13 @@ def face_weight(landmarks: Tensor, height: int, width: int, body_px: float) -> T
     return torch.exp(-square / (2 * (body_px / 14) ** 2))
 
 
-def decision(choice: Tensor, where: Tensor) -> Tensor:
-    """How far `choice` (B, 1, H, W) 0..1 is from choosing, where `where` is: mixing two pictures that do not
-    quite agree is blur."""
-    return (choice * (1 - choice) * where).sum() / (where.sum() + 1.0)
+def trust(choice: Tensor, where: Tensor) -> Tensor:
+    """How much of the doll is not taken, 0..1, where it is (`where`, like `choice` (B, 1, H, W) 0..1).
+
+    The net's own colours are the mean of what may be, and win a little wherever the doll is off by a pixel or
+    two; with a price on them they are used where they win much: seams, holes, a view that does not fit.
+    """
+    return ((1 - choice) * where).sum() / (where.sum() + 1.0)
 
 
 def reconstruction_losses(
@@ -70,5 +73,5 @@ def reconstruction_losses(
         "foreground": masked_l1(rgb, target, mask),
         "face": masked_l1(rgb, target, face),
         "doll": laplacian_pyramid(painting.bent[:, :3] * mask, target * covered) / 4,
-        "decision": decision(painting.choice, covered),
+        "trust": trust(painting.choice, covered),
     }

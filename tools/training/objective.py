@@ -48,7 +48,7 @@ class Weights:
     foreground: float = 5.0
     face: float = 5.0
     doll: float = 6.0
-    decision: float = 0.3
+    trust: float = 0.5
     perceptual: float = 0.0
     adversarial: float = 0.1
     feature_matching: float = 3.0

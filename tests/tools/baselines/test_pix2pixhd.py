@@ -76,8 +76,8 @@ def test_the_narrowest_is_one() -> None:
     assert nearest_ngf(1) == 1
 
 
-def test_the_tiny_players_equal_has_ngf_11() -> None:
-    assert equal_ngf("tiny", (512, 512)) == 11
+def test_the_tiny_players_equal_has_ngf_10() -> None:
+    assert equal_ngf("tiny", (512, 512)) == 10
 
 
 # --- the stick figure ---

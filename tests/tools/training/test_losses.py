@@ -15,12 +15,12 @@ from tests.training_runs import (
 )
 from tools.footage import Footage
 from tools.training.losses import (
-    decision,
     face_weight,
     gradient,
     laplacian_pyramid,
     masked_l1,
     reconstruction_losses,
+    trust,
 )
 
 
@@ -83,8 +83,8 @@ def test_the_losses_are_zero_for_the_truth(footage: Footage) -> None:
     assert all(value > 0.01 for value in reconstruction_losses(worse, batch, HEIGHT_PX).values())
 
 
-def test_a_choice_that_is_none_costs_most() -> None:
+def test_leaving_the_doll_costs_where_there_is_one() -> None:
     where = torch.ones(1, 1, 8, 8)
-    costs = [decision(torch.full_like(where, choice), where).item() for choice in (0.0, 0.2, 0.5, 1.0)]
-    assert costs[0] == costs[3] == 0 < costs[1] < costs[2]
-    assert decision(torch.full_like(where, 0.5), torch.zeros_like(where)) == 0
+    costs = [trust(torch.full_like(where, choice), where).item() for choice in (1.0, 0.8, 0.0)]
+    assert costs == pytest.approx([0, 0.2, 1], abs=0.02)
+    assert trust(torch.zeros_like(where), torch.zeros_like(where)) == 0
