@@ -11,7 +11,6 @@ from torch import Tensor
 from engines.generator import Painting
 from engines.skeleton import Landmark
 
-
 FACE_TRUST = 4.0
 """Leaving the doll costs so much more on the face, where the other losses count more too: half a face of the
 doll's and half of the net's is nobody's."""
