@@ -82,6 +82,11 @@ class FrameRing:
         """The ring that another process created. Raises FileNotFoundError if it is gone."""
         return cls(spec, SharedMemory(spec.name), owner=False)
 
+    @property
+    def memory(self) -> NDArray[np.uint8]:
+        """All of the ring, headers and pictures, as bytes."""
+        return np.ndarray((self._memory.size,), np.uint8, self._memory.buf)
+
     @contextmanager
     def write(self) -> Iterator[Slot]:
         """The slot of the oldest picture, to be overwritten in place; readable once the block ends well."""

@@ -12,7 +12,9 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 import numpy as np
@@ -24,11 +26,15 @@ from realtime.capture import Captured, CaptureThread
 from realtime.control.actions import Orders
 from realtime.frame_ring import FrameRing
 from realtime.handover import Handover
-from realtime.nets import ExtraNets, Nets
+from realtime.nets import ExtraNets, Nets, Retarget
 from realtime.picture import place
+from realtime.player_swap import PlayerSwap
 from realtime.process import StageLink
 from realtime.stages import StageContext
 from realtime.telemetry import Meter
+
+if TYPE_CHECKING:
+    from engines.pose.device_frame import Frame
 
 log = logging.getLogger(__name__)
 
@@ -53,9 +59,10 @@ class PerformerError(RuntimeError):
 
 class Posed(NamedTuple):
     """A frame on its way to the generator. points: (33, 4) landmarks, or with hands and face (143, 4), in the
-    player's picture; None: nobody there."""
+    player's picture; None: nobody there. nets: the player's."""
 
     captured: Captured
+    nets: Nets
     points: NDArray[np.float32] | None
     posed_ns: int
     new_dancer: bool
@@ -86,11 +93,14 @@ class Performer:
 
     def __init__(self, context: StageContext, bus: Bus, nets: Nets, meter: Meter) -> None:
         self._bus = bus
-        self._nets = nets
         self._meter = meter
         self._rig = context.rig
         self.orders = Orders(mirror=context.rig.show.mirror)
+        self.players = PlayerSwap(
+            context.rig.show.player, nets, lambda text: meter.event(time.monotonic_ns(), text)
+        )
         self._frames = FrameRing.attach(context.rig.frames)
+        nets.page_lock(self._frames.memory)
         self._camera_frames = (
             FrameRing.attach(context.rig.camera_frames) if context.rig.camera_frames is not None else None
         )
@@ -124,6 +134,11 @@ class Performer:
         self.capture.stop()
         for thread in self._threads:
             thread.join(2.0)
+
+    def obey(self, orders: Orders) -> None:
+        """From the next frame on; another player as soon as he is loaded."""
+        self.orders = orders
+        self.players.request(Path(orders.player) if orders.player else self._rig.show.player)
 
     @property
     def alive_ns(self) -> int:
@@ -161,60 +176,71 @@ class Performer:
     def _pose(self) -> None:
         """In the pose thread."""
         last_seen_ns: int | None = None
+        nets = self.players.current()
         while not self._stop.is_set():
             self._moved_ns["pose"] = time.monotonic_ns()
             captured = self._to_pose.take(IDLE_S)
             if captured is None:
                 continue
+            before, nets = nets, self.players.current()
+            if nets is not before:
+                last_seen_ns = None  # nothing of the movement before is his
             try:
                 started_ns = time.monotonic_ns()
                 self._meter.time("capture_to_pose", started_ns - captured.captured_ns)
-                person = self._nets.tracker(captured.picture, captured.captured_ns)
+                frame = nets.upload(captured.picture)
+                person = nets.tracker(frame, captured.captured_ns)
                 posed_ns = time.monotonic_ns()
                 self._meter.time("pose", posed_ns - started_ns)
                 self._meter.count("frames.posed")
                 if person is None:
-                    self._to_generate.put(Posed(captured, None, posed_ns, new_dancer=False))
+                    self._to_generate.put(Posed(captured, nets, None, posed_ns, new_dancer=False))
                     continue
                 if not np.isfinite(person.landmarks).all():
                     self._failed("landmarks_not_finite", "the pose has landmarks that are not finite")
                     continue
                 new_dancer = last_seen_ns is None or captured.captured_ns - last_seen_ns > FORGET_NS
                 last_seen_ns = captured.captured_ns
-                points = self._retargeted(captured, person.landmarks, new_dancer)
+                points = self._retargeted(nets, frame, captured.captured_ns, person.landmarks, new_dancer)
             except Exception as error:  # noqa: BLE001  # one frame must not end the show: counted, said once
                 self._failed("pose_failed", f"pose: {error}")
                 continue
             self._succeeded("landmarks_not_finite", "pose_failed")
-            self._to_generate.put(Posed(captured, points, time.monotonic_ns(), new_dancer))
+            self._to_generate.put(Posed(captured, nets, points, time.monotonic_ns(), new_dancer))
 
     def _retargeted(
-        self, captured: Captured, landmarks: NDArray[np.float32], new_dancer: bool
+        self, nets: Nets, frame: Frame, captured_ns: int, landmarks: NDArray[np.float32], new_dancer: bool
     ) -> NDArray[np.float32]:
         started_ns = time.monotonic_ns()
-        height, width = captured.picture.shape[:2]
-        self._nets.retarget.mirror = self.orders.mirror
+        height, width = frame.shape[:2]
+        nets.retarget.mirror = self.orders.mirror
         if new_dancer:
-            self._nets.retarget.reset()
-            if self._nets.extras is not None:
-                self._nets.extras.find.reset()
-        moved = self._nets.retarget(landmarks, (width, height), captured.captured_ns)
+            nets.retarget.reset()
+            if nets.extras is not None:
+                nets.extras.find.reset()
+        moved = nets.retarget(landmarks, (width, height), captured_ns)
         self._meter.time("retarget", time.monotonic_ns() - started_ns)
-        if self._nets.extras is None:
+        if nets.extras is None:
             return moved
-        return np.concatenate([moved, self._hands_and_face(self._nets.extras, captured, landmarks, moved)])
+        return np.concatenate(
+            [moved, self._hands_and_face(nets.extras, nets.retarget, frame, landmarks, moved)]
+        )
 
     def _hands_and_face(
-        self, extras: ExtraNets, captured: Captured, fan: NDArray[np.float32], player: NDArray[np.float32]
+        self,
+        extras: ExtraNets,
+        retarget: Retarget,
+        frame: Frame,
+        fan: NDArray[np.float32],
+        player: NDArray[np.float32],
     ) -> NDArray[np.float32]:
         """fan, player: the landmarks (33, 4) found in the frame, and what became of them."""
         started_ns = time.monotonic_ns()
-        retarget = self._nets.retarget
         moved = extras.retarget(
-            extras.find(captured.picture, fan),
+            extras.find(frame, fan),
             fan,
             player,
-            mirror_width=captured.picture.shape[1] if retarget.mirror else None,
+            mirror_width=frame.shape[1] if retarget.mirror else None,
             exchanged=retarget.exchanged,
         )
         self._meter.time("extras", time.monotonic_ns() - started_ns)
@@ -239,12 +265,12 @@ class Performer:
                     started_ns = time.monotonic_ns()
                     self._meter.time("pose_to_generate", started_ns - posed.posed_ns)
                     if posed.new_dancer:
-                        self._nets.render.reset()
+                        posed.nets.render.reset()
                     with self._frames.write() as slot:
-                        self._nets.render(posed.points, slot.picture)
+                        posed.nets.render(posed.points, slot.picture)
                         self._meter.time("generate", time.monotonic_ns() - started_ns)
                         if self.orders.skeleton:
-                            self._nets.draw_skeleton(slot.picture, posed.points)
+                            posed.nets.draw_skeleton(slot.picture, posed.points)
                 except Exception as error:  # noqa: BLE001  # one frame must not end the show: counted, said once
                     self._failed("generate_failed", f"generate: {error}")
                     continue
@@ -297,13 +323,14 @@ def run(context: StageContext, link: StageLink) -> None:
             if orders.poll(int(1000 * link.every_s)):
                 message = receive_newest(orders)
                 if message is not None:
-                    performer.orders = Orders.unpack(message)
+                    performer.obey(Orders.unpack(message))
                     if performer.orders.quit:
                         return
             if performer.error is not None:
                 raise performer.error
             if not performer.capture.running:
                 raise PerformerError(f"the capture of {context.rig.show.camera} has ended")
+            link.info["player"] = asdict(performer.players.status)
             link.beat(performer.alive_ns, ready=True)
     finally:
         performer.stop()

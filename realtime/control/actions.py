@@ -12,7 +12,8 @@ class Orders:
     """Everything the operator wants, at one moment. It is sent whole and again, so none can be lost.
 
     armed: the next TAKE counts. taken: live goes on air whenever it is healthy. frozen: what is on air stands
-    still. slate: the slate is on air, whatever else. quit: the show ends.
+    still. slate: the slate is on air, whatever else. player: the folder of the pack that dances; empty: the
+    show's own. quit: the show ends.
     """
 
     armed: bool = False
@@ -21,6 +22,7 @@ class Orders:
     slate: bool = False
     mirror: bool = False
     skeleton: bool = False
+    player: str = ""
     quit: bool = False
 
     def pack(self) -> bytes:

@@ -104,7 +104,7 @@ def test_frames_are_painted_into_the_ring(start: Callable[[Nets], Stage]) -> Non
     assert not drawn
     stage.performer.orders = Orders(skeleton=True, mirror=True)
     stage.until(lambda: len(drawn) > 2)
-    assert stage.performer._nets.retarget.mirror
+    assert stage.performer.players.current().retarget.mirror
 
 
 class FakeExtras:
