@@ -7,7 +7,7 @@ the doll, paints, and copies the finished picture into the caller's memory.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from engines.body_parts import NAMES
 from engines.generator import PREVIOUS_CHANNELS, LiveGenerator
+from engines.layers import LayerGenerator
 from engines.player_pack import PlayerPack
 from engines.reference_torch import TorchReferences
 from engines.renderer import choose_window, compile_windows, described
@@ -41,11 +42,14 @@ class DeviceRenderer:
     The constructor compiles and captures every window and takes seconds. Raises PackError, EngineError.
     """
 
+    net: ClassVar[type[LiveGenerator]] = LiveGenerator
+
     def __init__(self, pack: PlayerPack, *, backend: str = "auto", threads: int = 1) -> None:
         self.size = pack.size
         self._standing_px = pack.body.near.height
         self._references = pack.references
-        net = LiveGenerator(pack.generator())
+        net = self.net(pack.generator())
+        self._shown = net.OUTPUTS[0]
         self._points = net.generator.skeleton.points
         engines = compile_windows(net, pack, backend=backend, threads=threads)
         self._sizes = tuple(engines)
@@ -53,8 +57,8 @@ class DeviceRenderer:
         self._device = _on_device(next(iter(engines.values()))).device
         self._stream, self._done = Stream(self._device), Mark(self._device)
         self._doll = TorchReferences(pack.references).to(self._device)
-        self._plate = torch.from_numpy(pack.plate).to(self._device)
-        self._picture = torch.zeros_like(self._plate)
+        self._around = torch.from_numpy(self.around(pack)).to(self._device)
+        self._picture = torch.zeros_like(self._around)
         self._previous = torch.zeros(
             1, PREVIOUS_CHANNELS, pack.size[1] // 4, pack.size[0] // 4, device=self._device
         )
@@ -67,6 +71,11 @@ class DeviceRenderer:
         }
         self._stream.wait_for_default()
         self.reset()
+
+    @staticmethod
+    def around(pack: PlayerPack) -> NDArray[np.uint8]:
+        """What is shown where the player is not, (H, W, channels)."""
+        return pack.plate
 
     def reset(self) -> None:
         """Forgets the previous output."""
@@ -86,17 +95,18 @@ class DeviceRenderer:
         order[: points.size] = points.reshape(-1)
         order[points.size :] = (x, y, *self._views)
         engine, paint = self._windows[width, height]
-        near = self._plate[y : y + height, x : x + width], self._picture[y : y + height, x : x + width]
+        near = (slice(y, y + height), slice(x, x + width))
         quarter = self._previous[..., y // 4 : (y + height) // 4, x // 4 : (x + width) // 4]
         with self._stream.current():
             self._order_there.copy_(self._order, non_blocking=True)
             engine.give["previous"].copy_(quarter)
-            engine.give["plate"][0].copy_(near[0])
+            if "plate" in engine.give:
+                engine.give["plate"][0].copy_(self._around[near])
             paint()
             self._previous.zero_()
             quarter.copy_(engine.take["next_previous"])
-            self._picture.copy_(self._plate)
-            near[1].copy_(engine.take["picture"][0])
+            self._picture.copy_(self._around)
+            self._picture[near].copy_(engine.take[self._shown][0])
             torch.from_numpy(out).copy_(self._picture, non_blocking=True)
             self._done.set()
         self._done.wait()
@@ -115,6 +125,26 @@ class DeviceRenderer:
             engine.give["points"].copy_(points)
             engine.give["points"][..., :CORNER].sub_(corner[:, None])
             engine.enqueue()
+
+        return work
+
+
+class DeviceLayerRenderer(DeviceRenderer):
+    """`engines.layers.LayerRenderer` on a device: the player alone, into (H, W, 4) BGRA, straight."""
+
+    net = LayerGenerator
+
+    @staticmethod
+    def around(pack: PlayerPack) -> NDArray[np.uint8]:
+        """Nothing."""
+        return np.zeros((pack.size[1], pack.size[0], 4), np.uint8)
+
+    def _work(self, engine: DeviceEngine, size: tuple[int, int]) -> Callable[[], None]:
+        paint, layer = super()._work(engine, size), engine.take[self._shown]
+
+        def work() -> None:
+            paint()
+            layer.mul_(layer[..., 3:] > 0)  # no colour where he is not at all
 
         return work
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engines.device_renderer import DeviceRenderer
+from engines.device_renderer import DeviceLayerRenderer, DeviceRenderer
+from engines.layers import LayerRenderer
 from engines.player_pack import PlayerPack
 from engines.renderer import Renderer, window_sizes
 from engines.runtime import EngineError
@@ -96,6 +97,20 @@ def test_hands_and_face_are_painted_too(
         on_host.reset()
         ours, theirs = render(on_device, points).astype(int), render(on_host, points)
         assert np.abs(ours - theirs).mean() < 1
+
+
+def test_the_player_alone_is_that_of_the_host(pack: PlayerPack, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_cuda_on_cpu(monkeypatch)
+    count_captures(monkeypatch)
+    on_device, on_host = DeviceLayerRenderer(pack, backend="cuda"), LayerRenderer(pack, backend="torch")
+    ours, theirs = (np.full((SIZE[1], SIZE[0], 4), 9, np.uint8) for _ in range(2))
+    for pose in POSES:
+        on_device(pose, ours)
+        on_host(pose, theirs)
+        assert not ours[ours[..., 3] == 0].any()
+        seen = theirs[..., 3] > 0
+        assert seen.sum() > 100 and (seen == (ours[..., 3] > 0)).mean() > 0.99
+        assert np.abs(ours.astype(int) - theirs)[seen].mean() < 2
 
 
 def test_a_backend_without_a_device_is_refused(pack: PlayerPack) -> None:
