@@ -54,7 +54,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, metavar="S", help="end after so long on air")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the show's numbers here (JSON)")
     parser.add_argument("--port", type=int, metavar="P", help="the page's port (default: 8080; 0: no page)")
-    parser.add_argument("--backend", metavar="B", help="what runs the networks: auto, cuda, openvino or torch")
+    parser.add_argument("--backend", metavar="B", help="what runs the nets: auto, cuda, openvino or torch")
     return parser.parse_args(arguments)
 
 
