@@ -85,7 +85,7 @@ def compile_windows(
         backend=backend,
         precision="auto",
         threads=threads,
-        calibration=Calibration(pack.digest, lambda: _closed_loop(net, pack), net.KEEP_FLOAT),
+        calibration=calibration(net, pack),
     )
     return dict(zip(sizes, engines, strict=True))
 
@@ -160,6 +160,11 @@ class Renderer:
         self._previous.fill(0)
         self._previous[quarter] = outputs["next_previous"][0]
         return rows, columns, outputs
+
+
+def calibration(net: LiveGenerator, pack: PlayerPack) -> Calibration:
+    """What INT8 needs to know of a player's net."""
+    return Calibration(pack.digest, lambda: _closed_loop(net, pack), net.KEEP_FLOAT)
 
 
 @torch.inference_mode()
