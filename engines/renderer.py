@@ -58,9 +58,13 @@ def choose_window(
 
     landmarks (33, 4) pixels, finite. Where he reaches out of the picture, its edge is the limit.
     """
-    low, high = landmarks[:, :2].min(axis=0), landmarks[:, :2].max(axis=0)
-    x0, x1 = np.clip((low[0] - REACH * standing_px, high[0] + REACH * standing_px), 0, size[0])
-    y0, y1 = np.clip((low[1] - HAIR * standing_px, high[1] + REACH * standing_px), 0, size[1])
+    (left, top), (right, bottom) = (
+        landmarks[:, :2].min(axis=0).tolist(),
+        landmarks[:, :2].max(axis=0).tolist(),
+    )
+    reach, hair = REACH * standing_px, HAIR * standing_px
+    x0, x1 = (min(max(x, 0), size[0]) for x in (left - reach, right + reach))
+    y0, y1 = (min(max(y, 0), size[1]) for y in (top - hair, bottom + reach))
     for width, height in sizes:
         x, y = _start(x0, x1, width, size[0]), _start(y0, y1, height, size[1])
         if x <= x0 and x + width >= x1 and y <= y0 and y + height >= y1:
@@ -70,7 +74,7 @@ def choose_window(
 
 def _start(low: float, high: float, side: int, whole: int) -> int:
     centred = (low + high - side) / 2
-    return int(np.clip(round(centred / GRID) * GRID, 0, (whole - side) // GRID * GRID))
+    return min(max(round(centred / GRID) * GRID, 0), (whole - side) // GRID * GRID)
 
 
 def compile_windows(
@@ -115,6 +119,7 @@ class Renderer:
         self._sizes = tuple(engines)
         self.backend = described(engines)
         self._engines = {size: (engine, *engine.buffers()) for size, engine in engines.items()}
+        self._plates: dict[tuple[int, int], Window] = {}  # which window's plate each engine was given last
         self._previous = np.zeros((PREVIOUS_CHANNELS, self.size[1] // 4, self.size[0] // 4), np.float32)
         self.reset()
 
@@ -131,7 +136,13 @@ class Renderer:
         Raises ValueError where a point is not finite.
         """
         rows, columns, outputs = self.run(points)
-        out[:] = self._plate
+        for around in (
+            (slice(0, rows.start), slice(None)),
+            (slice(rows.stop, None), slice(None)),
+            (rows, slice(0, columns.start)),
+            (rows, slice(columns.stop, None)),
+        ):
+            out[around] = self._plate[around]
         out[rows, columns] = outputs["picture"][0]
 
     def run(self, points: NDArray[np.float32]) -> tuple[slice, slice, Tensors]:
@@ -152,8 +163,9 @@ class Renderer:
         )
         inputs["points"][0] = points - np.array([window.x, window.y, 0, 0], np.float32)
         inputs["previous"][0] = self._previous[quarter]
-        if "plate" in inputs:
+        if "plate" in inputs and self._plates.get((window.width, window.height)) != window:
             inputs["plate"][0] = self._plate[rows, columns]
+            self._plates[window.width, window.height] = window
         self._views = self._references.choose(landmarks, self._views)
         self._references.paint(landmarks, self._views, inputs["doll"][0], (window.x, window.y))
         engine.run(inputs, outputs)
