@@ -154,7 +154,13 @@ def _measure(options: argparse.Namespace) -> list[Result]:
     results = []
     for name in names:
         print(f"{name} ...", file=sys.stderr)
-        results.append(PARTS[name][1](options))
+        try:
+            results.append(PARTS[name][1](options))
+        except ImportError as error:
+            if options.part != "all":
+                raise
+            print(f"{name} is left out: a package is missing ({error})", file=sys.stderr)
+            continue
         print(section(results[-1]), flush=True)
         if options.json is not None:  # at once: a later part may fail
             everything = write_results(options.json, [results[-1]])

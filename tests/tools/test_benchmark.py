@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from tools import benchmark
 from tools.benchmarking import on_cpu
 from tools.benchmarking.page import draw
-from tools.benchmarking.results import read_results
+from tools.benchmarking.results import Result, Row, read_results
 
 
 def error_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -84,6 +85,23 @@ def test_the_generator_is_measured_and_drawn(
 
     assert page.read_text() == draw([result], "results.json")
     assert names[0] in capsys.readouterr().out
+
+
+def test_all_leaves_out_what_lacks_a_package(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def lacking(options: argparse.Namespace) -> Result:
+        raise ImportError("No module named 'mediapipe'")
+
+    def there(options: argparse.Namespace) -> Result:
+        return Result("outputs", "Encoding", "A CPU", "command", [Row("ours", {"ms_p50": 1.0})])
+
+    monkeypatch.setattr(benchmark, "PARTS", {"pose": ("", lacking), "outputs": ("", there)})
+    assert benchmark.main(["all"]) == 0
+    captured = capsys.readouterr()
+    assert "pose is left out" in captured.err and "mediapipe" in captured.err
+    assert "Encoding" in captured.out
+    assert "mediapipe" in error_of(capsys, "pose")
 
 
 def test_the_page_in_the_repository_is_drawn_from_its_figures() -> None:
