@@ -16,13 +16,16 @@ from numpy.typing import NDArray
 
 from engines.generator import DOLL_CHANNELS, PREVIOUS_CHANNELS, LiveGenerator, multiple
 from engines.player_pack import PlayerPack
-from engines.runtime import Calibration, Engine, Tensors, compile_module
+from engines.runtime import PLANNED, Calibration, Engine, Tensors, compile_module
 from engines.skeleton import LANDMARKS, fitted
 
 GRID = 16
 """Windows start at multiples of this: the previous output keeps its place in the net's own grid."""
 WIDTHS, HEIGHTS = (5 / 16, 3 / 8, 1 / 2, 5 / 8, 3 / 4, 1), (3 / 4, 13 / 16, 7 / 8, 1)
 """Window sizes as shares of the picture."""
+PLANNED_WIDTHS, PLANNED_HEIGHTS = (3 / 8, 1 / 2, 3 / 4, 1), (7 / 8, 1)
+"""The same for backends that compile ahead of the show: each window is a plan of its own, on disk and in the
+GPU's memory."""
 CALIBRATION_POSES = 24
 HAIR, REACH = 0.16, 0.07
 """How far the player may extend beyond his landmarks, up and to the other sides, in standing heights."""
@@ -37,14 +40,20 @@ class Window(NamedTuple):
     height: int
 
 
-def window_sizes(size: tuple[int, int], variant: str) -> tuple[tuple[int, int], ...]:
-    """The (width, height) of the windows for a picture of `size`, smallest area first."""
+def window_sizes(
+    size: tuple[int, int], variant: str, *, planned: bool = False
+) -> tuple[tuple[int, int], ...]:
+    """The (width, height) of the windows for a picture of `size`, smallest area first.
+
+    planned: for a backend that compiles ahead of the show.
+    """
+    widths, heights = (PLANNED_WIDTHS, PLANNED_HEIGHTS) if planned else (WIDTHS, HEIGHTS)
     step = max(multiple(variant), GRID)
 
     def sides(whole: int, shares: Sequence[float]) -> set[int]:
         return {min(whole, int(-(-whole * share // step) * step)) for share in shares}
 
-    every = {(width, height) for width in sides(size[0], WIDTHS) for height in sides(size[1], HEIGHTS)}
+    every = {(width, height) for width in sides(size[0], widths) for height in sides(size[1], heights)}
     return tuple(sorted(every, key=lambda each: (each[0] * each[1], each)))
 
 
@@ -81,7 +90,7 @@ def compile_windows(
     net: LiveGenerator, pack: PlayerPack, *, backend: str, threads: int
 ) -> dict[tuple[int, int], Engine]:
     """An engine for each of the pack's windows, by (width, height), smallest first. Raises EngineError."""
-    sizes = window_sizes(pack.size, pack.variant)
+    sizes = window_sizes(pack.size, pack.variant, planned=backend in PLANNED)
     engines = compile_module(
         net,
         [net.example(size) for size in sizes],
