@@ -54,7 +54,11 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, metavar="S", help="end after so long on air")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the show's numbers here (JSON)")
     parser.add_argument("--port", type=int, metavar="P", help="the page's port (default: 8080; 0: no page)")
-    parser.add_argument("--backend", metavar="B", help="what runs the nets: auto, cuda, openvino or torch")
+    parser.add_argument(
+        "--backend",
+        metavar="B",
+        help="what runs the nets: auto, cuda, openvino, torch; with plans tensorrt, tensorrt-rtx",
+    )
     return parser.parse_args(arguments)
 
 
@@ -88,11 +92,15 @@ def check(show: Show, report: Path | None) -> Player:
             ) from error
 
     from engines.player_pack import PackError, PlayerPack  # torch takes seconds: --help need not wait for it
-    from engines.runtime import EngineError, choose_backend
+    from engines.runtime import PLANNED, EngineError, choose_backend
 
     try:
         choose_backend(show.backend)
         pack = PlayerPack.load(show.player)
+        if show.backend in PLANNED:
+            from engines.plan_check import require_plans
+
+            require_plans(show.player, pack, show.backend)
     except (PackError, EngineError) as error:
         raise UsageError(str(error)) from error
     return Player(pack.name, pack.size, pack.standby)
