@@ -10,8 +10,7 @@ import pytest
 
 from engines.pose.detector import Detector
 from engines.pose.landmarks import LandmarkNet
-from engines.pose.tracker import PoseTracker
-from tools.benchmark import score_pose
+from tools.benchmarking.pose import against_truth
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 FAN = REPOSITORY / "assets" / "fan_dance.mp4"
@@ -54,7 +53,7 @@ def test_landmarks_equal_mediapipes(
     assert np.max(distances) <= 0.5
 
 
-def test_the_live_tracker_finds_the_true_joints_of_the_fan(real_tracker: PoseTracker) -> None:
-    report = score_pose(FAN, FAN.with_suffix(".truth.npz"), 120, real_tracker)
-    assert report["frames_without_pose"] == 0
-    assert report["pck_0.2_torso"] >= 0.95
+def test_the_live_tracker_finds_the_true_joints_of_the_fan() -> None:
+    right, without, *_ = against_truth(FAN, FAN.with_suffix(".truth.npz"), 120, "auto")
+    assert without.what == "frames without a pose" and without.figures["percent"] == 0
+    assert right.figures["percent"] >= 95
