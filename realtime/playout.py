@@ -12,7 +12,9 @@ from realtime.capture import CaptureError
 from realtime.control.actions import Orders
 from realtime.frame_ring import FrameRing
 from realtime.ladder import Inputs, Ladder, State, stale_after_ns
-from realtime.outputs.sink import OutputSink
+from realtime.outputs.fanout import Outputs
+from realtime.outputs.sink import Format, ProgrammeFrame
+from realtime.outputs.table import open_outputs
 from realtime.pacing import ProgrammeClock
 from realtime.picture import Picture, backdrop, place, slate
 from realtime.process import StageLink
@@ -94,9 +96,8 @@ class Playout:
         self._fps = float(show.programme.fps)
         self._latency_ms: float | None = None
         self._last_tick_ns: int | None = None
-        self._broken_sinks: set[str] = set()
         self._counts = context.on_air is not None or show.start == "standby"
-        self._sinks = self._open_sinks()
+        self._outputs = self._open_outputs()
         now_ns = time.monotonic_ns()  # the clock starts once everything that takes long is done
         self._started_ns = now_ns
         if context.on_air is None:
@@ -107,21 +108,23 @@ class Playout:
             self._meter.count("programme.missed", self._clock.next_tick - context.on_air.last_tick - 1)
         link.info["clock_start_ns"] = self._clock.start_ns
 
-    def _open_sinks(self) -> list[OutputSink]:
-        if self._show.webrtc.port == 0:
-            return []
-        from realtime.outputs.webrtc import WebRtcSink  # only a show with a page needs it
+    def _open_outputs(self) -> Outputs:
+        programme = Format((self._slate.shape[1], self._slate.shape[0]), self._show.programme.fps)
+        sinks = open_outputs(self._show.outputs, programme)
+        if self._show.webrtc.port:
+            from realtime.outputs.webrtc import WebRtcSink  # only a show with a page needs it
 
-        webrtc = WebRtcSink(
-            (self._slate.shape[1], self._slate.shape[0]),
-            self._show.programme.fps,
-            host=self._show.webrtc.host,
-            port=self._show.webrtc.port,
-            bitrate=self._show.webrtc.bitrate,
-            state=self.state,
-        )
-        self._link.info["url"] = webrtc.url
-        return [webrtc]
+            webrtc = WebRtcSink(
+                programme.size,
+                programme.fps,
+                host=self._show.webrtc.host,
+                port=self._show.webrtc.port,
+                bitrate=self._show.webrtc.bitrate,
+                state=self.state,
+            )
+            self._link.info["url"] = webrtc.url
+            sinks.append(webrtc)
+        return Outputs(sinks)
 
     def state(self) -> dict[str, Any]:
         """What the page shows; called from its thread."""
@@ -147,8 +150,7 @@ class Playout:
                 self._tick(tick, self._clock.missed - missed)
                 self._beat(tick)
         finally:
-            for sink in self._sinks:
-                sink.close()
+            self._outputs.close()
             if self._standby is not None:
                 self._standby.close()
 
@@ -173,14 +175,7 @@ class Playout:
             latency_ms = latency_ns / NS_PER_MS
             before_ms = latency_ms if self._latency_ms is None else self._latency_ms
             self._latency_ms = (1 - RECENT) * before_ms + RECENT * latency_ms
-        for sink in self._sinks:
-            try:
-                sink.send(self._on_air, tick, self._clock.due_ns(tick))
-            except Exception as error:  # noqa: BLE001  # one output must not stop the others
-                self._meter.count(f"outputs.{sink.name}_failed")
-                if sink.name not in self._broken_sinks:
-                    self._broken_sinks.add(sink.name)
-                    self._meter.event(programme_ns, f"output {sink.name} failed: {error}")
+        self._outputs.send(ProgrammeFrame(self._on_air), tick, self._clock.due_ns(tick))
         if self._last_tick_ns is not None and programme_ns > self._last_tick_ns:
             fps = NS_PER_S / (programme_ns - self._last_tick_ns)
             self._fps += RECENT * (min(fps, 2 * float(self._clock.fps)) - self._fps)
@@ -269,7 +264,8 @@ class Playout:
         info["fps"] = round(self._fps, 2)
         info["latency_ms"] = self._latency_ms
         info["tick"] = tick
-        info["viewers"] = sum(int(sink.stats().get("viewers", 0)) for sink in self._sinks)
+        info["outputs"] = self._outputs.status()
+        info["viewers"] = sum(sum(output["receivers"].values()) for output in info["outputs"])
         if self._counts and self._last_tick_ns is not None:
             info.setdefault("on_air_ns", self._last_tick_ns)
             info["on_air_until_ns"] = self._last_tick_ns + self._clock.period_ns

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import tomllib
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from realtime.outputs.settings import KINDS, Output, Recorder, WebRtc
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -53,27 +56,6 @@ class Programme(_Model):
     )
 
 
-class WebRtc(_Model):
-    """The page that plays the programme."""
-
-    host: str = Field(
-        default="127.0.0.1",
-        min_length=1,
-        title="Address",
-        description="Where the page is served; 127.0.0.1 keeps it on this machine.",
-    )
-    port: int = Field(
-        default=8080, ge=0, le=65535, title="Port", description="The page's port; 0 serves no page."
-    )
-    bitrate: int = Field(
-        default=4_000_000,
-        ge=200_000,
-        le=50_000_000,
-        title="Bit rate",
-        description="Bits a second that a viewer is sent at most.",
-    )
-
-
 class Show(_Model):
     """One show."""
 
@@ -115,6 +97,9 @@ class Show(_Model):
         default=False, title="Mirror", description="The player moves as the fan's mirror image."
     )
     webrtc: WebRtc = Field(default=WebRtc(), title="WebRTC", description="The page that plays the programme.")
+    outputs: tuple[Output, ...] = Field(
+        default=(), title="Outputs", description="Where the programme goes besides the page; several at once."
+    )
     backend: str = Field(
         default="auto",
         min_length=1,
@@ -137,6 +122,12 @@ def load_show(path: Path) -> Show:
         changes["player"] = path.parent / show.player
     if "camera" in data and (path.parent / show.camera).is_file():
         changes["camera"] = str(path.parent / show.camera)
+    changes["outputs"] = tuple(
+        output.model_copy(update={"folder": path.parent / output.folder})
+        if isinstance(output, Recorder)
+        else output
+        for output in show.outputs
+    )
     return show.model_copy(update=changes)
 
 
@@ -158,8 +149,11 @@ def check_show(data: dict[str, Any], where: str) -> Show:
 
 def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
     model: type[BaseModel] = Show
-    for part in location[:-1]:
-        inner = model.model_fields[str(part)].annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            model = inner
+    for before, part in itertools.pairwise(("", *location[:-1])):
+        if isinstance(before, int):  # an entry of a list: pydantic names its kind next
+            model = KINDS[str(part)]
+        elif isinstance(part, str):
+            inner = model.model_fields[part].annotation
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                model = inner
     return list(model.model_fields)

@@ -29,7 +29,7 @@ from aiortc.sdp import SessionDescription
 from numpy.typing import NDArray
 
 from realtime.outputs.encoder import EncoderSettings, nvenc_works, use_programme_encoder
-from realtime.outputs.sink import OutputError, OutputSink
+from realtime.outputs.sink import OutputError, OutputSink, Part, ProgrammeFrame, SinkStatus
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ class ProgrammeTrack(MediaStreamTrack):  # type: ignore[misc]  # aiortc's types 
 class WebRtcSink(OutputSink):
     """Serves the page, WHEP and the state on one port, from a thread of its own."""
 
-    name = "webrtc"
+    name = kind = "webrtc"
 
     def __init__(
         self,
@@ -160,29 +160,36 @@ class WebRtcSink(OutputSink):
 
     # The programme clock's thread.
 
-    def send(self, frame: NDArray[np.uint8], tick: int, programme_ns: int) -> None:
+    def wants(self) -> frozenset[Part]:
+        """Nothing while nobody looks."""
+        return frozenset[Part]({"picture"}) if self._watching else frozenset[Part]()
+
+    def send(self, frame: ProgrammeFrame, tick: int, due_ns: int) -> None:
         """See `OutputSink.send`. Converts to I420 once, however many viewers there are."""
         if not self._watching:
             return
-        height, width = frame.shape[:2]
+        height, width = frame.picture.shape[:2]
         if (width, height) != self._size:
             raise ValueError(f"frame is {width}x{height}, not {self._size[0]}x{self._size[1]}")
-        i420 = cv2.cvtColor(frame, cv2.COLOR_BGR2YUV_I420)
+        i420 = cv2.cvtColor(frame.picture, cv2.COLOR_BGR2YUV_I420)
         self._ticks += 1
         with self._lock:
             on_its_way = self._newest is not None
-            self._newest = (i420, programme_ns * 9 // 100_000)  # ns to 90 kHz
+            self._newest = (i420, due_ns * 9 // 100_000)  # ns to 90 kHz
         if not on_its_way:
             self._loop.call_soon_threadsafe(self._hand_out)
 
-    def stats(self) -> dict[str, float]:
-        """`viewers` now; `ticks` that had a viewer; `sent` pictures of all viewers together."""
+    def status(self) -> SinkStatus:
+        """`sent` are the pictures of all viewers together."""
         watching = tuple(self._watching)
-        return {
-            "viewers": float(len(watching)),
-            "ticks": float(self._ticks),
-            "sent": float(self._sent + sum(track.sent for track in watching)),
-        }
+        return SinkStatus(
+            name=self.name,
+            kind=self.kind,
+            state="running",
+            where=self.url,
+            sent=self._sent + sum(track.sent for track in watching),
+            receivers={"programme": len(watching)},
+        )
 
     def close(self) -> None:
         """Say goodbye to the viewers and free the port."""

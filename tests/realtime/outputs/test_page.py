@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
+from realtime.outputs.sink import ProgrammeFrame
 from realtime.outputs.webrtc import WebRtcSink
 from tests.browser import chromium_page, screenshot
 
@@ -31,7 +32,7 @@ def show(port: int) -> Iterator[WebRtcSink]:
         while not done.wait(max(0.0, (start_ns + tick * 1e9 / 30 - time.monotonic_ns()) / 1e9)):
             frame[:] = (40, 120, 40)
             cv2.circle(frame, (tick % 60 * SIZE[0] // 60, SIZE[1] // 2), 30, (255, 255, 255), -1)
-            sink.send(frame, tick, start_ns + tick * 1_000_000_000 // 30)
+            sink.send(ProgrammeFrame(frame), tick, start_ns + tick * 1_000_000_000 // 30)
             tick += 1
 
     clock = threading.Thread(target=play)

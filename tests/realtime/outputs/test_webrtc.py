@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from aiortc import RTCPeerConnection, RTCSessionDescription
 
-from realtime.outputs.sink import OutputError
+from realtime.outputs.sink import OutputError, ProgrammeFrame
 from realtime.outputs.webrtc import MOST_VIEWERS, WebRtcSink
 
 SIZE = (128, 96)
@@ -38,7 +38,7 @@ def programme(sink: WebRtcSink) -> Iterator[WebRtcSink]:
         frame = np.empty((SIZE[1], SIZE[0], 3), np.uint8)
         while not done.wait(max(0.0, (start_ns + tick * 1e9 / 30 - time.monotonic_ns()) / 1e9)):
             frame[:] = 40 + 4 * (tick % 40)
-            sink.send(frame, tick, start_ns + tick * 1_000_000_000 // 30)
+            sink.send(ProgrammeFrame(frame), tick, start_ns + tick * 1_000_000_000 // 30)
             tick += 1
 
     clock = threading.Thread(target=play)
@@ -87,7 +87,7 @@ async def watch(sink: WebRtcSink, pictures: int) -> tuple[list[int], list[float]
         frame = await asyncio.wait_for(track.recv(), 10)
         greys.append(round(frame.to_ndarray(format="bgr24").mean()))
         times.append(float(frame.time))
-    assert sink.stats()["viewers"] >= 1
+    assert sum(sink.status().receivers.values()) >= 1
     status, *_ = await asyncio.to_thread(ask, sink, "DELETE", headers["Location"])
     assert status == 200
     await peer.close()
@@ -116,21 +116,20 @@ def test_two_viewers_at_once_and_nobody_after_they_left(programme: WebRtcSink) -
     for greys, *_ in asyncio.run(both()):
         assert len(set(greys)) > 5
     deadline = time.monotonic() + 5
-    while programme.stats()["viewers"] and time.monotonic() < deadline:
+    while sum(programme.status().receivers.values()) and time.monotonic() < deadline:
         time.sleep(0.02)
-    stats = programme.stats()
-    assert stats["viewers"] == 0
-    assert stats["sent"] >= 30
-    ticks = stats["ticks"]
-    time.sleep(0.2)
-    assert programme.stats()["ticks"] == ticks  # nothing is converted for nobody
+    status = programme.status()
+    assert status.receivers == {"programme": 0}
+    assert status.sent >= 30
+    assert programme.wants() == frozenset()  # nothing is copied for nobody
 
 
 def test_without_a_viewer_nothing_is_done(sink: WebRtcSink) -> None:
     frame = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
     for tick in range(100):
-        sink.send(frame, tick, tick * 33_333_333)
-    assert sink.stats() == {"viewers": 0.0, "ticks": 0.0, "sent": 0.0}
+        sink.send(ProgrammeFrame(frame), tick, tick * 33_333_333)
+    assert sink.status().sent == 0
+    assert sink.wants() == frozenset()
 
 
 def test_the_page_is_whole_and_loads_nothing_from_elsewhere(sink: WebRtcSink) -> None:
@@ -219,6 +218,6 @@ def test_close_frees_the_port_and_can_be_repeated() -> None:
     port = int(sink.url.rsplit(":", 1)[1].strip("/"))
     sink.close()
     sink.close()
-    sink.send(np.zeros((SIZE[1], SIZE[0], 3), np.uint8), 0, 0)
+    sink.send(ProgrammeFrame(np.zeros((SIZE[1], SIZE[0], 3), np.uint8)), 0, 0)
     with socket.create_server(("127.0.0.1", port)):
         pass
