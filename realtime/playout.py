@@ -13,8 +13,9 @@ from realtime.control.actions import Orders
 from realtime.frame_ring import FrameRing
 from realtime.ladder import Inputs, Ladder, State, stale_after_ns
 from realtime.outputs.fanout import Outputs
+from realtime.outputs.settings import WebRtcServing
 from realtime.outputs.sink import Format, ProgrammeFrame
-from realtime.outputs.table import open_outputs
+from realtime.outputs.table import open_outputs, open_webrtc
 from realtime.pacing import ProgrammeClock
 from realtime.picture import Picture, backdrop, place, slate
 from realtime.process import StageLink
@@ -112,18 +113,8 @@ class Playout:
         programme = Format((self._slate.shape[1], self._slate.shape[0]), self._show.programme.fps)
         sinks = open_outputs(self._show.outputs, programme)
         if self._show.webrtc.port:
-            from realtime.outputs.webrtc import WebRtcSink  # only a show with a page needs it
-
-            webrtc = WebRtcSink(
-                programme.size,
-                programme.fps,
-                host=self._show.webrtc.host,
-                port=self._show.webrtc.port,
-                bitrate=self._show.webrtc.bitrate,
-                state=self.state,
-            )
-            self._link.info["url"] = webrtc.url
-            sinks.append(webrtc)
+            sinks.append(open_webrtc(WebRtcServing(self._show.webrtc), programme))
+            self._link.info["url"] = f"http://{self._show.webrtc.host}:{self._show.webrtc.port}/"
         return Outputs(sinks)
 
     def state(self) -> dict[str, Any]:

@@ -68,6 +68,10 @@ class Outputs:
             raise OutputError(f"no output is named {name!r}; there are: {known}")
         self._sinks[name].order(order)
 
+    def pressed(self) -> list[str]:
+        """See `OutputSink.pressed`: of all of them, in the order of the show file."""
+        return [key for sink in self._sinks.values() for key in sink.pressed()]
+
     def close(self) -> None:
         """Closes every sink, whatever happens to one of them."""
         for name, sink in self._sinks.items():

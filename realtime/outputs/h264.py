@@ -1,34 +1,33 @@
-"""The programme's own H.264 encoder inside aiortc.
+"""H.264 for every output that needs it: NVENC where a driver offers it, else x264; no picture waits inside.
 
-aiortc encodes every picture with x264's default preset, which shows 18 pictures a second at 720p, and it
-re-creates its encoder (with a keyframe) whenever the bitrate moves by a tenth. Here NVENC encodes where a
-driver offers it, else x264 ultrafast, in constrained baseline without B frames; the bitrate changes in
-place, and a keyframe comes when the receiver asks for one (PLI) and once every `GOP_S` seconds.
+There are no B frames and no lookahead: each picture comes out as soon as it went in.
 """
 
 from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
 
-import aiortc.codecs
 import av
-from aiortc.codecs.h264 import H264Encoder
-from aiortc.mediastreams import VIDEO_TIME_BASE, convert_timebase
+import cv2
+import numpy as np
 from av.video.frame import PictureType
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
+from numpy.typing import NDArray
+
+from realtime.outputs.sink import OutputError
+from realtime.picture import Picture
 
 logger = logging.getLogger(__name__)
 
-GOP_S = 4
+I420 = NDArray[np.uint8]
+"""(H * 3 / 2, W) uint8: planes of Y, U and V below each other."""
+
 BUFFERED_FRAMES = 6
 """Size of the rate control's buffer in frames: how much larger than the mean a keyframe may be."""
-LOWEST_SHARE = 4
-"""A receiver's feedback may lower the bitrate to 1 / LOWEST_SHARE of the configured one."""
 SMALLEST_CHANGE = 0.15
 """Changes of the wanted bitrate below this share are left alone."""
 
@@ -40,11 +39,16 @@ ENCODERS = {
         "zerolatency": "1",
         "delay": "0",
         "forced-idr": "1",
-        "profile": "baseline",
     },
-    "libx264": {"preset": "ultrafast", "tune": "zerolatency", "forced-idr": "1", "profile": "baseline"},
+    "libx264": {"preset": "ultrafast", "tune": "zerolatency", "forced-idr": "1"},
 }
 """Encoder by FFmpeg's name, best first, with its options."""
+
+KEPT = {
+    "h264_nvenc": {"preset": "p5", "profile": "high"},
+    "libx264": {"preset": "veryfast", "profile": "high"},
+}
+"""What is different for a file that is kept."""
 
 # ITU-T H.264 Table A-1: level_idc, MaxMBPS (macroblocks/s), MaxFS (macroblocks), MaxBR (kbit/s, baseline).
 LEVELS = (
@@ -62,18 +66,28 @@ LEVELS = (
 
 @dataclass(frozen=True)
 class EncoderSettings:
-    """What every viewer's encoder is made for: size (w, h) px, pictures a second, most bit/s."""
+    """What an encoder is made for.
+
+    size: (w, h), pixels, both even. fps: pictures a second. bitrate: bit/s, the mean and the most.
+    keyframe_s: seconds between keyframes. kept: for a file (High profile, a slower preset), not for a browser
+    (constrained baseline, which every WebRTC endpoint decodes).
+    """
 
     size: tuple[int, int]
     fps: Fraction
     bitrate: int
+    keyframe_s: float = 4.0
+    kept: bool = False
 
 
 def h264_level(settings: EncoderSettings) -> int:
     """The lowest level_idc (31 is level 3.1) whose limits hold the size, the rate and the bitrate.
 
-    Raises ValueError if no level does.
+    Raises OutputError if no level does, or a side is odd.
     """
+    w, h = settings.size
+    if w % 2 or h % 2:
+        raise OutputError(f"the programme is {w}x{h}; H.264 needs even sides")
     width, height = (ceil(side / 16) for side in settings.size)
     macroblocks = width * height
     for level_idc, most_per_second, most, most_kbit in LEVELS:
@@ -81,18 +95,21 @@ def h264_level(settings: EncoderSettings) -> int:
         fits = macroblocks <= most and max(width, height) ** 2 <= 8 * most
         if fits and macroblocks * settings.fps <= most_per_second and settings.bitrate <= most_kbit * 1000:
             return level_idc
-    w, h = settings.size
-    raise ValueError(f"no H.264 level holds {w}x{h} at {float(settings.fps):g} fps, {settings.bitrate} bit/s")
+    raise OutputError(
+        f"no H.264 level holds {w}x{h} at {float(settings.fps):g} fps, {settings.bitrate} bit/s: choose a "
+        "smaller programme or bitrate"
+    )
 
 
-def _open(name: str, settings: EncoderSettings) -> av.VideoCodecContext:
-    codec = av.CodecContext.create(name, "w")
+def configure(codec: av.VideoCodecContext, settings: EncoderSettings) -> None:
+    """Sets up a codec of one of ENCODERS that is not open yet."""
+    name = codec.name
     codec.width, codec.height = settings.size
     codec.pix_fmt = "yuv420p"
     codec.framerate = settings.fps
     codec.time_base = 1 / settings.fps
     codec.bit_rate = settings.bitrate
-    codec.gop_size = round(GOP_S * settings.fps)
+    codec.gop_size = max(1, round(settings.keyframe_s * settings.fps))
     codec.max_b_frames = 0
     codec.thread_count = 1
     # What OpenCV's BGR to I420 conversion makes.
@@ -103,10 +120,16 @@ def _open(name: str, settings: EncoderSettings) -> av.VideoCodecContext:
     level = h264_level(settings)
     codec.options = {
         **ENCODERS[name],
+        **(KEPT[name] if settings.kept else {"profile": "baseline"}),
         "level": f"{level // 10}.{level % 10}",
         "maxrate": str(settings.bitrate),
         "bufsize": str(round(settings.bitrate * BUFFERED_FRAMES / settings.fps)),
     }
+
+
+def _open(name: str, settings: EncoderSettings) -> av.VideoCodecContext:
+    codec = av.CodecContext.create(name, "w")
+    configure(codec, settings)
     codec.open()
     return codec
 
@@ -122,68 +145,55 @@ def nvenc_works() -> bool:
     return True
 
 
-class ProgrammeEncoder(H264Encoder):  # type: ignore[misc]  # aiortc's types are not followed
-    """One viewer's encoder; aiortc calls it from a worker thread, one picture at a time."""
+def best_encoder() -> str:
+    """The first of ENCODERS that works here."""
+    return "h264_nvenc" if nvenc_works() else "libx264"
 
-    def __init__(self, settings: EncoderSettings) -> None:
-        super().__init__()
+
+def to_i420(picture: Picture) -> I420:
+    """For `Encoder.encode`."""
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420)
+
+
+class Encoder:
+    """Encodes pictures one by one; opened with the first. Not for several threads at once.
+
+    bitrate: bit/s; a change is made in place, without a keyframe. codec: the encoder of a file's stream,
+    already configured; by default one of its own, with headers in every keyframe.
+    """
+
+    def __init__(self, settings: EncoderSettings, codec: av.VideoCodecContext | None = None) -> None:
         self._settings = settings
-        self._target_bitrate = settings.bitrate
-        self._codec: av.VideoCodecContext | None = None
-        self._frames = 0
+        self.bitrate = settings.bitrate
+        self._codec = codec
 
-    @property
-    def target_bitrate(self) -> int:
-        """Wanted bitrate in bit/s. aiortc sets it from the receiver's estimate (REMB)."""
-        return self._target_bitrate
+    def encode(self, i420: I420, pts: int, *, keyframe: bool = False) -> list[av.Packet]:
+        """One picture, of the settings' size, into its packets.
 
-    @target_bitrate.setter
-    def target_bitrate(self, bitrate: int) -> None:
-        highest = self._settings.bitrate
-        self._target_bitrate = max(highest // LOWEST_SHARE, min(bitrate, highest))
-
-    def encode(self, frame: av.VideoFrame, force_keyframe: bool = False) -> tuple[list[bytes], int]:
-        """Encode one yuv420p picture of the settings' size.
-
-        Returns its RTP payloads and its timestamp at 90 kHz, and changes the frame's pts and picture type.
+        pts: in 1 / fps, rising. Raises ValueError for another size, av.FFmpegError where the encoder fails.
         """
-        timestamp = convert_timebase(frame.pts, frame.time_base, VIDEO_TIME_BASE)
-        return self._packetize(self._nal_units(frame, force_keyframe)), timestamp
-
-    def _nal_units(self, frame: av.VideoFrame, force_keyframe: bool) -> Iterator[bytes]:
-        if (frame.width, frame.height) != self._settings.size:
-            raise ValueError(f"frame is {frame.width}x{frame.height}, not {self._settings.size}")
+        height, width = i420.shape[0] * 2 // 3, i420.shape[1]
+        if (width, height) != self._settings.size:
+            raise ValueError(f"frame is {width}x{height}, not {self._settings.size}")
         if self._codec is None:
             self._codec = self._open_best()
         bit_rate = self._codec.bit_rate
-        if abs(self._target_bitrate - bit_rate) > SMALLEST_CHANGE * bit_rate:
-            self._codec.bit_rate = self._target_bitrate  # FFmpeg's wrappers reconfigure a running encoder
-        # The rate control counts pictures: a viewer that skips some still gets whole, sharp ones.
-        frame.pts = self._frames
-        frame.time_base = self._codec.time_base
-        frame.pict_type = PictureType.I if force_keyframe else PictureType.NONE
-        self._frames += 1
-        for packet in self._codec.encode(frame):
-            yield from self._split_bitstream(bytes(packet))
+        if abs(self.bitrate - bit_rate) > SMALLEST_CHANGE * bit_rate:
+            self._codec.bit_rate = self.bitrate  # FFmpeg's wrappers reconfigure a running encoder
+        frame = av.VideoFrame.from_numpy_buffer(i420, format="yuv420p")
+        frame.pts = pts
+        frame.time_base = 1 / self._settings.fps
+        frame.pict_type = PictureType.I if keyframe else PictureType.NONE
+        return list(self._codec.encode(frame))
+
+    def flush(self) -> list[av.Packet]:
+        """What is left; no picture may follow."""
+        return [] if self._codec is None else list(self._codec.encode(None))
 
     def _open_best(self) -> av.VideoCodecContext:
         if nvenc_works():
             try:
                 return _open("h264_nvenc", self._settings)
             except av.FFmpegError as error:  # a driver allows so many sessions, then refuses
-                logger.warning("NVENC refused one more viewer (%s); this one is encoded by x264", error)
+                logger.warning("NVENC refused one more encoder (%s); this one is x264", error)
         return _open("libx264", self._settings)
-
-
-def use_programme_encoder(settings: EncoderSettings) -> None:
-    """Make aiortc encode H.264 with `ProgrammeEncoder` and offer the level it really sends, process-wide.
-
-    Raises ValueError if no H.264 level holds the settings.
-    """
-    level_idc = h264_level(settings)
-    for codec in aiortc.codecs.CODECS["video"]:
-        if codec.mimeType == "video/H264":
-            profile = codec.parameters["profile-level-id"][:4]
-            codec.parameters["profile-level-id"] = f"{profile}{level_idc:02x}"
-    # `aiortc.codecs.get_encoder` looks this name up for each sender.
-    aiortc.codecs.H264Encoder = functools.partial(ProgrammeEncoder, settings)

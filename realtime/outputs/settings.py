@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -49,12 +50,19 @@ class WebRtc(_Model):
     viewers: int = Field(
         default=60, ge=1, le=500, title="Viewers", description="How many may watch at once, both pictures."
     )
-    token: str | None = Field(
-        default=None,
-        min_length=8,
-        title="Token",
-        description="Whoever watches must show it (Authorization: Bearer ...); by default nobody needs one.",
-    )
+
+
+@dataclass(frozen=True)
+class WebRtcServing:
+    """Where WHEP is served, and to whom.
+
+    socket: path of a Unix socket, for this user alone; None serves at the settings' host and port. token:
+    what every request must show (Authorization: Bearer ...); None where nobody needs one.
+    """
+
+    settings: WebRtc
+    socket: Path | None = None
+    token: str | None = None
 
 
 class _Output(_Model):

@@ -115,6 +115,14 @@ class OutputSink(ABC):
         """
         raise OutputError(f"{self.name}: an output of kind {self.kind} does not know the order {order!r}")
 
+    def stalled(self) -> bool:
+        """Whether it hangs in a call that nothing ends but the end of its process."""
+        return False
+
+    def pressed(self) -> list[str]:
+        """What was pressed in it since the last call (a window), as the table of actions names keys."""
+        return []
+
     @abstractmethod
     def close(self) -> None:
         """Stop and free everything. May be called twice."""

@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
-from realtime.outputs.settings import Output
-from realtime.outputs.sink import Format, OutputSink
+from realtime.outputs.h264 import EncoderSettings, h264_level
+from realtime.outputs.hosted import HostedSink
+from realtime.outputs.settings import Output, Stream, WebRtcServing, Whip
+from realtime.outputs.sink import Format, OutputSink, Part
 
-OUTPUTS: Mapping[str, str] = {
-    "ndi": "realtime.outputs.ndi:NdiSink",
-    "recorder": "realtime.outputs.recording:RecorderSink",
-    "stream": "realtime.outputs.stream:StreamSink",
-    "whip": "realtime.outputs.whip:WhipSink",
-    "window": "realtime.outputs.window:WindowSink",
-    "virtual_camera": "realtime.outputs.virtual_camera:VirtualCameraSink",
+
+@dataclass(frozen=True)
+class Kind:
+    """entry: "module:class", called with its settings and the programme's `Format`. hosted: what it may want,
+    where it runs in a process of its own; the others run in a thread of the playout's."""
+
+    entry: str
+    hosted: frozenset[Part] = frozenset()
+
+
+OUTPUTS: Mapping[str, Kind] = {
+    "ndi": Kind("realtime.outputs.ndi:NdiSink"),
+    "recorder": Kind("realtime.outputs.recording:RecorderSink"),
+    "stream": Kind("realtime.outputs.stream:StreamSink", hosted=frozenset({"picture"})),
+    "whip": Kind("realtime.outputs.whip:WhipSink", hosted=frozenset({"picture"})),
+    "window": Kind("realtime.outputs.window:WindowSink", hosted=frozenset({"picture"})),
+    "virtual_camera": Kind("realtime.outputs.virtual_camera:VirtualCameraSink"),
 }
-"""Kind → "module:class", called with its settings and the programme's `Format`."""
 
 
 def open_outputs(settings: Sequence[Output], programme: Format) -> list[OutputSink]:
@@ -27,12 +39,37 @@ def open_outputs(settings: Sequence[Output], programme: Format) -> list[OutputSi
     """
     sinks: list[OutputSink] = []
     try:
-        for output in settings:
-            module, _, name = OUTPUTS[output.kind].partition(":")
-            make: Callable[[Output, Format], OutputSink] = getattr(importlib.import_module(module), name)
-            sinks.append(make(output, programme))
+        sinks.extend(_open(output, programme) for output in settings)
     except BaseException:
         for sink in sinks:
             sink.close()
         raise
     return sinks
+
+
+def _open(output: Output, programme: Format) -> OutputSink:
+    kind = OUTPUTS[output.kind]
+    if isinstance(output, Stream | Whip):
+        h264_level(EncoderSettings(programme.size, programme.fps, output.bitrate))
+    if kind.hosted:
+        return HostedSink(output.kind, output.called, kind.entry, output, programme, kind.hosted)
+    module, _, name = kind.entry.partition(":")
+    make: Callable[[Output, Format], OutputSink] = getattr(importlib.import_module(module), name)
+    return make(output, programme)
+
+
+def open_webrtc(serving: WebRtcServing, programme: Format) -> OutputSink:
+    """The programme and the preview by WHEP, for the page; see `outputs.webrtc`.
+
+    Raises OutputError where the programme cannot be encoded. A port that is taken is tried again.
+    """
+    for bitrate in (serving.settings.bitrate, serving.settings.preview_bitrate):
+        h264_level(EncoderSettings(programme.size, programme.fps, bitrate))
+    return HostedSink(
+        "webrtc",
+        "webrtc",
+        "realtime.outputs.webrtc:WebRtcSink",
+        serving,
+        programme,
+        frozenset[Part]({"picture", "preview"}),
+    )

@@ -29,6 +29,9 @@ TAKE_S = 0.1
 CLOSE_S = 3.0
 """How long closing waits for a thread that a driver or a server holds; it is a daemon and ends with us."""
 
+STALLED_S = 5.0
+"""A call that takes longer hangs."""
+
 RATE_PICTURES = 60
 """How many of the newest pictures the rate is taken over."""
 
@@ -95,6 +98,7 @@ class WorkerSink(OutputSink):
         self._reason = ""
         self._on = on
         self._closed = False
+        self._busy_since: float | None = None
         self._wake = threading.Event()
         self._backoff = Backoff()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -129,12 +133,17 @@ class WorkerSink(OutputSink):
         else:
             self._counts.drop("not_connected")
 
+    def stalled(self) -> bool:
+        since = self._busy_since
+        return since is not None and time.monotonic() - since > STALLED_S
+
     def status(self) -> SinkStatus:
+        stalled = self.stalled()
         return SinkStatus(
             name=self.name,
             kind=self.kind,
-            state=self._state,
-            reason=self._reason,
+            state="failed" if stalled else self._state,
+            reason=f"{self.name}: {self._where} takes no more pictures" if stalled else self._reason,
             where=self._where,
             fps=round(self._counts.fps(), 2),
             sent=self._counts.sent,
@@ -181,10 +190,13 @@ class WorkerSink(OutputSink):
             while self._on and not self._closed:
                 tick = self._handover.take(TAKE_S)
                 if tick is not None:
+                    self._busy_since = time.monotonic()
                     self._write(tick)
+                    self._busy_since = None
                     self._counts.wrote()
         except Exception as error:  # noqa: BLE001  # whatever it is, this sink fails alone
             failure = self._told(error)
+        self._busy_since = None
         ran_s = 0.0 if opened_s is None else time.monotonic() - opened_s
         self._handover.take(0)  # too old for the next session
         try:
