@@ -120,7 +120,7 @@ class OutputSink(ABC):
         return False
 
     def pressed(self) -> list[str]:
-        """What was pressed in it since the last call (a window), as the table of actions names keys."""
+        """The characters typed in it since the last call (a window), as a terminal would send them."""
         return []
 
     @abstractmethod
