@@ -27,15 +27,23 @@ class Outputs:
         self._failures: Counter[str] = Counter()
         self._last_failure: dict[str, str] = {}
 
+    def wants(self) -> frozenset[Part]:
+        """The parts that any of the sinks can use at this tick: others need not be made."""
+        return frozenset[Part]().union(*self._wanted().values())
+
+    def _wanted(self) -> dict[str, frozenset[Part]]:
+        wanted: dict[str, frozenset[Part]] = {}
+        for name, sink in self._sinks.items():
+            with self._alone(name):
+                wanted[name] = sink.wants()
+        return wanted
+
     def send(self, frame: ProgrammeFrame, tick: int, due_ns: int) -> None:
         """Hands a tick to every sink; see `OutputSink.send`. The caller may overwrite its pictures then.
 
         A sink that raises loses this tick; the others get it.
         """
-        wanted: dict[str, frozenset[Part]] = {}
-        for name, sink in self._sinks.items():
-            with self._alone(name):
-                wanted[name] = sink.wants()
+        wanted = self._wanted()
         parts = frozenset[Part]().union(*wanted.values())
         if not parts:
             return

@@ -22,6 +22,11 @@ def _host_addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:
     return [*addresses, "127.0.0.1"] if use_ipv4 else addresses
 
 
+def reach_loopback() -> None:
+    """Makes connections within this machine possible."""
+    aioice.ice.get_host_addresses = _host_addresses
+
+
 def prepare(*encodings: EncoderSettings) -> None:
     """For streams that are encoded like these: offers their level, sends what is encoded.
 
@@ -34,7 +39,7 @@ def prepare(*encodings: EncoderSettings) -> None:
             codec.parameters["profile-level-id"] = f"{profile}{level_idc:02x}"
     # `aiortc.codecs.get_encoder` looks this name up for each sender.
     aiortc.codecs.H264Encoder = PassThrough
-    aioice.ice.get_host_addresses = _host_addresses
+    reach_loopback()
     aioice.ice.CONSENT_INTERVAL = CONSENT_INTERVAL_S
     aioice.ice.CONSENT_FAILURES = CONSENT_FAILURES
 
