@@ -18,7 +18,7 @@ from typing import Any
 import zmq
 
 from realtime.bus import Bus, Status, receive_newest
-from realtime.control.actions import ACTIONS, Orders, help_text
+from realtime.control.actions import ACTIONS, Orders, Unconfirmed, help_text
 from realtime.control.hotkeys import Console
 from realtime.frame_ring import FrameRing
 from realtime.picture import backdrop
@@ -174,11 +174,12 @@ class Supervisor:
                 action = ACTIONS[self._actions.get_nowait()]
             except Empty:
                 return self._orders != before
-            self._orders = action.apply(self._orders)
+            try:
+                self._orders = action.order(self._orders, {})
+            except Unconfirmed as error:
+                self._console.say(str(error))
             if action.name == "help":
                 self._console.say(help_text())
-            elif action.name == "take" and not self._orders.taken:
-                self._console.say(f"TAKE does nothing: arm it first ({ACTIONS['arm'].key})")
 
     def _hear(self, statuses: zmq.Socket[bytes]) -> None:
         while (message := receive_newest(statuses)) is not None:
