@@ -6,17 +6,21 @@ import argparse
 import contextlib
 import json
 import os
+import secrets
 import signal
 import socket
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from realtime.capture import CameraName, CaptureError
-from realtime.control.actions import help_text
 from realtime.control.hotkeys import Console, Hotkeys, PlainConsole
+from realtime.control.keys import Keymap
+from realtime.control.settings import ControlError
+from realtime.control.show_log import ShowLog
 from realtime.nets import Nets, load_nets
 from realtime.show import Show, ShowError, check_show, load_show
 from realtime.supervisor import SIGNALS, Player, Supervisor, SupervisorError
@@ -40,7 +44,7 @@ class UsageError(ValueError):
 def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description="A fan before the camera; the player dances the same moves, live, in a web page.",
-        epilog=EXAMPLES + help_text(),
+        epilog=EXAMPLES + Keymap().help_text(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--camera", metavar="C", help="index, device, video file (it loops) or URL")
@@ -53,6 +57,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--seconds", type=float, metavar="S", help="end after so long on air")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the show's numbers here (JSON)")
+    parser.add_argument("--log", type=Path, metavar="FOLDER", help="keep a log of actions and states here")
     parser.add_argument("--port", type=int, metavar="P", help="the page's port (default: 8080; 0: no page)")
     parser.add_argument("--backend", metavar="B", help="what runs the networks: auto, openvino or torch")
     return parser.parse_args(arguments)
@@ -69,6 +74,8 @@ def show_of(options: argparse.Namespace) -> Show:
             changes[name] = getattr(options, name)
     if options.port is not None:
         changes["webrtc"]["port"] = options.port
+    if options.log is not None:
+        changes["control"]["log"] = options.log
     return check_show(changes, "command line")
 
 
@@ -98,17 +105,42 @@ def check(show: Show, report: Path | None) -> Player:
     return Player(pack.name, pack.size, pack.standby)
 
 
+def serve(show: Show, supervisor: Supervisor, console: Console, stack: contextlib.ExitStack) -> None:
+    """Starts the control server, until `stack` ends, and says where it is. Raises ControlError."""
+    from realtime.control.server import ControlServer  # only a show with a page needs it
+
+    server = ControlServer(
+        supervisor.desk,
+        supervisor.totals,
+        lambda: supervisor.whep,
+        token=show.control.token or secrets.token_urlsafe(16),
+        host=show.webrtc.host,
+        port=show.webrtc.port,
+        osc_host=show.control.osc_host,
+        osc_port=show.control.osc_port,
+    )
+    stack.callback(server.close)
+    console.say(f"programme: {server.url}")
+    console.say(f"console: {server.console_url}")
+
+
 def run(
     show: Show, player: Player, options: argparse.Namespace, nets: Callable[[Show], Nets] = load_nets
 ) -> None:
-    """The show itself; writes the report however it ends. Raises SupervisorError."""
+    """The show itself; writes the report however it ends.
+
+    Raises SupervisorError, ControlError, ShowLogError.
+    """
     with contextlib.ExitStack() as stack:
-        console: Console = PlainConsole()
+        log = None
+        if show.control.log is not None:
+            log = ShowLog(show.control.log, datetime.now())
+            stack.callback(log.close)
         has_keys = not options.headless and sys.stdin.isatty() and sys.stdout.isatty()
-        hotkeys = Hotkeys(lambda action: supervisor.act(action)) if has_keys else None
-        if hotkeys is not None:
-            console = hotkeys
-        supervisor = Supervisor(show, player, nets, console, seconds=options.seconds)
+        keymap = Keymap(show.keys)
+        hotkeys = Hotkeys(lambda action: supervisor.act(action), keymap.action_for) if has_keys else None
+        console: Console = PlainConsole() if hotkeys is None else hotkeys
+        supervisor = Supervisor(show, player, nets, console, seconds=options.seconds, log=log)
 
         def stop(_: int, __: FrameType | None) -> None:
             supervisor.stop()
@@ -117,7 +149,9 @@ def run(
             signal.signal(number, stop)
         if hotkeys is not None:
             stack.enter_context(hotkeys)
-            console.say(f"keys:\n{help_text()}")
+            console.say(f"keys:\n{keymap.help_text()}")
+        if show.webrtc.port:
+            serve(show, supervisor, console, stack)
         console.say(f"{player.name} dances to {show.camera}")
         console.say("preparing the networks; the first time takes minutes")
         try:
@@ -142,7 +176,7 @@ def main(arguments: list[str]) -> int:
         return 2
     try:
         run(show, player, options)
-    except (SupervisorError, OSError) as error:
+    except (SupervisorError, ControlError, OSError) as error:
         print(f"run_live: {error}", file=sys.stderr)
         return 1
     return 0

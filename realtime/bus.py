@@ -35,6 +35,9 @@ TOPICS: Mapping[str, Topic] = {
     "orders": Topic(
         "supervisor", zmq.PUB, zmq.SUB, True, "what the operator wants, all of it, again and again"
     ),
+    "actions": Topic(
+        "supervisor", zmq.PUSH, zmq.PULL, False, "keys that were pressed in a process's own window"
+    ),
     "status": Topic("supervisor", zmq.PUSH, zmq.PULL, False, "heartbeats, counts and times of each process"),
 }
 
@@ -118,6 +121,20 @@ class Ticket(NamedTuple):
 
 
 _TICKET = struct.Struct("<QIQ?QQQQQ")
+
+
+class Press(NamedTuple):
+    """A key that was pressed in a window. key: the character. who: which window."""
+
+    key: str
+    who: str
+
+    def pack(self) -> bytes:
+        return json.dumps(self).encode()
+
+    @classmethod
+    def unpack(cls, data: bytes) -> Press:
+        return cls(*json.loads(data))
 
 
 @dataclass(frozen=True)

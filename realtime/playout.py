@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -98,7 +99,7 @@ class Playout:
         self._latency_ms: float | None = None
         self._last_tick_ns: int | None = None
         self._counts = context.on_air is not None or show.start == "standby"
-        self._outputs = self._open_outputs()
+        self._outputs = self._open_outputs(rig.bus / "whep")
         now_ns = time.monotonic_ns()  # the clock starts once everything that takes long is done
         self._started_ns = now_ns
         if context.on_air is None:
@@ -109,12 +110,12 @@ class Playout:
             self._meter.count("programme.missed", self._clock.next_tick - context.on_air.last_tick - 1)
         link.info["clock_start_ns"] = self._clock.start_ns
 
-    def _open_outputs(self) -> Outputs:
+    def _open_outputs(self, path: Path) -> Outputs:
         programme = Format((self._slate.shape[1], self._slate.shape[0]), self._show.programme.fps)
         sinks = open_outputs(self._show.outputs, programme)
         if self._show.webrtc.port:
-            sinks.append(open_webrtc(WebRtcServing(self._show.webrtc), programme))
-            self._link.info["url"] = f"http://{self._show.webrtc.host}:{self._show.webrtc.port}/"
+            sinks.append(open_webrtc(WebRtcServing(self._show.webrtc, socket=path), programme))
+            self._link.info["whep"] = str(path)
         return Outputs(sinks)
 
     def state(self) -> dict[str, Any]:

@@ -56,9 +56,9 @@ class StageLink:
         return self._stop.is_set()
 
     def beat(self, alive_ns: int, *, ready: bool) -> None:
-        """Sends a status, if it is time for one."""
+        """Sends a status, if it is time for one or something has happened."""
         now_ns = time.monotonic_ns()
-        if now_ns >= self._next_ns:
+        if now_ns >= self._next_ns or self.meter.has_events():
             self._next_ns = now_ns + int(BEAT_S * 1e9)
             self._send(alive_ns, ready)
 

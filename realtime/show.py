@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from realtime.control.keys import KeyConflict, Keymap
+from realtime.control.settings import Control
 from realtime.outputs.settings import KINDS, Output, Recorder, WebRtc
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -100,6 +102,14 @@ class Show(_Model):
     outputs: tuple[Output, ...] = Field(
         default=(), title="Outputs", description="Where the programme goes besides the page; several at once."
     )
+    control: Control = Field(
+        default=Control(), title="Control", description="The console, the API, OSC and the show log."
+    )
+    keys: dict[str, str] = Field(
+        default={},
+        title="Keys",
+        description="Action = key, where it is not to be the table's own; an empty key takes it away.",
+    )
     backend: str = Field(
         default="auto",
         min_length=1,
@@ -128,6 +138,8 @@ def load_show(path: Path) -> Show:
         else output
         for output in show.outputs
     )
+    if show.control.log is not None:
+        changes["control"] = show.control.model_copy(update={"log": path.parent / show.control.log})
     return show.model_copy(update=changes)
 
 
@@ -144,6 +156,10 @@ def check_show(data: dict[str, Any], where: str) -> Show:
         raise ShowError(f"{where}: {key}: {first['msg']} (given: {first['input']!r})") from error
     if show.programme.size is not None and any(side % 2 for side in show.programme.size):
         raise ShowError(f"{where}: programme.size: both sides must be even (given: {show.programme.size})")
+    try:
+        Keymap(show.keys)
+    except KeyConflict as error:
+        raise ShowError(f"{where}: keys: {error}") from error
     return show
 
 

@@ -8,24 +8,29 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any
 
 import zmq
 
-from realtime.bus import Bus, Status, receive_newest
-from realtime.control.actions import ACTIONS, Orders, Unconfirmed, help_text
+from realtime.bus import Bus, Press, Status, receive_newest
+from realtime.control.actions import Orders
+from realtime.control.desk import Desk, Event, action_line
+from realtime.control.facts import Figures, show_facts, status_line
 from realtime.control.hotkeys import Console
+from realtime.control.keys import Keymap
+from realtime.control.show_log import ShowLog
 from realtime.frame_ring import FrameRing
 from realtime.picture import backdrop
 from realtime.process import stage_main
 from realtime.show import Show
 from realtime.stages import STAGES, OnAir, Rig, Stage, StageContext, Watchdog
 from realtime.telemetry import Totals
+from realtime.wake import Wake
 
 NS_PER_S = 1_000_000_000
 
@@ -36,6 +41,9 @@ LOOP_S = 0.02
 ORDERS_EVERY_NS = 200_000_000
 """Orders are sent when they change, and this often anyway: a restarted stage hears them soon."""
 STATUS_LINE_EVERY_NS = 250_000_000
+FIGURES_EVERY_NS = 500_000_000
+TERMINAL = "terminal"
+"""Who asks, where it is the operator's terminal."""
 QUIT_S, KILL_S = 4.0, 1.0
 """How long the stages may take to end when asked, and when killed."""
 
@@ -75,25 +83,35 @@ class Supervisor:
         *,
         seconds: float | None = None,
         stages: Mapping[str, Stage] = STAGES,
+        log: ShowLog | None = None,
     ) -> None:
-        """seconds: the show ends after so long on air. nets: see `Rig.nets`."""
+        """seconds: the show ends after so long on air. nets: see `Rig.nets`. log: of what the desk does."""
         self._show = show
         self._player = player
         self._nets = nets
         self._console = console
         self._seconds = seconds
-        self._orders = Orders(taken=show.start == "live", mirror=show.mirror)
-        self._actions: SimpleQueue[str] = SimpleQueue()
+        choices = {"player": (player.name,), "background": ("plate",)}
+        self.desk = Desk(Orders.at_start(show), Keymap(show.keys), choices, log)
+        self._sent = b""
+        self._figures = Figures()
+        self._lines: SimpleQueue[str] = SimpleQueue()
         self._stop = threading.Event()
         self._running = {name: _Running(stage, Watchdog(stage)) for name, stage in stages.items()}
-        self._next_orders_ns = self._next_line_ns = 0
-        self._announced = False
+        self._next_orders_ns = self._next_line_ns = self._next_figures_ns = 0
         self.on_air_ns: int | None = None
         self.totals = Totals()
 
     def act(self, action: str) -> None:
-        """Does one of ACTIONS, by name; from any thread."""
-        self._actions.put(action)
+        """A key of the terminal: does one of ACTIONS, by name; from any thread."""
+        answer = self.desk.press(action, who=TERMINAL, now_ns=time.monotonic_ns())
+        if answer:
+            self._lines.put(answer)
+
+    @property
+    def whep(self) -> str | None:
+        """The socket at which the playout answers WHEP; None while it does not."""
+        return self._running["playout"].info.get("whep")
 
     def stop(self) -> None:
         """Ends the show; from any thread or signal handler."""
@@ -117,7 +135,7 @@ class Supervisor:
                 statuses = bus.receiver("status", "supervisor")
                 orders = bus.sender("orders", "supervisor")
                 try:
-                    self._loop(rig, statuses, orders)
+                    self._loop(rig, statuses, orders, bus.receiver("actions", "supervisor"))
                 finally:
                     self._end(statuses, orders)
             finally:
@@ -147,39 +165,82 @@ class Supervisor:
             nets=self._nets,
         )
 
-    def _loop(self, rig: Rig, statuses: zmq.Socket[bytes], orders: zmq.Socket[bytes]) -> None:
-        while not self._stop.is_set() and not self._orders.quit:
-            now_ns = time.monotonic_ns()
-            for running in self._running.values():
-                self._watch(running, rig, statuses, now_ns)
-            changed = self._act()
-            if changed or now_ns >= self._next_orders_ns:
-                orders.send(self._orders.pack(), zmq.NOBLOCK)
-                self._next_orders_ns = now_ns + ORDERS_EVERY_NS
-            if now_ns >= self._next_line_ns:
-                self._console.status(self._status_line())
-                self._next_line_ns = now_ns + STATUS_LINE_EVERY_NS
-            if self._seconds is not None and self.on_air_ns is not None:
-                left_s = self._seconds - (now_ns - self.on_air_ns) / NS_PER_S
-                if left_s <= 0:
-                    return
-            if statuses.poll(int(1000 * LOOP_S)):
+    def _loop(
+        self,
+        rig: Rig,
+        statuses: zmq.Socket[bytes],
+        orders: zmq.Socket[bytes],
+        actions: zmq.Socket[bytes],
+    ) -> None:
+        with closing(Wake()) as wake, self._listening(wake):
+            poller = zmq.Poller()
+            for waited_for in (statuses, actions, wake.fileno()):
+                poller.register(waited_for, zmq.POLLIN)
+            while not self._stop.is_set() and not self.desk.orders.quit:
+                now_ns = time.monotonic_ns()
+                for running in self._running.values():
+                    self._watch(running, rig, statuses, now_ns)
+                self._send_orders(orders, now_ns)
+                self._tell_all(now_ns)
+                if self._seconds is not None and self.on_air_ns is not None:
+                    left_s = self._seconds - (now_ns - self.on_air_ns) / NS_PER_S
+                    if left_s <= 0:
+                        return
+                poller.poll(int(1000 * LOOP_S))
+                wake.clear()
                 self._hear(statuses)
+                while (message := receive_newest(actions)) is not None:
+                    self._pressed(Press.unpack(message))
 
-    def _act(self) -> bool:
-        """Does what the operator asked for; True if the orders changed."""
-        before = self._orders
-        while True:
-            try:
-                action = ACTIONS[self._actions.get_nowait()]
-            except Empty:
-                return self._orders != before
-            try:
-                self._orders = action.order(self._orders, {})
-            except Unconfirmed as error:
-                self._console.say(str(error))
-            if action.name == "help":
-                self._console.say(help_text())
+    @contextmanager
+    def _listening(self, wake: Wake) -> Iterator[None]:
+        """What the desk does wakes the loop, and what others do there is said on the console."""
+
+        def happened(event: Event) -> None:
+            if event["type"] == "action" and event["who"] != TERMINAL:
+                self._lines.put(action_line(event))
+            if event["type"] != "stats":
+                wake.set()
+
+        stop_listening = self.desk.listen(happened)
+        try:
+            yield
+        finally:
+            stop_listening()
+
+    def _send_orders(self, orders: zmq.Socket[bytes], now_ns: int) -> None:
+        """Where they have changed, and now and then anyway."""
+        packed = self.desk.orders.pack()
+        if packed != self._sent or now_ns >= self._next_orders_ns:
+            orders.send(packed, zmq.NOBLOCK)
+            self._sent = packed
+            self._next_orders_ns = now_ns + ORDERS_EVERY_NS
+
+    def _pressed(self, press: Press) -> None:
+        """A key in the window of an output."""
+        action = self.desk.keymap.action_for(press.key)
+        if action is not None:
+            answer = self.desk.press(action, who=press.who, now_ns=time.monotonic_ns())
+            if answer:
+                self._lines.put(answer)
+
+    def _tell_all(self, now_ns: int) -> None:
+        """The clients and the operator's terminal."""
+        while not self._lines.empty():
+            self._console.say(self._lines.get())
+        infos = {name: running.info for name, running in self._running.items()}
+        ready = {name: running.watchdog.ready for name, running in self._running.items()}
+        self.desk.report(
+            show_facts(
+                self._player.name, self.desk.choices, self.desk.orders, infos, ready, self.totals.restarts
+            )
+        )
+        if now_ns >= self._next_figures_ns:
+            self.desk.measure(self._figures.take(self.totals, infos["playout"]))
+            self._next_figures_ns = now_ns + FIGURES_EVERY_NS
+        if now_ns >= self._next_line_ns:
+            self._console.status(status_line(self.desk.orders, infos["playout"], self.totals))
+            self._next_line_ns = now_ns + STATUS_LINE_EVERY_NS
 
     def _hear(self, statuses: zmq.Socket[bytes]) -> None:
         while (message := receive_newest(statuses)) is not None:
@@ -187,7 +248,7 @@ class Supervisor:
             running = self._running[status.stage]
             self.totals.add(status.delta)
             for _, text in status.delta.events:
-                self._console.say(f"{status.stage}: {text}")
+                self._say(f"{status.stage}: {text}")
             if status.attempt != running.attempt:
                 continue  # the last words of a process that has been replaced
             running.info.update(status.info)
@@ -195,10 +256,6 @@ class Supervisor:
             self.totals.backends.update(status.info.get("backend", {}))
             if self.on_air_ns is None:
                 self.on_air_ns = status.info.get("on_air_ns")
-            url = status.info.get("url")
-            if url and not self._announced:
-                self._announced = True
-                self._console.say(f"programme: {url}")
 
     def _watch(self, running: _Running, rig: Rig, statuses: zmq.Socket[bytes], now_ns: int) -> None:
         process = running.process
@@ -227,11 +284,15 @@ class Supervisor:
             self._tell(now_ns, f"{text}; the fallback stays on air until the show is started again")
             return
         self._tell(now_ns, f"{name} was lost ({why}); starting it again")
-        self.totals.restarts[name] += 1
+        self.totals.restarted(name)
         running.start_at_ns = now_ns + int(restart_in_s * NS_PER_S)
 
     def _tell(self, now_ns: int, text: str) -> None:
         self.totals.timeline.append((now_ns, text))
+        self._say(text)
+
+    def _say(self, text: str) -> None:
+        self.desk.tell(text)
         self._console.say(text)
 
     def _start(self, running: _Running, rig: Rig, now_ns: int) -> None:
@@ -248,28 +309,10 @@ class Supervisor:
         running.process = process
         running.watchdog.started(now_ns)
 
-    def _status_line(self) -> str:
-        info = self._running["playout"].info
-        if "state" not in info:
-            return "starting ..."
-        latency_ms = info["latency_ms"]
-        dropped = sum(n for name, n in self.totals.counts.items() if name.startswith("dropped."))
-        orders = [name for name in ("armed", "frozen", "mirror", "skeleton") if getattr(self._orders, name)]
-        parts = [
-            f"{info['state']:<8}",
-            f"{info['fps']:5.1f} fps",
-            "latency   -" if latency_ms is None else f"latency {latency_ms:3.0f} ms",
-            f"dropped {dropped}",
-            f"missed {self.totals.counts['programme.missed']}",
-            f"viewers {info['viewers']}",
-            *orders,
-        ]
-        return "  ".join(parts)
-
     def _end(self, statuses: zmq.Socket[bytes], orders: zmq.Socket[bytes]) -> None:
         """Asks every stage to end, then kills it; takes its last counts."""
         processes = [running.process for running in self._running.values() if running.process is not None]
-        quit_orders = replace(self._orders, quit=True).pack()
+        quit_orders = replace(self.desk.orders, quit=True).pack()
         for seconds in (QUIT_S, KILL_S):
             deadline = time.monotonic() + seconds
             while time.monotonic() < deadline and any(process.is_alive() for process in processes):

@@ -259,8 +259,3 @@ ACTIONS: Mapping[str, Action] = {
         Action("help", "h", "show these keys", lambda orders, _: orders),
     )
 }
-
-
-def help_text() -> str:
-    """The table, for people."""
-    return "\n".join(f"  {action.key:>5}  {action.name:<14} {action.help}" for action in ACTIONS.values())

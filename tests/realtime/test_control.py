@@ -8,9 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from realtime.control.actions import ACTIONS, Orders, Risk, Unconfirmed, help_text
+from realtime.control.actions import ACTIONS, Orders, Risk, Unconfirmed
 from realtime.control.arguments import ArgumentError, check_in_order, check_named
-from realtime.control.hotkeys import NAMED_KEYS, Hotkeys, action_for
+from realtime.control.hotkeys import Hotkeys
+from realtime.control.keys import NAMED_KEYS, KeyConflict, Keymap, SecondPress
 
 LIVE = Orders(taken=True)
 
@@ -29,16 +30,52 @@ def test_no_two_actions_share_a_key_and_every_key_can_be_typed() -> None:
     for name, action in ACTIONS.items():
         assert action.name == name
         assert action.help
-        assert f"{action.key}  {name}" in help_text()
+        assert f"{action.key}  {name}" in Keymap().help_text()
         if action.key:
             assert action.key in NAMED_KEYS.values() or (len(action.key) == 1 and action.key.islower())
             assert () in action.forms, "a key gives no arguments"
 
 
 def test_keys() -> None:
-    assert action_for("t") == action_for("T") == "take"
-    assert action_for(" ") == "slate"
-    assert action_for("z") is None
+    keys = Keymap()
+    assert keys.action_for("t") == keys.action_for("T") == "take"
+    assert keys.action_for(" ") == "slate"
+    assert keys.action_for("z") is None
+
+
+def test_keys_can_be_moved_and_taken_away() -> None:
+    keys = Keymap({"take": "enter", "slate": "", "arm": " t".strip()})
+    assert keys.action_for("\r") == keys.action_for("\n") == "take"
+    assert keys.action_for(" ") is None
+    assert keys.action_for("t") == "arm"
+    assert "enter  take" in keys.help_text()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"tkae": "x"}, "there is no action 'tkae'"),
+        ({"take": "f"}, "take and freeze are both on key 'f'"),
+        ({"take": "F5"}, "take: 'f5' is no key"),
+        ({"take": " "}, "take: ' ' is no key"),
+        ({"player": "p"}, "player: a key cannot give its arguments"),
+    ],
+)
+def test_keys_that_cannot_be_are_refused_by_name(changes: dict[str, str], words: str) -> None:
+    with pytest.raises(KeyConflict, match=re.escape(words)):
+        Keymap(changes)
+
+
+def test_a_second_press_confirms_only_at_once_and_only_the_same() -> None:
+    second = SecondPress()
+    s = 1_000_000_000
+    assert not second.press("terminal", "take", 0)
+    assert second.press("terminal", "take", 2 * s)
+    assert not second.press("terminal", "take", 2 * s + 1), "a third press is a first one"
+    assert not second.press("terminal", "take", 5 * s)
+    assert not second.press("window", "take", 5 * s)
+    assert not second.press("window", "cut", 5 * s)
+    assert not second.press("window", "take", 5 * s)
 
 
 def test_take_needs_confirmation_or_arm_and_uses_it_up() -> None:
@@ -156,7 +193,7 @@ def test_the_terminal_is_heard_and_given_back(terminal: int) -> None:
     before = termios.tcgetattr(terminal)
     heard: list[str] = []
     out = io.StringIO()
-    with pytest.raises(ZeroDivisionError), Hotkeys(heard.append, out) as keys:
+    with pytest.raises(ZeroDivisionError), Hotkeys(heard.append, Keymap().action_for, out) as keys:
         assert not termios.tcgetattr(terminal)[3] & termios.ICANON
         assert termios.tcgetattr(terminal)[3] & termios.ISIG  # Ctrl-C works as ever
         os.write(terminal, b"\x1b[A")  # an arrow is no key of ours

@@ -164,7 +164,7 @@ def test_the_operator_has_his_way(tmp_path: Path) -> None:
     def operate() -> None:
         wait_for(lambda: supervisor.totals.counts["frames.generated"] > 24)
         supervisor.act("take")
-        wait_for(lambda: any("take must be confirmed" in line for line in heard.lines))
+        wait_for(lambda: any("TAKE: press t again" in line for line in heard.lines))
         assert states(supervisor) == ["FALLBACK"]
         supervisor.act("arm")
         supervisor.act("take")
