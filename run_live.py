@@ -100,9 +100,20 @@ def check(show: Show, report: Path | None) -> Player:
     try:
         choose_backend(show.backend)
         pack = PlayerPack.load(show.player)
+        others = [(folder, PlayerPack.load(folder)) for folder in show.players]
     except (PackError, EngineError) as error:
         raise UsageError(str(error)) from error
-    return Player(pack.name, pack.size, pack.standby)
+    names = {pack.name: show.player}
+    for folder, other in others:
+        if other.size != pack.size:
+            raise UsageError(
+                f"player {folder} is {other.size[0]}x{other.size[1]} pixels, but {show.player} is "
+                f"{pack.size[0]}x{pack.size[1]}: a show switches between players of one size"
+            )
+        if other.name in names:
+            raise UsageError(f"players {names[other.name]} and {folder} are both named {other.name!r}")
+        names[other.name] = folder
+    return Player(pack.name, pack.size, pack.standby, {other.name: folder for folder, other in others})
 
 
 def serve(show: Show, supervisor: Supervisor, console: Console, stack: contextlib.ExitStack) -> None:

@@ -70,6 +70,11 @@ class Show(_Model):
     player: Path = Field(
         default=BUNDLED_PLAYER, title="Player", description="The folder of the player pack that dances."
     )
+    players: tuple[Path, ...] = Field(
+        default=(),
+        title="Other players",
+        description="Folders of packs that the operator can switch to, of the same size as the player's.",
+    )
     programme: Programme = Field(default=Programme(), title="Programme", description="What goes out.")
     fallback: Literal["standby", "camera"] = Field(
         default="standby",
@@ -130,6 +135,7 @@ def load_show(path: Path) -> Show:
     changes: dict[str, Any] = {}
     if "player" in data:
         changes["player"] = path.parent / show.player
+    changes["players"] = tuple(path.parent / folder for folder in show.players)
     if "camera" in data and (path.parent / show.camera).is_file():
         changes["camera"] = str(path.parent / show.camera)
     changes["outputs"] = tuple(

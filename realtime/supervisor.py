@@ -54,11 +54,15 @@ class SupervisorError(RuntimeError):
 
 @dataclass(frozen=True)
 class Player:
-    """What the supervisor must know of the player. size: (width, height), pixels."""
+    """What the supervisor must know of the player. size: (width, height), pixels.
+
+    others: name → folder of the packs that can be switched to.
+    """
 
     name: str
     size: tuple[int, int]
     standby: Path
+    others: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass
@@ -91,7 +95,10 @@ class Supervisor:
         self._nets = nets
         self._console = console
         self._seconds = seconds
-        choices = {"player": (player.name,), "background": ("plate",)}
+        choices = {
+            "player": {player.name: "", **{name: str(folder) for name, folder in player.others.items()}},
+            "background": {"plate": ""},
+        }
         self.desk = Desk(Orders.at_start(show), Keymap(show.keys), choices, log)
         self._sent = b""
         self._figures = Figures()
@@ -230,11 +237,7 @@ class Supervisor:
             self._console.say(self._lines.get())
         infos = {name: running.info for name, running in self._running.items()}
         ready = {name: running.watchdog.ready for name, running in self._running.items()}
-        self.desk.report(
-            show_facts(
-                self._player.name, self.desk.choices, self.desk.orders, infos, ready, self.totals.restarts
-            )
-        )
+        self.desk.report(show_facts(self.desk.choices, self.desk.orders, infos, ready, self.totals.restarts))
         if now_ns >= self._next_figures_ns:
             self.desk.measure(self._figures.take(self.totals, infos["playout"]))
             self._next_figures_ns = now_ns + FIGURES_EVERY_NS

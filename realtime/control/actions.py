@@ -35,8 +35,8 @@ class Orders:
     delay_s: how far the programme runs behind, 0 to 5. dumps: rises with each DUMP, which throws the delayed
     seconds away; `taken` is False after it.
     camera_preview: the preview shows the camera with landmarks, not the player.
-    player: name of the player to dance; "" is the show's own. background: what is behind him, one of the
-    show's; "" is his plate.
+    player: the folder of the pack that dances; "" is the show's own. background: what is behind him, one of
+    the show's; "" is his plate.
     pick: the fan to follow, in the camera's picture from 0 to 1: a point (x, y), a box (x0, y0, x1, y1), or
     () for whoever is found. picks: rises with each choice, so that the same place can be picked again.
     recording: the programme is recorded.

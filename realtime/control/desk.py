@@ -18,7 +18,7 @@ Event = Mapping[str, Any]
 
 EVENTS: Mapping[str, str] = {
     "action": "somebody asked for an action: who, action, arguments, result ('done' or why not)",
-    "state": "something has changed: orders and show, both whole",
+    "state": "something has changed: orders, show, and which actions to confirm, all whole",
     "stats": "the newest figures, about twice a second: see the fields of `stats`",
     "message": "the show has something to say: text",
 }
@@ -42,10 +42,11 @@ class Desk:
         self,
         orders: Orders,
         keymap: Keymap,
-        choices: Mapping[str, Sequence[str]],
+        choices: Mapping[str, Mapping[str, str]],
         log: ShowLog | None = None,
     ) -> None:
-        """choices: for an action with a `name`, the names that the show has; without an entry any will do."""
+        """choices: action → the names that the show has for its argument `name`, each with what it is in the
+        orders. Without an entry any name will do, and is itself."""
         self.keymap = keymap
         self.choices = choices
         self._log = log
@@ -61,9 +62,9 @@ class Desk:
         return self._orders
 
     def state(self) -> dict[str, Any]:
-        """What a client needs to know that was not there before: orders, show and stats, whole."""
+        """Orders, show, `confirm` and stats, whole: what a client needs to know that was not there before."""
         with self._lock:
-            return {"orders": asdict(self._orders), "show": self._show, "stats": self._stats}
+            return {**self._state(), "stats": self._stats}
 
     def listen(self, listener: Callable[[Event], None]) -> Callable[[], None]:
         """Tells a listener of each event, in order, until the function that is returned is called.
@@ -92,7 +93,9 @@ class Desk:
             arguments: Arguments = {}
             try:
                 arguments = self._checked(name, given)
-                orders = ACTIONS[name].order(self._orders, arguments, confirmed=confirmed)
+                orders = ACTIONS[name].order(
+                    self._orders, self._resolved(name, arguments), confirmed=confirmed
+                )
             except (Refused, Unconfirmed, ArgumentError) as error:
                 refused = _as_refused(error)
                 self._happened("action", who=who, action=name, arguments=arguments, result=str(refused))
@@ -100,7 +103,7 @@ class Desk:
             changed, self._orders = orders != self._orders, orders
             self._happened("action", who=who, action=name, arguments=arguments, result="done")
             if changed:
-                self._happened("state", orders=asdict(orders), show=self._show)
+                self._happened("state", **self._state())
             return orders
 
     def press(self, name: str, *, who: str, now_ns: int) -> str:
@@ -124,7 +127,7 @@ class Desk:
         with self._lock:
             if show != self._show:
                 self._show = show
-                self._happened("state", orders=asdict(self._orders), show=show)
+                self._happened("state", **self._state())
 
     def measure(self, stats: dict[str, Any]) -> None:
         """The newest figures."""
@@ -132,6 +135,11 @@ class Desk:
             self._stats = stats
             for listener in self._listeners:
                 listener({"type": "stats", "stats": stats})
+
+    def _state(self) -> dict[str, Any]:
+        """confirm: the actions that must be confirmed while this state lasts."""
+        confirm = [name for name, action in ACTIONS.items() if action.needs_confirmation(self._orders)]
+        return {"orders": asdict(self._orders), "show": self._show, "confirm": confirm}
 
     def _checked(self, name: str, given: Mapping[str, object] | Sequence[object]) -> Arguments:
         action = ACTIONS.get(name)
@@ -145,6 +153,10 @@ class Desk:
         if known is not None and arguments["name"] not in known:
             raise ArgumentError(f"there is no {name} {arguments['name']!r}; there are: {', '.join(known)}")
         return arguments
+
+    def _resolved(self, action: str, arguments: Arguments) -> Arguments:
+        known = self.choices.get(action)
+        return arguments if known is None else {"name": known[str(arguments["name"])]}
 
     def _happened(self, kind: str, **fields: Any) -> None:
         event = {"type": kind, "at": datetime.now(UTC).isoformat(timespec="milliseconds"), **fields}

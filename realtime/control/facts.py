@@ -22,8 +22,7 @@ NETWORK = "network"
 
 
 def show_facts(
-    player: str,
-    choices: Mapping[str, Sequence[str]],
+    choices: Mapping[str, Mapping[str, str]],
     orders: Orders,
     infos: Mapping[str, Info],
     ready: Mapping[str, bool],
@@ -31,8 +30,8 @@ def show_facts(
 ) -> dict[str, Any]:
     """What does not change from frame to frame. infos, ready: by stage.
 
-    player: the show's own. choices: see `Desk`. `on_air` is whether the live player, or a still of him, is in
-    the programme.
+    choices: see `Desk`. `on_air` is whether the live player, or a still of him, is in the programme; `coming`
+    is the state that a delayed programme shows next.
     """
     playout = infos.get("playout", {})
     state = str(playout.get("state", STARTING)) if ready.get("playout") else STARTING
@@ -41,7 +40,10 @@ def show_facts(
         "reason": playout.get("reason")
         or reason(state, orders, performer_ready=ready.get("performer", False)),
         "on_air": state in ("LIVE", "HOLD", "FREEZE"),
-        "player": orders.player or player,
+        "coming": playout.get("coming", state),
+        "delay_s": playout.get("delay_s", 0.0),
+        "player": _named(choices, "player", orders.player),
+        "background": _named(choices, "background", orders.background),
         "choices": {name: list(names) for name, names in choices.items()},
         "camera_size": infos.get("performer", {}).get("camera_size"),
         "stages": {
@@ -52,6 +54,11 @@ def show_facts(
             for output in playout.get("outputs", ())
         ],
     }
+
+
+def _named(choices: Mapping[str, Mapping[str, str]], action: str, value: str) -> str:
+    """The name that the operator chose, of what stands in the orders."""
+    return next((name for name, chosen in choices.get(action, {}).items() if chosen == value), value)
 
 
 def reason(state: str, orders: Orders, *, performer_ready: bool) -> str:

@@ -21,7 +21,7 @@ def described_actions(desk: Desk) -> list[dict[str, Any]]:
             "help": action.help,
             "risk": action.risk.value,
             "forms": [[_described(argument) for argument in form] for form in action.forms],
-            "choices": list(desk.choices.get(action.name, ())),
+            "choices": list(desk.choices.get(action.name, {})),
         }
         for action in ACTIONS.values()
     ]
