@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -72,7 +71,6 @@ class Playout:
         self._link = link
         self._meter = link.meter
         self._show = show
-        self._player_name = rig.player_name
         self._orders = Orders(taken=show.start == "live", mirror=show.mirror)
         self._orders_socket = link.bus.receiver("orders", "playout")
         self._tickets = link.bus.receiver("tickets", "playout")
@@ -117,17 +115,6 @@ class Playout:
             sinks.append(open_webrtc(WebRtcServing(self._show.webrtc, socket=path), programme))
             self._link.info["whep"] = str(path)
         return Outputs(sinks)
-
-    def state(self) -> dict[str, Any]:
-        """What the page shows; called from its thread."""
-        return {
-            "state": "SLATE" if self._state is None else self._state.name,
-            "player": self._player_name,
-            "delay_ms": None if self._latency_ms is None else round(self._latency_ms, 1),
-            "fps": round(self._fps, 2),
-            "armed": self._orders.armed,
-            "mirror": self._orders.mirror,
-        }
 
     def run(self) -> None:
         try:
@@ -261,6 +248,7 @@ class Playout:
         if self._counts and self._last_tick_ns is not None:
             info.setdefault("on_air_ns", self._last_tick_ns)
             info["on_air_until_ns"] = self._last_tick_ns + self._clock.period_ns
+        self._link.pressed(self._outputs.pressed())
         self._link.beat(time.monotonic_ns(), ready=True)
         if self._orders.quit:
             self._link.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import os
@@ -9,7 +10,7 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from multiprocessing import parent_process
 from multiprocessing.connection import wait
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 import setproctitle
 import zmq
 
-from realtime.bus import Bus, Status
+from realtime.bus import Bus, Press, Status
 from realtime.stages import StageContext
 from realtime.telemetry import Delta, Meter
 
@@ -41,6 +42,7 @@ class StageLink:
     def __init__(self, context: StageContext, bus: Bus) -> None:
         self._context = context
         self._status = bus.sender("status", context.stage.name)
+        self._presses = bus.sender("actions", context.stage.name)
         self._stop = threading.Event()
         self._next_ns = 0
         self._unsent: Status | None = None
@@ -61,6 +63,12 @@ class StageLink:
         if now_ns >= self._next_ns or self.meter.has_events():
             self._next_ns = now_ns + int(BEAT_S * 1e9)
             self._send(alive_ns, ready)
+
+    def pressed(self, keys: Iterable[str]) -> None:
+        """Keys that were pressed in a window of this process, as the table of actions names them."""
+        for key in keys:
+            with contextlib.suppress(zmq.Again):  # nobody hears: a key that comes late is worse than one lost
+                self._presses.send(Press(key, f"{self._context.stage.name} window").pack(), zmq.NOBLOCK)
 
     def died(self, text: str) -> None:
         """The last status: what ended the process, in one line."""
