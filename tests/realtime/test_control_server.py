@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -274,6 +275,10 @@ def test_metrics_are_prometheus(place: Place) -> None:
     assert found["dancecam_restarts_total", ("stage", "playout")] == 0
     assert found["dancecam_viewers", ("output", "wall"), ("source", "programme")] == 2
     assert found["dancecam_output_sent_total", ("output", "wall")] == 55
+    dashboard = (Path(__file__).resolve().parents[2] / "docs" / "grafana.json").read_text()
+    queried = set(re.findall(r"dancecam_[a-z_]+", dashboard))
+    assert len(queried) >= 9
+    assert queried <= {sample[0] for sample in found}
 
 
 def test_a_port_that_is_taken_is_named() -> None:

@@ -56,7 +56,9 @@ export class Controls {
       if (known.length > 0) this.root.append(this.group(title, known.map((name) => this.button(table.get(name)))));
     }
     const sliders = actions.filter(isSlider).map((action) => this.slider(action));
-    this.root.append(this.group("Lengths", sliders));
+    const lengths = this.group("Lengths", sliders);
+    lengths.className = "sliders";
+    this.root.append(lengths);
   }
 
   group(title, children) {
