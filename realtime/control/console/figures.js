@@ -73,18 +73,22 @@ export class Drops {
     this.table.replaceChildren();
     for (const [stage, causes] of Object.entries(dropped)) {
       const tr = this.table.insertRow();
+      const recent = totals[stage] - (before[stage] ?? 0);
       const head = document.createElement("th");
       head.scope = "row";
       head.textContent = stage;
       tr.append(head);
-      const recent = totals[stage] - (before[stage] ?? 0);
       tr.insertCell().textContent = totals[stage];
       tr.insertCell().textContent = recent > 0 ? `+${recent} in 10 s` : "";
-      const why = Object.entries(causes).map(([cause, n]) => `${words(cause)} ${n}`);
-      tr.insertCell().textContent = why.join(", ");
       tr.cells[1].className = "number";
       tr.cells[2].className = recent > 0 ? "number rising" : "number";
-      tr.cells[3].className = "quiet";
+      const why = Object.entries(causes).map(([cause, n]) => `${words(cause)} ${n}`);
+      if (why.length > 0) {
+        const cell = this.table.insertRow().insertCell();
+        cell.colSpan = 3;
+        cell.className = "quiet";
+        cell.textContent = why.join(", ");
+      }
     }
   }
 }
