@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import shutil
 import signal
@@ -10,8 +11,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -62,14 +61,13 @@ class Live:
 
     def __init__(self, folder: Path) -> None:
         with socket.create_server(("127.0.0.1", 0)) as server:
-            port = server.getsockname()[1]
+            self.port = server.getsockname()[1]
         self.other = another_player(folder / "other")
         (folder / "show.toml").write_text(
             f'camera = "{three_people(folder / "fans.mp4")}"\nplayer = "{PLAYER}"\nplayers = ["other"]\n'
-            f'[webrtc]\nport = {port}\n[control]\ntoken = "{TOKEN}"\nlog = "logs"\n'
+            f'[webrtc]\nport = {self.port}\n[control]\ntoken = "{TOKEN}"\nlog = "logs"\n'
         )
-        self.url = f"http://127.0.0.1:{port}/"
-        self.console = f"{self.url}console#token={TOKEN}"
+        self.console = f"http://127.0.0.1:{self.port}/console#token={TOKEN}"
         self.log = folder / "log.txt"
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
@@ -80,12 +78,14 @@ class Live:
             )
 
     def state(self) -> dict[str, Any]:
-        request = urllib.request.Request(f"{self.url}api/state", headers={"Authorization": f"Bearer {TOKEN}"})
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
         try:
-            with urllib.request.urlopen(request, timeout=5) as answer:
-                return json.load(answer)
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            connection.request("GET", "/api/state", headers={"Authorization": f"Bearer {TOKEN}"})
+            return json.load(connection.getresponse())
+        except (ConnectionError, TimeoutError):
             return {"orders": {}, "show": {}, "stats": {}}
+        finally:
+            connection.close()
 
     def wait_for(self, what: Callable[[dict[str, Any]], object], timeout_s: float = PATIENCE_S) -> None:
         deadline = time.monotonic() + timeout_s
@@ -174,15 +174,16 @@ def pick(page: Any, x: float) -> None:
 
 
 def wait_until_followed(page: Any, third: int) -> None:
-    """Until most of what is drawn in the colour of the followed person lies in this third of the camera."""
+    """Until the bones are drawn over the legs in this third of the camera; the shirts are of their colour."""
     deadline = time.monotonic() + PATIENCE_S
     while True:
         shot = screenshot(page, "#preview")
         height, width = shot.shape[:2]
         square = shot[:, (width - height) // 2 : (width + height) // 2].astype(int)
-        drawn = np.abs(square - FOLLOWED).max(axis=2) < 50
-        thirds = [part.sum() for part in np.array_split(drawn, 3, axis=1)]
-        if sum(thirds) > 100 and thirds[third] > 0.6 * sum(thirds):
+        legs = square[round(0.57 * height) : round(0.75 * height)]
+        drawn = np.abs(legs - FOLLOWED).max(axis=2) < 60
+        thirds = [int(part.sum()) for part in np.array_split(drawn, 3, axis=1)]
+        if thirds[third] > 50 and thirds[third] > 0.8 * sum(thirds):
             return
         assert time.monotonic() < deadline, f"the fan in third {third} is not followed: {thirds}"
         page.wait_for_timeout(300)
