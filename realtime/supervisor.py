@@ -100,6 +100,7 @@ class Supervisor:
             "background": {"plate": ""},
         }
         self.desk = Desk(Orders.at_start(show), Keymap(show.keys), choices, log)
+        self._log = log
         self._sent = b""
         self._figures = Figures()
         self._lines: SimpleQueue[str] = SimpleQueue()
@@ -235,6 +236,8 @@ class Supervisor:
         """The clients and the operator's terminal."""
         while not self._lines.empty():
             self._console.say(self._lines.get())
+        if self._log is not None and (trouble := self._log.take_error()) is not None:
+            self._say(trouble)
         infos = {name: running.info for name, running in self._running.items()}
         ready = {name: running.watchdog.ready for name, running in self._running.items()}
         self.desk.report(show_facts(self.desk.choices, self.desk.orders, infos, ready, self.totals.restarts))

@@ -28,7 +28,6 @@ class Media:
         self._guard = guard
 
     def add_to(self, app: web.Application) -> None:
-        app.router.add_post("/whep", self._join_programme)
         app.router.add_post(f"/whep/{PROGRAMME}", self._join_programme)
         app.router.add_post(f"/whep/{PREVIEW}", self._join_preview)
         app.router.add_route("PATCH", "/whep/{rest:.+}", self._same)

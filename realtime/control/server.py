@@ -123,7 +123,7 @@ class ControlServer:
     # For everybody.
 
     async def _viewer(self, _: web.Request) -> web.FileResponse:
-        return web.FileResponse(CONSOLE / "index.html")
+        return web.FileResponse(CONSOLE / "viewer.html")
 
     async def _console(self, _: web.Request) -> web.FileResponse:
         return web.FileResponse(CONSOLE / "operator.html")

@@ -31,7 +31,7 @@ class ShowLog:
             raise ShowLogError(f"the show log {self.path} cannot be written: {error.strerror}") from error
         self._lines: Queue[str | None] = Queue(LONGEST_QUEUE)
         self._left_out = 0
-        self.error: OSError | None = None
+        self._error: OSError | None = None
         self._thread = threading.Thread(target=self._write, name="show log", daemon=True)
         self._thread.start()
 
@@ -45,6 +45,13 @@ class ShowLog:
             self._left_out += 1
         else:
             self._left_out = 0
+
+    def take_error(self) -> str | None:
+        """Why it is written no more, one line, the first time it is asked; None while all is well."""
+        error, self._error = self._error, None
+        if error is None:
+            return None
+        return f"the show log {self.path} is written no more: {error.strerror}; the show goes on"
 
     def close(self, timeout_s: float = 2.0) -> None:
         """Writes what waits, unless the disk takes longer than `timeout_s`."""
@@ -62,7 +69,7 @@ class ShowLog:
                     if self._lines.empty():
                         self._file.flush()
                 except OSError as error:  # a full disk must not end the show; the supervisor tells of it
-                    self.error = error
+                    self._error = error
                     self._drain()
                     return
 

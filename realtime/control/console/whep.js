@@ -32,14 +32,18 @@ export class WhepPlayer {
     receiver.playoutDelayHint = 0; // the older name
     mine.addEventListener("track", (event) => {
       this.video.srcObject = new MediaStream([event.track]);
-      this.video.play().catch(() => this.say("Click to play."));
+      this.video.play().catch(() => this.say("The browser does not play by itself: click here."));
     });
     mine.addEventListener("connectionstatechange", () => {
-      if (mine === this.peer && ["failed", "disconnected"].includes(mine.connectionState)) this.retry("Lost.");
+      if (mine === this.peer && ["failed", "disconnected"].includes(mine.connectionState)) this.retry("The connection to the show was lost.");
     });
     try {
       await mine.setLocalDescription();
       await gathered(mine);
+      if (!mine.localDescription.sdp.includes("a=candidate:")) {
+        this.retry("This browser finds no network for WebRTC: connect this machine to any network.");
+        return;
+      }
       const answer = await fetch(this.path, {
         method: "POST",
         headers: { "Content-Type": "application/sdp" },
@@ -54,7 +58,7 @@ export class WhepPlayer {
       this.resource = answer.headers.get("Location");
       await mine.setRemoteDescription({ type: "answer", sdp: text });
     } catch {
-      if (mine === this.peer) this.retry("The show is not reachable.");
+      if (mine === this.peer) this.retry("The show is not reachable. Is it running?");
     }
   }
 
@@ -86,7 +90,7 @@ export class WhepPlayer {
   }
 
   watch() {
-    if (this.peer !== null && performance.now() - this.lastShownAt > STALLED_MS) this.retry("No picture comes.");
+    if (this.peer !== null && performance.now() - this.lastShownAt > STALLED_MS) this.retry("No picture comes from the show.");
   }
 }
 
