@@ -159,6 +159,33 @@ WATCH_SHOWING = """() => {
 }"""
 
 
+LOW_CONTRASTS = """() => {
+  const parts = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const light = (colour) => {
+    const linear = (c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+    const [r, g, b] = parts(colour).map((c) => linear(c / 255));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = (element) => {
+    for (let at = element; at !== null; at = at.parentElement) {
+      const colour = getComputedStyle(at).backgroundColor;
+      if ((parts(colour)[3] ?? 1) === 1) return colour;
+    }
+    return "rgb(0, 0, 0)";
+  };
+  const low = [];
+  for (const element of document.querySelectorAll("body *")) {
+    const own = [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
+    if (!own || !element.checkVisibility()) continue;
+    const lights = [getComputedStyle(element).color, ground(element)].map(light).sort((a, b) => b - a);
+    const contrast = (lights[0] + 0.05) / (lights[1] + 0.05);
+    if (contrast < 4.5) low.push(`${element.tagName} "${element.textContent}" ${contrast.toFixed(1)}`);
+  }
+  return low;
+}"""
+"""Texts whose contrast with their ground is below 4.5:1, WCAG 2.2 AA (success criterion 1.4.3)."""
+
+
 def expected_after(name: str, before: Orders) -> Orders:
     return ACTIONS[name].order(before, {}, confirmed=True)
 
@@ -193,6 +220,7 @@ def test_the_operator_sees_and_does_everything_and_a_second_one_sees_it_too(
                 two.screenshot(path=tmp_path / "tablet.png")
         one.keyboard.press("h")
         one.get_by_role("heading", name="Keys").wait_for()
+        assert one.evaluate(LOW_CONTRASTS) == []
         assert not errors
         shown = sorted(delays_ms.values())
         record_property("second_client_ms", delays_ms)
@@ -232,6 +260,7 @@ def press_and_see(show: Show, one: Any, two: Any, name: str) -> int:
     assert shown, f"page two did not hear of {name}"
     after = show.desk.orders
     for page in (one, two):
+        assert page.evaluate(LOW_CONTRASTS) == []
         page.get_by_text(state_of(after), exact=True).wait_for(timeout=5_000)
         pressed = page.locator("[data-action=slate]").get_attribute("aria-pressed")
         assert pressed == str(after.slate).lower()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import json
 import re
 import socket
@@ -22,6 +23,7 @@ from realtime.control.desk import Desk, Event, Refused
 from realtime.control.facts import Figures, reason, show_facts
 from realtime.control.keys import Keymap
 from realtime.control.metrics import EDGES_MS, buckets
+from realtime.control.osc import MOST_SUBSCRIBERS
 from realtime.control.server import ControlServer
 from realtime.control.show_log import LONGEST_QUEUE, ShowLog, ShowLogError
 from realtime.show import ShowError, load_show
@@ -171,6 +173,7 @@ class Osc:
     """A client of the OSC server."""
 
     def __init__(self, port: int) -> None:
+        self.port = port
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.settimeout(10)
         self._socket.connect(("127.0.0.1", port))
@@ -228,6 +231,28 @@ def test_osc_lists_itself_and_does_every_kind_of_action(heard_by_osc: tuple[Desk
     assert client.send(bundle.build().dgram) == ("/dancecam/done", ["mirror"])
     assert client.hear() == ("/dancecam/done", ["slate"])
     assert desk.orders.slate
+
+
+def test_a_subscriber_hears_what_others_do_and_what_is_on_air(heard_by_osc: tuple[Desk, Osc]) -> None:
+    desk, client = heard_by_osc
+    desk.report({"state": "FALLBACK", "reason": "waits for TAKE"})
+    assert client.send(osc("/dancecam/subscribe")) == ("/dancecam/state", ["FALLBACK", "waits for TAKE"])
+    desk.act("mirror", who="console 10.0.0.5")
+    assert client.hear() == ("/dancecam/action", ["mirror", "console 10.0.0.5", "done"])
+    desk.report({"state": "LIVE", "reason": "frames come steadily"})
+    while (heard := client.hear())[1][0] != "LIVE":
+        assert heard == ("/dancecam/state", ["FALLBACK", "waits for TAKE"])
+    assert heard == ("/dancecam/state", ["LIVE", "frames come steadily"])
+
+
+def test_subscribers_are_not_without_number(heard_by_osc: tuple[Desk, Osc]) -> None:
+    _, first = heard_by_osc
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(closing(Osc(first.port))) for _ in range(MOST_SUBSCRIBERS)]
+        for client in clients:
+            assert client.send(osc("/dancecam/subscribe"))[0] == "/dancecam/state"
+        assert first.send(osc("/dancecam/subscribe"))[0] == "/dancecam/refused"
+        assert clients[0].send(osc("/dancecam/subscribe"))[0] == "/dancecam/state", "renewed"
 
 
 @pytest.mark.parametrize(
