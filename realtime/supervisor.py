@@ -25,6 +25,7 @@ from realtime.control.hotkeys import Console
 from realtime.control.keys import Keymap
 from realtime.control.show_log import ShowLog
 from realtime.frame_ring import FrameRing
+from realtime.outputs.settings import Recorder
 from realtime.picture import backdrop
 from realtime.process import stage_main
 from realtime.show import Show
@@ -99,7 +100,10 @@ class Supervisor:
             "player": {player.name: "", **{name: str(folder) for name, folder in player.others.items()}},
             "background": {"plate": ""},
         }
-        self.desk = Desk(Orders.at_start(show), Keymap(show.keys), choices, log)
+        lacking = {}
+        if not any(isinstance(output, Recorder) for output in show.outputs):
+            lacking["record"] = 'the show has no recorder: list [[outputs]] with kind = "recorder"'
+        self.desk = Desk(Orders.at_start(show), Keymap(show.keys), choices, log, lacking=lacking)
         self._log = log
         self._sent = b""
         self._figures = Figures()

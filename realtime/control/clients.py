@@ -28,6 +28,7 @@ class Clients:
         self._hello = hello
         self._loop = loop
         self._queues: dict[web.WebSocketResponse, asyncio.Queue[str]] = {}
+        self._closing: set[asyncio.Task[bool]] = set()
 
     def push(self, event: Event) -> None:
         """Tells all clients, from any thread."""
@@ -40,7 +41,11 @@ class Clients:
                 queue.put_nowait(text)
             except asyncio.QueueFull:
                 del self._queues[socket]
-                _later(socket.close(code=1013, message=b"events were not read in time"))
+                closing = self._loop.create_task(
+                    socket.close(code=1013, message=b"events were not read in time")
+                )
+                self._closing.add(closing)
+                closing.add_done_callback(self._closing.discard)
 
     async def serve(self, request: web.Request, who: str) -> web.WebSocketResponse:
         """One client, until it leaves."""
@@ -97,12 +102,3 @@ async def _send(socket: web.WebSocketResponse, queue: asyncio.Queue[str]) -> Non
 
 def _reply(number: object, status: int, result: str) -> dict[str, Any]:
     return {"type": "reply", "id": number, "status": status, "result": result}
-
-
-_closing: set[asyncio.Task[bool]] = set()
-
-
-def _later(closing: Any) -> None:
-    task = asyncio.ensure_future(closing)
-    _closing.add(task)
-    task.add_done_callback(_closing.discard)

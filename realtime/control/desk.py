@@ -44,11 +44,15 @@ class Desk:
         keymap: Keymap,
         choices: Mapping[str, Mapping[str, str]],
         log: ShowLog | None = None,
+        *,
+        lacking: Mapping[str, str] | None = None,
     ) -> None:
         """choices: action → the names that the show has for its argument `name`, each with what it is in the
-        orders. Without an entry any name will do, and is itself."""
+        orders. Without an entry any name will do, and is itself. lacking: action → why the show has it not.
+        """
         self.keymap = keymap
         self.choices = choices
+        self._lacking = lacking or {}
         self._log = log
         self._lock = threading.Lock()
         self._orders = orders
@@ -145,6 +149,8 @@ class Desk:
         action = ACTIONS.get(name)
         if action is None:
             raise Refused(NOT_FOUND, f"there is no action {name!r}; there are: {', '.join(ACTIONS)}")
+        if name in self._lacking:
+            raise Refused(UNPROCESSABLE, self._lacking[name])
         if isinstance(given, Mapping):
             arguments = check_named(action.forms, given)
         else:

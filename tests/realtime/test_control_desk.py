@@ -44,6 +44,15 @@ def test_a_risky_key_is_done_at_the_second_press() -> None:
     assert "x  take" in desk.press("help", who="terminal", now_ns=2 * S)
 
 
+def test_what_the_show_lacks_is_said_and_not_done() -> None:
+    desk = Desk(Orders(), Keymap(), {}, lacking={"record": "the show has no recorder"})
+    with pytest.raises(Refused, match="no recorder") as refused:
+        desk.act("record", who="test")
+    assert refused.value.status == 422
+    assert desk.press("record", who="terminal", now_ns=0) == "record: the show has no recorder"
+    assert not desk.orders.recording
+
+
 def test_every_event_is_in_the_show_log_with_who_and_when(tmp_path: Path) -> None:
     log = ShowLog(tmp_path / "logs", datetime(2026, 11, 24, 23, 5, 9))
     desk = Desk(Orders(), Keymap(), {}, log)
