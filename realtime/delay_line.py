@@ -38,12 +38,12 @@ class DelayLine:
     costs none while there is no delay.
     """
 
-    def __init__(self, most_ticks: int, like: Shot) -> None:
-        """most_ticks: the longest delay. like: a shot with the shapes of all others."""
-        slots = most_ticks + 2  # beside those that wait: the newest, and the one that is on air
+    def __init__(self, most_ticks: int, size: tuple[int, int], *, keyed: bool = False) -> None:
+        """most_ticks: the longest delay. size: (width, height), pixels. keyed: shots may have layers."""
+        slots = most_ticks + 2  # beside those that wait: the newest, and the one on air
         self._most = most_ticks
-        self._pictures = np.empty((slots, *like.picture.shape), np.uint8)
-        self._keys = None if like.key is None else np.empty((slots, *like.key.shape), np.uint8)
+        self._pictures = np.empty((slots, size[1], size[0], 3), np.uint8)
+        self._layers = np.empty((slots, size[1], size[0], 4), np.uint8) if keyed else None
         self._entries: list[Entry | None] = [None] * slots
         self._next = 0
         self._waiting = 0
@@ -90,11 +90,11 @@ class DelayLine:
     def _keep(self, entry: Entry) -> None:
         slot = self._next
         np.copyto(self._pictures[slot], entry.shot.picture)
-        key = None
-        if self._keys is not None and entry.shot.key is not None:
-            np.copyto(self._keys[slot], entry.shot.key)
-            key = self._keys[slot]
-        shot = Shot(self._pictures[slot], key, entry.shot.captured_ns)
+        layer = None
+        if self._layers is not None and entry.shot.layer is not None:
+            layer = self._layers[slot]
+            np.copyto(layer, entry.shot.layer)
+        shot = Shot(self._pictures[slot], layer, entry.shot.captured_ns)
         self._entries[slot] = Entry(shot, entry.state, entry.frame_ns)
         self._next = (slot + 1) % len(self._entries)
         self._waiting += 1

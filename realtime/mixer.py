@@ -9,13 +9,10 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from realtime.key import Layer, fade_layers, opaque
 from realtime.ladder import State
 from realtime.picture import Picture
-
-Layer = NDArray[np.uint8]
-"""(H, W, 4) uint8 BGRA, premultiplied: the colours are times alpha already."""
 
 
 class Source(StrEnum):
@@ -44,13 +41,13 @@ SOURCES = {
 class Shot:
     """One picture of the programme.
 
-    picture: as it is seen, before its background. key: the same without the background, where an output wants
-    it; what has no background is opaque. captured_ns: when the oldest picture of a camera in it was taken;
-    None without one.
+    picture: (H, W, 3) BGR, as it is seen, before its background. layer: the player without the background,
+    straight BGRA, where outputs have a key; None is opaque. captured_ns: when the oldest picture of a camera in
+    it was taken; None without one.
     """
 
     picture: Picture
-    key: Layer | None = None
+    layer: Layer | None = None
     captured_ns: int | None = None
 
 
@@ -100,13 +97,12 @@ class Fader:
 class Mixer:
     """A fader with its pictures. Its buffers are made once."""
 
-    def __init__(self, slate: Shot) -> None:
-        """slate: on air at first; all shots have its size, and a key where it has one."""
+    def __init__(self, slate: Shot, *, keyed: bool = False) -> None:
+        """slate: on air at first; all shots have its size. keyed: they may have layers."""
         self._fader = Fader()
-        self._mixed = _empty_like(slate)
-        self._still = _empty_like(slate)
-        self._still_captured_ns: int | None = None
-        self._on_air = slate
+        self._mixed, self._still = np.empty_like(slate.picture), np.empty_like(slate.picture)
+        self._layers = [opaque(slate.picture) for _ in range(2)] if keyed else None
+        self._still_shot = self._on_air = slate
 
     def step(self, state: State, fade_ticks: int, shot_of: Callable[[Source], Shot]) -> Shot:
         """The shot of this tick, valid until the next.
@@ -115,8 +111,7 @@ class Mixer:
         """
         mix = self._fader.step(state, fade_ticks)
         if mix.grab:
-            _copy(self._on_air, self._still)
-            self._still_captured_ns = self._on_air.captured_ns
+            self._grab()
         over = self._shot(mix.over, shot_of)
         if mix.share < 1:
             over = self._blend(self._shot(mix.under, shot_of), over, mix.share)
@@ -129,24 +124,26 @@ class Mixer:
         self._on_air = shot
 
     def _shot(self, source: Source, shot_of: Callable[[Source], Shot]) -> Shot:
-        if source is Source.STILL:
-            return Shot(self._still.picture, self._still.key, self._still_captured_ns)
-        return shot_of(source)
+        return self._still_shot if source is Source.STILL else shot_of(source)
+
+    def _grab(self) -> None:
+        np.copyto(self._still, self._on_air.picture)
+        layer = None
+        if self._layers is not None and self._on_air.layer is not None:
+            layer = self._layers[1]
+            np.copyto(layer, self._on_air.layer)
+        self._still_shot = Shot(self._still, layer, self._on_air.captured_ns)
 
     def _blend(self, under: Shot, over: Shot, share: float) -> Shot:
-        into = self._mixed
-        cv2.addWeighted(over.picture, share, under.picture, 1 - share, 0, dst=into.picture)
-        if into.key is not None and over.key is not None and under.key is not None:
-            cv2.addWeighted(over.key, share, under.key, 1 - share, 0, dst=into.key)
+        cv2.addWeighted(over.picture, share, under.picture, 1 - share, 0, dst=self._mixed)
+        layer = None
+        if self._layers is not None and not (under.layer is None and over.layer is None):
+            layer = self._layers[0]
+            fade_layers(
+                under.picture if under.layer is None else under.layer,
+                over.picture if over.layer is None else over.layer,
+                share,
+                layer,
+            )
         captured = [shot.captured_ns for shot in (under, over) if shot.captured_ns is not None]
-        return Shot(into.picture, into.key, min(captured, default=None))
-
-
-def _empty_like(shot: Shot) -> Shot:
-    return Shot(np.empty_like(shot.picture), None if shot.key is None else np.empty_like(shot.key))
-
-
-def _copy(shot: Shot, into: Shot) -> None:
-    np.copyto(into.picture, shot.picture)
-    if into.key is not None and shot.key is not None:
-        np.copyto(into.key, shot.key)
+        return Shot(self._mixed, layer, min(captured, default=None))

@@ -36,12 +36,12 @@ class Programme:
       before the dump is seen any more. The camera is no fallback until the player has been live once more.
     """
 
-    def __init__(self, ladder: Ladder, slate: Shot, most_delay_ticks: int) -> None:
-        """slate: has the size of all shots, and a key where they have one."""
+    def __init__(self, ladder: Ladder, slate: Shot, most_delay_ticks: int, *, keyed: bool = False) -> None:
+        """slate: has the size of all shots. keyed: they may have layers."""
         self._ladder = ladder
         self._slate = slate
-        self._mixer = Mixer(slate)
-        self._line = DelayLine(most_delay_ticks, slate)
+        self._mixer = Mixer(slate, keyed=keyed)
+        self._line = DelayLine(most_delay_ticks, _size(slate), keyed=keyed)
         self._dumped_ns: int | None = None
         self._safe = False
         self._lost = 0
@@ -107,3 +107,8 @@ class Programme:
     def _out(self, entry: Entry, lost: int) -> OnAir:
         lost, self._lost = lost + self._lost, 0
         return OnAir(entry.shot, entry.state, entry.frame_ns, lost)
+
+
+def _size(shot: Shot) -> tuple[int, int]:
+    height, width = shot.picture.shape[:2]
+    return width, height

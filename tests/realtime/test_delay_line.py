@@ -25,7 +25,7 @@ def entry(number: int) -> Entry:
 
 
 def line() -> DelayLine:
-    return DelayLine(MOST, shot(0))
+    return DelayLine(MOST, (4, 1))
 
 
 def numbers(subject: DelayLine, first: int, ticks: int, delay: int) -> list[int | None]:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,22 +9,17 @@ from realtime.mixer import SOURCES, Fader, Mix, Mixer, Shot, Source
 
 
 def grey(value: int, captured_ns: int | None = None) -> Shot:
-    return Shot(
-        np.full((2, 2, 3), value, np.uint8), np.full((2, 2, 4), value, np.uint8), captured_ns=captured_ns
-    )
+    return Shot(np.full((2, 2, 3), value, np.uint8), captured_ns=captured_ns)
 
 
 SHOTS = {Source.LIVE: grey(200, 7), Source.FALLBACK: grey(100), Source.SLATE: grey(10)}
 
 
 def values(subject: Mixer, states: list[State], fade_ticks: int) -> list[int]:
-    """The grey that goes out for each of the states; key and picture alike."""
-    greys = []
-    for state in states:
-        shot = subject.step(state, fade_ticks, SHOTS.__getitem__)
-        assert shot.key is not None and (shot.key == shot.picture[0, 0, 0]).all()
-        greys.append(int(shot.picture[0, 0, 0]))
-    return greys
+    """The grey that goes out for each of the states."""
+    return [
+        int(subject.step(state, fade_ticks, SHOTS.__getitem__).picture[0, 0, 0]) for state in states
+    ]
 
 
 def test_without_a_length_every_change_is_a_cut() -> None:
@@ -50,6 +47,22 @@ def test_a_freeze_keeps_what_was_seen_and_then_fades_on() -> None:
     values(subject, [State.LIVE], 3)
     assert values(subject, [State.FREEZE] * 3, 3) == [125, 125, 125]
     assert values(subject, [State.LIVE] * 2, 2) == [150, 175]
+
+
+def test_a_layer_fades_into_an_opaque_picture_and_is_frozen_with_it() -> None:
+    player = np.zeros((2, 2, 4), np.uint8)
+    player[0] = (200, 200, 200, 255)  # the lower half is transparent
+    shots = {**SHOTS, Source.LIVE: replace(SHOTS[Source.LIVE], layer=player)}
+    subject = Mixer(shots[Source.SLATE], keyed=True)
+    assert subject.step(State.FALLBACK, 0, shots.__getitem__).layer is None
+    for state in (State.LIVE, State.FREEZE):
+        layer = subject.step(state, 1, shots.__getitem__).layer
+        assert layer is not None
+        assert layer[0, 0].tolist() == [150, 150, 150, 255]
+        assert layer[1, 0].tolist() == [100, 100, 100, 128]
+    for _ in range(2):
+        layer = subject.step(State.LIVE, 1, shots.__getitem__).layer
+    assert layer is player
 
 
 def test_the_oldest_camera_picture_in_a_mix_counts() -> None:
