@@ -59,7 +59,7 @@ TOPICS: Mapping[str, Topic] = {
         "supervisor", zmq.PUSH, zmq.PULL, False, "keys that were pressed in a process's own window"
     ),
     "status": Topic("supervisor", zmq.PUSH, zmq.PULL, False, "heartbeats, counts and times of each process"),
-    "clock": Topic("performer", zmq.REP, zmq.REQ, False, "asked for the other machine's time", "only"),
+    "clock": Topic("performer", zmq.REQ, zmq.REP, False, "asked for the other machine's time", "only"),
     "far_orders": Topic("link", zmq.PUB, zmq.SUB, True, "the orders, for the other machine", "only"),
     "far_status": Topic("link", zmq.PUSH, zmq.PULL, False, "the other machine's statuses", "only"),
 }
@@ -185,11 +185,20 @@ class Ticket(NamedTuple):
         return _TICKET.pack(*self)
 
     @classmethod
-    def unpack(cls, data: bytes) -> Ticket:
+    def unpack(cls, data: bytes | memoryview) -> Ticket:
         return cls._make(_TICKET.unpack(data))
 
+    def shifted(self, offset_ns: int) -> Ticket:
+        """With stamps of a clock that is ahead by `offset_ns`."""
+        return self._replace(
+            captured_ns=self.captured_ns + offset_ns,
+            posed_ns=self.posed_ns + offset_ns,
+            generated_ns=self.generated_ns + offset_ns,
+        )
 
-_TICKET = struct.Struct("<QIQ?QQQQQ")
+
+_TICKET = struct.Struct("<QIQ?QQqqq")
+TICKET_BYTES = _TICKET.size
 
 
 class Press(NamedTuple):
