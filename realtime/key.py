@@ -5,6 +5,8 @@ A layer is straight: its colours are not times alpha, and all 0 where he is not 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -42,30 +44,50 @@ def fit_layer(layer: Layer, out: Layer) -> None:
     if layer.shape == out.shape:
         np.copyto(out, layer)
         return
-    premultiplied = np.dstack([_premultiplied(layer, _alpha3(layer)), layer[..., 3]])
+    colours, alpha = _parts(layer)
     out[:] = 0
-    place(premultiplied, out)
+    place(cv2.merge([*cv2.split(colours), alpha]), out)
     _straighten(out)
 
 
 def fade_layers(under: Layer | Picture, over: Layer | Picture, share: float, out: Layer) -> None:
-    """The fade from `under` to `over` at its share (0..1) into `out`; a picture (H, W, 3) is opaque."""
-    colours, alphas = [], []
-    for layer in (over, under):
-        if layer.shape[2] == 3:
-            colours.append(layer)
-            alphas.append(np.full(layer.shape[:2], 255, np.uint8))
-        else:
-            alphas.append(cv2.extractChannel(layer, 3))
-            colours.append(_premultiplied(layer, _alpha3(layer)))
-    cv2.merge(
-        [
-            *cv2.split(cv2.addWeighted(colours[0], share, colours[1], 1 - share, 0)),
-            cv2.addWeighted(alphas[0], share, alphas[1], 1 - share, 0),
-        ],
-        dst=out,
+    """The fade from `under` to `over` at its share (0..1) into `out`; a picture (H, W, 3) is opaque.
+
+    Of a layer before or behind a picture only the box about the player is computed: elsewhere the picture's
+    own colours remain.
+    """
+    rows, columns = slice(None), slice(None)
+    for opaque_one, layer, weight in ((under, over, 1 - share), (over, under, share)):
+        if opaque_one.shape[2] == 3 and layer.shape[2] == 4:
+            cv2.cvtColor(opaque_one, cv2.COLOR_BGR2BGRA, dst=out)
+            out[..., 3] = round(255 * weight)
+            rows, columns = _box(layer)
+    box = out[rows, columns]
+    if box.size == 0:
+        return
+    tops, bottoms = (_parts(layer[rows, columns]) for layer in (over, under))
+    colours, alpha = (
+        cv2.addWeighted(top, share, bottom, 1 - share, 0) for top, bottom in zip(tops, bottoms, strict=True)
     )
-    _straighten(out)
+    np.copyto(box, cv2.merge([*cv2.split(colours), alpha]))
+    _straighten(box)
+
+
+def _parts(layer: Layer | Picture) -> tuple[Picture, NDArray[np.uint8]]:
+    """Colours times alpha, and alpha; a picture is opaque."""
+    if layer.shape[2] == 3:
+        return layer, np.full(layer.shape[:2], 255, np.uint8)
+    return _premultiplied(layer, _alpha3(layer)), np.asarray(cv2.extractChannel(layer, 3), np.uint8)
+
+
+def draw_on(layer: Layer, draw: Callable[[Picture], None]) -> None:
+    """Lets `draw` draw on the layer's colours, in place; what it draws is opaque."""
+    before = np.asarray(cv2.cvtColor(layer, cv2.COLOR_BGRA2BGR), np.uint8)
+    picture = before.copy()
+    draw(picture)
+    drawn = (picture != before).any(axis=2)
+    layer[drawn, :3] = picture[drawn]
+    layer[drawn, 3] = 255
 
 
 def _box(layer: Layer) -> tuple[slice, slice]:

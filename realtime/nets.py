@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from realtime.people import Followed
 from realtime.show import Show
 
 Floats = NDArray[np.float32]
@@ -20,13 +21,16 @@ costs a network of its own."""
 
 
 class Person(Protocol):
-    """What a tracker finds. landmarks: (33, 4) float32, pixels of the frame."""
+    """What a tracker finds. landmarks: (33, 4) float32, pixels of the frame. person_id: of the tracker's."""
+
+    @property
+    def person_id(self) -> int: ...
 
     @property
     def landmarks(self) -> Floats: ...
 
 
-class Tracker(Protocol):
+class Tracker(Followed, Protocol):
     backend: str
 
     def __call__(self, frame: NDArray[np.uint8], t_ns: int) -> Person | None: ...
@@ -60,6 +64,8 @@ class RetargetExtras(Protocol):
 
 
 class Render(Protocol):
+    """Paints into (H, W, 3) BGR, or for a show with backgrounds (H, W, 4) straight BGRA."""
+
     backend: str
 
     def __call__(self, points: Floats, out: NDArray[np.uint8]) -> None: ...
@@ -94,6 +100,7 @@ def load_nets(show: Show) -> Nets:
     import torch
 
     from calibration.retarget import Retargeter
+    from engines.layers import LayerRenderer
     from engines.player_pack import PlayerPack
     from engines.pose.tracker import PoseTracker
     from engines.renderer import Renderer
@@ -105,7 +112,7 @@ def load_nets(show: Show) -> Nets:
     return Nets(
         tracker=PoseTracker(backend=show.backend, threads=threads),
         retarget=Retargeter(pack.body),
-        render=Renderer(pack, backend=show.backend, threads=threads),
+        render=(LayerRenderer if show.layered else Renderer)(pack, backend=show.backend, threads=threads),
         draw_skeleton=draw_stick_figure,
         extras=_extra_nets(show.backend, threads) if pack.extras else None,
     )

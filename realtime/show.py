@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import itertools
 import tomllib
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from realtime.background_settings import KINDS as BACKGROUND_KINDS
+from realtime.background_settings import PLATE, Background, Loop, Still
 from realtime.control.keys import KeyConflict, Keymap
 from realtime.control.settings import Control
-from realtime.outputs.settings import KINDS, Output, Recorder, WebRtc
+from realtime.outputs.settings import KINDS as OUTPUT_KINDS
+from realtime.outputs.settings import Ndi, Output, Recorder, WebRtc
+
+KINDS: Mapping[str, type[BaseModel]] = {**OUTPUT_KINDS, **BACKGROUND_KINDS}
+"""Of all lists in a show file whose entries are of several kinds."""
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -55,6 +62,27 @@ class Programme(_Model):
         le=120,
         title="Frame rate",
         description="Pictures a second: a number, or a fraction in quotes such as '30000/1001'.",
+    )
+
+
+class TwoMachines(_Model):
+    """Performer and playout on two machines: each runs the same show file, with --role."""
+
+    performer: str = Field(
+        min_length=1,
+        title="Performer",
+        description="Address of the machine with the camera and the networks.",
+    )
+    playout: str = Field(
+        min_length=1, title="Playout", description="Address of the machine with the outputs and the operator."
+    )
+    port: int = Field(
+        default=5570, ge=1024, le=65000, title="Port", description="The first of ten ports that are used."
+    )
+    keys: Path = Field(
+        default=Path("keys"),
+        title="Keys",
+        description="Folder of the keys: python -m realtime.link_keys FOLDER.",
     )
 
 
@@ -115,12 +143,33 @@ class Show(_Model):
         title="Keys",
         description="Action = key, where it is not to be the table's own; an empty key takes it away.",
     )
+    backgrounds: tuple[Background, ...] = Field(
+        default=(), title="Backgrounds", description="What the operator can put behind the player."
+    )
+    background: str = Field(
+        default=PLATE,
+        title="Background",
+        description="What is behind him at first: one of the backgrounds' names; by default his plate.",
+    )
+    link: TwoMachines | None = Field(
+        default=None, title="Link", description="Performer and playout on two machines; by default on one."
+    )
     backend: str = Field(
         default="auto",
         min_length=1,
         title="Backend",
         description="What runs the networks: auto picks the first that works on this machine.",
     )
+
+    @property
+    def keyed(self) -> bool:
+        """Whether an output carries the player's alpha."""
+        return any(isinstance(output, Ndi) and (output.alpha or output.key_source) for output in self.outputs)
+
+    @property
+    def layered(self) -> bool:
+        """Whether the player is painted with alpha, to be put before a background at the playout."""
+        return self.keyed or bool(self.backgrounds)
 
 
 def load_show(path: Path) -> Show:
@@ -146,6 +195,14 @@ def load_show(path: Path) -> Show:
     )
     if show.control.log is not None:
         changes["control"] = show.control.model_copy(update={"log": path.parent / show.control.log})
+    changes["backgrounds"] = tuple(
+        background.model_copy(update={"file": path.parent / background.file})
+        if isinstance(background, Still | Loop)
+        else background
+        for background in show.backgrounds
+    )
+    if show.link is not None:
+        changes["link"] = show.link.model_copy(update={"keys": path.parent / show.link.keys})
     return show.model_copy(update=changes)
 
 
@@ -166,6 +223,19 @@ def check_show(data: dict[str, Any], where: str) -> Show:
         Keymap(show.keys)
     except KeyConflict as error:
         raise ShowError(f"{where}: keys: {error}") from error
+    names = [background.name for background in show.backgrounds]
+    for name in names:
+        if name == PLATE:
+            raise ShowError(
+                f"{where}: backgrounds: the name {PLATE!r} is the player's plate's: choose another"
+            )
+        if names.count(name) > 1:
+            raise ShowError(f"{where}: two backgrounds are named {name!r}")
+    if show.background not in (PLATE, *names):
+        known = ", ".join((PLATE, *names))
+        raise ShowError(
+            f"{where}: background: no background is named {show.background!r}; there are: {known}"
+        )
     return show
 
 
@@ -175,7 +245,8 @@ def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
         if isinstance(before, int):  # an entry of a list: pydantic names its kind next
             model = KINDS[str(part)]
         elif isinstance(part, str):
-            inner = model.model_fields[part].annotation
-            if isinstance(inner, type) and issubclass(inner, BaseModel):
-                model = inner
+            annotation = model.model_fields[part].annotation
+            for inner in (annotation, *get_args(annotation)):  # of "Model | None", the model
+                if isinstance(inner, type) and issubclass(inner, BaseModel):
+                    model = inner
     return list(model.model_fields)
