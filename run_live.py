@@ -16,13 +16,17 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from realtime.backgrounds import BackgroundError, check_backgrounds
+from realtime.bus import Link, Side
 from realtime.capture import CameraName, CaptureError
 from realtime.control.hotkeys import Console, Hotkeys, PlainConsole
 from realtime.control.keys import Keymap
 from realtime.control.settings import ControlError
 from realtime.control.show_log import ShowLog
+from realtime.link_keys import KeyFileError, key_pair, public_key
 from realtime.nets import Nets, load_nets
 from realtime.show import Show, ShowError, check_show, load_show
+from realtime.stages import STAGES, stages_at
 from realtime.supervisor import SIGNALS, Player, Supervisor, SupervisorError
 
 EXAMPLES = """\
@@ -32,6 +36,7 @@ examples:
   python run_live.py --camera rtsp://10.0.0.7/stream     a network camera
   python run_live.py --show show.toml                    a show file; it starts on the standby loop
   python run_live.py --headless --seconds 20 --report r.json
+  python run_live.py --show show.toml --role playout     one of two machines ([link] in the show file)
 
 keys, in a terminal:
 """
@@ -60,6 +65,12 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--log", type=Path, metavar="FOLDER", help="keep a log of actions and states here")
     parser.add_argument("--port", type=int, metavar="P", help="the page's port (default: 8080; 0: no page)")
     parser.add_argument("--backend", metavar="B", help="what runs the networks: auto, openvino or torch")
+    parser.add_argument(
+        "--role",
+        choices=("all", "performer", "playout"),
+        default="all",
+        help="all: everything on this machine, whatever [link] says; else this machine's part of it",
+    )
     return parser.parse_args(arguments)
 
 
@@ -79,12 +90,28 @@ def show_of(options: argparse.Namespace) -> Show:
     return check_show(changes, "command line")
 
 
-def check(show: Show, report: Path | None) -> Player:
+def link_of(show: Show, role: str) -> Link | None:
+    """This machine's end of the link; None where it runs all. Raises UsageError, KeyFileError."""
+    if role == "all":
+        return None
+    if show.link is None:
+        raise UsageError(f"--role {role}: the show file has no [link]: write both machines' addresses there")
+    side: Side = "performer" if role == "performer" else "playout"
+    other: Side = "playout" if side == "performer" else "performer"
+    key_pair(show.link.keys, side)
+    public_key(show.link.keys, other)
+    return Link(side, show.link.performer, show.link.playout, show.link.port, show.link.keys)
+
+
+def check(show: Show, report: Path | None, role: str = "all") -> Player:
     """What can be known before any process starts. Raises what `main` turns into one line."""
-    CameraName.parse(show.camera)
+    if role != "playout":
+        CameraName.parse(show.camera)
+    if role != "performer":
+        check_backgrounds(show.backgrounds)
     if report is not None and not report.resolve().parent.is_dir():
         raise UsageError(f"--report {report}: there is no folder {report.resolve().parent}")
-    if show.webrtc.port:
+    if show.webrtc.port and role != "performer":
         family = socket.AF_INET6 if ":" in show.webrtc.host else socket.AF_INET
         try:
             socket.create_server((show.webrtc.host, show.webrtc.port), family=family).close()
@@ -113,7 +140,13 @@ def check(show: Show, report: Path | None) -> Player:
         if other.name in names:
             raise UsageError(f"players {names[other.name]} and {folder} are both named {other.name!r}")
         names[other.name] = folder
-    return Player(pack.name, pack.size, pack.standby, {other.name: folder for folder, other in others})
+    return Player(
+        pack.name,
+        pack.size,
+        pack.standby,
+        {other.name: folder for folder, other in others},
+        pack.folder / "plate.png",
+    )
 
 
 def serve(show: Show, supervisor: Supervisor, console: Console, stack: contextlib.ExitStack) -> None:
@@ -136,7 +169,11 @@ def serve(show: Show, supervisor: Supervisor, console: Console, stack: contextli
 
 
 def run(
-    show: Show, player: Player, options: argparse.Namespace, nets: Callable[[Show], Nets] = load_nets
+    show: Show,
+    player: Player,
+    options: argparse.Namespace,
+    nets: Callable[[Show], Nets] = load_nets,
+    link: Link | None = None,
 ) -> None:
     """The show itself; writes the report however it ends.
 
@@ -151,7 +188,16 @@ def run(
         keymap = Keymap(show.keys)
         hotkeys = Hotkeys(lambda action: supervisor.act(action), keymap.action_for) if has_keys else None
         console: Console = PlainConsole() if hotkeys is None else hotkeys
-        supervisor = Supervisor(show, player, nets, console, seconds=options.seconds, log=log)
+        supervisor = Supervisor(
+            show,
+            player,
+            nets,
+            console,
+            seconds=options.seconds,
+            stages=STAGES if link is None else stages_at(link.side),
+            log=log,
+            link=link,
+        )
 
         def stop(_: int, __: FrameType | None) -> None:
             supervisor.stop()
@@ -161,7 +207,7 @@ def run(
         if hotkeys is not None:
             stack.enter_context(hotkeys)
             console.say(f"keys:\n{keymap.help_text()}")
-        if show.webrtc.port:
+        if show.webrtc.port and options.role != "performer":
             serve(show, supervisor, console, stack)
         console.say(f"{player.name} dances to {show.camera}")
         console.say("preparing the networks; the first time takes minutes")
@@ -181,12 +227,13 @@ def main(arguments: list[str]) -> int:
     options = parse(arguments)
     try:
         show = show_of(options)
-        player = check(show, options.report)
-    except (ShowError, UsageError, CaptureError) as error:
+        link = link_of(show, options.role)
+        player = check(show, options.report, options.role)
+    except (ShowError, UsageError, CaptureError, KeyFileError, BackgroundError) as error:
         print(f"run_live: {error}", file=sys.stderr)
         return 2
     try:
-        run(show, player, options)
+        run(show, player, options, link=link)
     except (SupervisorError, ControlError, OSError) as error:
         print(f"run_live: {error}", file=sys.stderr)
         return 1

@@ -1,14 +1,16 @@
 """What the processes of a show tell each other: one TABLE of topics, over ZeroMQ.
 
-On one machine the sockets lie in a private directory. On two, the topics that cross go over TCP, authenticated
-and encrypted (CURVE); all others stay on their machine. Every message is a single part, so that CONFLATE (keep
-only the newest) works, and holds no code: tickets are packed numbers, orders and statuses are JSON.
+On one machine the sockets lie in a private directory. On two, the topics that cross go over TCP,
+authenticated and encrypted (CURVE); all others stay on their machine. Every message is a single part, so that
+CONFLATE (keep only the newest) works, and holds no code: tickets are packed numbers, orders and statuses are
+JSON.
 """
 
 from __future__ import annotations
 
 import json
 import struct
+import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from zmq.auth.thread import ThreadAuthenticator
 
 Side = Literal["performer", "playout"]
-"""One of the two machines of a show. The supervisor and everything else but the performer is at the playout."""
+"""One of the two machines of a show. All but the performer is at the playout."""
 
 Crosses = Literal["never", "with a link", "only"]
 
@@ -31,7 +33,7 @@ Crosses = Literal["never", "with a link", "only"]
 class Topic:
     """binds: the process that has it once; the others connect. newest: only the newest message is kept.
 
-    crosses: whether it goes from machine to machine where there are two; "only": it is there for nothing else.
+    crosses: whether it goes from machine to machine where there are two; "only": it has no other use.
     """
 
     binds: str
@@ -46,11 +48,14 @@ TOPICS: Mapping[str, Topic] = {
     "tickets": Topic(
         "performer", zmq.PUB, zmq.SUB, True, "a frame of the player, in the ring or with it", "with a link"
     ),
-    "camera": Topic(
-        "performer", zmq.PUB, zmq.SUB, True, "a picture of the camera, likewise", "with a link"
-    ),
+    "camera": Topic("performer", zmq.PUB, zmq.SUB, True, "a picture of the camera, likewise", "with a link"),
     "people": Topic(
-        "performer", zmq.PUB, zmq.SUB, True, "who is in the camera's picture, and the fan's pose", "with a link"
+        "performer",
+        zmq.PUB,
+        zmq.SUB,
+        True,
+        "who is in the camera's picture, and the fan's pose",
+        "with a link",
     ),
     "orders": Topic(
         "supervisor", zmq.PUB, zmq.SUB, True, "what the operator wants, all of it, again and again"
@@ -69,7 +74,7 @@ TOPICS: Mapping[str, Topic] = {
 @dataclass(frozen=True)
 class Link:
     """Two machines. side: which of them this is. performer, playout: their addresses. port: the first of
-    len(TOPICS) ports. keys: folder of the key pairs (`realtime.keys`)."""
+    len(TOPICS) ports. keys: folder of the key pairs (`realtime.link_keys`)."""
 
     side: Side
     performer: str
@@ -91,6 +96,7 @@ class Bus:
         self._link = link
         self._context = zmq.Context()
         self._authenticator: ThreadAuthenticator | None = None
+        self._lock = threading.Lock()
 
     @property
     def link(self) -> Link | None:
@@ -132,15 +138,16 @@ class Bus:
 
     def _far_endpoint(self, link: Link, name: str, binds: bool, socket: zmq.Socket[bytes]) -> str:
         """Gives the socket its keys. Raises KeyFileError."""
-        from realtime.keys import key_pair, only_known, public_key  # a show on one machine has none
+        from realtime.link_keys import key_pair, only_known, public_key  # a show on one machine has none
 
         there: Side = "performer" if TOPICS[name].binds == "performer" else "playout"
         address = link.performer if there == "performer" else link.playout
         port = link.port + list(TOPICS).index(name)
         socket.curve_publickey, socket.curve_secretkey = key_pair(link.keys, link.side)
         if binds:
-            if self._authenticator is None:
-                self._authenticator = only_known(self._context, link.keys)
+            with self._lock:  # one for all sockets, which several threads open
+                if self._authenticator is None:
+                    self._authenticator = only_known(self._context, link.keys)
             socket.curve_server = True
             return f"tcp://{address}:{port}"
         socket.curve_serverkey = public_key(link.keys, there)

@@ -43,6 +43,11 @@ class StageLink:
         self._context = context
         self._status = bus.sender("status", context.stage.name)
         self._presses = bus.sender("actions", context.stage.name)
+        self._far_status: zmq.Socket[bytes] | None = None
+        if bus.link is not None and bus.link.side != context.stage.side:
+            raise ValueError(f"{context.stage.name} does not belong on the {bus.link.side}'s machine")
+        if bus.link is not None and bus.link.side == "performer":  # the operator is on the other machine
+            self._far_status = bus.sender("far_status", context.stage.name)
         self._stop = threading.Event()
         self._next_ns = 0
         self._unsent: Status | None = None
@@ -86,6 +91,9 @@ class StageLink:
             self._status.send(self._unsent.pack(), zmq.NOBLOCK)
         except zmq.Again:
             return  # the supervisor is not reading: the same counts are sent again with the next beat
+        if self._far_status is not None:
+            with contextlib.suppress(zmq.Again):  # away for minutes: these counts are lost to it
+                self._far_status.send(self._unsent.pack(), zmq.NOBLOCK)
         self._unsent = None
 
     def _make(self, alive_ns: int, ready: bool, delta: Delta) -> Status:
@@ -108,7 +116,7 @@ def stage_main(context: StageContext) -> None:
     sys.setswitchinterval(SWITCH_S)
     setproctitle.setproctitle(f"dancecam {context.stage.name}")
     logging.basicConfig(level=logging.WARNING, format=f"{context.stage.name}: %(message)s")
-    bus = Bus(context.rig.bus)
+    bus = Bus(context.rig.bus, context.rig.link)
     link = StageLink(context, bus)
     threading.Thread(target=_end_with_parent, args=(context, link), name="parent", daemon=True).start()
     module, _, function = context.stage.entry.partition(":")

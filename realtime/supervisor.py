@@ -17,14 +17,15 @@ from typing import Any
 
 import zmq
 
-from realtime.bus import Bus, Press, Status, receive_newest
+from realtime.background_settings import PLATE
+from realtime.bus import Bus, Link, Press, Status, receive_newest
 from realtime.control.actions import Orders
 from realtime.control.desk import Desk, Event, action_line
 from realtime.control.facts import Figures, show_facts, status_line
 from realtime.control.hotkeys import Console
 from realtime.control.keys import Keymap
 from realtime.control.show_log import ShowLog
-from realtime.frame_ring import FrameRing
+from realtime.frame_ring import FrameRing, RingSpec
 from realtime.outputs.settings import Recorder
 from realtime.picture import backdrop
 from realtime.process import stage_main
@@ -45,6 +46,8 @@ STATUS_LINE_EVERY_NS = 250_000_000
 FIGURES_EVERY_NS = 500_000_000
 TERMINAL = "terminal"
 """Who asks, where it is the operator's terminal."""
+FAR_SILENCE_NS = 2 * NS_PER_S
+"""A stage on the other machine that is not heard for so long is not ready."""
 QUIT_S, KILL_S = 4.0, 1.0
 """How long the stages may take to end when asked, and when killed."""
 
@@ -64,6 +67,7 @@ class Player:
     size: tuple[int, int]
     standby: Path
     others: Mapping[str, Path] = field(default_factory=dict)
+    plate: Path | None = None
 
 
 @dataclass
@@ -89,16 +93,22 @@ class Supervisor:
         seconds: float | None = None,
         stages: Mapping[str, Stage] = STAGES,
         log: ShowLog | None = None,
+        link: Link | None = None,
     ) -> None:
-        """seconds: the show ends after so long on air. nets: see `Rig.nets`. log: of what the desk does."""
+        """seconds: the show ends after so long on air. nets: see `Rig.nets`. log: of what the desk does.
+
+        link: for one machine of a show on two; `stages` are then those of its side (`stages_at`).
+        """
+        self._link = link
         self._show = show
         self._player = player
         self._nets = nets
         self._console = console
         self._seconds = seconds
+        backgrounds = (PLATE, *(background.name for background in show.backgrounds))
         choices = {
             "player": {player.name: "", **{name: str(folder) for name, folder in player.others.items()}},
-            "background": {"plate": ""},
+            "background": {name: name for name in backgrounds},
         }
         lacking = {}
         if not any(isinstance(output, Recorder) for output in show.outputs):
@@ -123,7 +133,12 @@ class Supervisor:
     @property
     def whep(self) -> str | None:
         """The socket at which the playout answers WHEP; None while it does not."""
-        return self._running["playout"].info.get("whep")
+        return self._info("playout").get("whep")
+
+    def _info(self, stage: str) -> dict[str, Any]:
+        """What a stage said last; empty where it does not run for this show."""
+        running = self._running.get(stage)
+        return {} if running is None else running.info
 
     def stop(self) -> None:
         """Ends the show; from any thread or signal handler."""
@@ -134,7 +149,7 @@ class Supervisor:
         now_ns = time.monotonic_ns()
         if self.on_air_ns is None:
             return self.totals.report(now_ns, now_ns)
-        return self.totals.report(self.on_air_ns, self._running["playout"].info["on_air_until_ns"])
+        return self.totals.report(self.on_air_ns, self._info("playout")["on_air_until_ns"])
 
     def run(self) -> None:
         """Until the operator, `stop` or the time ends it. Raises SupervisorError where it cannot go on."""
@@ -158,11 +173,17 @@ class Supervisor:
     def _rig(self, folder: Path, rings: list[FrameRing]) -> Rig:
         width, height = self._player.size
         programme = self._show.programme.size or self._player.size
-        rings.append(FrameRing.create(height, width))
-        if self._show.fallback == "camera":
-            rings.append(FrameRing.create(programme[1], programme[0]))
+        channels = 4 if self._show.layered else 3
+        frames = RingSpec("", height, width, channels)
+        camera_frames = RingSpec("", programme[1], programme[0])
+        if self._link is None:
+            rings += [
+                FrameRing.create(*frames.shape[:2], channels=channels),
+                FrameRing.create(programme[1], programme[0]),
+            ]
+            frames, camera_frames = (ring.spec for ring in rings)
             surround = backdrop(*programme)
-            for _ in range(rings[1].spec.slots):
+            for _ in range(camera_frames.slots):
                 with rings[1].write() as slot:
                     slot.picture[:] = surround
         return Rig(
@@ -172,9 +193,11 @@ class Supervisor:
             programme_size=programme,
             standby=self._player.standby,
             bus=folder,
-            frames=rings[0].spec,
-            camera_frames=rings[1].spec if len(rings) > 1 else None,
+            frames=frames,
+            camera_frames=camera_frames,
             nets=self._nets,
+            plate=self._player.plate,
+            link=self._link,
         )
 
     def _loop(
@@ -246,10 +269,10 @@ class Supervisor:
         ready = {name: running.watchdog.ready for name, running in self._running.items()}
         self.desk.report(show_facts(self.desk.choices, self.desk.orders, infos, ready, self.totals.restarts))
         if now_ns >= self._next_figures_ns:
-            self.desk.measure(self._figures.take(self.totals, infos["playout"]))
+            self.desk.measure(self._figures.take(self.totals, self._info("playout")))
             self._next_figures_ns = now_ns + FIGURES_EVERY_NS
         if now_ns >= self._next_line_ns:
-            self._console.status(status_line(self.desk.orders, infos["playout"], self.totals))
+            self._console.status(status_line(self.desk.orders, self._info("playout"), self.totals))
             self._next_line_ns = now_ns + STATUS_LINE_EVERY_NS
 
     def _hear(self, statuses: zmq.Socket[bytes]) -> None:
@@ -259,15 +282,21 @@ class Supervisor:
             self.totals.add(status.delta)
             for _, text in status.delta.events:
                 self._say(f"{status.stage}: {text}")
+            if running.stage.far:
+                running.attempt = status.attempt
             if status.attempt != running.attempt:
                 continue  # the last words of a process that has been replaced
             running.info.update(status.info)
-            running.watchdog.heard(status.alive_ns, status.ready)
+            alive_ns = time.monotonic_ns() if running.stage.far else status.alive_ns  # its clock is another
+            running.watchdog.heard(alive_ns, status.ready)
             self.totals.backends.update(status.info.get("backend", {}))
             if self.on_air_ns is None:
                 self.on_air_ns = status.info.get("on_air_ns")
 
     def _watch(self, running: _Running, rig: Rig, statuses: zmq.Socket[bytes], now_ns: int) -> None:
+        if running.stage.far:
+            running.watchdog.ready &= now_ns - running.watchdog.alive_ns <= FAR_SILENCE_NS
+            return
         process = running.process
         if process is None:
             if running.start_at_ns is not None and now_ns >= running.start_at_ns:
@@ -282,6 +311,9 @@ class Supervisor:
         self._hear(statuses)
         why = running.info.pop("died", None) or _exit_text(process.exitcode)
         name = running.stage.name
+        if process.exitcode == 0 and self._link is not None:  # the operator, on the other machine
+            self._stop.set()
+            return
         running.process = None
         running.start_at_ns = None
         if process.exitcode == 1 and not running.watchdog.was_ever_ready:

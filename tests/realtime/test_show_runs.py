@@ -222,7 +222,7 @@ def test_a_signal_ends_it_all_quietly(
     assert fake_live.returncode == 0
     assert errors == ""
     wait_for(lambda: not any(alive(process) for process in children), timeout_s=10)
-    wait_for(lambda: len(before - leftovers()) == 2)  # its ring and its sockets
+    wait_for(lambda: len(before - leftovers()) == 3)  # its rings and its sockets
     assert json.loads((tmp_path / "report.json").read_text())["programme"]["seconds"]["live"] > 0
 
 
@@ -232,7 +232,7 @@ def test_nothing_outlives_a_supervisor_that_is_killed(fake_live: subprocess.Pope
     assert len(children) >= 2
     fake_live.kill()
     wait_for(lambda: not any(alive(process) for process in children), timeout_s=10)
-    wait_for(lambda: len(before - leftovers()) == 2)
+    wait_for(lambda: len(before - leftovers()) == 3)
 
 
 def test_networks_that_cannot_start_end_the_show_with_their_own_words(tmp_path: Path) -> None:
