@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,8 +35,8 @@ class DelayLine:
     - A longer delay builds up while the programme goes on (`STRETCH`); a shorter one leaves pictures out.
     - Without a delay entries pass through, and nothing is copied.
 
-    The ring is made once, for the longest delay; the system gives it memory as it is first written to, so it
-    costs none while there is no delay.
+    Its memory is reserved once, for the longest delay, and slots that were used before are used first: a
+    delay costs no more memory than it needs, and none once it has built up.
     """
 
     def __init__(self, most_ticks: int, size: tuple[int, int], *, keyed: bool = False) -> None:
@@ -44,9 +45,9 @@ class DelayLine:
         self._most = most_ticks
         self._pictures = np.empty((slots, size[1], size[0], 3), np.uint8)
         self._layers = np.empty((slots, size[1], size[0], 4), np.uint8) if keyed else None
-        self._entries: list[Entry | None] = [None] * slots
-        self._next = 0
-        self._waiting = 0
+        self._free = list(range(slots))[::-1]
+        self._waiting: deque[tuple[int, Entry]] = deque()
+        self._slot_on_air: int | None = None
         self._filling = True
         self._since_repeat = 0
         self._on_air: Entry | None = None
@@ -54,13 +55,13 @@ class DelayLine:
     @property
     def ticks(self) -> int:
         """How many ticks what is on air is behind what comes in."""
-        return max(0, self._waiting)
+        return len(self._waiting)
 
     def empty(self) -> int:
         """Forgets all that waits; how many frames were lost with it."""
-        lost = self._drop(self._waiting)
+        lost = self._drop(len(self._waiting))
         self._filling = True
-        self._on_air = None
+        self._put_on_air(None, None)
         return lost
 
     def step(self, entry: Entry, delay_ticks: int) -> tuple[Entry | None, int]:
@@ -70,13 +71,13 @@ class DelayLine:
         """
         delay_ticks = min(delay_ticks, self._most)
         if delay_ticks == 0:
-            lost = self._drop(self._waiting)
+            lost = self._drop(len(self._waiting))
             self._filling = False
-            self._on_air = None
+            self._put_on_air(None, None)
             return entry, lost
         self._keep(entry)
-        lost = self._drop(self._waiting - delay_ticks - 1)
-        if self._waiting > delay_ticks:
+        lost = self._drop(len(self._waiting) - delay_ticks - 1)
+        if len(self._waiting) > delay_ticks:
             self._filling = False
             return self._pop(), lost
         if self._filling:
@@ -88,26 +89,29 @@ class DelayLine:
         return Entry(self._on_air.shot, self._on_air.state), lost
 
     def _keep(self, entry: Entry) -> None:
-        slot = self._next
+        slot = self._free.pop()
         np.copyto(self._pictures[slot], entry.shot.picture)
         layer = None
         if self._layers is not None and entry.shot.layer is not None:
             layer = self._layers[slot]
             np.copyto(layer, entry.shot.layer)
         shot = Shot(self._pictures[slot], layer, entry.shot.captured_ns)
-        self._entries[slot] = Entry(shot, entry.state, entry.frame_ns)
-        self._next = (slot + 1) % len(self._entries)
-        self._waiting += 1
+        self._waiting.append((slot, Entry(shot, entry.state, entry.frame_ns)))
 
-    def _pop(self) -> Entry | None:
-        self._on_air = self._entries[(self._next - self._waiting) % len(self._entries)]
-        self._waiting -= 1
-        return self._on_air
+    def _pop(self) -> Entry:
+        slot, entry = self._waiting.popleft()
+        self._put_on_air(slot, entry)
+        return entry
+
+    def _put_on_air(self, slot: int | None, entry: Entry | None) -> None:
+        if self._slot_on_air is not None:
+            self._free.append(self._slot_on_air)
+        self._slot_on_air, self._on_air = slot, entry
 
     def _drop(self, count: int) -> int:
         lost = 0
         for _ in range(count):
-            entry = self._entries[(self._next - self._waiting) % len(self._entries)]
-            lost += entry is not None and entry.frame_ns is not None
-            self._waiting -= 1
+            slot, entry = self._waiting.popleft()
+            self._free.append(slot)
+            lost += entry.frame_ns is not None
         return lost

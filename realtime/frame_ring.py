@@ -88,6 +88,11 @@ class FrameRing:
         """The ring that another process created. Raises FileNotFoundError if it is gone."""
         return cls(spec, SharedMemory(spec.name), owner=False)
 
+    @property
+    def memory(self) -> NDArray[np.uint8]:
+        """All of the ring, headers and pictures, as bytes."""
+        return np.ndarray((self._memory.size,), np.uint8, self._memory.buf)
+
     @contextmanager
     def write(self) -> Iterator[Slot]:
         """The slot of the oldest picture, to be overwritten in place; readable once the block ends well."""
@@ -99,7 +104,7 @@ class FrameRing:
         self._sequences[index] = sequence
 
     def read(self, slot: int, sequence: int, out: NDArray[np.uint8]) -> bool:
-        """Copies the picture into `out` (height, width, channels). False where it has been overtaken: `out` is torn.
+        """Copies the picture into `out` (height, width, channels). False where overtaken: `out` is torn.
 
         A reader that needs `out` whole in any case keeps two buffers and turns to the other on True.
         """

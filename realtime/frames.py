@@ -19,7 +19,13 @@ Shape = tuple[int, int, int]
 
 
 class FrameWriter(Protocol):
-    """The performer's end, for one thread: paint into `write`'s slot, then `send` its ticket."""
+    """The performer's end, for one thread: paint into `write`'s slot, then `send` its ticket.
+
+    memory: where all that is painted lies, as bytes.
+    """
+
+    @property
+    def memory(self) -> NDArray[np.uint8]: ...
 
     def write(self) -> AbstractContextManager[Slot]: ...
 
@@ -49,6 +55,10 @@ class RingWriter:
         self._topic = topic
         self._ring = FrameRing.attach(spec)
         self._socket: zmq.Socket[bytes] | None = None
+
+    @property
+    def memory(self) -> NDArray[np.uint8]:
+        return self._ring.memory
 
     def write(self) -> AbstractContextManager[Slot]:
         return self._ring.write()
@@ -89,13 +99,20 @@ class MessageWriter:
     """Ticket and pixels in one part, so that the newest wins on the wire too. The picture is painted in place
     behind the ticket; ZeroMQ copies it once."""
 
-    def __init__(self, bus: Bus, topic: str, shape: Shape) -> None:
+    def __init__(self, bus: Bus, topic: str, shape: Shape, surround: NDArray[np.uint8] | None = None) -> None:
+        """surround: what the picture is before the first one is painted, of the same shape."""
         self._bus = bus
         self._topic = topic
         self._sequence = 0
         self._message = bytearray(TICKET_BYTES + int(np.prod(shape)))
         self._picture = np.frombuffer(self._message, np.uint8, offset=TICKET_BYTES).reshape(shape)
+        if surround is not None:
+            self._picture[:] = surround
         self._socket: zmq.Socket[bytes] | None = None
+
+    @property
+    def memory(self) -> NDArray[np.uint8]:
+        return np.frombuffer(self._message, np.uint8)
 
     @contextmanager
     def write(self) -> Iterator[Slot]:
@@ -105,9 +122,9 @@ class MessageWriter:
     def send(self, ticket: Ticket) -> None:
         if self._socket is None:  # in the thread that sends
             self._socket = self._bus.sender(self._topic, "performer")
-        self._message[: TICKET_BYTES] = ticket.pack()
+        self._message[:TICKET_BYTES] = ticket.pack()
         message = memoryview(self._message)
-        self._socket.send(message if ticket.good else message[: TICKET_BYTES], zmq.NOBLOCK)
+        self._socket.send(message if ticket.good else message[:TICKET_BYTES], zmq.NOBLOCK)
 
 
 class MessageReader:
@@ -132,11 +149,11 @@ class MessageReader:
         offset_ns = self._clock.offset_ns
         if offset_ns is None:
             return None
-        pixels = message[TICKET_BYTES :]
+        pixels = message[TICKET_BYTES:]
         if len(message) < TICKET_BYTES or len(pixels) not in (0, int(np.prod(self._shape))):
             self.refused += 1
             return None
-        ticket = Ticket.unpack(message[: TICKET_BYTES])
+        ticket = Ticket.unpack(message[:TICKET_BYTES])
         if ticket.good != bool(pixels):
             self.refused += 1
             return None

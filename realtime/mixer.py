@@ -42,8 +42,8 @@ class Shot:
     """One picture of the programme.
 
     picture: (H, W, 3) BGR, as it is seen, before its background. layer: the player without the background,
-    straight BGRA, where outputs have a key; None is opaque. captured_ns: when the oldest picture of a camera in
-    it was taken; None without one.
+    straight BGRA, where outputs have a key; None is opaque. captured_ns: when the oldest picture of a camera
+    in it was taken; None without one.
     """
 
     picture: Picture

@@ -19,13 +19,18 @@ import numpy as np
 import zmq
 from numpy.typing import NDArray
 
+from realtime.background_settings import LiveCamera
 from realtime.bus import Bus, Ticket, receive_newest
 from realtime.capture import Captured, CaptureThread
 from realtime.control.actions import Orders
-from realtime.frame_ring import FrameRing
+from realtime.far_clock import answer
+from realtime.frame_ring import RingSpec
+from realtime.frames import FrameWriter, MessageWriter, RingWriter
 from realtime.handover import Handover
-from realtime.nets import ExtraNets, Nets
-from realtime.picture import place
+from realtime.key import draw_on
+from realtime.nets import ExtraNets, Nets, Person
+from realtime.people import People, Picker
+from realtime.picture import backdrop, place
 from realtime.process import StageLink
 from realtime.stages import StageContext
 from realtime.telemetry import Meter
@@ -90,11 +95,11 @@ class Performer:
         self._meter = meter
         self._rig = context.rig
         self.orders = Orders(mirror=context.rig.show.mirror)
-        self._frames = FrameRing.attach(context.rig.frames)
-        self._camera_frames = (
-            FrameRing.attach(context.rig.camera_frames) if context.rig.camera_frames is not None else None
-        )
-        self._camera_tickets: zmq.Socket[bytes] | None = None
+        self._frames = self._writer("tickets", context.rig.frames)
+        self._camera_frames = self._writer("camera", context.rig.camera_frames)
+        self._picker = Picker()
+        self.people = People()
+        self.camera_size: tuple[int, int] | None = None
         self._to_pose: Handover[Captured] = Handover(meter, "overtaken_before_pose")
         self._to_generate: Handover[Posed] = Handover(meter, "overtaken_before_generate")
         self.capture = CaptureThread(
@@ -112,6 +117,12 @@ class Performer:
             threading.Thread(target=self._guarded, args=(work,), name=work.__name__, daemon=True)
             for work in (self._pose, self._generate)
         ]
+
+    def _writer(self, topic: str, spec: RingSpec) -> FrameWriter:
+        if self._bus.link is None:
+            return RingWriter(self._bus, topic, spec)
+        surround = backdrop(spec.width, spec.height) if topic == "camera" else None
+        return MessageWriter(self._bus, topic, spec.shape, surround)
 
     def start(self, *, must_open: bool) -> None:
         """must_open: raise CaptureError where the camera is not there, rather than keep trying."""
@@ -139,10 +150,10 @@ class Performer:
     def _captured(self, captured: Captured) -> None:
         """In the capture thread."""
         self._to_pose.put(captured)
-        if self._camera_frames is None:
+        height, width = captured.picture.shape[:2]
+        self.camera_size = width, height
+        if not self._camera_is_wanted():
             return
-        if self._camera_tickets is None:
-            self._camera_tickets = self._bus.sender("camera", "performer")
         with self._camera_frames.write() as slot:
             place(captured.picture, slot.picture)
         ticket = Ticket(
@@ -156,11 +167,19 @@ class Performer:
             0,
             time.monotonic_ns(),
         )
-        self._camera_tickets.send(ticket.pack(), zmq.NOBLOCK)
+        self._camera_frames.send(ticket)
+
+    def _camera_is_wanted(self) -> bool:
+        show = self._rig.show
+        behind = any(
+            isinstance(one, LiveCamera) and one.name == self.orders.background for one in show.backgrounds
+        )
+        return show.fallback == "camera" or self.orders.camera_preview or behind
 
     def _pose(self) -> None:
         """In the pose thread."""
         last_seen_ns: int | None = None
+        seen = self._bus.sender("people", "performer")
         while not self._stop.is_set():
             self._moved_ns["pose"] = time.monotonic_ns()
             captured = self._to_pose.take(IDLE_S)
@@ -169,8 +188,10 @@ class Performer:
             try:
                 started_ns = time.monotonic_ns()
                 self._meter.time("capture_to_pose", started_ns - captured.captured_ns)
+                self._pick(captured)
                 person = self._nets.tracker(captured.picture, captured.captured_ns)
                 posed_ns = time.monotonic_ns()
+                self._tell_people(captured, person, seen)
                 self._meter.time("pose", posed_ns - started_ns)
                 self._meter.count("frames.posed")
                 if person is None:
@@ -187,6 +208,21 @@ class Performer:
                 continue
             self._succeeded("landmarks_not_finite", "pose_failed")
             self._to_generate.put(Posed(captured, points, time.monotonic_ns(), new_dancer))
+
+    def _pick(self, captured: Captured) -> None:
+        """Lets the tracker follow whom the operator picked."""
+        height, width = captured.picture.shape[:2]
+        orders, tracker = self.orders, self._nets.tracker
+        said = self._picker.step(orders.pick, orders.picks, tracker, (width, height), captured.captured_ns)
+        if said is not None:
+            self._meter.event(time.monotonic_ns(), said)
+
+    def _tell_people(self, captured: Captured, person: Person | None, seen: zmq.Socket[bytes]) -> None:
+        height, width = captured.picture.shape[:2]
+        followed = None if person is None else person.person_id
+        landmarks = None if person is None else person.landmarks
+        self.people = People.seen(self._nets.tracker.people, followed, landmarks, (width, height))
+        seen.send(self.people.pack(), zmq.NOBLOCK)
 
     def _retargeted(
         self, captured: Captured, landmarks: NDArray[np.float32], new_dancer: bool
@@ -222,7 +258,6 @@ class Performer:
 
     def _generate(self) -> None:
         """In the generate thread."""
-        tickets = self._bus.sender("tickets", "performer")
         finished = 0
         pace = Pace()
         while not self._stop.is_set():
@@ -244,7 +279,7 @@ class Performer:
                         self._nets.render(posed.points, slot.picture)
                         self._meter.time("generate", time.monotonic_ns() - started_ns)
                         if self.orders.skeleton:
-                            self._nets.draw_skeleton(slot.picture, posed.points)
+                            self._draw_skeleton(slot.picture, posed.points)
                 except Exception as error:  # noqa: BLE001  # one frame must not end the show: counted, said once
                     self._failed("generate_failed", f"generate: {error}")
                     continue
@@ -264,7 +299,13 @@ class Performer:
                 posed.posed_ns,
                 time.monotonic_ns(),
             )
-            tickets.send(ticket.pack(), zmq.NOBLOCK)
+            self._frames.send(ticket)
+
+    def _draw_skeleton(self, picture: NDArray[np.uint8], points: NDArray[np.float32]) -> None:
+        if picture.shape[2] == 4:
+            draw_on(picture, lambda colours: self._nets.draw_skeleton(colours, points))
+        else:
+            self._nets.draw_skeleton(picture, points)
 
     def _failed(self, cause: str, text: str) -> None:
         """Counts a frame that is skipped, and tells the operator of each cause once."""
@@ -291,19 +332,32 @@ def run(context: StageContext, link: StageLink) -> None:
     link.info["backend"] = {"pose": nets.tracker.backend, "generator": nets.render.backend}
     performer = Performer(context, link.bus, nets, link.meter)
     orders = link.bus.receiver("orders", "performer")
+    stop_answering = threading.Event()
+    if link.bus.link is not None:
+        threading.Thread(target=answer, args=(link.bus, stop_answering), name="clock", daemon=True).start()
+    far_orders = None if link.bus.link is None else link.bus.receiver("far_orders", "performer")
+    poller = zmq.Poller()
+    for socket in (orders, far_orders):
+        if socket is not None:
+            poller.register(socket, zmq.POLLIN)
     performer.start(must_open=context.attempt == 0)
     try:
         while not link.stopped():
-            if orders.poll(int(1000 * link.every_s)):
-                message = receive_newest(orders)
-                if message is not None:
-                    performer.orders = Orders.unpack(message)
-                    if performer.orders.quit:
-                        return
+            poller.poll(int(1000 * link.every_s))
+            here = receive_newest(orders)
+            there = None if far_orders is None else receive_newest(far_orders)
+            message = here if far_orders is None else there
+            if message is not None:
+                performer.orders = Orders.unpack(message)
+            if performer.orders.quit or (here is not None and Orders.unpack(here).quit):
+                return
             if performer.error is not None:
                 raise performer.error
             if not performer.capture.running:
                 raise PerformerError(f"the capture of {context.rig.show.camera} has ended")
+            link.info["people"] = performer.people.brief()
+            link.info["camera_size"] = performer.camera_size
             link.beat(performer.alive_ns, ready=True)
     finally:
+        stop_answering.set()
         performer.stop()

@@ -1,6 +1,6 @@
-"""What goes out at each tick: ladder, fades, delay, DUMP and SLATE in one. Pure: time and pictures are arguments.
+"""What goes out at each tick: ladder, fades, delay, DUMP and SLATE. Pure: time and pictures are arguments.
 
-    ladder ─▶ mixer (cut, fade, freeze) ─▶ delay line ─▶ SLATE ─▶ on air
+ladder ─▶ mixer (cut, fade, freeze) ─▶ delay line ─▶ SLATE ─▶ on air
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class Orders:
     seconds away; `taken` is False after it.
     camera_preview: the preview shows the camera with landmarks, not the player.
     player: the folder of the pack that dances; "" is the show's own. background: what is behind him, one of
-    the show's; "" is his plate.
+    the show's; "plate" and "" are his plate.
     pick: the fan to follow, in the camera's picture from 0 to 1: a point (x, y), a box (x0, y0, x1, y1), or
     () for whoever is found. picks: rises with each choice, so that the same place can be picked again.
     recording: the programme is recorded.
@@ -63,7 +63,7 @@ class Orders:
     @classmethod
     def at_start(cls, show: Show) -> Orders:
         """What a show begins with."""
-        return cls(taken=show.start == "live", mirror=show.mirror)
+        return cls(taken=show.start == "live", mirror=show.mirror, background=show.background)
 
     def pack(self) -> bytes:
         return json.dumps(asdict(self)).encode()

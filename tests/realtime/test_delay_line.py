@@ -94,6 +94,14 @@ def test_a_delay_beyond_the_longest_is_the_longest() -> None:
     assert numbers(line(), 0, MOST + 2, 10 * MOST) == [None] * MOST + [0, 1]
 
 
+def test_no_more_slots_are_used_than_the_delay_needs() -> None:
+    subject = line()
+    subject._pictures[:] = 255
+    numbers(subject, 0, 100, 3)
+    untouched = (subject._pictures == 255).all(axis=(1, 2, 3))
+    assert untouched.sum() == MOST + 2 - 5
+
+
 @given(st.lists(st.tuples(st.integers(0, MOST), st.booleans()), max_size=200))
 def test_nothing_goes_back_nothing_is_torn_and_nothing_outlives_a_dump(steps: list[tuple[int, bool]]) -> None:
     subject = line()

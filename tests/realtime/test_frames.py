@@ -16,7 +16,7 @@ from realtime.bus import TOPICS, Bus, Link, Ticket
 from realtime.far_clock import FarClock, answer
 from realtime.frame_ring import FrameRing
 from realtime.frames import FrameReader, FrameWriter, MessageReader, MessageWriter, RingReader, RingWriter
-from realtime.keys import make_keys
+from realtime.link_keys import make_keys
 from tests.realtime.test_link import PERFORMER, PLAYOUT, free_ports
 
 SHAPE = (48, 64, 4)
@@ -130,7 +130,8 @@ def test_without_a_clock_there_are_no_frames(buses: tuple[Bus, Bus]) -> None:
 
 
 @pytest.mark.parametrize(
-    "message", [b"", b"x", TICKET.pack(), TICKET._replace(good=False).pack() + bytes(10), TICKET.pack() + b"p"]
+    "message",
+    [b"", b"x", TICKET.pack(), TICKET._replace(good=False).pack() + bytes(10), TICKET.pack() + b"p"],
 )
 def test_a_message_of_another_shape_is_refused(buses: tuple[Bus, Bus], message: bytes) -> None:
     socket = buses[0].sender("tickets", "performer")

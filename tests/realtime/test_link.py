@@ -12,7 +12,7 @@ import pytest
 import zmq
 
 from realtime.bus import TOPICS, Bus, Link, receive_newest
-from realtime.keys import KeyFileError, key_pair, main, make_keys
+from realtime.link_keys import KeyFileError, key_pair, main, make_keys
 
 PERFORMER, PLAYOUT = "127.0.0.2", "127.0.0.1"
 
@@ -59,9 +59,7 @@ def heard(sender: zmq.Socket[bytes], receiver: zmq.Socket[bytes], message: bytes
     return False
 
 
-def test_a_topic_that_crosses_goes_from_address_to_address(
-    link: Link, buses: Callable[[Link], Bus]
-) -> None:
+def test_a_topic_that_crosses_goes_from_address_to_address(link: Link, buses: Callable[[Link], Bus]) -> None:
     far = buses(replace(link, side="performer"))
     tickets = far.sender("tickets", "performer")
     assert tickets.getsockopt(zmq.LAST_ENDPOINT).startswith(f"tcp://{PERFORMER}:".encode())

@@ -17,9 +17,7 @@ SHOTS = {Source.LIVE: grey(200, 7), Source.FALLBACK: grey(100), Source.SLATE: gr
 
 def values(subject: Mixer, states: list[State], fade_ticks: int) -> list[int]:
     """The grey that goes out for each of the states."""
-    return [
-        int(subject.step(state, fade_ticks, SHOTS.__getitem__).picture[0, 0, 0]) for state in states
-    ]
+    return [int(subject.step(state, fade_ticks, SHOTS.__getitem__).picture[0, 0, 0]) for state in states]
 
 
 def test_without_a_length_every_change_is_a_cut() -> None:
