@@ -47,6 +47,20 @@ class FrameReader(Protocol):
         ...
 
 
+def open_writer(
+    bus: Bus, topic: str, spec: RingSpec, surround: NDArray[np.uint8] | None = None
+) -> FrameWriter:
+    """Through the ring, or with a link in messages. surround: see `MessageWriter`."""
+    if bus.link is None:
+        return RingWriter(bus, topic, spec)
+    return MessageWriter(bus, topic, spec.shape, surround)
+
+
+def open_reader(bus: Bus, topic: str, spec: RingSpec, clock: FarClock | None) -> FrameReader:
+    """Likewise. clock: the other machine's, with a link."""
+    return RingReader(bus, topic, spec) if clock is None else MessageReader(bus, topic, spec.shape, clock)
+
+
 class RingWriter:
     """Pictures into shared memory, tickets over the bus."""
 

@@ -19,18 +19,17 @@ import numpy as np
 import zmq
 from numpy.typing import NDArray
 
-from realtime.background_settings import LiveCamera
-from realtime.bus import Bus, Ticket, receive_newest
+from realtime.bus import Bus, Ticket
+from realtime.camera_copy import CameraCopy
 from realtime.capture import Captured, CaptureThread
 from realtime.control.actions import Orders
 from realtime.far_clock import answer
-from realtime.frame_ring import RingSpec
-from realtime.frames import FrameWriter, MessageWriter, RingWriter
+from realtime.frames import open_writer
 from realtime.handover import Handover
 from realtime.key import draw_on
 from realtime.nets import ExtraNets, Nets, Person
+from realtime.orders_heard import OrdersHeard
 from realtime.people import People, Picker
-from realtime.picture import backdrop, place
 from realtime.process import StageLink
 from realtime.stages import StageContext
 from realtime.telemetry import Meter
@@ -95,11 +94,10 @@ class Performer:
         self._meter = meter
         self._rig = context.rig
         self.orders = Orders(mirror=context.rig.show.mirror)
-        self._frames = self._writer("tickets", context.rig.frames)
-        self._camera_frames = self._writer("camera", context.rig.camera_frames)
+        self._frames = open_writer(bus, "tickets", context.rig.frames)
+        self.camera = CameraCopy(bus, context.rig)
         self._picker = Picker()
         self.people = People()
-        self.camera_size: tuple[int, int] | None = None
         self._to_pose: Handover[Captured] = Handover(meter, "overtaken_before_pose")
         self._to_generate: Handover[Posed] = Handover(meter, "overtaken_before_generate")
         self.capture = CaptureThread(
@@ -117,12 +115,6 @@ class Performer:
             threading.Thread(target=self._guarded, args=(work,), name=work.__name__, daemon=True)
             for work in (self._pose, self._generate)
         ]
-
-    def _writer(self, topic: str, spec: RingSpec) -> FrameWriter:
-        if self._bus.link is None:
-            return RingWriter(self._bus, topic, spec)
-        surround = backdrop(spec.width, spec.height) if topic == "camera" else None
-        return MessageWriter(self._bus, topic, spec.shape, surround)
 
     def start(self, *, must_open: bool) -> None:
         """must_open: raise CaptureError where the camera is not there, rather than keep trying."""
@@ -150,31 +142,7 @@ class Performer:
     def _captured(self, captured: Captured) -> None:
         """In the capture thread."""
         self._to_pose.put(captured)
-        height, width = captured.picture.shape[:2]
-        self.camera_size = width, height
-        if not self._camera_is_wanted():
-            return
-        with self._camera_frames.write() as slot:
-            place(captured.picture, slot.picture)
-        ticket = Ticket(
-            captured.frame_id,
-            slot.index,
-            slot.sequence,
-            True,
-            slot.sequence,
-            self.capture.period_ns,
-            captured.captured_ns,
-            0,
-            time.monotonic_ns(),
-        )
-        self._camera_frames.send(ticket)
-
-    def _camera_is_wanted(self) -> bool:
-        show = self._rig.show
-        behind = any(
-            isinstance(one, LiveCamera) and one.name == self.orders.background for one in show.backgrounds
-        )
-        return show.fallback == "camera" or self.orders.camera_preview or behind
+        self.camera.take(captured, self.capture.period_ns, self.orders)
 
     def _pose(self) -> None:
         """In the pose thread."""
@@ -331,32 +299,24 @@ def run(context: StageContext, link: StageLink) -> None:
     nets = context.rig.nets(context.rig.show)
     link.info["backend"] = {"pose": nets.tracker.backend, "generator": nets.render.backend}
     performer = Performer(context, link.bus, nets, link.meter)
-    orders = link.bus.receiver("orders", "performer")
+    orders = OrdersHeard(link.bus)
     stop_answering = threading.Event()
     if link.bus.link is not None:
         threading.Thread(target=answer, args=(link.bus, stop_answering), name="clock", daemon=True).start()
-    far_orders = None if link.bus.link is None else link.bus.receiver("far_orders", "performer")
-    poller = zmq.Poller()
-    for socket in (orders, far_orders):
-        if socket is not None:
-            poller.register(socket, zmq.POLLIN)
     performer.start(must_open=context.attempt == 0)
     try:
         while not link.stopped():
-            poller.poll(int(1000 * link.every_s))
-            here = receive_newest(orders)
-            there = None if far_orders is None else receive_newest(far_orders)
-            message = here if far_orders is None else there
-            if message is not None:
-                performer.orders = Orders.unpack(message)
-            if performer.orders.quit or (here is not None and Orders.unpack(here).quit):
+            heard = orders.wait(link.every_s)
+            if orders.quit:
                 return
+            if heard is not None:
+                performer.orders = heard
             if performer.error is not None:
                 raise performer.error
             if not performer.capture.running:
                 raise PerformerError(f"the capture of {context.rig.show.camera} has ended")
             link.info["people"] = performer.people.brief()
-            link.info["camera_size"] = performer.camera_size
+            link.info["camera_size"] = performer.camera.size
             link.beat(performer.alive_ns, ready=True)
     finally:
         stop_answering.set()

@@ -11,8 +11,7 @@ from realtime.bus import Bus, receive_newest
 from realtime.capture import CaptureError
 from realtime.control.actions import Orders
 from realtime.far_clock import FarClock
-from realtime.frame_ring import RingSpec
-from realtime.frames import FrameReader, MessageReader, RingReader
+from realtime.frames import open_reader
 from realtime.live_feed import CameraFeed, LivePlayer
 from realtime.mixer import Shot, Source
 from realtime.people import People
@@ -32,9 +31,9 @@ class Sources:
         self._size = rig.programme_size
         self._clock = FarClock(bus) if bus.link is not None else None
         self.live = LivePlayer(
-            self._reader(bus, "tickets", rig.frames), self._size, meter, layered=rig.show.layered
+            open_reader(bus, "tickets", rig.frames, self._clock), self._size, meter, layered=rig.show.layered
         )
-        self._camera = CameraFeed(self._reader(bus, "camera", rig.camera_frames))
+        self._camera = CameraFeed(open_reader(bus, "camera", rig.camera_frames, self._clock))
         self._people = bus.receiver("people", "playout")
         self._seen = People()
         self._previewed = np.empty((self._size[1], self._size[0], 3), np.uint8)
@@ -51,11 +50,6 @@ class Sources:
         self._loop: Picture | None = None
         self._orders = Orders()
         self._live_shot: Shot | None = None
-
-    def _reader(self, bus: Bus, topic: str, spec: RingSpec) -> FrameReader:
-        if self._clock is not None:
-            return MessageReader(bus, topic, spec.shape, self._clock)
-        return RingReader(bus, topic, spec)
 
     def tick(self, now_ns: int, period_ns: int, orders: Orders) -> None:
         """A tick begins: `shot_of` answers for it from now on."""
