@@ -70,7 +70,7 @@ class People:
         """landmarks: (33, 4), pixels of a frame of `size` (width, height)."""
         scale = np.array([*size, *size], np.float32)
         boxes = tuple((one.id, *(round(float(x), 4) for x in one.box / scale)) for one in people)
-        if landmarks is None:
+        if landmarks is None or not np.isfinite(landmarks).all():
             return cls(size, boxes, followed)
         points = landmarks[:, [0, 1, 3]] / np.array([*size, 1], np.float32)
         return cls(size, boxes, followed, tuple(tuple(round(float(x), 4) for x in point) for point in points))

@@ -104,6 +104,8 @@ def test_people_survive_the_way_and_are_drawn() -> None:
     tall = np.zeros((300, 300, 3), np.uint8)
     people.draw(tall)
     assert (tall[100:200] == picture).all() and not tall[:100].any() and not tall[200:].any()
+    landmarks[12, 1] = np.nan
+    assert People.seen([], 1, landmarks, SIZE).landmarks == ()
     blank = np.zeros_like(picture)
     People().draw(blank)
     assert not blank.any()
