@@ -64,7 +64,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the show's numbers here (JSON)")
     parser.add_argument("--log", type=Path, metavar="FOLDER", help="keep a log of actions and states here")
     parser.add_argument("--port", type=int, metavar="P", help="the page's port (default: 8080; 0: no page)")
-    parser.add_argument("--backend", metavar="B", help="what runs the networks: auto, openvino or torch")
+    parser.add_argument("--backend", metavar="B", help="what runs the nets: auto, cuda, openvino or torch")
     parser.add_argument(
         "--role",
         choices=("all", "performer", "playout"),

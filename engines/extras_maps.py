@@ -54,11 +54,9 @@ class ExtrasMaps(nn.Module):
     def __init__(self, body_px: float) -> None:
         super().__init__()
         strokes = segments()
-        self._near, self._far = [], []
-        for channel in CHANNELS.values():
-            pairs = [pair for name in channel.strokes for pair in strokes[name]]
-            self._near.append([near for near, _ in pairs])
-            self._far.append([far for _, far in pairs])
+        for name, channel in CHANNELS.items():
+            pairs = torch.tensor([pair for each in channel.strokes for pair in strokes[each]])
+            self.register_buffer(_ends(name), pairs.T.contiguous(), persistent=False)  # (2, S)
         self._sharpness = [
             0.5 / max(channel.width, LEAST_WIDTH_PX / body_px) ** 2 for channel in CHANNELS.values()
         ]
@@ -77,9 +75,8 @@ class ExtrasMaps(nn.Module):
         x = ((torch.arange(width, device=unit.device, dtype=unit.dtype) + 0.5) * step)[None, None, None, :]
         y = ((torch.arange(height, device=unit.device, dtype=unit.dtype) + 0.5) * step)[None, None, :, None]
         maps = []
-        for channel, near, far, sharpness in zip(
-            CHANNELS.values(), self._near, self._far, self._sharpness, strict=True
-        ):
+        for (name, channel), sharpness in zip(CHANNELS.items(), self._sharpness, strict=True):
+            near, far = self.get_buffer(_ends(name)).unbind()
             start, axis = unit[:, near], unit[:, far] - unit[:, near]  # (B, S, 2)
             dx, dy = axis[..., 0, None, None], axis[..., 1, None, None]  # (B, S, 1, 1)
             px, py = x - start[..., 0, None, None], y - start[..., 1, None, None]
@@ -97,3 +94,8 @@ class ExtrasMaps(nn.Module):
                 )
                 maps.append(capsule * (2 * chosen - 1))
         return torch.cat(maps, dim=1)
+
+
+def _ends(channel: str) -> str:
+    """The buffer with the two ends of a channel's strokes, as rows of the extras."""
+    return f"_ends_{channel.replace(' ', '_')}"

@@ -277,6 +277,8 @@ class LiveGenerator(nn.Module):
         for name, parameter in self.bgr.named_parameters():
             red, green, blue = generator.head.get_parameter(name).detach().split(16)
             parameter.data = torch.cat([blue, green, red])
+        self.register_buffer("_rgba", torch.tensor([2, 1, 0, 3]), persistent=False)
+        self._rgba: Tensor
 
     def forward(self, points: Tensor, previous: Tensor, plate: Tensor, doll: Tensor) -> tuple[Tensor, Tensor]:
         bgr, alpha = self.paint(points, previous, doll)
@@ -289,7 +291,7 @@ class LiveGenerator(nn.Module):
         """BGR (1, 3, h, w), not yet times alpha, and alpha (1, 1, h, w), both 0..1."""
         net = self.generator
         bgra = doll.permute(0, 3, 1, 2).to(points.dtype) / 255  # (1, 4, h, w)
-        features = net.features(points, previous, bgra[:, [2, 1, 0, 3]])
+        features = net.features(points, previous, bgra.index_select(1, self._rgba))
         flow, tint, alpha_logits, choice = net.smooth(features)
         bent = bend(bgra, flow, tint.flip(1))
         own = torch.sigmoid(F.pixel_shuffle(self.bgr(features), 4))  # (1, 3, h, w)

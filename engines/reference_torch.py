@@ -88,7 +88,7 @@ class TorchReferences(nn.Module):
     def _standing_px(self, landmarks: Tensor) -> Tensor:
         """(B, 33, 4) → (B, 1), see `engines.body.height_at`."""
         near, far = self._near, self._far
-        ankle_y = landmarks[:, [L.LEFT_ANKLE, L.RIGHT_ANKLE], 1].amax(dim=1, keepdim=True)
+        ankle_y = torch.maximum(landmarks[:, L.LEFT_ANKLE, 1], landmarks[:, L.RIGHT_ANKLE, 1])[:, None]
         span = near["ankle_y"] - far["ankle_y"]
         share = ((ankle_y - far["ankle_y"]) / span).clamp(0, 1) if span > 1 else torch.ones_like(ankle_y)
         return far["height"] + share * (near["height"] - far["height"])

@@ -7,7 +7,7 @@ arithmetic; on a GPU each size is one captured graph.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from engines.generator import DOLL_CHANNELS, PREVIOUS_CHANNELS, LiveGenerator, multiple
 from engines.player_pack import PlayerPack
-from engines.runtime import Calibration, Tensors, compile_module
+from engines.runtime import Calibration, Engine, Tensors, compile_module
 from engines.skeleton import LANDMARKS, fitted
 
 GRID = 16
@@ -73,6 +73,29 @@ def _start(low: float, high: float, side: int, whole: int) -> int:
     return int(np.clip(round(centred / GRID) * GRID, 0, (whole - side) // GRID * GRID))
 
 
+def compile_windows(
+    net: LiveGenerator, pack: PlayerPack, *, backend: str, threads: int
+) -> dict[tuple[int, int], Engine]:
+    """An engine for each of the pack's windows, by (width, height), smallest first. Raises EngineError."""
+    sizes = window_sizes(pack.size, pack.variant)
+    engines = compile_module(
+        net,
+        [net.example(size) for size in sizes],
+        net.OUTPUTS,
+        backend=backend,
+        precision="auto",
+        threads=threads,
+        calibration=Calibration(pack.digest, lambda: _closed_loop(net, pack), net.KEEP_FLOAT),
+    )
+    return dict(zip(sizes, engines, strict=True))
+
+
+def described(engines: Mapping[tuple[int, int], Engine]) -> str:
+    """The backend and the precision of a player's engines, for people."""
+    first = next(iter(engines.values()))
+    return f"{first.backend} {first.precision}"
+
+
 class Renderer:
     """One player's generator, compiled, with its state. For one thread.
 
@@ -88,20 +111,10 @@ class Renderer:
         self._references = pack.references
         net = self.net(pack.generator())
         self._points = net.generator.skeleton.points
-        self._sizes = window_sizes(pack.size, pack.variant)
-        engines = compile_module(
-            net,
-            [net.example(size) for size in self._sizes],
-            net.OUTPUTS,
-            backend=backend,
-            precision="auto",
-            threads=threads,
-            calibration=Calibration(pack.digest, lambda: _closed_loop(net, pack), net.KEEP_FLOAT),
-        )
-        self.backend = f"{engines[0].backend} {engines[0].precision}"
-        self._engines = {
-            size: (engine, *engine.buffers()) for size, engine in zip(self._sizes, engines, strict=True)
-        }
+        engines = compile_windows(net, pack, backend=backend, threads=threads)
+        self._sizes = tuple(engines)
+        self.backend = described(engines)
+        self._engines = {size: (engine, *engine.buffers()) for size, engine in engines.items()}
         self._previous = np.zeros((PREVIOUS_CHANNELS, self.size[1] // 4, self.size[0] // 4), np.float32)
         self.reset()
 

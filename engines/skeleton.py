@@ -1,4 +1,4 @@
-"""Landmarks → limb maps for the generator, and a stick figure for people.
+"""Landmarks → limb maps for the generator.
 
 The limb maps are plain differentiable torch, so they are part of the generator's exported graph: what
 crosses from the pose net to the generator is points, not a picture: the 33 landmarks, and for players with
@@ -10,13 +10,12 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from engines.extras import POINTS, segments
+from engines.extras import POINTS
 from engines.extras_maps import ExtrasMaps
 
 
@@ -73,28 +72,29 @@ class Limb(NamedTuple):
 
 
 _L = Landmark
-_LEFT, _RIGHT, _MIDDLE = (80, 175, 255), (255, 170, 70), (220, 220, 220)
+LEFT, RIGHT, MIDDLE = (80, 175, 255), (255, 170, 70), (220, 220, 220)
+"""Colours of a stick figure, BGR."""
 LIMBS: dict[str, Limb] = {
-    "face": Limb((_L.LEFT_EAR, _L.RIGHT_EAR), (_L.NOSE,), 0.8, _MIDDLE),
-    "ears": Limb((_L.RIGHT_EAR,), (_L.LEFT_EAR,), 1.0, _MIDDLE),
-    "mouth": Limb((_L.RIGHT_MOUTH,), (_L.LEFT_MOUTH,), 0.5, _MIDDLE),
-    "neck": Limb((_L.LEFT_SHOULDER, _L.RIGHT_SHOULDER), (_L.LEFT_EAR, _L.RIGHT_EAR), 1.0, _MIDDLE),
-    "shoulders": Limb((_L.RIGHT_SHOULDER,), (_L.LEFT_SHOULDER,), 1.2, _MIDDLE),
-    "hips": Limb((_L.RIGHT_HIP,), (_L.LEFT_HIP,), 1.2, _MIDDLE),
-    "left side": Limb((_L.LEFT_SHOULDER,), (_L.LEFT_HIP,), 1.2, _LEFT),
-    "right side": Limb((_L.RIGHT_SHOULDER,), (_L.RIGHT_HIP,), 1.2, _RIGHT),
-    "left upper arm": Limb((_L.LEFT_SHOULDER,), (_L.LEFT_ELBOW,), 0.9, _LEFT),
-    "right upper arm": Limb((_L.RIGHT_SHOULDER,), (_L.RIGHT_ELBOW,), 0.9, _RIGHT),
-    "left forearm": Limb((_L.LEFT_ELBOW,), (_L.LEFT_WRIST,), 0.8, _LEFT),
-    "right forearm": Limb((_L.RIGHT_ELBOW,), (_L.RIGHT_WRIST,), 0.8, _RIGHT),
-    "left hand": Limb((_L.LEFT_WRIST,), (_L.LEFT_INDEX, _L.LEFT_PINKY), 0.7, _LEFT),
-    "right hand": Limb((_L.RIGHT_WRIST,), (_L.RIGHT_INDEX, _L.RIGHT_PINKY), 0.7, _RIGHT),
-    "left thigh": Limb((_L.LEFT_HIP,), (_L.LEFT_KNEE,), 1.2, _LEFT),
-    "right thigh": Limb((_L.RIGHT_HIP,), (_L.RIGHT_KNEE,), 1.2, _RIGHT),
-    "left shin": Limb((_L.LEFT_KNEE,), (_L.LEFT_ANKLE,), 0.9, _LEFT),
-    "right shin": Limb((_L.RIGHT_KNEE,), (_L.RIGHT_ANKLE,), 0.9, _RIGHT),
-    "left foot": Limb((_L.LEFT_HEEL,), (_L.LEFT_TOE,), 0.8, _LEFT),
-    "right foot": Limb((_L.RIGHT_HEEL,), (_L.RIGHT_TOE,), 0.8, _RIGHT),
+    "face": Limb((_L.LEFT_EAR, _L.RIGHT_EAR), (_L.NOSE,), 0.8, MIDDLE),
+    "ears": Limb((_L.RIGHT_EAR,), (_L.LEFT_EAR,), 1.0, MIDDLE),
+    "mouth": Limb((_L.RIGHT_MOUTH,), (_L.LEFT_MOUTH,), 0.5, MIDDLE),
+    "neck": Limb((_L.LEFT_SHOULDER, _L.RIGHT_SHOULDER), (_L.LEFT_EAR, _L.RIGHT_EAR), 1.0, MIDDLE),
+    "shoulders": Limb((_L.RIGHT_SHOULDER,), (_L.LEFT_SHOULDER,), 1.2, MIDDLE),
+    "hips": Limb((_L.RIGHT_HIP,), (_L.LEFT_HIP,), 1.2, MIDDLE),
+    "left side": Limb((_L.LEFT_SHOULDER,), (_L.LEFT_HIP,), 1.2, LEFT),
+    "right side": Limb((_L.RIGHT_SHOULDER,), (_L.RIGHT_HIP,), 1.2, RIGHT),
+    "left upper arm": Limb((_L.LEFT_SHOULDER,), (_L.LEFT_ELBOW,), 0.9, LEFT),
+    "right upper arm": Limb((_L.RIGHT_SHOULDER,), (_L.RIGHT_ELBOW,), 0.9, RIGHT),
+    "left forearm": Limb((_L.LEFT_ELBOW,), (_L.LEFT_WRIST,), 0.8, LEFT),
+    "right forearm": Limb((_L.RIGHT_ELBOW,), (_L.RIGHT_WRIST,), 0.8, RIGHT),
+    "left hand": Limb((_L.LEFT_WRIST,), (_L.LEFT_INDEX, _L.LEFT_PINKY), 0.7, LEFT),
+    "right hand": Limb((_L.RIGHT_WRIST,), (_L.RIGHT_INDEX, _L.RIGHT_PINKY), 0.7, RIGHT),
+    "left thigh": Limb((_L.LEFT_HIP,), (_L.LEFT_KNEE,), 1.2, LEFT),
+    "right thigh": Limb((_L.RIGHT_HIP,), (_L.RIGHT_KNEE,), 1.2, RIGHT),
+    "left shin": Limb((_L.LEFT_KNEE,), (_L.LEFT_ANKLE,), 0.9, LEFT),
+    "right shin": Limb((_L.RIGHT_KNEE,), (_L.RIGHT_ANKLE,), 0.9, RIGHT),
+    "left foot": Limb((_L.LEFT_HEEL,), (_L.LEFT_TOE,), 0.8, LEFT),
+    "right foot": Limb((_L.RIGHT_HEEL,), (_L.RIGHT_TOE,), 0.8, RIGHT),
 }
 CHANNELS_PER_LIMB = 3
 VISIBLE = 0.25
@@ -181,37 +181,3 @@ def fitted(points: NDArray[np.float32], count: int) -> NDArray[np.float32]:
     if len(points) >= count:
         return points[:count]
     return np.concatenate([points, np.zeros((count - len(points), 4), np.float32)])
-
-
-def draw_stick_figure(picture: NDArray[np.uint8], points: NDArray[np.float32]) -> None:
-    """Draws a pose over `picture` (H, W, 3) BGR in place; points (LANDMARKS or WITH_EXTRAS, 4) in its pixels.
-
-    Hands and face are drawn over the limbs.
-    """
-    thickness = max(2, round(min(picture.shape[:2]) / 120))
-    for limb in LIMBS.values():
-        start = points[list(limb.start)].mean(axis=0)
-        end = points[list(limb.end)].mean(axis=0)
-        if min(start[3], end[3]) < VISIBLE or not np.isfinite([*start, *end]).all():
-            continue
-        ends = [_pixel(point) for point in (start, end)]
-        cv2.line(picture, ends[0], ends[1], limb.colour, thickness, cv2.LINE_AA)
-        for pixel in ends:
-            cv2.circle(picture, pixel, thickness, limb.colour, -1, cv2.LINE_AA)
-    if len(points) > LANDMARKS:
-        _draw_extras(picture, points[LANDMARKS:], max(1, thickness // 3))
-
-
-def _draw_extras(picture: NDArray[np.uint8], extras: NDArray[np.float32], thickness: int) -> None:
-    colours = {"left hand": _LEFT, "right hand": _RIGHT}
-    for name, strokes in segments().items():
-        for near, far in strokes:
-            start, end = extras[near], extras[far]
-            if min(start[3], end[3]) >= VISIBLE and np.isfinite([*start, *end]).all():
-                colour = colours.get(name, _MIDDLE)
-                cv2.line(picture, _pixel(start), _pixel(end), colour, thickness, cv2.LINE_AA)
-
-
-def _pixel(point: NDArray[np.float32]) -> tuple[int, int]:
-    x, y = np.clip(point[:2].round(), -10_000, 10_000)
-    return int(x), int(y)

@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from realtime.people import Followed
 from realtime.show import Show
+
+if TYPE_CHECKING:  # torch takes seconds, and not every process needs it
+    from engines.player_pack import PlayerPack
+    from engines.pose.device_frame import Frame
 
 Floats = NDArray[np.float32]
 
@@ -33,7 +38,7 @@ class Person(Protocol):
 class Tracker(Followed, Protocol):
     backend: str
 
-    def __call__(self, frame: NDArray[np.uint8], t_ns: int) -> Person | None: ...
+    def __call__(self, frame: Frame, t_ns: int) -> Person | None: ...
 
 
 class Retarget(Protocol):
@@ -50,7 +55,7 @@ class Retarget(Protocol):
 class FindExtras(Protocol):
     """`engines.pose.extras.Extras`."""
 
-    def __call__(self, frame: NDArray[np.uint8], pose: Floats | None) -> Floats: ...
+    def __call__(self, frame: Frame, pose: Floats | None) -> Floats: ...
 
     def reset(self) -> None: ...
 
@@ -81,11 +86,18 @@ class ExtraNets:
     retarget: RetargetExtras
 
 
+def _no_other(folder: Path) -> Nets:
+    raise ValueError(f"{folder}: this show has one player only")
+
+
 @dataclass(frozen=True)
 class Nets:
     """The networks of a show, and what draws a stick figure (picture, points) over the player.
 
-    extras: None for a player without hands and face.
+    extras: None for a player without hands and face. name: the player's. load_player: the networks for
+    another player by his pack's folder, in any thread, for as large a picture; those that do not depend on
+    the player are shared. upload: brings a frame (H, W, 3) BGR to where the tracker and the extras look at
+    it. page_lock: is told of memory that pictures will be painted into.
     """
 
     tracker: Tracker
@@ -93,33 +105,95 @@ class Nets:
     render: Render
     draw_skeleton: Callable[[NDArray[np.uint8], Floats], None]
     extras: ExtraNets | None = None
+    name: str = ""
+    load_player: Callable[[Path], Nets] = _no_other
+    upload: Callable[[NDArray[np.uint8]], Frame] = lambda frame: frame
+    page_lock: Callable[[NDArray[np.uint8]], object] = lambda memory: None
 
 
 def load_nets(show: Show) -> Nets:
     """The real ones, compiled for this machine. Raises PackError, EngineError."""
     import torch
 
-    from calibration.retarget import Retargeter
-    from engines.layers import LayerRenderer
-    from engines.player_pack import PlayerPack
-    from engines.pose.tracker import PoseTracker
-    from engines.renderer import Renderer
-    from engines.skeleton import draw_stick_figure
-
     torch.set_num_threads(1)
-    pack = PlayerPack.load(show.player)
-    threads = max(1, min(4, os.cpu_count() or 1))  # the nets take turns more often than they overlap
-    return Nets(
-        tracker=PoseTracker(backend=show.backend, threads=threads),
-        retarget=Retargeter(pack.body),
-        render=(LayerRenderer if show.layered else Renderer)(pack, backend=show.backend, threads=threads),
-        draw_skeleton=draw_stick_figure,
-        extras=_extra_nets(show.backend, threads) if pack.extras else None,
-    )
+    return NetsLoader(show)(show.player)
 
 
-def _extra_nets(backend: str, threads: int) -> ExtraNets:
-    from calibration.extras import retarget_extras
-    from engines.pose.extras import Extras
+class NetsLoader:
+    """Loads the networks of one player after the other: those that serve all players once."""
 
-    return ExtraNets(Extras(backend=backend, threads=threads, search_every=SEARCH_EVERY), retarget_extras)
+    def __init__(self, show: Show) -> None:
+        from engines.pose.tracker import PoseTracker
+        from engines.runtime import is_on_device
+
+        self._backend = show.backend
+        self._layered = show.layered
+        self._threads = max(1, min(4, os.cpu_count() or 1))  # they take turns more often than they overlap
+        self._on_device = is_on_device(show.backend)
+        self._tracker = PoseTracker(backend=self._backend, threads=self._threads)
+        self._extras: ExtraNets | None = None
+        self._size: tuple[int, int] | None = None
+        self._kept: dict[str, Any] = {}
+        if self._on_device:
+            self._kept = _frames_on_device()
+            self._tracker.warm_up(self._kept["upload"].blank())
+
+    def __call__(self, folder: Path) -> Nets:
+        """Raises PackError, EngineError; also where the picture is of another size than the first one's."""
+        from calibration.retarget import Retargeter
+        from engines.player_pack import PackError, PlayerPack
+        from engines.stick_figure import draw_stick_figure
+
+        pack = PlayerPack.load(folder)
+        if self._size is not None and pack.size != self._size:
+            raise PackError(
+                f"{folder} is {'x'.join(map(str, pack.size))}, but this show's pictures are "
+                f"{'x'.join(map(str, self._size))}: start a show of its own with it"
+            )
+        render = self._renderer(pack)
+        if pack.extras and self._extras is None:
+            self._extras = self._load_extras()
+        self._size = pack.size
+        return Nets(
+            tracker=self._tracker,
+            retarget=Retargeter(pack.body),
+            render=render,
+            draw_skeleton=draw_stick_figure,
+            extras=self._extras if pack.extras else None,
+            name=pack.name,
+            load_player=self,
+            **self._kept,
+        )
+
+    def _renderer(self, pack: PlayerPack) -> Render:
+        renderer: Callable[..., Render]
+        if self._on_device:
+            from engines.device_renderer import DeviceLayerRenderer, DeviceRenderer
+
+            renderer = DeviceLayerRenderer if self._layered else DeviceRenderer
+        else:
+            from engines.layers import LayerRenderer
+            from engines.renderer import Renderer
+
+            renderer = LayerRenderer if self._layered else Renderer
+        return renderer(pack, backend=self._backend, threads=self._threads)
+
+    def _load_extras(self) -> ExtraNets:
+        from calibration.extras import retarget_extras
+        from engines.pose.extras import Extras
+
+        find = Extras(backend=self._backend, threads=self._threads, search_every=SEARCH_EVERY)
+        if self._on_device:
+            find.warm_up(self._kept["upload"].blank())
+        return ExtraNets(find, retarget_extras)
+
+
+def _frames_on_device() -> dict[str, Any]:
+    """What of `Nets` a device changes: each frame is uploaded once, for all that look at it."""
+    import torch
+
+    from engines.pose.device_frame import FrameUpload
+    from engines.runtime.cuda import DEVICE
+    from engines.runtime.streams import page_lock
+
+    return {"upload": FrameUpload(torch.device(DEVICE)), "page_lock": page_lock}

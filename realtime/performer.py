@@ -12,7 +12,9 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 import numpy as np
@@ -27,12 +29,16 @@ from realtime.far_clock import answer
 from realtime.frames import open_writer
 from realtime.handover import Handover
 from realtime.key import draw_on
-from realtime.nets import ExtraNets, Nets, Person
+from realtime.nets import ExtraNets, Nets, Person, Retarget
 from realtime.orders_heard import OrdersHeard
 from realtime.people import People, Picker
+from realtime.player_swap import PlayerSwap
 from realtime.process import StageLink
 from realtime.stages import StageContext
 from realtime.telemetry import Meter
+
+if TYPE_CHECKING:
+    from engines.pose.device_frame import Frame
 
 log = logging.getLogger(__name__)
 
@@ -57,9 +63,10 @@ class PerformerError(RuntimeError):
 
 class Posed(NamedTuple):
     """A frame on its way to the generator. points: (33, 4) landmarks, or with hands and face (143, 4), in the
-    player's picture; None: nobody there."""
+    player's picture; None: nobody there. nets: the player's."""
 
     captured: Captured
+    nets: Nets
     points: NDArray[np.float32] | None
     posed_ns: int
     new_dancer: bool
@@ -90,11 +97,14 @@ class Performer:
 
     def __init__(self, context: StageContext, bus: Bus, nets: Nets, meter: Meter) -> None:
         self._bus = bus
-        self._nets = nets
         self._meter = meter
         self._rig = context.rig
         self.orders = Orders(mirror=context.rig.show.mirror)
+        self.players = PlayerSwap(
+            context.rig.show.player, nets, lambda text: meter.event(time.monotonic_ns(), text)
+        )
         self._frames = open_writer(bus, "tickets", context.rig.frames)
+        nets.page_lock(self._frames.memory)
         self.camera = CameraCopy(bus, context.rig)
         self._picker = Picker()
         self.people = People()
@@ -128,6 +138,11 @@ class Performer:
         for thread in self._threads:
             thread.join(2.0)
 
+    def obey(self, orders: Orders) -> None:
+        """From the next frame on; another player as soon as he is loaded."""
+        self.orders = orders
+        self.players.request(Path(orders.player) if orders.player else self._rig.show.player)
+
     @property
     def alive_ns(self) -> int:
         """When the slower of the two worker threads last moved."""
@@ -148,77 +163,90 @@ class Performer:
         """In the pose thread."""
         last_seen_ns: int | None = None
         seen = self._bus.sender("people", "performer")
+        nets = self.players.current()
         while not self._stop.is_set():
             self._moved_ns["pose"] = time.monotonic_ns()
             captured = self._to_pose.take(IDLE_S)
             if captured is None:
                 continue
+            before, nets = nets, self.players.current()
+            if nets is not before:
+                last_seen_ns = None  # nothing of the movement before is his
             try:
                 started_ns = time.monotonic_ns()
                 self._meter.time("capture_to_pose", started_ns - captured.captured_ns)
-                self._pick(captured)
-                person = self._nets.tracker(captured.picture, captured.captured_ns)
+                frame = nets.upload(captured.picture)
+                self._pick(nets, captured)
+                person = nets.tracker(frame, captured.captured_ns)
                 posed_ns = time.monotonic_ns()
-                self._tell_people(captured, person, seen)
+                self._tell_people(nets, captured, person, seen)
                 self._meter.time("pose", posed_ns - started_ns)
                 self._meter.count("frames.posed")
                 if person is None:
-                    self._to_generate.put(Posed(captured, None, posed_ns, new_dancer=False))
+                    self._to_generate.put(Posed(captured, nets, None, posed_ns, new_dancer=False))
                     continue
                 if not np.isfinite(person.landmarks).all():
                     self._failed("landmarks_not_finite", "the pose has landmarks that are not finite")
                     continue
                 new_dancer = last_seen_ns is None or captured.captured_ns - last_seen_ns > FORGET_NS
                 last_seen_ns = captured.captured_ns
-                points = self._retargeted(captured, person.landmarks, new_dancer)
+                points = self._retargeted(nets, frame, captured.captured_ns, person.landmarks, new_dancer)
             except Exception as error:  # noqa: BLE001  # one frame must not end the show: counted, said once
                 self._failed("pose_failed", f"pose: {error}")
                 continue
             self._succeeded("landmarks_not_finite", "pose_failed")
-            self._to_generate.put(Posed(captured, points, time.monotonic_ns(), new_dancer))
+            self._to_generate.put(Posed(captured, nets, points, time.monotonic_ns(), new_dancer))
 
-    def _pick(self, captured: Captured) -> None:
+    def _pick(self, nets: Nets, captured: Captured) -> None:
         """Lets the tracker follow whom the operator picked."""
         height, width = captured.picture.shape[:2]
-        orders, tracker = self.orders, self._nets.tracker
+        orders, tracker = self.orders, nets.tracker
         said = self._picker.step(orders.pick, orders.picks, tracker, (width, height), captured.captured_ns)
         if said is not None:
             self._meter.event(time.monotonic_ns(), said)
 
-    def _tell_people(self, captured: Captured, person: Person | None, seen: zmq.Socket[bytes]) -> None:
+    def _tell_people(
+        self, nets: Nets, captured: Captured, person: Person | None, seen: zmq.Socket[bytes]
+    ) -> None:
         height, width = captured.picture.shape[:2]
         followed = None if person is None else person.person_id
         landmarks = None if person is None else person.landmarks
-        self.people = People.seen(self._nets.tracker.people, followed, landmarks, (width, height))
+        self.people = People.seen(nets.tracker.people, followed, landmarks, (width, height))
         seen.send(self.people.pack(), zmq.NOBLOCK)
 
     def _retargeted(
-        self, captured: Captured, landmarks: NDArray[np.float32], new_dancer: bool
+        self, nets: Nets, frame: Frame, captured_ns: int, landmarks: NDArray[np.float32], new_dancer: bool
     ) -> NDArray[np.float32]:
         started_ns = time.monotonic_ns()
-        height, width = captured.picture.shape[:2]
-        self._nets.retarget.mirror = self.orders.mirror
+        height, width = frame.shape[:2]
+        nets.retarget.mirror = self.orders.mirror
         if new_dancer:
-            self._nets.retarget.reset()
-            if self._nets.extras is not None:
-                self._nets.extras.find.reset()
-        moved = self._nets.retarget(landmarks, (width, height), captured.captured_ns)
+            nets.retarget.reset()
+            if nets.extras is not None:
+                nets.extras.find.reset()
+        moved = nets.retarget(landmarks, (width, height), captured_ns)
         self._meter.time("retarget", time.monotonic_ns() - started_ns)
-        if self._nets.extras is None:
+        if nets.extras is None:
             return moved
-        return np.concatenate([moved, self._hands_and_face(self._nets.extras, captured, landmarks, moved)])
+        return np.concatenate(
+            [moved, self._hands_and_face(nets.extras, nets.retarget, frame, landmarks, moved)]
+        )
 
     def _hands_and_face(
-        self, extras: ExtraNets, captured: Captured, fan: NDArray[np.float32], player: NDArray[np.float32]
+        self,
+        extras: ExtraNets,
+        retarget: Retarget,
+        frame: Frame,
+        fan: NDArray[np.float32],
+        player: NDArray[np.float32],
     ) -> NDArray[np.float32]:
         """fan, player: the landmarks (33, 4) found in the frame, and what became of them."""
         started_ns = time.monotonic_ns()
-        retarget = self._nets.retarget
         moved = extras.retarget(
-            extras.find(captured.picture, fan),
+            extras.find(frame, fan),
             fan,
             player,
-            mirror_width=captured.picture.shape[1] if retarget.mirror else None,
+            mirror_width=frame.shape[1] if retarget.mirror else None,
             exchanged=retarget.exchanged,
         )
         self._meter.time("extras", time.monotonic_ns() - started_ns)
@@ -242,12 +270,12 @@ class Performer:
                     started_ns = time.monotonic_ns()
                     self._meter.time("pose_to_generate", started_ns - posed.posed_ns)
                     if posed.new_dancer:
-                        self._nets.render.reset()
+                        posed.nets.render.reset()
                     with self._frames.write() as slot:
-                        self._nets.render(posed.points, slot.picture)
+                        posed.nets.render(posed.points, slot.picture)
                         self._meter.time("generate", time.monotonic_ns() - started_ns)
                         if self.orders.skeleton:
-                            self._draw_skeleton(slot.picture, posed.points)
+                            _draw_skeleton(posed.nets, slot.picture, posed.points)
                 except Exception as error:  # noqa: BLE001  # one frame must not end the show: counted, said once
                     self._failed("generate_failed", f"generate: {error}")
                     continue
@@ -269,12 +297,6 @@ class Performer:
             )
             self._frames.send(ticket)
 
-    def _draw_skeleton(self, picture: NDArray[np.uint8], points: NDArray[np.float32]) -> None:
-        if picture.shape[2] == 4:
-            draw_on(picture, lambda colours: self._nets.draw_skeleton(colours, points))
-        else:
-            self._nets.draw_skeleton(picture, points)
-
     def _failed(self, cause: str, text: str) -> None:
         """Counts a frame that is skipped, and tells the operator of each cause once."""
         self._meter.drop(cause)
@@ -290,6 +312,13 @@ class Performer:
     def _succeeded(self, *causes: str) -> None:
         for cause in causes:
             self._failures[cause] = 0
+
+
+def _draw_skeleton(nets: Nets, picture: NDArray[np.uint8], points: NDArray[np.float32]) -> None:
+    if picture.shape[2] == 4:
+        draw_on(picture, lambda colours: nets.draw_skeleton(colours, points))
+    else:
+        nets.draw_skeleton(picture, points)
 
 
 def run(context: StageContext, link: StageLink) -> None:
@@ -310,13 +339,14 @@ def run(context: StageContext, link: StageLink) -> None:
             if orders.quit:
                 return
             if heard is not None:
-                performer.orders = heard
+                performer.obey(heard)
             if performer.error is not None:
                 raise performer.error
             if not performer.capture.running:
                 raise PerformerError(f"the capture of {context.rig.show.camera} has ended")
             link.info["people"] = performer.people.brief()
             link.info["camera_size"] = performer.camera.size
+            link.info["player"] = asdict(performer.players.status)
             link.beat(performer.alive_ns, ready=True)
     finally:
         stop_answering.set()

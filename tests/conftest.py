@@ -1,15 +1,19 @@
-"""What tests of several rooms share; see `tests.packs`."""
+"""What tests of several rooms share; see `tests.packs`.
+
+What is expensive to import is imported where it is used: a GPU machine may have torch and little else.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
 
-from tests.packs import write_dataset, write_nano_pack
-from tools.footage import Footage
+if TYPE_CHECKING:
+    from tools.footage import Footage
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -24,16 +28,22 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def dataset_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A prepared dataset, to be read only."""
+    from tests.packs import write_dataset
+
     return write_dataset(tmp_path_factory.mktemp("datasets") / "drawn")
 
 
 @pytest.fixture(scope="session")
 def pack_folder(tmp_path_factory: pytest.TempPathFactory, dataset_folder: Path) -> Path:
     """An untrained nano pack, to be read only."""
+    from tests.packs import write_nano_pack
+
     return write_nano_pack(tmp_path_factory.mktemp("players") / "drawn", dataset_folder)
 
 
 @pytest.fixture(scope="session")
 def footage(dataset_folder: Path) -> Footage:
     """The drawn player's."""
+    from tools.footage import Footage
+
     return Footage.open(dataset_folder)

@@ -8,15 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from engines.pose.convert import load_net
+from engines.pose.device_frame import Frame
+from engines.pose.eye import open_eye
 from engines.pose.region import Region
 from engines.pose.tflite_net import ImageNet
-from engines.runtime import compile_module
 
 SIZE = 224
 STRIDES = ((8, 2), (16, 2), (32, 6))
@@ -54,34 +53,22 @@ class Detector:
 
     def __init__(self, *, backend: str = "auto", threads: int = 1, min_score: float = MIN_SCORE) -> None:
         module = ImageNet(load_net("pose_detection"), -1.0, 1.0)
-        example = {"picture": torch.zeros(1, SIZE, SIZE, 3, dtype=torch.uint8)}
-        self._engine = compile_module(
-            module, example, ["boxes", "scores"], backend=backend, precision="f32", threads=threads
+        self._eye = open_eye(
+            module, SIZE, ["boxes", "scores"], replicate=False, backend=backend, threads=threads
         )
-        self.backend = self._engine.backend
-        self._inputs, self._outputs = self._engine.buffers()
-        self._crop = np.empty((SIZE, SIZE, 3), np.uint8)
+        self.backend = self._eye.backend
         self._anchors = anchors()
         self._min_logit = float(np.log(min_score / (1 - min_score)))
 
-    def __call__(self, frame: NDArray[np.uint8]) -> list[Detection]:
+    def __call__(self, frame: Frame) -> list[Detection]:
         """frame: (H, W, 3) uint8 BGR."""
         height, width = frame.shape[:2]
         side = max(width, height)
         step = side / SIZE
         left, top = (width - side) / 2, (height - side) / 2
-        cv2.warpAffine(
-            frame,
-            np.array([[step, 0, left], [0, step, top]]),
-            (SIZE, SIZE),
-            dst=self._crop,
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_CONSTANT,
-        )
-        cv2.cvtColor(self._crop, cv2.COLOR_BGR2RGB, dst=self._inputs["picture"][0])
-        self._engine.run(self._inputs, self._outputs)
-        boxes = np.asarray(self._outputs["boxes"], np.float32)[0]
-        logits = np.asarray(self._outputs["scores"], np.float32)[0, :, 0]
+        outputs = self._eye(frame, np.array([[step, 0, left], [0, step, top]]))
+        boxes = np.asarray(outputs["boxes"], np.float32)[0]
+        logits = np.asarray(outputs["scores"], np.float32)[0, :, 0]
         points, scores = decode(boxes, logits, self._anchors, self._min_logit)
         points *= side
         points += np.array([left, top], np.float32)

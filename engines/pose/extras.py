@@ -6,8 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.extras import FACE_MESH, FACE_PART, LEFT_HAND, POINTS, RIGHT_HAND
+from engines.pose.device_frame import Frame
 from engines.pose.face import FaceNet, face_tracker
 from engines.pose.hands import HandNet, PalmDetector, hand_tracker
+from engines.pose.region import Region
 from engines.skeleton import Landmark as L
 
 SAME_HAND = 0.25
@@ -24,17 +26,25 @@ class Extras:
         frames without it: 1 finds most, more costs less."""
         hands = HandNet(backend=backend, threads=threads)
         palms = PalmDetector(backend=backend, threads=threads)
+        face = FaceNet(backend=backend, threads=threads)
         self.backend = hands.backend
+        self._nets = (hands, palms, face)
         self._left = hand_tracker(hands, palms, right=False, search_every=search_every)
         self._right = hand_tracker(hands, palms, right=True, search_every=search_every)
-        self._face = face_tracker(FaceNet(backend=backend, threads=threads))
+        self._face = face_tracker(face)
+
+    def warm_up(self, frame: Frame) -> None:
+        """Runs every net once, so that the first hand is not kept waiting. frame: as for a call."""
+        middle = Region(frame.shape[1] / 2, frame.shape[0] / 2, frame.shape[0] / 4, 0.0)
+        for net in self._nets:
+            net(frame, middle)
 
     def reset(self) -> None:
         """Forgets the last frame: the next one may show another person."""
         for tracker in (self._left, self._right, self._face):
             tracker.reset()
 
-    def __call__(self, frame: NDArray[np.uint8], pose: Floats | None) -> Floats:
+    def __call__(self, frame: Frame, pose: Floats | None) -> Floats:
         """(engines.extras.POINTS, 4) float32: x, y in pixels of the frame, z in the same scale, confidence
         0..1; zeros where a part is not seen.
 

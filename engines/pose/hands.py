@@ -9,17 +9,16 @@ from __future__ import annotations
 import math
 from functools import partial
 
-import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from engines.pose.convert import load_net
 from engines.pose.detector import anchors, decode, suppress
+from engines.pose.device_frame import Frame
+from engines.pose.eye import open_eye
 from engines.pose.part import Agreement, PartNet, PartSource, PartTracker
 from engines.pose.region import Region, normalized
 from engines.pose.tflite_net import ImageNet
-from engines.runtime import compile_module
 from engines.skeleton import Landmark as L
 
 SOURCE = PartSource("hand_landmark_full", size=224, count=21, depth=0.4, flag_is_logit=False)
@@ -67,33 +66,21 @@ class PalmDetector:
 
     def __init__(self, *, backend: str = "auto", threads: int = 1) -> None:
         module = ImageNet(load_net("palm_detection_full"), 0.0, 1.0)
-        example = {"picture": torch.zeros(1, PALM_SIZE, PALM_SIZE, 3, dtype=torch.uint8)}
-        self._engine = compile_module(
-            module, example, ["boxes", "scores"], backend=backend, precision="f32", threads=threads
+        self._eye = open_eye(
+            module, PALM_SIZE, ["boxes", "scores"], replicate=False, backend=backend, threads=threads
         )
-        self._inputs, self._outputs = self._engine.buffers()
-        self._crop = np.empty((PALM_SIZE, PALM_SIZE, 3), np.uint8)
         self._anchors = anchors(PALM_SIZE, PALM_STRIDES)
         self._min_logit = float(np.log(MIN_SCORE / (1 - MIN_SCORE)))
 
-    def __call__(self, frame: NDArray[np.uint8], near: Region) -> list[Region]:
+    def __call__(self, frame: Frame, near: Region) -> list[Region]:
         """frame: (H, W, 3) uint8 BGR; near: the region that an arm tells, in its pixels."""
         return self.look(frame, Region(near.x, near.y, near.side * PALM_REACH, 0.0))
 
-    def look(self, frame: NDArray[np.uint8], square: Region) -> list[Region]:
+    def look(self, frame: Frame, square: Region) -> list[Region]:
         """Hands in an upright square of the frame."""
-        cv2.warpAffine(
-            frame,
-            square.to_frame(PALM_SIZE),
-            (PALM_SIZE, PALM_SIZE),
-            dst=self._crop,
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_CONSTANT,
-        )
-        cv2.cvtColor(self._crop, cv2.COLOR_BGR2RGB, dst=self._inputs["picture"][0])
-        self._engine.run(self._inputs, self._outputs)
-        boxes = np.asarray(self._outputs["boxes"], np.float32)[0]
-        logits = np.asarray(self._outputs["scores"], np.float32)[0, :, 0]
+        outputs = self._eye(frame, square.to_frame(PALM_SIZE))
+        boxes = np.asarray(outputs["boxes"], np.float32)[0]
+        logits = np.asarray(outputs["scores"], np.float32)[0, :, 0]
         points, scores = decode(boxes, logits, self._anchors, self._min_logit, PALM_SIZE)
         points = (points - np.float32(0.5)) * np.float32(square.side)
         points += np.array([square.x, square.y], np.float32)

@@ -6,25 +6,25 @@ Constants are those of MediaPipe 0.10.21, modules/pose_landmark, as expanded in 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from engines.pose.convert import load_net
+from engines.pose.device_frame import Frame
+from engines.pose.eye import open_eye
+from engines.pose.refine import refine, refine_on_device, sigmoid
 from engines.pose.region import Region
 from engines.pose.tflite_net import ImageNet
-from engines.runtime import compile_module
 
 SIZE = 256
 LANDMARKS = 33
 AUXILIARY = 2
 """Landmarks 33 and 34: centre and rim of the body's circle, from which the next region comes."""
-KERNEL = 9
-"""RefineLandmarksFromHeatmapCalculator's default; the wheel's serialized options are empty."""
-MIN_CONFIDENCE = 0.5
 
 Floats = NDArray[np.float32]
 
@@ -57,62 +57,32 @@ class LandmarkNet:
 
     def __init__(self, *, backend: str = "auto", threads: int = 1) -> None:
         module = ImageNet(load_net("pose_landmark_full", self.OUTPUTS), 0.0, 1.0)
-        example = {"picture": torch.zeros(1, SIZE, SIZE, 3, dtype=torch.uint8)}
-        self._engine = compile_module(
-            module, example, list(self.OUTPUTS), backend=backend, precision="f32", threads=threads
+        self._eye = open_eye(
+            module, SIZE, self.OUTPUTS, replicate=True, backend=backend, threads=threads, condense=condensed
         )
-        self.backend = self._engine.backend
-        self._inputs, self._outputs = self._engine.buffers()
-        self._crop = np.empty((SIZE, SIZE, 3), np.uint8)
+        self.backend = self._eye.backend
 
-    def __call__(self, frame: NDArray[np.uint8], region: Region) -> RawPose:
+    def __call__(self, frame: Frame, region: Region) -> RawPose:
         """frame: (H, W, 3) uint8 BGR; region: in its pixels."""
-        cv2.warpAffine(
-            frame,
-            region.to_frame(SIZE),
-            (SIZE, SIZE),
-            dst=self._crop,
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-        cv2.cvtColor(self._crop, cv2.COLOR_BGR2RGB, dst=self._inputs["picture"][0])
-        self._engine.run(self._inputs, self._outputs)
+        outputs = self._eye(frame, region.to_frame(SIZE))
         count = LANDMARKS + AUXILIARY
-        points = np.array(self._outputs["landmarks"], np.float32).reshape(-1, 5)[:count]
+        points = np.array(outputs["landmarks"], np.float32).reshape(-1, 5)[:count]
         points[:, :3] /= SIZE
-        points[:, 3:] = _sigmoid(points[:, 3:])
-        points[:, :2] = refine(points[:, :2], np.asarray(self._outputs["heatmap"], np.float32)[0, :count])
-        world = np.asarray(self._outputs["world"], np.float32).reshape(-1, 3)[:LANDMARKS]
-        return project(points, world, float(self._outputs["flag"].item()), region)
+        points[:, 3:] = sigmoid(points[:, 3:])
+        if "heatmap" in outputs:  # a device has refined them already
+            points[:, :2] = refine(points[:, :2], np.asarray(outputs["heatmap"], np.float32)[0, :count])
+        world = np.asarray(outputs["world"], np.float32).reshape(-1, 3)[:LANDMARKS]
+        return project(points, world, float(outputs["flag"].item()), region)
 
 
-def refine(points: Floats, heatmap: Floats) -> Floats:
-    """Moves each point to the centre of mass of the heatmap around it (RefineLandmarksFromHeatmapCalculator).
-
-    points: (N, 2) x, y in 0..1 of the crop; heatmap: (N, H, W) logits. A point outside of the crop, or
-    with no confidence of MIN_CONFIDENCE in its window, stays.
-    """
-    height, width = heatmap.shape[1:]
-    with np.errstate(invalid="ignore"):
-        column = (points[:, 0] * width).astype(np.int32)  # truncates towards zero, as the original does
-        row = (points[:, 1] * height).astype(np.int32)
-    inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
-    offset = np.arange(KERNEL, dtype=np.int32) - (KERNEL - 1) // 2
-    columns, rows = column[:, None] + offset, row[:, None] + offset  # (N, kernel)
-    valid_x, valid_y = (columns >= 0) & (columns < width), (rows >= 0) & (rows < height)
-    window = heatmap[
-        np.arange(len(points))[:, None, None],
-        np.clip(rows, 0, height - 1)[:, :, None],
-        np.clip(columns, 0, width - 1)[:, None, :],
-    ]
-    weight = _sigmoid(window) * (valid_y[:, :, None] & valid_x[:, None, :])
-    total = weight.sum((1, 2))
-    moved = inside & (weight.max((1, 2)) >= MIN_CONFIDENCE)
-    divisor = np.where(moved, total, 1)
-    result = points.copy()
-    result[:, 0] = np.where(moved, (weight.sum(1) * columns).sum(1) / divisor / width, points[:, 0])
-    result[:, 1] = np.where(moved, (weight.sum(2) * rows).sum(1) / divisor / height, points[:, 1])
-    return result
+def condensed(outputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The net's outputs on a device with x and y refined there, and without the heatmap: it need not come
+    back."""
+    count = LANDMARKS + AUXILIARY
+    raw = outputs["landmarks"].view(1, -1, 5)[:, :count]  # (1, 35, 5)
+    places = refine_on_device(raw[0, :, :2] / SIZE, outputs["heatmap"][0, :count]) * SIZE
+    landmarks = torch.cat([places[None], raw[..., 2:]], dim=2)
+    return {"landmarks": landmarks, "flag": outputs["flag"], "world": outputs["world"]}
 
 
 def project(points: Floats, world: Floats, flag: float, region: Region) -> RawPose:
@@ -132,8 +102,3 @@ def project(points: Floats, world: Floats, flag: float, region: Region) -> RawPo
     metres = world.copy()
     metres[:, :2] = world[:, :2] @ turn
     return RawPose(landmarks, metres, placed[LANDMARKS:].astype(np.float32), flag)
-
-
-def _sigmoid(values: Floats) -> Floats:
-    result: Floats = 1 / (1 + np.exp(-np.clip(values, -80, 80)))
-    return result

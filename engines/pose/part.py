@@ -10,15 +10,14 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from engines.pose.convert import load_net
+from engines.pose.device_frame import Frame
+from engines.pose.eye import open_eye
 from engines.pose.region import Region
 from engines.pose.tflite_net import ImageNet
-from engines.runtime import compile_module
 
 MIN_FLAG = 0.5
 """ThresholdingCalculator of hand_landmark_cpu and face_landmark_cpu."""
@@ -67,35 +66,23 @@ class PartNet:
     def __init__(self, source: PartSource, *, backend: str = "auto", threads: int = 1) -> None:
         self.source = source
         module = ImageNet(load_net(source.net, self.OUTPUTS), 0.0, 1.0)
-        example = {"picture": torch.zeros(1, source.size, source.size, 3, dtype=torch.uint8)}
-        self._engine = compile_module(
-            module, example, list(self.OUTPUTS), backend=backend, precision="f32", threads=threads
+        self._eye = open_eye(
+            module, source.size, self.OUTPUTS, replicate=True, backend=backend, threads=threads
         )
-        self.backend = self._engine.backend
-        self._inputs, self._outputs = self._engine.buffers()
-        self._crop = np.empty((source.size, source.size, 3), np.uint8)
+        self.backend = self._eye.backend
 
-    def __call__(self, frame: NDArray[np.uint8], region: Region) -> Floats | None:
+    def __call__(self, frame: Frame, region: Region) -> Floats | None:
         """(count, 4) x, y in pixels of the frame, z in the same scale, and the net's flag 0..1 in every row.
 
         frame: (H, W, 3) uint8 BGR; region: in its pixels. None where the flag is below `MIN_FLAG` or the net
         gave something that is not finite.
         """
         size = self.source.size
-        cv2.warpAffine(
-            frame,
-            region.to_frame(size),
-            (size, size),
-            dst=self._crop,
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-        cv2.cvtColor(self._crop, cv2.COLOR_BGR2RGB, dst=self._inputs["picture"][0])
-        self._engine.run(self._inputs, self._outputs)
-        flag = float(self._outputs["flag"].item())
+        outputs = self._eye(frame, region.to_frame(size))
+        flag = float(outputs["flag"].item())
         if self.source.flag_is_logit:
             flag = 1 / (1 + math.exp(-min(max(flag, -80.0), 80.0)))
-        points = np.asarray(self._outputs["landmarks"], np.float32).reshape(-1, 3) / np.float32(size)
+        points = np.asarray(outputs["landmarks"], np.float32).reshape(-1, 3) / np.float32(size)
         points[:, 2] /= self.source.depth
         if not flag >= MIN_FLAG or not np.isfinite(points).all():
             return None
@@ -119,7 +106,7 @@ class PartTracker:
         *,
         min_px: float,
         agreement: Agreement,
-        search: Callable[[NDArray[np.uint8], Region], list[Region]] | None = None,
+        search: Callable[[Frame, Region], list[Region]] | None = None,
         search_every: int = 1,
     ) -> None:
         """from_pose: the region where a pose, (33, 4) landmarks, has the part; None where it cannot be seen.
@@ -143,7 +130,7 @@ class PartTracker:
         self._following: Region | None = None
         self._missed = 0
 
-    def __call__(self, frame: NDArray[np.uint8], pose: Floats) -> Floats | None:
+    def __call__(self, frame: Frame, pose: Floats) -> Floats | None:
         """The part's landmarks as `PartNet` gives them, or None where it is not seen.
 
         frame: (H, W, 3) uint8 BGR; pose: (33, 4) landmarks in its pixels, of the same moment.
@@ -161,7 +148,7 @@ class PartTracker:
         self._missed = 0 if found is not None else self._missed + 1
         return found
 
-    def _find(self, frame: NDArray[np.uint8], expected: Region) -> Floats | None:
+    def _find(self, frame: Frame, expected: Region) -> Floats | None:
         first = self._net(frame, expected)
         regions = [] if first is None else [self._from_landmarks(first)]
         if first is None and self._search is not None and self._missed % self._search_every == 0:
@@ -173,7 +160,7 @@ class PartTracker:
                     return found
         return None
 
-    def _look(self, frame: NDArray[np.uint8], region: Region, expected: Region) -> Floats | None:
+    def _look(self, frame: Frame, region: Region, expected: Region) -> Floats | None:
         found = self._net(frame, region)
         if found is None or np.ptp(found[:, :2], axis=0).max() < self._min_px:
             return None

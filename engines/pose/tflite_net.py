@@ -10,13 +10,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engines.pose.tflite_graph import Graph, GraphError, Op
+from engines.runtime.half import HalfWeights
 
 
-class TfliteNet(nn.Module):
+class TfliteNet(HalfWeights):
     """(B, C, H, W) float32 → one tensor for each chosen output.
 
     Pictures come out as (B, C, H, W), vectors as (B, N), boxes as (B, N, values). Differentiable and
-    exportable; the weights are frozen buffers in float32.
+    exportable; the weights are frozen buffers, float32 until `half` is called.
     """
 
     def __init__(self, graph: Graph, outputs: Sequence[str] | None = None) -> None:
@@ -36,12 +37,12 @@ class TfliteNet(nn.Module):
                 self.register_buffer(_buffer(name), torch.from_numpy(graph.weights[name].astype("float32")))
 
     def forward(self, picture: Tensor) -> tuple[Tensor, ...]:
-        values = {self._input_id: picture}
+        values = {self._input_id: picture.to(next(self.buffers()).dtype)}
         for op in self._ops:
             weights = [self.get_buffer(_buffer(name)) for name in op["weights"]]
             result = OPS[op["op"]](op, [values[index] for index in op["in"]], weights)
             values[op["out"]] = ACTIVATE[op["act"]](result)
-        return tuple(values[index] for index in self._output_ids)
+        return tuple(values[index].float() for index in self._output_ids)
 
 
 class ImageNet(nn.Module):

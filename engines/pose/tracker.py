@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.pose.detector import Detector
+from engines.pose.device_frame import DeviceFrame, Frame
 from engines.pose.landmarks import LandmarkNet, RawPose
 from engines.pose.one_euro import LowPassFilter, OneEuroFilter
 from engines.pose.region import MARGIN, Region
@@ -80,14 +81,20 @@ class PoseTracker:
         self._searched_ns: int | None = None
         self._lose()
 
+    def warm_up(self, frame: Frame) -> None:
+        """Runs every net once, so that the first dancer is not kept waiting. frame: as for a call."""
+        self._detector(frame)
+        self._net(frame, Region(frame.shape[1] / 2, frame.shape[0] / 2, float(frame.shape[0]), 0.0))
+
     def follow(self, person_id: int | None) -> None:
         """Follow this one of `people` from the next frame on, for as long as he is known; None: any one."""
         self._wanted = person_id
         if person_id is not None and person_id != self._person_id:
             self._lose()
 
-    def __call__(self, frame: NDArray[np.uint8], t_ns: int) -> Pose | None:
-        """frame: (H, W, 3) uint8 BGR; t_ns: when it was taken, nanoseconds, never going back.
+    def __call__(self, frame: Frame, t_ns: int) -> Pose | None:
+        """frame: (H, W, 3) uint8 BGR, here or on the nets' device; t_ns: when it was taken, nanoseconds,
+        never going back.
 
         None where nobody is found. Raises ValueError where `frame` is no such picture.
         """
@@ -118,7 +125,7 @@ class PoseTracker:
         if self._filters is not None:
             self._filters.reset()
 
-    def _track(self, frame: NDArray[np.uint8], region: Region, t_ns: int, person_id: int) -> Pose | None:
+    def _track(self, frame: Frame, region: Region, t_ns: int, person_id: int) -> Pose | None:
         """The landmarks in `region`, and the region for the next frame; None where the net sees nobody."""
         raw = self._net(frame, region)
         if not raw.is_finite or raw.flag <= MIN_FLAG:
@@ -135,7 +142,7 @@ class PoseTracker:
             raw = self._filters(raw, t_ns, scale)
         return Pose(person_id, raw.landmarks, raw.world, raw.flag)
 
-    def _search(self, frame: NDArray[np.uint8], t_ns: int) -> list[Sighting]:
+    def _search(self, frame: Frame, t_ns: int) -> list[Sighting]:
         found = [(detection.region, detection.score) for detection in self._detector(frame)]
         sightings = self._roster.see(found, t_ns)
         height, width = frame.shape[:2]
@@ -189,8 +196,10 @@ class PoseFilters:
         return RawPose(landmarks, self._world(raw.world, t_ns), raw.aux, raw.flag)
 
 
-def check_frame(frame: NDArray[np.uint8]) -> None:
+def check_frame(frame: Frame) -> None:
     """Raises ValueError unless `frame` is (H, W, 3) uint8."""
+    if isinstance(frame, DeviceFrame):
+        return
     if not isinstance(frame, np.ndarray) or frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
         kind = f"{frame.dtype}{list(frame.shape)}" if isinstance(frame, np.ndarray) else type(frame).__name__
         raise ValueError(f"a frame must be uint8 (height, width, 3) BGR, not {kind}")

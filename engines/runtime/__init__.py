@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import overload
 
 import torch
@@ -20,26 +21,61 @@ __all__ = [
     "Tensors",
     "choose_backend",
     "compile_module",
+    "is_on_device",
+    "missing",
 ]
 
 log = logging.getLogger(__name__)
 
-BACKENDS = ("openvino", "torch")
+
+def _no_gpu() -> str | None:
+    if torch.version.cuda is None:
+        return "this build of torch has no CUDA"
+    return None if torch.cuda.is_available() else "torch finds no NVIDIA GPU, or no driver for it"
+
+
+def _no_openvino() -> str | None:
+    return None if importlib.util.find_spec("openvino") else "the package openvino is not installed"
+
+
+_PROBES: dict[str, Callable[[], str | None]] = {
+    "cuda": _no_gpu,
+    "openvino": _no_openvino,
+    "torch": lambda: None,
+}
+"""TABLE of the backends: what tells why one cannot run here."""
+BACKENDS = tuple(_PROBES)
 """In the order in which `auto` tries them."""
 
 
+def missing(backend: str) -> str | None:
+    """Why a backend cannot run on this machine; None where it can. Raises EngineError for an unknown one."""
+    if backend not in BACKENDS:
+        raise EngineError(f"unknown backend {backend!r}; choose one of: auto, {', '.join(BACKENDS)}")
+    return _PROBES[backend]()
+
+
 def choose_backend(backend: str = "auto") -> str:
-    """The backend that "auto" means on this machine, or `backend` itself if it is known."""
+    """The backend that "auto" means on this machine, or `backend` itself if it can run here.
+
+    Raises EngineError.
+    """
     if backend != "auto":
-        if backend not in BACKENDS:
-            raise EngineError(f"unknown backend {backend!r}; choose one of: auto, {', '.join(BACKENDS)}")
+        why = missing(backend)
+        if why is not None:
+            raise EngineError(f"the backend {backend} cannot run here: {why}; choose auto")
         return backend
-    try:
-        import openvino  # noqa: F401  # is it there?
-    except ImportError as error:
-        log.info("backend openvino skipped: %s", error)
-        return "torch"
-    return "openvino"
+    for each in BACKENDS:
+        why = missing(each)
+        if why is None:
+            return each
+        log.info("backend %s skipped: %s", each, why)
+    raise EngineError("no backend can run here")
+
+
+def is_on_device(backend: str) -> bool:
+    """Whether the engines of a backend are `DeviceEngine`s, between which a frame never leaves the GPU."""
+    return choose_backend(backend) == "cuda"
 
 
 @overload
@@ -68,16 +104,21 @@ def compile_module(
     inputs: name → example tensor, whose shape and dtype become the engine's own; a list of such gives a
     list of engines of one network, one for each shape.
     outputs: a name for each tensor that the module returns.
-    precision: "f32"; "bf16" and "int8" (OpenVINO); "auto": the fastest that the CPU and `calibration`
-    allow. torch always runs f32.
+    precision: "f32"; "bf16" and "int8" (OpenVINO); "fp16" (CUDA); "auto": the fastest that the machine and
+    `calibration` allow. torch always runs f32.
     calibration: needed for "int8".
     """
     examples = [inputs] if isinstance(inputs, Mapping) else list(inputs)
     engines: list[Engine]
-    if choose_backend(backend) == "torch":
+    chosen = choose_backend(backend)
+    if chosen == "torch":
         from engines.runtime.torch_eager import TorchEngine
 
         engines = [TorchEngine(module, example, outputs) for example in examples]
+    elif chosen == "cuda":
+        from engines.runtime.cuda import compile_cuda
+
+        engines = list(compile_cuda(module, examples, outputs, precision))
     else:
         from engines.runtime.openvino import compile_openvino
 

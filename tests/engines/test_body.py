@@ -10,7 +10,7 @@ import pytest
 from calibration.body import MIRRORED, ankle_line, measure_body, standing_height
 from engines.body import BONES, Body, Stance, height_at
 from engines.skeleton import Landmark
-from tests.packs import BONES as TRUE_BONES
+from tests.drawn import BONES as TRUE_BONES
 from tests.packs import standing
 
 

@@ -7,7 +7,8 @@ from torch import Tensor
 
 from engines.extras import FACE_PART, LEFT_HAND, PARTS, POINTS, segments
 from engines.extras_maps import CHANNELS, ExtrasMaps
-from engines.skeleton import LIMBS, VISIBLE, WITH_EXTRAS, Landmark, Skeleton, draw_stick_figure, fitted
+from engines.skeleton import LIMBS, VISIBLE, WITH_EXTRAS, Landmark, Skeleton, fitted
+from engines.stick_figure import draw_stick_figure
 from tests.packs import standing
 
 BODY_PX = 100.0

@@ -116,7 +116,7 @@ def test_frames_are_painted_into_the_ring(start: Callable[[Nets], Stage]) -> Non
     assert not drawn
     stage.performer.orders = Orders(skeleton=True, mirror=True)
     stage.until(lambda: len(drawn) > 2)
-    assert stage.performer._nets.retarget.mirror
+    assert stage.performer.players.current().retarget.mirror
 
 
 def test_who_is_there_is_told_and_the_picked_one_is_followed(start: Callable[[Nets], Stage]) -> None:
@@ -219,6 +219,41 @@ def test_hands_and_face_go_with_the_landmarks_where_the_player_has_them(
     assert drawn[0].shape == (33 + POINTS, 4)
     assert (drawn[0][:33] == 10).all() and (drawn[0][33:] == 2).all()
     assert find.resets == 1, "the first dancer is a new one"
+
+
+def test_another_player_takes_over_between_two_frames(start: Callable[[Nets], Stage], tmp_path: Path) -> None:
+    class Second(FakeRender):
+        resets = 0
+
+        def __call__(self, points: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
+            assert points[0, 0] == 11, "the landmarks are those of his own body"
+            out[:] = 60
+
+        def reset(self) -> None:
+            self.resets += 1
+
+    class Shifted(FakeRetarget):
+        def __call__(
+            self, landmarks: NDArray[np.float32], frame_size: tuple[int, int], t_ns: int
+        ) -> NDArray[np.float32]:
+            return landmarks + 1
+
+    second = nets_with(render=Second(), retarget=Shifted(), name="Two")
+    stage = start(nets_with(name="One", load_player=lambda folder: second))
+    assert newest_ticket(stage).good
+    stage.performer.obey(Orders(player=str(tmp_path / "two")))
+    out = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
+
+    def second_dances() -> bool:
+        ticket = newest_ticket(stage)
+        return stage.ring.read(ticket.slot, ticket.sequence, out) and bool((out == 60).all())
+
+    stage.until(second_dances)
+    assert second.render.resets == 1
+    assert stage.performer.players.status.name == "Two"
+    stage.until(lambda: any("Two dances now" in event for event in stage.events))
+    assert "dropped.generate_failed" not in stage.counts
+    assert stage.performer.error is None
 
 
 def test_nobody_is_said_and_nothing_is_painted(start: Callable[[Nets], Stage]) -> None:

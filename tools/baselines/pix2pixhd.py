@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from engines.skeleton import LANDMARKS, draw_stick_figure
+from engines.skeleton import LANDMARKS
+from engines.stick_figure import draw_stick_figure
 
 DOWNS, BLOCKS = 4, 9
 MULTIPLE = 2**DOWNS

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.skeleton import draw_stick_figure
+from engines.stick_figure import draw_stick_figure
 from tools.preparing.pictures import Pictures
 
 COLUMNS, ROWS, HEIGHT = 6, 4, 240

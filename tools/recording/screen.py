@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.skeleton import draw_stick_figure
+from engines.stick_figure import draw_stick_figure
 from tools.coverage_meter import Coverage
 from tools.coverage_picture import shown
 from tools.mannequin import portrait

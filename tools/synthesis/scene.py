@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.renderer import Renderer
-from engines.skeleton import draw_stick_figure
+from engines.stick_figure import draw_stick_figure
 from tools.synthesis.dance import Floats, SynthesisError
 from tools.video import VideoReader
 

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from engines.skeleton import draw_stick_figure
+from engines.stick_figure import draw_stick_figure
 from tests.packs import standing
 from tools.baselines.pix2pixhd import (
     BaselineError,

@@ -1,0 +1,155 @@
+"""`engines.renderer` for a device: doll, net and composite stay there, the picture alone comes back.
+
+The host chooses the window and the views, as `Renderer` does, and sends a few hundred bytes; the device draws
+the doll, paints, and copies the finished picture into the caller's memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engines.body_parts import NAMES
+from engines.generator import PREVIOUS_CHANNELS, LiveGenerator
+from engines.layers import LayerGenerator
+from engines.player_pack import PlayerPack
+from engines.reference_torch import TorchReferences
+from engines.renderer import choose_window, compile_windows, described
+from engines.runtime import EngineError
+from engines.runtime.device_engine import DeviceEngine
+from engines.runtime.streams import Graphs, Mark, Stream, pinned
+from engines.skeleton import LANDMARKS, fitted
+
+CORNER = 2
+"""Of what is sent for a frame: the points, then the window's corner, then each part's view."""
+
+
+class _Window(NamedTuple):
+    """One size of window: its engine, and what draws the doll and runs the net on it."""
+
+    engine: DeviceEngine
+    paint: Callable[[], None]
+
+
+class DeviceRenderer:
+    """One player's generator on a device, with its state. For one thread, beside others on the same device.
+
+    The constructor compiles and captures every window and takes seconds. Raises PackError, EngineError.
+    """
+
+    net: ClassVar[type[LiveGenerator]] = LiveGenerator
+
+    def __init__(self, pack: PlayerPack, *, backend: str = "auto", threads: int = 1) -> None:
+        self.size = pack.size
+        self._standing_px = pack.body.near.height
+        self._references = pack.references
+        net = self.net(pack.generator())
+        self._shown = net.OUTPUTS[0]
+        self._points = net.generator.skeleton.points
+        engines = compile_windows(net, pack, backend=backend, threads=threads)
+        self._sizes = tuple(engines)
+        self.backend = described(engines)
+        self._device = _on_device(next(iter(engines.values()))).device
+        self._stream, self._done = Stream(self._device), Mark(self._device)
+        self._doll = TorchReferences(pack.references).to(self._device)
+        self._around = torch.from_numpy(self.around(pack)).to(self._device)
+        self._picture = torch.zeros_like(self._around)
+        self._previous = torch.zeros(
+            1, PREVIOUS_CHANNELS, pack.size[1] // 4, pack.size[0] // 4, device=self._device
+        )
+        self._order = pinned((self._points * 4 + CORNER + len(NAMES),), torch.float32, self._device)
+        self._order_there = torch.zeros_like(self._order, device=self._device)
+        graphs = Graphs(self._stream)
+        self._windows = {
+            size: _Window(_on_device(engine), graphs.capture(self._work(_on_device(engine), size)))
+            for size, engine in engines.items()
+        }
+        self._stream.wait_for_default()
+        self.reset()
+
+    @staticmethod
+    def around(pack: PlayerPack) -> NDArray[np.uint8]:
+        """What is shown where the player is not, (H, W, channels)."""
+        return pack.plate
+
+    def reset(self) -> None:
+        """Forgets the previous output."""
+        with self._stream.current():
+            self._previous.zero_()
+        self._views: NDArray[np.int64] | None = None
+
+    def __call__(self, points: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
+        """As `Renderer`. Into page-locked memory (`page_lock`) the device writes by itself."""
+        points = fitted(points, self._points)
+        if not np.isfinite(points).all():
+            raise ValueError("a landmark is not finite")
+        window = choose_window(points[:LANDMARKS], self.size, self._sizes, self._standing_px)
+        x, y, width, height = window
+        self._views = self._references.choose(points[:LANDMARKS], self._views)
+        order = self._order.numpy()
+        order[: points.size] = points.reshape(-1)
+        order[points.size :] = (x, y, *self._views)
+        engine, paint = self._windows[width, height]
+        near = (slice(y, y + height), slice(x, x + width))
+        quarter = self._previous[..., y // 4 : (y + height) // 4, x // 4 : (x + width) // 4]
+        with self._stream.current():
+            self._order_there.copy_(self._order, non_blocking=True)
+            engine.give["previous"].copy_(quarter)
+            if "plate" in engine.give:
+                engine.give["plate"][0].copy_(self._around[near])
+            paint()
+            self._previous.zero_()
+            quarter.copy_(engine.take["next_previous"])
+            self._picture.copy_(self._around)
+            self._picture[near].copy_(engine.take[self._shown][0])
+            torch.from_numpy(out).copy_(self._picture, non_blocking=True)
+            self._done.set()
+        self._done.wait()
+
+    def _work(self, engine: DeviceEngine, size: tuple[int, int]) -> Callable[[], None]:
+        """What is captured for a window of `size` (width, height)."""
+        count, shape = self._points * 4, (size[1], size[0])
+
+        def work() -> None:
+            points = self._order_there[:count].view(1, -1, 4)
+            corner = self._order_there[count : count + CORNER].view(1, CORNER)
+            views = self._order_there[count + CORNER :].long()[None]
+            doll: Tensor = self._doll(points[:, :LANDMARKS], views, shape, corner)  # (1, 4, h, w) RGBA
+            bgra = torch.cat([doll[:, :3].flip(1), doll[:, 3:]], dim=1) * 255 + 0.5
+            engine.give["doll"].copy_(bgra.permute(0, 2, 3, 1))
+            engine.give["points"].copy_(points)
+            engine.give["points"][..., :CORNER].sub_(corner[:, None])
+            engine.enqueue()
+
+        return work
+
+
+class DeviceLayerRenderer(DeviceRenderer):
+    """`engines.layers.LayerRenderer` on a device: the player alone, into (H, W, 4) BGRA, straight."""
+
+    net = LayerGenerator
+
+    @staticmethod
+    def around(pack: PlayerPack) -> NDArray[np.uint8]:
+        """Nothing."""
+        return np.zeros((pack.size[1], pack.size[0], 4), np.uint8)
+
+    def _work(self, engine: DeviceEngine, size: tuple[int, int]) -> Callable[[], None]:
+        paint, layer = super()._work(engine, size), engine.take[self._shown]
+
+        def work() -> None:
+            paint()
+            layer.mul_(layer[..., 3:] > 0)  # no colour where he is not at all
+
+        return work
+
+
+def _on_device(engine: object) -> DeviceEngine:
+    if not isinstance(engine, DeviceEngine):
+        raise EngineError("this backend keeps no frames on a device: choose cuda")
+    return engine

@@ -1,0 +1,69 @@
+"""Frames on a device: each is uploaded once, and every net looks at it there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engines.runtime import EngineError
+from engines.runtime.streams import Mark, Stream, pinned
+
+LARGEST = (3840, 2160)
+"""Width and height whose pixels are given room for, whatever a frame's own shape."""
+
+
+@dataclass(frozen=True)
+class DeviceFrame:
+    """The frame that was uploaded last.
+
+    shape: (height, width, 3). pixels: (N, 3) uint8 BGR on the device, row by row, with room after the last.
+    stream: where it is uploaded, and where nets look at it.
+    """
+
+    shape: tuple[int, int, int]
+    pixels: Tensor
+    stream: Stream
+
+    @property
+    def size(self) -> int:
+        """The number of values, as an array has it."""
+        height, width, channels = self.shape
+        return height * width * channels
+
+
+class FrameUpload:
+    """Brings frames to a device, one at a time: the next upload replaces the frame before. For one thread."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._stream = Stream(device, urgent=True)
+        self._host = pinned((LARGEST[0] * LARGEST[1], 3), torch.uint8, device)
+        self._pixels = torch.zeros_like(self._host, device=device)
+        self._stream.wait_for_default()
+        self._uploaded = Mark(device)
+
+    def blank(self) -> DeviceFrame:
+        """A frame before the first, for nets to warm up with in any thread: what it shows does not matter."""
+        return DeviceFrame((720, 1280, 3), self._pixels, Stream(self._pixels.device))
+
+    def __call__(self, frame: NDArray[np.uint8]) -> DeviceFrame:
+        """frame: (H, W, 3) uint8 BGR. Queues the upload and returns. Raises EngineError for a giant."""
+        height, width, channels = frame.shape
+        count = height * width
+        if count > len(self._host):
+            raise EngineError(
+                f"a frame of {width}x{height} is larger than {LARGEST[0]}x{LARGEST[1]}: set the camera lower"
+            )
+        self._uploaded.wait()  # the last frame may still be on its way out of the host's buffer
+        self._host[:count].view(height, width, channels).copy_(torch.from_numpy(frame))
+        with self._stream.current():
+            self._pixels[:count].copy_(self._host[:count], non_blocking=True)
+            self._uploaded.set()
+        return DeviceFrame((height, width, channels), self._pixels, self._stream)
+
+
+Frame = NDArray[np.uint8] | DeviceFrame
+"""What a net looks at: (H, W, 3) uint8 BGR, on the host or already on its device."""

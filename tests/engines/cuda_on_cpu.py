@@ -1,0 +1,19 @@
+"""The GPU way, run on the CPU: the same code, without streams and captured graphs."""
+
+from __future__ import annotations
+
+import pytest
+
+CUDA_ON_CPU = "cuda on the CPU"
+
+
+def run_cuda_on_cpu(patch: pytest.MonkeyPatch) -> None:
+    """Lets the backend "cuda" put its tensors on the CPU."""
+    patch.setattr("engines.runtime.cuda.DEVICE", "cpu")
+    patch.setitem(_probes(), "cuda", lambda: None)
+
+
+def _probes() -> dict[str, object]:
+    import engines.runtime
+
+    return engines.runtime._PROBES
