@@ -64,12 +64,16 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the show's numbers here (JSON)")
     parser.add_argument("--log", type=Path, metavar="FOLDER", help="keep a log of actions and states here")
     parser.add_argument("--port", type=int, metavar="P", help="the page's port (default: 8080; 0: no page)")
-    parser.add_argument("--backend", metavar="B", help="what runs the nets: auto, cuda, openvino or torch")
     parser.add_argument(
         "--role",
         choices=("all", "performer", "playout"),
         default="all",
         help="all: everything on this machine, whatever [link] says; else this machine's part of it",
+    )
+    parser.add_argument(
+        "--backend",
+        metavar="B",
+        help="what runs the nets: auto, cuda, openvino, torch; with plans tensorrt, tensorrt-rtx",
     )
     return parser.parse_args(arguments)
 
@@ -122,12 +126,18 @@ def check(show: Show, report: Path | None, role: str = "all") -> Player:
             ) from error
 
     from engines.player_pack import PackError, PlayerPack  # torch takes seconds: --help need not wait for it
-    from engines.runtime import EngineError, choose_backend
+    from engines.runtime import PLANNED, EngineError, choose_backend
 
     try:
-        choose_backend(show.backend)
+        if role != "playout":  # the networks run on the other machine
+            choose_backend(show.backend)
         pack = PlayerPack.load(show.player)
         others = [(folder, PlayerPack.load(folder)) for folder in show.players]
+        if show.backend in PLANNED and role != "playout":
+            from engines.plan_check import require_plans
+
+            for folder, each in ((show.player, pack), *others):
+                require_plans(folder, each, show.backend)
     except (PackError, EngineError) as error:
         raise UsageError(str(error)) from error
     names = {pack.name: show.player}

@@ -11,6 +11,16 @@ from engines.skeleton import Landmark as L
 MIRRORED = np.array([0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9, *(i + 1 if i % 2 else i - 1 for i in range(11, 33))])
 """The index of each landmark's counterpart on the body's other side."""
 
+_CHAIN_STARTS = np.array([
+    (L.LEFT_SHOULDER, L.RIGHT_SHOULDER), (L.LEFT_HIP, L.RIGHT_HIP), (L.LEFT_HIP,) * 2, (L.LEFT_KNEE,) * 2,
+    (L.RIGHT_HIP,) * 2, (L.RIGHT_KNEE,) * 2,
+])  # fmt: skip
+_CHAIN_ENDS = np.array([
+    (L.LEFT_EAR, L.RIGHT_EAR), (L.LEFT_SHOULDER, L.RIGHT_SHOULDER), (L.LEFT_KNEE,) * 2, (L.LEFT_ANKLE,) * 2,
+    (L.RIGHT_KNEE,) * 2, (L.RIGHT_ANKLE,) * 2,
+])  # fmt: skip
+"""Neck, torso, and thigh and shin of either side; each end is the middle of two landmarks."""
+
 
 def joint(landmarks: NDArray[np.float32], of: tuple[L, ...]) -> NDArray[np.float32]:
     """(..., 33, 4) → (..., 4): the mean of some landmarks."""
@@ -24,17 +34,12 @@ def standing_height(landmarks: NDArray[np.float32]) -> NDArray[np.float64]:
     (..., 33, 4) → (...). A chain rather than a plain height, so that it stays about the same when the
     person bends or squats facing the camera.
     """
-    total = np.zeros(landmarks.shape[:-2])
-    for near, far in (BONES["neck"], BONES["torso"]):
-        total += _distance(landmarks, near, far)
-    legs = [
-        _distance(landmarks, (hip,), (knee,)) + _distance(landmarks, (knee,), (ankle,))
-        for hip, knee, ankle in (
-            (L.LEFT_HIP, L.LEFT_KNEE, L.LEFT_ANKLE),
-            (L.RIGHT_HIP, L.RIGHT_KNEE, L.RIGHT_ANKLE),
-        )
-    ]
-    return total + np.maximum(*legs)
+    flat = landmarks[..., :2]
+    offsets = flat[..., _CHAIN_ENDS, :].mean(axis=-2) - flat[..., _CHAIN_STARTS, :].mean(
+        axis=-2
+    )  # (..., 6, 2)
+    neck, torso, *legs = np.moveaxis(np.hypot(offsets[..., 0], offsets[..., 1]).astype(float), -1, 0)
+    return neck + torso + np.maximum(legs[0] + legs[1], legs[2] + legs[3])
 
 
 def ankle_line(landmarks: NDArray[np.float32]) -> NDArray[np.float64]:

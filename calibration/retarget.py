@@ -34,6 +34,7 @@ SMALLEST_RATIO, LARGEST_RATIO = 0.6, 1.6
 _HIPS = (L.LEFT_HIP, L.RIGHT_HIP)
 _SHOULDERS = (L.LEFT_SHOULDER, L.RIGHT_SHOULDER)
 _EARS = (L.LEFT_EAR, L.RIGHT_EAR)
+_PAIRS = np.array([_HIPS, _SHOULDERS, _EARS]).T
 
 
 class _Chain:
@@ -77,6 +78,10 @@ class _Chain:
         self.bone = np.array([list(BONES).index(row[2]) for row in rows])
         self.can_rest = np.array([row[3] is not None for row in rows])
         self.rest = np.array([row[3] or (0.0, 0.0) for row in rows])
+        self.paths = np.zeros((36, len(rows)))  # which bones lead from the hips to a joint
+        for bone, (start, end, _, _) in enumerate(rows):
+            self.paths[end] = self.paths[start]
+            self.paths[end, bone] = 1
 
 
 _CHAIN = _Chain()
@@ -142,9 +147,7 @@ class Retargeter:
         seen = present[_CHAIN.end] & present[_CHAIN.start] & np.isfinite(target).all(axis=1)
         target = self._hold(target, seen, dt_s)
 
-        placed = np.zeros((36, 3))
-        for start, end, offset in zip(_CHAIN.start, _CHAIN.end, target, strict=True):
-            placed[end] = placed[start] + offset
+        placed = _CHAIN.paths @ target  # (36, 3)
         ankles = placed[[L.LEFT_ANKLE, L.RIGHT_ANKLE], 1]
         placed *= height
         placed[:, 0] += self._place_x(view.offset_x * height, height)
@@ -199,8 +202,8 @@ def _with_middles(landmarks: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """(33, 4) → (36, 4): the middles of hips, shoulders and ears after the landmarks."""
     points = np.empty((36, 4))
     points[:33] = landmarks
-    for index, of in zip((33, 34, 35), (_HIPS, _SHOULDERS, _EARS), strict=True):
-        points[index] = points[list(of)].mean(axis=0)
+    left, right = points[_PAIRS]
+    points[33:] = (left + right) / 2
     return points
 
 

@@ -245,7 +245,8 @@ def bend(doll: Tensor, flow: Tensor, tint: Tensor) -> Tensor:
     height, width = doll.shape[2:]
     x = (torch.arange(width, device=doll.device, dtype=flow.dtype) + 0.5) * (2 / width) - 1
     y = (torch.arange(height, device=doll.device, dtype=flow.dtype) + 0.5) * (2 / height) - 1
-    grid = torch.stack([x + flow[:, 0] * (2 / width), y[:, None] + flow[:, 1] * (2 / height)], dim=-1)
+    grid = torch.cat([x + flow[:, :1] * (2 / width), y[:, None] + flow[:, 1:] * (2 / height)], dim=1)
+    grid = grid.permute(0, 2, 3, 1)  # (B, H, W, 2); stacking on a last dimension is slow in OpenVINO
     bent = F.grid_sample(doll, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
     cover = bent[:, 3:]
     return torch.cat([bent[:, :3] + tint * cover, cover], dim=1)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import NamedTuple
 
 import cv2
@@ -102,6 +103,10 @@ class References:
         areas = np.stack([visible_areas(view.alpha, view.landmarks, view.height) for view in views])  # (V, P)
         self.penalty = np.where(areas >= MIN_SEEN * areas.max(axis=0).clip(1e-9), 0.0, HIDDEN)
         self.sprites = [cut_up(view) for view in views]  # view → part → sprite
+        self.corners, self.outlines = (  # (V, P, 2), (V, P, 8, 2)
+            np.array([[of(sprite) for sprite in each] for each in self.sprites])
+            for of in (attrgetter("corner"), outline)
+        )
 
     def choose(self, landmarks: Floats, current: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
         """(33, 4) → (P,): for each part the view that shows it most alike; `current` is kept where it is
@@ -125,8 +130,11 @@ class References:
         maps = self._maps(landmarks, height, chosen)
         maps[..., 2] += maps[..., :2] @ np.array(corner, float)
         order = np.argsort(-depths(landmarks.astype(float), height, TABLE), kind="stable")
-        for part in order:
-            _place(self.sprites[chosen[part]][part], maps[part], out)
+        parts = np.arange(len(NAMES))
+        boxes = _boxes(maps, self.outlines[chosen, parts], out.shape)  # (P, 4)
+        maps[..., 2] += (maps[..., :2] @ boxes[:, :2, None])[..., 0] - self.corners[chosen, parts]
+        for part in order.tolist():
+            _place(self.sprites[chosen[part]][part].pixels, maps[part], boxes[part].tolist(), out)
 
     def _maps(
         self, landmarks: Floats, height: NDArray[np.float64], chosen: NDArray[np.int64]
@@ -206,26 +214,57 @@ def _crop(pixels: NDArray[np.uint8]) -> Sprite:
     return Sprite(np.ascontiguousarray(pixels[y0:y1, x0:x1]), (x0, y0))
 
 
-def _place(sprite: Sprite, to_view: NDArray[np.float64], out: NDArray[np.uint8]) -> None:
-    """Draws one part over `out` (h, w, 4), touching only the rectangle that it covers."""
-    height, width = sprite.pixels.shape[:2]
-    x, y = sprite.corner
-    corners = np.array([[x - 1, x + width, x + width, x - 1], [y - 1, y - 1, y + height, y + height]], float)
-    (a, b, _), (c, d, _) = to_view
+def outline(sprite: Sprite) -> NDArray[np.float64]:
+    """(8, 2): the corners of an upright octagon, in pixels of the view, that holds all of a part that is not
+    transparent, and a pixel more all around, as far as bilinear sampling reaches."""
+    rows, columns = np.nonzero(sprite.pixels[..., 3])
+    if not len(rows):
+        return np.full((8, 2), sprite.corner, float)
+    x, y = columns + sprite.corner[0], rows + sprite.corner[1]
+    (left, right), (top, bottom) = (x.min() - 1, x.max() + 1), (y.min() - 1, y.max() + 1)
+    (falls_low, falls_high), (rises_low, rises_high) = (
+        (each.min() - 2, each.max() + 2) for each in (x + y, x - y)
+    )
+    return np.array(
+        [
+            (falls_low - top, top), (rises_high + top, top), (right, right - rises_high),
+            (right, falls_high - right), (falls_high - bottom, bottom), (rises_low + bottom, bottom),
+            (left, left - rises_low), (left, falls_low - left),
+        ],
+        float,
+    )  # fmt: skip
+
+
+def _boxes(
+    to_view: NDArray[np.float64], outlines: NDArray[np.float64], shape: tuple[int, ...]
+) -> NDArray[np.int64]:
+    """(P, 4): x0, y0, x1, y1 of the rectangle that each part covers in a picture of `shape` (h, w, ...),
+    empty for one that is not drawn. to_view (P, 2, 3), see `References._maps`; outlines (P, 8, 2)."""
+    (a, b), (c, d) = to_view[:, 0, :2].T, to_view[:, 1, :2].T
     determinant = a * d - b * c
-    if not abs(determinant) > THIN:
-        return
-    placed = np.array([[d, -b], [-c, a]]) @ (corners - to_view[:, 2:]) / determinant
-    low, high = np.floor(placed.min(axis=1)), np.ceil(placed.max(axis=1)) + 1
-    x0, y0 = (int(value) for value in np.clip(low, 0, (out.shape[1], out.shape[0])))
-    x1, y1 = (int(value) for value in np.clip(high, 0, (out.shape[1], out.shape[0])))
+    drawn = np.abs(determinant) > THIN
+    scale = np.divide(1.0, determinant, out=np.zeros_like(determinant), where=drawn)
+    x, y = (outlines - to_view[:, None, :, 2]).transpose(2, 1, 0)  # (8, P) each
+    placed = np.stack([(d * x - b * y) * scale, (a * y - c * x) * scale], axis=-1)  # (8, P, 2)
+    limit = (shape[1], shape[0])
+    low = np.clip(np.floor(placed.min(axis=0)), 0, limit)
+    high = np.clip(np.ceil(placed.max(axis=0)) + 1, 0, limit)
+    high[~drawn] = low[~drawn]
+    return np.hstack([low, high]).astype(np.int64)
+
+
+def _place(
+    sprite: NDArray[np.uint8], to_sprite: NDArray[np.float64], box: Sequence[int], out: NDArray[np.uint8]
+) -> None:
+    """Draws a part's pixels over the box x0, y0, x1, y1 of `out` (h, w, 4). to_sprite (2, 3): from pixels of
+    the box to the sprite's."""
+    x0, y0, x1, y1 = box
     if x0 >= x1 or y0 >= y1:
         return
-    to_sprite = to_view.copy()
-    to_sprite[:, 2] += to_view[:, :2] @ (x0, y0) - (x, y)
     moved = cv2.warpAffine(
-        sprite.pixels, to_sprite, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        sprite, to_sprite, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     )
     under = out[y0:y1, x0:x1]
-    keep = cv2.merge([255 - moved[..., 3]] * 4)
-    under[:] = cv2.add(moved, cv2.multiply(under, keep, scale=1 / 255))
+    keep = cv2.merge([cv2.bitwise_not(cv2.extractChannel(moved, 3))] * 4)
+    cv2.multiply(under, keep, dst=under, scale=1 / 255)
+    cv2.add(moved, under, dst=under)

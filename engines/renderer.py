@@ -16,13 +16,16 @@ from numpy.typing import NDArray
 
 from engines.generator import DOLL_CHANNELS, PREVIOUS_CHANNELS, LiveGenerator, multiple
 from engines.player_pack import PlayerPack
-from engines.runtime import Calibration, Engine, Tensors, compile_module
+from engines.runtime import PLANNED, Calibration, Engine, Tensors, compile_module
 from engines.skeleton import LANDMARKS, fitted
 
 GRID = 16
 """Windows start at multiples of this: the previous output keeps its place in the net's own grid."""
 WIDTHS, HEIGHTS = (5 / 16, 3 / 8, 1 / 2, 5 / 8, 3 / 4, 1), (3 / 4, 13 / 16, 7 / 8, 1)
 """Window sizes as shares of the picture."""
+PLANNED_WIDTHS, PLANNED_HEIGHTS = (3 / 8, 1 / 2, 3 / 4, 1), (7 / 8, 1)
+"""The same for backends that compile ahead of the show: each window is a plan of its own, on disk and in the
+GPU's memory."""
 CALIBRATION_POSES = 24
 HAIR, REACH = 0.16, 0.07
 """How far the player may extend beyond his landmarks, up and to the other sides, in standing heights."""
@@ -37,14 +40,20 @@ class Window(NamedTuple):
     height: int
 
 
-def window_sizes(size: tuple[int, int], variant: str) -> tuple[tuple[int, int], ...]:
-    """The (width, height) of the windows for a picture of `size`, smallest area first."""
+def window_sizes(
+    size: tuple[int, int], variant: str, *, planned: bool = False
+) -> tuple[tuple[int, int], ...]:
+    """The (width, height) of the windows for a picture of `size`, smallest area first.
+
+    planned: for a backend that compiles ahead of the show.
+    """
+    widths, heights = (PLANNED_WIDTHS, PLANNED_HEIGHTS) if planned else (WIDTHS, HEIGHTS)
     step = max(multiple(variant), GRID)
 
     def sides(whole: int, shares: Sequence[float]) -> set[int]:
         return {min(whole, int(-(-whole * share // step) * step)) for share in shares}
 
-    every = {(width, height) for width in sides(size[0], WIDTHS) for height in sides(size[1], HEIGHTS)}
+    every = {(width, height) for width in sides(size[0], widths) for height in sides(size[1], heights)}
     return tuple(sorted(every, key=lambda each: (each[0] * each[1], each)))
 
 
@@ -58,9 +67,13 @@ def choose_window(
 
     landmarks (33, 4) pixels, finite. Where he reaches out of the picture, its edge is the limit.
     """
-    low, high = landmarks[:, :2].min(axis=0), landmarks[:, :2].max(axis=0)
-    x0, x1 = np.clip((low[0] - REACH * standing_px, high[0] + REACH * standing_px), 0, size[0])
-    y0, y1 = np.clip((low[1] - HAIR * standing_px, high[1] + REACH * standing_px), 0, size[1])
+    (left, top), (right, bottom) = (
+        landmarks[:, :2].min(axis=0).tolist(),
+        landmarks[:, :2].max(axis=0).tolist(),
+    )
+    reach, hair = REACH * standing_px, HAIR * standing_px
+    x0, x1 = (min(max(x, 0), size[0]) for x in (left - reach, right + reach))
+    y0, y1 = (min(max(y, 0), size[1]) for y in (top - hair, bottom + reach))
     for width, height in sizes:
         x, y = _start(x0, x1, width, size[0]), _start(y0, y1, height, size[1])
         if x <= x0 and x + width >= x1 and y <= y0 and y + height >= y1:
@@ -70,14 +83,14 @@ def choose_window(
 
 def _start(low: float, high: float, side: int, whole: int) -> int:
     centred = (low + high - side) / 2
-    return int(np.clip(round(centred / GRID) * GRID, 0, (whole - side) // GRID * GRID))
+    return min(max(round(centred / GRID) * GRID, 0), (whole - side) // GRID * GRID)
 
 
 def compile_windows(
     net: LiveGenerator, pack: PlayerPack, *, backend: str, threads: int
 ) -> dict[tuple[int, int], Engine]:
     """An engine for each of the pack's windows, by (width, height), smallest first. Raises EngineError."""
-    sizes = window_sizes(pack.size, pack.variant)
+    sizes = window_sizes(pack.size, pack.variant, planned=backend in PLANNED)
     engines = compile_module(
         net,
         [net.example(size) for size in sizes],
@@ -85,7 +98,7 @@ def compile_windows(
         backend=backend,
         precision="auto",
         threads=threads,
-        calibration=Calibration(pack.digest, lambda: _closed_loop(net, pack), net.KEEP_FLOAT),
+        calibration=calibration(net, pack),
     )
     return dict(zip(sizes, engines, strict=True))
 
@@ -115,6 +128,7 @@ class Renderer:
         self._sizes = tuple(engines)
         self.backend = described(engines)
         self._engines = {size: (engine, *engine.buffers()) for size, engine in engines.items()}
+        self._plates: dict[tuple[int, int], Window] = {}  # which window's plate each engine was given last
         self._previous = np.zeros((PREVIOUS_CHANNELS, self.size[1] // 4, self.size[0] // 4), np.float32)
         self.reset()
 
@@ -131,7 +145,13 @@ class Renderer:
         Raises ValueError where a point is not finite.
         """
         rows, columns, outputs = self.run(points)
-        out[:] = self._plate
+        for around in (
+            (slice(0, rows.start), slice(None)),
+            (slice(rows.stop, None), slice(None)),
+            (rows, slice(0, columns.start)),
+            (rows, slice(columns.stop, None)),
+        ):
+            out[around] = self._plate[around]
         out[rows, columns] = outputs["picture"][0]
 
     def run(self, points: NDArray[np.float32]) -> tuple[slice, slice, Tensors]:
@@ -152,14 +172,20 @@ class Renderer:
         )
         inputs["points"][0] = points - np.array([window.x, window.y, 0, 0], np.float32)
         inputs["previous"][0] = self._previous[quarter]
-        if "plate" in inputs:
+        if "plate" in inputs and self._plates.get((window.width, window.height)) != window:
             inputs["plate"][0] = self._plate[rows, columns]
+            self._plates[window.width, window.height] = window
         self._views = self._references.choose(landmarks, self._views)
         self._references.paint(landmarks, self._views, inputs["doll"][0], (window.x, window.y))
         engine.run(inputs, outputs)
         self._previous.fill(0)
         self._previous[quarter] = outputs["next_previous"][0]
         return rows, columns, outputs
+
+
+def calibration(net: LiveGenerator, pack: PlayerPack) -> Calibration:
+    """What INT8 needs to know of a player's net."""
+    return Calibration(pack.digest, lambda: _closed_loop(net, pack), net.KEEP_FLOAT)
 
 
 @torch.inference_mode()

@@ -1,138 +1,213 @@
-"""Measures the parts of the show on this machine.
+"""Measures the parts of the show on this machine, beside their peers.
 
-python -m tools.benchmark pose [--video V] [--truth V.truth.npz] [--frames N] [--json F]
+    python -m tools.benchmark pose                     the tracker against mp.solutions.pose
+    python -m tools.benchmark pose --truth assets/player_train.truth.npz --video assets/player_train.mp4
+    python -m tools.benchmark generator --threads 2    ours, pix2pixHD's, and the ceiling of the machine
+    python -m tools.benchmark generator --variant std --size 1920x1088 --device cuda
+    python -m tools.benchmark pipeline --seconds 60    the show itself, from a file at the file's own rate
+    python -m tools.benchmark outputs
+    python -m tools.benchmark build
+    python -m tools.benchmark all --json docs/performance.json --markdown docs/performance.md
+
+Tables go to standard output. --json keeps the figures, each part's in place of older ones of this machine;
+--markdown draws a page of all that the JSON file holds, other machines' figures too.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import logging
+import shlex
 import sys
-import time
 from collections.abc import Callable, Sequence
-from functools import partial
-from itertools import islice
 from pathlib import Path
-from typing import Any
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-from tqdm import tqdm
+import torch
 
-from engines.pose.detector import Detector
-from engines.pose.landmarks import LandmarkNet
-from engines.pose.tracker import PoseTracker
-from engines.runtime import BACKENDS
-from tools.pck import JOINTS, correct, joints, load_truth
-from tools.video import VideoError, VideoReader
-
-Frame = NDArray[np.uint8]
+from engines.generator import VARIANTS, multiple
+from engines.player_pack import PackError, PlayerPack
+from engines.runtime import BACKENDS, EngineError, choose_backend
+from tools.benchmarking.machine import details, machine
+from tools.benchmarking.page import draw, section
+from tools.benchmarking.results import Result, ResultsError, Row, read_results, write_results
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-WARM_UP = 5
+CLIP = REPOSITORY / "assets" / "fan_dance.mp4"
+PLAYER = REPOSITORY / "players" / "demo"
 
 
-def pose(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The tracker against true joints (with --truth) or against mediapipe's CPU time (without)."""
-    if arguments.truth is not None:
-        tracker = PoseTracker(backend=arguments.backend)
-        return score_pose(arguments.video, arguments.truth, arguments.frames, tracker)
-    return compare_pose_cost(arguments.video, arguments.frames, arguments.backend)
+class UsageError(ValueError):
+    """What was asked for cannot be measured; the text says why, and the next step."""
 
 
-def score_pose(video: Path, truth: Path, frames: int | None, tracker: PoseTracker) -> dict[str, Any]:
-    """PCK@0.2 of torso of the live tracker, smoothed, at the clip's own times; no pose is a miss."""
-    true = load_truth(truth)[:frames]
-    reader = VideoReader(video)
-    found = np.full_like(true, np.nan)
-    for index, (t_ns, frame) in enumerate(tqdm(islice(reader, len(true)), total=len(true), unit="frame")):
-        result = tracker(frame, t_ns)
-        if result is not None:
-            found[index] = joints(result.landmarks)
-    reader.close()
-    right = correct(found, true)
-    return {
-        "video": str(video),
-        "frames": len(true),
-        "frames_without_pose": int(np.isnan(found[:, 0, 0]).sum()),
-        "pck_0.2_torso": round(float(right.mean()), 4),
-        "by_joint": dict(zip(JOINTS, right.mean(0).round(4).tolist(), strict=True)),
-    }
+def pose(options: argparse.Namespace) -> Result:
+    from tools.benchmarking.pose import against_mediapipe, against_truth
+
+    if options.truth is not None:
+        rows = against_truth(options.video, options.truth, options.frames, options.backend)
+        return _result(options, "pose", f"Against true joints, {options.video.name}", rows)
+    rows = against_mediapipe(options.video, options.frames, options.backend, options.threads)
+    return _result(options, "pose", f"Against mp.solutions.pose, {options.video.name}", rows)
 
 
-def compare_pose_cost(video: Path, frames: int | None, backend: str) -> dict[str, Any]:
-    """CPU time of the whole process per frame, ours and mp.solutions.pose's, frame by frame in turn.
+def generator(options: argparse.Namespace) -> Result:
+    from tools.benchmarking import generator as part
+    from tools.benchmarking.subjects import of_pack, of_variant
 
-    "tracking": as in the show. "static": detection and landmarks at every frame. mediapipe is given RGB,
-    and the conversion is not counted.
-    """
-    try:
-        from mediapipe.python.solutions.pose import Pose as MediapipePose
-    except ImportError as error:
-        raise SystemExit(f"mediapipe is missing ({error}); install what requirements.txt names") from error
-    tracker = PoseTracker(backend=backend)
-    detector, net = Detector(backend=backend), LandmarkNet(backend=backend)
-
-    def ours_static(frame: Frame, t_ns: int) -> None:
-        for detection in detector(frame)[:1]:
-            net(frame, detection.region)
-
-    report: dict[str, Any] = {"video": str(video), "backend": tracker.backend}
-    for mode, ours in (("tracking", tracker), ("static", ours_static)):
-        with MediapipePose(static_image_mode=mode == "static", model_complexity=1) as theirs:
-            report[mode] = _interleave(video, frames, ours, theirs.process)
-    return report
+    if options.variant is None:
+        subject = of_pack(PlayerPack.load(options.player))
+    else:
+        subject = of_variant(options.variant, _size(options.size, multiple(options.variant)))
+    rows = part.measure(subject, options.device, options.precisions, options.rounds, options.threads)
+    width, height = subject.size
+    return _result(options, "generator", f"{subject.name}, {width}x{height}", rows)
 
 
-def _interleave(
-    video: Path, frames: int | None, ours: Callable[[Frame, int], Any], theirs: Callable[[Frame], Any]
-) -> dict[str, Any]:
-    times_ms: dict[str, list[float]] = {"ours": [], "mediapipe": []}
-    reader = VideoReader(video)
-    total = min(frames or reader.frames, reader.frames)
-    for index, (t_ns, frame) in enumerate(tqdm(islice(reader, total), total=total, unit="frame")):
-        rgb = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
-        turns = [("ours", partial(ours, frame, t_ns)), ("mediapipe", partial(theirs, rgb))]
-        for name, run in turns if index % 2 else turns[::-1]:
-            start = time.process_time_ns()
-            run()
-            times_ms[name].append((time.process_time_ns() - start) / 1e6)
-    reader.close()
-    kept = {name: np.array(values[WARM_UP:] or values) for name, values in times_ms.items()}
-    medians = {name: float(np.median(values)) for name, values in kept.items()}
-    return {
-        "frames": len(kept["ours"]),
-        "cpu_ms": {
-            name: {"p50": round(medians[name], 2), "p95": round(float(np.percentile(values, 95)), 2)}
-            for name, values in kept.items()
-        },
-        "ratio_of_medians": round(medians["ours"] / medians["mediapipe"], 3),
-    }
+def pipeline(options: argparse.Namespace) -> Result:
+    from tools.benchmarking.pipeline import measure
+
+    pack = PlayerPack.load(options.player)
+    rows, notes = measure(options.video, options.player, options.backend, options.seconds)
+    title = f"{options.video.name} drives {pack.name} ({pack.variant}, {pack.size[0]}x{pack.size[1]})"
+    return _result(options, "pipeline", title, rows, notes)
+
+
+def outputs(options: argparse.Namespace) -> Result:
+    from tools.benchmarking.outputs import measure
+
+    return _result(options, "outputs", "Encoding a picture", measure(options.video, options.rounds))
+
+
+def build(options: argparse.Namespace) -> Result:
+    from tools.benchmarking.build import measure
+
+    pack = PlayerPack.load(options.player)
+    backends = [choose_backend(options.backend)]
+    return _result(options, "build", f"Networks of {pack.name}", measure(pack, backends, options.threads))
+
+
+PARTS: dict[str, tuple[str, Callable[[argparse.Namespace], Result]]] = {
+    "pose": ("the tracker against mediapipe, or against true joints", pose),
+    "generator": ("the generator, its peers, and the limit of the machine", generator),
+    "pipeline": ("the show itself: pictures a second, capture to programme", pipeline),
+    "outputs": ("the programme's encoder against aiortc's", outputs),
+    "build": ("how long the networks take to compile", build),
+}
+"""TABLE of parts: help, and what measures it."""
+
+
+def _result(
+    options: argparse.Namespace, part: str, title: str, rows: list[Row], notes: list[str] | None = None
+) -> Result:
+    command = shlex.join(["python", "-m", "tools.benchmark", part, *options.given])
+    device = options.device if part != "outputs" else "cpu"
+    return Result(part, title, machine(device), command, rows, notes or [], details(device))
+
+
+def _size(text: str, step: int) -> tuple[int, int]:
+    width, _, height = text.partition("x")
+    if not (width.isdecimal() and height.isdecimal()) or int(width) * int(height) == 0:
+        raise UsageError(f"--size {text}: write WIDTHxHEIGHT, for example 1920x1088")
+    if int(width) % step or int(height) % step:
+        raise UsageError(f"--size {text}: both sides of this variant are multiples of {step}")
+    return int(width), int(height)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.benchmark",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "part",
+        choices=(*PARTS, "all"),
+        metavar="PART",
+        help="; ".join(f"{name}: {text}" for name, (text, _) in PARTS.items()) + "; or all",
+    )
+    add = parser.add_argument
+    add("--video", type=Path, default=CLIP, help="whose frames are used (default: the bundled fan clip)")
+    add("--truth", type=Path, help="pose: true joints (.truth.npz); gives PCK instead of times")
+    add("--frames", type=int, help="pose: only the first so many")
+    add("--player", type=Path, default=PLAYER, metavar="FOLDER", help="(default: players/demo)")
+    add("--variant", choices=VARIANTS, help="generator: an untrained one of --size, instead of the player's")
+    add("--size", default="512x512", metavar="WxH", help="of --variant's picture (default: %(default)s)")
+    add(
+        "--precisions",
+        nargs="+",
+        default=["auto", "f32"],
+        choices=("auto", "bf16", "f32", "int8"),
+        help="generator: of our own engines (default: auto f32)",
+    )
+    add("--backend", choices=("auto", *BACKENDS), default="auto")
+    add("--device", choices=("cpu", "cuda"), help="generator: (default: cuda where there is a GPU)")
+    add("--threads", type=int, default=1, help="of each network (default: %(default)s)")
+    add("--rounds", type=int, default=100, help="generator, outputs: (default: %(default)s)")
+    add("--seconds", type=float, default=60, help="pipeline: on air (default: %(default)s)")
+    add("--json", type=Path, metavar="FILE", help="keep the figures in this file")
+    add("--markdown", type=Path, metavar="FILE", help="draw a page of all that --json holds")
+    return parser
+
+
+def _measure(options: argparse.Namespace) -> list[Result]:
+    names = list(PARTS) if options.part == "all" else [options.part]
+    results = []
+    for name in names:
+        print(f"{name} ...", file=sys.stderr)
+        try:
+            results.append(PARTS[name][1](options))
+        except ImportError as error:
+            if options.part != "all":
+                raise
+            print(f"{name} is left out: a package is missing ({error})", file=sys.stderr)
+            continue
+        print(section(results[-1]), flush=True)
+        if options.json is not None:  # at once: a later part may fail
+            everything = write_results(options.json, [results[-1]])
+            if options.markdown is not None:
+                options.markdown.write_text(draw(everything, options.json.name))
+    return results
+
+
+def _what_counts(given: Sequence[str], part: str) -> list[str]:
+    """The flags without those that only say where the figures go."""
+    words = [word for word in given if word != part]
+    for flag in ("--json", "--markdown"):
+        if flag in words:
+            at = words.index(flag)
+            del words[at : at + 2]
+    return words
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Raises UsageError, ResultsError."""
+    if options.markdown is not None and options.json is None:
+        raise UsageError("--markdown draws what --json holds: name both")
+    if options.device == "cuda" and not torch.cuda.is_available():
+        raise UsageError("--device cuda: torch finds no NVIDIA GPU here")
+    for name in ("rounds", "seconds", "threads"):
+        if getattr(options, name) <= 0:
+            raise UsageError(f"--{name} {getattr(options, name)}: more than 0 is needed")
+    if options.json is not None:
+        read_results(options.json)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tools.benchmark", description=__doc__.split("\n")[0])
-    commands = parser.add_subparsers(required=True, metavar="PART")
-    command = commands.add_parser("pose", help="the tracker against mediapipe, or against true joints")
-    command.add_argument("--video", type=Path, default=REPOSITORY / "assets" / "fan_dance.mp4")
-    command.add_argument("--truth", type=Path, help="true joints (.truth.npz): measure PCK, not CPU time")
-    command.add_argument("--frames", type=int, help="only the first so many")
-    command.add_argument("--backend", choices=("auto", *BACKENDS), default="auto")
-    command.set_defaults(run=pose)
-    for command in commands.choices.values():
-        command.add_argument("--json", type=Path, help="write the result to this file too")
-    options = parser.parse_args(arguments)
+    parser = _parser()
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    options = parser.parse_args(given)
     logging.basicConfig(level=logging.WARNING)
+    options.given = _what_counts(given, options.part)
+    options.device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        text = json.dumps(options.run(options), indent=2)
-        if options.json is not None:
-            options.json.write_text(text + "\n")
-    except (VideoError, ValueError, RuntimeError, OSError) as error:
+        _check(options)
+        _measure(options)
+    except ImportError as error:
+        print(f"a package is missing ({error}): install what requirements.txt names", file=sys.stderr)
+        return 1
+    except (PackError, EngineError, UsageError, ResultsError, ValueError, RuntimeError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
-    print(text)
     return 0
 
 

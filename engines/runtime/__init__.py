@@ -14,6 +14,7 @@ from engines.runtime.engine import Calibration, Engine, EngineError, Tensors, Te
 
 __all__ = [
     "BACKENDS",
+    "PLANNED",
     "Calibration",
     "Engine",
     "EngineError",
@@ -46,21 +47,27 @@ _PROBES: dict[str, Callable[[], str | None]] = {
 """TABLE of the backends: what tells why one cannot run here."""
 BACKENDS = tuple(_PROBES)
 """In the order in which `auto` tries them."""
+PLANNED = ("tensorrt", "tensorrt-rtx")
+"""Those that need plans, made by `engines.build` before the show."""
 
 
 def missing(backend: str) -> str | None:
     """Why a backend cannot run on this machine; None where it can. Raises EngineError for an unknown one."""
     if backend not in BACKENDS:
-        raise EngineError(f"unknown backend {backend!r}; choose one of: auto, {', '.join(BACKENDS)}")
+        known = ", ".join((*BACKENDS, *PLANNED))
+        raise EngineError(f"unknown backend {backend!r}; choose one of: auto, {known}")
     return _PROBES[backend]()
 
 
 def choose_backend(backend: str = "auto") -> str:
-    """The backend that "auto" means on this machine, or `backend` itself if it can run here.
+    """The backend that "auto" means on this machine, or `backend` itself if it can run here: whether one of
+    `PLANNED` can, its plans decide.
 
     Raises EngineError.
     """
     if backend != "auto":
+        if backend in PLANNED:
+            return backend
         why = missing(backend)
         if why is not None:
             raise EngineError(f"the backend {backend} cannot run here: {why}; choose auto")
@@ -75,7 +82,7 @@ def choose_backend(backend: str = "auto") -> str:
 
 def is_on_device(backend: str) -> bool:
     """Whether the engines of a backend are `DeviceEngine`s, between which a frame never leaves the GPU."""
-    return choose_backend(backend) == "cuda"
+    return choose_backend(backend) in ("cuda", *PLANNED)
 
 
 @overload
@@ -105,13 +112,17 @@ def compile_module(
     list of engines of one network, one for each shape.
     outputs: a name for each tensor that the module returns.
     precision: "f32"; "bf16" and "int8" (OpenVINO); "fp16" (CUDA); "auto": the fastest that the machine and
-    `calibration` allow. torch always runs f32.
+    `calibration` allow. torch always runs f32, and a planned backend what its plan is of.
     calibration: needed for "int8".
     """
     examples = [inputs] if isinstance(inputs, Mapping) else list(inputs)
     engines: list[Engine]
     chosen = choose_backend(backend)
-    if chosen == "torch":
+    if chosen in PLANNED:
+        from engines.runtime.planned import load_planned
+
+        engines = list(load_planned(module, examples, outputs, chosen))
+    elif chosen == "torch":
         from engines.runtime.torch_eager import TorchEngine
 
         engines = [TorchEngine(module, example, outputs) for example in examples]

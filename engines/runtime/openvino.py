@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import inspect
 import io
 import logging
-import os
-import shutil
 import tempfile
+import time
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -18,9 +17,12 @@ import openvino as ov
 import torch
 from torch import nn
 
+from engines.plan_cache import Facts, MissingPlan, Parity, PlanCache, PlanError, PlanKey
 from engines.runtime.engine import Calibration, Engine, EngineError, Tensors, TensorSpec
+from engines.runtime.identity import cache_folder, network_digest, plan_folder
 
 log = logging.getLogger(__name__)
+MODEL_FILES = ("model.xml", "model.bin")
 LEAST_PSNR = 35.0
 """dB; a network of reduced precision further from the f32 one is not used."""
 
@@ -67,7 +69,7 @@ class OpenVinoEngine(Engine):
         for name, array in (*inputs.items(), *outputs.items()):
             if name in self.inputs or name in self.outputs:
                 self._bind(name, array)
-        self._request.infer()
+        self._request.infer(share_outputs=True)  # else it copies them all, only to be thrown away
 
     def _bind(self, name: str, array: np.ndarray) -> None:  # type: ignore[type-arg]
         """Hands OpenVINO the caller's own memory, once for each array."""
@@ -96,15 +98,13 @@ def compile_openvino(
         precision = "f32"
     if precision == "int8" and calibration is None:
         raise EngineError("INT8 needs inputs to calibrate with: choose f32 or bf16")
-    dynamic = len(examples) > 1 or precision == "int8"
-    shapes = "any" if dynamic else [list(tensor.shape) for tensor in examples[0].values()]
-    key = repr((network_digest(module), ov.__version__, list(examples[0]), list(outputs), shapes))
+    dynamic = _is_dynamic(examples, calibration)
+    key = plan_key(module, examples, outputs, precision, calibration)
     if precision == "int8":
         assert calibration is not None  # noqa: S101  # for the type checker
-        key += f" int8 {calibration.key} {calibration.keep_float}"
-        model = _cached(key, lambda: _quantize(module, examples[-1], outputs, calibration))
+        model = _cached(module, key, lambda: _quantize(module, examples[-1], outputs, calibration))
     else:
-        model = _cached(key, lambda: convert(module, examples[0], outputs, dynamic=dynamic))
+        model = _cached(module, key, lambda: convert(module, examples[0], outputs, dynamic=dynamic))
     if precision == "bf16" and calibration is not None:
         _require_parity(module, model, examples[0], next(iter(calibration.samples())), "bf16")
     if not dynamic:
@@ -181,50 +181,76 @@ def _require_parity(
         raise PrecisionError(f"it is {psnr:.1f} dB from the f32 network; {LEAST_PSNR} are asked")
 
 
-def _cached(key: str, make: Callable[[], ov.Model]) -> ov.Model:
-    """`make`'s model, from the cache if it was made before under the same key."""
-    folder = cache_folder() / f"network-{hashlib.sha256(key.encode()).hexdigest()[:24]}"
-    if not (folder / "model.xml").is_file():
-        model = make()
-        try:
-            _keep(model, folder)
-        except OSError as error:  # no room, or not ours to write: the network is here all the same
-            log.warning("%s cannot be written (%s); the network is converted at every start", folder, error)
-            return model
+def _cached(module: nn.Module, key: PlanKey, make: Callable[[], ov.Model]) -> ov.Model:
+    """`make`'s model, from its plan if it was made before under the same key.
+
+    A plan that is stale or corrupt is named and made anew.
+    """
+    cache = PlanCache(plan_folder())
     try:
-        return ov.Core().read_model(folder / "model.xml")
-    except RuntimeError as error:
-        raise EngineError(f"{folder} cannot be read: delete it, it is made again ({error})") from error
-
-
-def _keep(model: ov.Model, folder: Path) -> None:
-    """Writes `model` to `folder`, which appears whole. Raises OSError where it cannot."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=".network-", dir=folder.parent))
+        return unpack(cache.load(key)[0])
+    except MissingPlan as error:
+        log.info("%s", error.reason)
+    except PlanError as error:
+        log.warning("%s; it is made anew", error.reason)
+    started = time.perf_counter()
+    model = make()
+    facts = Facts(round(time.perf_counter() - started, 2), Parity("dB", LEAST_PSNR, note="not measured"))
+    label = f"{type(module).__name__.lower()}-{key.network[:12]}-{key.precision}"
     try:
-        ov.save_model(model, part / "model.xml", compress_to_fp16=False)
-        part.rename(folder)
-    except OSError:
-        shutil.rmtree(part)
-        if not folder.exists():  # else another process was faster, with the same result
-            raise
+        with cache.building():
+            cache.write(label, key, pack(model), facts)
+    except (PlanError, OSError) as error:  # no room, or not ours to write: the network is here all the same
+        reason = error.reason if isinstance(error, PlanError) else error
+        log.warning("%s; the network is converted at every start", reason)
+    return model
 
 
-def network_digest(module: nn.Module) -> str:
-    """SHA-256 over everything that decides what a network computes: its weights and its own source."""
-    digest = hashlib.sha256(repr(module).encode())  # strides, paddings, factors
-    sources = {inspect.getsourcefile(type(part)) for part in module.modules()}
-    for source in sorted(path for path in sources if path and "site-packages" not in path):
-        digest.update(Path(source).read_bytes())
-    for name, tensor in (*module.named_parameters(), *module.named_buffers()):
-        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
+def pack(model: ov.Model) -> bytes:
+    """A model as one file: its two files in an uncompressed zip archive."""
+    with tempfile.TemporaryDirectory() as folder:
+        ov.save_model(model, Path(folder) / "model.xml", compress_to_fp16=False)
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as files:
+            for name in MODEL_FILES:
+                files.write(Path(folder) / name, name)
+    return archive.getvalue()
 
 
-def cache_folder() -> Path:
-    """Where compiled networks are kept: $XDG_CACHE_HOME/dancecam, or ~/.cache/dancecam."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dancecam"
+def unpack(plan: bytes) -> ov.Model:
+    """`pack`'s model."""
+    with zipfile.ZipFile(io.BytesIO(plan)) as files:
+        return ov.Core().read_model(*(files.read(name) for name in MODEL_FILES))
+
+
+def _is_dynamic(examples: Sequence[Mapping[str, torch.Tensor]], calibration: Calibration | None) -> bool:
+    """Whether a model must take any shape: calibration's samples have a shape of their own."""
+    return len(examples) > 1 or calibration is not None
+
+
+def plan_key(
+    module: nn.Module,
+    examples: Sequence[Mapping[str, torch.Tensor]],
+    outputs: Sequence[str],
+    precision: str,
+    calibration: Calibration | None,
+) -> PlanKey:
+    """Of the plan that `compile_openvino` uses."""
+    dynamic = _is_dynamic(examples, calibration)
+    made_from: list[object] = [network_digest(module), list(examples[0]), list(outputs)]
+    if precision == "int8" and calibration is not None:
+        made_from += [calibration.key, calibration.keep_float]
+    shapes = {name: tuple(tensor.shape) for name, tensor in examples[0].items()}
+    return PlanKey(
+        network=hashlib.sha256(repr(made_from).encode()).hexdigest(),
+        backend="openvino",
+        version=str(ov.__version__),
+        device=str(ov.Core().get_property("CPU", "FULL_DEVICE_NAME")).strip(),
+        capability="",
+        driver="",
+        precision=precision,
+        shapes=() if dynamic else (shapes,),
+    )
 
 
 def _specs(ports: Sequence[ov.ConstOutput], names: Sequence[str]) -> dict[str, TensorSpec]:

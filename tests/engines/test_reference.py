@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,8 +14,8 @@ from numpy.typing import NDArray
 
 from calibration.body import measure_body
 from engines.body import Body, Stance
-from engines.body_parts import NAMES, PARTS, TABLE, fit, points_of
-from engines.reference import References, View, cut_up, sharpened, standing_px, visible_areas
+from engines.body_parts import NAMES, PARTS, TABLE, depths, fit, points_of
+from engines.reference import References, View, cut_up, outline, sharpened, standing_px, visible_areas
 from engines.skeleton import Landmark as L
 from tests.packs import paint, standing
 
@@ -236,3 +237,29 @@ def test_the_standing_height_follows_the_ankles() -> None:
     assert standing_px(FRONT, body) == pytest.approx(HEIGHT)
     assert standing_px(moved(FRONT, 0, -20), body) == pytest.approx(75)
     assert standing_px(np.stack([moved(FRONT, 0, -200)]), body) == pytest.approx([50])
+
+
+@pytest.mark.parametrize("turn", [0.0, 0.6, 2.0])
+def test_painting_by_rectangles_is_painting_every_part_on_the_whole_picture(turn: float) -> None:
+    """But for rounding: OpenCV samples at steps of 1/32 of a pixel, counted from the rectangle's corner."""
+    landmarks = lying(WIDE, turn)
+    chosen = BOTH.choose(landmarks)
+    height = standing_px(landmarks, BODY)
+    whole = np.zeros((SIZE[1], SIZE[0], 4))
+    for part in np.argsort(-depths(landmarks.astype(float), height, TABLE), kind="stable"):
+        sprite, to_view = BOTH.sprites[chosen[part]][part], BOTH._maps(landmarks, height, chosen)[part]
+        to_view[:, 2] -= sprite.corner
+        moved = cv2.warpAffine(sprite.pixels, to_view, SIZE, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+        whole = moved + whole * (1 - moved[..., 3:] / 255)
+    difference = np.abs(doll(BOTH, landmarks) - whole)
+    assert difference.mean() < 0.05
+    assert difference.max() <= 16
+
+
+def test_an_outline_holds_all_that_is_not_transparent() -> None:
+    for sprite in BOTH.sprites[0]:
+        corners = outline(sprite)
+        assert cv2.isContourConvex(corners.astype(np.float32))
+        for y, x in np.argwhere(sprite.pixels[..., 3]).tolist():
+            place = (float(x + sprite.corner[0]), float(y + sprite.corner[1]))
+            assert cv2.pointPolygonTest(corners.astype(np.float32), place, True) >= 1 - 1e-3

@@ -93,22 +93,47 @@ def test_a_network_is_converted_once(cache: Path, monkeypatch: pytest.MonkeyPatc
     for count in (1, 1):
         compile_module(net, example(), OUTPUTS, backend="openvino")
         assert len(calls) == count
-        assert len(list(cache.glob("network-*/model.xml"))) == 1
+        assert len(list(cache.glob("plans/*.plan"))) == len(list(cache.glob("plans/*.json"))) == 1
     compile_module(net, example(32, 16), OUTPUTS, backend="openvino")
     assert len(calls) == 2
     with torch.no_grad():
         net.first.weight[0, 0, 0, 0] += 1
     compile_module(net, example(), OUTPUTS, backend="openvino")
     assert len(calls) == 3
-    assert not list(cache.glob(".network-*")), "unfinished work is left in the cache"
+    assert not list(cache.glob("plans/.*")), "unfinished work is left in the cache"
 
 
-def test_a_corrupt_cache_is_named(cache: Path) -> None:
+@pytest.mark.parametrize("part", [".plan", ".json"])
+def test_a_corrupt_plan_is_named_and_made_anew(
+    cache: Path, caplog: pytest.LogCaptureFixture, part: str
+) -> None:
     compile_module(Small(), example(), OUTPUTS, backend="openvino")
-    (path,) = cache.glob("network-*/model.xml")
-    path.write_text(path.read_text()[:200])
-    with pytest.raises(EngineError, match=f"{path.parent.name}.* delete it"):
-        compile_module(Small(), example(), OUTPUTS, backend="openvino")
+    (path,) = cache.glob(f"plans/*{part}")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-200])
+    engine = compile_module(Small(), example(), OUTPUTS, backend="openvino")
+    if part == ".plan":
+        assert f"{path} is corrupt" in caplog.text
+    inputs, outputs = engine.buffers()
+    fill(inputs, 0)
+    engine.run(inputs, outputs)
+    np.testing.assert_allclose(outputs["picture"], expected(Small(), inputs)[0], atol=1e-3)
+    caplog.clear()
+    compile_module(Small(), example(), OUTPUTS, backend="openvino")
+    assert not caplog.records
+
+
+def test_a_plan_of_another_openvino_is_named_and_made_anew(
+    cache: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    compile_module(Small(), example(), OUTPUTS, backend="openvino")
+    (path,) = cache.glob("plans/*.json")
+    path.write_text(path.read_text().replace(runtime.ov.__version__, "2024.1.0"))
+    compile_module(Small(), example(), OUTPUTS, backend="openvino")
+    assert f"{path.with_suffix('.plan')} is refused: its version is 2024.1.0" in caplog.text
+    caplog.clear()
+    compile_module(Small(), example(), OUTPUTS, backend="openvino")
+    assert not caplog.records
 
 
 def test_the_digest_follows_weights_and_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,7 +181,9 @@ def test_a_cache_that_cannot_be_written_is_done_without(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("no folder")
-    monkeypatch.setattr(runtime, "cache_folder", lambda: tmp_path / "file" / "dancecam")
-    model = runtime.convert(Small(), example(), OUTPUTS)
-    assert runtime._cached("key", lambda: model) is model
-    assert "cannot be written" in caplog.text
+    monkeypatch.setattr(runtime, "plan_folder", lambda: tmp_path / "file" / "plans")
+    for _ in range(2):
+        engine = compile_module(Small(), example(), OUTPUTS, backend="openvino")
+        assert engine.precision == "f32"
+        assert "converted at every start" in caplog.text
+        caplog.clear()

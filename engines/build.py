@@ -1,0 +1,227 @@
+"""Compiles the networks of a player's show ahead of it, verifies them against eager torch, and measures them.
+
+examples:
+  python -m engines.build --player players/demo                         for this machine
+  python -m engines.build --backend tensorrt-rtx --target 8.9           for any such GPU, without one
+  python -m engines.build --backend tensorrt-rtx --target 8.9 --all     every network and variant there is
+  python -m engines.build --backend tensorrt-rtx --check                are the show's plans right?
+  python -m engines.build --list                                        what is in the folder
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from tqdm import tqdm
+
+from engines.plan_cache import Facts, Manifest, PlanCache, PlanError
+from engines.runtime.engine import EngineError
+
+PLAYER = Path(__file__).resolve().parents[1] / "players" / "demo"
+PRECISIONS = ("fp16", "bf16", "int8")
+BACKENDS = ("auto", "tensorrt", "tensorrt-rtx", "cuda", "openvino")
+INTERRUPTED = 130
+
+
+class Row(NamedTuple):
+    """A line of the table. size: of the plan, bytes; 0 where there is none."""
+
+    label: str
+    precision: str
+    shapes: str
+    size: int
+    facts: Facts
+    is_kept: bool
+
+    @classmethod
+    def of(cls, manifest: Manifest, *, is_kept: bool) -> Row:
+        key = manifest.key
+        return cls(
+            manifest.label, key.precision, shape_text(key.shapes), manifest.size, manifest.facts, is_kept
+        )
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    description, _, examples = (__doc__ or "").partition("\n\n")
+    parser = argparse.ArgumentParser(
+        prog="python -m engines.build",
+        description=description,
+        epilog=examples,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--player", type=Path, default=PLAYER, metavar="FOLDER", help="the player pack")
+    parser.add_argument(
+        "--backend", choices=BACKENDS, default="auto", help="default: the first that works here"
+    )
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        help="of the generator's convolutions (default: fp16; openvino: bf16)",
+    )
+    parser.add_argument("--size", type=_size, metavar="WxH", help="only this window of the generator, pixels")
+    parser.add_argument(
+        "--target", metavar="C", help="compute capability to compile for (8.9), without that GPU"
+    )
+    parser.add_argument("--all", action="store_true", help="every pose network, and every variant untrained")
+    parser.add_argument("--tries", type=int, default=1, metavar="N", help="build so many, keep the fastest")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="the plans' folder (default: in ~/.cache)")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--check", action="store_true", help="only tell whether the plans of a show are right")
+    what.add_argument("--list", action="store_true", help="only tell what is in the folder")
+    what.add_argument("--clean", action="store_true", help="remove every plan in the folder")
+    options = parser.parse_args(arguments)
+    if options.tries < 1:
+        parser.error("--tries needs 1 or more")
+    return options
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form 512x512")
+    return int(width), int(height)
+
+
+def shape_text(shapes: Sequence[Mapping[str, tuple[int, ...]]]) -> str:
+    """The size of each picture, "512x512": the doll's of a generator, the picture of a pose net."""
+    sizes = [] if shapes else ["any"]
+    for one in shapes:
+        picture = one.get("doll") or one.get("picture") or next(iter(one.values()))
+        sizes.append(f"{picture[2]}x{picture[1]}" if len(picture) == 4 else "x".join(map(str, picture)))
+    return ", ".join(sizes)
+
+
+def table(rows: Sequence[Row]) -> str:
+    """network, precision, picture, build seconds, plan's size, parity, milliseconds."""
+    lines = [("network", "precision", "picture", "build s", "MiB", "parity", "ONNX parity", "ms")]
+    for row in rows:
+        facts = row.facts
+        lines.append((
+            row.label, row.precision, row.shapes,
+            "kept" if row.is_kept else f"{facts.build_seconds:.1f}",
+            f"{row.size / 2**20:.1f}" if row.size else "-",
+            str(facts.parity),
+            str(facts.onnx_parity) if facts.onnx_parity else "-",
+            f"{facts.latency_ms:.2f}" if facts.latency_ms is not None else "-",
+        ))  # fmt: skip
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status: 0 where all is right, 1 where something is not, 130 after an interruption."""
+    options = parse(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    try:
+        with _one_line_when_out_of_memory():
+            return _run(options)
+    except KeyboardInterrupt:
+        print("engines.build: interrupted; the plans that were finished stay", file=sys.stderr)
+        return INTERRUPTED
+    except (EngineError, ValueError, OSError, MemoryError) as error:
+        print(f"engines.build: {error}", file=sys.stderr)
+        return 1
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.list or options.clean:
+        return _list_or_clean(options)
+    started = time.perf_counter()
+    import torch  # takes seconds: --help and --list need not wait for it
+
+    from engines.making import make_plans
+    from engines.plan_check import check_show, choose_build_backend
+    from engines.player_pack import PlayerPack
+    from engines.runtime import PLANNED
+    from engines.runtime.identity import plan_folder
+
+    torch.set_num_threads(1)
+    cache = PlanCache(options.out or plan_folder())
+    backend = choose_build_backend(options.backend, options.target)
+    if options.out is not None and backend not in PLANNED:
+        raise EngineError(f"--out: {backend} keeps what it needs in {plan_folder()}; leave it out")
+    pack = PlayerPack.load(options.player)
+    if options.check and backend not in PLANNED:
+        print(f"{backend} needs no plans: a show makes what is missing when it starts")
+        return 0
+    if options.check:
+        problems = check_show(pack, backend, cache, target=options.target)
+        for problem in problems:
+            print(problem, file=sys.stderr)
+        seconds = time.perf_counter() - started
+        verdict = f"{len(problems)} wrong" if problems else "all there and whole"
+        print(f"{pack.name} on {backend}: {verdict} ({seconds:.1f} s)")
+        return 1 if problems else 0
+    rows: list[Row] = []
+    try:
+        made = make_plans(
+            pack, backend, cache,
+            precision=options.precision, size=options.size, target=options.target,
+            everything=options.all, tries=options.tries,
+        )  # fmt: skip
+        with tqdm(total=made.total, unit="plan", disable=None) as bar:
+            for row in made.rows(bar.set_description):
+                rows.append(row)
+                bar.update()
+    finally:
+        if rows:
+            print(table(rows))
+    seconds = time.perf_counter() - started
+    wrong = [row for row in rows if row.facts.is_failed]
+    for row in wrong:
+        print(
+            f"{row.label}: it differs from eager torch by more than is allowed, and is not kept",
+            file=sys.stderr,
+        )
+    print(f"{pack.name} on {backend}: {len(rows)} networks in {seconds:.1f} s; plans in {cache.folder}")
+    return 1 if wrong else 0
+
+
+def _list_or_clean(options: argparse.Namespace) -> int:
+    from engines.runtime.identity import plan_folder
+
+    cache = PlanCache(options.out or plan_folder())
+    if not cache.folder.is_dir():
+        raise PlanError(f"{cache.folder} is not there: nothing has been built yet")
+    if options.clean:
+        with cache.building():
+            removed = cache.clear()
+        print(f"{removed} plans removed from {cache.folder}")
+        return 0
+    for path, manifest in cache.manifests():
+        key = manifest.key
+        print(f"{path.name}: {key.backend} {key.version} for {key.device} ({key.capability or 'CPU'})")
+    print(table([Row.of(manifest, is_kept=False) for _, manifest in cache.manifests()]))
+    return 0
+
+
+@contextlib.contextmanager
+def _one_line_when_out_of_memory() -> Iterator[None]:
+    """Python, torch and CUDA each have an error of their own for it."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        text = str(error).lower()
+        if (
+            not isinstance(error, MemoryError)
+            and "out of memory" not in text
+            and "can't allocate memory" not in text
+        ):
+            raise
+        raise EngineError(
+            "out of memory: close other programs, or build with --size for one smaller window"
+        ) from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,200 @@
+"""Whether a compiled network says what eager torch in float32 does, on real frames; and how fast it is."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engines.exports import Export, PoseNet
+from engines.plan_cache import Parity
+from engines.pose.detector import Detector
+from engines.pose.landmarks import LandmarkNet
+from engines.pose.region import Region
+from engines.runtime import Engine, EngineError, Tensors
+
+FRAMES = Path(__file__).resolve().parents[1] / "assets" / "fan_dance.mp4"
+EVERY, MOST = 120, 6
+"""Which frames of it are looked at."""
+POSES = 3
+MOST_PX = 0.5
+"""A pose net's points may move by this much on average in any frame, pixels of the frame."""
+LEAST_DB = {"int8": 35.0, "bf16": 35.0}
+LEAST_DB_ELSE = 40.0
+"""PSNR of the player's pixels in the generator's picture. bf16 has three bits less than fp16, 18 dB."""
+WARM_UP, RUNS = 5, 30
+
+Run = Callable[[Tensors], Tensors]
+
+
+class Sample(NamedTuple):
+    """A network's inputs. scale: pixels of the frame for one side of the picture that a pose net is shown."""
+
+    inputs: Tensors
+    scale: float = 1.0
+
+
+def eager(export: Export) -> Run:
+    """The reference: the module as it is, in float32 on the CPU."""
+
+    def run(inputs: Tensors) -> Tensors:
+        with torch.inference_mode():
+            results = export.module(*(torch.from_numpy(inputs[name]) for name in export.examples[0]))
+        results = results if isinstance(results, tuple) else (results,)
+        return {name: result.numpy() for name, result in zip(export.outputs, results, strict=True)}
+
+    return run
+
+
+def compiled(engine: Engine) -> Run:
+    """An engine as a function. The results are its own buffers."""
+    inputs, outputs = engine.buffers()
+
+    def run(given: Tensors) -> Tensors:
+        for name, array in inputs.items():
+            array[...] = given[name]
+        engine.run(inputs, outputs)
+        return outputs
+
+    return run
+
+
+def parity(export: Export, index: int, precision: str, run: Run) -> Parity:
+    """How far `run` is from eager torch, at worst over some real frames. Raises EngineError."""
+    reference = eager(export)
+    if export.pose is None:
+        least = LEAST_DB.get(precision, LEAST_DB_ELSE)
+        psnr = [
+            _psnr(sample.inputs, reference(sample.inputs), run(sample.inputs))
+            for sample in itertools.islice(_poses(export, index), POSES)
+        ]
+        return Parity("dB", least, round(min(psnr), 2))
+    points = export.pose.points
+    moved = []
+    for sample in _looks(export.pose):
+        true = points(reference(sample.inputs))
+        if true is None:
+            continue
+        found = points(run(sample.inputs))
+        if found is None:
+            return Parity("px", MOST_PX, float("inf"))
+        moved.append(float(np.linalg.norm(found - true, axis=1).mean()) * sample.scale)
+    if not moved:
+        raise EngineError(f"{FRAMES} shows nothing that the network {export.label} finds")
+    return Parity("px", MOST_PX, round(max(moved), 3))
+
+
+def not_measured(export: Export, precision: str, why: str) -> Parity:
+    """What stands in a manifest where a plan cannot be run."""
+    if export.pose is not None:
+        return Parity("px", MOST_PX, note=f"not measured ({why})")
+    return Parity("dB", LEAST_DB.get(precision, LEAST_DB_ELSE), note=f"not measured ({why})")
+
+
+def latency_ms(export: Export, index: int, run: Run) -> float:
+    """Median milliseconds of a run, host to host."""
+    inputs = {name: tensor.numpy() for name, tensor in export.examples[index].items()}
+    times = []
+    for _ in range(WARM_UP + RUNS):
+        start = time.perf_counter()
+        run(inputs)
+        times.append(time.perf_counter() - start)
+    return round(1000 * float(np.median(times[WARM_UP:])), 3)
+
+
+def _psnr(inputs: Tensors, true: Tensors, found: Tensors) -> float:
+    """Of the pixels that the player covers: a plate that stays itself says nothing."""
+    picture = np.asarray(true["picture"], np.float32)
+    covered = (true["picture"] != inputs["plate"]).any(axis=-1)
+    if not covered.any():
+        raise EngineError("the player's poses show nothing of him: the pack is not trained")
+    error = float(np.square(picture - np.asarray(found["picture"], np.float32))[covered].mean())
+    return 10 * float(np.log10(255**2 / max(error, 1e-6)))
+
+
+def _poses(export: Export, index: int) -> Iterator[Sample]:
+    """The player's own poses, on a window of the example's size about him."""
+    assert export.calibration is not None  # noqa: S101  # a generator has one
+    height, width = export.examples[index]["doll"].shape[1:3]
+    for sample in export.calibration.samples():
+        yield Sample(_window(sample, width, height))
+
+
+def _window(sample: Tensors, width: int, height: int) -> Tensors:
+    """A piece of a whole picture's inputs; or all of it, enlarged, where the piece is larger."""
+    doll, points = sample["doll"], np.asarray(sample["points"], np.float32)
+    rows, columns = doll.shape[1:3]
+    if width > columns or height > rows:
+        stretch = np.array([width / columns, height / rows, width / columns, 1], np.float32)
+        larger = {name: _enlarged(sample[name], width, height) for name in ("plate", "doll")}
+        previous = np.zeros((1, sample["previous"].shape[1], height // 4, width // 4), np.float32)
+        return {"points": points * stretch, "previous": previous, **larger}
+    middle = points[0, :33, :2].mean(axis=0)
+    x, y = (
+        int(np.clip(round((at - side / 2) / 16) * 16, 0, (whole - side) // 4 * 4))
+        for at, side, whole in zip(middle, (width, height), (columns, rows), strict=True)
+    )
+    across, down = slice(x, x + width), slice(y, y + height)
+    quarter = (slice(y // 4, (y + height) // 4), slice(x // 4, (x + width) // 4))
+    return {
+        "points": points - np.array([x, y, 0, 0], np.float32),
+        "previous": np.ascontiguousarray(sample["previous"][:, :, *quarter]),
+        "plate": np.ascontiguousarray(sample["plate"][:, down, across]),
+        "doll": np.ascontiguousarray(doll[:, down, across]),
+    }
+
+
+def _enlarged(pictures: NDArray[np.generic], width: int, height: int) -> NDArray[np.generic]:
+    return cv2.resize(np.asarray(pictures[0]), (width, height), interpolation=cv2.INTER_LINEAR)[None]
+
+
+def _looks(net: PoseNet) -> Iterator[Sample]:
+    """What the net is shown of the frames."""
+    for frame, person, pose in _people():
+        for region in net.regions((frame.shape[1], frame.shape[0]), person, pose):
+            if region is not None:
+                yield Sample({"picture": _crop(frame, region, net)}, region.side)
+
+
+def _crop(frame: NDArray[np.uint8], region: Region, net: PoseNet) -> NDArray[np.uint8]:
+    """(1, size, size, 3) RGB, as engines/pose cuts it out."""
+    crop = cv2.warpAffine(
+        frame,
+        region.to_frame(net.size),
+        (net.size, net.size),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE if net.replicate else cv2.BORDER_CONSTANT,
+    )
+    return np.asarray(cv2.cvtColor(crop, cv2.COLOR_BGR2RGB)[None])
+
+
+@cache
+def _people() -> Sequence[tuple[NDArray[np.uint8], Region, NDArray[np.float32]]]:
+    """Frames of the bundled clip, with the person found in each and the landmarks (33, 4)."""
+    detect, look = Detector(backend="torch"), LandmarkNet(backend="torch")
+    found = [
+        (frame, detection.region, look(frame, detection.region).landmarks)
+        for frame in itertools.islice(_frames(), MOST)
+        for detection in detect(frame)[:1]
+    ]
+    if not found:
+        raise EngineError(f"{FRAMES} cannot be read, or shows nobody: plans are verified on it")
+    return found
+
+
+def _frames() -> Iterator[NDArray[np.uint8]]:
+    video = cv2.VideoCapture(str(FRAMES))
+    index = 0
+    while video.grab():
+        if index % EVERY == 0:
+            yield np.asarray(video.retrieve()[1], np.uint8)
+        index += 1
+    video.release()

@@ -1,0 +1,327 @@
+"""Compiled networks on disk: `NAME.plan` beside its manifest `NAME.json`, and never used on trust.
+
+A plan is named after what it is for, so that a stale or foreign one is found and refused by name rather than
+passed over. The manifest is what counts: it appears after the plan, so an interrupted build leaves none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engines.folders import only_writer
+from engines.runtime.engine import EngineError
+
+FORMAT = 1
+ANY = "any"
+"""In a key: the device or driver of a plan that was compiled without one at hand, for all of a kind."""
+COMMAND = "python -m engines.build"
+UNFINISHED = ".unfinished"
+
+
+class PlanError(EngineError):
+    """A plan that is missing, or that must not be used. reason: names it; step: what to do next."""
+
+    def __init__(self, reason: str, step: str = f"build it with {COMMAND}") -> None:
+        super().__init__(f"{reason}; {step}")
+        self.reason, self.step = reason, step
+
+
+class MissingPlan(PlanError):
+    """A plan that is not there at all."""
+
+
+@dataclass(frozen=True)
+class PlanKey:
+    """What a plan was compiled from and for.
+
+    network: SHA-256 of weights and code (`network_digest`). version: the compiler's. device: the GPU's or
+    CPU's name; capability: of CUDA ("8.9"), "" on a CPU; driver: of the GPU. shapes: of the inputs by name,
+    for each engine in the plan.
+    """
+
+    network: str
+    backend: str
+    version: str
+    device: str
+    capability: str
+    driver: str
+    precision: str
+    shapes: tuple[Mapping[str, tuple[int, ...]], ...]
+
+    def differences(self, wanted: PlanKey) -> list[str]:
+        """Why a plan of this key does not serve where `wanted` is asked for; empty where it does."""
+        reasons = []
+        if self.network != wanted.network:
+            reasons.append("it is of other weights or code (stale)")
+        for field in ("backend", "version", "device", "capability", "driver", "precision"):
+            mine, other = getattr(self, field), getattr(wanted, field)
+            if mine != other and ANY not in (mine, other):
+                reasons.append(f"its {field} is {mine}, not {other}")
+        if self.shapes != wanted.shapes:
+            reasons.append("its shapes are others")
+        return reasons
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How far a compiled network is from eager float32 torch on real frames.
+
+    measure: "px" (worst landmark's mean distance; at most `limit`) or "dB" (PSNR; at least). value: None
+    where it was not measured, and `note` says why.
+    """
+
+    measure: str
+    limit: float
+    value: float | None = None
+    note: str = ""
+
+    @property
+    def is_failed(self) -> bool:
+        if self.value is None:
+            return False
+        return not (self.value <= self.limit if self.measure == "px" else self.value >= self.limit)
+
+    def __str__(self) -> str:
+        return self.note if self.value is None else f"{self.value:.2f} {self.measure}"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer of a network as the compiler parsed it. precision: of its first output."""
+
+    name: str
+    type: str
+    precision: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the build measured.
+
+    parity: of the plan itself; onnx_parity: of the ONNX graph that it was compiled from, run on the CPU, or
+    None where there is none. latency_ms: median of a run, None where it cannot be run.
+    """
+
+    build_seconds: float
+    parity: Parity
+    onnx_parity: Parity | None = None
+    latency_ms: float | None = None
+    layers: tuple[Layer, ...] = ()
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether the network does not compute what it should."""
+        return self.parity.is_failed or (self.onnx_parity is not None and self.onnx_parity.is_failed)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What lies beside a plan. sha256, size: of the plan, bytes."""
+
+    label: str
+    key: PlanKey
+    sha256: str
+    size: int
+    facts: Facts
+
+    def to_json(self) -> str:
+        return json.dumps({"format": FORMAT, **dataclasses.asdict(self)}, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> Manifest:
+        """Raises ValueError."""
+        try:
+            data = json.loads(text)
+            if data.pop("format") != FORMAT:
+                raise ValueError("it is of another format")
+            facts = data.pop("facts")
+            key = data.pop("key")
+            shapes = tuple({n: tuple(shape) for n, shape in one.items()} for one in key.pop("shapes"))
+            onnx_parity = facts.pop("onnx_parity")
+            return cls(
+                key=PlanKey(**key, shapes=shapes),
+                facts=Facts(
+                    parity=Parity(**facts.pop("parity")),
+                    onnx_parity=None if onnx_parity is None else Parity(**onnx_parity),
+                    layers=tuple(_layer(each) for each in facts.pop("layers")),
+                    **facts,
+                ),
+                **data,
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"it lacks or has something unknown: {error}") from error
+
+
+def _layer(data: Mapping[str, Any]) -> Layer:
+    return Layer(**{**data, "shape": tuple(data["shape"])})
+
+
+class PlanCache:
+    """The plans in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, label: str, key: PlanKey) -> Path:
+        """There is one plan for each network, backend and compute capability."""
+        target = f"{key.backend}-{key.capability}" if key.capability else key.backend
+        return self.folder / f"{label}.{target}.plan"
+
+    @contextlib.contextmanager
+    def building(self) -> Iterator[None]:
+        """Keeps other builds out, and sweeps what an interrupted one left.
+
+        Raises BlockingIOError while another process builds, PlanError where the folder cannot be made.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise PlanError(
+                f"{self.folder} cannot be made ({error.strerror})", "choose another with --out"
+            ) from error
+        with only_writer(self.folder, self.folder):
+            for path in self.folder.glob(f".*{UNFINISHED}"):
+                path.unlink()
+            for path in self.folder.glob("*.plan"):
+                if not path.with_suffix(".json").exists():
+                    path.unlink()
+            yield
+
+    def write(self, label: str, key: PlanKey, plan: bytes, facts: Facts) -> Manifest:
+        """Replaces the label's plan. After an error the old one is as it was; after a kill there is the old
+        one, the new one, or none.
+
+        Raises PlanError where the disk is full or the folder cannot be written.
+        """
+        path = self.path(label, key)
+        manifest = Manifest(label, key, hashlib.sha256(plan).hexdigest(), len(plan), facts)
+        try:
+            with (
+                _unfinished(path, plan) as new,
+                _unfinished(path.with_suffix(".json"), manifest.to_json().encode()) as beside,
+            ):
+                path.with_suffix(".json").unlink(missing_ok=True)
+                new.replace(path)
+                beside.replace(path.with_suffix(".json"))
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise PlanError(
+                    f"no room for {path} ({len(plan) / 2**20:.0f} MiB)",
+                    "free some, or choose another folder with --out",
+                ) from error
+            raise PlanError(
+                f"{path} cannot be written ({error.strerror})", "choose another folder with --out"
+            ) from error
+        return manifest
+
+    def manifests(self) -> Iterator[tuple[Path, Manifest]]:
+        """Each plan's path and manifest; those whose manifest cannot be read are left out."""
+        for path in sorted(self.folder.glob("*.json")):
+            with contextlib.suppress(ValueError, OSError):
+                yield path.with_suffix(".plan"), Manifest.from_json(path.read_text())
+
+    def check(self, label: str, wanted: PlanKey) -> Manifest:
+        """The manifest of the label's plan, which is whole and serves for `wanted`. Raises PlanError."""
+        path = self.path(label, wanted)
+        manifest = _read_manifest(path, self._others(label, path))
+        _require(path, manifest, wanted)
+        try:
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise PlanError(f"{path} cannot be read ({error.strerror})") from error
+        _require_digest(path, manifest, digest)
+        return manifest
+
+    def find(self, wanted: PlanKey) -> tuple[Path, Manifest]:
+        """The plan, not yet verified, of a network whose label is not known. Raises PlanError: MissingPlan
+        where there is none of it at all."""
+        of_network = [(path, each) for path, each in self.manifests() if each.key.network == wanted.network]
+        for path, manifest in of_network:
+            if not manifest.key.differences(wanted):
+                return path, manifest
+        for path, manifest in of_network:
+            key = manifest.key
+            if (key.backend, key.shapes) == (wanted.backend, wanted.shapes) and (
+                wanted.precision in (ANY, key.precision)
+            ):
+                _require(path, manifest, wanted)
+        shapes = ", ".join(f"{name} {list(shape)}" for one in wanted.shapes for name, shape in one.items())
+        raise MissingPlan(
+            f"{self.folder} has no {wanted.backend} plan of a network with {shapes or 'any shapes'}"
+        )
+
+    def load(self, wanted: PlanKey) -> tuple[bytes, Manifest]:
+        """The plan that `find` finds. Raises PlanError, as `check` does, where it is not whole."""
+        path, manifest = self.find(wanted)
+        try:
+            plan = path.read_bytes()
+        except OSError as error:
+            raise PlanError(f"{path} cannot be read ({error.strerror})") from error
+        _require_digest(path, manifest, hashlib.sha256(plan).hexdigest())
+        return plan, manifest
+
+    def annotate(self, path: Path, manifest: Manifest) -> None:
+        """Replaces what is known of a plan. Raises PlanError where it cannot be written."""
+        beside = path.with_suffix(".json")
+        try:
+            with _unfinished(beside, manifest.to_json().encode()) as new:
+                new.replace(beside)
+        except OSError as error:
+            raise PlanError(f"{beside} cannot be written ({error.strerror})", "make room") from error
+
+    def clear(self) -> int:
+        """Removes every plan, and returns how many there were."""
+        plans = list(self.folder.glob("*.plan"))
+        for path in plans:
+            path.with_suffix(".json").unlink(missing_ok=True)
+            path.unlink()
+        return len(plans)
+
+    def _others(self, label: str, path: Path) -> list[Path]:
+        return [other for other in sorted(self.folder.glob(f"{label}.*.plan")) if other != path]
+
+
+def _require(path: Path, manifest: Manifest, wanted: PlanKey) -> None:
+    reasons = manifest.key.differences(wanted)
+    if reasons:
+        raise PlanError(f"{path} is refused: {', '.join(reasons)}")
+
+
+def _require_digest(path: Path, manifest: Manifest, digest: str) -> None:
+    if digest != manifest.sha256:
+        raise PlanError(f"{path} is corrupt (its SHA-256 is not its manifest's)")
+
+
+def _read_manifest(path: Path, others: list[Path]) -> Manifest:
+    try:
+        return Manifest.from_json(path.with_suffix(".json").read_text())
+    except FileNotFoundError as error:
+        hint = f" ({', '.join(other.name for other in others)} will not do)" if others else ""
+        raise MissingPlan(f"{path} is missing{hint}") from error
+    except (OSError, ValueError) as error:
+        raise PlanError(f"{path.with_suffix('.json')} cannot be read ({error})") from error
+
+
+@contextlib.contextmanager
+def _unfinished(path: Path, data: bytes) -> Iterator[Path]:
+    """`data` on the disk, in a file beside `path` that is gone after the block unless it was moved."""
+    part = path.with_name(f".{path.name}{UNFINISHED}")
+    try:
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        yield part
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,31 @@
+"""What this machine is, as far as a plan depends on it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from functools import cache
+from typing import NamedTuple
+
+
+class Gpu(NamedTuple):
+    """name: as NVIDIA's driver has it. capability: of CUDA, "8.9". driver: its version."""
+
+    name: str
+    capability: str
+    driver: str
+
+
+@cache
+def gpu() -> Gpu | None:
+    """The first NVIDIA GPU, or None where there is none that works."""
+    command = shutil.which("nvidia-smi")
+    if command is None:
+        return None
+    query = (command, "--query-gpu=name,compute_cap,driver_version", "--format=csv,noheader")
+    try:
+        answer = subprocess.run(query, capture_output=True, text=True, check=True, timeout=20)
+    except (subprocess.SubprocessError, OSError):
+        return None
+    fields = [field.strip() for field in answer.stdout.partition("\n")[0].split(",")]
+    return Gpu(*fields) if len(fields) == len(Gpu._fields) else None

@@ -1,0 +1,101 @@
+"""TensorRT, for any NVIDIA GPU: through torch-tensorrt, or where that is missing through ONNX.
+
+Nothing here is imported where there is no GPU: the packages fail on import there, in ways of their own.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from engines.plan_cache import Layer
+from engines.runtime.engine import EngineError
+from engines.runtime.tensorrt_build import compile_onnx
+
+log = logging.getLogger(__name__)
+PACKAGE = "tensorrt"
+TIMING_CACHE = "tensorrt.timing"
+"""In the plans' folder: what was measured while choosing kernels, so that the next build is faster."""
+
+
+def version() -> str:
+    """Of the installed package. Raises EngineError where it is missing."""
+    try:
+        return metadata.version(PACKAGE)
+    except metadata.PackageNotFoundError as error:
+        raise EngineError(
+            f"the package {PACKAGE} is missing: pip install '.[gpu]' from NVIDIA's index"
+        ) from error
+
+
+def package() -> Any:
+    """Raises EngineError where there is no GPU, or the package is missing or cannot be loaded."""
+    version()
+    if not torch.cuda.is_available():
+        raise EngineError("TensorRT compiles on the GPU that it compiles for, and torch finds none here")
+    try:
+        import tensorrt
+    except (ImportError, OSError) as error:
+        raise EngineError(f"{PACKAGE} cannot be loaded: {error}") from error
+    return tensorrt
+
+
+def compile_tensorrt(
+    module: nn.Module,
+    example: Mapping[str, torch.Tensor],
+    outputs: Sequence[str],
+    folder: Path,
+) -> tuple[bytes, tuple[Layer, ...]]:
+    """The serialized engine for this machine's GPU, in fp16; and the parsed network's layers, where it came
+    through ONNX. Raises EngineError."""
+    trt = package()
+    cache = folder / TIMING_CACHE
+    try:
+        import torch_tensorrt
+    except Exception as error:  # noqa: BLE001  # without its libraries it raises whatever comes to hand
+        log.info("torch-tensorrt skipped, ONNX instead: %s", error)
+        return _through_onnx(trt, module, example, outputs, cache)
+    inputs = [tensor.cuda() for tensor in example.values()]
+    try:
+        with torch.inference_mode():
+            program = torch.export.export(module.eval().cuda(), tuple(inputs))
+            plan = torch_tensorrt.dynamo.convert_exported_program_to_serialized_trt_engine(
+                program,
+                arg_inputs=inputs,
+                enable_autocast=True,  # convolutions in half precision, coordinates as they are written
+                autocast_low_precision_type=torch.float16,
+                timing_cache_path=str(cache),
+            )
+    except (RuntimeError, ValueError) as error:
+        raise EngineError(f"torch-tensorrt cannot compile {type(module).__name__}: {error}") from error
+    finally:
+        module.cpu()
+    return bytes(plan), ()
+
+
+def _through_onnx(
+    trt: Any,
+    module: nn.Module,
+    example: Mapping[str, torch.Tensor],
+    outputs: Sequence[str],
+    cache: Path,
+) -> tuple[bytes, tuple[Layer, ...]]:
+    from engines.runtime.onnx_export import export_onnx
+
+    timing: list[Any] = []
+
+    def configure(_: Any, config: Any) -> None:
+        timing.append(config.create_timing_cache(cache.read_bytes() if cache.is_file() else b""))
+        config.set_timing_cache(timing[0], ignore_mismatch=False)
+
+    model = export_onnx(module, [example], outputs)
+    shapes = {name: tuple(tensor.shape) for name, tensor in example.items()}
+    result = compile_onnx(trt, model.SerializeToString(), shapes, configure)
+    cache.write_bytes(bytes(timing[0].serialize()))
+    return result

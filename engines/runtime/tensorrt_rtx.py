@@ -1,0 +1,58 @@
+"""TensorRT for RTX: NVIDIA's workstation cards. Its compiler needs no GPU, so plans can be made anywhere."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from typing import Any
+
+from engines.plan_cache import Layer
+from engines.runtime.engine import EngineError
+from engines.runtime.tensorrt_build import Shapes, compile_onnx
+
+PACKAGE = "tensorrt-rtx"
+CAPABILITIES = {
+    "7.5": "SM75", "8.0": "SM80", "8.6": "SM86", "8.9": "SM89", "12.0": "SM120", "12.1": "SM121",
+}  # fmt: skip
+"""Compute capabilities that it compiles for, as it names them. 9.0 (H100, H200) is none of them."""
+
+
+def version() -> str:
+    """Of the installed package. Raises EngineError where it is missing."""
+    try:
+        return metadata.version(PACKAGE)
+    except metadata.PackageNotFoundError as error:
+        raise EngineError(f"the package {PACKAGE} is missing: pip install '.[tensorrt-rtx]'") from error
+
+
+def package() -> Any:
+    """Raises EngineError where it is missing or cannot be loaded."""
+    version()
+    try:
+        import tensorrt_rtx
+    except (ImportError, OSError) as error:
+        raise EngineError(f"{PACKAGE} cannot be loaded: {error}") from error
+    return tensorrt_rtx
+
+
+def check_capability(capability: str) -> None:
+    """Raises EngineError where it does not compile for GPUs of this compute capability."""
+    if capability not in CAPABILITIES:
+        raise EngineError(
+            f"TensorRT for RTX has no compute capability {capability}; it has {', '.join(CAPABILITIES)}"
+        )
+
+
+def compile_rtx(onnx: bytes, shapes: Shapes, capability: str) -> tuple[bytes, tuple[Layer, ...]]:
+    """The serialized engine for GPUs of `capability` ("8.9") and the parsed network's layers.
+
+    Needs no GPU. Raises EngineError.
+    """
+    check_capability(capability)
+    trt = package()
+
+    def configure(_: Any, config: Any) -> None:
+        config.set_flag(trt.BuilderFlag.REQUIRE_USER_ALLOCATION)  # what lets its runs be captured
+        config.num_compute_capabilities = 1
+        config.set_compute_capability(getattr(trt.ComputeCapability, CAPABILITIES[capability]), 0)
+
+    return compile_onnx(trt, onnx, shapes, configure)
