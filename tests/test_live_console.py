@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import http.client
 import json
 import shutil
@@ -49,10 +50,16 @@ def three_people(path: Path, frames: int = 240) -> Path:
 
 
 def another_player(folder: Path) -> Path:
-    """The demo player under another name."""
+    """The demo player under another name, before another scene: his plate in blue."""
     shutil.copytree(PLAYER, folder)
-    about = folder / "player.toml"
-    about.write_text(about.read_text().replace('name = "Number 23"', 'name = "Number 32"'))
+    about, plate = folder / "player.toml", folder / "plate.png"
+    before = hashlib.sha256(plate.read_bytes()).hexdigest()
+    picture = cv2.imread(str(plate))
+    picture[..., 1:] //= 4
+    cv2.imwrite(str(plate), picture)
+    after = hashlib.sha256(plate.read_bytes()).hexdigest()
+    text = about.read_text().replace('name = "Number 23"', 'name = "Number 32"').replace(before, after)
+    about.write_text(text)
     return folder
 
 
@@ -153,6 +160,7 @@ def test_an_operator_runs_a_show_from_the_console(live: Live, tmp_path: Path) ->
         live.wait_for(lambda state: state["orders"]["player"] == str(live.other))
         one.mouse.up()
         two.locator("#player").get_by_text("Number 32").wait_for(timeout=5_000)
+        assert_turns_blue(one)
 
         one.keyboard.press("Space")
         for page in (one, two):
@@ -162,6 +170,19 @@ def test_an_operator_runs_a_show_from_the_console(live: Live, tmp_path: Path) ->
     done = [json.loads(line) for line in log.read_text().splitlines()]
     actions = [entry["action"] for entry in done if entry["type"] == "action" and entry["result"] == "done"]
     assert list(dict.fromkeys(actions)) == ["take", "camera-preview", "pick", "player", "slate"]
+
+
+def assert_turns_blue(page: Any) -> None:
+    """The programme shows the other player's scene; loading his networks takes a while."""
+    deadline = time.monotonic() + START_S
+    while True:
+        shot = screenshot(page, "#programme").astype(int)
+        height, width = shot.shape[:2]
+        blue, green, red = shot[:, (width - height) // 2 : (width + height) // 2].mean((0, 1))
+        if blue > 1.5 * max(green, red):
+            return
+        assert time.monotonic() < deadline, "the other player is not seen"
+        page.wait_for_timeout(500)
 
 
 def pick(page: Any, x: float) -> None:
