@@ -6,19 +6,27 @@ import argparse
 import contextlib
 import json
 import os
+import secrets
 import signal
 import socket
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from realtime.backgrounds import BackgroundError, check_backgrounds
+from realtime.bus import Link, Side
 from realtime.capture import CameraName, CaptureError
-from realtime.control.actions import help_text
 from realtime.control.hotkeys import Console, Hotkeys, PlainConsole
+from realtime.control.keys import Keymap
+from realtime.control.settings import ControlError
+from realtime.control.show_log import ShowLog
+from realtime.link_keys import KeyFileError, key_pair, public_key
 from realtime.nets import Nets, load_nets
 from realtime.show import Show, ShowError, check_show, load_show
+from realtime.stages import STAGES, stages_at
 from realtime.supervisor import SIGNALS, Player, Supervisor, SupervisorError
 
 EXAMPLES = """\
@@ -28,6 +36,7 @@ examples:
   python run_live.py --camera rtsp://10.0.0.7/stream     a network camera
   python run_live.py --show show.toml                    a show file; it starts on the standby loop
   python run_live.py --headless --seconds 20 --report r.json
+  python run_live.py --show show.toml --role playout     one of two machines ([link] in the show file)
 
 keys, in a terminal:
 """
@@ -40,7 +49,7 @@ class UsageError(ValueError):
 def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description="A fan before the camera; the player dances the same moves, live, in a web page.",
-        epilog=EXAMPLES + help_text(),
+        epilog=EXAMPLES + Keymap().help_text(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--camera", metavar="C", help="index, device, video file (it loops) or URL")
@@ -53,7 +62,14 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--seconds", type=float, metavar="S", help="end after so long on air")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the show's numbers here (JSON)")
+    parser.add_argument("--log", type=Path, metavar="FOLDER", help="keep a log of actions and states here")
     parser.add_argument("--port", type=int, metavar="P", help="the page's port (default: 8080; 0: no page)")
+    parser.add_argument(
+        "--role",
+        choices=("all", "performer", "playout"),
+        default="all",
+        help="all: everything on this machine, whatever [link] says; else this machine's part of it",
+    )
     parser.add_argument(
         "--backend",
         metavar="B",
@@ -73,15 +89,33 @@ def show_of(options: argparse.Namespace) -> Show:
             changes[name] = getattr(options, name)
     if options.port is not None:
         changes["webrtc"]["port"] = options.port
+    if options.log is not None:
+        changes["control"]["log"] = options.log
     return check_show(changes, "command line")
 
 
-def check(show: Show, report: Path | None) -> Player:
+def link_of(show: Show, role: str) -> Link | None:
+    """This machine's end of the link; None where it runs all. Raises UsageError, KeyFileError."""
+    if role == "all":
+        return None
+    if show.link is None:
+        raise UsageError(f"--role {role}: the show file has no [link]: write both machines' addresses there")
+    side: Side = "performer" if role == "performer" else "playout"
+    other: Side = "playout" if side == "performer" else "performer"
+    key_pair(show.link.keys, side)
+    public_key(show.link.keys, other)
+    return Link(side, show.link.performer, show.link.playout, show.link.port, show.link.keys)
+
+
+def check(show: Show, report: Path | None, role: str = "all") -> Player:
     """What can be known before any process starts. Raises what `main` turns into one line."""
-    CameraName.parse(show.camera)
+    if role != "playout":
+        CameraName.parse(show.camera)
+    if role != "performer":
+        check_backgrounds(show.backgrounds)
     if report is not None and not report.resolve().parent.is_dir():
         raise UsageError(f"--report {report}: there is no folder {report.resolve().parent}")
-    if show.webrtc.port:
+    if show.webrtc.port and role != "performer":
         family = socket.AF_INET6 if ":" in show.webrtc.host else socket.AF_INET
         try:
             socket.create_server((show.webrtc.host, show.webrtc.port), family=family).close()
@@ -95,28 +129,85 @@ def check(show: Show, report: Path | None) -> Player:
     from engines.runtime import PLANNED, EngineError, choose_backend
 
     try:
-        choose_backend(show.backend)
+        if role != "playout":  # the networks run on the other machine
+            choose_backend(show.backend)
         pack = PlayerPack.load(show.player)
-        if show.backend in PLANNED:
+        others = [(folder, PlayerPack.load(folder)) for folder in show.players]
+        if show.backend in PLANNED and role != "playout":
             from engines.plan_check import require_plans
 
-            require_plans(show.player, pack, show.backend)
+            for folder, each in ((show.player, pack), *others):
+                require_plans(folder, each, show.backend)
     except (PackError, EngineError) as error:
         raise UsageError(str(error)) from error
-    return Player(pack.name, pack.size, pack.standby)
+    names = {pack.name: show.player}
+    for folder, other in others:
+        if other.size != pack.size:
+            raise UsageError(
+                f"player {folder} is {other.size[0]}x{other.size[1]} pixels, but {show.player} is "
+                f"{pack.size[0]}x{pack.size[1]}: a show switches between players of one size"
+            )
+        if other.name in names:
+            raise UsageError(f"players {names[other.name]} and {folder} are both named {other.name!r}")
+        names[other.name] = folder
+    return Player(
+        pack.name,
+        pack.size,
+        pack.standby,
+        {other.name: folder for folder, other in others},
+        pack.folder / "plate.png",
+    )
+
+
+def serve(show: Show, supervisor: Supervisor, console: Console, stack: contextlib.ExitStack) -> None:
+    """Starts the control server, until `stack` ends, and says where it is. Raises ControlError."""
+    from realtime.control.server import ControlServer  # only a show with a page needs it
+
+    server = ControlServer(
+        supervisor.desk,
+        supervisor.totals,
+        lambda: supervisor.whep,
+        token=show.control.token or secrets.token_urlsafe(16),
+        host=show.webrtc.host,
+        port=show.webrtc.port,
+        osc_host=show.control.osc_host,
+        osc_port=show.control.osc_port,
+    )
+    stack.callback(server.close)
+    console.say(f"programme: {server.url}")
+    console.say(f"console: {server.console_url}")
 
 
 def run(
-    show: Show, player: Player, options: argparse.Namespace, nets: Callable[[Show], Nets] = load_nets
+    show: Show,
+    player: Player,
+    options: argparse.Namespace,
+    nets: Callable[[Show], Nets] = load_nets,
+    link: Link | None = None,
 ) -> None:
-    """The show itself; writes the report however it ends. Raises SupervisorError."""
+    """The show itself; writes the report however it ends.
+
+    Raises SupervisorError, ControlError, ShowLogError.
+    """
     with contextlib.ExitStack() as stack:
-        console: Console = PlainConsole()
+        log = None
+        if show.control.log is not None:
+            log = ShowLog(show.control.log, datetime.now())
+            stack.callback(log.close)
         has_keys = not options.headless and sys.stdin.isatty() and sys.stdout.isatty()
-        hotkeys = Hotkeys(lambda action: supervisor.act(action)) if has_keys else None
-        if hotkeys is not None:
-            console = hotkeys
-        supervisor = Supervisor(show, player, nets, console, seconds=options.seconds)
+        keymap = Keymap(show.keys)
+        hotkeys = Hotkeys(lambda action: supervisor.act(action), keymap.action_for) if has_keys else None
+        console: Console = PlainConsole() if hotkeys is None else hotkeys
+        supervisor = Supervisor(
+            show,
+            player,
+            nets,
+            console,
+            seconds=options.seconds,
+            stages=STAGES if link is None else stages_at(link.side),
+            log=log,
+            link=link,
+        )
 
         def stop(_: int, __: FrameType | None) -> None:
             supervisor.stop()
@@ -125,7 +216,9 @@ def run(
             signal.signal(number, stop)
         if hotkeys is not None:
             stack.enter_context(hotkeys)
-            console.say(f"keys:\n{help_text()}")
+            console.say(f"keys:\n{keymap.help_text()}")
+        if show.webrtc.port and options.role != "performer":
+            serve(show, supervisor, console, stack)
         console.say(f"{player.name} dances to {show.camera}")
         console.say("preparing the networks; the first time takes minutes")
         try:
@@ -144,13 +237,14 @@ def main(arguments: list[str]) -> int:
     options = parse(arguments)
     try:
         show = show_of(options)
-        player = check(show, options.report)
-    except (ShowError, UsageError, CaptureError) as error:
+        link = link_of(show, options.role)
+        player = check(show, options.report, options.role)
+    except (ShowError, UsageError, CaptureError, KeyFileError, BackgroundError) as error:
         print(f"run_live: {error}", file=sys.stderr)
         return 2
     try:
-        run(show, player, options)
-    except (SupervisorError, OSError) as error:
+        run(show, player, options, link=link)
+    except (SupervisorError, ControlError, OSError) as error:
         print(f"run_live: {error}", file=sys.stderr)
         return 1
     return 0

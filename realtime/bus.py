@@ -1,42 +1,87 @@
-"""What the processes of a show tell each other: one TABLE of topics, over ZeroMQ in a private directory.
+"""What the processes of a show tell each other: one TABLE of topics, over ZeroMQ.
 
-Every message is a single part, so that CONFLATE (keep only the newest) works, and holds no code: tickets are
-packed numbers, orders and statuses are JSON.
+On one machine the sockets lie in a private directory. On two, the topics that cross go over TCP,
+authenticated and encrypted (CURVE); all others stay on their machine. Every message is a single part, so that
+CONFLATE (keep only the newest) works, and holds no code: tickets are packed numbers, orders and statuses are
+JSON.
 """
 
 from __future__ import annotations
 
 import json
 import struct
+import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import zmq
 
 from realtime.telemetry import Delta
 
+if TYPE_CHECKING:
+    from zmq.auth.thread import ThreadAuthenticator
+
+Side = Literal["performer", "playout"]
+"""One of the two machines of a show. All but the performer is at the playout."""
+
+Crosses = Literal["never", "with a link", "only"]
+
 
 @dataclass(frozen=True)
 class Topic:
-    """binds: the process that has it once; the others connect. newest: only the newest message is kept."""
+    """binds: the process that has it once; the others connect. newest: only the newest message is kept.
+
+    crosses: whether it goes from machine to machine where there are two; "only": it has no other use.
+    """
 
     binds: str
     sender: int
     receiver: int
     newest: bool
     help: str
+    crosses: Crosses = "never"
 
 
 TOPICS: Mapping[str, Topic] = {
-    "tickets": Topic("performer", zmq.PUB, zmq.SUB, True, "a frame of the player lies in the ring"),
-    "camera": Topic("performer", zmq.PUB, zmq.SUB, True, "a picture of the camera lies in the other ring"),
+    "tickets": Topic(
+        "performer", zmq.PUB, zmq.SUB, True, "a frame of the player, in the ring or with it", "with a link"
+    ),
+    "camera": Topic("performer", zmq.PUB, zmq.SUB, True, "a picture of the camera, likewise", "with a link"),
+    "people": Topic(
+        "performer",
+        zmq.PUB,
+        zmq.SUB,
+        True,
+        "who is in the camera's picture, and the fan's pose",
+        "with a link",
+    ),
     "orders": Topic(
         "supervisor", zmq.PUB, zmq.SUB, True, "what the operator wants, all of it, again and again"
     ),
+    "actions": Topic(
+        "supervisor", zmq.PUSH, zmq.PULL, False, "keys that were pressed in a process's own window"
+    ),
     "status": Topic("supervisor", zmq.PUSH, zmq.PULL, False, "heartbeats, counts and times of each process"),
+    "clock": Topic("performer", zmq.REQ, zmq.REP, False, "asked for the other machine's time", "only"),
+    "far_orders": Topic("link", zmq.PUB, zmq.SUB, True, "the orders, for the other machine", "only"),
+    "far_status": Topic("link", zmq.PUSH, zmq.PULL, False, "the other machine's statuses", "only"),
 }
+"""With a link a topic has the port of the link plus its place in this table."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """Two machines. side: which of them this is. performer, playout: their addresses. port: the first of
+    len(TOPICS) ports. keys: folder of the key pairs (`realtime.link_keys`)."""
+
+    side: Side
+    performer: str
+    playout: str
+    port: int
+    keys: Path
+
 
 STATUS_QUEUE = 1000
 """Statuses that may wait for the supervisor; beyond it a process keeps its counts for the next one."""
@@ -45,10 +90,18 @@ STATUS_QUEUE = 1000
 class Bus:
     """The sockets of one process. A socket belongs to the thread that opened it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, link: Link | None = None) -> None:
         """folder: of the show's own, private (0700), and short: a socket's path has at most 107 bytes."""
         self._folder = folder
+        self._link = link
         self._context = zmq.Context()
+        self._authenticator: ThreadAuthenticator | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def link(self) -> Link | None:
+        """None where the whole show is on this machine."""
+        return self._link
 
     def sender(self, topic: str, process: str) -> zmq.Socket[bytes]:
         """The sending end. Its sends are meant for `zmq.NOBLOCK`."""
@@ -68,8 +121,14 @@ class Bus:
             socket.set_hwm(STATUS_QUEUE)
         if kind == zmq.SUB:
             socket.setsockopt(zmq.SUBSCRIBE, b"")
+        if kind == zmq.REQ:  # an answer that never came must not keep it from asking again
+            socket.setsockopt(zmq.REQ_RELAXED, 1)
+            socket.setsockopt(zmq.REQ_CORRELATE, 1)
+        binds = topic.binds == process
         endpoint = f"ipc://{self._folder / name}"
-        if topic.binds == process:
+        if self._link is not None and topic.crosses != "never":
+            endpoint = self._far_endpoint(self._link, name, binds, socket)
+        if binds:
             socket.bind(endpoint)
         else:
             socket.setsockopt(zmq.RECONNECT_IVL, 20)
@@ -77,8 +136,28 @@ class Bus:
             socket.connect(endpoint)
         return socket
 
+    def _far_endpoint(self, link: Link, name: str, binds: bool, socket: zmq.Socket[bytes]) -> str:
+        """Gives the socket its keys. Raises KeyFileError."""
+        from realtime.link_keys import key_pair, only_known, public_key  # a show on one machine has none
+
+        there: Side = "performer" if TOPICS[name].binds == "performer" else "playout"
+        address = link.performer if there == "performer" else link.playout
+        port = link.port + list(TOPICS).index(name)
+        socket.curve_publickey, socket.curve_secretkey = key_pair(link.keys, link.side)
+        if binds:
+            with self._lock:  # one for all sockets, which several threads open
+                if self._authenticator is None:
+                    self._authenticator = only_known(self._context, link.keys)
+            socket.curve_server = True
+            return f"tcp://{address}:{port}"
+        socket.curve_serverkey = public_key(link.keys, there)
+        here = link.performer if link.side == "performer" else link.playout
+        return f"tcp://{here}:0;{address}:{port}"  # from our own address of the link
+
     def close(self) -> None:
         """Closes every socket. No thread may be using one."""
+        if self._authenticator is not None:
+            self._authenticator.stop()
         self._context.destroy(linger=0)
 
 
@@ -113,11 +192,34 @@ class Ticket(NamedTuple):
         return _TICKET.pack(*self)
 
     @classmethod
-    def unpack(cls, data: bytes) -> Ticket:
+    def unpack(cls, data: bytes | memoryview) -> Ticket:
         return cls._make(_TICKET.unpack(data))
 
+    def shifted(self, offset_ns: int) -> Ticket:
+        """With stamps of a clock that is ahead by `offset_ns`."""
+        return self._replace(
+            captured_ns=self.captured_ns + offset_ns,
+            posed_ns=self.posed_ns + offset_ns,
+            generated_ns=self.generated_ns + offset_ns,
+        )
 
-_TICKET = struct.Struct("<QIQ?QQQQQ")
+
+_TICKET = struct.Struct("<QIQ?QQqqq")
+TICKET_BYTES = _TICKET.size
+
+
+class Press(NamedTuple):
+    """A key that was pressed in a window. key: the character. who: which window."""
+
+    key: str
+    who: str
+
+    def pack(self) -> bytes:
+        return json.dumps(self).encode()
+
+    @classmethod
+    def unpack(cls, data: bytes) -> Press:
+        return cls(*json.loads(data))
 
 
 @dataclass(frozen=True)

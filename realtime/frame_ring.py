@@ -21,16 +21,22 @@ _LINE = 64
 
 @dataclass(frozen=True)
 class RingSpec:
-    """Which ring: its name in shared memory, and the shape of its pictures, (height, width, 3) uint8 BGR."""
+    """Which ring: its name in shared memory, and the shape of its pictures, (height, width, channels) uint8:
+    BGR, or BGRA."""
 
     name: str
     height: int
     width: int
+    channels: int = 3
     slots: int = SLOTS
 
     @property
+    def shape(self) -> tuple[int, int, int]:
+        return self.height, self.width, self.channels
+
+    @property
     def slot_bytes(self) -> int:
-        return -(-self.height * self.width * 3 // _LINE) * _LINE
+        return -(-self.height * self.width * self.channels // _LINE) * _LINE
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,7 @@ class FrameRing:
         ]
         self._pictures: list[NDArray[np.uint8]] = [
             np.ndarray(
-                (spec.height, spec.width, 3),
+                spec.shape,
                 np.uint8,
                 memory.buf,
                 offset=spec.slots * _LINE + slot * spec.slot_bytes,
@@ -71,11 +77,11 @@ class FrameRing:
         ]
 
     @classmethod
-    def create(cls, height: int, width: int, *, slots: int = SLOTS) -> FrameRing:
+    def create(cls, height: int, width: int, *, channels: int = 3, slots: int = SLOTS) -> FrameRing:
         """A fresh ring, removed by its `close`."""
-        anonymous = RingSpec("", height, width, slots)
+        anonymous = RingSpec("", height, width, channels, slots)
         memory = SharedMemory(create=True, size=slots * (_LINE + anonymous.slot_bytes))
-        return cls(RingSpec(memory.name, height, width, slots), memory, owner=True)
+        return cls(RingSpec(memory.name, height, width, channels, slots), memory, owner=True)
 
     @classmethod
     def attach(cls, spec: RingSpec) -> FrameRing:
@@ -98,7 +104,7 @@ class FrameRing:
         self._sequences[index] = sequence
 
     def read(self, slot: int, sequence: int, out: NDArray[np.uint8]) -> bool:
-        """Copies the picture into `out` (height, width, 3). False where it has been overtaken: `out` is torn.
+        """Copies the picture into `out` (height, width, channels). False where overtaken: `out` is torn.
 
         A reader that needs `out` whole in any case keeps two buffers and turns to the other on True.
         """

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import threading
-from typing import Generic, TypeVar
-
-from realtime.telemetry import Meter
+from typing import Generic, Protocol, TypeVar
 
 T = TypeVar("T")
+
+
+class Drops(Protocol):
+    """Where drops are counted: a `telemetry.Meter`, or an output's own counts."""
+
+    def drop(self, cause: str, n: int = 1) -> None: ...
 
 
 class Handover(Generic[T]):
     """Holds at most one item. `cause` is the name under which overtaken items are counted."""
 
-    def __init__(self, meter: Meter, cause: str) -> None:
-        self._meter = meter
+    def __init__(self, drops: Drops, cause: str) -> None:
+        self._drops = drops
         self._cause = cause
         self._item: T | None = None
         self._changed = threading.Condition()
@@ -25,7 +29,7 @@ class Handover(Generic[T]):
             overtaken, self._item = self._item, item
             self._changed.notify()
         if overtaken is not None:
-            self._meter.drop(self._cause)
+            self._drops.drop(self._cause)
 
     def take(self, timeout_s: float) -> T | None:
         """The newest item, or None if there is none for `timeout_s`."""

@@ -33,7 +33,8 @@ class Inputs:
     """What the ladder decides on, at one tick.
 
     newest_ns: when the newest good frame was finished; None before the first.
-    stale_after_ns: see `stale_after_ns`. taken, frozen, slate: the operator's orders.
+    stale_after_ns: see `stale_after_ns`. taken, frozen, slate: the operator's orders. captured_ns: when the
+    newest good frame was captured; None where that makes no difference, as nothing is dumped.
     """
 
     newest_ns: int | None
@@ -42,6 +43,7 @@ class Inputs:
     frozen: bool = False
     slate: bool = False
     fallback_ready: bool = True
+    captured_ns: int | None = None
 
 
 def stale_after_ns(period_ns: int) -> int:
@@ -62,6 +64,8 @@ class Ladder:
     - From anywhere else the way back to LIVE takes `healthy_ns` of unbroken fresh frames. Only the very first
       time `proof_ns` are enough, so that a show starts soon.
     - FALLBACK turns to SLATE while there is nothing to fall back on.
+    - A dump ends LIVE at once. Frames that were captured before it are as good as none, so the way back takes
+      its `healthy_ns` of others.
     - The operator's slate wins over everything, his freeze over the rest.
     """
 
@@ -74,6 +78,14 @@ class Ladder:
         self._was_live = False
         self._healthy_since_ns: int | None = None
         self._last_ns: int | None = None
+        self._dumped_ns: int | None = None
+
+    def dump(self, now_ns: int) -> None:
+        """Whatever was captured until now is not to be shown."""
+        self.state = State.FALLBACK
+        self._dumped_ns = now_ns
+        self._was_live = True
+        self._healthy_since_ns = None
 
     def step(self, now_ns: int, period_ns: int, inputs: Inputs) -> State:
         """The state from this tick to the next, `period_ns` later. `now_ns` never goes back."""
@@ -81,6 +93,8 @@ class Ladder:
             self._held_ns += now_ns - self._last_ns
         self._last_ns = now_ns
         fresh = inputs.newest_ns is not None and now_ns - inputs.newest_ns <= inputs.stale_after_ns
+        if self._dumped_ns is not None:
+            fresh = fresh and inputs.captured_ns is not None and inputs.captured_ns > self._dumped_ns
         if not fresh:
             self._healthy_since_ns = None
         elif self._healthy_since_ns is None:

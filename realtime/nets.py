@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from realtime.people import Followed
 from realtime.show import Show
 
 if TYPE_CHECKING:  # torch takes seconds, and not every process needs it
@@ -25,13 +26,16 @@ costs a network of its own."""
 
 
 class Person(Protocol):
-    """What a tracker finds. landmarks: (33, 4) float32, pixels of the frame."""
+    """What a tracker finds. landmarks: (33, 4) float32, pixels of the frame. person_id: of the tracker's."""
+
+    @property
+    def person_id(self) -> int: ...
 
     @property
     def landmarks(self) -> Floats: ...
 
 
-class Tracker(Protocol):
+class Tracker(Followed, Protocol):
     backend: str
 
     def __call__(self, frame: Frame, t_ns: int) -> Person | None: ...
@@ -65,6 +69,8 @@ class RetargetExtras(Protocol):
 
 
 class Render(Protocol):
+    """Paints into (H, W, 3) BGR, or for a show with backgrounds (H, W, 4) straight BGRA."""
+
     backend: str
 
     def __call__(self, points: Floats, out: NDArray[np.uint8]) -> None: ...
@@ -121,6 +127,7 @@ class NetsLoader:
         from engines.runtime import is_on_device
 
         self._backend = show.backend
+        self._layered = show.layered
         self._threads = max(1, min(4, os.cpu_count() or 1))  # they take turns more often than they overlap
         self._on_device = is_on_device(show.backend)
         self._tracker = PoseTracker(backend=self._backend, threads=self._threads)
@@ -159,13 +166,17 @@ class NetsLoader:
         )
 
     def _renderer(self, pack: PlayerPack) -> Render:
+        renderer: Callable[..., Render]
         if self._on_device:
-            from engines.device_renderer import DeviceRenderer
+            from engines.device_renderer import DeviceLayerRenderer, DeviceRenderer
 
-            return DeviceRenderer(pack, backend=self._backend, threads=self._threads)
-        from engines.renderer import Renderer
+            renderer = DeviceLayerRenderer if self._layered else DeviceRenderer
+        else:
+            from engines.layers import LayerRenderer
+            from engines.renderer import Renderer
 
-        return Renderer(pack, backend=self._backend, threads=self._threads)
+            renderer = LayerRenderer if self._layered else Renderer
+        return renderer(pack, backend=self._backend, threads=self._threads)
 
     def _load_extras(self) -> ExtraNets:
         from calibration.extras import retarget_extras

@@ -21,13 +21,17 @@ import numpy as np
 import zmq
 from numpy.typing import NDArray
 
-from realtime.bus import Bus, Ticket, receive_newest
+from realtime.bus import Bus, Ticket
+from realtime.camera_copy import CameraCopy
 from realtime.capture import Captured, CaptureThread
 from realtime.control.actions import Orders
-from realtime.frame_ring import FrameRing
+from realtime.far_clock import answer
+from realtime.frames import open_writer
 from realtime.handover import Handover
-from realtime.nets import ExtraNets, Nets, Retarget
-from realtime.picture import place
+from realtime.key import draw_on
+from realtime.nets import ExtraNets, Nets, Person, Retarget
+from realtime.orders_heard import OrdersHeard
+from realtime.people import People, Picker
 from realtime.player_swap import PlayerSwap
 from realtime.process import StageLink
 from realtime.stages import StageContext
@@ -99,12 +103,11 @@ class Performer:
         self.players = PlayerSwap(
             context.rig.show.player, nets, lambda text: meter.event(time.monotonic_ns(), text)
         )
-        self._frames = FrameRing.attach(context.rig.frames)
+        self._frames = open_writer(bus, "tickets", context.rig.frames)
         nets.page_lock(self._frames.memory)
-        self._camera_frames = (
-            FrameRing.attach(context.rig.camera_frames) if context.rig.camera_frames is not None else None
-        )
-        self._camera_tickets: zmq.Socket[bytes] | None = None
+        self.camera = CameraCopy(bus, context.rig)
+        self._picker = Picker()
+        self.people = People()
         self._to_pose: Handover[Captured] = Handover(meter, "overtaken_before_pose")
         self._to_generate: Handover[Posed] = Handover(meter, "overtaken_before_generate")
         self.capture = CaptureThread(
@@ -154,28 +157,12 @@ class Performer:
     def _captured(self, captured: Captured) -> None:
         """In the capture thread."""
         self._to_pose.put(captured)
-        if self._camera_frames is None:
-            return
-        if self._camera_tickets is None:
-            self._camera_tickets = self._bus.sender("camera", "performer")
-        with self._camera_frames.write() as slot:
-            place(captured.picture, slot.picture)
-        ticket = Ticket(
-            captured.frame_id,
-            slot.index,
-            slot.sequence,
-            True,
-            slot.sequence,
-            self.capture.period_ns,
-            captured.captured_ns,
-            0,
-            time.monotonic_ns(),
-        )
-        self._camera_tickets.send(ticket.pack(), zmq.NOBLOCK)
+        self.camera.take(captured, self.capture.period_ns, self.orders)
 
     def _pose(self) -> None:
         """In the pose thread."""
         last_seen_ns: int | None = None
+        seen = self._bus.sender("people", "performer")
         nets = self.players.current()
         while not self._stop.is_set():
             self._moved_ns["pose"] = time.monotonic_ns()
@@ -189,8 +176,10 @@ class Performer:
                 started_ns = time.monotonic_ns()
                 self._meter.time("capture_to_pose", started_ns - captured.captured_ns)
                 frame = nets.upload(captured.picture)
+                self._pick(nets, captured)
                 person = nets.tracker(frame, captured.captured_ns)
                 posed_ns = time.monotonic_ns()
+                self._tell_people(nets, captured, person, seen)
                 self._meter.time("pose", posed_ns - started_ns)
                 self._meter.count("frames.posed")
                 if person is None:
@@ -207,6 +196,23 @@ class Performer:
                 continue
             self._succeeded("landmarks_not_finite", "pose_failed")
             self._to_generate.put(Posed(captured, nets, points, time.monotonic_ns(), new_dancer))
+
+    def _pick(self, nets: Nets, captured: Captured) -> None:
+        """Lets the tracker follow whom the operator picked."""
+        height, width = captured.picture.shape[:2]
+        orders, tracker = self.orders, nets.tracker
+        said = self._picker.step(orders.pick, orders.picks, tracker, (width, height), captured.captured_ns)
+        if said is not None:
+            self._meter.event(time.monotonic_ns(), said)
+
+    def _tell_people(
+        self, nets: Nets, captured: Captured, person: Person | None, seen: zmq.Socket[bytes]
+    ) -> None:
+        height, width = captured.picture.shape[:2]
+        followed = None if person is None else person.person_id
+        landmarks = None if person is None else person.landmarks
+        self.people = People.seen(nets.tracker.people, followed, landmarks, (width, height))
+        seen.send(self.people.pack(), zmq.NOBLOCK)
 
     def _retargeted(
         self, nets: Nets, frame: Frame, captured_ns: int, landmarks: NDArray[np.float32], new_dancer: bool
@@ -248,7 +254,6 @@ class Performer:
 
     def _generate(self) -> None:
         """In the generate thread."""
-        tickets = self._bus.sender("tickets", "performer")
         finished = 0
         pace = Pace()
         while not self._stop.is_set():
@@ -270,7 +275,7 @@ class Performer:
                         posed.nets.render(posed.points, slot.picture)
                         self._meter.time("generate", time.monotonic_ns() - started_ns)
                         if self.orders.skeleton:
-                            posed.nets.draw_skeleton(slot.picture, posed.points)
+                            _draw_skeleton(posed.nets, slot.picture, posed.points)
                 except Exception as error:  # noqa: BLE001  # one frame must not end the show: counted, said once
                     self._failed("generate_failed", f"generate: {error}")
                     continue
@@ -290,7 +295,7 @@ class Performer:
                 posed.posed_ns,
                 time.monotonic_ns(),
             )
-            tickets.send(ticket.pack(), zmq.NOBLOCK)
+            self._frames.send(ticket)
 
     def _failed(self, cause: str, text: str) -> None:
         """Counts a frame that is skipped, and tells the operator of each cause once."""
@@ -309,6 +314,13 @@ class Performer:
             self._failures[cause] = 0
 
 
+def _draw_skeleton(nets: Nets, picture: NDArray[np.uint8], points: NDArray[np.float32]) -> None:
+    if picture.shape[2] == 4:
+        draw_on(picture, lambda colours: nets.draw_skeleton(colours, points))
+    else:
+        nets.draw_skeleton(picture, points)
+
+
 def run(context: StageContext, link: StageLink) -> None:
     """The process: until the operator or the parent ends it. Raises what the operator must know."""
     cv2.setNumThreads(1)  # the threads of this process are busy enough
@@ -316,21 +328,26 @@ def run(context: StageContext, link: StageLink) -> None:
     nets = context.rig.nets(context.rig.show)
     link.info["backend"] = {"pose": nets.tracker.backend, "generator": nets.render.backend}
     performer = Performer(context, link.bus, nets, link.meter)
-    orders = link.bus.receiver("orders", "performer")
+    orders = OrdersHeard(link.bus)
+    stop_answering = threading.Event()
+    if link.bus.link is not None:
+        threading.Thread(target=answer, args=(link.bus, stop_answering), name="clock", daemon=True).start()
     performer.start(must_open=context.attempt == 0)
     try:
         while not link.stopped():
-            if orders.poll(int(1000 * link.every_s)):
-                message = receive_newest(orders)
-                if message is not None:
-                    performer.obey(Orders.unpack(message))
-                    if performer.orders.quit:
-                        return
+            heard = orders.wait(link.every_s)
+            if orders.quit:
+                return
+            if heard is not None:
+                performer.obey(heard)
             if performer.error is not None:
                 raise performer.error
             if not performer.capture.running:
                 raise PerformerError(f"the capture of {context.rig.show.camera} has ended")
+            link.info["people"] = performer.people.brief()
+            link.info["camera_size"] = performer.camera.size
             link.info["player"] = asdict(performer.players.status)
             link.beat(performer.alive_ns, ready=True)
     finally:
+        stop_answering.set()
         performer.stop()

@@ -20,17 +20,32 @@ def backdrop(width: int, height: int) -> Picture:
     return np.ascontiguousarray(np.broadcast_to(np.rint(row), (height, width, 3)).astype(np.uint8))
 
 
+def placed(size: tuple[int, ...], within: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """Where `place` puts a picture of `size` (width, height) `within` another: x, y, width, height."""
+    scale = min(within[0] / size[0], within[1] / size[1])
+    wide, high = max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+    return (within[0] - wide) // 2, (within[1] - high) // 2, wide, high
+
+
 def place(picture: Picture, out: Picture) -> None:
     """Copies `picture` into the middle of `out`, as large as fits undistorted; the rest of `out` stays."""
     if picture.shape == out.shape:
         np.copyto(out, picture)
         return
-    height, width = out.shape[:2]
-    scale = min(width / picture.shape[1], height / picture.shape[0])
-    wide, high = max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))
-    x, y = (width - wide) // 2, (height - high) // 2
-    interpolation = cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR
+    x, y, wide, high = placed(picture.shape[1::-1], out.shape[1::-1])
+    interpolation = cv2.INTER_AREA if 2 * wide < picture.shape[1] else cv2.INTER_LINEAR
     out[y : y + high, x : x + wide] = cv2.resize(picture, (wide, high), interpolation=interpolation)
+
+
+def fill(picture: Picture, size: tuple[int, int]) -> Picture:
+    """The middle of a picture (H, W, 3), scaled so that it just fills `size` (width, height)."""
+    height, width = picture.shape[:2]
+    scale = max(size[0] / width, size[1] / height)
+    wide, high = min(width, round(size[0] / scale)), min(height, round(size[1] / scale))
+    x, y = (width - wide) // 2, (height - high) // 2
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    cut = picture[y : y + high, x : x + wide]
+    return np.asarray(cv2.resize(cut, size, interpolation=interpolation), np.uint8)
 
 
 def slate(width: int, height: int, title: str) -> Picture:

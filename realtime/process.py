@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import os
@@ -9,7 +10,7 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from multiprocessing import parent_process
 from multiprocessing.connection import wait
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 import setproctitle
 import zmq
 
-from realtime.bus import Bus, Status
+from realtime.bus import Bus, Press, Status
 from realtime.stages import StageContext
 from realtime.telemetry import Delta, Meter
 
@@ -41,6 +42,12 @@ class StageLink:
     def __init__(self, context: StageContext, bus: Bus) -> None:
         self._context = context
         self._status = bus.sender("status", context.stage.name)
+        self._presses = bus.sender("actions", context.stage.name)
+        self._far_status: zmq.Socket[bytes] | None = None
+        if bus.link is not None and bus.link.side != context.stage.side:
+            raise ValueError(f"{context.stage.name} does not belong on the {bus.link.side}'s machine")
+        if bus.link is not None and bus.link.side == "performer":  # the operator is on the other machine
+            self._far_status = bus.sender("far_status", context.stage.name)
         self._stop = threading.Event()
         self._next_ns = 0
         self._unsent: Status | None = None
@@ -56,11 +63,17 @@ class StageLink:
         return self._stop.is_set()
 
     def beat(self, alive_ns: int, *, ready: bool) -> None:
-        """Sends a status, if it is time for one."""
+        """Sends a status, if it is time for one or something has happened."""
         now_ns = time.monotonic_ns()
-        if now_ns >= self._next_ns:
+        if now_ns >= self._next_ns or self.meter.has_events():
             self._next_ns = now_ns + int(BEAT_S * 1e9)
             self._send(alive_ns, ready)
+
+    def pressed(self, keys: Iterable[str]) -> None:
+        """Keys that were pressed in a window of this process, as the table of actions names them."""
+        for key in keys:
+            with contextlib.suppress(zmq.Again):  # nobody hears: a key that comes late is worse than one lost
+                self._presses.send(Press(key, f"{self._context.stage.name} window").pack(), zmq.NOBLOCK)
 
     def died(self, text: str) -> None:
         """The last status: what ended the process, in one line."""
@@ -78,6 +91,9 @@ class StageLink:
             self._status.send(self._unsent.pack(), zmq.NOBLOCK)
         except zmq.Again:
             return  # the supervisor is not reading: the same counts are sent again with the next beat
+        if self._far_status is not None:
+            with contextlib.suppress(zmq.Again):  # away for minutes: these counts are lost to it
+                self._far_status.send(self._unsent.pack(), zmq.NOBLOCK)
         self._unsent = None
 
     def _make(self, alive_ns: int, ready: bool, delta: Delta) -> Status:
@@ -100,7 +116,7 @@ def stage_main(context: StageContext) -> None:
     sys.setswitchinterval(SWITCH_S)
     setproctitle.setproctitle(f"dancecam {context.stage.name}")
     logging.basicConfig(level=logging.WARNING, format=f"{context.stage.name}: %(message)s")
-    bus = Bus(context.rig.bus)
+    bus = Bus(context.rig.bus, context.rig.link)
     link = StageLink(context, bus)
     threading.Thread(target=_end_with_parent, args=(context, link), name="parent", daemon=True).start()
     module, _, function = context.stage.entry.partition(":")

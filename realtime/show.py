@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import tomllib
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from realtime.background_settings import KINDS as BACKGROUND_KINDS
+from realtime.background_settings import PLATE, Background, Loop, Still
+from realtime.control.keys import KeyConflict, Keymap
+from realtime.control.settings import Control
+from realtime.outputs.settings import KINDS as OUTPUT_KINDS
+from realtime.outputs.settings import Ndi, Output, Recorder, WebRtc
+
+KINDS: Mapping[str, type[BaseModel]] = {**OUTPUT_KINDS, **BACKGROUND_KINDS}
+"""Of all lists in a show file whose entries are of several kinds."""
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -53,24 +65,24 @@ class Programme(_Model):
     )
 
 
-class WebRtc(_Model):
-    """The page that plays the programme."""
+class TwoMachines(_Model):
+    """Performer and playout on two machines: each runs the same show file, with --role."""
 
-    host: str = Field(
-        default="127.0.0.1",
+    performer: str = Field(
         min_length=1,
-        title="Address",
-        description="Where the page is served; 127.0.0.1 keeps it on this machine.",
+        title="Performer",
+        description="Address of the machine with the camera and the networks.",
+    )
+    playout: str = Field(
+        min_length=1, title="Playout", description="Address of the machine with the outputs and the operator."
     )
     port: int = Field(
-        default=8080, ge=0, le=65535, title="Port", description="The page's port; 0 serves no page."
+        default=5570, ge=1024, le=65000, title="Port", description="The first of ten ports that are used."
     )
-    bitrate: int = Field(
-        default=4_000_000,
-        ge=200_000,
-        le=50_000_000,
-        title="Bit rate",
-        description="Bits a second that a viewer is sent at most.",
+    keys: Path = Field(
+        default=Path("keys"),
+        title="Keys",
+        description="Folder of the keys: python -m realtime.link_keys FOLDER.",
     )
 
 
@@ -85,6 +97,11 @@ class Show(_Model):
     )
     player: Path = Field(
         default=BUNDLED_PLAYER, title="Player", description="The folder of the player pack that dances."
+    )
+    players: tuple[Path, ...] = Field(
+        default=(),
+        title="Other players",
+        description="Folders of packs that the operator can switch to, of the same size as the player's.",
     )
     programme: Programme = Field(default=Programme(), title="Programme", description="What goes out.")
     fallback: Literal["standby", "camera"] = Field(
@@ -115,12 +132,44 @@ class Show(_Model):
         default=False, title="Mirror", description="The player moves as the fan's mirror image."
     )
     webrtc: WebRtc = Field(default=WebRtc(), title="WebRTC", description="The page that plays the programme.")
+    outputs: tuple[Output, ...] = Field(
+        default=(), title="Outputs", description="Where the programme goes besides the page; several at once."
+    )
+    control: Control = Field(
+        default=Control(), title="Control", description="The console, the API, OSC and the show log."
+    )
+    keys: dict[str, str] = Field(
+        default={},
+        title="Keys",
+        description="Action = key, where it is not to be the table's own; an empty key takes it away.",
+    )
+    backgrounds: tuple[Background, ...] = Field(
+        default=(), title="Backgrounds", description="What the operator can put behind the player."
+    )
+    background: str = Field(
+        default=PLATE,
+        title="Background",
+        description="What is behind him at first: one of the backgrounds' names; by default his plate.",
+    )
+    link: TwoMachines | None = Field(
+        default=None, title="Link", description="Performer and playout on two machines; by default on one."
+    )
     backend: str = Field(
         default="auto",
         min_length=1,
         title="Backend",
         description="What runs the networks: auto picks the first that works on this machine.",
     )
+
+    @property
+    def keyed(self) -> bool:
+        """Whether an output carries the player's alpha."""
+        return any(isinstance(output, Ndi) and (output.alpha or output.key_source) for output in self.outputs)
+
+    @property
+    def layered(self) -> bool:
+        """Whether the player is painted with alpha, to be put before a background at the playout."""
+        return self.keyed or bool(self.backgrounds)
 
 
 def load_show(path: Path) -> Show:
@@ -135,8 +184,25 @@ def load_show(path: Path) -> Show:
     changes: dict[str, Any] = {}
     if "player" in data:
         changes["player"] = path.parent / show.player
+    changes["players"] = tuple(path.parent / folder for folder in show.players)
     if "camera" in data and (path.parent / show.camera).is_file():
         changes["camera"] = str(path.parent / show.camera)
+    changes["outputs"] = tuple(
+        output.model_copy(update={"folder": path.parent / output.folder})
+        if isinstance(output, Recorder)
+        else output
+        for output in show.outputs
+    )
+    if show.control.log is not None:
+        changes["control"] = show.control.model_copy(update={"log": path.parent / show.control.log})
+    changes["backgrounds"] = tuple(
+        background.model_copy(update={"file": path.parent / background.file})
+        if isinstance(background, Still | Loop)
+        else background
+        for background in show.backgrounds
+    )
+    if show.link is not None:
+        changes["link"] = show.link.model_copy(update={"keys": path.parent / show.link.keys})
     return show.model_copy(update=changes)
 
 
@@ -153,13 +219,34 @@ def check_show(data: dict[str, Any], where: str) -> Show:
         raise ShowError(f"{where}: {key}: {first['msg']} (given: {first['input']!r})") from error
     if show.programme.size is not None and any(side % 2 for side in show.programme.size):
         raise ShowError(f"{where}: programme.size: both sides must be even (given: {show.programme.size})")
+    try:
+        Keymap(show.keys)
+    except KeyConflict as error:
+        raise ShowError(f"{where}: keys: {error}") from error
+    names = [background.name for background in show.backgrounds]
+    for name in names:
+        if name == PLATE:
+            raise ShowError(
+                f"{where}: backgrounds: the name {PLATE!r} is the player's plate's: choose another"
+            )
+        if names.count(name) > 1:
+            raise ShowError(f"{where}: two backgrounds are named {name!r}")
+    if show.background not in (PLATE, *names):
+        known = ", ".join((PLATE, *names))
+        raise ShowError(
+            f"{where}: background: no background is named {show.background!r}; there are: {known}"
+        )
     return show
 
 
 def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
     model: type[BaseModel] = Show
-    for part in location[:-1]:
-        inner = model.model_fields[str(part)].annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            model = inner
+    for before, part in itertools.pairwise(("", *location[:-1])):
+        if isinstance(before, int):  # an entry of a list: pydantic names its kind next
+            model = KINDS[str(part)]
+        elif isinstance(part, str):
+            annotation = model.model_fields[part].annotation
+            for inner in (annotation, *get_args(annotation)):  # of "Model | None", the model
+                if isinstance(inner, type) and issubclass(inner, BaseModel):
+                    model = inner
     return list(model.model_fields)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from realtime.bus import Link, Side
 from realtime.frame_ring import RingSpec
 from realtime.show import Show
 
@@ -35,24 +36,35 @@ class Stage:
     backoff_s: float
     vital: bool
     """Without it there is no show: when its budget is spent, the show ends."""
+    side: Side = "playout"
+    """Where it runs, in a show on two machines."""
+    far: bool = False
+    """It runs on the other machine: it is heard, but neither started nor ended from here."""
 
 
-STAGES: Mapping[str, Stage] = {
-    stage.name: stage
-    for stage in (
-        Stage("performer", "realtime.performer:run", 900.0, 4.0, 5, 60.0, 0.1, vital=False),
-        Stage("playout", "realtime.playout:run", 120.0, 5.0, 5, 60.0, 0.1, vital=True),
-    )
-}
+PERFORMER = Stage("performer", "realtime.performer:run", 900.0, 4.0, 5, 60.0, 0.1, False, "performer")
+PLAYOUT = Stage("playout", "realtime.playout:run", 120.0, 5.0, 5, 60.0, 0.1, True)
+RELAY = Stage("link", "realtime.relay:run", 60.0, 5.0, 100, 60.0, 0.1, False)
+"""Carries orders to the other machine and brings its statuses."""
+
+STAGES: Mapping[str, Stage] = {stage.name: stage for stage in (PERFORMER, PLAYOUT)}
+"""Of a show on one machine."""
+
+
+def stages_at(side: Side) -> Mapping[str, Stage]:
+    """Of one machine of a show on two."""
+    here = (PERFORMER,) if side == "performer" else (PLAYOUT, RELAY, replace(PERFORMER, far=True))
+    return {stage.name: stage for stage in here}
 
 
 @dataclass(frozen=True)
 class Rig:
     """What a show is made of, as each of its processes gets it.
 
-    player_size, programme_size: (width, height), pixels. frames: the ring of the player's pictures.
-    camera_frames: the ring of the camera's, where that is the fallback. nets: makes the networks, in the
-    performer's process: a function at the top of a module.
+    player_size, programme_size: (width, height), pixels. plate: the player's background. frames: the ring of
+    the player's pictures. camera_frames: the ring of the camera's, in the programme's size. With a link there
+    is no ring, but they tell the shapes. nets: makes the networks, in the performer's process: a function at
+    the top of a module.
     """
 
     show: Show
@@ -62,8 +74,10 @@ class Rig:
     standby: Path
     bus: Path
     frames: RingSpec
-    camera_frames: RingSpec | None
+    camera_frames: RingSpec
     nets: Callable[[Show], Nets]
+    plate: Path | None = None
+    link: Link | None = None
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,5 @@
-"""The standby loop: a video that is ready at any moment, decoded one picture ahead in a thread of its own."""
+"""A video loop that is ready at any moment, decoded one picture ahead in a thread of its own: the player's
+standby loop, or a background."""
 
 from __future__ import annotations
 
@@ -6,9 +7,10 @@ import threading
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from realtime.capture import CaptureError, VideoSource
-from realtime.picture import Picture, backdrop, place
+from realtime.picture import Picture, backdrop, fill, place
 
 
 class StandbyLoop:
@@ -17,15 +19,18 @@ class StandbyLoop:
     error: why it can play no further, once it cannot.
     """
 
-    def __init__(self, path: Path, size: tuple[int, int]) -> None:
-        """size: (width, height) of its pictures, pixels. Raises CaptureError."""
+    def __init__(self, path: Path, size: tuple[int, int], *, fills: bool = False) -> None:
+        """size: (width, height) of its pictures, pixels. fills: its pictures are cut to fill it, rather than
+        shown whole. Raises CaptureError."""
+        self._size = size
+        self._fills = fills
         self._source = VideoSource(str(path))
         if not self._source.recorded:
             raise CaptureError(f"{path} is not a video file")
         self.error: str | None = None
         self._current, self._next = backdrop(*size), backdrop(*size)
         self._source.grab()
-        place(self._source.picture(), self._current)
+        self._fit(self._source.picture(), self._current)
         self._next_at_ns = 0
         self._next_ready = False
         self._stop = False
@@ -53,6 +58,12 @@ class StandbyLoop:
         self._thread.join()
         self._source.close()
 
+    def _fit(self, picture: Picture, out: Picture) -> None:
+        if self._fills:
+            np.copyto(out, fill(picture, self._size))
+        else:
+            place(picture, out)
+
     def _decode(self) -> None:
         try:
             while True:
@@ -61,7 +72,7 @@ class StandbyLoop:
                     if self._stop:
                         return
                 at_ns = self._source.grab()
-                place(self._source.picture(), self._next)
+                self._fit(self._source.picture(), self._next)
                 with self._changed:
                     self._next_at_ns = at_ns
                     self._next_ready = True

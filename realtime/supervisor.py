@@ -8,24 +8,31 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any
 
 import zmq
 
-from realtime.bus import Bus, Status, receive_newest
-from realtime.control.actions import ACTIONS, Orders, help_text
+from realtime.background_settings import PLATE
+from realtime.bus import Bus, Link, Press, Status, receive_newest
+from realtime.control.actions import Orders
+from realtime.control.desk import Desk, Event, action_line
+from realtime.control.facts import Figures, show_facts, status_line
 from realtime.control.hotkeys import Console
-from realtime.frame_ring import FrameRing
+from realtime.control.keys import Keymap
+from realtime.control.show_log import ShowLog
+from realtime.frame_ring import FrameRing, RingSpec
+from realtime.outputs.settings import Recorder
 from realtime.picture import backdrop
 from realtime.process import stage_main
 from realtime.show import Show
 from realtime.stages import STAGES, OnAir, Rig, Stage, StageContext, Watchdog
 from realtime.telemetry import Totals
+from realtime.wake import Wake
 
 NS_PER_S = 1_000_000_000
 
@@ -36,6 +43,11 @@ LOOP_S = 0.02
 ORDERS_EVERY_NS = 200_000_000
 """Orders are sent when they change, and this often anyway: a restarted stage hears them soon."""
 STATUS_LINE_EVERY_NS = 250_000_000
+FIGURES_EVERY_NS = 500_000_000
+TERMINAL = "terminal"
+"""Who asks, where it is the operator's terminal."""
+FAR_SILENCE_NS = 2 * NS_PER_S
+"""A stage on the other machine that is not heard for so long is not ready."""
 QUIT_S, KILL_S = 4.0, 1.0
 """How long the stages may take to end when asked, and when killed."""
 
@@ -46,11 +58,16 @@ class SupervisorError(RuntimeError):
 
 @dataclass(frozen=True)
 class Player:
-    """What the supervisor must know of the player. size: (width, height), pixels."""
+    """What the supervisor must know of the player. size: (width, height), pixels.
+
+    others: name → folder of the packs that can be switched to.
+    """
 
     name: str
     size: tuple[int, int]
     standby: Path
+    others: Mapping[str, Path] = field(default_factory=dict)
+    plate: Path | None = None
 
 
 @dataclass
@@ -75,25 +92,53 @@ class Supervisor:
         *,
         seconds: float | None = None,
         stages: Mapping[str, Stage] = STAGES,
+        log: ShowLog | None = None,
+        link: Link | None = None,
     ) -> None:
-        """seconds: the show ends after so long on air. nets: see `Rig.nets`."""
+        """seconds: the show ends after so long on air. nets: see `Rig.nets`. log: of what the desk does.
+
+        link: for one machine of a show on two; `stages` are then those of its side (`stages_at`).
+        """
+        self._link = link
         self._show = show
         self._player = player
         self._nets = nets
         self._console = console
         self._seconds = seconds
-        self._orders = Orders(taken=show.start == "live", mirror=show.mirror)
-        self._actions: SimpleQueue[str] = SimpleQueue()
+        backgrounds = (PLATE, *(background.name for background in show.backgrounds))
+        choices = {
+            "player": {player.name: "", **{name: str(folder) for name, folder in player.others.items()}},
+            "background": {name: name for name in backgrounds},
+        }
+        lacking = {}
+        if not any(isinstance(output, Recorder) for output in show.outputs):
+            lacking["record"] = 'the show has no recorder: list [[outputs]] with kind = "recorder"'
+        self.desk = Desk(Orders.at_start(show), Keymap(show.keys), choices, log, lacking=lacking)
+        self._log = log
+        self._sent = b""
+        self._figures = Figures()
+        self._lines: SimpleQueue[str] = SimpleQueue()
         self._stop = threading.Event()
         self._running = {name: _Running(stage, Watchdog(stage)) for name, stage in stages.items()}
-        self._next_orders_ns = self._next_line_ns = 0
-        self._announced = False
+        self._next_orders_ns = self._next_line_ns = self._next_figures_ns = 0
         self.on_air_ns: int | None = None
         self.totals = Totals()
 
     def act(self, action: str) -> None:
-        """Does one of ACTIONS, by name; from any thread."""
-        self._actions.put(action)
+        """A key of the terminal: does one of ACTIONS, by name; from any thread."""
+        answer = self.desk.press(action, who=TERMINAL, now_ns=time.monotonic_ns())
+        if answer:
+            self._lines.put(answer)
+
+    @property
+    def whep(self) -> str | None:
+        """The socket at which the playout answers WHEP; None while it does not."""
+        return self._info("playout").get("whep")
+
+    def _info(self, stage: str) -> dict[str, Any]:
+        """What a stage said last; empty where it does not run for this show."""
+        running = self._running.get(stage)
+        return {} if running is None else running.info
 
     def stop(self) -> None:
         """Ends the show; from any thread or signal handler."""
@@ -104,7 +149,7 @@ class Supervisor:
         now_ns = time.monotonic_ns()
         if self.on_air_ns is None:
             return self.totals.report(now_ns, now_ns)
-        return self.totals.report(self.on_air_ns, self._running["playout"].info["on_air_until_ns"])
+        return self.totals.report(self.on_air_ns, self._info("playout")["on_air_until_ns"])
 
     def run(self) -> None:
         """Until the operator, `stop` or the time ends it. Raises SupervisorError where it cannot go on."""
@@ -117,7 +162,7 @@ class Supervisor:
                 statuses = bus.receiver("status", "supervisor")
                 orders = bus.sender("orders", "supervisor")
                 try:
-                    self._loop(rig, statuses, orders)
+                    self._loop(rig, statuses, orders, bus.receiver("actions", "supervisor"))
                 finally:
                     self._end(statuses, orders)
             finally:
@@ -128,11 +173,17 @@ class Supervisor:
     def _rig(self, folder: Path, rings: list[FrameRing]) -> Rig:
         width, height = self._player.size
         programme = self._show.programme.size or self._player.size
-        rings.append(FrameRing.create(height, width))
-        if self._show.fallback == "camera":
-            rings.append(FrameRing.create(programme[1], programme[0]))
+        channels = 4 if self._show.layered else 3
+        frames = RingSpec("", height, width, channels)
+        camera_frames = RingSpec("", programme[1], programme[0])
+        if self._link is None:
+            rings += [
+                FrameRing.create(*frames.shape[:2], channels=channels),
+                FrameRing.create(programme[1], programme[0]),
+            ]
+            frames, camera_frames = (ring.spec for ring in rings)
             surround = backdrop(*programme)
-            for _ in range(rings[1].spec.slots):
+            for _ in range(camera_frames.slots):
                 with rings[1].write() as slot:
                     slot.picture[:] = surround
         return Rig(
@@ -142,43 +193,87 @@ class Supervisor:
             programme_size=programme,
             standby=self._player.standby,
             bus=folder,
-            frames=rings[0].spec,
-            camera_frames=rings[1].spec if len(rings) > 1 else None,
+            frames=frames,
+            camera_frames=camera_frames,
             nets=self._nets,
+            plate=self._player.plate,
+            link=self._link,
         )
 
-    def _loop(self, rig: Rig, statuses: zmq.Socket[bytes], orders: zmq.Socket[bytes]) -> None:
-        while not self._stop.is_set() and not self._orders.quit:
-            now_ns = time.monotonic_ns()
-            for running in self._running.values():
-                self._watch(running, rig, statuses, now_ns)
-            changed = self._act()
-            if changed or now_ns >= self._next_orders_ns:
-                orders.send(self._orders.pack(), zmq.NOBLOCK)
-                self._next_orders_ns = now_ns + ORDERS_EVERY_NS
-            if now_ns >= self._next_line_ns:
-                self._console.status(self._status_line())
-                self._next_line_ns = now_ns + STATUS_LINE_EVERY_NS
-            if self._seconds is not None and self.on_air_ns is not None:
-                left_s = self._seconds - (now_ns - self.on_air_ns) / NS_PER_S
-                if left_s <= 0:
-                    return
-            if statuses.poll(int(1000 * LOOP_S)):
+    def _loop(
+        self,
+        rig: Rig,
+        statuses: zmq.Socket[bytes],
+        orders: zmq.Socket[bytes],
+        actions: zmq.Socket[bytes],
+    ) -> None:
+        with closing(Wake()) as wake, self._listening(wake):
+            poller = zmq.Poller()
+            for waited_for in (statuses, actions, wake.fileno()):
+                poller.register(waited_for, zmq.POLLIN)
+            while not self._stop.is_set() and not self.desk.orders.quit:
+                now_ns = time.monotonic_ns()
+                for running in self._running.values():
+                    self._watch(running, rig, statuses, now_ns)
+                self._send_orders(orders, now_ns)
+                self._tell_all(now_ns)
+                if self._seconds is not None and self.on_air_ns is not None:
+                    left_s = self._seconds - (now_ns - self.on_air_ns) / NS_PER_S
+                    if left_s <= 0:
+                        return
+                poller.poll(int(1000 * LOOP_S))
+                wake.clear()
                 self._hear(statuses)
+                while (message := receive_newest(actions)) is not None:
+                    self._pressed(Press.unpack(message))
 
-    def _act(self) -> bool:
-        """Does what the operator asked for; True if the orders changed."""
-        before = self._orders
-        while True:
-            try:
-                action = ACTIONS[self._actions.get_nowait()]
-            except Empty:
-                return self._orders != before
-            self._orders = action.apply(self._orders)
-            if action.name == "help":
-                self._console.say(help_text())
-            elif action.name == "take" and not self._orders.taken:
-                self._console.say(f"TAKE does nothing: arm it first ({ACTIONS['arm'].key})")
+    @contextmanager
+    def _listening(self, wake: Wake) -> Iterator[None]:
+        """What the desk does wakes the loop, and what others do there is said on the console."""
+
+        def happened(event: Event) -> None:
+            if event["type"] == "action" and event["who"] != TERMINAL:
+                self._lines.put(action_line(event))
+            if event["type"] != "stats":
+                wake.set()
+
+        stop_listening = self.desk.listen(happened)
+        try:
+            yield
+        finally:
+            stop_listening()
+
+    def _send_orders(self, orders: zmq.Socket[bytes], now_ns: int) -> None:
+        """Where they have changed, and now and then anyway."""
+        packed = self.desk.orders.pack()
+        if packed != self._sent or now_ns >= self._next_orders_ns:
+            orders.send(packed, zmq.NOBLOCK)
+            self._sent = packed
+            self._next_orders_ns = now_ns + ORDERS_EVERY_NS
+
+    def _pressed(self, press: Press) -> None:
+        """A key in the window of an output."""
+        action = self.desk.keymap.action_for(press.key)
+        if action is not None:
+            answer = self.desk.press(action, who=press.who, now_ns=time.monotonic_ns())
+            if answer:
+                self._lines.put(answer)
+
+    def _tell_all(self, now_ns: int) -> None:
+        """The clients and the operator's terminal."""
+        while not self._lines.empty():
+            self._console.say(self._lines.get())
+        if self._log is not None and (trouble := self._log.take_error()) is not None:
+            self._say(trouble)
+        infos = {name: running.info for name, running in self._running.items()}
+        ready = {name: running.watchdog.ready for name, running in self._running.items()}
+        self.desk.report(show_facts(self.desk.choices, self.desk.orders, infos, ready, self.totals.restarts))
+        if now_ns >= self._next_figures_ns:
+            self.desk.measure(self._figures.take(self.totals, self._info("playout")))
+            self._next_figures_ns = now_ns + FIGURES_EVERY_NS
+        if now_ns >= self._next_line_ns:
+            self._console.status(status_line(self.desk.orders, self._info("playout"), self.totals))
+            self._next_line_ns = now_ns + STATUS_LINE_EVERY_NS
 
     def _hear(self, statuses: zmq.Socket[bytes]) -> None:
         while (message := receive_newest(statuses)) is not None:
@@ -186,20 +281,22 @@ class Supervisor:
             running = self._running[status.stage]
             self.totals.add(status.delta)
             for _, text in status.delta.events:
-                self._console.say(f"{status.stage}: {text}")
+                self._say(f"{status.stage}: {text}")
+            if running.stage.far:
+                running.attempt = status.attempt
             if status.attempt != running.attempt:
                 continue  # the last words of a process that has been replaced
             running.info.update(status.info)
-            running.watchdog.heard(status.alive_ns, status.ready)
+            alive_ns = time.monotonic_ns() if running.stage.far else status.alive_ns  # its clock is another
+            running.watchdog.heard(alive_ns, status.ready)
             self.totals.backends.update(status.info.get("backend", {}))
             if self.on_air_ns is None:
                 self.on_air_ns = status.info.get("on_air_ns")
-            url = status.info.get("url")
-            if url and not self._announced:
-                self._announced = True
-                self._console.say(f"programme: {url}")
 
     def _watch(self, running: _Running, rig: Rig, statuses: zmq.Socket[bytes], now_ns: int) -> None:
+        if running.stage.far:
+            running.watchdog.ready &= now_ns - running.watchdog.alive_ns <= FAR_SILENCE_NS
+            return
         process = running.process
         if process is None:
             if running.start_at_ns is not None and now_ns >= running.start_at_ns:
@@ -214,6 +311,9 @@ class Supervisor:
         self._hear(statuses)
         why = running.info.pop("died", None) or _exit_text(process.exitcode)
         name = running.stage.name
+        if process.exitcode == 0 and self._link is not None:  # the operator, on the other machine
+            self._stop.set()
+            return
         running.process = None
         running.start_at_ns = None
         if process.exitcode == 1 and not running.watchdog.was_ever_ready:
@@ -226,11 +326,15 @@ class Supervisor:
             self._tell(now_ns, f"{text}; the fallback stays on air until the show is started again")
             return
         self._tell(now_ns, f"{name} was lost ({why}); starting it again")
-        self.totals.restarts[name] += 1
+        self.totals.restarted(name)
         running.start_at_ns = now_ns + int(restart_in_s * NS_PER_S)
 
     def _tell(self, now_ns: int, text: str) -> None:
         self.totals.timeline.append((now_ns, text))
+        self._say(text)
+
+    def _say(self, text: str) -> None:
+        self.desk.tell(text)
         self._console.say(text)
 
     def _start(self, running: _Running, rig: Rig, now_ns: int) -> None:
@@ -247,28 +351,10 @@ class Supervisor:
         running.process = process
         running.watchdog.started(now_ns)
 
-    def _status_line(self) -> str:
-        info = self._running["playout"].info
-        if "state" not in info:
-            return "starting ..."
-        latency_ms = info["latency_ms"]
-        dropped = sum(n for name, n in self.totals.counts.items() if name.startswith("dropped."))
-        orders = [name for name in ("armed", "frozen", "mirror", "skeleton") if getattr(self._orders, name)]
-        parts = [
-            f"{info['state']:<8}",
-            f"{info['fps']:5.1f} fps",
-            "latency   -" if latency_ms is None else f"latency {latency_ms:3.0f} ms",
-            f"dropped {dropped}",
-            f"missed {self.totals.counts['programme.missed']}",
-            f"viewers {info['viewers']}",
-            *orders,
-        ]
-        return "  ".join(parts)
-
     def _end(self, statuses: zmq.Socket[bytes], orders: zmq.Socket[bytes]) -> None:
         """Asks every stage to end, then kills it; takes its last counts."""
         processes = [running.process for running in self._running.values() if running.process is not None]
-        quit_orders = replace(self._orders, quit=True).pack()
+        quit_orders = replace(self.desk.orders, quit=True).pack()
         for seconds in (QUIT_S, KILL_S):
             deadline = time.monotonic() + seconds
             while time.monotonic() < deadline and any(process.is_alive() for process in processes):

@@ -30,6 +30,21 @@ TIMES = (
 )  # fmt: skip
 """What is measured for each frame. `capture_to_pose` and `pose_to_generate` are waits between threads."""
 
+DROPS: Mapping[str, str] = {
+    "late_from_source": "camera",
+    "overtaken_before_pose": "pose",
+    "pose_failed": "pose",
+    "landmarks_not_finite": "pose",
+    "nobody": "pose",
+    "overtaken_before_generate": "generator",
+    "generate_failed": "generator",
+    "overtaken_before_programme": "programme",
+    "overtaken_in_ring": "programme",
+    "not_on_air": "programme",
+    "dumped": "programme",
+}
+"""TABLE of the causes for which a frame is never shown, and the stage that each belongs to."""
+
 STATES = ("live", "hold", "freeze", "fallback", "slate")
 
 TIMELINE_ENTRIES = 1000
@@ -82,6 +97,10 @@ class Meter:
         with self._lock:
             self._events.append((now_ns, text))
 
+    def has_events(self) -> bool:
+        """Whether there is something that the operator should hear of at once."""
+        return bool(self._events)
+
     def take(self) -> Delta:
         """What was counted since the last call."""
         with self._lock:
@@ -96,10 +115,17 @@ class Meter:
         return delta
 
 
+def percentile_ms(histogram: NDArray[np.int64], percent: float) -> float:
+    """The upper edge of the bin that holds the percentile. histogram: (BINS,), at least one entry."""
+    rank = max(1, int(np.ceil(histogram.sum() * percent / 100)))
+    return float((np.searchsorted(np.cumsum(histogram), rank) + 1) * BIN_MS)
+
+
 class Totals:
-    """The show's counts, over all its processes and their restarts."""
+    """The show's counts, over all its processes and their restarts. One thread adds; any may read."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self.counts: Counter[str] = Counter()
         self.restarts: Counter[str] = Counter()
         self.backends: dict[str, str] = {}
@@ -107,20 +133,43 @@ class Totals:
         self._times: dict[str, NDArray[np.int64]] = {}
 
     def add(self, delta: Delta) -> None:
-        self.counts.update(delta.counts)
-        self.timeline.extend(delta.events)
-        for name, bins in delta.times.items():
-            histogram = self._times.setdefault(name, np.zeros(BINS, np.int64))
-            for position, n in bins.items():
-                histogram[position] += n
+        with self._lock:
+            self.counts.update(delta.counts)
+            self.timeline.extend(delta.events)
+            for name, bins in delta.times.items():
+                histogram = self._times.setdefault(name, np.zeros(BINS, np.int64))
+                for position, n in bins.items():
+                    histogram[position] += n
+
+    def restarted(self, stage: str) -> None:
+        """A stage was lost and is started again."""
+        with self._lock:
+            self.restarts[stage] += 1
+
+    def copy(self) -> Totals:
+        """As it is now, for another thread."""
+        totals = Totals()
+        with self._lock:
+            totals.counts.update(self.counts)
+            totals.restarts.update(self.restarts)
+            totals._times = {name: histogram.copy() for name, histogram in self._times.items()}
+        return totals
+
+    def histograms(self) -> dict[str, NDArray[np.int64]]:
+        """Times by name: how many lie in each bin of BIN_MS."""
+        return self._times
+
+    def dropped(self) -> dict[str, int]:
+        """Frames that were never shown, by cause."""
+        prefix = "dropped."
+        return {
+            name.removeprefix(prefix): n for name, n in sorted(self.counts.items()) if name.startswith(prefix)
+        }
 
     def percentile_ms(self, name: str, percent: float) -> float | None:
         """The upper edge of the bin that holds the percentile; None if nothing was measured."""
         histogram = self._times.get(name)
-        if histogram is None:
-            return None
-        rank = max(1, int(np.ceil(histogram.sum() * percent / 100)))
-        return float((np.searchsorted(np.cumsum(histogram), rank) + 1) * BIN_MS)
+        return None if histogram is None else percentile_ms(histogram, percent)
 
     def report(self, start_ns: int, end_ns: int) -> dict[str, Any]:
         """The show as data. start_ns, end_ns: when its first tick on air began and its last one ended."""
@@ -129,11 +178,7 @@ class Totals:
         return {
             "frames": {
                 **{name: self.counts[f"frames.{name}"] for name in FRAMES},
-                "dropped": {
-                    name.removeprefix("dropped."): n
-                    for name, n in sorted(self.counts.items())
-                    if name.startswith("dropped.")
-                },
+                "dropped": self.dropped(),
             },
             "latency_ms": {
                 name: {f"p{percent}": self.percentile_ms(name, percent) for percent in (50, 95, 99)}

@@ -15,8 +15,8 @@ VIEWPORT = {"width": 960, "height": 600}
 
 
 @contextmanager
-def chromium_page(url: str) -> Iterator:
-    """A page of headless Chromium at `url`. Skips the test where Playwright or Chromium is missing."""
+def chromium() -> Iterator:
+    """Headless Chromium. Skips the test where Playwright or Chromium is missing."""
     playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if path is None:
@@ -30,15 +30,26 @@ def chromium_page(url: str) -> Iterator:
     with playwright.sync_playwright() as play:
         browser = play.chromium.launch(executable_path=path, args=arguments)
         try:
-            context = browser.new_context(viewport=VIEWPORT, permissions=["camera"])
-            page = context.new_page()
-            page.goto(url)
-            yield page
+            yield browser
         finally:
             browser.close()
 
 
-def screenshot(page) -> NDArray[np.uint8]:
-    """What the page shows: (H, W, 3) uint8 BGR, without the line of numbers at its foot."""
-    png = np.frombuffer(page.locator("main").screenshot(), np.uint8)
+def new_page(browser, viewport=VIEWPORT):
+    """An empty page of somebody new."""
+    return browser.new_context(viewport=viewport, permissions=["camera"]).new_page()
+
+
+@contextmanager
+def chromium_page(url: str) -> Iterator:
+    """A page of headless Chromium at `url`; see `chromium`."""
+    with chromium() as browser:
+        page = new_page(browser)
+        page.goto(url)
+        yield page
+
+
+def screenshot(page, what: str = "main") -> NDArray[np.uint8]:
+    """What the page shows of the element `what`: (H, W, 3) uint8 BGR; by default the programme's page."""
+    png = np.frombuffer(page.locator(what).screenshot(), np.uint8)
     return cv2.imdecode(png, cv2.IMREAD_COLOR)

@@ -23,6 +23,8 @@ OPTIONAL = {
     "cyndilib": set(),
     "mediapipe": set(),
     "nncf": set(),
+    "pygame": set(),
+    "pyvirtualcam": set(),
     "openvino": {"engines/runtime/openvino.py"},
     "tensorrt": set(),
     "tensorrt_rtx": set(),

@@ -38,6 +38,10 @@ class Roster:
     def __getitem__(self, person_id: int) -> Sighting:
         return self._known[person_id]
 
+    def everybody(self) -> list[Sighting]:
+        """Whoever is known, in the order of their ids."""
+        return [self._known[person_id] for person_id in sorted(self._known)]
+
     def clear(self) -> None:
         """Forgets everybody; ids are not given again."""
         self._known.clear()

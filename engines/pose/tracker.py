@@ -145,14 +145,11 @@ class PoseTracker:
     def _search(self, frame: Frame, t_ns: int) -> list[Sighting]:
         found = [(detection.region, detection.score) for detection in self._detector(frame)]
         sightings = self._roster.see(found, t_ns)
-        present = {one.person_id: one for one in sightings}
-        if self._region is not None and self._person_id is not None:  # tracked, if not detected just now
-            present.setdefault(self._person_id, self._roster[self._person_id])
         height, width = frame.shape[:2]
         limit = np.array([width, height, width, height], np.float32)
         self.people = tuple(
             Person(one.person_id, np.clip(one.region.circle_box, 0, limit), one.score)
-            for one in present.values()
+            for one in self._roster.everybody()
         )
         self._searched_ns = t_ns
         return sightings
@@ -161,7 +158,8 @@ class PoseTracker:
         """Whom to follow, best first: the wanted one; else the one just lost; else the largest, by score."""
         if self._wanted is not None:
             if self._wanted in self._roster:
-                return [one for one in sightings if one.person_id == self._wanted]
+                seen = [one for one in sightings if one.person_id == self._wanted]
+                return seen or [self._roster[self._wanted]]  # the detector misses people now and then
             self._wanted = None  # gone for good
         just_lost = self._person_id is not None and t_ns - self._lost_ns <= GRACE_NS
         found = [

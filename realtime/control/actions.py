@@ -1,19 +1,45 @@
-"""TABLE of what an operator can do: the action, its key, its help. All else is drawn from it."""
+"""TABLE of what an operator can do: action, key, help, arguments. All else is drawn from it."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from realtime.control.arguments import Argument, ArgumentError, Arguments, Form
+
+if TYPE_CHECKING:
+    from realtime.show import Show
+
+FADE_S = 0.5
+"""How long TAKE fades unless the operator says otherwise."""
+
+MOST_SECONDS = 5.0
+"""The longest fade and the longest delay of the programme."""
 
 
 @dataclass(frozen=True)
 class Orders:
     """Everything the operator wants, at one moment. It is sent whole and again, so none can be lost.
 
-    armed: the next TAKE counts. taken: live goes on air whenever it is healthy. frozen: what is on air stands
-    still. slate: the slate is on air, whatever else. player: the folder of the pack that dances; empty: the
-    show's own. quit: the show ends.
+    What happens once is a number that rises: a stage does it when the number is not the one that it saw last,
+    and takes the first number that it hears for granted.
+
+    armed: the next risky action needs no confirmation. taken: live goes on air whenever it is healthy.
+    frozen: what is on air stands still. slate: the slate is on air, whatever else.
+    mirror, skeleton: of the player's picture. quit: the show ends.
+    fade_s: how long the next TAKE or FALLBACK fades, 0 to 5. transition_s: how long the last one does, 0 for
+    a cut.
+    delay_s: how far the programme runs behind, 0 to 5. dumps: rises with each DUMP, which throws the delayed
+    seconds away; `taken` is False after it.
+    camera_preview: the preview shows the camera with landmarks, not the player.
+    player: the folder of the pack that dances; "" is the show's own. background: what is behind him, one of
+    the show's; "plate" and "" are his plate.
+    pick: the fan to follow, in the camera's picture from 0 to 1: a point (x, y), a box (x0, y0, x1, y1), or
+    () for whoever is found. picks: rises with each choice, so that the same place can be picked again.
+    recording: the programme is recorded.
     """
 
     armed: bool = False
@@ -22,66 +48,214 @@ class Orders:
     slate: bool = False
     mirror: bool = False
     skeleton: bool = False
-    player: str = ""
     quit: bool = False
+    fade_s: float = FADE_S
+    transition_s: float = 0.0
+    delay_s: float = 0.0
+    dumps: int = 0
+    camera_preview: bool = False
+    player: str = ""
+    background: str = ""
+    pick: tuple[float, ...] = ()
+    picks: int = 0
+    recording: bool = False
+
+    @classmethod
+    def at_start(cls, show: Show) -> Orders:
+        """What a show begins with."""
+        return cls(taken=show.start == "live", mirror=show.mirror, background=show.background)
 
     def pack(self) -> bytes:
         return json.dumps(asdict(self)).encode()
 
     @classmethod
     def unpack(cls, data: bytes) -> Orders:
-        return cls(**json.loads(data))
+        fields = json.loads(data)
+        return cls(**{**fields, "pick": tuple(fields["pick"])})
+
+
+class Unconfirmed(RuntimeError):
+    """A risky action that was asked for without a confirmation."""
+
+
+class Risk(StrEnum):
+    """When an action must be confirmed, unless it was armed: held down, pressed twice, or `confirm` set."""
+
+    NONE = "none"
+    ON_AIR = "on air"
+    """While the live player is on air, or will be as soon as he is healthy."""
+    ALWAYS = "always"
 
 
 @dataclass(frozen=True)
 class Action:
-    """key: one character, or a name from `hotkeys.NAMED_KEYS`. apply: the orders that follow."""
+    """key: the default: one character, a name from `keys.NAMED_KEYS`, or "" for none.
+
+    apply: the orders that follow, given checked arguments; it may raise ArgumentError. forms: the ways to
+    give it arguments; a key gives none.
+    """
 
     name: str
     key: str
     help: str
-    apply: Callable[[Orders], Orders]
+    apply: Callable[[Orders, Arguments], Orders]
+    risk: Risk = Risk.NONE
+    forms: tuple[Form, ...] = ((),)
+
+    def needs_confirmation(self, orders: Orders) -> bool:
+        """While these orders are in force."""
+        if orders.armed or self.risk is Risk.NONE:
+            return False
+        return self.risk is Risk.ALWAYS or orders.taken
+
+    def order(self, orders: Orders, given: Arguments, *, confirmed: bool = False) -> Orders:
+        """The orders that follow. Raises Unconfirmed, ArgumentError."""
+        if not confirmed and self.needs_confirmation(orders):
+            raise Unconfirmed(f"{self.name} must be confirmed, or armed before")
+        after = self.apply(orders, given)
+        return after if self.risk is Risk.NONE else replace(after, armed=False)
 
 
-def _take(orders: Orders) -> Orders:
-    if not orders.armed:
-        return orders
-    return replace(orders, armed=False, taken=True, frozen=False, slate=False)
+def _on_air(transition_s: Callable[[Orders], float]) -> Callable[[Orders, Arguments], Orders]:
+    """The live player goes on air."""
+    return lambda orders, _: replace(
+        orders, taken=True, frozen=False, slate=False, transition_s=transition_s(orders)
+    )
+
+
+def _off_air(orders: Orders, _: Arguments) -> Orders:
+    return replace(orders, taken=False, frozen=False, slate=False, transition_s=orders.fade_s)
+
+
+def _dump(orders: Orders, _: Arguments) -> Orders:
+    off = replace(orders, taken=False, frozen=False, slate=False)
+    return replace(off, transition_s=0.0, dumps=orders.dumps + 1)
+
+
+def _toggle(field: str) -> Callable[[Orders, Arguments], Orders]:
+    """Turns a field over, or sets it as the argument `on` says."""
+
+    def apply(orders: Orders, given: Arguments) -> Orders:
+        changes: dict[str, Any] = {field: bool(given.get("on", not getattr(orders, field)))}
+        return replace(orders, **changes)
+
+    return apply
+
+
+def _set(field: str, argument: str) -> Callable[[Orders, Arguments], Orders]:
+    """Sets a field to the argument."""
+
+    def apply(orders: Orders, given: Arguments) -> Orders:
+        changes: dict[str, Any] = {field: given[argument]}
+        return replace(orders, **changes)
+
+    return apply
+
+
+def _pick(orders: Orders, given: Arguments) -> Orders:
+    place = tuple(float(value) for value in given.values())
+    if len(place) == 4 and not (place[0] < place[2] and place[1] < place[3]):
+        raise ArgumentError(
+            f"a box goes from its left top (x0, y0) to its right bottom (x1, y1) (given: {place})"
+        )
+    return replace(orders, pick=place, picks=orders.picks + 1)
+
+
+_ON: Form = (Argument("on", "flag", "true to set it, false to end it; without it the state is turned over"),)
+_TOGGLE: tuple[Form, ...] = ((), _ON)
+_POINT: Form = (
+    Argument("x", "number", "from the left edge of the camera's picture"),
+    Argument("y", "number", "from its top edge"),
+)
+_BOX: Form = (
+    Argument("x0", "number", "left edge of the box, from the left of the camera's picture"),
+    Argument("y0", "number", "its top edge"),
+    Argument("x1", "number", "its right edge"),
+    Argument("y1", "number", "its bottom edge"),
+)
+
+
+def _seconds(help_text: str) -> tuple[Form, ...]:
+    return ((Argument("seconds", "number", help_text, 0.0, MOST_SECONDS, "s"),),)
 
 
 ACTIONS: Mapping[str, Action] = {
     action.name: action
     for action in (
-        Action("arm", "a", "allow the next TAKE; again to disarm", lambda o: replace(o, armed=not o.armed)),
-        Action("take", "t", "put the live player on air (arm first)", _take),
         Action(
-            "freeze", "f", "freeze what is on air; again to go on", lambda o: replace(o, frozen=not o.frozen)
+            "arm",
+            "a",
+            "let the next risky action go without confirmation; again to disarm",
+            _toggle("armed"),
+            forms=_TOGGLE,
         ),
-        Action(
-            "fallback",
-            "b",
-            "put the fallback on air, until the next TAKE",
-            lambda o: replace(o, taken=False, frozen=False, slate=False),
-        ),
+        Action("take", "t", "fade to the live player", _on_air(lambda orders: orders.fade_s), Risk.ALWAYS),
+        Action("cut", "c", "put the live player on air without a fade", _on_air(lambda _: 0.0), Risk.ALWAYS),
+        Action("freeze", "f", "freeze what is on air; again to go on", _toggle("frozen"), forms=_TOGGLE),
+        Action("fallback", "b", "fade to the fallback, until the next TAKE", _off_air),
         Action(
             "slate",
             "space",
-            "panic: the slate, at once, until the next TAKE or fallback",
-            lambda o: replace(o, slate=True),
+            "panic: the slate, at once, until the next TAKE, CUT or FALLBACK",
+            lambda orders, _: replace(orders, slate=True, transition_s=0.0),
         ),
-        Action("mirror", "m", "mirror the fan's moves", lambda o: replace(o, mirror=not o.mirror)),
+        Action("dump", "d", "cut to the fallback and throw the delayed seconds away", _dump),
+        Action("mirror", "m", "mirror the fan's moves", _toggle("mirror"), forms=_TOGGLE),
         Action(
             "skeleton",
             "k",
             "draw the stick figure over the player",
-            lambda o: replace(o, skeleton=not o.skeleton),
+            _toggle("skeleton"),
+            Risk.ON_AIR,
+            _TOGGLE,
         ),
-        Action("quit", "q", "end the show", lambda o: replace(o, quit=True)),
-        Action("help", "h", "show these keys", lambda o: o),
+        Action(
+            "camera-preview",
+            "v",
+            "preview the camera with landmarks instead of the player",
+            _toggle("camera_preview"),
+            forms=_TOGGLE,
+        ),
+        Action(
+            "fade-length",
+            "",
+            "how long TAKE and FALLBACK fade",
+            _set("fade_s", "seconds"),
+            forms=_seconds("0 cuts"),
+        ),
+        Action(
+            "delay",
+            "",
+            "how far the programme runs behind, for DUMP",
+            _set("delay_s", "seconds"),
+            Risk.ON_AIR,
+            _seconds("0 is live"),
+        ),
+        Action(
+            "player",
+            "",
+            "let another player dance",
+            _set("player", "name"),
+            Risk.ON_AIR,
+            ((Argument("name", "name", "one of the show's players"),),),
+        ),
+        Action("pick", "", "follow the fan at a place in the camera's picture", _pick, forms=(_POINT, _BOX)),
+        Action(
+            "unpick",
+            "u",
+            "follow whoever is found",
+            lambda orders, _: replace(orders, pick=(), picks=orders.picks + 1),
+        ),
+        Action(
+            "background",
+            "",
+            "what is behind the player",
+            _set("background", "name"),
+            Risk.ON_AIR,
+            ((Argument("name", "name", "one of the show's backgrounds"),),),
+        ),
+        Action("record", "r", "record the programme; again to stop", _toggle("recording"), forms=_TOGGLE),
+        Action("quit", "q", "end the show", lambda orders, _: replace(orders, quit=True), Risk.ON_AIR),
+        Action("help", "h", "show these keys", lambda orders, _: orders),
     )
 }
-
-
-def help_text() -> str:
-    """The table, for people."""
-    return "\n".join(f"  {action.key:>5}  {action.name:<9} {action.help}" for action in ACTIONS.values())

@@ -8,21 +8,10 @@ import sys
 import termios
 import threading
 import tty
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from select import select
 from types import TracebackType
 from typing import Protocol, Self, TextIO
-
-from realtime.control.actions import ACTIONS
-
-NAMED_KEYS: Mapping[str, str] = {" ": "space", "\x1b": "escape", "\r": "enter", "\n": "enter"}
-
-_BY_KEY = {action.key: name for name, action in ACTIONS.items()}
-
-
-def action_for(character: str) -> str | None:
-    """The name of the action behind a typed character, upper or lower case; None where there is none."""
-    return _BY_KEY.get(NAMED_KEYS.get(character, character.lower()))
 
 
 class Console(Protocol):
@@ -53,8 +42,8 @@ class Hotkeys:
     def __init__(
         self,
         on_action: Callable[[str], None],
+        action_of: Callable[[str], str | None],
         out: TextIO = sys.stdout,
-        action_of: Callable[[str], str | None] = action_for,
     ) -> None:
         self._on_action = on_action
         self._action_of = action_of

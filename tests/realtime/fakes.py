@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime.nets import Nets
+from realtime.people import Sighted
 from realtime.show import Show, WebRtc
 from realtime.supervisor import Player
 
@@ -17,6 +19,7 @@ SIZE = (128, 96)
 
 
 class FakePerson:
+    person_id = 1
     landmarks = np.full((33, 4), 10, np.float32)
 
 
@@ -24,10 +27,24 @@ class FakeTracker:
     """Finds somebody in every picture that is not black."""
 
     backend = "fake pose"
+    people: tuple[Sighted, ...] = ()
+
+    def follow(self, person_id: int | None) -> None:
+        pass
 
     def __call__(self, frame: NDArray[np.uint8], t_ns: int) -> FakePerson | None:
         time.sleep(0.005)
         return FakePerson() if frame.any() else None
+
+
+class TrackerOf(FakeTracker):
+    """Finds what a function finds."""
+
+    def __init__(self, find: Callable[[NDArray[np.uint8], int], FakePerson | None]) -> None:
+        self._find = find
+
+    def __call__(self, frame: NDArray[np.uint8], t_ns: int) -> FakePerson | None:
+        return self._find(frame, t_ns)
 
 
 class FakeRetarget:

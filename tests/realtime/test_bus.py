@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import zmq
 
-from realtime.bus import TOPICS, Bus, Status, Ticket, receive_newest
+from realtime.bus import TOPICS, Bus, Press, Status, Ticket, receive_newest
 from realtime.control.actions import Orders
 from realtime.telemetry import Delta, Meter
 
@@ -62,6 +62,14 @@ def test_every_status_is_kept(bus: Bus) -> None:
         assert Status.unpack(receiver.recv()).alive_ns == n
 
 
+def test_keys_of_a_window_reach_the_supervisor(bus: Bus) -> None:
+    receiver, sender = bus.receiver("actions", "supervisor"), bus.sender("actions", "playout")
+    for key in ("space", "ü"):
+        sender.send(Press(key, "playout window").pack())
+    heard = [Press.unpack(receiver.recv()) for _ in range(2)]
+    assert heard == [Press("space", "playout window"), Press("ü", "playout window")]
+
+
 def test_a_sender_that_comes_back_is_heard_again(bus: Bus) -> None:
     receiver = bus.receiver("tickets", "playout")
     for n in range(3):
@@ -76,6 +84,6 @@ def test_a_sender_that_comes_back_is_heard_again(bus: Bus) -> None:
 
 def test_the_sockets_lie_in_the_private_folder(bus: Bus) -> None:
     for name, topic in TOPICS.items():
-        open_it = bus.sender if topic.sender in (zmq.PUB, zmq.PUSH) and name != "status" else bus.receiver
+        open_it = bus.sender if topic.sender == zmq.PUB else bus.receiver
         open_it(name, topic.binds)
     assert {path.name for path in bus._folder.iterdir()} == set(TOPICS)

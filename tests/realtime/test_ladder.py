@@ -119,7 +119,7 @@ STEPS = st.lists(
     st.tuples(
         st.integers(1, 200),  # ms since the last tick
         st.booleans(),  # a new frame has come
-        st.sampled_from(["", "", "", "", "slate", "frozen", "not taken", "no fallback"]),
+        st.sampled_from(["", "", "", "", "slate", "frozen", "not taken", "no fallback", "dump"]),
     ),
     min_size=1,
     max_size=200,
@@ -136,11 +136,15 @@ def test_hold_and_return_keep_their_times_whatever_comes(
     unbroken_since: int | None = None
     hold_since: int | None = None
     was_live = False
+    dumped_at = -1
     before = subject.state
     for gap_ms, comes, order in steps:
         now += gap_ms * MS
+        if order == "dump":
+            subject.dump(now)
+            dumped_at, before, was_live = now, State.FALLBACK, True
         newest = now if comes else newest
-        fresh = newest is not None and now - newest <= STALE
+        fresh = newest is not None and now - newest <= STALE and newest > dumped_at
         unbroken_since = (now if unbroken_since is None else unbroken_since) if fresh else None
         state = subject.step(
             now,
@@ -152,6 +156,7 @@ def test_hold_and_return_keep_their_times_whatever_comes(
                 frozen=order == "frozen",
                 slate=order == "slate",
                 fallback_ready=order != "no fallback",
+                captured_ns=newest,
             ),
         )
         if state is State.HOLD:
@@ -170,6 +175,8 @@ def test_hold_and_return_keep_their_times_whatever_comes(
             was_live = True
         if order == "slate":
             assert state is State.SLATE
+        if order == "dump":
+            assert state is State.FALLBACK
         if order == "frozen":
             assert state is State.FREEZE
         before = state

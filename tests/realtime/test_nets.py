@@ -11,6 +11,7 @@ import pytest
 from engines.device_renderer import DeviceRenderer
 from engines.player_pack import PlayerPack
 from engines.pose.device_frame import DeviceFrame
+from realtime.background_settings import Colour
 from realtime.nets import load_nets
 from realtime.show import Show
 from tests.engines.capturable import count_captures
@@ -25,6 +26,20 @@ class Loaded:
 
     def __init__(self, *arguments: object, **options: object) -> None:
         pass
+
+
+def test_a_show_with_backgrounds_has_a_player_with_alpha(
+    pack_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Layers(Loaded):
+        pass
+
+    monkeypatch.setattr("engines.pose.tracker.PoseTracker", Loaded)
+    monkeypatch.setattr("engines.renderer.Renderer", Loaded)
+    monkeypatch.setattr("engines.layers.LayerRenderer", Layers)
+    green = Colour(kind="colour", name="green", colour="#00b140")
+    assert isinstance(load_nets(Show(player=pack_folder, backgrounds=(green,))).render, Layers)
+    assert not isinstance(load_nets(Show(player=pack_folder)).render, Layers)
 
 
 def test_hands_and_face_are_loaded_for_players_with_them_alone(

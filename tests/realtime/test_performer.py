@@ -9,24 +9,36 @@ import pytest
 from numpy.typing import NDArray
 
 from engines.extras import POINTS
+from engines.pose.tracker import Person
 from realtime.bus import Bus, Ticket, receive_newest
 from realtime.control.actions import Orders
 from realtime.frame_ring import FrameRing
 from realtime.handover import Handover
 from realtime.nets import ExtraNets, Nets
+from realtime.people import People
 from realtime.performer import Pace, Performer
 from realtime.show import Show
 from realtime.stages import STAGES, Rig, StageContext
 from realtime.telemetry import Meter
-from tests.realtime.fakes import SIZE, FakePerson, FakeRender, FakeRetarget, FakeTracker, fake_nets, fake_show
+from tests.realtime.fakes import (
+    SIZE,
+    FakePerson,
+    FakeRender,
+    FakeRetarget,
+    FakeTracker,
+    TrackerOf,
+    fake_nets,
+    fake_show,
+)
 
 
 class Stage:
     """A performer without a process around it."""
 
-    def __init__(self, folder: Path, nets: Nets) -> None:
+    def __init__(self, folder: Path, nets: Nets, *, channels: int = 3) -> None:
         show, player = fake_show(folder)
-        self.ring = FrameRing.create(SIZE[1], SIZE[0])
+        self.ring = FrameRing.create(SIZE[1], SIZE[0], channels=channels)
+        self.camera_ring = FrameRing.create(SIZE[1], SIZE[0])
         self._sockets = tempfile.TemporaryDirectory()
         self.bus = Bus(Path(self._sockets.name))
         self.meter = Meter()
@@ -38,7 +50,7 @@ class Stage:
             player.standby,
             Path(self._sockets.name),
             self.ring.spec,
-            None,
+            self.camera_ring.spec,
             fake_nets,
         )
         self.tickets = self.bus.receiver("tickets", "playout")
@@ -105,6 +117,62 @@ def test_frames_are_painted_into_the_ring(start: Callable[[Nets], Stage]) -> Non
     stage.performer.orders = Orders(skeleton=True, mirror=True)
     stage.until(lambda: len(drawn) > 2)
     assert stage.performer.players.current().retarget.mirror
+
+
+def test_who_is_there_is_told_and_the_picked_one_is_followed(start: Callable[[Nets], Stage]) -> None:
+    class Crowd(FakeTracker):
+        followed: int | None = None
+        people = tuple(Person(n, np.array([64 * n, 0, 64 * n + 64, 96], np.float32), 0.9) for n in (0, 1))
+
+        def follow(self, person_id: int | None) -> None:
+            self.followed = person_id
+
+    crowd = Crowd()
+    stage = start(nets_with(tracker=crowd))
+    seen = stage.bus.receiver("people", "playout")
+    assert seen.poll(10_000)
+    people = People.unpack(seen.recv())
+    assert people.boxes == ((0, 0.0, 0.0, 0.5, 1.0), (1, 0.5, 0.0, 1.0, 1.0))
+    assert (people.followed, people.size) == (1, SIZE)
+    stage.performer.orders = Orders(picks=1)
+    stage.until(lambda: stage.counts.get("frames.posed", 0) > 2)
+    stage.performer.orders = Orders(pick=(0.7, 0.5), picks=2)
+    stage.until(lambda: crowd.followed == 1)
+    stage.performer.orders = Orders(picks=3)
+    stage.until(lambda: crowd.followed is None)
+
+
+def test_the_camera_is_copied_for_those_who_want_it(start: Callable[[Nets], Stage]) -> None:
+    stage = start(fake_nets(Show()))
+    camera = stage.bus.receiver("camera", "playout")
+    stage.until(lambda: stage.counts.get("frames.posed", 0) > 5)
+    assert not camera.poll(50)
+    stage.performer.orders = Orders(camera_preview=True)
+    assert camera.poll(10_000)
+    ticket = Ticket.unpack(camera.recv())
+    out = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
+    assert stage.camera_ring.read(ticket.slot, ticket.sequence, out)
+    assert out.min() > 30
+
+
+def test_a_skeleton_over_a_layer_is_opaque(tmp_path: Path) -> None:
+    def draw(picture: NDArray[np.uint8], points: NDArray[np.float32]) -> None:
+        picture[:2] = (1, 2, 3)
+
+    class Faint(FakeRender):
+        def __call__(self, points: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
+            out[:] = (9, 9, 9, 50)
+
+    stage = Stage(tmp_path, nets_with(draw_skeleton=draw, render=Faint()), channels=4)
+    stage.performer.orders = Orders(skeleton=True)
+    stage.performer.start(must_open=True)
+    try:
+        ticket = newest_ticket(stage)
+        out = np.zeros((SIZE[1], SIZE[0], 4), np.uint8)
+        assert stage.ring.read(ticket.slot, ticket.sequence, out)
+        assert (out[:2] == (1, 2, 3, 255)).all() and (out[2:] == (9, 9, 9, 50)).all()
+    finally:
+        stage.close()
 
 
 class FakeExtras:
@@ -189,7 +257,7 @@ def test_another_player_takes_over_between_two_frames(start: Callable[[Nets], St
 
 
 def test_nobody_is_said_and_nothing_is_painted(start: Callable[[Nets], Stage]) -> None:
-    stage = start(nets_with(tracker=lambda frame, t_ns: None))
+    stage = start(nets_with(tracker=TrackerOf(lambda frame, t_ns: None)))
     ticket = newest_ticket(stage)
     assert not ticket.good
     stage.until(lambda: stage.counts.get("dropped.nobody", 0) > 5)
@@ -200,6 +268,7 @@ class Failing:
     """Calls `work`, but raises for the first `failures` calls."""
 
     backend = "failing"
+    people = ()
 
     def __init__(self, failures: int, work: Callable[..., object]) -> None:
         self._left = failures
@@ -242,7 +311,7 @@ def test_landmarks_that_are_not_finite_are_skipped_and_counted(start: Callable[[
         calls += 1
         return Lost() if calls % 2 else FakePerson()
 
-    stage = start(nets_with(tracker=track))
+    stage = start(nets_with(tracker=TrackerOf(track)))
     stage.until(lambda: stage.counts.get("frames.generated", 0) > 3)
     assert stage.counts["dropped.landmarks_not_finite"] >= 3
 

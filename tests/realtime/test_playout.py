@@ -6,41 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from realtime.bus import Ticket
 from realtime.capture import CaptureError
-from realtime.frame_ring import FrameRing
 from realtime.picture import backdrop, place, slate
-from realtime.playout import RingReader
 from realtime.standby import StandbyLoop
 from tests.realtime.fakes import SIZE, write_clip
 
 S = 1_000_000_000
-
-
-def write(ring: FrameRing, grey: int) -> Ticket:
-    with ring.write() as slot:
-        slot.picture[:] = grey
-    return Ticket(0, slot.index, slot.sequence, True, 0, 0, 0, 0, 0)
-
-
-def test_an_overtaken_picture_leaves_the_one_before_it_on_air() -> None:
-    with FrameRing.create(4, 4, slots=2) as ring:
-        reader = RingReader(ring, (4, 4))
-        assert reader.read(write(ring, 10))
-        lost = write(ring, 20)
-        for grey in (30, 40):
-            write(ring, grey)
-        assert not reader.read(lost)
-        assert (reader.picture == 10).all()
-
-
-def test_a_player_of_another_size_is_fitted_into_the_programme() -> None:
-    with FrameRing.create(40, 40) as ring:
-        reader = RingReader(ring, (160, 80))
-        assert reader.read(write(ring, 200))
-        assert reader.picture.shape == (80, 160, 3)
-        assert (reader.picture[:, 41:119] == 200).all()
-        assert (reader.picture[:, :39] == backdrop(160, 80)[:, :39]).all()
 
 
 @pytest.mark.parametrize("size", [(64, 64), (512, 512), (1920, 1080), (300, 900)])

@@ -1,5 +1,6 @@
 """What run_live.py says, in one line, when it cannot do what it was asked to."""
 
+import shutil
 import socket
 import subprocess
 import sys
@@ -55,6 +56,29 @@ def test_a_show_file_with_an_unknown_key(capsys: pytest.CaptureFixture[str], tmp
     line = said(capsys, "--show", str(show))
     assert "unknown key 'fps'" in line
     assert str(show) in line
+
+
+def test_another_player_must_have_the_size_and_a_name_of_its_own(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, pack_folder: Path
+) -> None:
+    clip = write_clip(tmp_path / "clip.mp4")
+    twin = shutil.copytree(pack_folder, tmp_path / "twin")
+    show = tmp_path / "show.toml"
+    text = f'camera = "{clip}"\nplayer = "{pack_folder}"\nplayers = ["%s"]\n[webrtc]\nport = 0'
+    show.write_text(text % "twin")
+    assert f"players {pack_folder} and {twin} are both named" in said(capsys, "--show", str(show))
+    show.write_text(text % "none")
+    assert str(tmp_path / "none") in said(capsys, "--show", str(show))
+
+
+def test_a_log_that_cannot_be_written_ends_the_show_before_it_begins(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, pack_folder: Path
+) -> None:
+    clip, log = write_clip(tmp_path / "clip.mp4"), tmp_path / "log"
+    log.touch()
+    arguments = ["--camera", str(clip), "--player", str(pack_folder), "--port", "0", "--log", str(log)]
+    assert run_live.main(arguments) == 1
+    assert "run_live: the show log" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

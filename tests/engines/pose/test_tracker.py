@@ -207,6 +207,19 @@ def test_follow_switches_and_comes_back_to_free_choice(scene: Scene, tracker: Po
     assert pose.person_id == 2
 
 
+def test_one_wanted_whom_the_detector_misses_is_found_where_he_was(
+    scene: Scene, tracker: PoseTracker
+) -> None:
+    scene.people = {100: 0.9, 400: 0.8}
+    scene.step(tracker)
+    tracker._detector = lambda frame: []  # type: ignore[assignment]
+    tracker.follow(2)
+    pose = scene.step(tracker)
+    assert pose is not None
+    assert pose.person_id == 2
+    assert [person.id for person in tracker.people] == [1, 2], "who was missed once is still listed"
+
+
 def test_one_wanted_is_waited_for_then_given_up(scene: Scene, tracker: PoseTracker) -> None:
     scene.people = {100: 0.9, 400: 0.8}
     scene.step(tracker)

@@ -1,58 +1,71 @@
-"""The sink as a viewer meets it: HTTP, WHEP and pictures, from a client in this process."""
+"""The sink as viewers meet it: WHEP and pictures, from clients in this process."""
 
 import asyncio
-import json
+import copy
 import socket
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from fractions import Fraction
+from pathlib import Path
 
+import aiohttp
+import aioice.ice
+import aiortc.codecs
 import numpy as np
 import pytest
 from aiortc import RTCPeerConnection, RTCSessionDescription
+from aiortc.rtp import RTCP_PSFB_PLI, RtcpPsfbPacket
 
-from realtime.outputs.sink import OutputError
-from realtime.outputs.webrtc import MOST_VIEWERS, WebRtcSink
+from realtime.outputs.settings import WebRtc, WebRtcServing
+from realtime.outputs.sink import Format, OutputError, ProgrammeFrame
+from realtime.outputs.webrtc import WebRtcSink
+from tests.realtime.outputs.feeding import playing, wait_until
 
 SIZE = (128, 96)
-FPS = Fraction(30)
+FPS = Fraction(30000, 1001)
+VIEWERS = 6
+SETTINGS = WebRtc(port=0, viewers=VIEWERS)
+
+
+@pytest.fixture(autouse=True)
+def _aiortc_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aiortc.codecs, "H264Encoder", aiortc.codecs.H264Encoder)
+    monkeypatch.setitem(aiortc.codecs.CODECS, "video", copy.deepcopy(aiortc.codecs.CODECS["video"]))
+    monkeypatch.setattr(aioice.ice, "get_host_addresses", aioice.ice.get_host_addresses)
+
+
+def frame(tick: int) -> ProgrammeFrame:
+    """Its grey tells the tick: 40 + 4 * (tick % 40); the preview is black."""
+    picture = np.full((SIZE[1], SIZE[0], 3), 40 + 4 * (tick % 40), np.uint8)
+    return ProgrammeFrame(picture, preview=np.zeros_like(picture) if tick % 2 else None)
 
 
 @pytest.fixture
 def sink() -> Iterator[WebRtcSink]:
-    sink = WebRtcSink(SIZE, FPS, port=0, state=lambda: {"state": "LIVE", "fps": 30.0})
+    sink = WebRtcSink(WebRtcServing(SETTINGS), Format(SIZE, FPS))
     yield sink
     sink.close()
 
 
 @pytest.fixture
 def programme(sink: WebRtcSink) -> Iterator[WebRtcSink]:
-    """The sink, fed by a clock at 30 fps with a picture whose grey tells the tick: 40 + 4 * (tick % 40)."""
-    done = threading.Event()
+    """The sink, fed by a clock."""
 
-    def play() -> None:
-        start_ns, tick = time.monotonic_ns(), 0
-        frame = np.empty((SIZE[1], SIZE[0], 3), np.uint8)
-        while not done.wait(max(0.0, (start_ns + tick * 1e9 / 30 - time.monotonic_ns()) / 1e9)):
-            frame[:] = 40 + 4 * (tick % 40)
-            sink.send(frame, tick, start_ns + tick * 1_000_000_000 // 30)
-            tick += 1
+    def send(frame: ProgrammeFrame, tick: int, due_ns: int) -> None:
+        if sink.wants():
+            sink.send(frame, tick, due_ns)
 
-    clock = threading.Thread(target=play)
-    clock.start()
-    yield sink
-    done.set()
-    clock.join()
+    with playing(send, frame, FPS):
+        yield sink
 
 
 def ask(
     sink: WebRtcSink, method: str, path: str, body: str | None = None, **headers: str
 ) -> tuple[int, str, dict[str, str]]:
     request = urllib.request.Request(  # noqa: S310  # our own address
-        sink.url.rstrip("/") + path,
+        sink.where.removesuffix("/whep") + path,
         data=None if body is None else body.encode(),
         method=method,
         headers={name.replace("_", "-"): value for name, value in headers.items()},
@@ -71,154 +84,240 @@ async def offer(kind: str = "video") -> tuple[RTCPeerConnection, str]:
     return peer, peer.localDescription.sdp
 
 
-async def watch(sink: WebRtcSink, pictures: int) -> tuple[list[int], list[float], str]:
-    """Join as a viewer; (mean grey of each picture, its time in s, the answer), then leave."""
-    peer, sdp = await offer()
-    tracks: asyncio.Queue = asyncio.Queue()
-    peer.on("track", tracks.put_nowait)
-    status, answer, headers = await asyncio.to_thread(
-        ask, sink, "POST", "/whep", sdp, Content_Type="application/sdp"
-    )
-    assert (status, headers["Content-Type"]) == (201, "application/sdp; charset=utf-8")
-    await peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
-    track = await tracks.get()
-    greys, times = [], []
-    for _ in range(pictures):
-        frame = await asyncio.wait_for(track.recv(), 10)
-        greys.append(round(frame.to_ndarray(format="bgr24").mean()))
-        times.append(float(frame.time))
-    assert sink.stats()["viewers"] >= 1
-    status, *_ = await asyncio.to_thread(ask, sink, "DELETE", headers["Location"])
-    assert status == 200
-    await peer.close()
-    return greys, times, answer
+class Watcher:
+    """A viewer; `async with` joins and leaves."""
+
+    def __init__(self, sink: WebRtcSink, source: str = "programme") -> None:
+        self.sink, self.source = sink, source
+        self.greys: list[int] = []
+        self.times: list[float] = []
+
+    async def __aenter__(self) -> "Watcher":
+        self.peer, sdp = await offer()
+        tracks: asyncio.Queue = asyncio.Queue()
+        self.peer.on("track", tracks.put_nowait)
+        status, self.answer, headers = await asyncio.to_thread(
+            ask, self.sink, "POST", f"/whep/{self.source}", sdp, Content_Type="application/sdp"
+        )
+        assert (status, headers["Content-Type"]) == (201, "application/sdp; charset=utf-8")
+        self.location = headers["Location"]
+        await self.peer.setRemoteDescription(RTCSessionDescription(self.answer, "answer"))
+        self.track = await tracks.get()
+        return self
+
+    async def watch(self, pictures: int) -> None:
+        """Adds the mean grey of each picture, and its time in seconds."""
+        for _ in range(pictures):
+            picture = await asyncio.wait_for(self.track.recv(), 10)
+            self.greys.append(round(picture.to_ndarray(format="bgr24").mean()))
+            self.times.append(float(picture.time))
+
+    async def __aexit__(self, *_: object) -> None:
+        status, *_ = await asyncio.to_thread(ask, self.sink, "DELETE", self.location)
+        assert status == 200
+        await self.peer.close()
+
+
+def check(watcher: Watcher) -> None:
+    """The grey tells the tick; the time is the tick's own, not that of arrival."""
+    steps = np.diff(watcher.times)
+    ticks = np.rint(steps * float(FPS))
+    assert (ticks >= 1).all()
+    np.testing.assert_allclose(steps, ticks / float(FPS), atol=1e-4)
+    moved = np.diff(watcher.greys) - 4 * ticks
+    np.testing.assert_allclose((moved + 80) % 160 - 80, 0, atol=5)  # the grey starts again after 40 ticks
+    assert len(set(watcher.greys)) > 3
 
 
 def test_a_viewer_sees_the_programme_move_on_the_programme_clock(programme: WebRtcSink) -> None:
-    greys, times, answer = asyncio.run(watch(programme, 30))
-    assert "H264" in answer
-    assert "VP8" not in answer
-    assert "profile-level-id=42e01e" in answer
-    steps = np.diff(times)
-    ticks = np.rint(steps * 30)
-    assert (ticks >= 1).all()
-    np.testing.assert_allclose(steps, ticks / 30, atol=1e-3)  # stamped by the clock, not by arrival
-    moved = np.diff(greys)
-    same_sweep = moved > 0  # the grey starts again after 40 ticks
-    assert same_sweep.sum() >= 25
-    np.testing.assert_allclose(moved[same_sweep], 4 * ticks[same_sweep], atol=4)
+    async def watch() -> Watcher:
+        async with Watcher(programme) as watcher:
+            await watcher.watch(30)
+            assert programme.status().receivers == {"programme": 1, "preview": 0}
+            assert programme.wants() == {"picture"}
+        return watcher
+
+    watcher = asyncio.run(watch())
+    check(watcher)
+    assert "H264" in watcher.answer
+    assert "VP8" not in watcher.answer
+    assert "profile-level-id=42e01e" in watcher.answer
+    wait_until(lambda: not programme.wants(), "nothing is copied for nobody")
+    assert programme.status().receivers == {"programme": 0, "preview": 0}
+    assert programme.status().sent >= 30
 
 
-def test_two_viewers_at_once_and_nobody_after_they_left(programme: WebRtcSink) -> None:
-    async def both() -> list[tuple[list[int], list[float], str]]:
-        return await asyncio.gather(watch(programme, 15), watch(programme, 15))
+def test_several_viewers_share_one_encoder_and_one_leaves_without_the_others(
+    programme: WebRtcSink,
+) -> None:
+    async def watch() -> list[Watcher]:
+        async with Watcher(programme) as first, Watcher(programme) as second:
+            await asyncio.gather(first.watch(15), second.watch(15))
+            async with Watcher(programme) as late:  # comes in with a keyframe of its own
+                await asyncio.gather(first.watch(15), second.watch(15), late.watch(15))
+            await asyncio.gather(first.watch(10), second.watch(10))
+            return [first, second, late]
 
-    for greys, *_ in asyncio.run(both()):
-        assert len(set(greys)) > 5
-    deadline = time.monotonic() + 5
-    while programme.stats()["viewers"] and time.monotonic() < deadline:
-        time.sleep(0.02)
-    stats = programme.stats()
-    assert stats["viewers"] == 0
-    assert stats["sent"] >= 30
-    ticks = stats["ticks"]
-    time.sleep(0.2)
-    assert programme.stats()["ticks"] == ticks  # nothing is converted for nobody
+    for watcher in asyncio.run(watch()):
+        check(watcher)
+    source = programme._sources["programme"]
+    assert source.sent >= 95
+    assert source.encoded < 0.7 * source.sent
+
+
+def test_the_preview_is_a_picture_of_its_own(programme: WebRtcSink) -> None:
+    async def watch() -> tuple[Watcher, Watcher]:
+        async with Watcher(programme, "preview") as preview:
+            await preview.watch(5)
+            assert programme.wants() == {"preview"}
+            async with Watcher(programme) as on_air:
+                await asyncio.gather(preview.watch(5), on_air.watch(5))
+                assert programme.status().receivers == {"programme": 1, "preview": 1}
+                return preview, on_air
+
+    preview, on_air = asyncio.run(watch())
+    assert max(preview.greys) < 8
+    assert min(on_air.greys) > 30
+    ticks = np.rint(np.diff(preview.times) * float(FPS))
+    assert (ticks % 2 == 0).all()  # it moves at every other tick
+
+
+def test_a_lost_picture_brings_a_keyframe(programme: WebRtcSink) -> None:
+    async def watch() -> None:
+        async with Watcher(programme) as watcher:
+            await watcher.watch(5)
+            (viewer,) = programme._sources["programme"].viewers
+            (sender,) = programme._peers[next(iter(programme._peers))].getSenders()
+            pli = RtcpPsfbPacket(fmt=RTCP_PSFB_PLI, ssrc=1, media_ssrc=sender._ssrc)
+            heard = asyncio.run_coroutine_threadsafe(sender._handle_rtcp_packet(pli), programme._loop)
+            await asyncio.wrap_future(heard)
+            assert viewer.wants_keyframe
+            await watcher.watch(10)
+            assert not viewer.wants_keyframe
+            check(watcher)
+
+    asyncio.run(watch())
 
 
 def test_without_a_viewer_nothing_is_done(sink: WebRtcSink) -> None:
-    frame = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
     for tick in range(100):
-        sink.send(frame, tick, tick * 33_333_333)
-    assert sink.stats() == {"viewers": 0.0, "ticks": 0.0, "sent": 0.0}
+        sink.send(frame(tick), tick, tick * 33_333_333)
+    assert sink.wants() == frozenset()
+    assert (sink.status().sent, sink.status().fps) == (0, 0.0)
+    assert sink.status().state == "running"
 
 
-def test_the_page_is_whole_and_loads_nothing_from_elsewhere(sink: WebRtcSink) -> None:
-    status, page, headers = ask(sink, "GET", "/")
-    assert status == 200
-    assert "<title>Dancecam</title>" in page
-    assert "default-src 'none'" in headers["Content-Security-Policy"]
-    assert "unsafe" not in headers["Content-Security-Policy"]
-    for name in ("console.js", "console.css", "icon.svg"):
-        assert f'"console/{name}"' in page
-        status, text, _ = ask(sink, "GET", f"/console/{name}")
-        assert status == 200
-        assert "https://" not in page + text
+def test_what_is_asked_wrongly_is_told_in_one_line(sink: WebRtcSink) -> None:
+    async def offers() -> tuple[str, str]:
+        audio_peer, audio = await offer("audio")
+        video_peer, video = await offer()
+        await audio_peer.close()
+        await video_peer.close()
+        return audio, video.replace("H264/90000", "H265/90000")
 
-
-def test_the_state_is_what_the_show_says(sink: WebRtcSink) -> None:
-    status, text, _ = ask(sink, "GET", "/state")
-    assert (status, json.loads(text)) == (200, {"state": "LIVE", "fps": 30.0})
-
-
-def test_bad_offers_get_one_line_each(sink: WebRtcSink) -> None:
-    async def audio_offer() -> str:
-        peer, sdp = await offer("audio")
-        await peer.close()
-        return sdp
-
-    async def vp8_offer() -> str:
-        peer, sdp = await offer()
-        await peer.close()
-        return sdp.replace("H264/90000", "H265/90000")
-
-    audio, vp8 = asyncio.run(audio_offer()), asyncio.run(vp8_offer())
-    for body, content_type, wanted in (
-        ("", "application/sdp", 400),
-        ("hello", "application/sdp", 400),
-        ("v=0\r\nm=video nonsense\r\n", "application/sdp", 400),
-        ("v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=video 9 RTP/AVP 96\r\n", "application/sdp", 400),
-        (audio, "application/sdp", 400),
-        (vp8, "application/sdp", 400),
-        (audio, "application/json", 415),
-        ("v=0\r\n" + "a=x\r\n" * 20_000, "application/sdp", 413),
+    audio, h265 = asyncio.run(offers())
+    sdp = {"Content_Type": "application/sdp"}
+    bare = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=video 9 RTP/AVP 96\r\n"
+    for method, path, body, headers, wanted in (
+        ("POST", "/whep/programme", "", sdp, 400),
+        ("POST", "/whep/programme", "hello", sdp, 400),
+        ("POST", "/whep/programme", "v=0\r\nm=video nonsense\r\n", sdp, 400),
+        ("POST", "/whep/programme", bare, sdp, 400),
+        ("POST", "/whep/programme", audio, sdp, 400),
+        ("POST", "/whep/programme", h265, sdp, 400),
+        ("POST", "/whep/programme", audio, {"Content_Type": "application/json"}, 415),
+        ("POST", "/whep/programme", h265, {**sdp, "Accept": "text/html"}, 406),
+        ("POST", "/whep/programme", "v=0\r\n" + "a=x\r\n" * 20_000, sdp, 413),
+        ("POST", "/whep/camera", h265, sdp, 404),
+        ("DELETE", "/whep/programme/nobody", None, {}, 404),
+        ("GET", "/whep/programme", None, {}, 405),
+        ("PUT", "/whep/programme", h265, sdp, 405),
+        ("PATCH", "/whep/programme/nobody", "a=candidate:1", {}, 405),
+        ("GET", "/whep/programme/nobody", None, {}, 405),
+        ("GET", "/elsewhere", None, {}, 404),
     ):
-        status, text, headers = ask(sink, "POST", "/whep", body, Content_Type=content_type)
-        assert status == wanted, (body[:60], text)
+        status, text, answered = ask(sink, method, path, body, **headers)
+        assert status == wanted, (method, path, (body or "")[:60], text)
         assert len(text.strip().splitlines()) == 1
-        assert "Content-Security-Policy" in headers
-    assert ask(sink, "DELETE", "/whep/nobody")[0] == 404
-    assert ask(sink, "GET", "/console/../webrtc.py")[0] == 404
-    assert ask(sink, "GET", "/state")[0] == 200
+        assert answered["X-Content-Type-Options"] == "nosniff"
+    status, _, answered = ask(sink, "OPTIONS", "/whep/preview")
+    assert (status, answered["Accept-Post"]) == (204, "application/sdp")
+    assert not sink._peers
+
+
+def test_a_token_is_asked_for_where_one_is_set() -> None:
+    sink = WebRtcSink(WebRtcServing(SETTINGS, token="open sesame"), Format(SIZE, FPS))
+    try:
+        for shown in ({}, {"Authorization": "Bearer close"}, {"Authorization": "open sesame"}):
+            status, _, headers = ask(
+                sink, "POST", "/whep/programme", "hello", Content_Type="application/sdp", **shown
+            )
+            assert (status, headers["WWW-Authenticate"]) == (401, "Bearer")
+            assert ask(sink, "DELETE", "/whep/programme/x", **shown)[0] == 401
+        right = {"Authorization": "Bearer open sesame", "Content_Type": "application/sdp"}
+        assert ask(sink, "POST", "/whep/programme", "hello", **right)[0] == 400
+        assert ask(sink, "OPTIONS", "/whep/programme")[0] == 204
+    finally:
+        sink.close()
 
 
 def test_viewers_are_limited(sink: WebRtcSink) -> None:
-    async def crowd() -> list[int]:
+    async def crowd() -> list[tuple[int, str | None]]:
         found = []
-        for _ in range(MOST_VIEWERS + 1):
+        for n in range(VIEWERS + 1):
             peer, sdp = await offer()
-            answer = await asyncio.to_thread(ask, sink, "POST", "/whep", sdp, Content_Type="application/sdp")
-            found.append(answer[0])
+            path = "/whep/preview" if n % 2 else "/whep/programme"
+            status, _, headers = await asyncio.to_thread(
+                ask, sink, "POST", path, sdp, Content_Type="application/sdp"
+            )
+            found.append((status, headers.get("Retry-After")))
             await peer.close()
         return found
 
-    assert asyncio.run(crowd()) == [201] * MOST_VIEWERS + [503]
+    assert asyncio.run(crowd()) == [(201, None)] * VIEWERS + [(503, "5")]
 
 
 def test_a_foreign_host_name_is_turned_away(sink: WebRtcSink) -> None:
-    assert ask(sink, "GET", "/state", Host="evil.example:8080")[0] == 403
-    assert ask(sink, "GET", "/state", Host="localhost:8080")[0] == 200
+    assert ask(sink, "OPTIONS", "/whep/programme", Host="evil.example:8080")[0] == 403
+    assert ask(sink, "OPTIONS", "/whep/programme", Host="localhost:8080")[0] == 204
+
+
+def test_it_can_be_served_at_a_unix_socket_whatever_the_host(tmp_path: Path) -> None:
+    path = tmp_path / "whep"
+    path.touch()  # left by one that was killed
+    sink = WebRtcSink(WebRtcServing(SETTINGS, path), Format(SIZE, FPS))
+
+    async def post() -> int:
+        async with (
+            aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(path))) as session,
+            session.options("http://show.example/whep/programme") as answer,
+        ):
+            return answer.status
+
+    try:
+        assert asyncio.run(post()) == 204
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert sink.status().where == str(path)
+    finally:
+        sink.close()
+    with pytest.raises(OutputError, match="cannot listen at"):
+        WebRtcSink(WebRtcServing(SETTINGS, tmp_path / "no" / "whep"), Format(SIZE, FPS))
 
 
 def test_a_port_in_use_is_one_clear_line(sink: WebRtcSink) -> None:
-    port = int(sink.url.rsplit(":", 1)[1].strip("/"))
+    port = int(sink.where.rsplit(":", 1)[1].removesuffix("/whep"))
     with pytest.raises(OutputError, match=rf"127\.0\.0\.1:{port} .*in use.*--port") as failure:
-        WebRtcSink(SIZE, FPS, port=port, state=dict)
+        WebRtcSink(WebRtcServing(SETTINGS.model_copy(update={"port": port})), Format(SIZE, FPS))
     assert len(str(failure.value).splitlines()) == 1
 
 
-def test_impossible_programmes_are_refused() -> None:
-    with pytest.raises(OutputError, match="129x96"):
-        WebRtcSink((129, 96), FPS, port=0, state=dict)
-    with pytest.raises(OutputError, match=r"no H\.264 level"):
-        WebRtcSink((7680, 4320), Fraction(60), port=0, state=dict)
-
-
 def test_close_frees_the_port_and_can_be_repeated() -> None:
-    sink = WebRtcSink(SIZE, FPS, port=0, state=dict)
-    port = int(sink.url.rsplit(":", 1)[1].strip("/"))
+    before = threading.active_count()
+    sink = WebRtcSink(WebRtcServing(SETTINGS), Format(SIZE, FPS))
+    port = int(sink.where.rsplit(":", 1)[1].removesuffix("/whep"))
     sink.close()
     sink.close()
-    sink.send(np.zeros((SIZE[1], SIZE[0], 3), np.uint8), 0, 0)
+    sink.send(frame(0), 0, 0)
     with socket.create_server(("127.0.0.1", port)):
         pass
+    assert threading.active_count() == before

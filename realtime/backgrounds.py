@@ -1,0 +1,103 @@
+"""What is behind the player: his plate, a colour, a picture, a video loop, or the live camera."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import cv2
+import numpy as np
+
+from realtime.background_settings import Background, Colour, Loop, Still
+from realtime.capture import CaptureError
+from realtime.picture import Picture, backdrop, fill, place
+from realtime.standby import StandbyLoop
+
+
+class BackgroundError(ValueError):
+    """A background that cannot be shown; the text names its file."""
+
+
+class Backdrop(NamedTuple):
+    """A picture to put a player before. captured_ns: when a camera took it; None where none did. still: it
+    never changes."""
+
+    picture: Picture
+    captured_ns: int | None = None
+    still: bool = False
+
+
+class CameraPicture(Protocol):
+    """Where the live camera's newest picture comes from; None while there is none."""
+
+    def backdrop(self) -> Backdrop | None: ...
+
+
+class Backgrounds:
+    """A show's backgrounds by name; "" is the player's plate. Pictures have the programme's size."""
+
+    def __init__(
+        self,
+        settings: Sequence[Background],
+        plate: Path | None,
+        size: tuple[int, int],
+        camera: CameraPicture,
+    ) -> None:
+        """plate: a picture; None: the slate's colours. size: (width, height). Raises BackgroundError."""
+        self._plate = backdrop(*size)
+        if plate is not None:
+            place(_read(plate), self._plate)
+        self._camera = camera
+        self._still: dict[str, Picture] = {}
+        self._loops: dict[str, StandbyLoop] = {}
+        self._cameras: set[str] = set()
+        for background in settings:
+            if isinstance(background, Colour):
+                self._still[background.name] = np.full((size[1], size[0], 3), background.bgr, np.uint8)
+            elif isinstance(background, Still):
+                self._still[background.name] = fill(_read(background.file), size)
+            elif isinstance(background, Loop):
+                try:
+                    self._loops[background.name] = StandbyLoop(background.file, size, fills=True)
+                except CaptureError as error:
+                    raise BackgroundError(f"background {background.name}: {error}") from error
+            else:
+                self._cameras.add(background.name)
+
+    def is_camera(self, name: str) -> bool:
+        return name in self._cameras
+
+    def show(self, name: str, at_ns: int) -> Backdrop:
+        """The picture at a time that ascends, valid until the next call of the same name.
+
+        A name that is not there, a camera without a picture and a loop that has failed show the plate.
+        """
+        if name in self._still:
+            return Backdrop(self._still[name], still=True)
+        loop = self._loops.get(name)
+        if loop is not None and loop.error is None:
+            return Backdrop(loop.picture(at_ns))
+        if name in self._cameras:
+            return self._camera.backdrop() or Backdrop(self._plate, still=True)
+        return Backdrop(self._plate, still=True)
+
+    def close(self) -> None:
+        for loop in self._loops.values():
+            loop.close()
+
+
+def check_backgrounds(settings: Sequence[Background]) -> None:
+    """What can be known before a show. Raises BackgroundError."""
+    for background in settings:
+        if isinstance(background, Still):
+            _read(background.file)
+        elif isinstance(background, Loop) and not background.file.is_file():
+            raise BackgroundError(f"background {background.name}: {background.file}: no such file")
+
+
+def _read(path: Path) -> Picture:
+    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise BackgroundError(f"background {path}: it is not a picture that can be read")
+    return np.asarray(picture, np.uint8)

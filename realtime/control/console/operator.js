@@ -1,0 +1,194 @@
+// The operator's console. It shows what the desk says, and asks the desk; it decides nothing.
+
+import { Controls, holdable } from "./controls.js";
+import { DeskLink } from "./desk.js";
+import { Drops, Latencies } from "./figures.js";
+import { Picker } from "./picker.js";
+import { WhepPlayer } from "./whep.js";
+
+const LOG_ENTRIES = 100;
+const TOAST_MS = 5000;
+
+// What the big word is followed by.
+const TALLY = { LIVE: "on air", HOLD: "on air, no new frame", FREEZE: "on air, frozen" };
+
+const by = (id) => document.getElementById(id);
+const desk = new DeskLink();
+const latencies = new Latencies(by("latencies").tBodies[0]);
+const drops = new Drops(by("drops").tBodies[0]);
+const controls = new Controls(by("controls"), act, toggleHelp);
+const picker = new Picker(by("picker"), by("preview"), (place) => act("pick", place));
+const monitors = ["preview", "programme"].map((name) => {
+  const notice = by(`${name}-notice`);
+  const video = by(name);
+  notice.addEventListener("click", () => video.play());
+  return new WhepPlayer(video, `whep/${name}`, (text) => {
+    notice.textContent = text;
+    notice.hidden = text === "";
+  });
+});
+let joined = false;
+let toastTimer = null;
+let confirmNow = [];
+let namesDrawn = "";
+
+async function act(name, args = {}, confirm = false) {
+  const { status, result } = await desk.act(name, args, confirm);
+  if (status !== 200) toast(`${name}: ${result}`);
+}
+
+function toast(text) {
+  by("toast").textContent = text;
+  by("toast").hidden = false;
+  clearTimeout(toastTimer);
+  toastTimer = setTimeout(() => {
+    by("toast").hidden = true;
+  }, TOAST_MS);
+}
+
+function toggleHelp() {
+  if (by("help").open) by("help").close();
+  else by("help").showModal();
+}
+
+function showState({ orders, show, confirm }) {
+  confirmNow = confirm;
+  const state = show.state ?? "NO SHOW";
+  document.body.dataset.state = state;
+  document.body.dataset.tally = show.on_air ? "on" : "off";
+  by("state").textContent = state;
+  by("tally-word").textContent = TALLY[state] ?? "player off air";
+  by("reason").textContent = show.reason ?? "";
+  by("player").textContent = show.player ?? "–";
+  by("programme-what").textContent = show.on_air ? "on air" : state.toLowerCase();
+  by("preview-what").textContent = orders.camera_preview ? "camera: click a person, or draw a box" : "player";
+  controls.show(orders, confirm);
+  picker.show(orders.camera_preview, show.camera_size ?? null, orders.pick);
+  showNames(orders, show);
+  showOutputs(show.outputs ?? []);
+}
+
+function showNames(orders, show) {
+  const drawn = JSON.stringify([show.choices, show.player, show.background, confirmNow]);
+  if (drawn === namesDrawn) return; // a button that is held is not to be replaced
+  namesDrawn = drawn;
+  const lists = [
+    ["players", "player", show.choices?.player ?? [], show.player],
+    ["backgrounds", "background", show.choices?.background ?? [], show.background],
+  ];
+  for (const [id, action, names, current] of lists) {
+    by(id).replaceChildren(
+      ...names.map((name) => {
+        const button = document.createElement("button");
+        button.type = "button";
+        button.textContent = name;
+        button.dataset.choice = action;
+        button.setAttribute("aria-pressed", String(name === current));
+        const guarded = () => confirmNow.includes(action);
+        button.classList.toggle("guarded", guarded());
+        holdable(button, guarded, (confirm) => act(action, { name }, confirm));
+        return button;
+      }),
+    );
+  }
+}
+
+function showOutputs(outputs) {
+  const rows = outputs.map((output) => {
+    const tr = document.createElement("tr");
+    const head = document.createElement("th");
+    head.scope = "row";
+    head.textContent = output.name;
+    const looking = Object.entries(output.receivers ?? {}).map(([source, n]) => `${n} ${source}`);
+    const tally = output.tally === "programme" ? ["ON AIR"] : output.tally === "preview" ? ["in preview"] : [];
+    tr.append(head);
+    tr.insertCell().textContent = output.state;
+    tr.insertCell().textContent = [...tally, ...looking, output.reason].filter(Boolean).join(", ");
+    tr.cells[1].className = output.state;
+    return tr;
+  });
+  by("outputs").tBodies[0].replaceChildren(...rows);
+}
+
+function showStats({ stats }) {
+  const number = (value, digits, unit) => (Number.isFinite(value) ? `${value.toFixed(digits)} ${unit}` : "–");
+  by("fps").textContent = number(stats.fps, 1, "fps");
+  by("latency").textContent = number(stats.latency_ms, 0, "ms");
+  by("missed").textContent = stats.missed ?? "–";
+  by("viewers").textContent = stats.viewers ?? "–";
+  if (stats.stages_ms) latencies.add(stats.stages_ms);
+  if (stats.dropped) drops.add(stats.dropped);
+}
+
+function showKeys(actions) {
+  by("keys").replaceChildren(
+    ...actions.map(({ name, key, help }) => {
+      const tr = document.createElement("tr");
+      const kbd = document.createElement("kbd");
+      kbd.textContent = key;
+      const cell = tr.insertCell();
+      if (key) cell.append(kbd);
+      tr.insertCell().textContent = name;
+      tr.insertCell().textContent = help;
+      return tr;
+    }),
+  );
+}
+
+function note(at, text) {
+  const line = document.createElement("li");
+  const time = document.createElement("time");
+  time.dateTime = at;
+  time.textContent = new Date(at).toLocaleTimeString([], { hour12: false });
+  line.append(time, ` ${text}`);
+  by("log").prepend(line);
+  while (by("log").children.length > LOG_ENTRIES) by("log").lastChild.remove();
+}
+
+function noteAction({ at, who, action, arguments: given, result }) {
+  const values = Object.entries(given).map(([name, value]) => ` ${name}=${value}`);
+  note(at, `${who}: ${action}${values.join("")}${result === "done" ? "" : `: ${result}`}`);
+}
+
+desk.addEventListener("hello", ({ detail }) => {
+  controls.draw(detail.actions);
+  showKeys(detail.actions);
+  showState(detail);
+  showStats(detail);
+  if (!joined) {
+    joined = true;
+    for (const monitor of monitors) monitor.join();
+  }
+});
+desk.addEventListener("state", ({ detail }) => showState(detail));
+desk.addEventListener("stats", ({ detail }) => showStats(detail));
+desk.addEventListener("action", ({ detail }) => noteAction(detail));
+desk.addEventListener("message", ({ detail }) => note(detail.at, detail.text));
+desk.addEventListener("up", () => {
+  by("link").dataset.up = "true";
+  by("link").textContent = "connected";
+});
+desk.addEventListener("down", () => {
+  by("link").dataset.up = "false";
+  by("link").textContent = "not connected";
+  document.body.dataset.state = "NONE";
+  document.body.dataset.tally = "off";
+  by("state").textContent = "NO SHOW";
+  by("tally-word").textContent = "";
+  by("reason").textContent = "The show is not reachable; trying again.";
+});
+desk.addEventListener("login", () => by("login").open || by("login").showModal());
+by("login").addEventListener("cancel", (event) => event.preventDefault());
+by("login-form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  try {
+    await desk.logIn(by("token").value);
+  } catch (error) {
+    by("login-error").textContent = error.message;
+    return;
+  }
+  by("token").value = "";
+  by("login").close();
+  desk.connect();
+});
+desk.start();

@@ -1,0 +1,184 @@
+"""The desk: every control asks here, and every client hears from here what was done and what has changed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from realtime.control.actions import ACTIONS, Orders, Unconfirmed
+from realtime.control.arguments import ArgumentError, Arguments, check_in_order, check_named
+from realtime.control.keys import Keymap, SecondPress
+from realtime.control.show_log import ShowLog
+
+Event = Mapping[str, Any]
+"""One thing that happened, as data for JSON. `type` is a key of EVENTS."""
+
+EVENTS: Mapping[str, str] = {
+    "action": "somebody asked for an action: who, action, arguments, result ('done' or why not)",
+    "state": "something has changed: orders, show, and which actions to confirm, all whole",
+    "stats": "the newest figures, about twice a second: see the fields of `stats`",
+    "message": "the show has something to say: text",
+}
+"""TABLE of what is pushed to every client. All but `stats` is in the show log, and has `at` (ISO 8601)."""
+
+NOT_FOUND, CONFLICT, UNPROCESSABLE = 404, 409, 422
+
+
+class Refused(RuntimeError):
+    """An action that is not done. status: as in HTTP; the text is one line for who asked."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class Desk:
+    """Holds the orders in force. Any thread may ask and tell; one at a time is heard."""
+
+    def __init__(
+        self,
+        orders: Orders,
+        keymap: Keymap,
+        choices: Mapping[str, Mapping[str, str]],
+        log: ShowLog | None = None,
+        *,
+        lacking: Mapping[str, str] | None = None,
+    ) -> None:
+        """choices: action → the names that the show has for its argument `name`, each with what it is in the
+        orders. Without an entry any name will do, and is itself. lacking: action → why the show has it not.
+        """
+        self.keymap = keymap
+        self.choices = choices
+        self._lacking = lacking or {}
+        self._log = log
+        self._lock = threading.Lock()
+        self._orders = orders
+        self._show: dict[str, Any] = {}
+        self._stats: dict[str, Any] = {}
+        self._second_press = SecondPress()
+        self._listeners: list[Callable[[Event], None]] = []
+
+    @property
+    def orders(self) -> Orders:
+        return self._orders
+
+    def state(self) -> dict[str, Any]:
+        """Orders, show, `confirm` and stats, whole: what a client needs to know that was not there before."""
+        with self._lock:
+            return {**self._state(), "stats": self._stats}
+
+    def listen(self, listener: Callable[[Event], None]) -> Callable[[], None]:
+        """Tells a listener of each event, in order, until the function that is returned is called.
+
+        It is called in the thread of whoever caused the event; it must be quick and may not ask the desk.
+        """
+        with self._lock:
+            self._listeners.append(listener)
+
+        def stop() -> None:
+            with self._lock:
+                self._listeners.remove(listener)
+
+        return stop
+
+    def act(
+        self,
+        name: str,
+        given: Mapping[str, object] | Sequence[object] = (),
+        *,
+        who: str,
+        confirmed: bool = False,
+    ) -> Orders:
+        """Does an action. given: its arguments by name, or in the table's order. Raises Refused."""
+        with self._lock:
+            arguments: Arguments = {}
+            try:
+                arguments = self._checked(name, given)
+                orders = ACTIONS[name].order(
+                    self._orders, self._resolved(name, arguments), confirmed=confirmed
+                )
+            except (Refused, Unconfirmed, ArgumentError) as error:
+                refused = _as_refused(error)
+                self._happened("action", who=who, action=name, arguments=arguments, result=str(refused))
+                raise refused from error
+            changed, self._orders = orders != self._orders, orders
+            self._happened("action", who=who, action=name, arguments=arguments, result="done")
+            if changed:
+                self._happened("state", **self._state())
+            return orders
+
+    def press(self, name: str, *, who: str, now_ns: int) -> str:
+        """Does the action behind a key; a risky one at the second press. What to tell who pressed, or ""."""
+        again = self._second_press.press(who, name, now_ns)
+        try:
+            self.act(name, who=who, confirmed=again)
+        except Refused as error:
+            if error.status == CONFLICT and not again:
+                return f"{name.upper()}: press {self.keymap.of[name]} again within 2 seconds to confirm"
+            return f"{name}: {error}"
+        return self.keymap.help_text() if name == "help" else ""
+
+    def tell(self, text: str) -> None:
+        """The show has something to say to its operators."""
+        with self._lock:
+            self._happened("message", text=text)
+
+    def report(self, show: dict[str, Any]) -> None:
+        """What the show is now; told to everybody where it has changed."""
+        with self._lock:
+            if show != self._show:
+                self._show = show
+                self._happened("state", **self._state())
+
+    def measure(self, stats: dict[str, Any]) -> None:
+        """The newest figures."""
+        with self._lock:
+            self._stats = stats
+            for listener in self._listeners:
+                listener({"type": "stats", "stats": stats})
+
+    def _state(self) -> dict[str, Any]:
+        """confirm: the actions that must be confirmed while this state lasts."""
+        confirm = [name for name, action in ACTIONS.items() if action.needs_confirmation(self._orders)]
+        return {"orders": asdict(self._orders), "show": self._show, "confirm": confirm}
+
+    def _checked(self, name: str, given: Mapping[str, object] | Sequence[object]) -> Arguments:
+        action = ACTIONS.get(name)
+        if action is None:
+            raise Refused(NOT_FOUND, f"there is no action {name!r}; there are: {', '.join(ACTIONS)}")
+        if name in self._lacking:
+            raise Refused(UNPROCESSABLE, self._lacking[name])
+        if isinstance(given, Mapping):
+            arguments = check_named(action.forms, given)
+        else:
+            arguments = check_in_order(action.forms, given)
+        known = self.choices.get(name)
+        if known is not None and arguments["name"] not in known:
+            raise ArgumentError(f"there is no {name} {arguments['name']!r}; there are: {', '.join(known)}")
+        return arguments
+
+    def _resolved(self, action: str, arguments: Arguments) -> Arguments:
+        known = self.choices.get(action)
+        return arguments if known is None else {"name": known[str(arguments["name"])]}
+
+    def _happened(self, kind: str, **fields: Any) -> None:
+        event = {"type": kind, "at": datetime.now(UTC).isoformat(timespec="milliseconds"), **fields}
+        if self._log is not None:
+            self._log.append(event)
+        for listener in self._listeners:
+            listener(event)
+
+
+def action_line(event: Event) -> str:
+    """An event of type `action`, for people."""
+    given = "".join(f" {name}={value}" for name, value in event["arguments"].items())
+    return f"{event['who']}: {event['action']}{given}: {event['result']}"
+
+
+def _as_refused(error: Exception) -> Refused:
+    if isinstance(error, Refused):
+        return error
+    return Refused(CONFLICT if isinstance(error, Unconfirmed) else UNPROCESSABLE, str(error))

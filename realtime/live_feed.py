@@ -1,0 +1,111 @@
+"""What comes from the performer, as the playout sees it: the player's newest picture, and the camera's."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from realtime.backgrounds import Backdrop
+from realtime.bus import Ticket
+from realtime.frames import FrameReader
+from realtime.key import Layer, fit_layer, over
+from realtime.mixer import Shot
+from realtime.picture import Picture, backdrop, place
+from realtime.telemetry import Meter
+
+CAMERA_STALE_NS = 1_000_000_000
+"""A camera picture older than this is none."""
+
+
+class LivePlayer:
+    """Takes the newest frame at each tick, and counts those that it never saw.
+
+    newest: the newest good frame; None before the first.
+    """
+
+    def __init__(self, reader: FrameReader, size: tuple[int, int], meter: Meter, *, layered: bool) -> None:
+        """size: (width, height) of the programme. layered: frames are BGRA, for a background."""
+        self._reader = reader
+        self._meter = meter
+        self._picture = backdrop(*size)
+        self._layer: Layer | None = np.zeros((size[1], size[0], 4), np.uint8) if layered else None
+        self._fitted: Ticket | None = None
+        self._composed: Ticket | None = None
+        self._behind: Picture | None = None
+        self._read: Ticket | None = None
+        self._finished = 0
+        self.newest: Ticket | None = None
+        self.heard = False
+
+    def hear(self) -> tuple[Ticket | None, int]:
+        """What has come since the last tick: the frame that is new, and how many it has overtaken."""
+        ticket = self._reader.newest()
+        if ticket is None:
+            return None, 0
+        self.heard = True
+        unseen = ticket.finished - self._finished
+        if unseen < 0:  # a new performer counts from the start
+            unseen = ticket.finished
+        self._finished = ticket.finished
+        if unseen == 0 or not ticket.good:
+            return None, unseen
+        self.newest = ticket
+        if not self._reader.read(ticket):
+            self._meter.drop("overtaken_in_ring")
+            return None, unseen - 1
+        self._read = ticket
+        return ticket, unseen - 1
+
+    def shot(self, behind: Backdrop | None) -> Shot:
+        """The player's picture in the programme's size, before `behind` where he is layered; valid until the
+        next call."""
+        if self._read is None:
+            return Shot(self._picture)
+        captured_ns = self._read.captured_ns
+        if self._layer is None or behind is None:
+            return Shot(self._whole(), captured_ns=captured_ns)
+        layer = self._whole_layer(self._layer)
+        if not (behind.still and behind.picture is self._behind and self._composed is self._read):
+            over(layer, behind.picture, self._picture)
+        self._behind, self._composed = behind.picture, self._read
+        stamps = [stamp for stamp in (captured_ns, behind.captured_ns) if stamp is not None]
+        return Shot(self._picture, layer, min(stamps))
+
+    def _whole(self) -> Picture:
+        picture = self._reader.picture
+        if picture.shape == self._picture.shape:
+            return picture
+        if self._fitted is not self._read:
+            place(picture, self._picture)
+            self._fitted = self._read
+        return self._picture
+
+    def _whole_layer(self, fitted: Layer) -> Layer:
+        layer = self._reader.picture
+        if layer.shape == fitted.shape:
+            return layer
+        if self._fitted is not self._read:
+            fit_layer(layer, fitted)
+            self._fitted = self._read
+        return fitted
+
+
+class CameraFeed:
+    """The camera's newest picture, in the programme's size."""
+
+    def __init__(self, reader: FrameReader) -> None:
+        self._reader = reader
+        self._read: Ticket | None = None
+        self._now_ns = 0
+
+    def hear(self, now_ns: int) -> None:
+        """Takes what has come since the last tick."""
+        self._now_ns = now_ns
+        ticket = self._reader.newest()
+        if ticket is not None and self._reader.read(ticket):
+            self._read = ticket
+
+    def backdrop(self) -> Backdrop | None:
+        """None while there is no fresh one."""
+        if self._read is None or self._now_ns - self._read.generated_ns > CAMERA_STALE_NS:
+            return None
+        return Backdrop(self._reader.picture, self._read.captured_ns)

@@ -1,0 +1,35 @@
+"""The operator's orders, as the performer hears them."""
+
+from __future__ import annotations
+
+import zmq
+
+from realtime.bus import Bus, receive_newest
+from realtime.control.actions import Orders
+
+
+class OrdersHeard:
+    """Of a show on two machines the operator's orders come from the other one, but whoever ends the show on
+    this one ends its performer too."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._here = bus.receiver("orders", "performer")
+        self._there = None if bus.link is None else bus.receiver("far_orders", "performer")
+        self._poller = zmq.Poller()
+        for socket in (self._here, self._there):
+            if socket is not None:
+                self._poller.register(socket, zmq.POLLIN)
+        self.quit = False
+
+    def wait(self, timeout_s: float) -> Orders | None:
+        """The newest orders, where some come within this time; `quit` tells whether the show ends."""
+        self._poller.poll(int(1000 * timeout_s))
+        here = _newest(self._here)
+        orders = here if self._there is None else _newest(self._there)
+        self.quit |= any(heard is not None and heard.quit for heard in (here, orders))
+        return orders
+
+
+def _newest(socket: zmq.Socket[bytes]) -> Orders | None:
+    message = receive_newest(socket)
+    return None if message is None else Orders.unpack(message)

@@ -1,0 +1,35 @@
+"""How long an output waits before it tries again. Pure: time and chance are arguments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Backoff:
+    """Exponential waiting with jitter, so that many that failed together do not come back together.
+
+    first_s, most_s: the shortest and the longest wait, before jitter. jitter: share by which a wait may be
+    shorter or longer. steady_s: who ran for so long starts again with the shortest wait.
+    """
+
+    first_s: float = 0.5
+    most_s: float = 30.0
+    jitter: float = 0.25
+    steady_s: float = 10.0
+    failures: int = 0
+
+    def failed(self, ran_s: float, chance: float, at_least_s: float = 0.0) -> float:
+        """Seconds to wait after one more failure.
+
+        Args:
+            ran_s: how long it had run, 0 where it never got so far.
+            chance: evenly distributed in 0..1.
+            at_least_s: what the other side asked for (HTTP's Retry-After); it is never undercut.
+        """
+        if ran_s >= self.steady_s:
+            self.failures = 0
+        self.failures += 1
+        # 2 ** 30 is beyond any `most_s`; a larger exponent would only overflow.
+        wait_s = min(self.most_s, self.first_s * 2.0 ** min(self.failures - 1, 30))
+        return max(at_least_s, wait_s * (1 - self.jitter + 2 * self.jitter * chance))

@@ -1,0 +1,198 @@
+"""What a show file says about outputs: `[webrtc]` and the entries of `[[outputs]]`, strict models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class WebRtc(_Model):
+    """The page, and the two pictures that it plays by WebRTC."""
+
+    host: str = Field(
+        default="127.0.0.1",
+        min_length=1,
+        title="Address",
+        description="Where the page is served; 127.0.0.1 keeps it on this machine.",
+    )
+    port: int = Field(
+        default=8080, ge=0, le=65535, title="Port", description="The page's port; 0 serves no page."
+    )
+    bitrate: int = Field(
+        default=4_000_000,
+        ge=200_000,
+        le=50_000_000,
+        title="Bit rate",
+        description="Bits a second of the programme that a viewer is sent at most.",
+    )
+    preview_bitrate: int = Field(
+        default=1_500_000,
+        ge=200_000,
+        le=50_000_000,
+        title="Bit rate of the preview",
+        description="Bits a second of the preview that a viewer is sent at most.",
+    )
+    keyframe_s: float = Field(
+        default=4.0,
+        ge=0.5,
+        le=60.0,
+        title="Keyframes",
+        description="Seconds between keyframes, besides those that viewers ask for.",
+    )
+    viewers: int = Field(
+        default=60, ge=1, le=500, title="Viewers", description="How many may watch at once, both pictures."
+    )
+
+
+@dataclass(frozen=True)
+class WebRtcServing:
+    """Where WHEP is served, and to whom.
+
+    socket: path of a Unix socket, for this user alone; None serves at the settings' host and port. token:
+    what every request must show (Authorization: Bearer ...); None where nobody needs one.
+    """
+
+    settings: WebRtc
+    socket: Path | None = None
+    token: str | None = None
+
+
+class _Output(_Model):
+    kind: str
+    name: str = Field(
+        default="",
+        max_length=60,
+        title="Name",
+        description="What the console calls it; by default its kind. No two outputs share a name.",
+    )
+
+    @property
+    def called(self) -> str:
+        """The name, or the kind where none was given."""
+        return self.name or self.kind
+
+
+class Ndi(_Output):
+    """A source in the network, with the player's alpha."""
+
+    kind: Literal["ndi"]
+    source: str = Field(
+        default="Dancecam", min_length=1, max_length=200, title="Source", description="What receivers see."
+    )
+    groups: str = Field(
+        default="", title="Groups", description="NDI groups, separated by commas; by default the public one."
+    )
+    alpha: bool = Field(
+        default=False,
+        title="Alpha",
+        description="Send fill and key in one source (BGRA): the player over transparent.",
+    )
+    key_source: str | None = Field(
+        default=None,
+        min_length=1,
+        title="Key source",
+        description="The name of a second source that carries the key as a picture, white where he is.",
+    )
+
+
+class Recorder(_Output):
+    """A file. It records only between the operator's start and stop."""
+
+    kind: Literal["recorder"]
+    folder: Path = Field(
+        default=Path("recordings"), title="Folder", description="Where the files are written, named by time."
+    )
+    container: Literal["mkv", "mp4"] = Field(
+        default="mkv", title="Container", description="Matroska, or fragmented MP4; both survive a power cut."
+    )
+    feed: Literal["programme", "clean"] = Field(
+        default="programme",
+        title="Feed",
+        description="What is on air, or the same with nothing drawn over it.",
+    )
+    bitrate: int = Field(
+        default=12_000_000, ge=200_000, le=200_000_000, title="Bit rate", description="Bits a second."
+    )
+    fragment_s: float = Field(
+        default=1.0,
+        ge=0.2,
+        le=10.0,
+        title="Fragment",
+        description="Seconds that a power cut may cost at the file's end.",
+    )
+
+
+class Stream(_Output):
+    """MPEG-TS over UDP, or RTMP, to a decoder or a server."""
+
+    kind: Literal["stream"]
+    url: str = Field(
+        pattern=r"^(udp|rtmps?)://.+",
+        title="URL",
+        description="udp://host:port or rtmp(s)://host/app/key.",
+    )
+    bitrate: int = Field(
+        default=6_000_000, ge=200_000, le=100_000_000, title="Bit rate", description="Bits a second."
+    )
+    keyframe_s: float = Field(
+        default=2.0, ge=0.2, le=10.0, title="Keyframes", description="Seconds between keyframes."
+    )
+
+
+class Whip(_Output):
+    """WebRTC pushed to a server (MediaMTX, LiveKit, a broadcaster) by WHIP, RFC 9725."""
+
+    kind: Literal["whip"]
+    url: str = Field(pattern=r"^https?://.+", title="URL", description="The WHIP endpoint.")
+    token: str | None = Field(
+        default=None, min_length=1, title="Token", description="Sent as Authorization: Bearer ..."
+    )
+    bitrate: int = Field(
+        default=6_000_000, ge=200_000, le=50_000_000, title="Bit rate", description="Bits a second at most."
+    )
+    keyframe_s: float = Field(
+        default=2.0, ge=0.2, le=60.0, title="Keyframes", description="Seconds between keyframes."
+    )
+
+
+class Window(_Output):
+    """A full-screen window on one of this machine's monitors."""
+
+    kind: Literal["window"]
+    monitor: int = Field(
+        default=0, ge=0, title="Monitor", description="Counted from 0, in the system's order."
+    )
+    full_screen: bool = Field(
+        default=True, title="Full screen", description="Without it, a window that can be moved."
+    )
+
+
+class VirtualCamera(_Output):
+    """A camera that other programs on this machine can open."""
+
+    kind: Literal["virtual_camera"]
+    device: str | None = Field(
+        default=None, min_length=1, title="Device", description="For example /dev/video10; by default any."
+    )
+
+
+KINDS: Mapping[str, type[_Output]] = {
+    "ndi": Ndi,
+    "recorder": Recorder,
+    "stream": Stream,
+    "whip": Whip,
+    "window": Window,
+    "virtual_camera": VirtualCamera,
+}
+
+Output = Annotated[
+    Ndi | Recorder | Stream | Whip | Window | VirtualCamera, Field(discriminator="kind", title="Output")
+]

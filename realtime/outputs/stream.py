@@ -1,0 +1,75 @@
+"""The programme as a stream through FFmpeg: MPEG-TS over UDP, or RTMP to a server."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import av
+
+from realtime.outputs.h264 import EncoderSettings, h264_level
+from realtime.outputs.muxing import VideoFile
+from realtime.outputs.settings import Stream
+from realtime.outputs.sink import Format, OutputError, Part
+from realtime.outputs.worker import Tick, WorkerSink
+
+UDP_PACKET_BYTES = 1316
+"""Seven packets of MPEG-TS: the most that fits an Ethernet frame."""
+
+CONTAINERS = {"udp": "mpegts", "rtmp": "flv", "rtmps": "flv"}
+"""Scheme of the URL → FFmpeg's container."""
+
+
+class StreamSink(WorkerSink):
+    """Sends while somebody takes it; a server that goes away is tried again. UDP never knows whether anybody
+    listens."""
+
+    def __init__(self, settings: Stream, programme: Format) -> None:
+        """Raises OutputError where the programme cannot be encoded."""
+        super().__init__(
+            "stream", settings.called, programme, frozenset[Part]({"picture"}), where=shown(settings.url)
+        )
+        self._url = settings.url
+        self._encoding = EncoderSettings(
+            programme.size, programme.fps, settings.bitrate, keyframe_s=settings.keyframe_s
+        )
+        h264_level(self._encoding)
+        self._file: VideoFile | None = None
+        self._start()
+
+    def _open(self) -> None:
+        parts = urlsplit(self._url)
+        url = self._url
+        if parts.scheme == "udp":
+            url += f"{'&' if parts.query else '?'}pkt_size={UDP_PACKET_BYTES}"
+        try:
+            self._file = VideoFile(url, CONTAINERS[parts.scheme], self._encoding, options={})
+        except (OSError, av.FFmpegError) as error:
+            raise self._failed("reach", error) from error
+
+    def _write(self, tick: Tick) -> None:
+        assert self._file is not None  # noqa: S101  # opened before
+        try:
+            self._file.write(tick.frame.picture, tick.number)
+        except (OSError, av.FFmpegError) as error:
+            raise self._failed("send to", error) from error
+
+    def _shut(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            try:
+                file.close()
+            except (OSError, av.FFmpegError) as error:
+                raise self._failed("end", error) from error
+
+    def _failed(self, what: str, error: OSError | av.FFmpegError) -> OutputError:
+        return OutputError(f"{self.name}: cannot {what} {self._where}: {error.strerror or error}")
+
+
+def shown(url: str) -> str:
+    """The URL without what is secret in it: user, password, and a stream key (the path's last part)."""
+    parts = urlsplit(url)
+    where = f"{parts.scheme}://{parts.hostname or ''}" + (f":{parts.port}" if parts.port else "")
+    if parts.scheme not in ("rtmp", "rtmps"):
+        return where + parts.path
+    app = parts.path.rsplit("/", 1)[0]
+    return f"{where}{app}/..."

@@ -1,0 +1,209 @@
+"""An output with a thread of its own: opens, writes, and opens again after a failure."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from abc import abstractmethod
+from collections import Counter, deque
+from typing import NamedTuple
+
+from realtime.handover import Handover
+from realtime.outputs.backoff import Backoff
+from realtime.outputs.sink import (
+    Format,
+    OutputError,
+    OutputSink,
+    Part,
+    ProgrammeFrame,
+    SinkStatus,
+    State,
+    Tally,
+)
+from realtime.process import one_line
+
+TAKE_S = 0.1
+"""How often a thread without pictures looks whether it should end."""
+
+CLOSE_S = 3.0
+"""How long closing waits for a thread that a driver or a server holds; it is a daemon and ends with us."""
+
+STALLED_S = 5.0
+"""A call that takes longer hangs."""
+
+RATE_PICTURES = 60
+"""How many of the newest pictures the rate is taken over."""
+
+SILENT_S = 1.0
+"""Without a picture for so long, the rate is 0."""
+
+
+class Tick(NamedTuple):
+    """See `OutputSink.send`."""
+
+    frame: ProgrammeFrame
+    number: int
+    due_ns: int
+
+
+class Counts:
+    """What a sink did: pictures that went out, those that did not, by cause, and the rate of late."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._dropped: Counter[str] = Counter()
+        self._times: deque[float] = deque(maxlen=RATE_PICTURES)
+        self.sent = 0
+
+    def wrote(self) -> None:
+        with self._lock:
+            self.sent += 1
+            self._times.append(time.monotonic())
+
+    def drop(self, cause: str, n: int = 1) -> None:
+        with self._lock:
+            self._dropped[cause] += n
+
+    def dropped(self) -> dict[str, int]:
+        with self._lock:
+            return dict(self._dropped)
+
+    def fps(self) -> float:
+        with self._lock:
+            if len(self._times) < 2 or time.monotonic() - self._times[-1] > SILENT_S:
+                return 0.0
+            return (len(self._times) - 1) / max(1e-9, self._times[-1] - self._times[0])
+
+
+class WorkerSink(OutputSink):
+    """Takes the newest tick in a thread of its own.
+
+    A subclass says how to open, write and shut; it calls `_start` at the end of its constructor. Whatever
+    these raise is this sink's failure: it is told in `status`, and after a growing wait the sink opens again.
+    """
+
+    def __init__(
+        self, kind: str, name: str, programme: Format, parts: frozenset[Part], *, where: str, on: bool = True
+    ) -> None:
+        """parts: what it uses. where: the address, file or device, for the operator. on: open at once."""
+        self.kind = kind
+        self.name = name
+        self.programme = programme
+        self._parts = parts
+        self._where = where
+        self._counts = Counts()
+        self._handover: Handover[Tick] = Handover(self._counts, "slow")
+        self._state: State = "connecting" if on else "off"
+        self._reason = ""
+        self._on = on
+        self._closed = False
+        self._busy_since: float | None = None
+        self._wake = threading.Event()
+        self._backoff = Backoff()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    @abstractmethod
+    def _open(self) -> None:
+        """Reach the server, device or file. May take its time."""
+
+    @abstractmethod
+    def _write(self, tick: Tick) -> None:
+        """Send one tick."""
+
+    @abstractmethod
+    def _shut(self) -> None:
+        """Free what `_open` took, also where it failed half way."""
+
+    def _tally(self) -> Tally:
+        return "off"
+
+    def _receivers(self) -> dict[str, int]:
+        return {}
+
+    def _start(self) -> None:
+        self._thread.start()
+
+    def wants(self) -> frozenset[Part]:
+        return self._parts if self._on and not self._closed else frozenset()
+
+    def send(self, frame: ProgrammeFrame, tick: int, due_ns: int) -> None:
+        if self._state == "running":
+            self._handover.put(Tick(frame, tick, due_ns))
+        else:
+            self._counts.drop("not_connected")
+
+    def stalled(self) -> bool:
+        since = self._busy_since
+        return since is not None and time.monotonic() - since > STALLED_S
+
+    def status(self) -> SinkStatus:
+        stalled = self.stalled()
+        return SinkStatus(
+            name=self.name,
+            kind=self.kind,
+            state="failed" if stalled else self._state,
+            reason=f"{self.name}: {self._where} takes no more pictures" if stalled else self._reason,
+            where=self._where,
+            fps=round(self._counts.fps(), 2),
+            sent=self._counts.sent,
+            dropped=self._counts.dropped(),
+            receivers=self._receivers(),
+            tally=self._tally(),
+        )
+
+    def close(self) -> None:
+        self._closed = True
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(CLOSE_S)
+
+    def _switch(self, on: bool) -> None:
+        """Opens or shuts, by the operator's order."""
+        self._on = on
+        self._wake.set()
+
+    def _run(self) -> None:
+        while not self._closed:
+            if not self._on:
+                self._state = "off"
+                self._wake.wait()
+                self._wake.clear()
+                continue
+            self._state = "connecting"
+            failure, ran_s = self._session()
+            if failure is None:
+                continue
+            self._state, self._reason = "failed", str(failure)
+            wait_s = self._backoff.failed(ran_s, random.random(), failure.retry_after_s)
+            self._wake.wait(wait_s)
+            self._wake.clear()
+
+    def _session(self) -> tuple[OutputError | None, float]:
+        """From opening to shutting: what ended it (None: an order), and for how many seconds it ran."""
+        failure: OutputError | None = None
+        opened_s: float | None = None
+        try:
+            self._open()
+            opened_s = time.monotonic()
+            self._state, self._reason = "running", ""
+            while self._on and not self._closed:
+                tick = self._handover.take(TAKE_S)
+                if tick is not None:
+                    self._busy_since = time.monotonic()
+                    self._write(tick)
+                    self._busy_since = None
+                    self._counts.wrote()
+        except Exception as error:  # noqa: BLE001  # whatever it is, this sink fails alone
+            failure = self._told(error)
+        self._busy_since = None
+        ran_s = 0.0 if opened_s is None else time.monotonic() - opened_s
+        self._handover.take(0)  # too old for the next session
+        try:
+            self._shut()
+        except Exception as error:  # noqa: BLE001  # as above
+            failure = failure or self._told(error)
+        return failure, ran_s
+
+    def _told(self, error: Exception) -> OutputError:
+        return error if isinstance(error, OutputError) else OutputError(f"{self.name}: {one_line(error)}")

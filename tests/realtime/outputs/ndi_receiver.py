@@ -1,0 +1,62 @@
+"""Receives one NDI source in a process of its own: `python ndi_receiver.py SOURCE FRAMES TALLY`.
+
+Prints JSON: the size, rate and format of the last picture, and its pixels at a few places (BGRA).
+"""
+
+import json
+import sys
+import time
+
+import numpy as np
+from cyndilib.finder import Finder
+from cyndilib.receiver import Receiver
+from cyndilib.video_frame import VideoFrameSync
+from cyndilib.wrapper.ndi_recv import RecvBandwidth, RecvColorFormat
+
+FIND_S = 20
+
+
+def main(name: str, frames: int, tally: str) -> None:
+    finder = Finder()
+    finder.open()
+    deadline = time.monotonic() + FIND_S
+    source = None
+    while source is None:
+        if time.monotonic() > deadline:
+            sys.exit(f"no source named {name}: {finder.get_source_names()}")
+        finder.wait_for_sources(0.2)
+        source = next((s for s in finder.iter_sources() if s.stream_name == name), None)
+    receiver = Receiver(color_format=RecvColorFormat.BGRX_BGRA, bandwidth=RecvBandwidth.highest)
+    video = VideoFrameSync()
+    receiver.frame_sync.set_video_frame(video)
+    receiver.set_source(source)
+    receiver.set_source_tally_program(tally == "programme")
+    receiver.set_source_tally_preview(tally == "preview")
+    seen: set[bytes] = set()
+    picture = np.zeros((1, 1, 4), np.uint8)
+    while len(seen) < frames:
+        if time.monotonic() > deadline:
+            sys.exit(f"only {len(seen)} pictures")
+        receiver.frame_sync.capture_video()
+        width, height = video.get_resolution()
+        if width and height:
+            picture = np.array(video.get_array()).reshape(height, width, 4)
+            seen.add(picture[:16, :16].tobytes())
+        time.sleep(0.01)
+    time.sleep(1.0)  # the tally travels back
+    height, width = picture.shape[:2]
+    spots = {"corner": (-8, -8), "centre": (height // 2, width // 2), "left": (height // 2, width // 4)}
+    print(
+        json.dumps(
+            {
+                "size": [width, height],
+                "format": video.get_fourcc().name,
+                "fps": str(video.get_frame_rate()),
+                "pixels": {where: picture[spot].tolist() for where, spot in spots.items()},
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3])

@@ -1,0 +1,326 @@
+"""The desk, the show log, OSC, the facts that clients are told, and what a show file says of controls."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import json
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
+from pythonosc.osc_message import OscMessage
+from pythonosc.osc_message_builder import OscMessageBuilder
+
+from realtime.control.actions import ACTIONS, Orders
+from realtime.control.desk import Desk, Event, Refused
+from realtime.control.facts import Figures, reason, show_facts
+from realtime.control.keys import Keymap
+from realtime.control.metrics import EDGES_MS, buckets
+from realtime.control.osc import MOST_SUBSCRIBERS
+from realtime.control.server import ControlServer
+from realtime.control.show_log import LONGEST_QUEUE, ShowLog, ShowLogError
+from realtime.show import ShowError, load_show
+from realtime.telemetry import BIN_MS, BINS, DROPS, Meter, Totals
+
+ROOT = Path(__file__).resolve().parents[2]
+S = 1_000_000_000
+
+
+def test_a_risky_key_is_done_at_the_second_press() -> None:
+    desk = Desk(Orders(), Keymap({"take": "x"}), {})
+    assert desk.press("take", who="terminal", now_ns=0) == "TAKE: press x again within 2 seconds to confirm"
+    assert not desk.orders.taken
+    assert desk.press("take", who="terminal", now_ns=1 * S) == ""
+    assert desk.orders.taken
+    assert desk.press("slate", who="terminal", now_ns=2 * S) == ""
+    assert desk.orders.slate
+    assert "x  take" in desk.press("help", who="terminal", now_ns=2 * S)
+
+
+def test_what_the_show_lacks_is_said_and_not_done() -> None:
+    desk = Desk(Orders(), Keymap(), {}, lacking={"record": "the show has no recorder"})
+    with pytest.raises(Refused, match="no recorder") as refused:
+        desk.act("record", who="test")
+    assert refused.value.status == 422
+    assert desk.press("record", who="terminal", now_ns=0) == "record: the show has no recorder"
+    assert not desk.orders.recording
+
+
+def test_every_event_is_in_the_show_log_with_who_and_when(tmp_path: Path) -> None:
+    log = ShowLog(tmp_path / "logs", datetime(2026, 11, 24, 23, 5, 9))
+    desk = Desk(Orders(), Keymap(), {}, log)
+    heard: list[Event] = []
+    desk.listen(heard.append)
+    desk.act("delay", {"seconds": 2}, who="console 10.0.0.5")
+    with pytest.raises(Refused):
+        desk.act("take", who="osc 10.0.0.6")
+    desk.report({"state": "LIVE"})
+    desk.report({"state": "LIVE"})  # nothing new
+    desk.tell("Überraschung")
+    desk.measure({"fps": 30})
+    log.close()
+    assert log.path == tmp_path / "logs" / "show-20261124-230509.jsonl"
+    lines = [json.loads(line) for line in log.path.read_text(encoding="utf-8").splitlines()]
+    assert [line["type"] for line in lines] == ["action", "state", "action", "state", "message"]
+    assert lines[0]["who"] == "console 10.0.0.5"
+    assert (lines[0]["action"], lines[0]["arguments"]) == ("delay", {"seconds": 2.0})
+    assert lines[2]["result"] == "take must be confirmed, or armed before"
+    assert lines[3]["show"] == {"state": "LIVE"}
+    assert lines[4]["text"] == "Überraschung"
+    assert all(datetime.fromisoformat(line["at"]).tzinfo is not None for line in lines)
+    assert lines == [json.loads(json.dumps(event)) for event in heard if event["type"] != "stats"]
+
+
+def test_a_show_log_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "logs").touch()
+    with pytest.raises(ShowLogError, match=r"logs/show-.*\.jsonl cannot be written: .+"):
+        ShowLog(tmp_path / "logs", datetime(2026, 11, 24))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_a_full_disk_holds_up_nobody(tmp_path: Path) -> None:
+    (tmp_path / "show-20261124-000000.jsonl").symlink_to("/dev/full")
+    log = ShowLog(tmp_path, datetime(2026, 11, 24))
+    for n in range(3 * LONGEST_QUEUE):
+        log.append({"n": n})
+    log.close()
+    assert "the show goes on" in str(log.take_error())
+    assert log.take_error() is None
+
+
+def test_a_player_is_named_by_name_and_ordered_by_folder() -> None:
+    choices = {"player": {"Demo": "", "Jones": "/packs/jones"}}
+    desk = Desk(Orders(), Keymap(), choices)
+    desk.act("player", {"name": "Jones"}, who="test")
+    assert desk.orders.player == "/packs/jones"
+    assert show_facts(choices, desk.orders, {}, {}, {})["player"] == "Jones"
+    desk.act("player", ["Demo"], who="test")
+    assert desk.orders.player == ""
+    with pytest.raises(Refused, match="there is no player 'Smith'; there are: Demo, Jones") as refused:
+        desk.act("player", {"name": "Smith"}, who="test")
+    assert refused.value.status == 422
+
+
+@pytest.mark.parametrize(
+    ("state", "orders", "ready", "words"),
+    [
+        ("SLATE", Orders(slate=True), True, "ordered"),
+        ("SLATE", Orders(), True, "nothing to fall back on"),
+        ("FALLBACK", Orders(), True, "waits for TAKE"),
+        ("FALLBACK", Orders(taken=True), True, "no frames come steadily"),
+        ("FALLBACK", Orders(taken=True), False, "the performer is starting"),
+        ("HOLD", Orders(taken=True), True, "no new frame"),
+        ("FREEZE", Orders(frozen=True), True, "ordered"),
+        ("LIVE", Orders(taken=True), True, "steadily"),
+    ],
+)
+def test_the_reason_for_what_is_on_air(state: str, orders: Orders, ready: bool, words: str) -> None:
+    assert words in reason(state, orders, performer_ready=ready)
+
+
+def test_a_playout_that_is_gone_is_not_said_to_be_live() -> None:
+    infos = {"playout": {"state": "LIVE"}}
+    assert show_facts({}, Orders(), infos, {"playout": True}, {})["on_air"] is True
+    facts = show_facts({}, Orders(), infos, {"playout": False}, {})
+    assert (facts["state"], facts["on_air"]) == ("STARTING", False)
+
+
+def test_figures_are_of_late_and_drops_since_the_beginning() -> None:
+    totals, figures, meter = Totals(), Figures(), Meter()
+    for ms in (10, 20, 30):
+        meter.time("pose", ms * 1_000_000)
+    meter.drop("nobody")
+    totals.add(meter.take())
+    first = figures.take(totals, {"outputs": [{"name": "wall", "dropped": {"slow": 2}}]})
+    assert first["stages_ms"] == {"pose": 20 + BIN_MS}
+    assert first["dropped"]["pose"] == {"nobody": 1}
+    assert first["dropped"]["network"] == {"wall: slow": 2}
+    assert set(first["dropped"]) == {"camera", "pose", "generator", "programme", "network"}
+    assert figures.take(totals, {})["stages_ms"] == {"pose": None}
+    meter.time("pose", 50 * 1_000_000)
+    totals.add(meter.take())
+    assert figures.take(totals, {})["stages_ms"] == {"pose": 50 + BIN_MS}
+
+
+def test_every_cause_of_a_drop_has_its_stage() -> None:
+    causes = set()
+    for path in (ROOT / "realtime").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.Call):
+                continue
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            place = {"drop": 0, "_failed": 0, "Handover": 1}.get(name)
+            if place is not None and len(node.args) > place:
+                causes |= {
+                    part.value
+                    for part in ast.walk(node.args[place])
+                    if isinstance(part, ast.Constant) and isinstance(part.value, str)
+                }
+    assert len(causes) >= 9
+    assert causes <= set(DROPS)
+
+
+def test_buckets_are_whole_bins() -> None:
+    histogram = np.zeros(BINS, np.int64)
+    histogram[[0, 3, 4, -1]] = 1
+    found, total_s = buckets(histogram)
+    assert dict(found)["0.001"] == 2
+    assert dict(found)["0.002"] == 3
+    assert dict(found)["+Inf"] == 4
+    assert total_s == pytest.approx((0.125 + 0.875 + 1.125 + 1999.875) / 1000)
+    assert all((edge / BIN_MS).is_integer() for edge in EDGES_MS)
+
+
+class Osc:
+    """A client of the OSC server."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.settimeout(10)
+        self._socket.connect(("127.0.0.1", port))
+
+    def send(self, data: bytes) -> tuple[str, list[object]]:
+        """What the first answer is: (address, arguments)."""
+        self._socket.send(data)
+        return self.hear()
+
+    def hear(self) -> tuple[str, list[object]]:
+        message = OscMessage(self._socket.recv(65536))
+        return message.address, list(message)
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def osc(address: str, *values: object) -> bytes:
+    builder = OscMessageBuilder(address)
+    for value in values:
+        builder.add_arg(value)
+    return builder.build().dgram
+
+
+@pytest.fixture
+def heard_by_osc() -> Iterator[tuple[Desk, Osc]]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    desk = Desk(Orders(), Keymap(), {})
+    server = ControlServer(
+        desk, Totals(), lambda: None, token="a-token-of-a-test", host="127.0.0.1", port=0, osc_port=port
+    )
+    with closing(server), closing(Osc(port)) as client:
+        yield desk, client
+
+
+def test_osc_lists_itself_and_does_every_kind_of_action(heard_by_osc: tuple[Desk, Osc]) -> None:
+    desk, client = heard_by_osc
+    listed = dict([client.send(osc("/dancecam")), *(client.hear() for _ in range(len(ACTIONS) - 1))])
+    assert listed["/dancecam/pick"] == ["x, y, or x0, y0, x1, y1", ACTIONS["pick"].help]
+    assert set(listed) == {f"/dancecam/{name}" for name in ACTIONS}
+    assert client.send(osc("/dancecam/fade-length", 1.5)) == ("/dancecam/done", ["fade-length"])
+    assert desk.orders.fade_s == 1.5
+    assert client.send(osc("/dancecam/freeze", 1))[0] == "/dancecam/done"
+    assert client.send(osc("/dancecam/freeze", True))[0] == "/dancecam/done"
+    assert desk.orders.frozen
+    assert client.send(osc("/dancecam/pick", 0.25, 0.5))[0] == "/dancecam/done"
+    assert desk.orders.pick == (0.25, 0.5)
+    assert client.send(osc("/dancecam/take", "confirm")) == ("/dancecam/done", ["take"])
+    assert desk.orders.taken
+    bundle = OscBundleBuilder(IMMEDIATELY)
+    for name in ("mirror", "slate"):
+        bundle.add_content(OscMessage(osc(f"/dancecam/{name}")))
+    assert client.send(bundle.build().dgram) == ("/dancecam/done", ["mirror"])
+    assert client.hear() == ("/dancecam/done", ["slate"])
+    assert desk.orders.slate
+
+
+def test_a_subscriber_hears_what_others_do_and_what_is_on_air(heard_by_osc: tuple[Desk, Osc]) -> None:
+    desk, client = heard_by_osc
+    desk.report({"state": "FALLBACK", "reason": "waits for TAKE"})
+    assert client.send(osc("/dancecam/subscribe")) == ("/dancecam/state", ["FALLBACK", "waits for TAKE"])
+    desk.act("mirror", who="console 10.0.0.5")
+    assert client.hear() == ("/dancecam/action", ["mirror", "console 10.0.0.5", "done"])
+    desk.report({"state": "LIVE", "reason": "frames come steadily"})
+    while (heard := client.hear())[1][0] != "LIVE":
+        assert heard == ("/dancecam/state", ["FALLBACK", "waits for TAKE"])
+    assert heard == ("/dancecam/state", ["LIVE", "frames come steadily"])
+
+
+def test_subscribers_are_not_without_number(heard_by_osc: tuple[Desk, Osc]) -> None:
+    _, first = heard_by_osc
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(closing(Osc(first.port))) for _ in range(MOST_SUBSCRIBERS)]
+        for client in clients:
+            assert client.send(osc("/dancecam/subscribe"))[0] == "/dancecam/state"
+        assert first.send(osc("/dancecam/subscribe"))[0] == "/dancecam/refused"
+        assert clients[0].send(osc("/dancecam/subscribe"))[0] == "/dancecam/state", "renewed"
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (osc("/dancecam/take"), "take must be confirmed"),
+        (osc("/dancecam/tkae"), "there is no action 'tkae'"),
+        (osc("/elsewhere"), "there is no action '/elsewhere'"),
+        (osc("/dancecam/delay", 6.0), "seconds must be 0 to 5 s"),
+        (osc("/dancecam/delay", "x"), "seconds must be a number"),
+        (osc("/dancecam/slate", 1.0), "give nothing (given: 1 arguments)"),
+        (b"no osc", "this is no OSC packet"),
+        (b"", "this is no OSC packet"),
+    ],
+)
+def test_osc_that_cannot_be_done_is_answered(heard_by_osc: tuple[Desk, Osc], data: bytes, words: str) -> None:
+    desk, client = heard_by_osc
+    address, answer = client.send(data)
+    assert address == "/dancecam/refused"
+    assert words in str(answer[1])
+    assert desk.orders == Orders()
+
+
+def test_a_show_file_moves_keys_and_names_the_rest(tmp_path: Path) -> None:
+    path = tmp_path / "show.toml"
+    path.write_text(
+        """
+        players = ["packs/jones"]
+        [keys]
+        take = "enter"
+        quit = ""
+        [control]
+        token = "a-token-of-a-show"
+        log = "logs"
+        osc_port = 9001
+        """
+    )
+    show = load_show(path)
+    assert show.keys == {"take": "enter", "quit": ""}
+    assert Keymap(show.keys).action_for("\r") == "take"
+    assert show.players == (tmp_path / "packs" / "jones",)
+    assert show.control.log == tmp_path / "logs"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[keys]\nfly = 'y'", "keys: there is no action 'fly'"),
+        ("[keys]\ntake = 'f'", "keys: take and freeze are both on key 'f'"),
+        ("[control]\ntoken = 'short'", "control.token"),
+        ("[control]\ntoken = 'spaces are not good'", "control.token"),
+        ("[control]\nport = 1", "unknown key 'control.port'"),
+        ("[control]\nosc_port = -1", "control.osc_port"),
+    ],
+)
+def test_mistakes_in_controls_are_one_line(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "show.toml"
+    path.write_text(text)
+    with pytest.raises(ShowError, match=re.escape(words)) as caught:
+        load_show(path)
+    assert "\n" not in str(caught.value)
+    assert str(path) in str(caught.value)

@@ -1,0 +1,111 @@
+from dataclasses import dataclass
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from realtime.people import PATIENCE_NS, People, Picker, choose
+
+SIZE = (300, 100)
+
+
+@dataclass
+class Somebody:
+    id: int
+    box: NDArray[np.float32]
+
+
+class Tracked:
+    """Three people side by side, and what it was told."""
+
+    def __init__(self) -> None:
+        self.people = [
+            Somebody(n, np.array([100 * n + 10, 20, 100 * n + 90, 90], np.float32)) for n in range(3)
+        ]
+        self.told: list[int | None] = []
+
+    def follow(self, person_id: int | None) -> None:
+        self.told.append(person_id)
+
+
+def test_the_person_at_the_point_is_followed_once() -> None:
+    picker, tracker = Picker(), Tracked()
+    assert picker.step((), 0, tracker, SIZE, 0) is None
+    for now in range(5):
+        assert picker.step((0.5, 0.5), 1, tracker, SIZE, now) is None
+    assert tracker.told == [1]
+    picker.step((0.5, 0.5), 2, tracker, SIZE, 9)
+    assert tracker.told == [1, 1]
+    picker.step((), 3, tracker, SIZE, 9)
+    assert tracker.told == [1, 1, None]
+
+
+def test_an_order_from_before_the_start_is_not_carried_out() -> None:
+    picker, tracker = Picker(), Tracked()
+    picker.step((0.5, 0.5), 4, tracker, SIZE, 0)
+    assert tracker.told == []
+
+
+def test_somebody_who_is_seen_soon_after_is_followed() -> None:
+    picker, tracker = Picker(), Tracked()
+    picker.step((), 0, tracker, SIZE, 0)
+    everybody, tracker.people = tracker.people, []
+    assert picker.step((0.9, 0.5), 1, tracker, SIZE, 0) is None
+    tracker.people = everybody
+    assert picker.step((0.9, 0.5), 1, tracker, SIZE, PATIENCE_NS - 1) is None
+    assert tracker.told == [2]
+
+
+def test_nobody_there_is_said_and_the_fan_stays() -> None:
+    picker, tracker = Picker(), Tracked()
+    picker.step((), 0, tracker, SIZE, 0)
+    assert picker.step((0.5, 0.05), 1, tracker, SIZE, 0) is None
+    said = picker.step((0.5, 0.05), 1, tracker, SIZE, PATIENCE_NS)
+    assert said is not None and "nobody" in said
+    assert picker.step((0.5, 0.05), 1, tracker, SIZE, 2 * PATIENCE_NS) is None
+    assert tracker.told == []
+
+
+def test_of_two_who_overlap_the_nearer_is_meant() -> None:
+    boxes = [(1, 0.1, 0.0, 0.5, 1.0), (2, 0.3, 0.0, 0.7, 1.0)]
+    assert choose((0.35, 0.5), boxes) == 1
+    assert choose((0.45, 0.5), boxes) == 2
+    assert choose((0.28, 0.1, 0.6, 0.9), boxes) == 2
+    assert choose((0.8, 0.1, 0.9, 0.9), boxes) is None
+
+
+PLACES = st.floats(0, 1)
+
+
+@given(PLACES, PLACES, st.lists(st.tuples(PLACES, PLACES, PLACES, PLACES), max_size=6))
+def test_whoever_is_chosen_holds_the_point(
+    x: float, y: float, corners: list[tuple[float, float, float, float]]
+) -> None:
+    boxes = [(n, min(a, c), min(b, d), max(a, c), max(b, d)) for n, (a, b, c, d) in enumerate(corners)]
+    holding = [n for n, x0, y0, x1, y1 in boxes if x0 <= x <= x1 and y0 <= y <= y1]
+    chosen = choose((x, y), boxes)
+    assert chosen in holding if holding else chosen is None
+
+
+def test_people_survive_the_way_and_are_drawn() -> None:
+    landmarks = np.zeros((33, 4), np.float32)
+    landmarks[:, 0] = np.linspace(100, 190, 33)
+    landmarks[:, 1] = np.linspace(20, 80, 33)
+    landmarks[:, 3] = 1
+    people = People.seen(Tracked().people, 1, landmarks, SIZE)
+    assert People.unpack(people.pack()) == people
+    assert people.boxes[1] == (1, *(round(x, 4) for x in (110 / 300, 0.2, 190 / 300, 0.9)))
+    picture = np.zeros((100, 300, 3), np.uint8)
+    people.draw(picture)
+    assert picture[20, 10:90].any(axis=1).all() and picture[20:90, 110].any(axis=1).all()
+    assert picture[60:75, 150:185].any(), "a leg"
+    assert (picture[20, 30] != picture[20, 130]).any(), "the fan's box has a colour of its own"
+    tall = np.zeros((300, 300, 3), np.uint8)
+    people.draw(tall)
+    assert (tall[100:200] == picture).all() and not tall[:100].any() and not tall[200:].any()
+    landmarks[12, 1] = np.nan
+    assert People.seen([], 1, landmarks, SIZE).landmarks == ()
+    blank = np.zeros_like(picture)
+    People().draw(blank)
+    assert not blank.any()

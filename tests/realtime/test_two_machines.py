@@ -1,0 +1,88 @@
+"""A show on two machines, played by two loopback addresses: real processes, with fakes for the networks."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import run_live
+from realtime.bus import TOPICS, Link, Side
+from realtime.link_keys import make_keys
+from realtime.show import Show
+from realtime.stages import stages_at
+from realtime.supervisor import Player, Supervisor
+from tests.realtime.fakes import Heard, fake_nets, fake_show
+from tests.realtime.test_link import PERFORMER, PLAYOUT, free_ports
+from tests.realtime.test_show_runs import child, states, wait_for
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Callable[[Side], Supervisor]]:
+    """Starts one of the two machines, in a thread; each is ended at the end."""
+    make_keys(tmp_path / "keys")
+    show, player = fake_show(tmp_path)
+    port = free_ports(len(TOPICS))
+    running: list[tuple[Supervisor, threading.Thread]] = []
+
+    def start(side: Side) -> Supervisor:
+        link = Link(side, PERFORMER, PLAYOUT, port, tmp_path / "keys")
+        supervisor = Supervisor(show, player, fake_nets, Heard(), stages=stages_at(side), link=link)
+        thread = threading.Thread(target=supervisor.run)
+        thread.start()
+        running.append((supervisor, thread))
+        return supervisor
+
+    yield start
+    for supervisor, thread in running:
+        supervisor.stop()
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+def test_the_player_crosses_and_comes_back_when_his_machine_was_lost(
+    machine: Callable[[Side], Supervisor],
+) -> None:
+    machine("performer")
+    playout = machine("playout")
+    wait_for(lambda: states(playout)[-1:] == ["LIVE"])
+    wait_for(lambda: playout.totals.counts["frames.generated"] > 10)
+    wait_for(lambda: "capture_to_programme" in playout.report()["latency_ms"])
+    latency = playout.report()["latency_ms"]["capture_to_programme"]
+    assert 0 < latency["p50"] < 2000
+    performer = child("performer")
+    assert performer is not None
+    performer.send_signal(signal.SIGKILL)
+    wait_for(lambda: states(playout)[-3:] == ["HOLD", "FALLBACK", "LIVE"])
+
+
+def test_the_operator_reaches_the_other_machine(machine: Callable[[Side], Supervisor]) -> None:
+    performer = machine("performer")
+    playout = machine("playout")
+    wait_for(lambda: states(playout)[-1:] == ["LIVE"])
+    for _ in range(2):  # the second press confirms
+        playout.act("quit")
+        time.sleep(0.2)
+    wait_for(lambda: child("performer") is None and child("playout") is None)
+    wait_for(lambda: performer._stop.is_set())
+
+
+def test_roles_need_a_link_and_keys(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_live.main(["--role", "playout"]) == 2
+    assert "the show file has no [link]" in capsys.readouterr().err
+    show = tmp_path / "show.toml"
+    show.write_text("[link]\nperformer = '127.0.0.2'\nplayout = '127.0.0.1'")
+    assert run_live.main(["--show", str(show), "--role", "performer"]) == 2
+    line = capsys.readouterr().err
+    assert f"{tmp_path / 'keys' / 'performer.key_secret'} is no key" in line
+    assert line.count("\n") == 1
+
+
+def test_all_on_one_machine_is_a_rehearsal(tmp_path: Path) -> None:
+    show = Show.model_validate({"link": {"performer": "10.0.0.2", "playout": "10.0.0.1"}})
+    assert run_live.link_of(show, "all") is None
+    assert isinstance(fake_show(tmp_path)[1], Player)

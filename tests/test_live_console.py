@@ -1,0 +1,216 @@
+"""A whole show under its operator's hands: console, real networks, three people in the camera."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import http.client
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.browser import chromium, new_page, screenshot
+
+ROOT = Path(__file__).resolve().parent.parent
+PLAYER = ROOT / "players" / "demo"
+FAN = ROOT / "assets" / "fan_dance.mp4"
+TOKEN = "a-token-of-a-test"
+START_S, PATIENCE_S = 300, 60
+FOLLOWED = (60, 170, 255)
+"""The colour, BGR, of what is drawn on the person who is followed."""
+DESKTOP, TABLET = {"width": 1440, "height": 900}, {"width": 1024, "height": 768}
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not (PLAYER / "player.toml").exists(), reason="players/demo is not there yet"),
+]
+
+
+def three_people(path: Path, frames: int = 240) -> Path:
+    """The fan three times side by side, 1278x720, each at another moment of the clip."""
+    sources = [cv2.VideoCapture(str(FAN)) for _ in range(3)]
+    for n, source in enumerate(sources):
+        source.set(cv2.CAP_PROP_POS_FRAMES, n * 150)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 30, (3 * 426, 720))
+    for _ in range(frames):
+        writer.write(np.hstack([source.read()[1][:, 427:853] for source in sources]))
+    writer.release()
+    return path
+
+
+def another_player(folder: Path) -> Path:
+    """The demo player under another name, before another scene: his plate in blue."""
+    shutil.copytree(PLAYER, folder)
+    about, plate = folder / "player.toml", folder / "plate.png"
+    before = hashlib.sha256(plate.read_bytes()).hexdigest()
+    picture = cv2.imread(str(plate))
+    picture[..., 1:] //= 4
+    cv2.imwrite(str(plate), picture)
+    after = hashlib.sha256(plate.read_bytes()).hexdigest()
+    text = about.read_text().replace('name = "Number 23"', 'name = "Number 32"').replace(before, after)
+    about.write_text(text)
+    return folder
+
+
+class Live:
+    """run_live.py with a show file of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            self.port = server.getsockname()[1]
+        self.other = another_player(folder / "other")
+        (folder / "show.toml").write_text(
+            f'camera = "{three_people(folder / "fans.mp4")}"\nplayer = "{PLAYER}"\nplayers = ["other"]\n'
+            f'[webrtc]\nport = {self.port}\n[control]\ntoken = "{TOKEN}"\nlog = "logs"\n'
+        )
+        self.console = f"http://127.0.0.1:{self.port}/console#token={TOKEN}"
+        self.log = folder / "log.txt"
+        with self.log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "run_live.py", "--show", str(folder / "show.toml"), "--headless"],
+                cwd=ROOT,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def state(self) -> dict[str, Any]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            connection.request("GET", "/api/state", headers={"Authorization": f"Bearer {TOKEN}"})
+            return json.load(connection.getresponse())
+        except (ConnectionError, TimeoutError):
+            return {"orders": {}, "show": {}, "stats": {}}
+        finally:
+            connection.close()
+
+    def wait_for(self, what: Callable[[dict[str, Any]], object], timeout_s: float = PATIENCE_S) -> None:
+        deadline = time.monotonic() + timeout_s
+        while not what(self.state()):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                pytest.fail(f"it did not happen: {self.state()}\n{self.log.read_text()[-2000:]}")
+            time.sleep(0.2)
+
+    def close(self) -> None:
+        self.process.send_signal(signal.SIGINT)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Iterator[Live]:
+    with contextlib.closing(Live(tmp_path)) as show:
+        yield show
+
+
+def assert_moves(page: Any, name: str) -> None:
+    page.locator(f"#{name}-notice").wait_for(state="hidden", timeout=1000 * PATIENCE_S)
+    shots = []
+    for _ in range(4):
+        page.wait_for_timeout(800)
+        shots.append(screenshot(page, f"#{name}").astype(int))
+    moved = [(np.abs(one - shots[0]).max(axis=2) > 40).mean() for one in shots[1:]]
+    assert max(moved) > 0.003, f"{name} stands still"
+
+
+def hold(page: Any, key: str, until: Callable[[], None]) -> None:
+    page.keyboard.down(key)
+    try:
+        until()
+    finally:
+        page.keyboard.up(key)
+
+
+def test_an_operator_runs_a_show_from_the_console(live: Live, tmp_path: Path) -> None:
+    live.wait_for(lambda state: state["stats"].get("stages_ms", {}).get("generate"), START_S)
+    with chromium() as browser:
+        one, two = new_page(browser, DESKTOP), new_page(browser, TABLET)
+        for page in (one, two):
+            page.goto(live.console)
+            page.get_by_text("FALLBACK", exact=True).wait_for(timeout=1000 * PATIENCE_S)
+        for name in ("preview", "programme"):
+            assert_moves(one, name)
+
+        hold(one, "t", lambda: live.wait_for(lambda state: state["orders"]["taken"]))
+        for page in (one, two):
+            page.locator("body[data-tally=on]").wait_for(timeout=1000 * PATIENCE_S)
+
+        one.keyboard.press("v")
+        two.locator("[data-action=camera-preview][aria-pressed=true]").wait_for(timeout=5_000)
+        for third in (2, 0):
+            pick_until_followed(one, third)
+        one.screenshot(path=tmp_path / "console.png")
+
+        box = one.get_by_role("button", name="Number 32").bounding_box()
+        one.mouse.move(box["x"] + 5, box["y"] + 5)
+        one.mouse.down()
+        live.wait_for(lambda state: state["orders"]["player"] == str(live.other))
+        one.mouse.up()
+        two.locator("#player").get_by_text("Number 32").wait_for(timeout=5_000)
+        assert_turns_blue(one)
+
+        one.keyboard.press("Space")
+        for page in (one, two):
+            page.get_by_text("SLATE", exact=True).wait_for(timeout=5_000)
+        two.screenshot(path=tmp_path / "tablet.png")
+    (log,) = (tmp_path / "logs").glob("show-*.jsonl")
+    done = [json.loads(line) for line in log.read_text().splitlines()]
+    actions = [entry["action"] for entry in done if entry["type"] == "action" and entry["result"] == "done"]
+    assert list(dict.fromkeys(actions)) == ["take", "camera-preview", "pick", "player", "slate"]
+
+
+def assert_turns_blue(page: Any) -> None:
+    """The programme shows the other player's scene; loading his networks takes a while."""
+    deadline = time.monotonic() + START_S
+    while True:
+        shot = screenshot(page, "#programme").astype(int)
+        height, width = shot.shape[:2]
+        blue, green, red = shot[:, (width - height) // 2 : (width + height) // 2].mean((0, 1))
+        if blue > 1.5 * max(green, red):
+            return
+        assert time.monotonic() < deadline, "the other player is not seen"
+        page.wait_for_timeout(500)
+
+
+def pick(page: Any, x: float) -> None:
+    """Clicks a person in the camera's picture, which fills the width of the preview's square."""
+    box = page.locator("#picker").bounding_box()
+    side = min(box["width"], box["height"])
+    left = box["x"] + (box["width"] - side) / 2
+    page.mouse.click(left + x * side, box["y"] + box["height"] / 2)
+
+
+def pick_until_followed(page: Any, third: int) -> None:
+    """Clicks the fan in this third of the camera, and again if a machine that is busy lost him."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        pick(page, (third + 0.5) / 3)
+        for _ in range(20):
+            page.wait_for_timeout(300)
+            if follows(page, third):
+                return
+    pytest.fail(f"the fan in third {third} is not followed")
+
+
+def follows(page: Any, third: int) -> bool:
+    """Whether the bones are drawn over the legs in this third; the shirts are of the bones' colour."""
+    shot = screenshot(page, "#preview")
+    height, width = shot.shape[:2]
+    square = shot[:, (width - height) // 2 : (width + height) // 2].astype(int)
+    legs = square[round(0.57 * height) : round(0.75 * height)]
+    drawn = np.abs(legs - FOLLOWED).max(axis=2) < 60
+    thirds = [int(part.sum()) for part in np.array_split(drawn, 3, axis=1)]
+    return thirds[third] > 50 and thirds[third] > 0.8 * sum(thirds)
