@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.outputs.sink import OutputError, OutputSink, Part, ProgrammeFrame
+from realtime.outputs.sink import INSTEAD, OutputError, OutputSink, Part, ProgrammeFrame
 
 
 class Outputs:
@@ -47,8 +47,9 @@ class Outputs:
         parts = frozenset[Part]().union(*wanted.values())
         if not parts:
             return
+        parts |= {"picture" for part in INSTEAD & parts if getattr(frame, part) is None}
         kept = ProgrammeFrame(
-            picture=_frozen(frame.picture) if parts & {"picture", "layer", "clean"} else frame.picture,
+            picture=_frozen(frame.picture) if "picture" in parts else frame.picture,
             layer=_frozen(frame.layer) if frame.layer is not None and "layer" in parts else None,
             clean=_frozen(frame.clean) if frame.clean is not None and "clean" in parts else None,
             preview=_frozen(frame.preview) if frame.preview is not None and "preview" in parts else None,

@@ -29,7 +29,7 @@ import zmq
 
 from realtime.frame_ring import FrameRing, RingSpec
 from realtime.outputs.backoff import Backoff
-from realtime.outputs.sink import Format, OutputSink, Part, ProgrammeFrame, SinkStatus
+from realtime.outputs.sink import INSTEAD, Format, OutputSink, Part, ProgrammeFrame, SinkStatus
 from realtime.process import one_line
 
 START_S, SILENT_S = 30.0, 6.0
@@ -43,6 +43,8 @@ POLL_S = 0.02
 
 CLOSE_S = 4.0
 """How long it may take to say goodbye to its viewers or its server."""
+
+PICTURE: frozenset[Part] = frozenset({"picture"})
 
 MOST_KEYS = 16
 """Presses that wait to be asked for; a crowd of them is a book on the keyboard."""
@@ -78,11 +80,14 @@ class HostedSink(OutputSink):
         *,
         where: str = "",
     ) -> None:
-        """See `Hosting`. parts: what it may ever want, none of them the layer. where: see `SinkStatus`."""
+        """See `Hosting`. parts: what it may ever want. where: see `SinkStatus`."""
         self.kind = kind
         self.name = name
         width, height = programme.size
-        self._rings: dict[Part, FrameRing] = {part: FrameRing.create(height, width) for part in parts}
+        self._rings: dict[Part, FrameRing] = {
+            part: FrameRing.create(height, width, channels=4 if part == "layer" else 3)
+            for part in (parts | PICTURE if parts & INSTEAD else parts)
+        }
         self._folder = Path(tempfile.mkdtemp(prefix="dancecam-output-"))
         self._context = zmq.Context()
         self._tickets = self._context.socket(zmq.PUSH)
@@ -108,7 +113,8 @@ class HostedSink(OutputSink):
         if self._closed.is_set():
             return
         places = {}
-        for part in self._wants:
+        missing = {part for part in self._wants & INSTEAD if getattr(frame, part) is None}
+        for part in self._wants | PICTURE if missing else self._wants:
             picture = getattr(frame, part)
             if picture is not None:
                 with self._rings[part].write() as slot:
@@ -234,7 +240,7 @@ def _feed(hosting: Hosting, sink: OutputSink, control: Connection) -> None:
 
 def _copy(ring: FrameRing, slot: int, sequence: int) -> Any:
     """The picture, read-only; None where it has been overtaken."""
-    out = np.empty((ring.spec.height, ring.spec.width, 3), np.uint8)
+    out = np.empty(ring.spec.shape, np.uint8)
     if not ring.read(slot, sequence, out):
         return None
     out.setflags(write=False)

@@ -22,6 +22,7 @@ class _Source:
     """One NDI source with a picture of its own, (H, W, 4) uint8, that is filled and sent."""
 
     def __init__(self, name: str, groups: str, programme: Format, *, alpha: bool) -> None:
+        from cyndilib.audio_frame import AudioSendFrame
         from cyndilib.sender import Sender
         from cyndilib.video_frame import VideoSendFrame
         from cyndilib.wrapper.ndi_structs import FourCC
@@ -36,7 +37,15 @@ class _Source:
         # The programme has a clock; NDI's would wait inside `write_video`.
         self._sender: Any = Sender(name, groups, clock_video=False, clock_audio=False)
         self._sender.set_video_frame(video)
-        self._sender.open()
+        # Without one, cyndilib 0.1.3 crashes where NDI refuses the source, instead of raising.
+        self._sender.set_audio_frame(AudioSendFrame())
+        try:
+            self._sender.open()
+        except MemoryError as error:
+            raise OutputError(
+                f"NDI refuses the source {name!r}: close the program on this machine that has it, or choose "
+                "another name"
+            ) from error
 
     def send(self) -> None:
         """Returns once NDI has compressed and copied the picture."""
@@ -66,8 +75,10 @@ class NdiSink(WorkerSink):
             raise OutputError(
                 f"{settings.called}: NDI needs the package cyndilib ({error}): {INSTALL}"
             ) from error
+        if settings.key_source == settings.source:
+            raise OutputError(f"{settings.called}: two sources cannot share the name {settings.source!r}")
         keyed = settings.alpha or settings.key_source is not None
-        parts = frozenset[Part]({"picture", "layer"}) if keyed else frozenset[Part]({"picture"})
+        parts = frozenset[Part]({"layer" if keyed else "picture"})
         super().__init__("ndi", settings.called, programme, parts, where=settings.source)
         self._settings = settings
         self._fill: _Source | None = None

@@ -27,7 +27,7 @@ class RecorderSink(WorkerSink):
     def __init__(self, settings: Recorder, programme: Format) -> None:
         """Raises OutputError where the programme cannot be encoded."""
         clean = settings.feed == "clean"
-        parts = frozenset[Part]({"picture", "clean"}) if clean else frozenset[Part]({"picture"})
+        parts = frozenset[Part]({"clean" if clean else "picture"})
         super().__init__("recorder", settings.called, programme, parts, where=str(settings.folder), on=False)
         self._settings = settings
         self._encoding = EncoderSettings(

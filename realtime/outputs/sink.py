@@ -19,6 +19,9 @@ Layer = NDArray[np.uint8]
 Part = Literal["picture", "layer", "clean", "preview"]
 """A field of `ProgrammeFrame`."""
 
+INSTEAD: frozenset[Part] = frozenset({"layer", "clean"})
+"""Parts in whose place the picture is used where there is none."""
+
 
 class ProgrammeFrame(NamedTuple):
     """What is handed over at each tick. Every picture has the programme's size.
@@ -92,7 +95,10 @@ class OutputSink(ABC):
 
     @abstractmethod
     def wants(self) -> frozenset[Part]:
-        """The parts that it can use at the next tick; empty while nobody looks. Called at every tick."""
+        """The parts that it can use at the next tick; empty while nobody looks. Called at every tick.
+
+        Who wants the layer or the clean feed gets the picture where there is none.
+        """
 
     @abstractmethod
     def send(self, frame: ProgrammeFrame, tick: int, due_ns: int) -> None:

@@ -16,11 +16,11 @@ MODULUS = 1 << TIME_BITS
 
 
 def draw(picture: NDArray[np.uint8], time_ms: int) -> None:
-    """Draws the time into the top left `WIDTH` x `BLOCK` of (H, W, 3), in place; the highest bit first."""
+    """Draws the time into the top left `WIDTH` x `BLOCK` of (H, W, 3 or 4), in place; highest bit first."""
     time_ms %= MODULUS
     code = (time_ms << CHECK_BITS) | _check(time_ms)
     bits = [(code >> shift) & 1 for shift in range(TIME_BITS + CHECK_BITS - 1, -1, -1)]
-    picture[:BLOCK, :WIDTH] = np.repeat(np.array(bits, np.uint8) * 255, BLOCK)[None, :, None]
+    picture[:BLOCK, :WIDTH, :3] = np.repeat(np.array(bits, np.uint8) * 255, BLOCK)[None, :, None]
 
 
 def read(picture: NDArray[np.uint8]) -> int | None:

@@ -16,49 +16,35 @@ import json
 import shutil
 import socket
 import sys
-import threading
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from realtime.outputs.fanout import Outputs
 from realtime.outputs.hosted import HostedSink
 from realtime.outputs.settings import WebRtc, WebRtcServing
-from realtime.outputs.sink import Format, OutputSink, ProgrammeFrame
+from realtime.outputs.sink import Format, OutputSink
 from realtime.outputs.table import open_webrtc
-from realtime.pacing import ProgrammeClock
 from tools.benchmarking import timecode
 from tools.benchmarking.plain_vp8 import PlainSettings
-from tools.video import VideoReader
+from tools.benchmarking.playing import CannotMeasure, playing, wait_running
 
-CLIP = Path(__file__).resolve().parents[2] / "assets" / "fan_dance.mp4"
 WATCHING = Path(__file__).with_name("watching.js")
-PICTURES = 30
-"""So many different pictures are sent, over and over."""
 SETTLE_S = 3.0
 """After a viewer has joined, before anything counts."""
-START_S = 60.0
 BROWSER_FLAGS = (
     "--no-sandbox",
     "--allow-loopback-in-peer-connection",
     "--force-webrtc-ip-handling-policy=default",
     "--autoplay-policy=no-user-gesture-required",
 )
-
-
-class CannotMeasure(RuntimeError):
-    """What is missing here; one line with the next step."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +83,8 @@ def measure(programme: Format, bitrate: int, *, seconds: float, rounds: int) -> 
     seen: dict[str, list[dict[str, Any]]] = {name: [] for name in sinks}
     try:
         for sink, _ in sinks.values():
-            _wait_running(sink)
-        with _playing(outputs, programme), _page() as page:
+            wait_running(sink)
+        with playing(outputs, programme), _page() as page:
             for _ in tqdm(range(rounds), unit="round"):
                 for name, (_, port) in sinks.items():
                     seen[name].append(_watch(page, f"http://127.0.0.1:{port}", seconds))
@@ -148,39 +134,6 @@ def _figures(found: list[dict[str, Any]], seconds: float) -> Figures:
 
 
 @contextmanager
-def _playing(outputs: Outputs, programme: Format) -> Iterator[None]:
-    """Sends the clip's pictures, each with its time, on the programme clock, while the block runs."""
-    reader = VideoReader(CLIP)
-    pictures: list[NDArray[np.uint8]] = [
-        cv2.resize(picture, programme.size, interpolation=cv2.INTER_LINEAR)
-        for _, picture in islice(reader, PICTURES)
-    ]
-    reader.close()
-    clock = ProgrammeClock(programme.fps, time.monotonic_ns())
-    done = threading.Event()
-
-    def play() -> None:
-        while not done.is_set():
-            wait_ns = clock.due_ns(clock.next_tick) - time.monotonic_ns()
-            if wait_ns > 0:
-                time.sleep(wait_ns / 1e9)
-            tick = clock.take(time.monotonic_ns())
-            if tick is None:
-                continue
-            picture = pictures[tick % len(pictures)]
-            timecode.draw(picture, time.time_ns() // 1_000_000)
-            outputs.send(ProgrammeFrame(picture), tick, clock.due_ns(tick))
-
-    thread = threading.Thread(target=play, name="programme clock")
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
-
-
-@contextmanager
 def _page() -> Iterator[Any]:
     try:
         from playwright.sync_api import sync_playwright
@@ -197,14 +150,6 @@ def _page() -> Iterator[Any]:
             yield page
         finally:
             browser.close()
-
-
-def _wait_running(sink: OutputSink) -> None:
-    deadline = time.monotonic() + START_S
-    while sink.status().state != "running":
-        if sink.status().state == "failed" or time.monotonic() > deadline:
-            raise CannotMeasure(f"{sink.name} does not start: {sink.status().reason}")
-        time.sleep(0.05)
 
 
 def _free_port() -> int:

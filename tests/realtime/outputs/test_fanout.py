@@ -101,6 +101,21 @@ def test_a_tick_is_copied_once_for_all_and_nobody_can_change_it() -> None:
     assert idle.frames == []
 
 
+def test_where_there_is_no_layer_the_picture_takes_its_place() -> None:
+    keyed = Kept("keyed", "layer")
+    outputs = Outputs([keyed])
+    outputs.send(frame(3), 3, 3)
+    slate = frame(4)._replace(layer=None)
+    outputs.send(slate, 4, 4)
+    slate.picture[:] = 0
+    assert outputs.wants() == {"layer"}
+    live, covered = keyed.frames
+    assert live.layer is not None
+    assert (live.layer == 3).all()
+    assert covered.layer is None
+    assert (covered.picture == 4).all()
+
+
 def test_an_output_that_raises_loses_its_tick_alone() -> None:
     broken, whole = Kept("broken", "picture"), Kept("whole", "picture")
     outputs = Outputs([broken, whole])

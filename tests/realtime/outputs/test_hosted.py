@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from realtime.outputs import hosted
+from realtime.outputs.fanout import Outputs
 from realtime.outputs.hosted import HostedSink
 from realtime.outputs.sink import Format, OutputError, OutputSink, Part, ProgrammeFrame, SinkStatus
 from tests.realtime.outputs.feeding import playing, wait_for_state, wait_until
@@ -93,6 +94,35 @@ def test_pictures_cross_whole_and_in_order_and_the_end_is_told(sink: HostedSink,
     assert (rows[:, 1] == rows[:, 0] % 200).all()
     assert (rows[:, 2] == rows[:, 1] + 50).all()
     assert not [child for child in active_children() if child.name == "diary"]
+
+
+class Keyed(Diary):
+    """Wants the layer alone; writes its shape, or the picture's where there is no layer."""
+
+    def wants(self) -> frozenset[Part]:
+        return frozenset({"layer"})
+
+    def send(self, frame: ProgrammeFrame, tick: int, due_ns: int) -> None:
+        shown = frame.picture if frame.layer is None else frame.layer
+        print(tick, *shown.shape, shown[0, 0, 0], file=self._file, flush=True)
+        self._sent += 1
+
+
+def test_the_layer_crosses_and_the_picture_where_there_is_none(path: Path) -> None:
+    def half_keyed(tick: int) -> ProgrammeFrame:
+        layer = np.full((48, 64, 4), tick % 200, np.uint8) if tick % 2 else None
+        return frame(tick)._replace(layer=layer)
+
+    entry = "tests.realtime.outputs.test_hosted:Keyed"
+    sink = HostedSink("keyed", "keyed", entry, path, FORMAT, frozenset({"layer"}))
+    try:
+        with playing(Outputs([sink]).send, half_keyed):
+            wait_until(lambda: sink.status().sent > 10, "10 pictures")
+    finally:
+        sink.close()
+    rows = [[int(word) for word in line.split()] for line in path.read_text().splitlines()[:-1]]
+    assert all(row[1:] == [48, 64, 4 if row[0] % 2 else 3, row[0] % 200] for row in rows)
+    assert {row[0] % 2 for row in rows} == {0, 1}
 
 
 def test_a_process_that_is_killed_is_replaced(sink: HostedSink) -> None:

@@ -86,7 +86,7 @@ def test_fill_and_key_arrive_with_the_right_alpha_and_the_tally_comes_back(sink)
 
 @pytest.mark.parametrize("sink", [{"source": "Plain"}], indirect=True)
 def test_without_alpha_the_whole_picture_is_sent(sink) -> None:
-    assert sink.wants() == {"picture"}
+    assert sink.wants() == {"picture"}  # not the layer
     wait_for_state(sink, "running")
     with playing(sink.send, frame):
         seen = result(receive("Plain", "preview"))
@@ -104,6 +104,26 @@ def test_a_slate_covers_everything() -> None:
     assert (out[..., :3] == slate.picture).all()
     key_frame(None, out)
     assert (out == 255).all()
+
+
+def test_a_name_that_is_taken_is_told_and_tried_again() -> None:
+    from realtime.outputs.ndi import NdiSink
+
+    first, second = (NdiSink(Ndi(kind="ndi", source="Taken", name=name), FORMAT) for name in ("a", "b"))
+    try:
+        wait_until(
+            lambda: {first.status().state, second.status().state} == {"running", "failed"}, "one has it"
+        )
+        winner, loser = sorted((first, second), key=lambda sink: sink.status().state, reverse=True)
+        assert "NDI refuses the source 'Taken'" in loser.status().reason
+        assert len(loser.status().reason.splitlines()) == 1
+        winner.close()
+        wait_for_state(loser, "running")
+    finally:
+        first.close()
+        second.close()
+    with pytest.raises(OutputError, match="share the name 'Same'"):
+        NdiSink(Ndi(kind="ndi", source="Same", key_source="Same"), FORMAT)
 
 
 def test_a_missing_package_is_one_line_with_the_next_step(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,96 @@
+"""NDI over the loopback, from the programme's tick to a receiver in another process.
+
+    python -m tools.benchmarking.ndi
+    python -m tools.benchmarking.ndi --size 1920x1080 --opaque
+
+The time is drawn in every picture as it is handed to the output, and read by the receiver as soon as it has
+the picture. No discovery service is needed. Needs cyndilib (the extra `ndi`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from realtime.outputs.fanout import Outputs
+from realtime.outputs.settings import Ndi
+from realtime.outputs.sink import Format, OutputError
+from realtime.outputs.table import open_outputs
+from tools.benchmarking import timecode
+from tools.benchmarking.playing import CannotMeasure, playing, wait_running
+
+SOURCE = "Dancecam benchmark"
+LOOPBACK = {"ndi": {"networks": {"ips": "127.0.0.1,"}}}
+"""NDI's configuration (ndi-config.v1.json) by which sources on this machine are found."""
+
+
+def measure(programme: Format, *, alpha: bool, seconds: float) -> dict[str, Any]:
+    """Format, pictures a second, percentiles of their age in ms. Raises CannotMeasure, OutputError."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "ndi-config.v1.json").write_text(json.dumps(LOOPBACK))
+        os.environ["NDI_CONFIG_DIR"] = folder
+        outputs = Outputs(sinks := open_outputs([Ndi(kind="ndi", source=SOURCE, alpha=alpha)], programme))
+        try:
+            wait_running(sinks[0])
+            with playing(outputs, programme, layered=alpha):
+                receiver = subprocess.run(
+                    [sys.executable, "-m", "tools.benchmarking.ndi_receiver", SOURCE, str(seconds)],
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                )
+        finally:
+            outputs.close()
+    if receiver.returncode:
+        raise CannotMeasure(f"the receiver failed: {receiver.stderr.strip().splitlines()[-1]}")
+    found = json.loads(receiver.stdout)
+    if not found["ages_ms"]:
+        raise CannotMeasure("the receiver saw no picture whose time could be read")
+    p50, p95, p99 = np.percentile(found["ages_ms"], (50, 95, 99))
+    return {
+        "format": found["format"],
+        "received_fps": round(len(found["ages_ms"]) / seconds, 2),
+        "p50_ms": round(float(p50), 1),
+        "p95_ms": round(float(p95), 1),
+        "p99_ms": round(float(p99), 1),
+    }
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Prints the figures as JSON. Exit status 1 where nothing was measured."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.benchmarking.ndi",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--size", default="1280x720", metavar="WxH", help="(default: %(default)s)")
+    parser.add_argument("--fps", default="30", help="a number or a fraction (default: %(default)s)")
+    parser.add_argument("--opaque", action="store_true", help="without alpha")
+    parser.add_argument("--seconds", type=float, default=10, help="(default: %(default)s)")
+    options = parser.parse_args(arguments)
+    try:
+        width, height = map(int, options.size.split("x"))
+        programme = Format((width, height), Fraction(options.fps))
+    except ValueError:
+        parser.error(f"--size {options.size} --fps {options.fps}: write for example 1280x720 and 30")
+    if width < timecode.WIDTH:
+        parser.error(f"--size {options.size}: the time needs {timecode.WIDTH} pixels of width")
+    try:
+        print(json.dumps(measure(programme, alpha=not options.opaque, seconds=options.seconds), indent=1))
+    except (CannotMeasure, OutputError) as error:
+        print(f"ndi: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,58 @@
+"""Receives an NDI source in a process of its own: `python -m tools.benchmarking.ndi_receiver SOURCE SECONDS`.
+
+Prints JSON: the age of each new picture in ms when it is at hand, by the time drawn in it, and the format.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+import numpy as np
+
+from tools.benchmarking import timecode
+
+FIND_S, SETTLE_S, POLL_S = 20.0, 2.0, 0.001
+
+
+def main(name: str, seconds: float) -> int:
+    from cyndilib.finder import Finder
+    from cyndilib.receiver import Receiver
+    from cyndilib.video_frame import VideoFrameSync
+    from cyndilib.wrapper.ndi_recv import RecvBandwidth, RecvColorFormat
+
+    finder = Finder()
+    finder.open()
+    deadline, source = time.monotonic() + FIND_S, None
+    while source is None:
+        if time.monotonic() > deadline:
+            print(f"no source named {name}; found: {finder.get_source_names()}", file=sys.stderr)
+            return 1
+        finder.wait_for_sources(0.2)
+        source = next((each for each in finder.iter_sources() if each.stream_name == name), None)
+    receiver = Receiver(color_format=RecvColorFormat.BGRX_BGRA, bandwidth=RecvBandwidth.highest)
+    video = VideoFrameSync()
+    receiver.frame_sync.set_video_frame(video)
+    receiver.set_source(source)
+    ages, last = [], None
+    start = time.monotonic() + SETTLE_S
+    while time.monotonic() < start + seconds:
+        receiver.frame_sync.capture_video()
+        width, height = video.get_resolution()
+        if width and height:
+            # A copy of the strip alone: no view of the frame may be held when the next one is captured.
+            strip = np.asarray(video.get_array()).reshape(height, width, 4)[: timecode.BLOCK].copy()
+            now_ms = time.time_ns() / 1e6
+            drawn = timecode.read(strip)
+            if drawn is not None and drawn != last:
+                last = drawn
+                if time.monotonic() >= start:
+                    ages.append(timecode.age_ms(now_ms, drawn))
+        time.sleep(POLL_S)
+    print(json.dumps({"ages_ms": ages, "format": video.get_fourcc().name}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], float(sys.argv[2])))

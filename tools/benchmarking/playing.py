@@ -1,0 +1,77 @@
+"""A programme to measure outputs with: the bundled clip on the programme clock, the time drawn in it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime.outputs.fanout import Outputs
+from realtime.outputs.sink import Format, OutputSink, ProgrammeFrame
+from realtime.pacing import ProgrammeClock
+from tools.benchmarking import timecode
+from tools.video import VideoReader
+
+CLIP = Path(__file__).resolve().parents[2] / "assets" / "fan_dance.mp4"
+PICTURES = 30
+"""So many different pictures are sent, over and over."""
+START_S = 60.0
+
+
+class CannotMeasure(RuntimeError):
+    """What is missing here; one line with the next step."""
+
+
+@contextmanager
+def playing(outputs: Outputs, programme: Format, *, layered: bool = False) -> Iterator[None]:
+    """Sends the clip's pictures, each with its time, on the programme clock, while the block runs.
+
+    layered: with a layer too, opaque where the time is drawn and half transparent elsewhere.
+    """
+    reader = VideoReader(CLIP)
+    pictures: list[NDArray[np.uint8]] = [
+        cv2.resize(picture, programme.size, interpolation=cv2.INTER_LINEAR)
+        for _, picture in islice(reader, PICTURES)
+    ]
+    reader.close()
+    layers = [np.dstack([picture, np.full_like(picture[..., 0], 128)]) for picture in pictures]
+    for layer in layers:
+        layer[: timecode.BLOCK, :, 3] = 255
+    clock = ProgrammeClock(programme.fps, time.monotonic_ns())
+    done = threading.Event()
+
+    def play() -> None:
+        while not done.is_set():
+            wait_ns = clock.due_ns(clock.next_tick) - time.monotonic_ns()
+            if wait_ns > 0:
+                time.sleep(wait_ns / 1e9)
+            tick = clock.take(time.monotonic_ns())
+            if tick is None:
+                continue
+            n = tick % len(pictures)
+            frame = ProgrammeFrame(pictures[n], layers[n] if layered else None)
+            timecode.draw(layers[n] if layered else pictures[n], time.time_ns() // 1_000_000)
+            outputs.send(frame, tick, clock.due_ns(tick))
+
+    thread = threading.Thread(target=play, name="programme clock")
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def wait_running(sink: OutputSink) -> None:
+    deadline = time.monotonic() + START_S
+    while sink.status().state != "running":
+        if sink.status().state == "failed" or time.monotonic() > deadline:
+            raise CannotMeasure(f"{sink.name} does not start: {sink.status().reason}")
+        time.sleep(0.05)
