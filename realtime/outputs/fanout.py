@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -82,10 +83,16 @@ class Outputs:
         return [key for sink in self._sinks.values() for key in sink.pressed()]
 
     def close(self) -> None:
-        """Closes every sink, whatever happens to one of them."""
-        for name, sink in self._sinks.items():
-            with self._alone(name):
-                sink.close()
+        """Closes every sink, all at the same time, whatever happens to one of them."""
+        closing = [threading.Thread(target=self._close, args=(name,)) for name in self._sinks]
+        for thread in closing:
+            thread.start()
+        for thread in closing:
+            thread.join()
+
+    def _close(self, name: str) -> None:
+        with self._alone(name):
+            self._sinks[name].close()
 
     @contextlib.contextmanager
     def _alone(self, name: str) -> Iterator[None]:

@@ -78,9 +78,10 @@ class HostedSink(OutputSink):
         programme: Format,
         parts: frozenset[Part],
         *,
-        where: str = "",
+        orders: frozenset[str] = frozenset(),
     ) -> None:
-        """See `Hosting`. parts: what it may ever want. where: see `SinkStatus`."""
+        """See `Hosting`. parts: what it may ever want. orders: those that it knows; a process that takes the
+        place of another gets the last one again."""
         self.kind = kind
         self.name = name
         width, height = programme.size
@@ -97,9 +98,12 @@ class HostedSink(OutputSink):
         self._tickets.bind(path)
         specs: dict[Part, RingSpec] = {part: ring.spec for part, ring in self._rings.items()}
         self._hosting = Hosting(name, entry, settings, programme, specs, path)
-        self._status = SinkStatus(name=name, kind=kind, state="connecting", where=where)
+        self._status = SinkStatus(name=name, kind=kind, state="connecting")
         self._wants: frozenset[Part] = frozenset()
         self._dropped: Counter[str] = Counter()
+        self._orders = orders
+        self._order: str | None = None
+        self._near: Connection | None = None
         self._keys: deque[str] = deque(maxlen=MOST_KEYS)
         self._backoff = Backoff()
         self._closed = threading.Event()
@@ -128,6 +132,15 @@ class HostedSink(OutputSink):
     def status(self) -> SinkStatus:
         status = self._status
         return replace(status, dropped=dict(Counter(status.dropped) + self._dropped))
+
+    def order(self, order: str) -> None:
+        if order not in self._orders:
+            super().order(order)
+        self._order = order
+        near = self._near
+        if near is not None:
+            with contextlib.suppress(OSError):  # its process has just ended: the next one gets it
+                near.send(order)
 
     def pressed(self) -> list[str]:
         return [self._keys.popleft() for _ in range(len(self._keys))]
@@ -159,6 +172,9 @@ class HostedSink(OutputSink):
         )
         process.start()
         far.close()
+        if self._order is not None:
+            near.send(self._order)
+        self._near = near
         heard, patience_s = time.monotonic(), START_S
         try:
             while not self._closed.is_set():
@@ -179,6 +195,7 @@ class HostedSink(OutputSink):
                     return f"{self.name}: its process was silent for {patience_s:g} s and is started again"
             return None
         finally:
+            self._near = None
             near.close()  # it ends by itself
             process.join(CLOSE_S if self._closed.is_set() else 0)
             process.kill()
@@ -225,7 +242,7 @@ def _feed(hosting: Hosting, sink: OutputSink, control: Connection) -> None:
                 parts.setdefault("picture", next(iter(parts.values())))
                 sink.send(ProgrammeFrame(**parts), tick, due_ns)
         if control.poll():
-            control.recv()
+            sink.order(control.recv())
         if sink.stalled():
             control.send(f"{hosting.name}: it takes no more pictures and is started again")
             return

@@ -8,22 +8,28 @@ from dataclasses import dataclass
 
 from realtime.outputs.h264 import EncoderSettings, h264_level
 from realtime.outputs.hosted import HostedSink
-from realtime.outputs.settings import Output, Stream, WebRtcServing, Whip
+from realtime.outputs.settings import Output, Recorder, Stream, WebRtcServing, Whip
 from realtime.outputs.sink import Format, OutputSink, Part
 
 
 @dataclass(frozen=True)
 class Kind:
     """entry: "module:class", called with its settings and the programme's `Format`. hosted: what it may want,
-    where it runs in a process of its own; the others run in a thread of the playout's."""
+    where it runs in a process of its own; the others run in a thread of the playout's. orders: that a hosted
+    one knows."""
 
     entry: str
     hosted: frozenset[Part] = frozenset()
+    orders: frozenset[str] = frozenset()
 
 
 OUTPUTS: Mapping[str, Kind] = {
     "ndi": Kind("realtime.outputs.ndi:NdiSink"),
-    "recorder": Kind("realtime.outputs.recording:RecorderSink"),
+    "recorder": Kind(
+        "realtime.outputs.recording:RecorderSink",
+        hosted=frozenset({"picture", "clean"}),
+        orders=frozenset({"start", "stop"}),
+    ),
     "stream": Kind("realtime.outputs.stream:StreamSink", hosted=frozenset({"picture"})),
     "whip": Kind("realtime.outputs.whip:WhipSink", hosted=frozenset({"picture"})),
     "window": Kind("realtime.outputs.window:WindowSink", hosted=frozenset({"picture"})),
@@ -49,10 +55,12 @@ def open_outputs(settings: Sequence[Output], programme: Format) -> list[OutputSi
 
 def _open(output: Output, programme: Format) -> OutputSink:
     kind = OUTPUTS[output.kind]
-    if isinstance(output, Stream | Whip):
+    if isinstance(output, Recorder | Stream | Whip):
         h264_level(EncoderSettings(programme.size, programme.fps, output.bitrate))
     if kind.hosted:
-        return HostedSink(output.kind, output.called, kind.entry, output, programme, kind.hosted)
+        return HostedSink(
+            output.kind, output.called, kind.entry, output, programme, kind.hosted, orders=kind.orders
+        )
     module, _, name = kind.entry.partition(":")
     make: Callable[[Output, Format], OutputSink] = getattr(importlib.import_module(module), name)
     return make(output, programme)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections import Counter, deque
 from dataclasses import dataclass, field, replace
+from time import monotonic
 
 from aiortc import MediaStreamTrack, RTCRtpSender
 from aiortc.codecs.h264 import H264Encoder
@@ -53,7 +53,7 @@ class Viewer(MediaStreamTrack):  # type: ignore[misc]  # aiortc's types are not 
         self._source = source
         self._waiting: deque[Encoded] = deque()
         self._changed = asyncio.Event()
-        self._steps = BitrateStep(time.monotonic())
+        self._steps = BitrateStep(monotonic())
         self.wants_keyframe = True
         self.step = 0
 
@@ -68,7 +68,7 @@ class Viewer(MediaStreamTrack):  # type: ignore[misc]  # aiortc's types are not 
     def estimate(self, bitrate: int) -> None:
         """What the receiver believes it can take, bit/s (REMB)."""
         sent = self._source.sent_bitrate(self.step)
-        step = self._steps.heard(bitrate, sent, time.monotonic())
+        step = self._steps.heard(bitrate, sent, monotonic())
         if step != self.step:
             self.step = step
             self.wants_keyframe = True
@@ -198,7 +198,7 @@ class VideoSource:
 
     async def _encode_step(self, number: int, viewers: list[Viewer], i420: I420, tick: int) -> None:
         step = self._steps.setdefault(number, self._fresh(number))
-        now_s = time.monotonic()
+        now_s = monotonic()
         keyframe = (
             any(viewer.wants_keyframe for viewer in viewers) and now_s - step.keyframe_s >= KEYFRAME_EVERY_S
         )

@@ -44,6 +44,9 @@ class Diary(OutputSink):
     def status(self) -> SinkStatus:
         return SinkStatus(self.name, self.kind, "running", where=str(os.getpid()), sent=self._sent)
 
+    def order(self, order: str) -> None:
+        self._keys.append(order)  # comes back as if it were typed
+
     def pressed(self) -> list[str]:
         keys, self._keys = self._keys, []
         return keys
@@ -65,7 +68,8 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def sink(path: Path) -> Iterator[HostedSink]:
     entry = "tests.realtime.outputs.test_hosted:Diary"
-    sink = HostedSink("diary", "diary", entry, path, FORMAT, frozenset({"picture", "preview"}))
+    parts = frozenset[Part]({"picture", "preview"})
+    sink = HostedSink("diary", "diary", entry, path, FORMAT, parts, orders=frozenset({"start"}))
     yield sink
     sink.close()
 
@@ -128,6 +132,10 @@ def test_the_layer_crosses_and_the_picture_where_there_is_none(path: Path) -> No
 def test_a_process_that_is_killed_is_replaced(sink: HostedSink) -> None:
     with playing(send(sink), frame) as took:
         wait_for_state(sink, "running")
+        sink.order("start")
+        wait_until(lambda: "start" in sink.pressed(), "the order is heard")
+        with pytest.raises(OutputError, match="does not know the order 'jump'"):
+            sink.order("jump")
         first = int(sink.status().where)
         os.kill(first, signal.SIGKILL)
         wait_for_state(sink, "failed")
@@ -136,6 +144,7 @@ def test_a_process_that_is_killed_is_replaced(sink: HostedSink) -> None:
         second = int(sink.status().where)
         assert second != first
         wait_until(lambda: sink.status().sent > 5, "pictures go on")
+        assert "start" in sink.pressed()  # the new process has the old one's order
     assert max(took) < 0.25
 
 

@@ -10,6 +10,7 @@ from realtime.outputs.settings import KINDS, Recorder, Stream, Window
 from realtime.outputs.sink import Format, OutputError, OutputSink
 from realtime.outputs.table import OUTPUTS, open_outputs
 from realtime.show import ShowError, check_show, load_show
+from tests.realtime.outputs.feeding import wait_for_state
 
 FORMAT = Format((128, 96), Fraction(30))
 
@@ -95,13 +96,17 @@ def test_what_no_retry_can_mend_is_refused_and_nothing_stays_open(tmp_path: Path
         open_outputs(settings, Format((7680, 4320), Fraction(60)))
 
 
-def test_hosted_and_threaded_outputs_are_opened_alike(tmp_path: Path) -> None:
+def test_outputs_are_opened_from_the_table_and_take_orders(tmp_path: Path) -> None:
     sinks = open_outputs([Recorder(kind="recorder", folder=tmp_path), Window(kind="window")], FORMAT)
     try:
         assert [(sink.name, sink.status().state) for sink in sinks] == [
-            ("recorder", "off"),
+            ("recorder", "connecting"),
             ("window", "connecting"),
         ]
+        wait_for_state(sinks[0], "off")
+        sinks[0].order("start")
+        wait_for_state(sinks[0], "running")
+        assert str(tmp_path) in sinks[0].status().where
     finally:
         for sink in sinks:
             sink.close()

@@ -1,0 +1,164 @@
+"""One picture for many viewers: encoded once for each bitrate, never queued, mended with a keyframe."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from fractions import Fraction
+
+import cv2
+import numpy as np
+import pytest
+
+from realtime.outputs import video_source
+from realtime.outputs.bitrate import SETTLING_S
+from realtime.outputs.h264 import Encoder, EncoderSettings, to_i420
+from realtime.outputs.video_source import MOST_WAITING, PassThrough, VideoSource, Viewer
+
+SIZE = (160, 96)
+FPS = Fraction(30000, 1001)
+SETTINGS = EncoderSettings(SIZE, FPS, 400_000)
+
+
+def picture(n: int) -> np.ndarray:
+    noise = np.random.default_rng(7).integers(0, 255, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
+    return to_i420(np.roll(cv2.GaussianBlur(noise, (0, 0), 2), 3 * n, axis=1))
+
+
+def run(test: Callable[[VideoSource], Awaitable[None]]) -> None:
+    """Calls the test with a source that encodes what is put."""
+
+    async def whole() -> None:
+        source = VideoSource(asyncio.get_running_loop(), SETTINGS)
+        encoding = asyncio.ensure_future(source.run())
+        await test(source)
+        encoding.cancel()
+
+    asyncio.run(whole())
+
+
+async def encode(source: VideoSource, tick: int) -> None:
+    """Puts a picture and waits until it is encoded."""
+    before = source.encoded + source.dropped["encoder"]
+    source.put(picture(tick), tick)
+    async with asyncio.timeout(10):
+        while source.encoded + source.dropped["encoder"] == before:
+            await asyncio.sleep(0.002)
+        await asyncio.sleep(0)
+
+
+def test_viewers_of_one_bitrate_get_the_same_bytes_at_the_ticks_time() -> None:
+    async def test(source: VideoSource) -> None:
+        one, two = Viewer(source), Viewer(source)
+        source.join(one)
+        source.join(two)
+        for tick in (3, 4, 9):
+            await encode(source, tick)
+            first, second = await one.recv(), await two.recv()
+            assert first.payloads is second.payloads
+            assert first.timestamp == int(tick * 90_000 / FPS)
+            assert max(map(len, first.payloads)) <= 1300
+        assert source.encoded == 3
+        assert source.sent == 6
+
+    run(test)
+
+
+def test_a_viewer_that_does_not_keep_up_goes_on_with_a_keyframe() -> None:
+    async def test(source: VideoSource) -> None:
+        quick, slow = Viewer(source), Viewer(source)
+        source.join(quick)
+        source.join(slow)
+        for tick in range(MOST_WAITING + 1):
+            await encode(source, tick)
+            await quick.recv()
+        assert slow.wants_keyframe
+        assert source.dropped["congested"] == MOST_WAITING
+        await asyncio.sleep(video_source.KEYFRAME_EVERY_S)
+        await encode(source, 10)
+        picture = await slow.recv()
+        assert picture.timestamp == int(10 * 90_000 / FPS)  # nothing older
+        assert not slow.wants_keyframe
+        assert (await quick.recv()).payloads is picture.payloads
+
+    run(test)
+
+
+def test_keyframes_are_asked_for_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    keyframes = []
+    encode_one = Encoder.encode
+
+    def noted(encoder: Encoder, i420: np.ndarray, pts: int, *, keyframe: bool = False) -> list:
+        keyframes.append(keyframe)
+        return encode_one(encoder, i420, pts, keyframe=keyframe)
+
+    monkeypatch.setattr(Encoder, "encode", noted)
+    monkeypatch.setattr(video_source, "KEYFRAME_EVERY_S", 3600)
+
+    async def test(source: VideoSource) -> None:
+        viewers = [Viewer(source) for _ in range(20)]
+        for tick, viewer in enumerate(viewers):
+            source.join(viewer)
+            viewer.ask_for_keyframe()
+            await encode(source, tick)
+
+    run(test)
+    assert keyframes == [True] + 19 * [False]
+
+
+def test_a_receivers_estimate_moves_it_to_half_the_bitrate_and_the_others_stay(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(video_source, "monotonic", lambda: now[0])
+
+    async def test(source: VideoSource) -> None:
+        good, bad = Viewer(source), Viewer(source)
+        source.join(good)
+        source.join(bad)
+        feedback = PassThrough()
+        for tick in range(30):
+            await encode(source, tick)
+            await good.recv()
+            feedback.pack(await bad.recv())
+        sent = source.sent_bitrate(0)
+        assert 0.2e6 < sent < 0.8e6
+        now[0] += SETTLING_S
+        for _ in range(3):
+            feedback.target_bitrate = int(0.4 * sent)  # what aiortc does with a REMB
+            now[0] += 1
+        assert (good.step, bad.step) == (0, 1)
+        sizes = {good: 0, bad: 0}
+        for tick in range(30, 90):
+            now[0] += 1 / 30
+            await encode(source, tick)
+            for viewer in sizes:
+                size = sum(map(len, (await viewer.recv()).payloads))
+                sizes[viewer] += size if tick >= 50 else 0  # after the keyframe
+        assert sizes[bad] < 0.7 * sizes[good]
+        source.leave(bad)
+        await encode(source, 90)
+        assert source.sent_bitrate(1) == 0  # nothing is encoded for nobody
+
+    run(test)
+
+
+def test_an_encoder_that_fails_is_opened_anew(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test(source: VideoSource) -> None:
+        viewer = Viewer(source)
+        source.join(viewer)
+        await encode(source, 0)
+        await viewer.recv()
+
+        def broken(*_: object, **__: object) -> list:
+            raise RuntimeError("no more memory on the device")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Encoder, "encode", broken)
+            await encode(source, 1)
+        assert source.dropped["encoder"] == 1
+        await encode(source, 2)
+        assert (await viewer.recv()).timestamp == int(2 * 90_000 / FPS)
+
+    run(test)
+    assert "opened anew" in caplog.text
