@@ -131,13 +131,13 @@ class Recorder(_Output):
 
 
 class Stream(_Output):
-    """MPEG-TS over UDP, or RTMP, to a server or a decoder."""
+    """MPEG-TS over UDP, or RTMP, to a decoder or a server."""
 
     kind: Literal["stream"]
     url: str = Field(
-        pattern=r"^(udp|srt|rtmps?)://.+",
+        pattern=r"^(udp|rtmps?)://.+",
         title="URL",
-        description="udp://host:port, srt://host:port or rtmp://host/app/key.",
+        description="udp://host:port or rtmp(s)://host/app/key.",
     )
     bitrate: int = Field(
         default=6_000_000, ge=200_000, le=100_000_000, title="Bit rate", description="Bits a second."

@@ -1,4 +1,4 @@
-"""The programme as a stream through FFmpeg: MPEG-TS over UDP or SRT, or RTMP to a server."""
+"""The programme as a stream through FFmpeg: MPEG-TS over UDP, or RTMP to a server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from realtime.outputs.worker import Tick, WorkerSink
 UDP_PACKET_BYTES = 1316
 """Seven packets of MPEG-TS: the most that fits an Ethernet frame."""
 
-CONTAINERS = {"udp": "mpegts", "srt": "mpegts", "rtmp": "flv", "rtmps": "flv"}
+CONTAINERS = {"udp": "mpegts", "rtmp": "flv", "rtmps": "flv"}
 """Scheme of the URL → FFmpeg's container."""
 
 
