@@ -18,6 +18,7 @@ from aiortc.mediastreams import MediaStreamError
 
 from realtime.outputs.bitrate import STEPS, BitrateStep
 from realtime.outputs.h264 import I420, Encoder, EncoderSettings
+from realtime.outputs.worker import STALLED_S
 
 logger = logging.getLogger(__name__)
 
@@ -148,6 +149,7 @@ class VideoSource:
         self._steps: dict[int, _Step] = {}
         self._newest: tuple[I420, int] | None = None
         self._changed = asyncio.Event()
+        self._busy_since: float | None = None
         self._packer = H264Encoder()
         self.viewers: frozenset[Viewer] = frozenset()
         self.sent = 0
@@ -186,7 +188,14 @@ class VideoSource:
             self._changed.clear()
             newest, self._newest = self._newest, None
             if newest is not None:
+                self._busy_since = monotonic()
                 await self._encode(*newest)
+                self._busy_since = None
+
+    def stalled(self) -> bool:
+        """Whether an encoder hangs: nothing ends that but the end of its process."""
+        since = self._busy_since
+        return since is not None and monotonic() - since > STALLED_S
 
     async def _encode(self, i420: I420, tick: int) -> None:
         by_step: dict[int, list[Viewer]] = {}

@@ -90,6 +90,9 @@ class WebRtcSink(OutputSink):
             if name == "programme":
                 self._counts.wrote()
 
+    def stalled(self) -> bool:
+        return any(source.stalled() for source in self._sources.values())
+
     def status(self) -> SinkStatus:
         """`sent`: pictures to all viewers together. `fps`: of the programme, while it is watched."""
         sources = self._sources.values()

@@ -64,6 +64,9 @@ class WhipSink(WorkerSink):
         threading.Thread(target=self._loop.run_forever, name="whip", daemon=True).start()
         self._start()
 
+    def stalled(self) -> bool:
+        return super().stalled() or self._source.stalled()
+
     def status(self) -> SinkStatus:
         status = super().status()
         return replace(status, dropped=dict(Counter(status.dropped) + Counter(self._source.dropped)))

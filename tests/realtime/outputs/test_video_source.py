@@ -1,6 +1,7 @@
 """One picture for many viewers: encoded once for each bitrate, never queued, mended with a keyframe."""
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from fractions import Fraction
 
@@ -137,6 +138,35 @@ def test_a_receivers_estimate_moves_it_to_half_the_bitrate_and_the_others_stay(
         source.leave(bad)
         await encode(source, 90)
         assert source.sent_bitrate(1) == 0  # nothing is encoded for nobody
+
+    run(test)
+
+
+def test_an_encoder_that_hangs_is_told_and_the_newest_picture_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(video_source, "STALLED_S", 0.1)
+    hangs = threading.Event()
+    encode_one = Encoder.encode
+
+    def hanging(encoder: Encoder, i420: np.ndarray, pts: int, *, keyframe: bool = False) -> list:
+        hangs.wait(10)
+        return encode_one(encoder, i420, pts, keyframe=keyframe)
+
+    monkeypatch.setattr(Encoder, "encode", hanging)
+
+    async def test(source: VideoSource) -> None:
+        viewer = Viewer(source)
+        source.join(viewer)
+        assert not source.stalled()
+        for tick in range(5):
+            source.put(picture(tick), tick)
+            await asyncio.sleep(0.05)
+        assert source.stalled()
+        assert source.dropped["slow"] == 3
+        hangs.set()
+        assert (await viewer.recv()).timestamp == 0
+        assert (await viewer.recv()).timestamp == int(4 * 90_000 / FPS)
+        await asyncio.sleep(0)
+        assert not source.stalled()
 
     run(test)
 
