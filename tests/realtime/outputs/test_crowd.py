@@ -70,7 +70,7 @@ async def watch(path: Path, show: Show) -> list[list[tuple[float, float]]]:
     async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(path))) as http:
         tasks: list[asyncio.Future] = []
         peers = [await join(http, each, tasks) for each in seen]
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(180):
             while min(map(len, seen)) < 20:
                 await asyncio.sleep(0.1)
             show.wanted = True
