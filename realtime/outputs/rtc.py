@@ -10,8 +10,7 @@ from realtime.outputs.h264 import EncoderSettings, h264_level
 from realtime.outputs.video_source import PassThrough
 
 CONSENT_INTERVAL_S = 2
-CONSENT_FAILURES = 4
-"""A viewer that is gone is dropped after about 10 s instead of 30 (RFC 7675: consent freshness)."""
+"""How often the other side is asked whether it still wants what it is sent (RFC 7675)."""
 
 find_host_addresses = aioice.ice.get_host_addresses
 
@@ -27,9 +26,10 @@ def reach_loopback() -> None:
     aioice.ice.get_host_addresses = _host_addresses
 
 
-def prepare(*encodings: EncoderSettings) -> None:
+def prepare(*encodings: EncoderSettings, lost_after_s: int) -> None:
     """For streams that are encoded like these: offers their level, sends what is encoded.
 
+    lost_after_s: who has not answered for so long is gone; 30 at most (RFC 7675, section 5.1).
     Raises OutputError where no H.264 level holds one of them.
     """
     level_idc = max(map(h264_level, encodings))
@@ -41,7 +41,7 @@ def prepare(*encodings: EncoderSettings) -> None:
     aiortc.codecs.H264Encoder = PassThrough
     reach_loopback()
     aioice.ice.CONSENT_INTERVAL = CONSENT_INTERVAL_S
-    aioice.ice.CONSENT_FAILURES = CONSENT_FAILURES
+    aioice.ice.CONSENT_FAILURES = lost_after_s // CONSENT_INTERVAL_S
 
 
 def only_h264(transceiver: RTCRtpTransceiver) -> None:

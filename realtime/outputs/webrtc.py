@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S = 15.0
 CLOSE_TIMEOUT_S = 2.0
+LOST_AFTER_S = 30
+"""A viewer that is gone costs little, as all share an encoder; one whose machine is busy should stay."""
 
 PARTS: dict[str, Part] = {"programme": "picture", "preview": "preview"}
 """Source, as viewers ask for it → part of the frame."""
@@ -47,7 +49,7 @@ class WebRtcSink(OutputSink):
             source: EncoderSettings(programme.size, programme.fps, bitrate, settings.keyframe_s)
             for source, bitrate in (("programme", settings.bitrate), ("preview", settings.preview_bitrate))
         }
-        prepare(*encodings.values())
+        prepare(*encodings.values(), lost_after_s=LOST_AFTER_S)
         nvenc_works()  # asked here, where a second does not matter
         self._settings = settings
         self._programme = programme

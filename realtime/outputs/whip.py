@@ -31,6 +31,7 @@ T = TypeVar("T")
 
 HTTP_TIMEOUT_S = 10.0
 CONNECT_TIMEOUT_S = 10.0
+LOST_AFTER_S = 8
 LONGEST_RETRY_S = 600.0
 """A server's Retry-After is believed up to this."""
 
@@ -53,7 +54,7 @@ class WhipSink(WorkerSink):
         where = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
         super().__init__("whip", settings.called, programme, frozenset[Part]({"picture"}), where=where)
         encoding = EncoderSettings(programme.size, programme.fps, settings.bitrate, settings.keyframe_s)
-        prepare(encoding)
+        prepare(encoding, lost_after_s=LOST_AFTER_S)
         self._settings = settings
         self._headers = {} if settings.token is None else {"Authorization": f"Bearer {settings.token}"}
         self._loop = asyncio.new_event_loop()
