@@ -65,5 +65,5 @@ def perfect(batch: dict[str, Tensor]) -> Painting:
     logits = (batch["mask"] * 2 - 1) * 50
     bent = torch.cat([batch["target"] * batch["mask"], batch["mask"]], dim=1)
     return Painting(
-        batch["target"], logits, batch["target"], bent, torch.ones_like(logits), torch.zeros(2, 2, 16, 16)
+        batch["target"], logits, batch["target"], bent, torch.ones_like(logits), torch.zeros_like(bent[:, :2])
     )

@@ -49,6 +49,7 @@ class Weights:
     face: float = 5.0
     doll: float = 6.0
     trust: float = 0.5
+    stretch: float = 2.0
     perceptual: float = 0.0
     adversarial: float = 0.1
     feature_matching: float = 3.0

@@ -38,7 +38,7 @@ def parts_of(objective: Objective, footage: Footage, *, rollout: bool = True) ->
 
 
 RECONSTRUCTION = {
-    "reconstruction", "laplacian", "gradient", "alpha", "foreground", "face", "doll", "trust",
+    "reconstruction", "laplacian", "gradient", "alpha", "foreground", "face", "doll", "trust", "stretch",
 }  # fmt: skip
 
 
