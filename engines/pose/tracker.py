@@ -77,6 +77,7 @@ class PoseTracker:
         self.people: tuple[Person, ...] = ()
         self._person_id: int | None = None
         self._lost_ns = 0
+        self._present: set[int] = set()  # whom the last search saw
         self._bystanders: set[int] = set()
         self._searched_ns: int | None = None
         self._lose()
@@ -109,7 +110,7 @@ class PoseTracker:
                 return pose
             self._lose()
             self._lost_ns = t_ns
-            self._bystanders = {person.id for person in self.people if person.id != self._person_id}
+            self._bystanders = self._present.difference({self._person_id})
         for target in self._candidates(self._search(frame, t_ns), t_ns)[:MAX_TRIES]:
             if not target.region.meets(frame.shape[1], frame.shape[0]):
                 continue
@@ -145,6 +146,7 @@ class PoseTracker:
     def _search(self, frame: Frame, t_ns: int) -> list[Sighting]:
         found = [(detection.region, detection.score) for detection in self._detector(frame)]
         sightings = self._roster.see(found, t_ns)
+        self._present = {one.person_id for one in sightings}
         height, width = frame.shape[:2]
         limit = np.array([width, height, width, height], np.float32)
         self.people = tuple(
