@@ -177,9 +177,9 @@ class Retargeter:
 
     def _place_x(self, offset: float, height: float) -> float:
         """Where the hips stand: as far off the middle as the fan, softly kept where the player was filmed
-        and a third of his height around."""
+        and an eighth of his height around."""
         low, high = self._body.x_range
-        middle, room = (low + high) / 2, (high - low) / 2 + height / 3
+        middle, room = (low + high) / 2, (high - low) / 2 + height / 8
         return middle + room * float(np.tanh(offset / room))
 
 
