@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import numpy as np
 
 from realtime.backgrounds import Backdrop, Backgrounds
 from realtime.bus import Bus, receive_newest
-from realtime.capture import CaptureError
 from realtime.control.actions import Orders
 from realtime.far_clock import FarClock
 from realtime.frames import open_reader
@@ -16,8 +16,8 @@ from realtime.live_feed import CameraFeed, LivePlayer
 from realtime.mixer import Shot, Source
 from realtime.people import People
 from realtime.picture import Picture, slate
+from realtime.players_standby import PlayersStandby
 from realtime.stages import Rig
-from realtime.standby import StandbyLoop
 from realtime.telemetry import Meter
 
 
@@ -27,7 +27,6 @@ class Sources:
     def __init__(self, rig: Rig, bus: Bus, meter: Meter) -> None:
         """Raises BackgroundError."""
         self._rig = rig
-        self._meter = meter
         self._size = rig.programme_size
         self._clock = FarClock(bus) if bus.link is not None else None
         self.live = LivePlayer(
@@ -41,11 +40,9 @@ class Sources:
         self._backgrounds: Backgrounds | None = None
         if rig.show.layered:
             self._backgrounds = Backgrounds(rig.show.backgrounds, rig.plate, self._size, self._camera)
-        self._standby: StandbyLoop | None = None
-        try:
-            self._standby = StandbyLoop(rig.standby, self._size)
-        except CaptureError as error:
-            meter.event(time.monotonic_ns(), f"standby loop: {error}; the slate takes its place")
+        self._standby = PlayersStandby(
+            rig.standby, self._size, lambda line: meter.event(time.monotonic_ns(), line)
+        )
         self._at_ns = self._standby_ns = 0
         self._loop: Picture | None = None
         self._orders = Orders()
@@ -58,6 +55,7 @@ class Sources:
             self._standby_ns += period_ns
         self._loop = None
         self._orders = orders
+        self._standby.want(Path(orders.player) / "standby.mp4" if orders.player else self._rig.standby)
         self._live_shot = None
         self._camera.hear(now_ns)
         message = receive_newest(self._people)
@@ -67,9 +65,7 @@ class Sources:
     @property
     def fallback_ready(self) -> bool:
         """Whether there is anything but the slate to fall back on."""
-        return self._standby is not None or (
-            self._falls_back_on_camera and self._camera.backdrop() is not None
-        )
+        return self._standby.is_ready or (self._falls_back_on_camera and self._camera.backdrop() is not None)
 
     @property
     def _falls_back_on_camera(self) -> bool:
@@ -85,16 +81,9 @@ class Sources:
             camera = self._camera.backdrop()
             if camera is not None:
                 return Shot(camera.picture, captured_ns=camera.captured_ns)
-        if source is Source.SLATE or self._standby is None:
-            return self.slate
-        if self._standby.error is not None:
-            self._meter.event(time.monotonic_ns(), f"standby loop: {self._standby.error}")
-            self._standby.close()
-            self._standby = None
-            return self.slate
-        if self._loop is None:
+        if source is not Source.SLATE and self._loop is None:
             self._loop = self._standby.picture(self._standby_ns)
-        return Shot(self._loop)
+        return self.slate if source is Source.SLATE or self._loop is None else Shot(self._loop)
 
     def preview(self) -> Picture:
         """The newest picture of the player, whatever is on air; or, so ordered, the camera's with who is in
