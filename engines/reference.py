@@ -151,7 +151,7 @@ def visible_areas(alpha: NDArray[np.uint8], landmarks: Floats, height: float) ->
     """(P,): how much is seen of each part in a view, in squared standing heights. See `View`."""
     share = min(1.0, REDUCED_PX / height)
     small = cv2.resize(alpha, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
-    owner = _distances(landmarks * np.float32(share), height * share, small.shape).argmin(axis=0)
+    owner = part_distances(landmarks * np.float32(share), height * share, small.shape).argmin(axis=0)
     counted = np.bincount(owner.ravel(), small.ravel() / 255, len(NAMES))
     return np.asarray(counted / (height * share) ** 2)
 
@@ -162,16 +162,15 @@ def cut_up(view: View) -> list[Sprite]:
     Every pixel of the player belongs to the part whose axis is nearest, counted in the part's widths; about
     a joint it belongs to both neighbours, as far as a disc of their width reaches.
     """
-    relative = _distances(view.landmarks, view.height, view.alpha.shape)  # (P, h, w)
+    relative = part_distances(view.landmarks, view.height, view.alpha.shape)  # (P, h, w)
     owner = relative.argmin(axis=0)
     colours = sharpened(view.picture, view.alpha)
     sprites = []
     for part in range(len(NAMES)):
-        inside = (CAP - relative[part]) * (WIDTHS[part] * view.height / EDGE_PX) + 0.5
+        inside = (CAP - relative[part]) * np.float32(WIDTHS[part] * view.height / EDGE_PX) + 0.5
         shared = np.where(NEIGHBOURS[part][owner], np.clip(inside, 0, 1), 0)
-        alpha = (view.alpha * np.where(owner == part, 1, shared))[..., None]
-        pixels = np.concatenate([colours * (alpha / 255), alpha], axis=2)
-        sprites.append(_crop((pixels + 0.5).astype(np.uint8)))
+        alpha = view.alpha * np.where(owner == part, np.float32(1), shared)
+        sprites.append(_crop(colours, alpha))
     return sprites
 
 
@@ -185,7 +184,7 @@ def sharpened(picture: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> Floats:
     return np.asarray((colours + SHARPEN * (colours - smooth)).clip(0, 255), np.float32)
 
 
-def _distances(landmarks: Floats, height: float, shape: tuple[int, ...]) -> Floats:
+def part_distances(landmarks: Floats, height: float, shape: tuple[int, ...]) -> Floats:
     """(P, h, w): how far each pixel is from each part's axis, or from the torso's quadrilateral, in the
     part's half widths."""
     y, x = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float32)
@@ -197,7 +196,7 @@ def _distances(landmarks: Floats, height: float, shape: tuple[int, ...]) -> Floa
     for part, (start, axis) in enumerate(zip(starts, ends - starts, strict=True)):
         along = ((x - start[0]) * axis[0] + (y - start[1]) * axis[1]) / (axis @ axis + 1e-6)
         along = np.clip(along, 0, 1)
-        gaps[part] = np.hypot(x - start[0] - along * axis[0], y - start[1] - along * axis[1])
+        gaps[part] = cv2.magnitude(x - start[0] - along * axis[0], y - start[1] - along * axis[1])
     corners = points[[L.LEFT_SHOULDER, L.RIGHT_SHOULDER, L.RIGHT_HIP, L.LEFT_HIP]]
     outside = np.full(shape, 255, np.uint8)
     cv2.fillConvexPoly(outside, cv2.convexHull(corners.round().astype(np.int32)), 0)
@@ -205,13 +204,16 @@ def _distances(landmarks: Floats, height: float, shape: tuple[int, ...]) -> Floa
     return np.asarray(gaps / (WIDTHS[:, None, None] * height), np.float32)
 
 
-def _crop(pixels: NDArray[np.uint8]) -> Sprite:
-    """What is not transparent of premultiplied BGRA (h, w, 4), one clear pixel where all of it is."""
-    rows, columns = (np.flatnonzero((pixels[..., 3] > 8).any(axis=axis)) for axis in (1, 0))
+def _crop(colours: Floats, alpha: Floats) -> Sprite:
+    """Where `alpha` (h, w) is not next to nothing: `colours` (h, w, 3), premultiplied, and alpha, all 0..255;
+    one clear pixel where that is nowhere."""
+    rows, columns = (np.flatnonzero((alpha >= 8.5).any(axis=axis)) for axis in (1, 0))
     if not len(rows):
         return Sprite(np.zeros((1, 1, 4), np.uint8), (0, 0))
-    y0, y1, x0, x1 = (int(edge) for edge in (rows[0], rows[-1] + 1, columns[0], columns[-1] + 1))
-    return Sprite(np.ascontiguousarray(pixels[y0:y1, x0:x1]), (x0, y0))
+    piece = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+    share = alpha[piece][..., None]
+    pixels = np.concatenate([colours[piece] * (share / 255), share], axis=2)
+    return Sprite((pixels + 0.5).astype(np.uint8), (int(columns[0]), int(rows[0])))
 
 
 def outline(sprite: Sprite) -> NDArray[np.float64]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from engines.body_parts import TABLE, directions, distance
-from engines.reference import MIN_SEEN, VIEWS, View, standing_px, visible_areas
+from engines.body_parts import NAMES, TABLE, directions, distance
+from engines.reference import VIEWS, Floats, References, View, part_distances, standing_px
 from engines.skeleton import Landmark
 from tools.footage import Footage
 
-CANDIDATES, JUDGED = 240, 600
-"""Frames that may become a view, and frames whose poses the views must serve."""
+CANDIDATES, JUDGED = 200, 96
+"""Frames that may become a view, and frames that the views are tried on."""
+TRIED = 40
+"""In a judged frame each part is tried from so many views, those that are turned most alike."""
 STILL = 0.006
 """A candidate moves less than this between frames, in standing heights: its picture is not blurred."""
 MARGIN = 0.3
@@ -20,50 +23,77 @@ MARGIN = 0.3
 
 
 def pick_views(footage: Footage, positions: NDArray[np.int64], count: int = VIEWS) -> list[View]:
-    """The `count` views by which the poses of `positions` are served best.
+    """At most `count` views, by which frames of `positions` are drawn best.
 
-    Greedy: each next view is the one that lowers most the mean distance of every part, in every judged
-    frame, to the view that it would be taken from. Only still frames in which the whole player is seen are
-    candidates.
+    Greedy: each next view is the one with which the judged frames, each part drawn from the view that the
+    doll would choose, differ least from the recording; none that makes it worse. What a view's landmarks
+    hide (a blurred hand, a matte with a piece of the scene, a joint misread) shows in what is drawn from it.
+    Only still frames in which the whole player is seen are candidates.
     """
-    candidates = _spread(_still(footage, positions), CANDIDATES)
-    own, heights = footage.landmarks[candidates], standing_px(footage.landmarks[candidates], footage.body)
-    areas = np.stack(
+    candidates, judged = _spread(_still(footage, positions), CANDIDATES), _spread(positions, JUDGED)
+    doll = References([cut_view(footage, int(position)) for position in candidates], footage.body)
+    own = directions(footage.landmarks[judged].astype(float), TABLE)
+    costs = distance(own[:, None], doll.directions[None]) + doll.penalty  # (F, C, P)
+    errors = np.stack(
         [
-            visible_areas(footage.mask(int(position)), landmarks, float(height))
-            for position, landmarks, height in zip(
-                tqdm(candidates, unit="frame", desc="reference views"), own, heights, strict=True
-            )
+            _errors(footage, int(position), doll, cost)
+            for position, cost in zip(tqdm(judged, unit="frame", desc="reference views"), costs, strict=True)
         ]
-    )
-    hidden = np.where(areas >= MIN_SEEN * np.percentile(areas, 95, axis=0), 0.0, 8.0)  # (C, P)
-    judged = directions(footage.landmarks[_spread(positions, JUDGED)], TABLE)
-    cost = distance(judged[:, None], directions(own, TABLE)[None]) + hidden  # (F, C, P)
+    )  # (F, C, P)
     chosen: list[int] = []
-    best = np.full(cost.shape[::2], 16.0)  # (F, P)
-    for _ in range(min(count, len(candidates))):
-        gain = np.minimum(best[:, None], cost).mean(axis=(0, 2))  # (C,)
-        gain[chosen] = np.inf
-        chosen.append(int(gain.argmin()))
-        best = np.minimum(best, cost[:, chosen[-1]])
-    return [cut_view(footage, int(position)) for position in candidates[chosen]]
+    cost, error = np.full(own.shape[:2], np.inf), np.full(own.shape[:2], np.inf)  # (F, P)
+    while len(chosen) < min(count, len(candidates)):
+        totals = np.where(costs < cost[:, None], errors, error[:, None]).sum(axis=(0, 2))  # (C,)
+        best = int(totals.argmin())
+        if totals[best] >= error.sum():
+            break
+        chosen.append(best)
+        nearer = costs[:, best] < cost
+        cost, error = np.where(nearer, costs[:, best], cost), np.where(nearer, errors[:, best], error)
+    return [doll.views[each] for each in chosen]
+
+
+def _errors(footage: Footage, position: int, doll: References, costs: NDArray[np.float64]) -> Floats:
+    """(C, P): what is wrong with each part of one frame when it is drawn from each view: the sum of absolute
+    differences where the player is, or the doll, levels by squared standing heights. costs (C, P): how much
+    a part is turned otherwise; views that are not tried count as the worst that is."""
+    piece, landmarks = _piece(footage, position)
+    corner = (piece[1].start, piece[0].start)
+    truth, plate = footage.frame(position)[piece], footage.plate[piece]
+    there, height = footage.mask(position)[piece] > 127, float(standing_px(landmarks, footage.body))
+    owner = part_distances(landmarks - np.array([*corner, 0, 0], np.float32), height, there.shape)
+    labels, parts = owner.argmin(axis=0).ravel(), np.arange(len(NAMES))
+    bgra, found = np.empty((*there.shape, 4), np.uint8), np.full(costs.shape, -1, np.float32)
+    for tried in costs.argsort(axis=0)[:TRIED]:  # (P,)
+        doll.paint(landmarks, tried, bgra, corner)
+        alpha = cv2.extractChannel(bgra, 3)
+        behind = cv2.multiply(plate, cv2.merge([cv2.bitwise_not(alpha)] * 3), scale=1 / 255)
+        wrong = cv2.absdiff(cv2.add(cv2.cvtColor(bgra, cv2.COLOR_BGRA2BGR), behind), truth)
+        level = cv2.transform(wrong, np.full((1, 3), 1 / 3)) * (there | (alpha > 127))
+        found[tried, parts] = np.bincount(labels, level.ravel(), len(parts)) / height**2
+    return np.where(found < 0, found.max(axis=0), found)
 
 
 def cut_view(footage: Footage, position: int) -> View:
     """The piece of one frame that holds the player."""
-    landmarks = footage.landmarks[position]
-    height = float(standing_px(landmarks, footage.body))
-    low, high = landmarks[:, :2].min(axis=0) - MARGIN * height, landmarks[:, :2].max(axis=0) + MARGIN * height
-    x0, y0 = (int(value) for value in np.maximum(low, 0))
-    x1, y1 = (int(value) for value in np.minimum(high, footage.size))
-    piece = (slice(y0, y1), slice(x0, x1))
+    piece, landmarks = _piece(footage, position)
     alpha = footage.mask(position)[piece]
     return View(
         _own_colours(footage.frame(position)[piece], footage.plate[piece], alpha),
         np.ascontiguousarray(alpha),
-        landmarks - np.array([x0, y0, 0, 0], np.float32),
-        height,
+        landmarks - np.array([piece[1].start, piece[0].start, 0, 0], np.float32),
+        float(standing_px(landmarks, footage.body)),
     )
+
+
+def _piece(footage: Footage, position: int) -> tuple[tuple[slice, slice], Floats]:
+    """The rows and columns about the player in one frame, and his landmarks (33, 4), pixels of the frame."""
+    landmarks = footage.landmarks[position]
+    margin = MARGIN * float(standing_px(landmarks, footage.body))
+    low, high = landmarks[:, :2].min(axis=0) - margin, landmarks[:, :2].max(axis=0) + margin
+    x0, y0 = (int(value) for value in np.maximum(low, 0))
+    x1, y1 = (int(value) for value in np.minimum(high, footage.size))
+    return (slice(y0, y1), slice(x0, x1)), landmarks
 
 
 def _own_colours(
