@@ -155,7 +155,7 @@ def check(show: Show, report: Path | None, role: str = "all") -> Player:
         pack.size,
         pack.standby,
         {other.name: folder for folder, other in others},
-        pack.folder / "plate.png",
+        tuple(folder / "plate.png" for folder in show.everyone),
     )
 
 

@@ -162,6 +162,11 @@ class Show(_Model):
     )
 
     @property
+    def everyone(self) -> tuple[Path, ...]:
+        """The packs of all players: who dances at first, then the others."""
+        return (self.player, *self.players)
+
+    @property
     def keyed(self) -> bool:
         """Whether an output carries the player's alpha."""
         return any(isinstance(output, Ndi) and (output.alpha or output.key_source) for output in self.outputs)

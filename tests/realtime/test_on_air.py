@@ -8,10 +8,12 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -41,8 +43,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """A board with one viewer of everything, and of other sinks; show keys by name."""
     boards: list[Board] = []
 
-    def make(*sinks: OutputSink, **changes: object) -> tuple[Board, Viewer]:
+    def make(*sinks: OutputSink, plates: tuple[Path, ...] = (), **changes: object) -> tuple[Board, Viewer]:
         show, player = fake_show(tmp_path, healthy_ms=100, **changes)
+        player = replace(player, plates=plates)
         viewer = Viewer("all", "picture", "layer", "preview")
         board = Board(show, player, [viewer, *sinks])
         boards.append(board)
@@ -137,6 +140,20 @@ def test_fill_and_key_go_out_over_the_background_that_was_chosen(start: Start) -
     board.order(slate=True)
     board.tick()
     assert viewer.frames[-1].layer is None, "a slate is opaque"
+
+
+def test_the_plate_changes_with_the_first_frame_of_the_next_player(start: Start, tmp_path: Path) -> None:
+    plates = tuple(tmp_path / f"{grey}.png" for grey in (30, 60))
+    for path in plates:
+        cv2.imwrite(str(path), np.full((SIZE[1], SIZE[0], 3), int(path.stem), np.uint8))
+    board, viewer = start(plates=plates, outputs=(NDI,))
+    nobody = (0, 0, 0, 0)
+    board.live(nobody)
+    board.order(player="players/two")
+    for player, grey in ((0, 30), (1, 60), (0, 30)):
+        board.frame(nobody, player=player)
+        board.tick()
+        assert (viewer.frames[-1].picture == grey).all()
 
 
 def test_a_show_without_key_and_backgrounds_has_no_layers(start: Start) -> None:
