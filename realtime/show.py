@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 BUNDLED_CLIP = ROOT / "assets" / "fan_dance.mp4"
 BUNDLED_PLAYER = ROOT / "players" / "demo"
+BUNDLED_OTHERS = (ROOT / "players" / "fan",)
 
 
 class ShowError(ValueError):
