@@ -135,7 +135,6 @@ def test_an_operator_runs_a_show_from_the_console(live: Live, tmp_path: Path) ->
         two.locator("[data-action=camera-preview][aria-pressed=true]").wait_for(timeout=5_000)
         for third in (2, 0):
             pick_until_followed(one, third)
-        one.screenshot(path=tmp_path / "console.png")
 
         box = one.get_by_role("button", name="Star", exact=True).bounding_box()
         one.mouse.move(box["x"] + 5, box["y"] + 5)
@@ -143,7 +142,9 @@ def test_an_operator_runs_a_show_from_the_console(live: Live, tmp_path: Path) ->
         live.wait_for(lambda state: state["orders"]["player"] == str(OTHER))
         one.mouse.up()
         two.locator("#player").get_by_text("Star").wait_for(timeout=5_000)
+        live.wait_for(lambda state: state["show"]["dances"] == "Star" and state["show"]["on_air"], START_S)
         assert_dances_in_the_scene_of(one, OTHER)
+        one.screenshot(path=tmp_path / "console.png")
 
         one.keyboard.press("Space")
         for page in (one, two):
@@ -156,8 +157,8 @@ def test_an_operator_runs_a_show_from_the_console(live: Live, tmp_path: Path) ->
 
 
 def assert_dances_in_the_scene_of(page: Any, player: Path) -> None:
-    """The programme shows this player's scene; loading his networks takes a while."""
-    deadline = time.monotonic() + START_S
+    """The programme shows this player's scene."""
+    deadline = time.monotonic() + PATIENCE_S
     scenes = {folder: cv2.imread(str(folder / "plate.png")) for folder in (PLAYER, OTHER)}
     while True:
         shot = screenshot(page, "#programme")

@@ -24,7 +24,7 @@ from realtime.outputs.settings import Ndi, Recorder
 from realtime.outputs.sink import Format, OutputSink
 from realtime.outputs.worker import Tick, WorkerSink
 from realtime.people import People
-from realtime.picture import backdrop
+from realtime.picture import backdrop, slate
 from realtime.process import stage_main
 from realtime.stages import STAGES, StageContext
 from tests.realtime.fakes import SIZE, fake_show
@@ -363,6 +363,13 @@ def test_a_clean_recording_has_the_player_while_the_programme_has_the_slate(
     for picture in pictures["programme"][-10:]:
         assert np.abs(picture - slate).mean() < 10
         assert picture.mean() < 100
+
+
+def test_a_slate_for_several_players_names_none(start: Start, tmp_path: Path) -> None:
+    board, _ = start(players=(tmp_path / "other",))
+    assert (board.playout._sources.slate.picture == slate(*SIZE, "Dancecam")).all()
+    board, _ = start()
+    assert (board.playout._sources.slate.picture == slate(*SIZE, "Fake")).all()
 
 
 def test_the_recorder_is_told_once(start: Start) -> None:
