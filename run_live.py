@@ -25,13 +25,14 @@ from realtime.control.settings import ControlError
 from realtime.control.show_log import ShowLog
 from realtime.link_keys import KeyFileError, key_pair, public_key
 from realtime.nets import Nets, load_nets
-from realtime.show import Show, ShowError, check_show, load_show
+from realtime.show import BUNDLED_OTHERS, Show, ShowError, check_show, load_show
 from realtime.stages import STAGES, stages_at
 from realtime.supervisor import SIGNALS, Player, Supervisor, SupervisorError
 
 EXAMPLES = """\
 examples:
-  python run_live.py                                     the bundled clip drives the demo player
+  python run_live.py                                     the bundled clip drives the demo player; in the
+                                                         console another can take over
   python run_live.py --camera 0                          the first webcam
   python run_live.py --camera rtsp://10.0.0.7/stream     a network camera
   python run_live.py --show show.toml                    a show file; it starts on the standby loop
@@ -82,7 +83,11 @@ def show_of(options: argparse.Namespace) -> Show:
     """The show file with the flags laid over it. Raises ShowError, UsageError."""
     if options.seconds is not None and not options.seconds > 0:
         raise UsageError(f"--seconds {options.seconds}: the show needs more than 0 seconds")
-    show = Show(start="live") if options.show is None else load_show(options.show)
+    if options.show is None:
+        others = BUNDLED_OTHERS if options.player is None else ()
+        show = Show(start="live", players=others)
+    else:
+        show = load_show(options.show)
     changes: dict[str, Any] = show.model_dump()
     for name in ("camera", "player", "backend"):
         if getattr(options, name) is not None:
@@ -137,7 +142,7 @@ def check(show: Show, report: Path | None, role: str = "all") -> Player:
             from engines.plan_check import require_plans
 
             for folder, each in ((show.player, pack), *others):
-                require_plans(folder, each, show.backend)
+                require_plans(folder, each, show.backend, layered=show.layered)
     except (PackError, EngineError) as error:
         raise UsageError(str(error)) from error
     names = {pack.name: show.player}
@@ -155,7 +160,7 @@ def check(show: Show, report: Path | None, role: str = "all") -> Player:
         pack.size,
         pack.standby,
         {other.name: folder for folder, other in others},
-        pack.folder / "plate.png",
+        tuple(folder / "plate.png" for folder in show.everyone),
     )
 
 

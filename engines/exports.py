@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from engines.generator import VARIANTS, Generator, LiveGenerator, multiple
+from engines.layers import LayerGenerator
 from engines.player_pack import PlayerPack
 from engines.pose import detector, face, hands, landmarks
 from engines.pose.convert import load_net
@@ -83,20 +84,22 @@ def show_exports(
     pack: PlayerPack,
     backend: str,
     *,
+    layered: bool = False,
     size: tuple[int, int] | None = None,
     every_pose_net: bool = False,
 ) -> list[Export]:
     """What a show with this player runs on `backend`.
 
-    size: one window of the generator alone, (width, height). every_pose_net: also those of hands and face for
-    a player without. Raises EngineError, GraphError, PackError.
+    layered: the generator paints him alone, with alpha, for a show with backgrounds or a key. size: one
+    window of the generator alone, (width, height). every_pose_net: also those of hands and face for a player
+    without. Raises EngineError, GraphError, PackError.
     """
     found = [
         _pose_export(name, net)
         for name, net in POSE_NETS.items()
         if pack.extras or every_pose_net or not net.extras
     ]
-    net = LiveGenerator(pack.generator()).eval()
+    net = (LayerGenerator if layered else LiveGenerator)(pack.generator()).eval()
     sizes = window_sizes(pack.size, pack.variant, planned=backend in PLANNED)
     if size is not None:
         step = multiple(pack.variant)
@@ -105,7 +108,7 @@ def show_exports(
         sizes = (size,)
     found.append(
         Export(
-            f"{_slug(pack.name)}.generator",
+            f"{_slug(pack.name)}.{'layers' if layered else 'generator'}",
             net,
             tuple(net.example(each) for each in sizes),
             net.OUTPUTS,

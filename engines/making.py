@@ -103,6 +103,7 @@ def make_plans(
     backend: str,
     cache: PlanCache,
     *,
+    layered: bool = False,
     precision: str | None = None,
     size: tuple[int, int] | None = None,
     target: str | None = None,
@@ -111,7 +112,7 @@ def make_plans(
 ) -> Made:
     """What is to be made; see the options of `engines.build`. Raises EngineError, GraphError, PackError."""
     builder = BUILDERS[backend](target, cache)
-    exports = show_exports(pack, backend, size=size, every_pose_net=everything)
+    exports = show_exports(pack, backend, layered=layered, size=size, every_pose_net=everything)
     variants = UNTRAINED if everything else ()
     others = (
         untrained_export(variant, size if size is not None else pack.size, extras=extras)

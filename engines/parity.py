@@ -112,12 +112,23 @@ def latency_ms(export: Export, index: int, run: Run) -> float:
 
 def _psnr(inputs: Tensors, true: Tensors, found: Tensors) -> float:
     """Of the pixels that the player covers: a plate that stays itself says nothing."""
-    picture = np.asarray(true["picture"], np.float32)
-    covered = (true["picture"] != inputs["plate"]).any(axis=-1)
+    covered = (
+        np.asarray(true["layer"][..., 3], np.bool_)
+        if "layer" in true
+        else (true["picture"] != inputs["plate"]).any(axis=-1)
+    )
     if not covered.any():
         raise EngineError("the player's poses show nothing of him: the pack is not trained")
-    error = float(np.square(picture - np.asarray(found["picture"], np.float32))[covered].mean())
+    error = float(np.square(_seen(true) - _seen(found))[covered].mean())
     return 10 * float(np.log10(255**2 / max(error, 1e-6)))
+
+
+def _seen(outputs: Tensors) -> NDArray[np.float32]:
+    """The picture (1, H, W, 3); or of a layer the colours times alpha, and alpha (1, H, W, 4)."""
+    if "layer" not in outputs:
+        return np.asarray(outputs["picture"], np.float32)
+    layer = np.asarray(outputs["layer"], np.float32)
+    return np.concatenate([layer[..., :3] * layer[..., 3:] / 255, layer[..., 3:]], axis=-1)
 
 
 def _poses(export: Export, index: int) -> Iterator[Sample]:
@@ -130,11 +141,12 @@ def _poses(export: Export, index: int) -> Iterator[Sample]:
 
 def _window(sample: Tensors, width: int, height: int) -> Tensors:
     """A piece of a whole picture's inputs; or all of it, enlarged, where the piece is larger."""
-    doll, points = sample["doll"], np.asarray(sample["points"], np.float32)
-    rows, columns = doll.shape[1:3]
+    points = np.asarray(sample["points"], np.float32)
+    pictures = {name: value for name, value in sample.items() if name in ("plate", "doll")}
+    rows, columns = pictures["doll"].shape[1:3]
     if width > columns or height > rows:
         stretch = np.array([width / columns, height / rows, width / columns, 1], np.float32)
-        larger = {name: _enlarged(sample[name], width, height) for name in ("plate", "doll")}
+        larger = {name: _enlarged(value, width, height) for name, value in pictures.items()}
         previous = np.zeros((1, sample["previous"].shape[1], height // 4, width // 4), np.float32)
         return {"points": points * stretch, "previous": previous, **larger}
     middle = points[0, :33, :2].mean(axis=0)
@@ -147,8 +159,7 @@ def _window(sample: Tensors, width: int, height: int) -> Tensors:
     return {
         "points": points - np.array([x, y, 0, 0], np.float32),
         "previous": np.ascontiguousarray(sample["previous"][:, :, *quarter]),
-        "plate": np.ascontiguousarray(sample["plate"][:, down, across]),
-        "doll": np.ascontiguousarray(doll[:, down, across]),
+        **{name: np.ascontiguousarray(value[:, down, across]) for name, value in pictures.items()},
     }
 
 

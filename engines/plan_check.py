@@ -20,18 +20,23 @@ log = logging.getLogger(__name__)
 
 
 def check_show(
-    pack: PlayerPack, backend: str, cache: PlanCache | None = None, *, target: str | None = None
+    pack: PlayerPack,
+    backend: str,
+    cache: PlanCache | None = None,
+    *,
+    layered: bool = False,
+    target: str | None = None,
 ) -> list[PlanError]:
     """What is wrong with the plans of a show with this player, by name; empty where all is right, or where
     the backend needs no plans.
 
-    Raises EngineError where the backend cannot be had at all.
+    layered: see `show_exports`. Raises EngineError where the backend cannot be had at all.
     """
     if backend not in PLANNED:
         return []
     cache = cache if cache is not None else PlanCache(plan_folder())
     problems = []
-    for export in show_exports(pack, backend):
+    for export in show_exports(pack, backend, layered=layered):
         for index in range(len(export.examples)):
             key = plan_key(backend, export.digest, [export.shapes(index)], target=target)
             try:
@@ -41,12 +46,13 @@ def check_show(
     return problems
 
 
-def require_plans(player: Path, pack: PlayerPack, backend: str) -> None:
-    """Raises PlanError, in one line, where a show with this player would lack a plan."""
-    problems = check_show(pack, backend)
+def require_plans(player: Path, pack: PlayerPack, backend: str, *, layered: bool) -> None:
+    """Raises PlanError, in one line, where a show with this player would lack a plan. layered: see
+    `show_exports`."""
+    problems = check_show(pack, backend, layered=layered)
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        step = f"{problems[0].step} --player {player} --backend {backend}"
+        step = f"{problems[0].step} --player {player} --backend {backend}{' --layers' if layered else ''}"
         raise PlanError(f"{problems[0].reason}{more}", step)
 
 

@@ -35,19 +35,21 @@ class CameraPicture(Protocol):
 
 
 class Backgrounds:
-    """A show's backgrounds by name; "" is the player's plate. Pictures have the programme's size."""
+    """A show's backgrounds by name; any other name is the player's plate. Pictures have the programme's
+    size."""
 
     def __init__(
         self,
         settings: Sequence[Background],
-        plate: Path | None,
+        plates: Sequence[Path],
         size: tuple[int, int],
         camera: CameraPicture,
     ) -> None:
-        """plate: a picture; None: the slate's colours. size: (width, height). Raises BackgroundError."""
-        self._plate = backdrop(*size)
-        if plate is not None:
-            place(_read(plate), self._plate)
+        """plates: a picture for each player; without any, the slate's colours. size: (width, height). Raises
+        BackgroundError."""
+        self._plates = [backdrop(*size) for _ in plates or (None,)]
+        for path, plate in zip(plates, self._plates, strict=False):
+            place(_read(path), plate)
         self._camera = camera
         self._still: dict[str, Picture] = {}
         self._loops: dict[str, StandbyLoop] = {}
@@ -68,19 +70,21 @@ class Backgrounds:
     def is_camera(self, name: str) -> bool:
         return name in self._cameras
 
-    def show(self, name: str, at_ns: int) -> Backdrop:
+    def show(self, name: str, at_ns: int, player: int = 0) -> Backdrop:
         """The picture at a time that ascends, valid until the next call of the same name.
 
-        A name that is not there, a camera without a picture and a loop that has failed show the plate.
+        A name that is not there, a camera without a picture and a loop that has failed show the plate of the
+        player at this place, or the first one's where there is none.
         """
+        plate = Backdrop(self._plates[player if player < len(self._plates) else 0], still=True)
         if name in self._still:
             return Backdrop(self._still[name], still=True)
         loop = self._loops.get(name)
         if loop is not None and loop.error is None:
             return Backdrop(loop.picture(at_ns))
         if name in self._cameras:
-            return self._camera.backdrop() or Backdrop(self._plate, still=True)
-        return Backdrop(self._plate, still=True)
+            return self._camera.backdrop() or plate
+        return plate
 
     def close(self) -> None:
         for loop in self._loops.values():

@@ -175,7 +175,8 @@ class Ticket(NamedTuple):
     frame_id: counts on over restarts of the performer. slot, sequence: where it lies (`FrameRing.read`).
     good: False where nobody was there; then no slot is meant. finished: good frames of this performer so far,
     this one included, by which a reader knows how many it has not seen. period_ns: how far apart frames lie
-    of late, the camera's or the performer's, whichever is longer. Stamps: monotonic nanoseconds.
+    of late, the camera's or the performer's, whichever is longer. Stamps: monotonic nanoseconds. player: who
+    is painted, by his place in `Show.everyone`.
     """
 
     frame_id: int
@@ -187,6 +188,7 @@ class Ticket(NamedTuple):
     captured_ns: int
     posed_ns: int
     generated_ns: int
+    player: int = 0
 
     def pack(self) -> bytes:
         return _TICKET.pack(*self)
@@ -204,7 +206,7 @@ class Ticket(NamedTuple):
         )
 
 
-_TICKET = struct.Struct("<QIQ?QQqqq")
+_TICKET = struct.Struct("<QIQ?QQqqqH")
 TICKET_BYTES = _TICKET.size
 
 

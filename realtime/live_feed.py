@@ -36,6 +36,11 @@ class LivePlayer:
         self.newest: Ticket | None = None
         self.heard = False
 
+    @property
+    def player(self) -> int:
+        """Whose picture `shot` is of, by his place in `Show.everyone`."""
+        return 0 if self._read is None else self._read.player
+
     def hear(self) -> tuple[Ticket | None, int]:
         """What has come since the last tick: the frame that is new, and how many it has overtaken."""
         ticket = self._reader.newest()

@@ -94,7 +94,7 @@ def _no_other(folder: Path) -> Nets:
 class Nets:
     """The networks of a show, and what draws a stick figure (picture, points) over the player.
 
-    extras: None for a player without hands and face. name: the player's. load_player: the networks for
+    extras: None for a player without hands and face. name, folder: his. load_player: the networks for
     another player by his pack's folder, in any thread, for as large a picture; those that do not depend on
     the player are shared. upload: brings a frame (H, W, 3) BGR to where the tracker and the extras look at
     it. page_lock: is told of memory that pictures will be painted into.
@@ -106,6 +106,7 @@ class Nets:
     draw_skeleton: Callable[[NDArray[np.uint8], Floats], None]
     extras: ExtraNets | None = None
     name: str = ""
+    folder: Path = Path()
     load_player: Callable[[Path], Nets] = _no_other
     upload: Callable[[NDArray[np.uint8]], Frame] = lambda frame: frame
     page_lock: Callable[[NDArray[np.uint8]], object] = lambda memory: None
@@ -161,6 +162,7 @@ class NetsLoader:
             draw_skeleton=draw_stick_figure,
             extras=self._extras if pack.extras else None,
             name=pack.name,
+            folder=folder,
             load_player=self,
             **self._kept,
         )

@@ -106,6 +106,7 @@ class Performer:
         self._frames = open_writer(bus, "tickets", context.rig.frames)
         nets.page_lock(self._frames.memory)
         self.camera = CameraCopy(bus, context.rig)
+        self._places = {folder: place for place, folder in enumerate(context.rig.show.everyone)}
         self._picker = Picker()
         self.people = People()
         self._to_pose: Handover[Captured] = Handover(meter, "overtaken_before_pose")
@@ -294,6 +295,7 @@ class Performer:
                 posed.captured.captured_ns,
                 posed.posed_ns,
                 time.monotonic_ns(),
+                self._places.get(posed.nets.folder, 0),
             )
             self._frames.send(ticket)
 

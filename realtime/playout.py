@@ -103,6 +103,7 @@ class Playout:
         frame = ProgrammeFrame(
             on_air.shot.picture,
             layer=on_air.shot.layer,
+            clean=self._sources.shot_of(Source.LIVE).picture if "clean" in wants else None,
             preview=self._sources.preview() if "preview" in wants else None,
         )
         self._outputs.send(frame, tick, self._clock.due_ns(tick))

@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 BUNDLED_CLIP = ROOT / "assets" / "fan_dance.mp4"
 BUNDLED_PLAYER = ROOT / "players" / "demo"
+BUNDLED_OTHERS = (ROOT / "players" / "fan",)
 
 
 class ShowError(ValueError):
@@ -160,6 +161,11 @@ class Show(_Model):
         title="Backend",
         description="What runs the networks: auto picks the first that works on this machine.",
     )
+
+    @property
+    def everyone(self) -> tuple[Path, ...]:
+        """The packs of all players: who dances at first, then the others."""
+        return (self.player, *self.players)
 
     @property
     def keyed(self) -> bool:

@@ -36,10 +36,10 @@ class Sources:
         self._people = bus.receiver("people", "playout")
         self._seen = People()
         self._previewed = np.empty((self._size[1], self._size[0], 3), np.uint8)
-        self.slate = Shot(slate(*self._size, rig.player_name))
+        self.slate = Shot(slate(*self._size, "Dancecam" if rig.show.players else rig.player_name))
         self._backgrounds: Backgrounds | None = None
         if rig.show.layered:
-            self._backgrounds = Backgrounds(rig.show.backgrounds, rig.plate, self._size, self._camera)
+            self._backgrounds = Backgrounds(rig.show.backgrounds, rig.plates, self._size, self._camera)
         self._standby = PlayersStandby(
             rig.standby, self._size, lambda line: meter.event(time.monotonic_ns(), line)
         )
@@ -100,7 +100,7 @@ class Sources:
     def _behind(self) -> Backdrop | None:
         if self._backgrounds is None:
             return None
-        return self._backgrounds.show(self._orders.background, self._at_ns)
+        return self._backgrounds.show(self._orders.background, self._at_ns, self.live.player)
 
     def close(self) -> None:
         for part in (self._standby, self._backgrounds, self._clock):

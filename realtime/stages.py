@@ -61,10 +61,10 @@ def stages_at(side: Side) -> Mapping[str, Stage]:
 class Rig:
     """What a show is made of, as each of its processes gets it.
 
-    player_size, programme_size: (width, height), pixels. plate: the player's background. frames: the ring of
-    the player's pictures. camera_frames: the ring of the camera's, in the programme's size. With a link there
-    is no ring, but they tell the shapes. nets: makes the networks, in the performer's process: a function at
-    the top of a module.
+    player_size, programme_size: (width, height), pixels. plates: the players' own backgrounds, in the order
+    of `Show.everyone`. frames: the ring of the player's pictures. camera_frames: the ring of the camera's, in
+    the programme's size. With a link there is no ring, but they tell the shapes. nets: makes the networks, in
+    the performer's process: a function at the top of a module.
     """
 
     show: Show
@@ -76,7 +76,7 @@ class Rig:
     frames: RingSpec
     camera_frames: RingSpec
     nets: Callable[[Show], Nets]
-    plate: Path | None = None
+    plates: tuple[Path, ...] = ()
     link: Link | None = None
 
 

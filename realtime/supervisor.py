@@ -60,14 +60,14 @@ class SupervisorError(RuntimeError):
 class Player:
     """What the supervisor must know of the player. size: (width, height), pixels.
 
-    others: name → folder of the packs that can be switched to.
+    others: name → folder of the packs that can be switched to. plates: see `Rig`.
     """
 
     name: str
     size: tuple[int, int]
     standby: Path
     others: Mapping[str, Path] = field(default_factory=dict)
-    plate: Path | None = None
+    plates: tuple[Path, ...] = ()
 
 
 @dataclass
@@ -196,7 +196,7 @@ class Supervisor:
             frames=frames,
             camera_frames=camera_frames,
             nets=self._nets,
-            plate=self._player.plate,
+            plates=self._player.plates,
             link=self._link,
         )
 

@@ -3,6 +3,7 @@ was dropped.
 
     python -m tools.prepare assets/player_train.mp4 datasets/demo
     python -m tools.prepare takes/ encore.mov datasets/jones --height 720
+    python -m tools.prepare assets/fan_dance.mp4 datasets/fan --size 512x512
 
 The videos: one person, a camera that does not move from the first take to the last, feet in the frame, two
 minutes or more in all. An interrupted run goes on with the same command; Ctrl-C loses seconds.
@@ -16,6 +17,7 @@ import sys
 from pathlib import Path
 
 from tools.preparing import PrepareError
+from tools.preparing.pictures import SIDE_MULTIPLE
 from tools.preparing.pipeline import prepare
 from tools.preparing.sources import Options
 from tools.video import VideoError
@@ -34,6 +36,12 @@ def main(argv: list[str] | None = None) -> int:
     default = Options()
     parser.add_argument(
         "--height", type=int, default=default.height, help="scale taller pictures down to this (default 720)"
+    )
+    parser.add_argument(
+        "--size",
+        type=_size,
+        metavar="WxH",
+        help=f"cut and scale to this instead, multiples of {SIDE_MULTIPLE}: players of one show share a size",
     )
     parser.add_argument("--backend", default=default.backend, help="for the networks (default auto)")
     parser.add_argument(
@@ -59,7 +67,14 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if options.height < 32 or options.checkpoint < 1:
         parser.error("--height must be 32 or more, --checkpoint 1 or more")
-    chosen = Options(options.height, options.backend, options.max_shake, options.checkpoint, options.extras)
+    chosen = Options(
+        options.height,
+        options.backend,
+        options.max_shake,
+        options.checkpoint,
+        options.extras,
+        options.size,
+    )
     try:
         summary = prepare(options.video, options.dataset, chosen)
     except (VideoError, PrepareError) as error:
@@ -80,6 +95,16 @@ def main(argv: list[str] | None = None) -> int:
     print(f"look at {options.dataset / 'report.html'}")
     print(f"next: python -m tools.train {options.dataset} players/NAME --minutes 60")
     return 0
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form 512x512")
+    size = int(width), int(height)
+    if min(size) < SIDE_MULTIPLE or any(side % SIDE_MULTIPLE for side in size):
+        raise argparse.ArgumentTypeError(f"{text}: both sides must be multiples of {SIDE_MULTIPLE}")
+    return size
 
 
 if __name__ == "__main__":

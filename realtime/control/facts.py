@@ -17,7 +17,7 @@ Info = Mapping[str, Any]
 STARTING = "STARTING"
 """The state until the playout has named one of its own."""
 
-NETWORK = "network"
+OUTPUTS = "outputs"
 """Where frames count as dropped that an output did not send."""
 
 
@@ -31,9 +31,11 @@ def show_facts(
     """What does not change from frame to frame. infos, ready: by stage.
 
     choices: see `Desk`. `on_air` is whether the live player, or a still of him, is in the programme; `coming`
-    is the state that a delayed programme shows next.
+    is the state that a delayed programme shows next. `player` is who was asked for; `dances` is who dances
+    until he is loaded, or `player_failed`; "" where nobody does yet.
     """
     playout = infos.get("playout", {})
+    swap = infos.get("performer", {}).get("player", {})
     state = str(playout.get("state", STARTING)) if ready.get("playout") else STARTING
     return {
         "state": state,
@@ -43,6 +45,8 @@ def show_facts(
         "coming": playout.get("coming", state),
         "delay_s": playout.get("delay_s", 0.0),
         "player": _named(choices, "player", orders.player),
+        "dances": swap.get("name", ""),
+        "player_failed": swap.get("state") == "failed",
         "background": _named(choices, "background", orders.background),
         "choices": {name: list(names) for name, names in choices.items()},
         "camera_size": infos.get("performer", {}).get("camera_size"),
@@ -130,10 +134,10 @@ class Figures:
 
 def dropped_by_stage(totals: Totals, outputs: Sequence[Info]) -> dict[str, dict[str, int]]:
     """Frames that were not shown: stage → cause → how many. Every stage is there, if only with {}."""
-    dropped: dict[str, dict[str, int]] = {stage: {} for stage in (*dict.fromkeys(DROPS.values()), NETWORK)}
+    dropped: dict[str, dict[str, int]] = {stage: {} for stage in (*dict.fromkeys(DROPS.values()), OUTPUTS)}
     for cause, n in totals.dropped().items():
         dropped[DROPS.get(cause, "programme")][cause] = n
     for output in outputs:
         for cause, n in output.get("dropped", {}).items():
-            dropped[NETWORK][f"{output['name']}: {cause}"] = n
+            dropped[OUTPUTS][f"{output['name']}: {cause}"] = n
     return dropped

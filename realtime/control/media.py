@@ -59,4 +59,4 @@ class Media:
                 kept = {name: answer.headers[name] for name in KEPT_OF_ANSWER if name in answer.headers}
                 return web.Response(status=answer.status, body=await answer.read(), headers=kept)
         except (ClientError, TimeoutError, OSError):
-            refuse(503, "the programme is being started again")
+            refuse(503, "the programme does not answer yet")

@@ -49,12 +49,7 @@ class Outputs:
         if not parts:
             return
         parts |= {"picture" for part in INSTEAD & parts if getattr(frame, part) is None}
-        kept = ProgrammeFrame(
-            picture=_frozen(frame.picture) if "picture" in parts else frame.picture,
-            layer=_frozen(frame.layer) if frame.layer is not None and "layer" in parts else None,
-            clean=_frozen(frame.clean) if frame.clean is not None and "clean" in parts else None,
-            preview=_frozen(frame.preview) if frame.preview is not None and "preview" in parts else None,
-        )
+        kept = _kept(frame, parts)
         for name in wanted:
             if wanted[name]:
                 with self._alone(name):
@@ -103,8 +98,21 @@ class Outputs:
             self._last_failure[name] = f"{name}: {error}"
 
 
-def _frozen(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A copy that nobody can change: every sink may keep it."""
-    kept = picture.copy()
-    kept.setflags(write=False)
-    return kept
+def _kept(frame: ProgrammeFrame, parts: frozenset[Part]) -> ProgrammeFrame:
+    """Copies of the parts that nobody can change: every sink may keep them. Parts that are one picture (live
+    on air, the preview and the clean feed are) stay one."""
+    copies: dict[int, NDArray[np.uint8]] = {}
+
+    def copy(part: Part) -> NDArray[np.uint8] | None:
+        picture: NDArray[np.uint8] | None = getattr(frame, part)
+        if picture is None or part not in parts:
+            return None
+        if id(picture) not in copies:
+            copies[id(picture)] = picture.copy()
+            copies[id(picture)].setflags(write=False)
+        return copies[id(picture)]
+
+    picture = copy("picture")
+    return ProgrammeFrame(
+        frame.picture if picture is None else picture, copy("layer"), copy("clean"), copy("preview")
+    )

@@ -66,9 +66,11 @@ class RecorderSink(WorkerSink):
 
     def _write(self, tick: Tick) -> None:
         assert self._file is not None  # noqa: S101  # opened before
-        clean = tick.frame.clean if self._settings.feed == "clean" else None
+        picture = tick.frame.clean if self._settings.feed == "clean" else tick.frame.picture
+        if picture is None:  # this tick was made before anybody wanted the clean feed
+            return
         try:
-            self._file.write(tick.frame.picture if clean is None else clean, tick.number)
+            self._file.write(picture, tick.number)
         except OSError as error:
             raise OutputError(f"{self.name}: cannot write {self._where}: {error.strerror}") from error
 

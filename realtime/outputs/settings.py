@@ -116,7 +116,7 @@ class Recorder(_Output):
     feed: Literal["programme", "clean"] = Field(
         default="programme",
         title="Feed",
-        description="What is on air; a clean feed is not made yet, and is the same.",
+        description="What is on air; or clean, the live player whatever is on air, to be cut later.",
     )
     bitrate: int = Field(
         default=12_000_000, ge=200_000, le=200_000_000, title="Bit rate", description="Bits a second."

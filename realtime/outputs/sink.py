@@ -19,7 +19,7 @@ Layer = NDArray[np.uint8]
 Part = Literal["picture", "layer", "clean", "preview"]
 """A field of `ProgrammeFrame`."""
 
-INSTEAD: frozenset[Part] = frozenset({"layer", "clean"})
+INSTEAD: frozenset[Part] = frozenset({"layer"})
 """Parts in whose place the picture is used where there is none."""
 
 
@@ -29,7 +29,9 @@ class ProgrammeFrame(NamedTuple):
     picture: what is on air, (H, W, 3) uint8 BGR.
     layer: the player alone, for outputs with a key. None while what is on air has no transparency (slate,
         fallback): then the key is opaque and the fill is `picture`, so that a slate covers all.
-    clean: what is on air without anything drawn over it. None: `picture` is clean.
+    clean: the live player on the background that was chosen, whatever is on air: no slate, fallback, freeze,
+        fade or delay. Before his first picture the slate's colours, and while none comes his last one. None:
+        nobody wanted it.
     preview: what the operator sees before it goes on air. None: there is nothing new to see.
     """
 
@@ -97,7 +99,7 @@ class OutputSink(ABC):
     def wants(self) -> frozenset[Part]:
         """The parts that it can use at the next tick; empty while nobody looks. Called at every tick.
 
-        Who wants the layer or the clean feed gets the picture where there is none.
+        Who wants the layer gets the picture where there is none.
         """
 
     @abstractmethod

@@ -14,12 +14,13 @@ from torch import Tensor, nn
 import run_live
 from engines import build, builders, making, parity, plan_check
 from engines.exports import show_exports
+from engines.layers import LayerRenderer
 from engines.plan_cache import Facts, Parity, PlanCache
 from engines.player_pack import PlayerPack
 from engines.pose.extras import Extras
 from engines.pose.tracker import PoseTracker
 from engines.renderer import Renderer
-from engines.runtime import EngineError, planned
+from engines.runtime import EngineError, Tensors, planned
 from engines.runtime import openvino as openvino_runtime
 from engines.runtime.identity import network_digest
 from engines.runtime.machine import Gpu
@@ -307,8 +308,71 @@ def test_a_show_on_a_planned_backend_is_refused_before_it_starts(
     assert heard.count("\n") == 1
 
 
+def test_a_show_with_backgrounds_needs_the_players_layers_and_each_player_his_own(
+    fake: list[str],
+    folder: Path,
+    pack_folder: Path,
+    dataset_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(plan_check, "plan_folder", lambda: folder)
+    other = write_nano_pack(tmp_path / "other", dataset_folder, name="Number 8")
+    show_file = tmp_path / "show.toml"
+
+    def refused(**keys: str) -> str:
+        """Why the show is not started; "" where it would be."""
+        lines = [f"player = '{pack_folder}'", "backend = 'tensorrt-rtx'", "webrtc.port = 0"]
+        show_file.write_text("\n".join([*lines, *(f"{key} = {value}" for key, value in keys.items())]))
+        try:
+            run_live.check(run_live.show_of(run_live.parse(["--show", str(show_file)])), None)
+        except run_live.UsageError as error:
+            return str(error)
+        return ""
+
+    def build_it(*arguments: str) -> None:
+        use_gpu(monkeypatch, None)  # there is none to run them on
+        assert build.main([*arguments, *RTX, "--out", str(folder)]) == 0
+        use_gpu(monkeypatch, CARD)
+
+    green = "[{kind = 'colour', name = 'green', colour = '#00b140'}]"
+    assert build.main(fake) == 0
+    use_gpu(monkeypatch, CARD)
+    assert not refused()
+    layers = refused(backgrounds=green)
+    assert f"number-7.layers-{WINDOWS[0]}.tensorrt-rtx-8.9.plan is missing" in layers
+    assert f"(and {len(WINDOWS) - 1} more)" in layers
+    assert layers.endswith(f"--player {pack_folder} --backend tensorrt-rtx --layers")
+    build_it("--player", str(pack_folder), "--layers")
+    assert not refused(backgrounds=green)
+    assert not refused(), "the other generator's plans are still there"
+
+    second = refused(backgrounds=green, players="['other']")
+    assert f"number-8.layers-{WINDOWS[0]}" in second and f"--player {other}" in second
+    build_it("--player", str(other))
+    assert not refused(players="['other']")
+    assert refused(backgrounds=green, players="['other']") == second
+    build_it("--player", str(other), "--layers")
+    assert not refused(backgrounds=green, players="['other']")
+
+
+def test_the_parity_of_layers_is_of_colours_and_alpha(pack_folder: Path) -> None:
+    export = show_exports(PlayerPack.load(pack_folder), "torch", layered=True)[-1]
+    exact = parity.eager(export)
+
+    def fainter(inputs: Tensors) -> Tensors:
+        layer = exact(inputs)["layer"].copy()
+        layer[..., 3] //= 2
+        return {"layer": layer}
+
+    index = len(export.examples) - 1
+    assert parity.parity(export, index, "fp16", exact).value == pytest.approx(108.1, abs=0.1)
+    assert (parity.parity(export, index, "fp16", fainter).value or 0) < 30
+
+
+@pytest.mark.parametrize("layered", [False, True])
 def test_what_is_exported_is_what_the_show_compiles(
-    dataset_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    layered: bool, dataset_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pack = PlayerPack.load(write_nano_pack(tmp_path / "pack", dataset_folder, extras=True))
     compiled = {}
@@ -319,13 +383,14 @@ def test_what_is_exported_is_what_the_show_compiles(
         return [TorchEngine(module, example, outputs) for example in examples]
 
     monkeypatch.setattr(openvino_runtime, "compile_openvino", seen)
-    PoseTracker(backend="openvino"), Extras(backend="openvino"), Renderer(pack, backend="openvino")
+    PoseTracker(backend="openvino"), Extras(backend="openvino")
+    (LayerRenderer if layered else Renderer)(pack, backend="openvino")
     exported = {
         export.digest: (
             [export.shapes(index) for index in range(len(export.examples))],
             list(export.outputs),
         )
-        for export in show_exports(pack, "openvino")
+        for export in show_exports(pack, "openvino", layered=layered)
     }
     assert exported == compiled
 

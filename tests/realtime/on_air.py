@@ -65,7 +65,7 @@ class Board:
         self.camera = FrameRing.create(programme[1], programme[0])
         rig = Rig(
             show, player.name, player.size, programme, player.standby, self.folder,
-            self.frames.spec, self.camera.spec, fake_nets, player.plate,
+            self.frames.spec, self.camera.spec, fake_nets, player.plates,
         )  # fmt: skip
         self.rig = rig
         self.bus = Bus(self.folder)
@@ -87,7 +87,9 @@ class Board:
         self.orders = replace(self.orders, **changes)  # type: ignore[arg-type]
         self._arrives(self._orders_socket, self.orders.pack(), self.playout._orders_socket)
 
-    def frame(self, grey: int | Sequence[int], topic: str = "tickets", *, age_ms: float = 0) -> None:
+    def frame(
+        self, grey: int | Sequence[int], topic: str = "tickets", *, age_ms: float = 0, player: int = 0
+    ) -> None:
         """A frame of one colour comes from the performer; it has arrived when it returns."""
         spec = self.frames.spec if topic == "tickets" else self.camera.spec
         writer = self._writer(topic, spec)
@@ -96,7 +98,16 @@ class Board:
         self._sent += topic == "tickets"
         now_ns = time.monotonic_ns() - round(age_ms * 1e6)
         ticket = Ticket(
-            self._sent, slot.index, slot.sequence, True, self._sent, 33_000_000, now_ns, now_ns, now_ns
+            self._sent,
+            slot.index,
+            slot.sequence,
+            True,
+            self._sent,
+            33_000_000,
+            now_ns,
+            now_ns,
+            now_ns,
+            player,
         )
         sources = self.playout._sources
         reader = sources.live._reader if topic == "tickets" else sources._camera._reader

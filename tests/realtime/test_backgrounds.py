@@ -33,7 +33,7 @@ def test_each_kind_fills_the_programme(tmp_path: Path) -> None:
         LiveCamera(kind="camera", name="camera"),
     ]
     camera = Camera()
-    subject = Backgrounds(settings, picture(tmp_path / "plate.png", 33), SIZE, camera)
+    subject = Backgrounds(settings, [picture(tmp_path / "plate.png", 33)], SIZE, camera)
     try:
         assert (subject.show("green", 0).picture == (0x40, 0xB1, 0)).all()
         assert (subject.show("hall", 0).picture == 50).all()
@@ -53,8 +53,17 @@ def test_each_kind_fills_the_programme(tmp_path: Path) -> None:
         subject.close()
 
 
+def test_each_player_has_a_plate_of_his_own(tmp_path: Path) -> None:
+    plates = [picture(tmp_path / f"{grey}.png", grey) for grey in (33, 66)]
+    camera = LiveCamera(kind="camera", name="camera")
+    subject = Backgrounds([camera], plates, SIZE, Camera())
+    for player, grey in ((0, 33), (1, 66), (2, 33)):
+        for name in ("plate", "camera"):
+            assert (subject.show(name, 0, player).picture == grey).all()
+
+
 def test_without_a_plate_it_is_the_slates_colours() -> None:
-    subject = Backgrounds([], None, SIZE, Camera())
+    subject = Backgrounds([], [], SIZE, Camera())
     assert (subject.show("", 0).picture == backdrop(*SIZE)).all()
 
 
@@ -65,7 +74,7 @@ def test_a_file_that_is_not_there_is_named(kind: str, tmp_path: Path) -> None:
     with pytest.raises(BackgroundError, match=r"none\.png"):
         check_backgrounds([background])  # type: ignore[list-item]
     with pytest.raises(BackgroundError, match=r"none\.png"):
-        Backgrounds([background], None, SIZE, Camera())  # type: ignore[list-item]
+        Backgrounds([background], [], SIZE, Camera())  # type: ignore[list-item]
 
 
 def test_the_show_file_names_them(tmp_path: Path) -> None:

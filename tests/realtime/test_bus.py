@@ -10,7 +10,7 @@ from realtime.bus import TOPICS, Bus, Press, Status, Ticket, receive_newest
 from realtime.control.actions import Orders
 from realtime.telemetry import Delta, Meter
 
-TICKET = Ticket((3 << 32) + 5, 2, 77, True, 70, 41_666_667, 10**15, 10**15 + 1, 10**15 + 2)
+TICKET = Ticket((3 << 32) + 5, 2, 77, True, 70, 41_666_667, 10**15, 10**15 + 1, 10**15 + 2, 3)
 
 
 @pytest.fixture

@@ -32,7 +32,10 @@ SIZE = (320, 180)
 FPS = 30
 CAMERA_SIZE = [90, 120]
 TOKEN = "a-token-of-a-test"
-CHOICES = {"player": {"Demo": "", "Jones": "/packs/jones"}, "background": {"plate": ""}}
+CHOICES = {
+    "player": {"Number 23": "", "Jones": "/packs/jones"},
+    "background": {name: name for name in ("plate", "green", "camera")},
+}
 COURT = {"programme": (40, 120, 40), "preview": (120, 60, 20)}
 DESKTOP, TABLET = {"width": 1440, "height": 900}, {"width": 1024, "height": 768}
 
@@ -45,6 +48,7 @@ class Show:
         path = folder / "whep"
         self.sink = WebRtcSink(WebRtcServing(WebRtc(), socket=path), Format(SIZE, Fraction(FPS)))
         self.totals = Totals()
+        self.dances, self.swap_state = "Number 23", "ready"
         self.server = ControlServer(
             self.desk, self.totals, lambda: str(path), token=TOKEN, host="127.0.0.1", port=port
         )
@@ -62,7 +66,8 @@ class Show:
             meter.time("pose", (8 + tick % 5) * 1_000_000)
             self.totals.add(meter.take())
             playout = {"state": state_of(self.desk.orders), "fps": 30.0, "latency_ms": 71.4}
-            infos = {"playout": playout, "performer": {"camera_size": CAMERA_SIZE}}
+            swap = {"name": self.dances, "state": self.swap_state}
+            infos = {"playout": playout, "performer": {"camera_size": CAMERA_SIZE, "player": swap}}
             ready = {"playout": True, "performer": True}
             self.desk.report(show_facts(CHOICES, self.desk.orders, infos, ready, {}))
             if tick % 15 == 0:
@@ -247,7 +252,7 @@ def press_and_see(show: Show, one: Any, two: Any, name: str) -> int:
     key = ACTIONS[name].key.replace("space", "Space")
     if must_hold:
         one.keyboard.press(key)  # let go at once: it does nothing
-        one.wait_for_timeout(200)
+        one.get_by_text("hold it until the bar is full").wait_for(timeout=5_000)
         assert show.desk.orders == before
     one.keyboard.down(key)
     if must_hold:
@@ -298,5 +303,16 @@ def switch_player(show: Show, one: Any, two: Any) -> None:
     one.mouse.down()
     wait_for(lambda: show.desk.orders.player == "/packs/jones")
     one.mouse.up()
-    two.locator("#player").get_by_text("Jones").wait_for(timeout=5_000)
+    for state, dances, text in (
+        ("loading", "Number 23", "Number 23 → Jones…"),
+        ("failed", "Number 23", "Number 23 (Jones failed)"),
+        ("ready", "Jones", "Jones"),
+    ):
+        show.dances, show.swap_state = dances, state
+        two.locator("#player").get_by_text(text, exact=True).wait_for(timeout=5_000)
+    for page in (one, two):
+        assert page.evaluate(
+            "(() => { const it = document.getElementById('choices');"
+            " return it.scrollHeight <= it.clientHeight; })()"
+        ), "a choice is hidden"
     assert two.get_by_role("button", name="Jones").get_attribute("aria-pressed") == "true"

@@ -125,6 +125,16 @@ def test_the_reason_for_what_is_on_air(state: str, orders: Orders, ready: bool, 
     assert words in reason(state, orders, performer_ready=ready)
 
 
+def test_who_dances_until_the_next_player_is_loaded() -> None:
+    choices = {"player": {"Demo": "", "Jones": "/packs/jones"}}
+    orders = Orders(player="/packs/jones")
+    for state, failed in (("loading", False), ("failed", True)):
+        infos = {"performer": {"player": {"name": "Demo", "state": state}}}
+        facts = show_facts(choices, orders, infos, {}, {})
+        assert (facts["player"], facts["dances"], facts["player_failed"]) == ("Jones", "Demo", failed)
+    assert show_facts(choices, orders, {}, {}, {})["dances"] == ""
+
+
 def test_a_playout_that_is_gone_is_not_said_to_be_live() -> None:
     infos = {"playout": {"state": "LIVE"}}
     assert show_facts({}, Orders(), infos, {"playout": True}, {})["on_air"] is True
@@ -141,8 +151,8 @@ def test_figures_are_of_late_and_drops_since_the_beginning() -> None:
     first = figures.take(totals, {"outputs": [{"name": "wall", "dropped": {"slow": 2}}]})
     assert first["stages_ms"] == {"pose": 20 + BIN_MS}
     assert first["dropped"]["pose"] == {"nobody": 1}
-    assert first["dropped"]["network"] == {"wall: slow": 2}
-    assert set(first["dropped"]) == {"camera", "pose", "generator", "programme", "network"}
+    assert first["dropped"]["outputs"] == {"wall: slow": 2}
+    assert set(first["dropped"]) == {"camera", "pose", "generator", "programme", "outputs"}
     assert figures.take(totals, {})["stages_ms"] == {"pose": None}
     meter.time("pose", 50 * 1_000_000)
     totals.add(meter.take())

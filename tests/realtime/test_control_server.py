@@ -267,7 +267,7 @@ def test_metrics_are_prometheus(place: Place) -> None:
     assert found["dancecam_stage_seconds_bucket", ("le", "+Inf"), pose] == 3
     assert found["dancecam_stage_seconds_sum", pose] == pytest.approx(0.043, abs=0.0005)
     assert found["dancecam_frames_dropped_total", ("reason", "nobody"), pose] == 3
-    assert found["dancecam_frames_dropped_total", ("reason", "wall: slow"), ("stage", "network")] == 4
+    assert found["dancecam_frames_dropped_total", ("reason", "wall: slow"), ("stage", "outputs")] == 4
     assert found["dancecam_ladder_state", ("state", "live")] == 1
     assert found["dancecam_ladder_state", ("state", "slate")] == 0
     assert found["dancecam_frame_age_seconds",] == 0.042

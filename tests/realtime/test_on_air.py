@@ -8,22 +8,28 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import av
+import cv2
 import numpy as np
 import pytest
 
 from realtime.background_settings import Colour, LiveCamera
 from realtime.bus import Ticket
-from realtime.outputs.settings import Ndi
+from realtime.outputs.recording import RecorderSink
+from realtime.outputs.settings import Ndi, Recorder
 from realtime.outputs.sink import Format, OutputSink
 from realtime.outputs.worker import Tick, WorkerSink
 from realtime.people import People
+from realtime.picture import backdrop, slate
 from realtime.process import stage_main
 from realtime.stages import STAGES, StageContext
 from tests.realtime.fakes import SIZE, fake_show
 from tests.realtime.on_air import Board, Viewer, grey_of
+from tests.realtime.outputs.feeding import wait_for_state, wait_until
 from tests.realtime.test_show_runs import wait_for
 
 STANDBY = range(35, 95)
@@ -37,8 +43,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """A board with one viewer of everything, and of other sinks; show keys by name."""
     boards: list[Board] = []
 
-    def make(*sinks: OutputSink, **changes: object) -> tuple[Board, Viewer]:
+    def make(*sinks: OutputSink, plates: tuple[Path, ...] = (), **changes: object) -> tuple[Board, Viewer]:
         show, player = fake_show(tmp_path, healthy_ms=100, **changes)
+        player = replace(player, plates=plates)
         viewer = Viewer("all", "picture", "layer", "preview")
         board = Board(show, player, [viewer, *sinks])
         boards.append(board)
@@ -133,6 +140,20 @@ def test_fill_and_key_go_out_over_the_background_that_was_chosen(start: Start) -
     board.order(slate=True)
     board.tick()
     assert viewer.frames[-1].layer is None, "a slate is opaque"
+
+
+def test_the_plate_changes_with_the_first_frame_of_the_next_player(start: Start, tmp_path: Path) -> None:
+    plates = tuple(tmp_path / f"{grey}.png" for grey in (30, 60))
+    for path in plates:
+        cv2.imwrite(str(path), np.full((SIZE[1], SIZE[0], 3), int(path.stem), np.uint8))
+    board, viewer = start(plates=plates, outputs=(NDI,))
+    nobody = (0, 0, 0, 0)
+    board.live(nobody)
+    board.order(player="players/two")
+    for player, grey in ((0, 30), (1, 60), (0, 30)):
+        board.frame(nobody, player=player)
+        board.tick()
+        assert (viewer.frames[-1].picture == grey).all()
 
 
 def test_a_show_without_key_and_backgrounds_has_no_layers(start: Start) -> None:
@@ -239,16 +260,128 @@ def test_the_slate_reaches_every_output_at_one_tick_whatever_has_failed(start: S
         performer.join()
 
 
+def test_the_clean_feed_is_the_live_player_whatever_is_on_air(start: Start) -> None:
+    clean = Viewer("clean", "clean")
+    board, viewer = start(clean, start="standby")
+    grey = 150
+
+    def shown(**orders: object) -> tuple[int, int]:
+        """On air, and in the clean feed, with the next frame of the player."""
+        nonlocal grey
+        grey += 1
+        board.order(**orders)
+        board.frame(grey)
+        board.tick()
+        picture = clean.frames[-1].clean
+        assert picture is not None
+        assert (picture == grey).all()
+        return grey_of(viewer.frames[-1]), grey
+
+    board.tick()
+    first = clean.frames[-1].clean
+    assert first is not None and (first == backdrop(*SIZE)).all(), "nobody has danced yet"
+    assert shown()[0] in STANDBY
+    for _ in range(12):
+        shown()
+        time.sleep(0.02)
+    fading, now = shown(taken=True, transition_s=0.2)
+    assert fading < now
+    for _ in range(8):
+        on_air, now = shown()
+    assert on_air == now
+    (frozen, _), (still, now) = shown(frozen=True), shown()
+    assert frozen == still < now
+    delayed, now = [shown(frozen=False, delay_s=3 / 30) for _ in range(12)][-1]
+    assert delayed < now
+    assert shown(dumps=1)[0] in STANDBY
+    shown(slate=True)
+    assert (viewer.frames[-1].picture == board.playout._sources.slate.picture).all()
+    board.tick(5)
+    held = clean.frames[-1].clean
+    assert held is not None and (held == grey).all(), "no frame comes: his last picture"
+
+
+def test_the_clean_feed_is_before_the_background_that_was_chosen(start: Start) -> None:
+    clean = Viewer("clean", "clean")
+    board, _ = start(clean, backgrounds=(GREEN,), background="green")
+    board.order(slate=True)
+    board.frame((10, 20, 30, 0))
+    board.tick()
+    picture = clean.frames[-1].clean
+    assert picture is not None and (picture == (0x40, 0xB1, 0)).all()
+
+
+def test_a_clean_feed_that_nobody_records_is_not_made(start: Start) -> None:
+    board, _ = start(backgrounds=(GREEN,), start="standby")
+    board.playout._outputs = type(board.playout._outputs)([Viewer("programme")])
+    board.playout._sources.live.shot = lambda _: pytest.fail("made for nobody")  # type: ignore[method-assign]
+    board.frame((10, 20, 30, 0))
+    board.tick(3)
+
+
+def test_a_clean_recording_has_the_player_while_the_programme_has_the_slate(
+    start: Start, tmp_path: Path
+) -> None:
+    folders = {feed: tmp_path / feed for feed in ("programme", "clean")}
+    recorders = [
+        RecorderSink(
+            Recorder(kind="recorder", name=feed, feed=feed, folder=folder), Format(SIZE, Fraction(30))
+        )
+        for feed, folder in folders.items()
+    ]
+    board, _ = start(*recorders)
+    board.live(200)
+    board.order(recording=True)
+    board.tick()
+    for recorder in recorders:
+        wait_for_state(recorder, "running")
+
+    def play(ticks: int) -> None:
+        for _ in range(ticks):
+            sent = [recorder.status().sent for recorder in recorders]
+            board.frame(200)
+            board.tick()
+            for recorder, before in zip(recorders, sent, strict=True):
+                wait_until(lambda r=recorder, b=before: r.status().sent > b, "the tick is recorded")
+
+    play(10)
+    board.order(slate=True)
+    play(10)
+    board.order(recording=False)
+    board.tick()
+    for recorder in recorders:
+        wait_for_state(recorder, "off")
+    pictures = {}
+    for feed, folder in folders.items():
+        (path,) = folder.iterdir()
+        with av.open(str(path)) as file:
+            pictures[feed] = [picture.to_ndarray(format="bgr24") for picture in file.decode(video=0)]
+    assert len(pictures["programme"]) == len(pictures["clean"]) >= 20
+    for picture in (*pictures["clean"], *pictures["programme"][:10]):
+        assert np.abs(picture.astype(int) - 200).max() <= 4
+    slate = board.playout._sources.slate.picture.astype(int)
+    for picture in pictures["programme"][-10:]:
+        assert np.abs(picture - slate).mean() < 10
+        assert picture.mean() < 100
+
+
+def test_a_slate_for_several_players_names_none(start: Start, tmp_path: Path) -> None:
+    board, _ = start(players=(tmp_path / "other",))
+    assert (board.playout._sources.slate.picture == slate(*SIZE, "Dancecam")).all()
+    board, _ = start()
+    assert (board.playout._sources.slate.picture == slate(*SIZE, "Fake")).all()
+
+
 def test_the_recorder_is_told_once(start: Start) -> None:
     told: list[str] = []
 
-    class Recorder(Viewer):
+    class Told(Viewer):
         kind = "recorder"
 
         def order(self, order: str) -> None:
             told.append(order)
 
-    board, _ = start(Recorder("recorder"))
+    board, _ = start(Told("recorder"))
     for recording in (True, True, False):
         board.order(recording=recording)
         board.tick()

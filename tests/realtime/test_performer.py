@@ -35,8 +35,10 @@ from tests.realtime.fakes import (
 class Stage:
     """A performer without a process around it."""
 
-    def __init__(self, folder: Path, nets: Nets, *, channels: int = 3) -> None:
-        show, player = fake_show(folder)
+    def __init__(
+        self, folder: Path, nets: Nets, *, channels: int = 3, players: tuple[Path, ...] = ()
+    ) -> None:
+        show, player = fake_show(folder, players=players)
         self.ring = FrameRing.create(SIZE[1], SIZE[0], channels=channels)
         self.camera_ring = FrameRing.create(SIZE[1], SIZE[0])
         self._sockets = tempfile.TemporaryDirectory()
@@ -117,6 +119,26 @@ def test_frames_are_painted_into_the_ring(start: Callable[[Nets], Stage]) -> Non
     stage.performer.orders = Orders(skeleton=True, mirror=True)
     stage.until(lambda: len(drawn) > 2)
     assert stage.performer.players.current().retarget.mirror
+
+
+def test_the_ticket_says_which_player_is_painted(tmp_path: Path) -> None:
+    show, _ = fake_show(tmp_path)
+    other = tmp_path / "other"
+
+    def load(folder: Path) -> Nets:
+        return nets_with(folder=folder, load_player=load)
+
+    nets = load(show.player)
+    stage = Stage(tmp_path, nets, players=(other,))
+    try:
+        stage.performer.start(must_open=True)
+        assert newest_ticket(stage).player == 0
+        stage.performer.obey(Orders(player=str(other)))
+        stage.until(lambda: newest_ticket(stage).player == 1)
+        stage.performer.obey(Orders())
+        stage.until(lambda: newest_ticket(stage).player == 0)
+    finally:
+        stage.close()
 
 
 def test_who_is_there_is_told_and_the_picked_one_is_followed(start: Callable[[Nets], Stage]) -> None:

@@ -107,6 +107,14 @@ def test_flags_go_before_the_show_file(tmp_path: Path) -> None:
     assert run_live.show_of(run_live.parse([])).start == "live"
 
 
+def test_the_bundled_players_can_be_switched_between(pack_folder: Path) -> None:
+    show = run_live.show_of(run_live.parse(["--port", "0"]))
+    player = run_live.check(show, None)
+    assert (player.name, list(player.others)) == ("Number 23", ["Star"])
+    assert [plate.parent.name for plate in player.plates] == ["demo", "fan"]
+    assert not run_live.show_of(run_live.parse(["--player", str(pack_folder)])).players
+
+
 def test_help_lists_the_keys_and_is_quick_to_come() -> None:
     code = "import sys, run_live; assert 'torch' not in sys.modules and 'aiortc' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

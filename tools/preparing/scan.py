@@ -21,7 +21,7 @@ from tools.matte import zone
 from tools.preparing import PrepareError, rules
 from tools.preparing.camera import Anchor, sharpness
 from tools.preparing.journal import Journal
-from tools.preparing.pictures import Pictures, fit_height
+from tools.preparing.pictures import Pictures
 from tools.preparing.sources import GAP, Numbering, Options, Source
 from tools.video import VideoReader
 
@@ -152,7 +152,7 @@ class Scanner:
             if number is None:
                 too_close += 1
             else:
-                picture = fit_height(frame, self._options.height)
+                picture = self._options.fitted(frame)
                 rows.append(self._frame(picture, number, t_ns, anchor, fresh=not rows))
             damaged = reader.damaged
             bar.update()

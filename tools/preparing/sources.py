@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import tools.matte
+from realtime.picture import fill
 from tools.preparing import PrepareError
 from tools.preparing.pictures import SIDE_MULTIPLE, fit_height
 from tools.video import VideoReader
@@ -27,13 +28,19 @@ TOO_CLOSE = 0.75
 @dataclass(frozen=True)
 class Options:
     """height: taller pictures are scaled down to it. max_shake_px: a camera further off than this has moved.
-    checkpoint: frames between two saves. extras: whether hands and face are found too."""
+    checkpoint: frames between two saves. extras: whether hands and face are found too. size: (width, height)
+    that the middle of every picture is scaled to, whatever the height; None: whole pictures."""
 
     height: int = 720
     backend: str = "auto"
     max_shake_px: float = 1.5
     checkpoint: int = 120
     extras: bool = True
+    size: tuple[int, int] | None = None
+
+    def fitted(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """A video's picture (H, W, 3) as the dataset has it."""
+        return fit_height(frame, self.height) if self.size is None else fill(frame, self.size)
 
 
 @dataclass(frozen=True)
@@ -71,7 +78,7 @@ def open_sources(videos: Sequence[Path], options: Options) -> list[Source]:
     for path in videos:
         with VideoReader(path) as reader:
             _, frame = next(iter(reader))
-            first = fit_height(frame, options.height)
+            first = options.fitted(frame)
             sources.append(Source(path, reader.fps, reader.frames, first))
         if 0 in first.shape:
             raise PrepareError(f"{path} is smaller than {SIDE_MULTIPLE}x{SIDE_MULTIPLE} pixels")

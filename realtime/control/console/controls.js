@@ -27,11 +27,13 @@ const isSlider = (action) => action.forms[0].length === 1 && action.forms[0][0].
 const isKeyed = (action) => action.forms.some((form) => form.length === 0);
 
 export class Controls {
-  // act(name, args, confirm) asks the desk; help() shows the keys.
-  constructor(root, act, help) {
+  // act(name, args, confirm) asks the desk; help() shows the keys; tooShort(name) is told of a risky one that
+  // was let go of before its bar was full.
+  constructor(root, act, help, tooShort) {
     this.root = root;
     this.act = act;
     this.help = help;
+    this.tooShort = tooShort;
     this.buttons = new Map();
     this.sliders = new Map();
     this.byKey = new Map();
@@ -157,27 +159,37 @@ export class Controls {
     const button = this.buttons.get(name);
     button?.classList.add("held");
     const timer = setTimeout(() => {
-      this.letGo();
+      this.release();
       this.act(name, {}, true);
     }, HOLD_MS);
-    this.held = { button, timer };
+    this.held = { name, button, timer };
   }
 
   letGo() {
     if (this.held === null) return;
+    this.tooShort(this.held.name);
+    this.release();
+  }
+
+  release() {
     clearTimeout(this.held.timer);
     this.held.button?.classList.remove("held");
     this.held = null;
   }
 }
 
-// A button that runs `done` once it has been held, or at once where it need not be.
-export function holdable(button, mustHold, done) {
+// A button that runs `done` once it has been held, or at once where it need not be; else `tooShort`.
+export function holdable(button, mustHold, done, tooShort) {
   let timer = null;
-  const letGo = () => {
+  const release = () => {
     clearTimeout(timer);
     timer = null;
     button.classList.remove("held");
+  };
+  const letGo = () => {
+    if (timer === null) return;
+    release();
+    tooShort();
   };
   const press = () => {
     if (timer !== null) return;
@@ -187,7 +199,7 @@ export function holdable(button, mustHold, done) {
     }
     button.classList.add("held");
     timer = setTimeout(() => {
-      letGo();
+      release();
       done(true);
     }, HOLD_MS);
   };

@@ -16,7 +16,7 @@ const by = (id) => document.getElementById(id);
 const desk = new DeskLink();
 const latencies = new Latencies(by("latencies").tBodies[0]);
 const drops = new Drops(by("drops").tBodies[0]);
-const controls = new Controls(by("controls"), act, toggleHelp);
+const controls = new Controls(by("controls"), act, toggleHelp, tooShort);
 const picker = new Picker(by("picker"), by("preview"), (place) => act("pick", place));
 const monitors = ["preview", "programme"].map((name) => {
   const notice = by(`${name}-notice`);
@@ -35,6 +35,10 @@ let namesDrawn = "";
 async function act(name, args = {}, confirm = false) {
   const { status, result } = await desk.act(name, args, confirm);
   if (status !== 200) toast(`${name}: ${result}`);
+}
+
+function tooShort(name) {
+  toast(`${name.replaceAll("-", " ")}: hold it until the bar is full, or arm first`);
 }
 
 function toast(text) {
@@ -59,13 +63,19 @@ function showState({ orders, show, confirm }) {
   by("state").textContent = state;
   by("tally-word").textContent = TALLY[state] ?? "player off air";
   by("reason").textContent = show.reason ?? "";
-  by("player").textContent = show.player ?? "–";
+  by("player").textContent = playerText(show);
   by("programme-what").textContent = show.on_air ? "on air" : state.toLowerCase();
   by("preview-what").textContent = orders.camera_preview ? "camera: click a person, or draw a box" : "player";
   controls.show(orders, confirm);
   picker.show(orders.camera_preview, show.camera_size ?? null, orders.pick);
   showNames(orders, show);
   showOutputs(show.outputs ?? []);
+}
+
+// Who dances, and who is still being loaded or cannot be.
+function playerText({ player, dances, player_failed: failed }) {
+  if (!dances || dances === player) return player ?? "–";
+  return failed ? `${dances} (${player} failed)` : `${dances} → ${player}…`;
 }
 
 function showNames(orders, show) {
@@ -86,7 +96,7 @@ function showNames(orders, show) {
         button.setAttribute("aria-pressed", String(name === current));
         const guarded = () => confirmNow.includes(action);
         button.classList.toggle("guarded", guarded());
-        holdable(button, guarded, (confirm) => act(action, { name }, confirm));
+        holdable(button, guarded, (confirm) => act(action, { name }, confirm), () => tooShort(action));
         return button;
       }),
     );

@@ -116,6 +116,21 @@ def test_where_there_is_no_layer_the_picture_takes_its_place() -> None:
     assert (covered.picture == 4).all()
 
 
+def test_parts_that_are_one_picture_are_copied_once() -> None:
+    every = Kept("every", "picture", "clean", "preview")
+    picture = frame(3).picture
+    Outputs([every]).send(ProgrammeFrame(picture, clean=picture, preview=picture), 3, 0)
+    (kept,) = every.frames
+    assert kept.picture is kept.clean is kept.preview
+    assert kept.picture is not picture
+
+
+def test_what_is_on_air_never_takes_the_clean_feeds_place() -> None:
+    clean = Kept("clean", "clean")
+    Outputs([clean]).send(frame(3)._replace(clean=None), 3, 0)
+    assert clean.frames[0].clean is None
+
+
 def test_an_output_that_raises_loses_its_tick_alone() -> None:
     broken, whole = Kept("broken", "picture"), Kept("whole", "picture")
     outputs = Outputs([broken, whole])

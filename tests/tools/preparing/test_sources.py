@@ -78,6 +78,14 @@ def test_a_phone_s_upright_video_is_read_upright(tmp_path: Path) -> None:
     assert source.first.shape == (256, 128, 3)
 
 
+def test_takes_are_cut_to_the_size_of_the_other_players(tmp_path: Path) -> None:
+    wide = np.full((96, 192, 3), 90, np.uint8)
+    wide[:, 48:144] = 200
+    source = open_sources([write_video(tmp_path / "wide.mp4", [wide] * 2)], Options(size=(64, 64)))[0]
+    assert source.first.shape == (64, 64, 3)
+    assert np.abs(source.first[:, 4:-4].astype(int) - 200).max() < 12, "its middle"
+
+
 def test_too_small_a_video_is_refused(tmp_path: Path) -> None:
     video = write_video(tmp_path / "icon.mp4", [np.full((16, 64, 3), 90, np.uint8)] * 2)
     with pytest.raises(PrepareError, match=r"icon\.mp4 is smaller than 32x32"):
@@ -95,6 +103,7 @@ def test_the_digest_follows_videos_and_options(tmp_path: Path) -> None:
         digest(videos[::-1], Options()),
         digest(videos, Options(height=480)),
         digest(videos, Options(extras=False)),
+        digest(videos, Options(size=(64, 64))),
     ]
     videos[1].write_bytes(b"another take")
-    assert len({first, *others, digest(videos, Options())}) == 6
+    assert len({first, *others, digest(videos, Options())}) == 7
