@@ -83,6 +83,10 @@ class Link:
     keys: Path
 
 
+HEARTBEAT_MS, SILENCE_MS, CONNECT_MS = 500, 2000, 1000
+"""On the link: how often an end asks for a sign of life, how long it waits for one, and for a connection,
+before it connects anew. TCP by itself tries again only after as long a time as it was interrupted."""
+
 STATUS_QUEUE = 1000
 """Statuses that may wait for the supervisor; beyond it a process keeps its counts for the next one."""
 
@@ -137,12 +141,16 @@ class Bus:
         return socket
 
     def _far_endpoint(self, link: Link, name: str, binds: bool, socket: zmq.Socket[bytes]) -> str:
-        """Gives the socket its keys. Raises KeyFileError."""
+        """Gives the socket its keys and its heartbeat. Raises KeyFileError."""
         from realtime.link_keys import key_pair, only_known, public_key  # a show on one machine has none
 
         there: Side = "performer" if TOPICS[name].binds == "performer" else "playout"
         address = link.performer if there == "performer" else link.playout
         port = link.port + list(TOPICS).index(name)
+        socket.setsockopt(zmq.HEARTBEAT_IVL, HEARTBEAT_MS)
+        socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, SILENCE_MS)
+        socket.setsockopt(zmq.HANDSHAKE_IVL, SILENCE_MS)
+        socket.setsockopt(zmq.CONNECT_TIMEOUT, CONNECT_MS)
         socket.curve_publickey, socket.curve_secretkey = key_pair(link.keys, link.side)
         if binds:
             with self._lock:  # one for all sockets, which several threads open
