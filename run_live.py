@@ -25,9 +25,11 @@ from realtime.control.settings import ControlError
 from realtime.control.show_log import ShowLog
 from realtime.link_keys import KeyFileError, key_pair, public_key
 from realtime.nets import Nets, load_nets
+from realtime.rigging import Player
 from realtime.show import Show, ShowError, check_show, load_show
+from realtime.signals import SIGNALS
 from realtime.stages import STAGES, stages_at
-from realtime.supervisor import SIGNALS, Player, Supervisor, SupervisorError
+from realtime.supervisor import Supervisor, SupervisorError
 
 EXAMPLES = """\
 examples:

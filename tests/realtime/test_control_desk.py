@@ -156,7 +156,7 @@ def test_every_cause_of_a_drop_has_its_stage() -> None:
             if not isinstance(node, ast.Call):
                 continue
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            place = {"drop": 0, "_failed": 0, "Handover": 1}.get(name)
+            place = {"drop": 0, "failed": 0, "Handover": 1}.get(name)
             if place is not None and len(node.args) > place:
                 causes |= {
                     part.value

@@ -13,9 +13,10 @@ import pytest
 import run_live
 from realtime.bus import TOPICS, Link, Side
 from realtime.link_keys import make_keys
+from realtime.rigging import Player
 from realtime.show import Show
 from realtime.stages import stages_at
-from realtime.supervisor import Player, Supervisor
+from realtime.supervisor import Supervisor
 from tests.realtime.fakes import Heard, fake_nets, fake_show
 from tests.realtime.test_link import PERFORMER, PLAYOUT, free_ports
 from tests.realtime.test_show_runs import child, states, wait_for
