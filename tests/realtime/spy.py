@@ -13,7 +13,7 @@ from pathlib import Path
 import zmq
 
 import run_live
-from realtime.bus import TOPICS, Bus, receive_newest
+from realtime.bus import Bus, receive_newest
 from realtime.show import load_show
 
 LISTEN_S = 3.0
@@ -28,7 +28,7 @@ if __name__ == "__main__":
         else:
             socket = context.socket(zmq.SUB)
             socket.subscribe(b"")
-            socket.connect(f"tcp://{link.performer}:{link.port + list(TOPICS).index('tickets')}")
+            socket.connect(f"tcp://{link.performer}:{link.port_of('tickets')}")
         frames, ends_s = 0, time.monotonic() + LISTEN_S
         while time.monotonic() < ends_s:
             if socket.poll(100):

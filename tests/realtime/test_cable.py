@@ -84,6 +84,8 @@ def test_the_cable_is_pulled_out_and_plugged_in_again(
     time.sleep(OUTAGE_S)
     network.plug(True)
     wait_for(lambda: playout.states[-1:] == ["LIVE"], BACK_S)
+    told = [line for line in playout.lines if "the performer at" in line]
+    assert len(told) == 3 and "is not heard any more" in told[1] and told[0] == told[2]
     playout.process.terminate()
     assert playout.process.wait(20) == performer.process.wait(20) == 0
     wait_for(lambda: not network.performer.pids() and not network.playout.pids(), 5)

@@ -115,7 +115,7 @@ def test_a_player_is_named_by_name_and_ordered_by_folder() -> None:
         ("SLATE", Orders(), True, "nothing to fall back on"),
         ("FALLBACK", Orders(), True, "waits for TAKE"),
         ("FALLBACK", Orders(taken=True), True, "no frames come steadily"),
-        ("FALLBACK", Orders(taken=True), False, "the performer is starting"),
+        ("FALLBACK", Orders(taken=True), False, "the performer is not ready"),
         ("HOLD", Orders(taken=True), True, "no new frame"),
         ("FREEZE", Orders(frozen=True), True, "ordered"),
         ("LIVE", Orders(taken=True), True, "steadily"),

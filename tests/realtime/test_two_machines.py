@@ -83,6 +83,16 @@ def test_roles_need_a_link_and_keys(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert line.count("\n") == 1
 
 
+def test_an_address_of_another_machine_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_keys(tmp_path / "keys")
+    show = tmp_path / "show.toml"
+    show.write_text("[link]\nperformer = '192.0.2.1'\nplayout = '127.0.0.1'")  # of TEST-NET-1, nobody's
+    assert run_live.main(["--show", str(show), "--role", "performer"]) == 2
+    line = capsys.readouterr().err
+    assert "performer = '192.0.2.1'" in line and "an address of this machine" in line
+    assert line.count("\n") == 1
+
+
 def test_all_on_one_machine_is_a_rehearsal(tmp_path: Path) -> None:
     show = Show.model_validate({"link": {"performer": "10.0.0.2", "playout": "10.0.0.1"}})
     assert run_live.link_of(show, "all") is None
