@@ -19,11 +19,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from realtime.link_keys import make_keys
 from tools.benchmarking.network import NoNetwork, two_machines
-from tools.benchmarking.playing import CannotMeasure
+from tools.benchmarking.playing import CannotMeasure, percentiles
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SETTLE_S = 2.0
@@ -62,14 +60,11 @@ def measure(
         sender.wait()
     if not found.get("ages_ms"):
         raise CannotMeasure("no frame arrived")
-    p50, p95, p99 = np.percentile(found["ages_ms"], (50, 95, 99))
     return {
         "offered_fps": fps,
         "received_fps": found["fps"],
         "cable_mbits": round(mbits),
-        "p50_ms": round(float(p50), 1),
-        "p95_ms": round(float(p95), 1),
-        "p99_ms": round(float(p99), 1),
+        **percentiles(found["ages_ms"]),
         "load_average": round(os.getloadavg()[0], 2),
     }
 
