@@ -25,9 +25,11 @@ from realtime.control.settings import ControlError
 from realtime.control.show_log import ShowLog
 from realtime.link_keys import KeyFileError, key_pair, public_key
 from realtime.nets import Nets, load_nets
+from realtime.rigging import Player
 from realtime.show import BUNDLED_OTHERS, Show, ShowError, check_show, load_show
+from realtime.signals import SIGNALS
 from realtime.stages import STAGES, stages_at
-from realtime.supervisor import SIGNALS, Player, Supervisor, SupervisorError
+from realtime.supervisor import Supervisor, SupervisorError
 
 EXAMPLES = """\
 examples:
@@ -112,6 +114,35 @@ def link_of(show: Show, role: str) -> Link | None:
     return Link(side, show.link.performer, show.link.playout, show.link.port, show.link.keys)
 
 
+def check_ports(show: Show, link: Link | None) -> None:
+    """Whether this machine can open what it is to serve. Raises UsageError."""
+    if link is not None:
+        for port in link.listens_on():
+            why = _why_shut(link.here, port)
+            if why:
+                raise UsageError(
+                    f"[link] {link.side} = {link.here!r}: port {port} cannot be opened ({why}): is it an "
+                    "address of this machine, and does no other show run on it?"
+                )
+    if show.webrtc.port and (link is None or link.side == "playout"):
+        why = _why_shut(show.webrtc.host, show.webrtc.port)
+        if why:
+            raise UsageError(
+                f"the page cannot be served on {show.webrtc.host}:{show.webrtc.port} ({why}): "
+                "close the program that has it, or choose another port with --port"
+            )
+
+
+def _why_shut(host: str, port: int) -> str:
+    """Why a port cannot be opened, "" where it can."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        return str(error.strerror).partition(" (while")[0]
+    return ""
+
+
 def check(show: Show, report: Path | None, role: str = "all") -> Player:
     """What can be known before any process starts. Raises what `main` turns into one line."""
     if role != "playout":
@@ -120,15 +151,6 @@ def check(show: Show, report: Path | None, role: str = "all") -> Player:
         check_backgrounds(show.backgrounds)
     if report is not None and not report.resolve().parent.is_dir():
         raise UsageError(f"--report {report}: there is no folder {report.resolve().parent}")
-    if show.webrtc.port and role != "performer":
-        family = socket.AF_INET6 if ":" in show.webrtc.host else socket.AF_INET
-        try:
-            socket.create_server((show.webrtc.host, show.webrtc.port), family=family).close()
-        except OSError as error:
-            raise UsageError(
-                f"the page cannot be served on {show.webrtc.host}:{show.webrtc.port} ({error.strerror}): "
-                "close the program that has it, or choose another port with --port"
-            ) from error
 
     from engines.player_pack import PackError, PlayerPack  # torch takes seconds: --help need not wait for it
     from engines.runtime import PLANNED, EngineError, choose_backend
@@ -199,7 +221,8 @@ def run(
         if show.control.log is not None:
             log = ShowLog(show.control.log, datetime.now())
             stack.callback(log.close)
-        has_keys = not options.headless and sys.stdin.isatty() and sys.stdout.isatty()
+        operated = link is None or link.side == "playout"
+        has_keys = operated and not options.headless and sys.stdin.isatty() and sys.stdout.isatty()
         keymap = Keymap(show.keys)
         hotkeys = Hotkeys(lambda action: supervisor.act(action), keymap.action_for) if has_keys else None
         console: Console = PlainConsole() if hotkeys is None else hotkeys
@@ -222,10 +245,17 @@ def run(
         if hotkeys is not None:
             stack.enter_context(hotkeys)
             console.say(f"keys:\n{keymap.help_text()}")
-        if show.webrtc.port and options.role != "performer":
+        if show.webrtc.port and operated:
             serve(show, supervisor, console, stack)
-        console.say(f"{player.name} dances to {show.camera}")
-        console.say("preparing the networks; the first time takes minutes")
+        if link is None or link.side == "performer":
+            console.say(f"{player.name} dances to {show.camera}")
+            console.say("preparing the networks; the first time takes minutes")
+        if link is not None:
+            console.say(
+                f"the operator is at {link.there}; Ctrl-C here ends the performer alone"
+                if link.side == "performer"
+                else f"the performer is at {link.there}; the end here ends both"
+            )
         try:
             supervisor.run()
         finally:
@@ -244,6 +274,7 @@ def main(arguments: list[str]) -> int:
         show = show_of(options)
         link = link_of(show, options.role)
         player = check(show, options.report, options.role)
+        check_ports(show, link)
     except (ShowError, UsageError, CaptureError, KeyFileError, BackgroundError) as error:
         print(f"run_live: {error}", file=sys.stderr)
         return 2

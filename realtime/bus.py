@@ -82,6 +82,31 @@ class Link:
     port: int
     keys: Path
 
+    @property
+    def here(self) -> str:
+        """Our own address."""
+        return self.performer if self.side == "performer" else self.playout
+
+    @property
+    def there(self) -> str:
+        """The other machine's."""
+        return self.playout if self.side == "performer" else self.performer
+
+    def port_of(self, topic: str) -> int:
+        return self.port + list(TOPICS).index(topic)
+
+    def listens_on(self) -> list[int]:
+        """The ports that are opened on our side."""
+        return [
+            self.port_of(name)
+            for name, topic in TOPICS.items()
+            if topic.crosses != "never" and (topic.binds == "performer") == (self.side == "performer")
+        ]
+
+
+HEARTBEAT_MS, SILENCE_MS, CONNECT_MS = 500, 2000, 1000
+"""On the link: how often an end asks for a sign of life, how long it waits for one, and for a connection,
+before it connects anew. TCP by itself tries again only after as long a time as it was interrupted."""
 
 STATUS_QUEUE = 1000
 """Statuses that may wait for the supervisor; beyond it a process keeps its counts for the next one."""
@@ -137,22 +162,23 @@ class Bus:
         return socket
 
     def _far_endpoint(self, link: Link, name: str, binds: bool, socket: zmq.Socket[bytes]) -> str:
-        """Gives the socket its keys. Raises KeyFileError."""
+        """Gives the socket its keys and its heartbeat. Raises KeyFileError."""
         from realtime.link_keys import key_pair, only_known, public_key  # a show on one machine has none
 
-        there: Side = "performer" if TOPICS[name].binds == "performer" else "playout"
-        address = link.performer if there == "performer" else link.playout
-        port = link.port + list(TOPICS).index(name)
+        port = link.port_of(name)
+        socket.setsockopt(zmq.HEARTBEAT_IVL, HEARTBEAT_MS)
+        socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, SILENCE_MS)
+        socket.setsockopt(zmq.HANDSHAKE_IVL, SILENCE_MS)
+        socket.setsockopt(zmq.CONNECT_TIMEOUT, CONNECT_MS)
         socket.curve_publickey, socket.curve_secretkey = key_pair(link.keys, link.side)
         if binds:
             with self._lock:  # one for all sockets, which several threads open
                 if self._authenticator is None:
                     self._authenticator = only_known(self._context, link.keys)
             socket.curve_server = True
-            return f"tcp://{address}:{port}"
-        socket.curve_serverkey = public_key(link.keys, there)
-        here = link.performer if link.side == "performer" else link.playout
-        return f"tcp://{here}:0;{address}:{port}"  # from our own address of the link
+            return f"tcp://{link.here}:{port}"
+        socket.curve_serverkey = public_key(link.keys, "playout" if link.side == "performer" else "performer")
+        return f"tcp://{link.here}:0;{link.there}:{port}"  # from our own address of the link
 
     def close(self) -> None:
         """Closes every socket. No thread may be using one."""

@@ -33,7 +33,12 @@ class FrameWriter(Protocol):
 
 
 class FrameReader(Protocol):
-    """The playout's end. A ticket comes at most once; its stamps are of this machine's clock."""
+    """The playout's end. A ticket comes at most once; its stamps are of this machine's clock.
+
+    refused: how many frames were of another shape: two machines with different players or show files.
+    """
+
+    refused: int
 
     def newest(self) -> Ticket | None: ...
 
@@ -89,6 +94,8 @@ class RingReader:
     Two buffers: a picture that was overtaken while it was copied never replaces the one before it.
     """
 
+    refused = 0
+
     def __init__(self, bus: Bus, topic: str, spec: RingSpec) -> None:
         self._ring = FrameRing.attach(spec)
         self._socket = bus.receiver(topic, "playout")
@@ -142,10 +149,7 @@ class MessageWriter:
 
 
 class MessageReader:
-    """Frames from another machine. Until the offset of its clock is known, there are none.
-
-    refused: how many messages were of another shape: the two machines have different players or show files.
-    """
+    """Frames from another machine. Until the offset of its clock is known, there are none."""
 
     def __init__(self, bus: Bus, topic: str, shape: Shape, clock: FarClock) -> None:
         self._socket = bus.receiver(topic, "playout")

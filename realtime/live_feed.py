@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 
 from realtime.backgrounds import Backdrop
@@ -11,6 +13,8 @@ from realtime.key import Layer, fit_layer, over
 from realtime.mixer import Shot
 from realtime.picture import Picture, backdrop, place
 from realtime.telemetry import Meter
+
+OTHER_SHAPE = "the performer's frames are of another size: both machines need the same show file and player"
 
 CAMERA_STALE_NS = 1_000_000_000
 """A camera picture older than this is none."""
@@ -33,6 +37,7 @@ class LivePlayer:
         self._behind: Picture | None = None
         self._read: Ticket | None = None
         self._finished = 0
+        self._refused = False
         self.newest: Ticket | None = None
         self.heard = False
 
@@ -44,6 +49,9 @@ class LivePlayer:
     def hear(self) -> tuple[Ticket | None, int]:
         """What has come since the last tick: the frame that is new, and how many it has overtaken."""
         ticket = self._reader.newest()
+        if self._reader.refused and not self._refused:
+            self._refused = True
+            self._meter.event(time.monotonic_ns(), OTHER_SHAPE)
         if ticket is None:
             return None, 0
         self.heard = True

@@ -7,89 +7,38 @@ Each hand-over between them holds one frame, so the pose of frame n+1 overlaps t
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
-import numpy as np
-import zmq
-from numpy.typing import NDArray
 
-from realtime.bus import Bus, Ticket
+from realtime.bus import Bus
 from realtime.camera_copy import CameraCopy
 from realtime.capture import Captured, CaptureThread
 from realtime.control.actions import Orders
 from realtime.far_clock import answer
 from realtime.frames import open_writer
 from realtime.handover import Handover
-from realtime.key import draw_on
-from realtime.nets import ExtraNets, Nets, Person, Retarget
+from realtime.nets import Nets
 from realtime.orders_heard import OrdersHeard
-from realtime.people import People, Picker
+from realtime.painting import Painting
+from realtime.people import People
 from realtime.player_swap import PlayerSwap
+from realtime.posing import Posed, Posing
 from realtime.process import StageLink
+from realtime.skipped import PerformerError
 from realtime.stages import StageContext
 from realtime.telemetry import Meter
-
-if TYPE_CHECKING:
-    from engines.pose.device_frame import Frame
-
-log = logging.getLogger(__name__)
-
-NS_PER_S = 1_000_000_000
 
 IDLE_S = 0.2
 """How long a thread waits for a frame before it says that it is still there."""
 
-FORGET_NS = 500_000_000
-"""Somebody who was away longer than this is a new dancer: nothing of the old movement is carried over."""
-
-FAILURES_IN_A_ROW = 60
-"""So many frames that fail one after the other mean that the networks are broken: the process starts anew."""
-
 IDS_PER_ATTEMPT = 1 << 32
 """Frame ids of a restarted performer start at its attempt times this: no id is used twice in a show."""
-
-
-class PerformerError(RuntimeError):
-    """The performer cannot go on; the text says why."""
-
-
-class Posed(NamedTuple):
-    """A frame on its way to the generator. points: (33, 4) landmarks, or with hands and face (143, 4), in the
-    player's picture; None: nobody there. nets: the player's."""
-
-    captured: Captured
-    nets: Nets
-    points: NDArray[np.float32] | None
-    posed_ns: int
-    new_dancer: bool
-
-
-class Pace:
-    """How far apart finished frames lie of late: an average over about ten. Pure: time is an argument."""
-
-    WEIGHT = 0.1
-
-    def __init__(self) -> None:
-        self.period_ns = 0
-        self._last_ns: int | None = None
-
-    def finished(self, now_ns: int) -> None:
-        if self._last_ns is not None:
-            gap_ns = now_ns - self._last_ns
-            self.period_ns = round((1 - self.WEIGHT) * (self.period_ns or gap_ns) + self.WEIGHT * gap_ns)
-        self._last_ns = now_ns
-
-    def interrupted(self) -> None:
-        """Nobody was there: the gap until the next frame says nothing of the pace."""
-        self._last_ns = None
 
 
 class Performer:
@@ -106,8 +55,6 @@ class Performer:
         self._frames = open_writer(bus, "tickets", context.rig.frames)
         nets.page_lock(self._frames.memory)
         self.camera = CameraCopy(bus, context.rig)
-        self._places = {folder: place for place, folder in enumerate(context.rig.show.everyone)}
-        self._picker = Picker()
         self.people = People()
         self._to_pose: Handover[Captured] = Handover(meter, "overtaken_before_pose")
         self._to_generate: Handover[Posed] = Handover(meter, "overtaken_before_generate")
@@ -118,8 +65,6 @@ class Performer:
             first_frame_id=context.attempt * IDS_PER_ATTEMPT,
         )
         self._stop = threading.Event()
-        self._failures: dict[str, int] = {}
-        self._known_causes: set[str] = set()
         self.error: BaseException | None = None
         self._moved_ns = {"pose": time.monotonic_ns(), "generate": time.monotonic_ns()}
         self._threads = [
@@ -162,165 +107,30 @@ class Performer:
 
     def _pose(self) -> None:
         """In the pose thread."""
-        last_seen_ns: int | None = None
-        seen = self._bus.sender("people", "performer")
-        nets = self.players.current()
+        posing = Posing(self._bus, self._meter)  # its socket belongs to this thread
         while not self._stop.is_set():
             self._moved_ns["pose"] = time.monotonic_ns()
             captured = self._to_pose.take(IDLE_S)
             if captured is None:
                 continue
-            before, nets = nets, self.players.current()
-            if nets is not before:
-                last_seen_ns = None  # nothing of the movement before is his
-            try:
-                started_ns = time.monotonic_ns()
-                self._meter.time("capture_to_pose", started_ns - captured.captured_ns)
-                frame = nets.upload(captured.picture)
-                self._pick(nets, captured)
-                person = nets.tracker(frame, captured.captured_ns)
-                posed_ns = time.monotonic_ns()
-                self._tell_people(nets, captured, person, seen)
-                self._meter.time("pose", posed_ns - started_ns)
-                self._meter.count("frames.posed")
-                if person is None:
-                    self._to_generate.put(Posed(captured, nets, None, posed_ns, new_dancer=False))
-                    continue
-                if not np.isfinite(person.landmarks).all():
-                    self._failed("landmarks_not_finite", "the pose has landmarks that are not finite")
-                    continue
-                new_dancer = last_seen_ns is None or captured.captured_ns - last_seen_ns > FORGET_NS
-                last_seen_ns = captured.captured_ns
-                points = self._retargeted(nets, frame, captured.captured_ns, person.landmarks, new_dancer)
-            except Exception as error:  # noqa: BLE001  # one frame must not end the show: counted, said once
-                self._failed("pose_failed", f"pose: {error}")
-                continue
-            self._succeeded("landmarks_not_finite", "pose_failed")
-            self._to_generate.put(Posed(captured, nets, points, time.monotonic_ns(), new_dancer))
-
-    def _pick(self, nets: Nets, captured: Captured) -> None:
-        """Lets the tracker follow whom the operator picked."""
-        height, width = captured.picture.shape[:2]
-        orders, tracker = self.orders, nets.tracker
-        said = self._picker.step(orders.pick, orders.picks, tracker, (width, height), captured.captured_ns)
-        if said is not None:
-            self._meter.event(time.monotonic_ns(), said)
-
-    def _tell_people(
-        self, nets: Nets, captured: Captured, person: Person | None, seen: zmq.Socket[bytes]
-    ) -> None:
-        height, width = captured.picture.shape[:2]
-        followed = None if person is None else person.person_id
-        landmarks = None if person is None else person.landmarks
-        self.people = People.seen(nets.tracker.people, followed, landmarks, (width, height))
-        seen.send(self.people.pack(), zmq.NOBLOCK)
-
-    def _retargeted(
-        self, nets: Nets, frame: Frame, captured_ns: int, landmarks: NDArray[np.float32], new_dancer: bool
-    ) -> NDArray[np.float32]:
-        started_ns = time.monotonic_ns()
-        height, width = frame.shape[:2]
-        nets.retarget.mirror = self.orders.mirror
-        if new_dancer:
-            nets.retarget.reset()
-            if nets.extras is not None:
-                nets.extras.find.reset()
-        moved = nets.retarget(landmarks, (width, height), captured_ns)
-        self._meter.time("retarget", time.monotonic_ns() - started_ns)
-        if nets.extras is None:
-            return moved
-        return np.concatenate(
-            [moved, self._hands_and_face(nets.extras, nets.retarget, frame, landmarks, moved)]
-        )
-
-    def _hands_and_face(
-        self,
-        extras: ExtraNets,
-        retarget: Retarget,
-        frame: Frame,
-        fan: NDArray[np.float32],
-        player: NDArray[np.float32],
-    ) -> NDArray[np.float32]:
-        """fan, player: the landmarks (33, 4) found in the frame, and what became of them."""
-        started_ns = time.monotonic_ns()
-        moved = extras.retarget(
-            extras.find(frame, fan),
-            fan,
-            player,
-            mirror_width=frame.shape[1] if retarget.mirror else None,
-            exchanged=retarget.exchanged,
-        )
-        self._meter.time("extras", time.monotonic_ns() - started_ns)
-        return moved
+            posed = posing.step(self.players.current(), captured, self.orders)
+            self.people = posing.people
+            if posed is not None:
+                self._to_generate.put(posed)
+            elif posing.skipped.error is not None:
+                raise posing.skipped.error
 
     def _generate(self) -> None:
         """In the generate thread."""
-        finished = 0
-        pace = Pace()
+        painting = Painting(self._frames, self._rig.show.everyone, self._meter)
         while not self._stop.is_set():
             self._moved_ns["generate"] = time.monotonic_ns()
             posed = self._to_generate.take(IDLE_S)
             if posed is None:
                 continue
-            index = sequence = 0
-            if posed.points is None:
-                self._meter.drop("nobody")
-                pace.interrupted()
-            else:
-                try:
-                    started_ns = time.monotonic_ns()
-                    self._meter.time("pose_to_generate", started_ns - posed.posed_ns)
-                    if posed.new_dancer:
-                        posed.nets.render.reset()
-                    with self._frames.write() as slot:
-                        posed.nets.render(posed.points, slot.picture)
-                        self._meter.time("generate", time.monotonic_ns() - started_ns)
-                        if self.orders.skeleton:
-                            _draw_skeleton(posed.nets, slot.picture, posed.points)
-                except Exception as error:  # noqa: BLE001  # one frame must not end the show: counted, said once
-                    self._failed("generate_failed", f"generate: {error}")
-                    continue
-                self._succeeded("generate_failed")
-                self._meter.count("frames.generated")
-                finished += 1
-                pace.finished(time.monotonic_ns())
-                index, sequence = slot.index, slot.sequence
-            ticket = Ticket(
-                posed.captured.frame_id,
-                index,
-                sequence,
-                posed.points is not None,
-                finished,
-                max(self.capture.period_ns, pace.period_ns),
-                posed.captured.captured_ns,
-                posed.posed_ns,
-                time.monotonic_ns(),
-                self._places.get(posed.nets.folder, 0),
-            )
-            self._frames.send(ticket)
-
-    def _failed(self, cause: str, text: str) -> None:
-        """Counts a frame that is skipped, and tells the operator of each cause once."""
-        self._meter.drop(cause)
-        self._failures[cause] = self._failures.get(cause, 0) + 1
-        if cause not in self._known_causes:
-            self._known_causes.add(cause)
-            self._meter.event(
-                time.monotonic_ns(), f"a frame was skipped ({text}); further ones are only counted"
-            )
-        if self._failures[cause] >= FAILURES_IN_A_ROW:
-            self.error = PerformerError(f"{FAILURES_IN_A_ROW} frames in a row failed ({text})")
-
-    def _succeeded(self, *causes: str) -> None:
-        for cause in causes:
-            self._failures[cause] = 0
-
-
-def _draw_skeleton(nets: Nets, picture: NDArray[np.uint8], points: NDArray[np.float32]) -> None:
-    if picture.shape[2] == 4:
-        draw_on(picture, lambda colours: nets.draw_skeleton(colours, points))
-    else:
-        nets.draw_skeleton(picture, points)
+            painting.step(posed, self.capture.period_ns, skeleton=self.orders.skeleton)
+            if painting.skipped.error is not None:
+                raise painting.skipped.error
 
 
 def run(context: StageContext, link: StageLink) -> None:

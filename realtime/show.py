@@ -78,7 +78,11 @@ class TwoMachines(_Model):
         min_length=1, title="Playout", description="Address of the machine with the outputs and the operator."
     )
     port: int = Field(
-        default=5570, ge=1024, le=65000, title="Port", description="The first of ten ports that are used."
+        default=5570,
+        ge=1024,
+        le=65000,
+        title="Port",
+        description="The first of the link's ports; each topic has its own.",
     )
     keys: Path = Field(
         default=Path("keys"),

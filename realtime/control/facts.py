@@ -79,7 +79,7 @@ def reason(state: str, orders: Orders, *, performer_ready: bool) -> str:
         return "no new frame comes"
     if not orders.taken:
         return "waits for TAKE"
-    return "no frames come steadily" if performer_ready else "the performer is starting"
+    return "no frames come steadily" if performer_ready else "the performer is not ready"
 
 
 def status_line(orders: Orders, playout: Info, totals: Totals) -> str:

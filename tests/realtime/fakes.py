@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from realtime.nets import Nets
 from realtime.people import Sighted
+from realtime.rigging import Player
 from realtime.show import Show, WebRtc
-from realtime.supervisor import Player
 
 SIZE = (128, 96)
 

@@ -19,9 +19,9 @@ from realtime.outputs.fanout import Outputs
 from realtime.outputs.sink import OutputSink, Part, ProgrammeFrame, SinkStatus
 from realtime.playout import Playout
 from realtime.process import StageLink
+from realtime.rigging import Player
 from realtime.show import Show
 from realtime.stages import STAGES, Rig, StageContext
-from realtime.supervisor import Player
 from tests.realtime.fakes import SIZE, fake_nets
 
 CAMERA_GREY = 77

@@ -115,7 +115,7 @@ def test_a_player_is_named_by_name_and_ordered_by_folder() -> None:
         ("SLATE", Orders(), True, "nothing to fall back on"),
         ("FALLBACK", Orders(), True, "waits for TAKE"),
         ("FALLBACK", Orders(taken=True), True, "no frames come steadily"),
-        ("FALLBACK", Orders(taken=True), False, "the performer is starting"),
+        ("FALLBACK", Orders(taken=True), False, "the performer is not ready"),
         ("HOLD", Orders(taken=True), True, "no new frame"),
         ("FREEZE", Orders(frozen=True), True, "ordered"),
         ("LIVE", Orders(taken=True), True, "steadily"),
@@ -166,7 +166,7 @@ def test_every_cause_of_a_drop_has_its_stage() -> None:
             if not isinstance(node, ast.Call):
                 continue
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            place = {"drop": 0, "_failed": 0, "Handover": 1}.get(name)
+            place = {"drop": 0, "failed": 0, "Handover": 1}.get(name)
             if place is not None and len(node.args) > place:
                 causes |= {
                     part.value

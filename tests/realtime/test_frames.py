@@ -17,6 +17,8 @@ from realtime.far_clock import FarClock, answer
 from realtime.frame_ring import FrameRing
 from realtime.frames import FrameReader, FrameWriter, MessageReader, MessageWriter, RingReader, RingWriter
 from realtime.link_keys import make_keys
+from realtime.live_feed import OTHER_SHAPE, LivePlayer
+from realtime.telemetry import Meter
 from tests.realtime.test_link import PERFORMER, PLAYOUT, free_ports
 
 SHAPE = (48, 64, 4)
@@ -142,6 +144,20 @@ def test_a_message_of_another_shape_is_refused(buses: tuple[Bus, Bus], message: 
         socket.send(message, zmq.NOBLOCK)
         time.sleep(0.02)
         assert reader.newest() is None
+
+
+def test_frames_of_another_shape_are_told_once(buses: tuple[Bus, Bus]) -> None:
+    writer = MessageWriter(buses[0], "tickets", (48, 64, 3))
+    reader = MessageReader(buses[1], "tickets", SHAPE, FixedClock(0))  # type: ignore[arg-type]
+    meter = Meter()
+    player = LivePlayer(reader, SHAPE[1::-1], meter, layered=False)
+    deadline = time.monotonic() + 10
+    while reader.refused < 3:
+        assert time.monotonic() < deadline
+        paint(writer, 1)
+        time.sleep(0.02)
+        assert player.hear() == (None, 0)
+    assert [text for _, text in meter.take().events] == [OTHER_SHAPE]
 
 
 def test_the_far_clock_is_found_and_lost(buses: tuple[Bus, Bus], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,6 +66,15 @@ def test_a_topic_that_crosses_goes_from_address_to_address(link: Link, buses: Ca
     assert heard(tickets, buses(link).receiver("tickets", "playout"), b"frame")
 
 
+def test_each_side_opens_ports_of_its_own(link: Link) -> None:
+    performer, playout = replace(link, side="performer"), link
+    assert performer.port_of("tickets") in performer.listens_on()
+    assert playout.port_of("far_orders") in playout.listens_on()
+    both = {*performer.listens_on(), *playout.listens_on()}
+    assert both == {link.port_of(name) for name, topic in TOPICS.items() if topic.crosses != "never"}
+    assert not {*performer.listens_on()} & {*playout.listens_on()}
+
+
 def test_a_topic_that_stays_is_not_to_be_had_from_outside(
     link: Link, buses: Callable[[Link], Bus], tmp_path: Path
 ) -> None:

@@ -15,8 +15,9 @@ from realtime.control.actions import Orders
 from realtime.frame_ring import FrameRing
 from realtime.handover import Handover
 from realtime.nets import ExtraNets, Nets
+from realtime.pacing import Pace
 from realtime.people import People
-from realtime.performer import Pace, Performer
+from realtime.performer import Performer
 from realtime.show import Show
 from realtime.stages import STAGES, Rig, StageContext
 from realtime.telemetry import Meter
@@ -341,7 +342,7 @@ def test_landmarks_that_are_not_finite_are_skipped_and_counted(start: Callable[[
 def test_networks_that_always_fail_end_the_performer(
     start: Callable[[Nets], Stage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("realtime.performer.FAILURES_IN_A_ROW", 5)
+    monkeypatch.setattr("realtime.skipped.FAILURES_IN_A_ROW", 5)
     stage = start(nets_with(tracker=Failing(10**9, FakeTracker())))
     stage.until(lambda: stage.performer.error is not None)
     assert "5 frames in a row failed (pose: no idea)" in str(stage.performer.error)

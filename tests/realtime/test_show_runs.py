@@ -171,7 +171,7 @@ def test_the_operator_has_his_way(tmp_path: Path) -> None:
     supervisor = Supervisor(show, player, fake_nets, heard)
 
     def operate() -> None:
-        wait_for(lambda: supervisor.totals.counts["frames.generated"] > 24)
+        wait_for(lambda: supervisor.totals.counts["frames.generated"] > 24 and states(supervisor))
         supervisor.act("take")
         wait_for(lambda: any("TAKE: press t again" in line for line in heard.lines))
         assert states(supervisor) == ["FALLBACK"]

@@ -13,9 +13,10 @@ import pytest
 import run_live
 from realtime.bus import TOPICS, Link, Side
 from realtime.link_keys import make_keys
+from realtime.rigging import Player
 from realtime.show import Show
 from realtime.stages import stages_at
-from realtime.supervisor import Player, Supervisor
+from realtime.supervisor import Supervisor
 from tests.realtime.fakes import Heard, fake_nets, fake_show
 from tests.realtime.test_link import PERFORMER, PLAYOUT, free_ports
 from tests.realtime.test_show_runs import child, states, wait_for
@@ -79,6 +80,16 @@ def test_roles_need_a_link_and_keys(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert run_live.main(["--show", str(show), "--role", "performer"]) == 2
     line = capsys.readouterr().err
     assert f"{tmp_path / 'keys' / 'performer.key_secret'} is no key" in line
+    assert line.count("\n") == 1
+
+
+def test_an_address_of_another_machine_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_keys(tmp_path / "keys")
+    show = tmp_path / "show.toml"
+    show.write_text("[link]\nperformer = '192.0.2.1'\nplayout = '127.0.0.1'")  # of TEST-NET-1, nobody's
+    assert run_live.main(["--show", str(show), "--role", "performer"]) == 2
+    line = capsys.readouterr().err
+    assert "performer = '192.0.2.1'" in line and "an address of this machine" in line
     assert line.count("\n") == 1
 
 

@@ -15,18 +15,21 @@ import os
 import subprocess
 import sys
 import tempfile
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from realtime.outputs.fanout import Outputs
 from realtime.outputs.settings import Ndi
 from realtime.outputs.sink import Format, OutputError
 from realtime.outputs.table import open_outputs
-from tools.benchmarking import timecode
-from tools.benchmarking.playing import CannotMeasure, playing, wait_running
+from tools.benchmarking.playing import (
+    CannotMeasure,
+    add_programme_flags,
+    percentiles,
+    playing,
+    programme_of,
+    wait_running,
+)
 
 SOURCE = "Dancecam benchmark"
 LOOPBACK = {"ndi": {"networks": {"ips": "127.0.0.1,"}}}
@@ -55,13 +58,10 @@ def measure(programme: Format, *, alpha: bool, seconds: float) -> dict[str, Any]
     found = json.loads(receiver.stdout)
     if not found["ages_ms"]:
         raise CannotMeasure("the receiver saw no picture whose time could be read")
-    p50, p95, p99 = np.percentile(found["ages_ms"], (50, 95, 99))
     return {
         "format": found["format"],
         "received_fps": round(len(found["ages_ms"]) / seconds, 2),
-        "p50_ms": round(float(p50), 1),
-        "p95_ms": round(float(p95), 1),
-        "p99_ms": round(float(p99), 1),
+        **percentiles(found["ages_ms"]),
     }
 
 
@@ -72,18 +72,11 @@ def main(arguments: list[str] | None = None) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--size", default="1280x720", metavar="WxH", help="(default: %(default)s)")
-    parser.add_argument("--fps", default="30", help="a number or a fraction (default: %(default)s)")
+    add_programme_flags(parser)
     parser.add_argument("--opaque", action="store_true", help="without alpha")
     parser.add_argument("--seconds", type=float, default=10, help="(default: %(default)s)")
     options = parser.parse_args(arguments)
-    try:
-        width, height = map(int, options.size.split("x"))
-        programme = Format((width, height), Fraction(options.fps))
-    except ValueError:
-        parser.error(f"--size {options.size} --fps {options.fps}: write for example 1280x720 and 30")
-    if width < timecode.WIDTH:
-        parser.error(f"--size {options.size}: the time needs {timecode.WIDTH} pixels of width")
+    programme = programme_of(parser, options)
     try:
         print(json.dumps(measure(programme, alpha=not options.opaque, seconds=options.seconds), indent=1))
     except (CannotMeasure, OutputError) as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,8 @@ from tools.benchmarking import timecode
 FIND_S, SETTLE_S, POLL_S = 20.0, 2.0, 0.001
 
 
-def main(name: str, seconds: float) -> int:
+def open_receiver(name: str) -> tuple[Any, Any]:
+    """cyndilib's Receiver and VideoFrameSync of the source of that name. Raises LookupError."""
     from cyndilib.finder import Finder
     from cyndilib.receiver import Receiver
     from cyndilib.video_frame import VideoFrameSync
@@ -27,14 +29,22 @@ def main(name: str, seconds: float) -> int:
     deadline, source = time.monotonic() + FIND_S, None
     while source is None:
         if time.monotonic() > deadline:
-            print(f"no source named {name}; found: {finder.get_source_names()}", file=sys.stderr)
-            return 1
+            raise LookupError(f"no source named {name}; found: {finder.get_source_names()}")
         finder.wait_for_sources(0.2)
         source = next((each for each in finder.iter_sources() if each.stream_name == name), None)
     receiver = Receiver(color_format=RecvColorFormat.BGRX_BGRA, bandwidth=RecvBandwidth.highest)
     video = VideoFrameSync()
     receiver.frame_sync.set_video_frame(video)
     receiver.set_source(source)
+    return receiver, video
+
+
+def main(name: str, seconds: float) -> int:
+    try:
+        receiver, video = open_receiver(name)
+    except LookupError as error:
+        print(error, file=sys.stderr)
+        return 1
     ages, last = [], None
     start = time.monotonic() + SETTLE_S
     while time.monotonic() < start + seconds:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
@@ -27,6 +29,29 @@ START_S = 60.0
 
 class CannotMeasure(RuntimeError):
     """What is missing here; one line with the next step."""
+
+
+def add_programme_flags(parser: argparse.ArgumentParser) -> None:
+    """--size and --fps; `programme_of` reads them."""
+    parser.add_argument("--size", default="1280x720", metavar="WxH", help="(default: %(default)s)")
+    parser.add_argument("--fps", default="30", help="a number or a fraction (default: %(default)s)")
+
+
+def programme_of(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Format:
+    """Of the flags; ends the program with a line where they are none."""
+    try:
+        width, height = map(int, options.size.split("x"))
+        programme = Format((width, height), Fraction(options.fps))
+    except (ValueError, ZeroDivisionError):
+        parser.error(f"--size {options.size} --fps {options.fps}: write for example 1280x720 and 30")
+    if width < timecode.WIDTH:
+        parser.error(f"--size {options.size}: the time needs {timecode.WIDTH} pixels of width")
+    return programme
+
+
+def percentiles(ages_ms: Sequence[float]) -> dict[str, float]:
+    """Of at least one age: p50_ms, p95_ms, p99_ms."""
+    return {f"p{p}_ms": round(float(np.percentile(ages_ms, p)), 1) for p in (50, 95, 99)}
 
 
 @contextmanager

@@ -20,11 +20,9 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from tqdm import tqdm
 
 from realtime.outputs.fanout import Outputs
@@ -34,7 +32,14 @@ from realtime.outputs.sink import Format, OutputSink
 from realtime.outputs.table import open_webrtc
 from tools.benchmarking import timecode
 from tools.benchmarking.plain_vp8 import PlainSettings
-from tools.benchmarking.playing import CannotMeasure, playing, wait_running
+from tools.benchmarking.playing import (
+    CannotMeasure,
+    add_programme_flags,
+    percentiles,
+    playing,
+    programme_of,
+    wait_running,
+)
 
 WATCHING = Path(__file__).with_name("watching.js")
 SETTLE_S = 3.0
@@ -119,13 +124,10 @@ def _figures(found: list[dict[str, Any]], seconds: float) -> Figures:
     if not shown:
         raise CannotMeasure("the browser showed no picture whose time could be read")
     ages = [timecode.age_ms(at, drawn) for at, drawn in shown]
-    p50, p95, p99 = np.percentile(ages, (50, 95, 99))
     emitted = sum(each["jitterBufferEmittedCount"] for each in found)
     return Figures(
         shown_fps=round(len(shown) / (seconds * len(found)), 2),
-        p50_ms=round(float(p50), 1),
-        p95_ms=round(float(p95), 1),
-        p99_ms=round(float(p99), 1),
+        **percentiles(ages),
         jitter_buffer_ms=round(1000 * sum(each["jitterBufferDelay"] for each in found) / max(1, emitted), 1),
         kbit_s=round(sum(each["bytesReceived"] for each in found) * 8 / 1000 / (seconds * len(found))),
         pictures=len(shown),
@@ -163,8 +165,7 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--size", default="1280x720", metavar="WxH", help="(default: %(default)s)")
-    parser.add_argument("--fps", default="30", help="a number or a fraction (default: %(default)s)")
+    add_programme_flags(parser)
     parser.add_argument("--bitrate", type=int, default=8_000_000, help="bit/s (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=10, help="of each round (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="(default: %(default)s)")
@@ -175,13 +176,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Prints the figures as JSON, with the ratio of the medians. Exit status 1 where nothing was measured."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    try:
-        width, height = map(int, options.size.split("x"))
-        programme = Format((width, height), Fraction(options.fps))
-    except ValueError:
-        parser.error(f"--size {options.size} --fps {options.fps}: write for example 1280x720 and 30")
-    if width < timecode.WIDTH:
-        parser.error(f"--size {options.size}: the time needs {timecode.WIDTH} pixels of width")
+    programme = programme_of(parser, options)
     try:
         found = measure(programme, options.bitrate, seconds=options.seconds, rounds=options.rounds)
     except CannotMeasure as error:

@@ -1,4 +1,4 @@
-"""Receives one NDI source in a process of its own: `python ndi_receiver.py SOURCE FRAMES TALLY`.
+"""Receives one NDI source in a process of its own: SOURCE FRAMES TALLY.
 
 Prints JSON: the size, rate and format of the last picture, and its pixels at a few places (BGRA).
 """
@@ -8,28 +8,15 @@ import sys
 import time
 
 import numpy as np
-from cyndilib.finder import Finder
-from cyndilib.receiver import Receiver
-from cyndilib.video_frame import VideoFrameSync
-from cyndilib.wrapper.ndi_recv import RecvBandwidth, RecvColorFormat
 
-FIND_S = 20
+from tools.benchmarking.ndi_receiver import open_receiver
+
+SEE_S = 20
 
 
 def main(name: str, frames: int, tally: str) -> None:
-    finder = Finder()
-    finder.open()
-    deadline = time.monotonic() + FIND_S
-    source = None
-    while source is None:
-        if time.monotonic() > deadline:
-            sys.exit(f"no source named {name}: {finder.get_source_names()}")
-        finder.wait_for_sources(0.2)
-        source = next((s for s in finder.iter_sources() if s.stream_name == name), None)
-    receiver = Receiver(color_format=RecvColorFormat.BGRX_BGRA, bandwidth=RecvBandwidth.highest)
-    video = VideoFrameSync()
-    receiver.frame_sync.set_video_frame(video)
-    receiver.set_source(source)
+    receiver, video = open_receiver(name)
+    deadline = time.monotonic() + SEE_S
     receiver.set_source_tally_program(tally == "programme")
     receiver.set_source_tally_preview(tally == "preview")
     seen: set[bytes] = set()

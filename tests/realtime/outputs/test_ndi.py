@@ -17,7 +17,7 @@ from tests.realtime.outputs.feeding import playing, wait_for_state, wait_until
 
 SIZE = (192, 128)
 FORMAT = Format(SIZE, Fraction(30000, 1001))
-RECEIVER = Path(__file__).with_name("ndi_receiver.py")
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(autouse=True)
@@ -40,9 +40,8 @@ def frame(tick: int) -> ProgrammeFrame:
 
 
 def receive(source: str, tally: str = "off") -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, str(RECEIVER), source, "5", tally], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    command = [sys.executable, "-m", "tests.realtime.outputs.ndi_receiver", source, "5", tally]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def result(receiver: subprocess.Popen[bytes]) -> dict:

@@ -8,7 +8,6 @@ import random
 import shutil
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -25,16 +24,11 @@ from tools.preparing import pictures, rules
 from tools.preparing.choose import LEAST_FRAMES
 from tools.preparing.sources import GAP
 
+pytestmark = pytest.mark.usefixtures("own_cache")
+
 TAKES = (44, 26)
 """Frames of the player in each of two takes; the second ends with three without him."""
 EMPTY = 3
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        yield
 
 
 @pytest.fixture(scope="module")

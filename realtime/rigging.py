@@ -1,0 +1,75 @@
+"""From a show and its player to the rig that every stage gets, with the rings of shared memory in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from realtime.bus import Link
+from realtime.frame_ring import FrameRing, RingSpec
+from realtime.picture import backdrop
+from realtime.show import Show
+from realtime.signals import signals_blocked
+from realtime.stages import Rig
+
+
+@dataclass(frozen=True)
+class Player:
+    """What must be known of the player to begin a show. size: (width, height), pixels.
+
+    others: name → folder of the packs that can be switched to. plates: see `Rig`.
+    """
+
+    name: str
+    size: tuple[int, int]
+    standby: Path
+    others: Mapping[str, Path] = field(default_factory=dict)
+    plates: tuple[Path, ...] = ()
+
+
+@contextmanager
+def rigged(
+    show: Show, player: Player, nets: Callable[[Show], Any], folder: Path, link: Link | None
+) -> Iterator[Rig]:
+    """The rig; its rings are removed at the end. With a link there are none. folder: of the bus."""
+    width, height = player.size
+    programme = show.programme.size or player.size
+    frames = RingSpec("", height, width, 4 if show.layered else 3)
+    camera_frames = RingSpec("", programme[1], programme[0])
+    with ExitStack() as stack:
+        if link is None:
+            with signals_blocked():  # the first ring starts multiprocessing's resource tracker
+                frames = _ring(frames, stack).spec
+                camera = _ring(camera_frames, stack)
+            _surround(camera)
+            camera_frames = camera.spec
+        yield Rig(
+            show=show,
+            player_name=player.name,
+            player_size=player.size,
+            programme_size=programme,
+            standby=player.standby,
+            bus=folder,
+            frames=frames,
+            camera_frames=camera_frames,
+            nets=nets,
+            plates=player.plates,
+            link=link,
+        )
+
+
+def _ring(spec: RingSpec, stack: ExitStack) -> FrameRing:
+    ring = FrameRing.create(spec.height, spec.width, channels=spec.channels)
+    stack.callback(ring.close)
+    return ring
+
+
+def _surround(ring: FrameRing) -> None:
+    """What lies around the camera's picture is painted once."""
+    surround = backdrop(ring.spec.width, ring.spec.height)
+    for _ in range(ring.spec.slots):
+        with ring.write() as slot:
+            slot.picture[:] = surround
