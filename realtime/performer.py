@@ -27,7 +27,7 @@ from realtime.nets import Nets
 from realtime.orders_heard import OrdersHeard
 from realtime.painting import Painting
 from realtime.people import People
-from realtime.player_swap import PlayerSwap
+from realtime.player_swap import PlayerSwap, prepare
 from realtime.posing import Posed, Posing
 from realtime.process import StageLink
 from realtime.skipped import PerformerError
@@ -138,6 +138,8 @@ def run(context: StageContext, link: StageLink) -> None:
     cv2.setNumThreads(1)  # the threads of this process are busy enough
     os.nice(5)  # the programme clock goes first
     nets = context.rig.nets(context.rig.show)
+    if context.attempt == 0:  # a restarted one finds it all on disk
+        prepare(nets, context.rig.show.players, lambda text: link.meter.event(time.monotonic_ns(), text))
     link.info["backend"] = {"pose": nets.tracker.backend, "generator": nets.render.backend}
     performer = Performer(context, link.bus, nets, link.meter)
     orders = OrdersHeard(link.bus)

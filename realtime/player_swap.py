@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -34,6 +34,19 @@ class SwapStatus:
     wanted: str
     state: SwapState
     reason: str = ""
+
+
+def prepare(nets: Nets, folders: Sequence[Path], tell: Callable[[str], None]) -> None:
+    """Loads each player once, before the show: what is compiled for him is kept on disk, and to load him
+    during the show takes seconds and little of the processor.
+
+    One who cannot be loaded is told of in one line, and is tried again when he is asked for.
+    """
+    for folder in folders:
+        try:
+            nets.load_player(folder)
+        except Exception as error:  # noqa: BLE001  # the others can dance
+            tell(f"the player {folder} cannot be loaded ({one_line(error)})")
 
 
 class PlayerSwap:

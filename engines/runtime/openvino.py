@@ -194,16 +194,16 @@ def _cached(module: nn.Module, key: PlanKey, make: Callable[[], ov.Model]) -> ov
     except PlanError as error:
         log.warning("%s; it is made anew", error.reason)
     started = time.perf_counter()
-    model = make()
+    plan = pack(make())
     facts = Facts(round(time.perf_counter() - started, 2), Parity("dB", LEAST_PSNR, note="not measured"))
     label = f"{type(module).__name__.lower()}-{key.network[:12]}-{key.precision}"
     try:
         with cache.building():
-            cache.write(label, key, pack(model), facts)
+            cache.write(label, key, plan, facts)
     except (PlanError, OSError) as error:  # no room, or not ours to write: the network is here all the same
         reason = error.reason if isinstance(error, PlanError) else error
         log.warning("%s; the network is converted at every start", reason)
-    return model
+    return unpack(plan)  # what the next start reads: OpenVINO keeps what it compiles by the model's bytes
 
 
 def pack(model: ov.Model) -> bytes:

@@ -93,6 +93,7 @@ def test_a_network_is_converted_once(cache: Path, monkeypatch: pytest.MonkeyPatc
     for count in (1, 1):
         compile_module(net, example(), OUTPUTS, backend="openvino")
         assert len(calls) == count
+        assert len(list(cache.glob("compiled/*.blob"))) == 1, "the first start compiled something else"
         assert len(list(cache.glob("plans/*.plan"))) == len(list(cache.glob("plans/*.json"))) == 1
     compile_module(net, example(32, 16), OUTPUTS, backend="openvino")
     assert len(calls) == 2

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from engines.player_pack import MANIFEST, PackError, PlayerPack
 from realtime.nets import Nets, load_nets
-from realtime.player_swap import PlayerSwap, SwapState, SwapStatus
+from realtime.player_swap import PlayerSwap, SwapState, SwapStatus, prepare
 from realtime.show import Show
 from tests.realtime.fakes import fake_nets
 
@@ -67,6 +67,16 @@ def until(enough: Callable[[], bool]) -> None:
     while not enough():
         assert time.monotonic() < deadline
         time.sleep(0.005)
+
+
+def test_all_are_loaded_before_the_show_and_who_cannot_be_is_told(packs: Packs, told: list[str]) -> None:
+    packs.go[TWO].set()
+    prepare(packs.nets[ONE], (THREE / "gone", TWO), told.append)
+    assert packs.asked == [THREE / "gone", TWO]
+    (line,) = told
+    assert line.startswith(
+        "the player players/three/gone cannot be loaded (players/three/gone is no player pack"
+    )
 
 
 def test_the_first_player_dances_until_another_is_asked_for(swap: PlayerSwap, packs: Packs) -> None:
