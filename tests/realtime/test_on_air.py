@@ -356,7 +356,8 @@ def test_a_clean_recording_has_the_player_while_the_programme_has_the_slate(
         (path,) = folder.iterdir()
         with av.open(str(path)) as file:
             pictures[feed] = [picture.to_ndarray(format="bgr24") for picture in file.decode(video=0)]
-    assert len(pictures["programme"]) == len(pictures["clean"]) >= 20
+    for recorded in pictures.values():
+        assert len(recorded) in (20, 21), "the tick in which a recorder was started is in its file, or is not"
     for picture in (*pictures["clean"], *pictures["programme"][:10]):
         assert np.abs(picture.astype(int) - 200).max() <= 4
     slate = board.playout._sources.slate.picture.astype(int)
