@@ -160,7 +160,8 @@ def cut_up(view: View) -> list[Sprite]:
     """Each part's sprite.
 
     Every pixel of the player belongs to the part whose axis is nearest, counted in the part's widths; about
-    a joint it belongs to both neighbours, as far as a disc of their width reaches.
+    a joint it belongs to both neighbours, as far as a disc of their width reaches. What is cut off from the
+    part's own axis, fingers beside a thigh, is nobody's.
     """
     relative = part_distances(view.landmarks, view.height, view.alpha.shape)  # (P, h, w)
     owner = relative.argmin(axis=0)
@@ -169,9 +170,18 @@ def cut_up(view: View) -> list[Sprite]:
     for part in range(len(NAMES)):
         inside = (CAP - relative[part]) * np.float32(WIDTHS[part] * view.height / EDGE_PX) + 0.5
         shared = np.where(NEIGHBOURS[part][owner], np.clip(inside, 0, 1), 0)
-        alpha = view.alpha * np.where(owner == part, np.float32(1), shared)
+        own = _joined((owner == part) & (view.alpha > 0), relative[part] < 1)
+        alpha = view.alpha * np.where(own, np.float32(1), shared)
         sprites.append(_crop(colours, alpha))
     return sprites
+
+
+def _joined(pixels: NDArray[np.bool_], core: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The connected pieces of `pixels` (h, w) that reach into `core` (h, w)."""
+    count, labels = cv2.connectedComponents(pixels.astype(np.uint8), connectivity=4)
+    kept = np.zeros(count, np.bool_)
+    kept[labels[pixels & core]] = True
+    return kept[labels]
 
 
 def sharpened(picture: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> Floats:

@@ -184,6 +184,17 @@ def test_every_pixel_of_the_player_is_in_a_part_and_no_other() -> None:
     np.testing.assert_array_equal(covered, view.alpha)
 
 
+def test_what_does_not_hang_together_with_a_part_is_not_of_it() -> None:
+    """Fingers beside a thigh lie nearer to it than to the knuckles, where the hand's landmarks end."""
+    view = view_of(FRONT)
+    scrap = (slice(100, 106), slice(140, 146))
+    assert not view.alpha[90:116, 130:156].any()
+    alpha = view.alpha.copy()
+    alpha[scrap] = 255
+    with_scrap, without = (References([replace(view, alpha=each)], BODY) for each in (alpha, view.alpha))
+    np.testing.assert_array_equal(doll(with_scrap, FRONT), doll(without, FRONT))
+
+
 def test_a_view_without_the_player_has_empty_parts() -> None:
     view = replace(view_of(FRONT), alpha=np.zeros(SIZE[::-1], np.uint8))
     assert all(not sprite.pixels.any() for sprite in cut_up(view))
