@@ -1,7 +1,6 @@
 """The whole show, as `make live` starts it, seen in a real browser."""
 
 import contextlib
-import itertools
 import json
 import signal
 import socket
@@ -79,11 +78,15 @@ def test_the_player_dances_on_the_page(tmp_path: Path) -> None:
         wait_for_live(show, port, log)
         with chromium_page(f"http://127.0.0.1:{port}/") as page:
             page.locator("#notice").wait_for(state="hidden", timeout=30_000)
-            page.get_by_text("LIVE", exact=True).wait_for(timeout=10_000)
-            shots = []
-            for _ in range(4):
-                page.wait_for_timeout(600)
-                shots.append(screenshot(page).astype(int))
+            page.get_by_text("LIVE", exact=True).wait_for(timeout=30_000)
+            shots = [screenshot(page).astype(int)]
+            deadline = time.monotonic() + 30
+            while len(shots) < 4:  # on a slow machine it takes a while until he has moved
+                assert time.monotonic() < deadline, "the player stands still"
+                page.wait_for_timeout(300)
+                shot = screenshot(page).astype(int)
+                if (np.abs(shot - shots[-1]).max(axis=2) > 40).mean() > 0.003:
+                    shots.append(shot)
 
     # The programme is fitted into the page's height; compare with the plate there.
     height, width = shots[0].shape[:2]
@@ -96,9 +99,6 @@ def test_the_player_dances_on_the_page(tmp_path: Path) -> None:
         differs = np.abs(picture - scene).max(axis=2) > 40
         assert differs.mean() < 0.4, "this is not the player's scene: the slate, or another picture"
         assert differs.mean() > 0.03, "nobody is in the scene"
-    for one, next_one in itertools.pairwise(pictures):
-        moved = np.abs(one - next_one).max(axis=2) > 40
-        assert moved.mean() > 0.003, "the player stands still"
 
     assert json.loads(report.read_text())["programme"]["seconds"]["live"] > 2
 
@@ -111,7 +111,8 @@ def test_the_page_plays_on_while_the_performer_is_killed(tmp_path: Path) -> None
         with chromium_page(f"http://127.0.0.1:{port}/") as page:
             page.locator("#notice").wait_for(state="hidden", timeout=30_000)
             children = psutil.Process(show.pid).children(recursive=True)
-            (performer,) = [child for child in children if "dancecam performer" in " ".join(child.cmdline())]
+            alive = [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
+            (performer,) = [child for child in alive if "dancecam performer" in " ".join(child.cmdline())]
             performer.kill()
             killed = time.monotonic()
             states, counts = set(), [page.evaluate(frames)]
