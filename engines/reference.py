@@ -127,7 +127,7 @@ class References:
         4): premultiplied BGRA, a window of the picture with its upper left corner at `corner` (x, y)."""
         out.fill(0)
         height = standing_px(landmarks, self.body)
-        maps = self._maps(landmarks, height, chosen)
+        maps = self.maps(landmarks, height, chosen)
         maps[..., 2] += maps[..., :2] @ np.array(corner, float)
         order = np.argsort(-depths(landmarks.astype(float), height, TABLE), kind="stable")
         parts = np.arange(len(NAMES))
@@ -136,7 +136,7 @@ class References:
         for part in order.tolist():
             _place(self.sprites[chosen[part]][part].pixels, maps[part], boxes[part].tolist(), out)
 
-    def _maps(
+    def maps(
         self, landmarks: Floats, height: NDArray[np.float64], chosen: NDArray[np.int64]
     ) -> NDArray[np.float64]:
         """(P, 2, 3): each part's affine map from pixels of the picture to pixels of its view."""
@@ -251,7 +251,7 @@ def _boxes(
     to_view: NDArray[np.float64], outlines: NDArray[np.float64], shape: tuple[int, ...]
 ) -> NDArray[np.int64]:
     """(P, 4): x0, y0, x1, y1 of the rectangle that each part covers in a picture of `shape` (h, w, ...),
-    empty for one that is not drawn. to_view (P, 2, 3), see `References._maps`; outlines (P, 8, 2)."""
+    empty for one that is not drawn. to_view (P, 2, 3), see `References.maps`; outlines (P, 8, 2)."""
     (a, b), (c, d) = to_view[:, 0, :2].T, to_view[:, 1, :2].T
     determinant = a * d - b * c
     drawn = np.abs(determinant) > THIN

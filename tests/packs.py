@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from calibration.body import measure_body
 from engines.extras import FACE_PART, FACE_POINTS, FINGERS, LEFT_HAND, POINTS, RIGHT_HAND
 from engines.player_pack import write_pack
+from engines.reference import References, View
 from engines.skeleton import LIMBS, Landmark
 from tests.drawn import standing, untrained_generator
 from tools.footage import Footage
-from tools.references import cut_view
 from tools.standby import Paint, write_standby
+from tools.views import cut_view
 
 SIZE = (128, 128)
 HEIGHT_PX = 90.0
@@ -117,3 +118,15 @@ def write_nano_pack(folder: Path, dataset: Path, *, name: str = "Number 7", extr
     )
     standby.unlink()
     return folder
+
+
+def doll_error(footage: Footage, views: list[View], positions: NDArray[np.int64]) -> float:
+    """How far the doll of `views` is from the recording where the player is, mean level."""
+    doll, wrong = References(views, footage.body), []
+    bgra = np.empty((SIZE[1], SIZE[0], 4), np.uint8)
+    for position in positions:
+        landmarks = footage.landmarks[position]
+        doll.paint(landmarks, doll.choose(landmarks), bgra)
+        shown = bgra[..., :3] + footage.plate * (1 - bgra[..., 3:] / 255)
+        wrong.append(np.abs(shown - footage.frame(position))[footage.mask(position) > 127].mean())
+    return float(np.mean(wrong))

@@ -11,10 +11,10 @@ from torch import Tensor
 from engines.generator import Painting
 from engines.reference import References
 from tools.footage import Footage
-from tools.references import cut_view
 from tools.training.dataset import Crops
 from tools.training.loop import Config, Trainer
 from tools.training.objective import Weights
+from tools.views import cut_view
 
 CHEAP = Weights(
     perceptual=0,

@@ -35,7 +35,7 @@ from tools.baselines.train_pix2pixhd import BaselineTrainer, Recipe, equal_ngf
 from tools.evaluation.gallery import Gallery
 from tools.evaluation.held_out import judge_held_out, true_joints
 from tools.footage import DatasetError, Footage
-from tools.references import pick_views
+from tools.references import reference_views
 from tools.training.loop import Config, Trainer
 from tools.training.objective import Weights
 from tools.training.painter import Painter
@@ -209,7 +209,7 @@ def run(footage: Footage, name: str, seed: int, options: argparse.Namespace) -> 
         if not trial.memory:
             config = replace(config, previous_dropout=1.0, previous_noise=0.0)
         positions, _ = footage.split(config.held_out)
-        views = pick_views(footage, positions, trial.views) if trial.views else []
+        views = reference_views(footage, positions, trial.views) if trial.views else []
         references = References(views, footage.body) if views else None
         trainer = Trainer(footage, references, config, folder, generator=trial.generator)
         trainer.run(checkpoint_s=300, clock=time.process_time)

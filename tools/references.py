@@ -1,4 +1,4 @@
-"""Picks the reference views of a player from his footage."""
+"""Makes the reference views of a player from his footage."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from engines.body_parts import NAMES, TABLE, directions, distance
 from engines.reference import VIEWS, Floats, References, View, part_distances, standing_px
 from engines.skeleton import Landmark
 from tools.footage import Footage
+from tools.registration import register
+from tools.views import cut_view, piece
 
 CANDIDATES, JUDGED = 200, 96
 """Frames that may become a view, and frames that the views are tried on."""
@@ -18,8 +20,11 @@ TRIED = 40
 """In a judged frame each part is tried from so many views, those that are turned most alike."""
 STILL = 0.006
 """A candidate moves less than this between frames, in standing heights: its picture is not blurred."""
-MARGIN = 0.3
-"""Kept around the player's landmarks, in standing heights."""
+
+
+def reference_views(footage: Footage, positions: NDArray[np.int64], count: int = VIEWS) -> list[View]:
+    """At most `count` views from the frames of `positions`, picked and registered."""
+    return register(pick_views(footage, positions, count), footage, positions)
 
 
 def pick_views(footage: Footage, positions: NDArray[np.int64], count: int = VIEWS) -> list[View]:
@@ -57,10 +62,10 @@ def _errors(footage: Footage, position: int, doll: References, costs: NDArray[np
     """(C, P): what is wrong with each part of one frame when it is drawn from each view: the sum of absolute
     differences where the player is, or the doll, levels by squared standing heights. costs (C, P): how much
     a part is turned otherwise; views that are not tried count as the worst that is."""
-    piece, landmarks = _piece(footage, position)
-    corner = (piece[1].start, piece[0].start)
-    truth, plate = footage.frame(position)[piece], footage.plate[piece]
-    there, height = footage.mask(position)[piece] > 127, float(standing_px(landmarks, footage.body))
+    window, landmarks = piece(footage, position)
+    corner = (window[1].start, window[0].start)
+    truth, plate = footage.frame(position)[window], footage.plate[window]
+    there, height = footage.mask(position)[window] > 127, float(standing_px(landmarks, footage.body))
     owner = part_distances(landmarks - np.array([*corner, 0, 0], np.float32), height, there.shape)
     labels, parts = owner.argmin(axis=0).ravel(), np.arange(len(NAMES))
     bgra, found = np.empty((*there.shape, 4), np.uint8), np.full(costs.shape, -1, np.float32)
@@ -72,39 +77,6 @@ def _errors(footage: Footage, position: int, doll: References, costs: NDArray[np
         level = cv2.transform(wrong, np.full((1, 3), 1 / 3)) * (there | (alpha > 127))
         found[tried, parts] = np.bincount(labels, level.ravel(), len(parts)) / height**2
     return np.where(found < 0, found.max(axis=0), found)
-
-
-def cut_view(footage: Footage, position: int) -> View:
-    """The piece of one frame that holds the player."""
-    piece, landmarks = _piece(footage, position)
-    alpha = footage.mask(position)[piece]
-    return View(
-        _own_colours(footage.frame(position)[piece], footage.plate[piece], alpha),
-        np.ascontiguousarray(alpha),
-        landmarks - np.array([piece[1].start, piece[0].start, 0, 0], np.float32),
-        float(standing_px(landmarks, footage.body)),
-    )
-
-
-def _piece(footage: Footage, position: int) -> tuple[tuple[slice, slice], Floats]:
-    """The rows and columns about the player in one frame, and his landmarks (33, 4), pixels of the frame."""
-    landmarks = footage.landmarks[position]
-    margin = MARGIN * float(standing_px(landmarks, footage.body))
-    low, high = landmarks[:, :2].min(axis=0) - margin, landmarks[:, :2].max(axis=0) + margin
-    x0, y0 = (int(value) for value in np.maximum(low, 0))
-    x1, y1 = (int(value) for value in np.minimum(high, footage.size))
-    return (slice(y0, y1), slice(x0, x1)), landmarks
-
-
-def _own_colours(
-    frame: NDArray[np.uint8], plate: NDArray[np.uint8], alpha: NDArray[np.uint8]
-) -> NDArray[np.uint8]:
-    """The player's colours, also where `frame` mixes them with the known plate at his soft edge; black where
-    he is not."""
-    share = alpha[..., None].astype(np.float32) / 255
-    own = (frame - plate * (1 - share)) / np.maximum(share, 0.25)
-    colours = np.where(share > 0.25, own, frame) * (share > 0)
-    return np.asarray(colours.clip(0, 255).round(), np.uint8)
 
 
 def _still(footage: Footage, positions: NDArray[np.int64]) -> NDArray[np.int64]:

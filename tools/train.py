@@ -32,7 +32,7 @@ from engines.pose.tflite_graph import GraphError
 from engines.reference import References, View
 from tools.footage import Footage
 from tools.perceptual.weights import WeightsError
-from tools.references import pick_views
+from tools.references import reference_views
 from tools.standby import write_standby
 from tools.training.distributed import Process, process_group
 from tools.training.loop import CHECKPOINT, Config, Trainer
@@ -114,7 +114,7 @@ def train(options: argparse.Namespace, process: Process) -> int:
     footage = Footage.open(options.dataset)
     poses = footage.poses(extras=config.extras)
     positions, _ = footage.split(config.held_out)
-    views = pick_views(footage, positions)
+    views = reference_views(footage, positions)
     folder = options.runs / options.player.name
     folder.mkdir(parents=True, exist_ok=True)
     with only_writer(folder, folder) if process.first else nullcontext():

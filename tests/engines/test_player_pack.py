@@ -14,7 +14,7 @@ from engines.generator import Generator
 from engines.player_pack import FILES, MANIFEST, PackError, PlayerPack, write_pack
 from tests.packs import SIZE, standing, untrained_generator, write_nano_pack
 from tools.footage import Footage
-from tools.references import cut_view
+from tools.views import cut_view
 
 PICTURES = ["00.png", "01.png", "02.png"]
 

@@ -258,7 +258,7 @@ def test_painting_by_rectangles_is_painting_every_part_on_the_whole_picture(turn
     height = standing_px(landmarks, BODY)
     whole = np.zeros((SIZE[1], SIZE[0], 4))
     for part in np.argsort(-depths(landmarks.astype(float), height, TABLE), kind="stable"):
-        sprite, to_view = BOTH.sprites[chosen[part]][part], BOTH._maps(landmarks, height, chosen)[part]
+        sprite, to_view = BOTH.sprites[chosen[part]][part], BOTH.maps(landmarks, height, chosen)[part]
         to_view[:, 2] -= sprite.corner
         moved = cv2.warpAffine(sprite.pixels, to_view, SIZE, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
         whole = moved + whole * (1 - moved[..., 3:] / 255)

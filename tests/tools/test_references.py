@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engines.reference import References, View, standing_px
+from engines.reference import standing_px
 from engines.skeleton import Landmark
-from tests.packs import HEIGHT_PX, SIZE
+from tests.packs import HEIGHT_PX, SIZE, doll_error
 from tools import references as module
+from tools import views as views_module
 from tools.footage import Footage
-from tools.references import cut_view, pick_views
+from tools.references import pick_views
+from tools.views import cut_view
 
 
 @pytest.fixture(autouse=True)
@@ -22,23 +24,11 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "TRIED", 8)
 
 
-def drawn(footage: Footage, views: list[View], positions: NDArray[np.int64]) -> float:
-    """How far the doll of `views` is from the recording, mean level."""
-    doll, wrong = References(views, footage.body), []
-    bgra = np.empty((SIZE[1], SIZE[0], 4), np.uint8)
-    for position in positions:
-        landmarks = footage.landmarks[position]
-        doll.paint(landmarks, doll.choose(landmarks), bgra)
-        shown = bgra[..., :3] + footage.plate * (1 - bgra[..., 3:] / 255)
-        wrong.append(np.abs(shown - footage.frame(position))[footage.mask(position) > 127].mean())
-    return float(np.mean(wrong))
-
-
 def test_the_views_draw_other_frames_better_than_calm_frames_spread_evenly(footage: Footage) -> None:
     positions, held = footage.split(0.2)
     calm = module._still(footage, positions)
     spread = [cut_view(footage, int(position)) for position in module._spread(calm, 3)]
-    assert drawn(footage, pick_views(footage, positions, 3), held) < drawn(footage, spread, held)
+    assert doll_error(footage, pick_views(footage, positions, 3), held) < doll_error(footage, spread, held)
 
 
 def test_a_view_with_a_wrong_picture_is_not_picked(footage: Footage) -> None:
@@ -95,7 +85,7 @@ def test_the_plate_is_taken_out_of_the_soft_edge() -> None:
     alpha = np.tile(np.array([255, 192, 128, 20], np.uint8), (2, 1))
     share = alpha[..., None] / 255
     frame = (own * share + plate * (1 - share)).round().astype(np.uint8)
-    cleaned = module._own_colours(frame, plate, alpha)
+    cleaned = views_module._own_colours(frame, plate, alpha)
     assert np.abs(cleaned[:, :3].astype(int) - 200).max() <= 2
     np.testing.assert_array_equal(cleaned[:, 3], frame[:, 3])  # too little of him to tell
 
