@@ -15,6 +15,10 @@ from engines.skeleton import LIMBS, Landmark
 
 SURE = 0.85
 """Above this the segmentation net is believed by itself."""
+UNSURE = 0.5
+"""Below this it is not asked where the frame is as the plate."""
+BONE_OFF = 0.02
+"""A bone lies on the body where something changed no further from it than this, in standing heights."""
 NOISE, CHANGED = 10, 24
 """Differences from the plate, of 255: up to the one it is noise, from the other on something stands there."""
 ALIKE = 25
@@ -98,14 +102,17 @@ def _matte(
     shadow = _shadow(f, p) & ~unseen & (surely_not_floor == 0) & (segmentation < 255 * SURE)
     changed[shadow] = 0
     sure = (segmentation > 255 * SURE) & (cv2.dilate(wide, np.ones((9, 9))) > 0) & (changed > 0.2)
-    inner = zone(landmarks, size, standing_px, widen=0.25) > 0  # on the bones: background cannot be
+    inner = zone(landmarks, size, standing_px, widen=0.25) > 0  # on the bones the scene cannot be,
+    inner &= (believed > 0) | _near(changed > 0.5, BONE_OFF * standing_px)  # unless they are off the body
+    scene = ((difference < NOISE) & (segmentation < 255 * UNSURE) & ~inner & ~unseen).astype(np.uint8)
+    scene = cv2.morphologyEx(scene, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0  # between fingers, legs
     solid = np.where(sure | inner, 1.0, changed).astype(np.float32)
     solid = cv2.morphologyEx(solid, cv2.MORPH_CLOSE, np.ones((5, 5)))
-    solid = _largest(solid)
+    solid = _whole(np.where(scene, 0, solid), inner, scene)
     radius = max(2, round(standing_px / 100))
     alpha = _edge(frame.astype(np.float32), plate.astype(np.float32), solid, sure, unseen, radius)
     alpha[shadow] = 0
-    alpha = _largest(alpha, least=0.1)
+    alpha = _whole(np.where(scene, 0, alpha), inner, scene, least=0.1)
     return (alpha * 255).round().astype(np.uint8)
 
 
@@ -159,17 +166,29 @@ def _shadow(f: NDArray[np.float32], p: NDArray[np.float32]) -> NDArray[np.bool_]
     return (ratio.max(axis=2) < 0.97) & (ratio.min(axis=2) > 0.35) & (np.ptp(ratio, axis=2) < 0.12)
 
 
-def _largest(solid: NDArray[np.float32], least: float = 0.3) -> NDArray[np.float32]:
-    """Keeps the largest connected piece of what is above `least`, and fills the small holes in it."""
+def _near(there: NDArray[np.bool_], distance: float) -> NDArray[np.bool_]:
+    """(H, W): no further than `distance`, pixels, from where it is `there`."""
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * round(distance) + 1,) * 2)
+    return np.asarray(cv2.dilate(there.astype(np.uint8), disc) > 0)
+
+
+def _whole(
+    solid: NDArray[np.float32], bones: NDArray[np.bool_], scene: NDArray[np.bool_], least: float = 0.3
+) -> NDArray[np.float32]:
+    """Keeps the largest connected piece of what is above `least` and those that lie on `bones`, and fills
+    small holes, not where the `scene` is seen through them."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats((solid > least).astype(np.uint8))
     if count < 2:
         return solid
-    keep = labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
-    solid = np.where(keep, solid, 0).astype(np.float32)
+    keep = np.zeros(count, np.bool_)
+    keep[labels[bones]] = True
+    keep[1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))] = True
+    keep[0] = False
+    solid = np.where(keep[labels], solid, 0).astype(np.float32)
     _, labels, stats, _ = cv2.connectedComponentsWithStats((solid <= least).astype(np.uint8), connectivity=4)
     small = stats[:, cv2.CC_STAT_AREA] < 40
     small[0] = False
-    solid[small[labels]] = 1
+    solid[small[labels] & ~scene] = 1
     return solid
 
 

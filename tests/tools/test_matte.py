@@ -101,3 +101,43 @@ def test_the_soft_edge_is_the_share_of_the_person_in_the_mixture(person: NDArray
     edge = (share[..., 0] > 0.05) & (share[..., 0] < 0.95)
     assert np.abs(alpha - share)[edge].mean() < 0.1
     assert np.abs(again - frame)[edge].mean() < 12
+
+
+def test_the_scene_between_two_fingers_is_no_part_of_them(person: NDArray[np.float32]) -> None:
+    plate = textured_plate(SIZE)
+    frame, truth = paint(plate, person, STANDING_PX)
+    knee = person[Landmark.LEFT_KNEE, :2].astype(int)
+    gap = np.zeros(SIZE[::-1], np.uint8)
+    cv2.ellipse(gap, (int(knee[0]), int(knee[1]) + 6), (2, 5), 0, 0, 360, 255, -1)
+    leg = [Landmark.LEFT_KNEE, Landmark.LEFT_ANKLE, Landmark.LEFT_HEEL, Landmark.LEFT_TOE]
+    beside = person.copy()
+    beside[leg, 0] += 12  # a gap is where no bone is
+    frame[gap > 0] = plate[gap > 0]
+    segmentation = np.where(cv2.dilate(gap, np.ones((5, 5), np.uint8)) > 0, 60, truth).astype(np.uint8)
+    alpha = matte(frame, plate, segmentation, beside, STANDING_PX)
+    assert truth[gap > 0].min() == 255
+    assert np.median(alpha[gap > 0]) < 64
+
+
+def test_where_a_bone_lies_off_the_body_there_is_no_matte(person: NDArray[np.float32]) -> None:
+    plate = textured_plate(SIZE)
+    frame, truth = paint(plate, person, STANDING_PX)
+    misread = person.copy()
+    misread[[Landmark.LEFT_ELBOW, Landmark.LEFT_WRIST, Landmark.LEFT_INDEX], 1] -= 24
+    alpha = matte(frame, plate, truth, misread, STANDING_PX)
+    outside = cv2.dilate(truth, np.ones((15, 15), np.uint8)) == 0
+    assert zone(misread, SIZE, STANDING_PX, widen=0.25)[outside].any()
+    assert (alpha[outside] < 127).all()
+
+
+def test_a_hand_is_kept_where_its_arm_looks_like_the_scene(person: NDArray[np.float32]) -> None:
+    plate = textured_plate(SIZE)
+    frame, truth = paint(plate, person, STANDING_PX)
+    elbow, wrist = (person[each, :2] for each in (Landmark.LEFT_ELBOW, Landmark.LEFT_WRIST))
+    band = np.zeros(SIZE[::-1], np.uint8)
+    cv2.circle(band, tuple((0.5 * (elbow + wrist)).astype(int).tolist()), 14, 255, -1)
+    frame[band > 0] = plate[band > 0]
+    segmentation = truth.copy()
+    segmentation[:, int(elbow[0]) :] = 0  # the net misses the arm
+    alpha = matte(frame, plate, segmentation, person, STANDING_PX)
+    assert alpha[int(wrist[1]), int(wrist[0])] > 200
