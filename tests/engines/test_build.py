@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
-from torch import Tensor, nn
 
 import run_live
 from engines import build, builders, making, parity, plan_check
-from engines.exports import show_exports
-from engines.layers import LayerRenderer
-from engines.plan_cache import Facts, Parity, PlanCache
-from engines.player_pack import PlayerPack
-from engines.pose.extras import Extras
-from engines.pose.tracker import PoseTracker
-from engines.renderer import Renderer
-from engines.runtime import EngineError, Tensors, planned
-from engines.runtime import openvino as openvino_runtime
-from engines.runtime.identity import network_digest
+from engines.plan_cache import Parity, PlanCache
+from engines.runtime import EngineError, planned
 from engines.runtime.machine import Gpu
-from engines.runtime.torch_eager import TorchEngine
 from tests.packs import write_nano_pack
 
 RTX = ("--backend", "tensorrt-rtx", "--target", "8.9")
@@ -354,62 +342,3 @@ def test_a_show_with_backgrounds_needs_the_players_layers_and_each_player_his_ow
     assert refused(backgrounds=green, players="['other']") == second
     build_it("--player", str(other), "--layers")
     assert not refused(backgrounds=green, players="['other']")
-
-
-def test_the_parity_of_layers_is_of_colours_and_alpha(pack_folder: Path) -> None:
-    export = show_exports(PlayerPack.load(pack_folder), "torch", layered=True)[-1]
-    exact = parity.eager(export)
-
-    def fainter(inputs: Tensors) -> Tensors:
-        layer = exact(inputs)["layer"].copy()
-        layer[..., 3] //= 2
-        return {"layer": layer}
-
-    index = len(export.examples) - 1
-    assert parity.parity(export, index, "fp16", exact).value == pytest.approx(108.1, abs=0.1)
-    assert (parity.parity(export, index, "fp16", fainter).value or 0) < 30
-
-
-@pytest.mark.parametrize("layered", [False, True])
-def test_what_is_exported_is_what_the_show_compiles(
-    layered: bool, dataset_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pack = PlayerPack.load(write_nano_pack(tmp_path / "pack", dataset_folder, extras=True))
-    compiled = {}
-
-    def seen(module: nn.Module, examples: list[dict[str, Tensor]], outputs: list[str], *_: object) -> object:
-        shapes = [{name: tuple(tensor.shape) for name, tensor in each.items()} for each in examples]
-        compiled[network_digest(module)] = (shapes, list(outputs))
-        return [TorchEngine(module, example, outputs) for example in examples]
-
-    monkeypatch.setattr(openvino_runtime, "compile_openvino", seen)
-    PoseTracker(backend="openvino"), Extras(backend="openvino")
-    (LayerRenderer if layered else Renderer)(pack, backend="openvino")
-    exported = {
-        export.digest: (
-            [export.shapes(index) for index in range(len(export.examples))],
-            list(export.outputs),
-        )
-        for export in show_exports(pack, "openvino", layered=layered)
-    }
-    assert exported == compiled
-
-
-def test_a_window_about_the_player_is_a_piece_of_the_picture(pack_folder: Path) -> None:
-    pack = PlayerPack.load(pack_folder)
-    (generator,) = [export for export in show_exports(pack, "tensorrt-rtx") if export.pose is None]
-    sizes = [generator.examples[index]["doll"].shape[1:3] for index in range(len(generator.examples))]
-    assert sizes[-1] == (128, 128)
-    (whole,) = (next(parity._poses(generator, len(sizes) - 1)),)
-    (piece,) = (next(parity._poses(generator, 0)),)
-    for index, sample in ((len(sizes) - 1, whole), (0, piece)):
-        shapes = {name: np.shape(array) for name, array in sample.inputs.items()}
-        assert shapes == generator.shapes(index)
-    moved = np.asarray(whole.inputs["points"])[0, 0, :2] - np.asarray(piece.inputs["points"])[0, 0, :2]
-    x, y = moved.astype(int)
-    assert x % 4 == y % 4 == 0
-    np.testing.assert_array_equal(
-        piece.inputs["plate"][0], whole.inputs["plate"][0, y : y + sizes[0][0], x : x + sizes[0][1]]
-    )
-    facts = Facts(1.0, parity.not_measured(generator, "fp16", "no GPU"))
-    assert str(dataclasses.replace(facts).parity) == "not measured (no GPU)"
