@@ -102,8 +102,9 @@ def _matte(
     shadow = _shadow(f, p) & ~unseen & (surely_not_floor == 0) & (segmentation < 255 * SURE)
     changed[shadow] = 0
     sure = (segmentation > 255 * SURE) & (cv2.dilate(wide, np.ones((9, 9))) > 0) & (changed > 0.2)
-    inner = zone(landmarks, size, standing_px, widen=0.25) > 0  # on the bones the scene cannot be,
-    inner &= (believed > 0) | _near(changed > 0.5, BONE_OFF * standing_px)  # unless they are off the body
+    # The scene cannot be on the bones, unless they are off the body: a known plate, and nothing tells of him.
+    inner = zone(landmarks, size, standing_px, widen=0.25) > 0
+    inner &= unseen | (believed > 0) | _near(changed > 0.5, BONE_OFF * standing_px)
     scene = ((difference < NOISE) & (segmentation < 255 * UNSURE) & ~inner & ~unseen).astype(np.uint8)
     scene = cv2.morphologyEx(scene, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0  # between fingers, legs
     solid = np.where(sure | inner, 1.0, changed).astype(np.float32)

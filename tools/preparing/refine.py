@@ -137,7 +137,7 @@ class Refiner:
         if _moves(frame, plate, shots.others[row]):
             return rules.BYSTANDER, gain
         alpha = matte(frame, plate, self._pictures.soft(number), landmarks, shots.standing_px, self._unseen)
-        if rules.covered(alpha, landmarks) < rules.LEAST_COVERED:
+        if rules.covered(alpha, landmarks, shots.standing_px) < rules.LEAST_COVERED:
             return rules.MISSED, gain
         self._pictures.write_mask(number, alpha)
         return "", gain

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -38,6 +39,8 @@ ADVICE = {
 
 LEAST_VISIBLE = 0.5
 LEAST_COVERED = 0.8
+MISREAD = 0.04
+"""A joint lies off the body by so much, in standing heights, where a pose net misreads elbows or wrists."""
 SMEARED_SHARE = 0.6
 """A person with less fine detail than this share of what is usual is smeared."""
 NEAR = 0.15
@@ -66,8 +69,10 @@ def around(landmarks: NDArray[np.float32], margin: float) -> tuple[float, float,
     return float(x0 - more), float(y0 - more), float(x1 + more), float(y1 + more)
 
 
-def covered(mask: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> float:
-    """Share of the visible joints that lie on the mask."""
+def covered(mask: NDArray[np.uint8], landmarks: NDArray[np.float32], standing_px: float) -> float:
+    """Share of the visible joints that lie on the mask, or as near to it as a joint may be misread."""
+    reach = 2 * round(MISREAD * standing_px) + 1
+    mask = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
     joints = landmarks[Landmark.LEFT_SHOULDER :]
     joints = joints[joints[:, 3] > 0.5]
     x, y = joints[:, 0].astype(int), joints[:, 1].astype(int)
