@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from engines.pose.convert import NETS, load_net
 from engines.pose.tflite_graph import GraphError
 
-# Of the mask's logits, which reach 1500: float32 sums of them differ by 0.8 from one CPU to another.
+# Of the mask's logits, which reach 1500: float32 sums of them differ by 1.5 from one CPU to another.
 TOLERANCE = {"mask": 2.0, "boxes": 2e-3, "scores": 2e-3, "landmarks": 5e-3}
 """Absolute, by output: the mask reaches 1500, boxes, scores and landmarks hundreds. Others: 1e-3."""
 
