@@ -23,6 +23,7 @@ from engines.renderer import choose_window, compile_windows, described
 from engines.runtime import EngineError
 from engines.runtime.device_engine import DeviceEngine
 from engines.runtime.streams import Graphs, Mark, Stream, pinned
+from engines.shadow_torch import TorchFloor
 from engines.skeleton import LANDMARKS, fitted
 
 CORNER = 2
@@ -58,6 +59,12 @@ class DeviceRenderer:
         self._stream, self._done = Stream(self._device), Mark(self._device)
         self._doll = TorchReferences(pack.references).to(self._device)
         self._around = torch.from_numpy(self.around(pack)).to(self._device)
+        self._ground = self._around.clone()  # with his shadow
+        self._floor = (
+            TorchFloor(self._around, pack.shadow, self._standing_px).to(self._device)
+            if pack.shadow is not None and "plate" in net.INPUTS
+            else None
+        )
         self._picture = torch.zeros_like(self._around)
         self._previous = torch.zeros(
             1, PREVIOUS_CHANNELS, pack.size[1] // 4, pack.size[0] // 4, device=self._device
@@ -100,12 +107,10 @@ class DeviceRenderer:
         with self._stream.current():
             self._order_there.copy_(self._order, non_blocking=True)
             engine.give["previous"].copy_(quarter)
-            if "plate" in engine.give:
-                engine.give["plate"][0].copy_(self._around[near])
             paint()
             self._previous.zero_()
             quarter.copy_(engine.take["next_previous"])
-            self._picture.copy_(self._around)
+            self._picture.copy_(self._ground)
             self._picture[near].copy_(engine.take[self._shown][0])
             torch.from_numpy(out).copy_(self._picture, non_blocking=True)
             self._done.set()
@@ -114,6 +119,7 @@ class DeviceRenderer:
     def _work(self, engine: DeviceEngine, size: tuple[int, int]) -> Callable[[], None]:
         """What is captured for a window of `size` (width, height)."""
         count, shape = self._points * 4, (size[1], size[0])
+        across, down = (torch.arange(side, device=self._device) for side in size)
 
         def work() -> None:
             points = self._order_there[:count].view(1, -1, 4)
@@ -124,6 +130,12 @@ class DeviceRenderer:
             engine.give["doll"].copy_(bgra.permute(0, 2, 3, 1))
             engine.give["points"].copy_(points)
             engine.give["points"][..., :CORNER].sub_(corner[:, None])
+            if self._floor is not None:
+                self._ground.copy_(self._floor(doll[:, 3:], points[:, :LANDMARKS], corner))
+            if "plate" in engine.give:
+                left, top = corner[0].long()
+                near = self._ground.index_select(0, down + top).index_select(1, across + left)
+                engine.give["plate"][0].copy_(near)
             engine.enqueue()
 
         return work

@@ -239,15 +239,16 @@ def _icnr(conv: nn.Module, factor: int) -> None:
 def bend(doll: Tensor, flow: Tensor, tint: Tensor) -> Tensor:
     """The doll (B, 4, H, W), premultiplied, seen through flow (B, 2, H, W) and tinted (B, 3, H, W).
 
-    Each pixel takes its colour from x + flow[0], y + flow[1] pixels away, bilinear; there is nothing outside.
-    The colours may leave 0..1.
+    Each pixel takes its colour from x + flow[0], y + flow[1] pixels away; there is nothing outside. Bicubic
+    (Keys, 1981, a = -0.75), since bilinear sampling between pixels takes a sixth of the gradient energy.
+    The tinted colours may leave 0..1.
     """
     height, width = doll.shape[2:]
     x = (torch.arange(width, device=doll.device, dtype=flow.dtype) + 0.5) * (2 / width) - 1
     y = (torch.arange(height, device=doll.device, dtype=flow.dtype) + 0.5) * (2 / height) - 1
     grid = torch.cat([x + flow[:, :1] * (2 / width), y[:, None] + flow[:, 1:] * (2 / height)], dim=1)
     grid = grid.permute(0, 2, 3, 1)  # (B, H, W, 2); stacking on a last dimension is slow in OpenVINO
-    bent = F.grid_sample(doll, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    bent = F.grid_sample(doll, grid, mode="bicubic", padding_mode="zeros", align_corners=False).clamp(0, 1)
     cover = bent[:, 3:]
     return torch.cat([bent[:, :3] + tint * cover, cover], dim=1)
 

@@ -21,6 +21,7 @@ from engines.body import Body
 from engines.folders import new_folder
 from engines.generator import VARIANTS, Generator, multiple
 from engines.reference import References, View
+from engines.shadow import Shadow
 from engines.skeleton import LANDMARKS, WITH_EXTRAS
 
 FORMAT = 3
@@ -43,7 +44,8 @@ class PlayerPack:
     extras: whether the generator is shown hands and face (engines/extras.py). size: (width, height) of the
     player's picture, pixels. plate: (H, W, 3) uint8 BGR, the still background. poses: (N, 33, 4), or with
     extras (N, 143, 4), float32 trained poses in order of time, for calibrating INT8.
-    references: the views of him that are moved onto a pose and shown to the generator.
+    references: the views of him that are moved onto a pose and shown to the generator. shadow: what he
+    throws on the floor of his plate, or None.
     digest: SHA-256 of the manifest, which names every other file's: it changes when anything does.
     """
 
@@ -56,6 +58,7 @@ class PlayerPack:
     plate: NDArray[np.uint8]
     poses: NDArray[np.float32]
     references: References
+    shadow: Shadow | None
     digest: str
 
     @property
@@ -79,6 +82,7 @@ class PlayerPack:
             extras = data.get("extras", False)
             width, height = (int(side) for side in data["size"])
             sums: dict[str, str] = dict(data["sha256"])
+            shadow = _shadow(data["shadow"]) if "shadow" in data else None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
             raise PackError(f"{manifest} cannot be read: {error}") from error
         if version != FORMAT:
@@ -112,6 +116,7 @@ class PlayerPack:
             plate=np.asarray(plate, np.uint8),
             poses=poses.float().numpy(),
             references=_read_references(folder, sums, body),
+            shadow=shadow,
             digest=hashlib.sha256(text).hexdigest(),
         )
 
@@ -136,6 +141,7 @@ def write_pack(
     plate: NDArray[np.uint8],
     poses: NDArray[np.float32],
     views: Sequence[View],
+    shadow: Shadow | None,
     standby: Path,
     licences: str,
     notes: Mapping[str, str | int | float],
@@ -162,6 +168,8 @@ def write_pack(
             f'variant = "{generator.variant}"',
             *(["extras = true"] if generator.extras else []),
             f"size = [{size[0]}, {size[1]}]",
+            *(["\n[shadow]"] if shadow is not None else []),
+            *(f"{key} = {value:.4f}" for key, value in (shadow._asdict().items() if shadow else ())),
             "\n[sha256]",
             *(f'"{file}" = "{_sha256(part / file)}"' for file in (*FILES, *pictures)),
             "\n[made]",
@@ -170,6 +178,13 @@ def write_pack(
         (part / MANIFEST).write_text("\n".join(lines) + "\n", encoding="utf-8")
         for path in part.rglob("*.*"):
             path.chmod(0o644)  # safetensors writes for its owner alone; a pack is copied about
+
+
+def _shadow(table: Mapping[str, float]) -> Shadow:
+    """Raises KeyError, TypeError, ValueError where the table is none of a shadow."""
+    shadow = Shadow(*(float(table[name]) for name in Shadow._fields))
+    shadow.check()
+    return shadow
 
 
 def _read_references(folder: Path, sums: Mapping[str, str], body: Body) -> References:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from engines.generator import DOLL_CHANNELS, PREVIOUS_CHANNELS, LiveGenerator, multiple
 from engines.player_pack import PlayerPack
 from engines.runtime import PLANNED, Calibration, Engine, Tensors, compile_module
+from engines.shadow import Floor
 from engines.skeleton import LANDMARKS, fitted
 
 GRID = 16
@@ -119,7 +120,7 @@ class Renderer:
 
     def __init__(self, pack: PlayerPack, *, backend: str = "auto", threads: int = 1) -> None:
         self.size = pack.size
-        self._plate = pack.plate
+        self._floor = Floor(pack.plate, pack.shadow, pack.body.near.height)
         self._standing_px = pack.body.near.height
         self._references = pack.references
         net = self.net(pack.generator())
@@ -151,7 +152,7 @@ class Renderer:
             (rows, slice(0, columns.start)),
             (rows, slice(columns.stop, None)),
         ):
-            out[around] = self._plate[around]
+            out[around] = self._floor.picture[around]
         out[rows, columns] = outputs["picture"][0]
 
     def run(self, points: NDArray[np.float32]) -> tuple[slice, slice, Tensors]:
@@ -172,11 +173,14 @@ class Renderer:
         )
         inputs["points"][0] = points - np.array([window.x, window.y, 0, 0], np.float32)
         inputs["previous"][0] = self._previous[quarter]
-        if "plate" in inputs and self._plates.get((window.width, window.height)) != window:
-            inputs["plate"][0] = self._plate[rows, columns]
-            self._plates[window.width, window.height] = window
         self._views = self._references.choose(landmarks, self._views)
         self._references.paint(landmarks, self._views, inputs["doll"][0], (window.x, window.y))
+        if "plate" in inputs:
+            outline = np.asarray(inputs["doll"][0, ..., 3], np.uint8)
+            moved = self._floor.cast(outline, landmarks, (window.x, window.y))
+            if moved or self._plates.get((window.width, window.height)) != window:
+                inputs["plate"][0] = self._floor.picture[rows, columns]
+                self._plates[window.width, window.height] = window
         engine.run(inputs, outputs)
         self._previous.fill(0)
         self._previous[quarter] = outputs["next_previous"][0]

@@ -13,6 +13,7 @@ from calibration.body import measure_body
 from engines.extras import FACE_PART, FACE_POINTS, FINGERS, LEFT_HAND, POINTS, RIGHT_HAND
 from engines.player_pack import write_pack
 from engines.reference import References, View
+from engines.shadow import Shadow
 from engines.skeleton import LIMBS, Landmark
 from tests.drawn import standing, untrained_generator
 from tools.footage import Footage
@@ -98,7 +99,9 @@ def paint_plainly(footage: Footage) -> Paint:
     return draw
 
 
-def write_nano_pack(folder: Path, dataset: Path, *, name: str = "Number 7", extras: bool = False) -> Path:
+def write_nano_pack(
+    folder: Path, dataset: Path, *, name: str = "Number 7", extras: bool = False, shadow: Shadow | None = None
+) -> Path:
     """An untrained nano pack of 128x128 of the dataset's player; extras: with hands and face."""
     footage = Footage.open(dataset)
     standby = folder.with_name(f"{folder.name}.standby.mp4")
@@ -112,6 +115,7 @@ def write_nano_pack(folder: Path, dataset: Path, *, name: str = "Number 7", extr
         plate=footage.plate,
         poses=footage.poses(extras=extras),
         views=[cut_view(footage, position) for position in (5, 20, 60)],
+        shadow=shadow,
         standby=standby,
         licences="Drawn for tests.\n",
         notes={"steps": 0},

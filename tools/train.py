@@ -33,6 +33,7 @@ from engines.reference import References, View
 from tools.footage import Footage
 from tools.perceptual.weights import WeightsError
 from tools.references import reference_views
+from tools.shadow import find_shadow
 from tools.standby import write_standby
 from tools.training.distributed import Process, process_group
 from tools.training.loop import CHECKPOINT, Config, Trainer
@@ -140,7 +141,8 @@ def write_player(
     score, _ = trainer.score(count=16)
     chosen = positions[np.linspace(0, len(positions) - 1, min(128, len(positions))).astype(int)]
     standby = trainer.folder / "standby.mp4"
-    write_standby(footage, positions, trainer.painter(), standby)
+    shadow = find_shadow(footage, positions)
+    write_standby(footage, positions, trainer.painter(shadow), standby)
     write_pack(
         options.player,
         name=options.name or options.player.name,
@@ -150,6 +152,7 @@ def write_player(
         plate=footage.plate,
         poses=poses[chosen],
         views=views,
+        shadow=shadow,
         standby=standby,
         licences=options.licences.read_text() if options.licences else UNLICENSED,
         notes={
@@ -161,6 +164,8 @@ def write_player(
         },
     )
     print(f"{options.player}: {score:.2f} dB foreground PSNR on held-out frames")
+    if shadow is None:
+        print("his footage shows no clear shadow on the floor: he throws none")
     print(f"next: python run_live.py --player {options.player}")
 
 

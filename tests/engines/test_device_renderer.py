@@ -13,6 +13,7 @@ from engines.layers import LayerRenderer
 from engines.player_pack import PlayerPack
 from engines.renderer import Renderer, window_sizes
 from engines.runtime import EngineError
+from engines.shadow import Shadow
 from tests.engines.capturable import count_captures
 from tests.engines.cuda_on_cpu import run_cuda_on_cpu
 from tests.packs import HEIGHT_PX, SIZE, made_up_extras, standing, write_nano_pack
@@ -57,6 +58,22 @@ def test_it_paints_the_same_pictures(on_device: DeviceRenderer, pack: PlayerPack
         painted = np.abs(theirs.astype(int) - pack.plate).max(axis=2) > 8
         assert painted.sum() > 100
         assert 10 * np.log10(255**2 / np.square(off[painted]).mean()) > 36
+
+
+def test_the_shadow_is_the_same(
+    tmp_path: Path, dataset_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_cuda_on_cpu(monkeypatch)
+    shadow = Shadow(-0.6, 0.2, 0.02, 0.5)
+    shaded = PlayerPack.load(write_nano_pack(tmp_path / "shaded", dataset_folder, shadow=shadow))
+    on_device, on_host = DeviceRenderer(shaded, backend="cuda"), Renderer(shaded, backend="torch")
+    for pose in POSES:
+        ours, theirs = (render(renderer, pose).astype(int) for renderer in (on_device, on_host))
+        taken = shaded.plate.astype(int) - theirs
+        dark = (taken > 8).all(axis=2)
+        assert dark.sum() > 40, "there is a shadow"
+        off = np.abs(ours - theirs)
+        assert off.mean() < 1 and off[dark].mean() < 4
 
 
 def test_outside_the_window_is_the_plate(on_device: DeviceRenderer, pack: PlayerPack) -> None:

@@ -12,6 +12,7 @@ import torch
 from engines import player_pack as module
 from engines.generator import Generator
 from engines.player_pack import FILES, MANIFEST, PackError, PlayerPack, write_pack
+from engines.shadow import Shadow
 from tests.packs import SIZE, standing, untrained_generator, write_nano_pack
 from tools.footage import Footage
 from tools.views import cut_view
@@ -37,7 +38,7 @@ def write_again(folder: Path, dataset: Path, generator: Generator) -> None:
     write_pack(
         folder, name="another", generator=generator, size=footage.size, body=footage.body,
         plate=footage.plate, poses=footage.landmarks, views=[cut_view(footage, 5)],
-        standby=folder / "standby.mp4", licences="", notes={},
+        shadow=None, standby=folder / "standby.mp4", licences="", notes={},
     )  # fmt: skip
 
 
@@ -88,6 +89,16 @@ def test_a_player_with_hands_and_face_says_so(
     edit(folder, "extras = 1", "extras = false")
     with pytest.raises(PackError, match=r"poses\.safetensors holds no landmarks \(N, 33, 4\)"):
         PlayerPack.load(folder)
+
+
+def test_a_shadow_comes_back(tmp_path: Path, dataset_folder: Path, pack_folder: Path) -> None:
+    assert PlayerPack.load(pack_folder).shadow is None
+    folder = write_nano_pack(tmp_path / "shadow", dataset_folder, shadow=Shadow(-0.5, 0.2, 0.02, 0.3))
+    assert PlayerPack.load(folder).shadow == Shadow(-0.5, 0.2, 0.02, 0.3)
+    for old, new in (("up = 0.2000", "up = 0.0"), ("up = 0.0", "up = nan"), ("up = nan", "")):
+        edit(folder, old, new)
+        with pytest.raises(PackError, match=r"player\.toml cannot be read: .*up"):
+            PlayerPack.load(folder)
 
 
 def test_a_name_may_hold_any_letters(tmp_path: Path, dataset_folder: Path) -> None:

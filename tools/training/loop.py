@@ -23,6 +23,7 @@ from tqdm import tqdm
 
 from engines.generator import Generator, Painting
 from engines.reference import References
+from engines.shadow import Shadow
 from tools.footage import Footage
 from tools.picture_scores import psnr
 from tools.training.dataset import Crops, ahead
@@ -219,9 +220,9 @@ class Trainer:
         average_gradients(module, self.process)
         optimizer.step()
 
-    def painter(self) -> Painter:
-        """The averaged net at work."""
-        return Painter(self.generator, self.footage, self.references)
+    def painter(self, shadow: Shadow | None = None) -> Painter:
+        """The averaged net at work. shadow: what the player throws."""
+        return Painter(self.generator, self.footage, self.references, shadow=shadow)
 
     def score(self, count: int = 8) -> tuple[float, NDArray[np.uint8]]:
         """Mean foreground PSNR of held-out frames, dB, and their picture: truth over output."""

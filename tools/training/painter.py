@@ -9,6 +9,7 @@ from torch import Tensor
 
 from engines.generator import DOLL_CHANNELS, PREVIOUS_CHANNELS, Generator, Painting
 from engines.reference import References
+from engines.shadow import Floor, Shadow
 from engines.skeleton import LANDMARKS, fitted
 from tools.footage import Footage
 
@@ -16,15 +17,23 @@ from tools.footage import Footage
 class Painter:
     """Paints whole pictures with a net as it is, called as `engines.renderer.Renderer` is.
 
-    memory: its own previous output is shown to it; without, it never sees one. For one thread.
+    memory: its own previous output is shown to it; without, it never sees one. shadow: what he throws, as on
+    air. For one thread.
     """
 
     def __init__(
-        self, net: Generator, footage: Footage, references: References | None, *, memory: bool = True
+        self,
+        net: Generator,
+        footage: Footage,
+        references: References | None,
+        *,
+        memory: bool = True,
+        shadow: Shadow | None = None,
     ) -> None:
         self._net, self._references, self._memory = net.eval(), references, memory
         self._device = next(net.parameters()).device
         self.size = footage.size
+        self._floor = Floor(footage.plate, shadow, footage.body.near.height)
         self._plate = self._planes(footage.plate)
         self._bgra = np.zeros((self.size[1], self.size[0], DOLL_CHANNELS), np.uint8)
         self.reset()
@@ -42,6 +51,8 @@ class Painter:
         if self._references is not None:
             self._views = self._references.choose(landmarks, self._views)
             self._references.paint(landmarks, self._views, self._bgra)
+            if self._floor.cast(self._bgra[..., 3], landmarks):
+                self._plate = self._planes(self._floor.picture)
         doll = torch.cat([self._planes(self._bgra[..., :3]), self._planes(self._bgra[..., 3:])], dim=1)
         pose = torch.from_numpy(fitted(points, self._net.skeleton.points))[None].to(self._device)
         with torch.autocast(self._device.type, torch.bfloat16, enabled=has_bf16(self._device)):

@@ -1,0 +1,112 @@
+"""The shadow that a player throws on the floor of his plate: his outline, laid down.
+
+A distant light throws what is h above the floor onto it h * across to the right and h * up further up the
+picture (J. Blinn, "Me and My (Fake) Shadow", 1988). With the player taken as flat and upright, as the paper
+doll is, his shadow is one affine map of his outline. Everything here is at a quarter of the picture.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.skeleton import Landmark as L
+
+Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+FEET = (L.LEFT_HEEL, L.RIGHT_HEEL, L.LEFT_TOE, L.RIGHT_TOE)
+QUARTER = 4
+
+
+class Shadow(NamedTuple):
+    """Where the light puts it, and how dark it is.
+
+    across, up: of what is one pixel above the floor, how many pixels it lies to the right and up of the
+    place below; up is not 0, and negative where the light comes from behind the player. soles: how far the
+    floor is below the lowest landmark of the feet, standing heights. strength: the share of light it takes.
+    """
+
+    across: float
+    up: float
+    soles: float
+    strength: float
+
+    def check(self) -> None:
+        """Raises ValueError where it is none that could be drawn."""
+        if not (
+            all(math.isfinite(value) for value in self)
+            and 0.01 <= abs(self.up) <= 3 and abs(self.across) <= 10 and abs(self.soles) <= 1
+            and 0 < self.strength <= 1
+        ):  # fmt: skip
+            raise ValueError(f"{self} cannot be drawn")
+
+    def floor(self, landmarks: Floats, standing_px: float) -> float:
+        """The floor's y under a pose (33, 4), pixels."""
+        return float(landmarks[FEET, 1].max()) + self.soles * standing_px
+
+    def smoothing(self) -> int:
+        """So many rows of the outline fall into one of the shadow; odd."""
+        return 2 * round(min(1 / abs(self.up), 20) / 2) + 1
+
+
+def lay_down(outline: Bytes, shadow: Shadow, floor: float, out: Bytes, corner: tuple[int, int]) -> None:
+    """Draws the shadow of `outline` (h, w) into `out` (H, W), 0..255, all at a quarter of the picture.
+
+    floor: its y in `out`. corner: where (x, y) `outline` begins there.
+    """
+    rows = cv2.blur(outline, (1, shadow.smoothing()), borderType=cv2.BORDER_CONSTANT)
+    x, y = corner
+    # (X, Y) of the shadow is t = (floor - Y) / up above the floor: x = X - across * t, y = floor - t
+    lean = shadow.across / shadow.up
+    to_outline = np.array(
+        [[1, lean, -lean * floor - x], [0, 1 / shadow.up, floor * (1 - 1 / shadow.up) - y]], np.float32
+    )
+    cv2.warpAffine(
+        rows, to_outline, (out.shape[1], out.shape[0]), dst=out, borderMode=cv2.BORDER_CONSTANT,
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+    )  # fmt: skip
+
+
+class Floor:
+    """A player's plate with his shadow on it. For one thread.
+
+    plate: (H, W, 3) uint8, sides in multiples of 4; without a `shadow` it stays as it is.
+    """
+
+    def __init__(self, plate: Bytes, shadow: Shadow | None, standing_px: float) -> None:
+        self.picture = plate if shadow is None else plate.copy()
+        self._clean, self._shadow, self._standing_px = plate, shadow, standing_px
+        self._laid = np.zeros((plate.shape[0] // QUARTER, plate.shape[1] // QUARTER), np.uint8)
+        self._drawn: tuple[slice, slice] | None = None
+
+    def cast(self, outline: Bytes, landmarks: Floats, corner: tuple[int, int] = (0, 0)) -> bool:
+        """Moves the shadow in `picture` to where the player stands now. Returns whether `picture` changed.
+
+        outline: (h, w) uint8, of his doll. landmarks: (33, 4), pixels of the picture. corner: where (x, y) in
+        the picture `outline` begins, multiples of 4.
+        """
+        if self._shadow is None:
+            return False
+        if self._drawn is not None:
+            self.picture[self._drawn] = self._clean[self._drawn]
+        height, width = outline.shape
+        small = cv2.resize(outline, (width // QUARTER, height // QUARTER), interpolation=cv2.INTER_AREA)
+        floor = (self._shadow.floor(landmarks, self._standing_px) + 0.5) / QUARTER - 0.5
+        begin = (corner[0] // QUARTER, corner[1] // QUARTER)
+        lay_down(np.asarray(small, np.uint8), self._shadow, floor, self._laid, begin)
+        x, y, width, height = cv2.boundingRect(self._laid)
+        x0, y0 = max(x - 1, 0), max(y - 1, 0)
+        x1, y1 = min(x + width + 1, self._laid.shape[1]), min(y + height + 1, self._laid.shape[0])
+        rows, columns = slice(QUARTER * y0, QUARTER * y1), slice(QUARTER * x0, QUARTER * x1)
+        light = 255 - self._shadow.strength * self._laid[y0:y1, x0:x1].astype(np.float32)
+        light = cv2.resize(light, None, fx=QUARTER, fy=QUARTER, interpolation=cv2.INTER_LINEAR)
+        self.picture[rows, columns] = cv2.multiply(
+            self._clean[rows, columns], cv2.merge([light] * 3), scale=1 / 255, dtype=cv2.CV_8U
+        )
+        self._drawn = rows, columns
+        return True
