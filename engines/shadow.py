@@ -2,7 +2,7 @@
 
 A distant light throws what is h above the floor onto it h * across to the right and h * up further up the
 picture (J. Blinn, "Me and My (Fake) Shadow", 1988). With the player taken as flat and upright, as the paper
-doll is, his shadow is one affine map of his outline. Everything here is at a quarter of the picture.
+doll is, his shadow is one affine map of his outline, soft enough to be drawn at a quarter of the picture.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Shadow(NamedTuple):
 
 
 def lay_down(outline: Bytes, shadow: Shadow, floor: float, out: Bytes, corner: tuple[int, int]) -> None:
-    """Draws the shadow of `outline` (h, w) into `out` (H, W), 0..255, all at a quarter of the picture.
+    """Draws the shadow of `outline` (h, w) into `out` (H, W), 0..255.
 
     floor: its y in `out`. corner: where (x, y) `outline` begins there.
     """

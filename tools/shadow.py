@@ -7,11 +7,14 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
-from engines.shadow import QUARTER, Floats, Shadow, lay_down
+from engines.shadow import Floats, Shadow, lay_down
 from tools.footage import Footage
 
 FRAMES = 24
+REDUCED_PX = 128
+"""Everything is looked at so many pixels high."""
 LEAST_EXPLAINED = 0.2
 """Of what is darker than the plate (its sum of squares) one shadow must explain so much to be drawn."""
 UPS = (*np.arange(-0.6, -0.05, 0.1), *np.arange(0.1, 0.85, 0.1))
@@ -23,17 +26,18 @@ which is halved until it is this share of the first."""
 LIGHT = 4.0
 """Levels added to both sides of a ratio: in the black there is no shadow to be seen."""
 BESIDE = 9
-"""What is darker up to so many pixels, of a quarter of the picture, about the drawn shadow belongs to it."""
+"""What is darker up to so many of these pixels about the drawn shadow belongs to it."""
 
 
 class _Frame(NamedTuple):
-    """At a quarter of the picture: how much darker than the plate it is, 0..1, off the player; the player's
-    outline; his landmarks, pixels of the picture."""
+    """A reduced frame: how much darker than the plate it is, 0..1, off the player; the player's outline; his
+    landmarks (33, 4) and how high he stands, in its pixels."""
 
     darker: Floats
     free: NDArray[np.bool_]
     outline: NDArray[np.uint8]
     landmarks: Floats
+    standing_px: float
 
 
 def find_shadow(footage: Footage, positions: NDArray[np.int64]) -> Shadow | None:
@@ -41,7 +45,6 @@ def find_shadow(footage: Footage, positions: NDArray[np.int64]) -> Shadow | None
     squares; None where none explains much: soft light from all sides, or a floor out of the picture."""
     chosen = positions[np.linspace(0, len(positions) - 1, min(FRAMES, len(positions))).astype(int)]
     frames = [_look(footage, int(position)) for position in chosen]
-    standing = footage.body.near.height
     total = sum(float(np.square(frame.darker).sum()) for frame in frames)
     if not total:
         return None
@@ -49,13 +52,13 @@ def find_shadow(footage: Footage, positions: NDArray[np.int64]) -> Shadow | None
     def explained(place: NDArray[np.float64]) -> float:
         if abs(place[1]) < UPS[-1] / 20:
             return 0.0
-        shades = [_laid(frame, _shadow(place), standing) for frame in frames]
+        shades = [_laid(frame, _shadow(place)) for frame in frames]
         both = sum(float((shade * frame.darker).sum()) for shade, frame in zip(shades, frames, strict=True))
         own = sum(float(np.square(shade).sum()) for shade in shades)
         return max(both, 0.0) ** 2 / (own * total) if own else 0.0
 
     lattice = [np.array([across, up, SOLES]) for up in UPS for across in ACROSS]
-    best = max(lattice, key=explained)
+    best = max(tqdm(lattice, unit="place", desc="shadow"), key=explained)
     step = STEPS.copy()
     while step[0] > LAST * STEPS[0]:
         moves = [best + sign * step * axis for axis in np.eye(3) for sign in (-1, 1)]
@@ -66,7 +69,7 @@ def find_shadow(footage: Footage, positions: NDArray[np.int64]) -> Shadow | None
             step /= 2
     if explained(best) < LEAST_EXPLAINED:
         return None
-    return _shadow(best, _strength(frames, best, standing))
+    return _shadow(best, _strength(frames, best))
 
 
 def _shadow(place: NDArray[np.float64], strength: float = 1.0) -> Shadow:
@@ -76,32 +79,31 @@ def _shadow(place: NDArray[np.float64], strength: float = 1.0) -> Shadow:
 
 
 def _look(footage: Footage, position: int) -> _Frame:
+    scale = REDUCED_PX / footage.size[1]
     frame, plate, outline = (
-        cv2.resize(
-            picture, (footage.size[0] // QUARTER, footage.size[1] // QUARTER), interpolation=cv2.INTER_AREA
-        )
+        cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         for picture in (footage.frame(position), footage.plate, footage.mask(position))
     )
     darker = 1 - (frame.mean(axis=2) + LIGHT) / (plate.mean(axis=2) + LIGHT)
     free = cv2.dilate(outline, np.ones((3, 3))) < 13
     darker -= np.median(darker[free]) if free.any() else 0  # the light as a whole
     darker = np.where(free, darker, 0).clip(-1, 1).astype(np.float32)
-    return _Frame(darker, free, np.asarray(outline, np.uint8), footage.landmarks[position])
+    landmarks = (footage.landmarks[position] + 0.5) * np.float32(scale) - 0.5
+    return _Frame(darker, free, np.asarray(outline, np.uint8), landmarks, footage.body.near.height * scale)
 
 
-def _laid(frame: _Frame, shadow: Shadow, standing_px: float) -> Floats:
+def _laid(frame: _Frame, shadow: Shadow) -> Floats:
     """The shadow's shape, 0..1, where the player does not hide it."""
     out = np.empty(frame.outline.shape, np.uint8)
-    floor = (shadow.floor(frame.landmarks, standing_px) + 0.5) / QUARTER - 0.5
-    lay_down(frame.outline, shadow, floor, out, (0, 0))
+    lay_down(frame.outline, shadow, shadow.floor(frame.landmarks, frame.standing_px), out, (0, 0))
     return np.where(frame.free, out, 0).astype(np.float32) / 255
 
 
-def _strength(frames: list[_Frame], place: NDArray[np.float64], standing_px: float) -> float:
+def _strength(frames: list[_Frame], place: NDArray[np.float64]) -> float:
     """What all the shadow takes of the light, over its area: its outline need not fit to the pixel."""
     taken = area = 0.0
     for frame in frames:
-        shade = _laid(frame, _shadow(place), standing_px)
+        shade = _laid(frame, _shadow(place))
         beside = cv2.dilate(shade, np.ones((2 * BESIDE + 1, 2 * BESIDE + 1))) > 0
         taken += float(frame.darker[beside].sum())
         area += float(shade.sum())

@@ -6,7 +6,7 @@ frame, the player keeps his last pose for a quarter of a second; then his scene 
 
 The output's ending decides its format: .mp4 and .mkv are H.264 over the player's own plate; .mov (ProRes
 4444) and .webm (VP9) hold the player alone over transparency, straight, for editors and web pages, unless
---plate or --side-by-side is given. The player casts no shadow.
+--plate or --side-by-side is given. The shadow that his footage shows lies on his own plate alone.
 """
 
 from __future__ import annotations
