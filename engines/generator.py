@@ -184,7 +184,8 @@ class Generator(nn.Module):
         features = self.features(points, previous, doll)
         own = torch.sigmoid(F.pixel_shuffle(self.head(features), 4).float())  # (B, 3, H, W)
         flow, tint, alpha_logits, choice = self.smooth(features)
-        bent = bend(doll, flow, tint)  # (B, 4, H, W)
+        # Trained with what bilinear sampling blurs, the net does not learn to blur more: it is shown sharper.
+        bent = bend(doll, flow, tint, sharp=not self.training)  # (B, 4, H, W)
         choice = torch.sigmoid(choice)
         alpha_logits = alpha_logits + DOLL_ALPHA * (2 * bent[:, 3:] - 1)
         return Painting(mix(own, bent, choice), alpha_logits, own, bent, choice, flow)
@@ -236,19 +237,20 @@ def _icnr(conv: nn.Module, factor: int) -> None:
         _bias(conv).zero_()
 
 
-def bend(doll: Tensor, flow: Tensor, tint: Tensor) -> Tensor:
+def bend(doll: Tensor, flow: Tensor, tint: Tensor, *, sharp: bool = True) -> Tensor:
     """The doll (B, 4, H, W), premultiplied, seen through flow (B, 2, H, W) and tinted (B, 3, H, W).
 
-    Each pixel takes its colour from x + flow[0], y + flow[1] pixels away; there is nothing outside. Bicubic
-    (Keys, 1981, a = -0.75), since bilinear sampling between pixels takes a sixth of the gradient energy.
-    The tinted colours may leave 0..1.
+    Each pixel takes its colour from x + flow[0], y + flow[1] pixels away; there is nothing outside.
+    sharp: bicubic (Keys, 1981, a = -0.75), else bilinear, which between pixels takes a sixth of the gradient
+    energy. The tinted colours may leave 0..1.
     """
     height, width = doll.shape[2:]
     x = (torch.arange(width, device=doll.device, dtype=flow.dtype) + 0.5) * (2 / width) - 1
     y = (torch.arange(height, device=doll.device, dtype=flow.dtype) + 0.5) * (2 / height) - 1
     grid = torch.cat([x + flow[:, :1] * (2 / width), y[:, None] + flow[:, 1:] * (2 / height)], dim=1)
     grid = grid.permute(0, 2, 3, 1)  # (B, H, W, 2); stacking on a last dimension is slow in OpenVINO
-    bent = F.grid_sample(doll, grid, mode="bicubic", padding_mode="zeros", align_corners=False).clamp(0, 1)
+    mode = "bicubic" if sharp else "bilinear"
+    bent = F.grid_sample(doll, grid, mode=mode, padding_mode="zeros", align_corners=False).clamp(0, 1)
     cover = bent[:, 3:]
     return torch.cat([bent[:, :3] + tint * cover, cover], dim=1)
 

@@ -182,6 +182,26 @@ def test_the_flow_moves_the_doll_and_the_tint_colours_it() -> None:
 
 
 @torch.no_grad()
+def test_between_pixels_the_doll_stays_sharp_but_in_training() -> None:
+    torch.manual_seed(0)
+    doll = torch.nn.functional.avg_pool2d(torch.rand(1, 4, 66, 66), 3, stride=1)  # detail of some pixels
+    half, flat = torch.full((1, 2, 64, 64), 0.5), torch.zeros(1, 3, 64, 64)
+
+    def energy(picture: Tensor) -> float:
+        inner = picture[..., 4:-4, 4:-4]
+        return float(inner.diff(dim=3).square().mean() + inner.diff(dim=2).square().mean())
+
+    assert energy(bend(doll, half, flat)) > 1.15 * energy(bend(doll, half, flat, sharp=False))
+    assert energy(bend(doll, half, flat)) < 1.05 * energy(doll)
+
+    net = Generator("nano", 60)
+    net.fields.weight.zero_()
+    net.fields.bias[:2] = 0.1  # the flow is between pixels everywhere
+    inputs = torch.from_numpy(standing(32, 56, 45))[None], torch.zeros(1, 4, 16, 16), doll
+    assert energy(net.eval()(*inputs).bent) > 1.1 * energy(net.train()(*inputs).bent)
+
+
+@torch.no_grad()
 def test_flow_and_tint_are_bounded() -> None:
     generator = Generator("nano", 60)
     flow, tint, alpha, choice = generator.smooth(1e4 * torch.randn(1, 32, 8, 8))
