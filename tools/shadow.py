@@ -15,7 +15,7 @@ from tools.footage import Footage
 FRAMES = 24
 REDUCED_PX = 128
 """Everything is looked at so many pixels high."""
-LEAST_EXPLAINED = 0.2
+LEAST_EXPLAINED = 0.1
 """Of what is darker than the plate (its sum of squares) one shadow must explain so much to be drawn."""
 UPS = (*np.arange(-0.6, -0.05, 0.1), *np.arange(0.1, 0.85, 0.1))
 ACROSS = np.arange(-2, 2.05, 0.2)

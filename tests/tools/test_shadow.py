@@ -14,15 +14,18 @@ from tools.footage import Footage
 from tools.shadow import find_shadow
 
 
-def shaded(folder: Path, shadow: Shadow | None, *, blinds: bool = False) -> Footage:
-    """The dataset in `folder` with his shadow in its frames; blinds: a dark bar wanders through the room."""
+def shaded(folder: Path, *shadows: Shadow, blinds: bool = False) -> Footage:
+    """The dataset in `folder` with his shadows in its frames; blinds: a dark bar wanders through the room."""
     footage = Footage.open(folder)
-    floor = Floor(footage.plate, shadow, footage.body.near.height)
     noise = np.random.default_rng(0)
     for position, index in enumerate(footage.indices):
         frame, mask = footage.frame(position), footage.mask(position)
-        floor.cast(mask, footage.landmarks[position])
-        scene = floor.picture.astype(float)
+        ground = footage.plate
+        for shadow in shadows:
+            floor = Floor(ground, shadow, footage.body.near.height)
+            floor.cast(mask, footage.landmarks[position])
+            ground = floor.picture
+        scene = ground.astype(float)
         if blinds:
             scene[:, position : position + 20] *= 0.6
         scene += noise.normal(0, 2, scene.shape)
@@ -46,7 +49,14 @@ def test_the_light_is_found(folder: Path, true: Shadow) -> None:
     assert found.strength == pytest.approx(true.strength, rel=0.35)
 
 
+def test_of_two_lamps_the_stronger_is_drawn(folder: Path) -> None:
+    weak, strong = Shadow(0.6, 0.15, 0.02, 0.15), Shadow(-0.5, 0.2, 0.02, 0.3)
+    footage = shaded(folder, weak, strong)
+    found = find_shadow(footage, np.arange(len(footage.indices)))
+    assert found is not None and found.across == pytest.approx(strong.across, abs=0.12)
+
+
 @pytest.mark.parametrize("blinds", [False, True])
 def test_where_nobody_throws_a_shadow_none_is_found(folder: Path, blinds: bool) -> None:
-    footage = shaded(folder, None, blinds=blinds)
+    footage = shaded(folder, blinds=blinds)
     assert find_shadow(footage, np.arange(len(footage.indices))) is None
