@@ -58,14 +58,14 @@ class DeviceRenderer:
         self._device = _on_device(next(iter(engines.values()))).device
         self._stream, self._done = Stream(self._device), Mark(self._device)
         self._doll = TorchReferences(pack.references).to(self._device)
-        self._around = torch.from_numpy(self.around(pack)).to(self._device)
-        self._ground = self._around.clone()  # with his shadow
+        around = torch.from_numpy(self.around(pack)).to(self._device)
+        self._ground = around.clone()  # with his shadow
         self._floor = (
-            TorchFloor(self._around, pack.shadow, self._standing_px).to(self._device)
+            TorchFloor(around, pack.shadow, self._standing_px).to(self._device)
             if pack.shadow is not None and "plate" in net.INPUTS
             else None
         )
-        self._picture = torch.zeros_like(self._around)
+        self._picture = torch.zeros_like(around)
         self._previous = torch.zeros(
             1, PREVIOUS_CHANNELS, pack.size[1] // 4, pack.size[0] // 4, device=self._device
         )

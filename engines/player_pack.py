@@ -168,8 +168,7 @@ def write_pack(
             f'variant = "{generator.variant}"',
             *(["extras = true"] if generator.extras else []),
             f"size = [{size[0]}, {size[1]}]",
-            *(["\n[shadow]"] if shadow is not None else []),
-            *(f"{key} = {value:.4f}" for key, value in (shadow._asdict().items() if shadow else ())),
+            *(["\n[shadow]", *_numbers(shadow._asdict())] if shadow is not None else []),
             "\n[sha256]",
             *(f'"{file}" = "{_sha256(part / file)}"' for file in (*FILES, *pictures)),
             "\n[made]",
@@ -180,10 +179,15 @@ def write_pack(
             path.chmod(0o644)  # safetensors writes for its owner alone; a pack is copied about
 
 
+def _numbers(table: Mapping[str, float]) -> list[str]:
+    return [f"{key} = {value:.4f}" for key, value in table.items()]
+
+
 def _shadow(table: Mapping[str, float]) -> Shadow:
     """Raises KeyError, TypeError, ValueError where the table is none of a shadow."""
     shadow = Shadow(*(float(table[name]) for name in Shadow._fields))
-    shadow.check()
+    if not shadow.is_sound():
+        raise ValueError(f"{shadow} cannot be drawn")
     return shadow
 
 

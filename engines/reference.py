@@ -52,8 +52,8 @@ REDUCED_PX = 90.0
 HIDDEN = 1e3
 """Added to the distance of a view that hides a part: no direction is so wrong."""
 SHARPEN, SHARPEN_PX = 0.5, 0.8
-"""Unsharp masking of the views, amount and sigma in pixels: what two bilinear samplings, of the part onto the
-pose and of the doll along the flow, will take of the finest detail is given beforehand."""
+"""Unsharp masking of the views, amount and sigma in pixels: what bilinear sampling, of the part onto the pose
+and in training of the doll along the flow, will take of the finest detail is given beforehand."""
 THIN = 1e-3
 """A part is not drawn where its map shrinks areas to less than this: it is seen edge on, or is not finite."""
 

@@ -36,14 +36,13 @@ class Shadow(NamedTuple):
     soles: float
     strength: float
 
-    def check(self) -> None:
-        """Raises ValueError where it is none that could be drawn."""
-        if not (
+    def is_sound(self) -> bool:
+        """Whether it can be drawn."""
+        return (
             all(math.isfinite(value) for value in self)
-            and 0.01 <= abs(self.up) <= 3 and abs(self.across) <= 10 and abs(self.soles) <= 1
+            and 0.04 <= abs(self.up) <= 3 and abs(self.across) <= 10 and abs(self.soles) <= 1
             and 0 < self.strength <= 1
-        ):  # fmt: skip
-            raise ValueError(f"{self} cannot be drawn")
+        )  # fmt: skip
 
     def floor(self, landmarks: Floats, standing_px: float) -> float:
         """The floor's y under a pose (33, 4), pixels."""

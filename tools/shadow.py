@@ -50,7 +50,7 @@ def find_shadow(footage: Footage, positions: NDArray[np.int64]) -> Shadow | None
         return None
 
     def explained(place: NDArray[np.float64]) -> float:
-        if abs(place[1]) < UPS[-1] / 20:
+        if not _shadow(place).is_sound():
             return 0.0
         shades = [_laid(frame, _shadow(place)) for frame in frames]
         both = sum(float((shade * frame.darker).sum()) for shade, frame in zip(shades, frames, strict=True))

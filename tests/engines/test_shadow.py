@@ -105,9 +105,8 @@ def test_torch_lays_down_the_same(shadow: Shadow, corner: tuple[int, int]) -> No
         Shadow(0.5, 0.2, 0.02, 1.1), Shadow(math.inf, 0.2, 0.02, 0.4),
     ],
 )  # fmt: skip
-def test_what_cannot_be_drawn_is_refused(shadow: Shadow) -> None:
-    with pytest.raises(ValueError, match="cannot be drawn"):
-        shadow.check()
+def test_what_cannot_be_drawn_is_not_sound(shadow: Shadow) -> None:
+    assert not shadow.is_sound() and Shadow(0.5, 0.2, 0.02, 0.4).is_sound()
 
 
 def test_on_air_it_lies_on_the_plate_beside_the_player(tmp_path: Path, dataset_folder: Path) -> None:
