@@ -3,10 +3,12 @@ was dropped.
 
     python -m tools.prepare assets/player_train.mp4 datasets/demo
     python -m tools.prepare takes/ encore.mov datasets/jones --height 720
+    python -m tools.prepare grandmother.mov datasets/grandmother --empty room.jpg
     python -m tools.prepare assets/fan_dance.mp4 datasets/fan --size 512x512
 
-The videos: one person, a camera that does not move from the first take to the last, feet in the frame, two
-minutes or more in all. An interrupted run goes on with the same command; Ctrl-C loses seconds.
+The videos: one person, whole in the picture; five seconds make a preview, two minutes a player for a show. A
+camera on a tripod gives the cleanest edges; one that moves is held still. An interrupted run goes on with the
+same command; Ctrl-C loses seconds.
 """
 
 from __future__ import annotations
@@ -45,11 +47,16 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--backend", default=default.backend, help="for the networks (default auto)")
     parser.add_argument(
-        "--max-shake",
-        type=float,
-        default=default.max_shake_px,
-        metavar="PX",
-        help="drop frames whose camera is off its place by more pixels (default 1.5)",
+        "--landmarks",
+        choices=("auto", "heavy", "full"),
+        default=default.landmarks,
+        help="which landmark net: heavy is more exact and slower; auto takes it where it can be had",
+    )
+    parser.add_argument(
+        "--empty",
+        type=Path,
+        metavar="FILE",
+        help="picture or video of the same scene without the player: what is behind the player comes from it",
     )
     parser.add_argument(
         "--checkpoint",
@@ -70,10 +77,11 @@ def main(argv: list[str] | None = None) -> int:
     chosen = Options(
         options.height,
         options.backend,
-        options.max_shake,
+        options.landmarks,
         options.checkpoint,
         options.extras,
         options.size,
+        options.empty,
     )
     try:
         summary = prepare(options.video, options.dataset, chosen)

@@ -12,20 +12,22 @@ from numpy.typing import NDArray
 
 from calibration.body import standing_height
 from engines.extras import PARTS
+from tools.alignment.solve import Alignment
 from tools.preparing import PrepareError, rules
-from tools.preparing.camera import off_centre
+from tools.preparing.placing import MOST_ENLARGED, Placement, mapped
 from tools.preparing.refine import Shots
 from tools.preparing.scan import Scan
+from tools.preparing.sources import GAP
 from tools.synthesis.smoothing import smooth_part, smooth_run
 
 LEAST_FRAMES = 60
 
 
-def judge(scan: Scan, max_shake_px: float) -> NDArray[np.str_]:
+def judge(scan: Scan, alignment: Alignment) -> NDArray[np.str_]:
     """(N,) the reasons of `scan`, and those that need a look at its neighbours and at all of the footage:
-    a camera that is off where it stands most of the time, people who come near, motion blur."""
+    dissolves and titles, people who come near, motion blur."""
     reasons = scan.reasons.astype("<U64")
-    moved = off_centre(scan.shifts) > max_shake_px
+    cards = np.array([scene.card for scene in alignment.found] + [False])[alignment.scenes]
     for video in np.unique(scan.videos):
         of_video = scan.videos == video
         crowded = rules.near_in_time(
@@ -33,8 +35,9 @@ def judge(scan: Scan, max_shake_px: float) -> NDArray[np.str_]:
         )
         smeared = _smeared(scan.sharpness[of_video])
         for flags, reason in (
+            (alignment.transition[of_video], rules.TRANSITION),
+            (cards[of_video], rules.CARD),
             (crowded, rules.CROWDED),
-            (moved[of_video], rules.MOVED),
             (smeared, rules.SMEARED),
         ):
             rows = np.flatnonzero(of_video)[flags]
@@ -42,12 +45,19 @@ def judge(scan: Scan, max_shake_px: float) -> NDArray[np.str_]:
     return reasons
 
 
-def shots(scan: Scan, reasons: NDArray[np.str_]) -> Shots:
-    """The frames without a reason, their landmarks smoothed."""
-    left = reasons == ""
-    landmarks = smooth_landmarks(scan.landmarks[left], scan.numbers[left], scan.times_ns[left])
+def too_small(placement: Placement) -> NDArray[np.bool_]:
+    """(N,): the frame would have to be blown up to show the player as large as usual."""
+    return np.asarray(placement.scales > MOST_ENLARGED)
+
+
+def shots(scan: Scan, rows: NDArray[np.int64], placement: Placement) -> Shots:
+    """The frames that are left, `rows` of the scan, with their landmarks in the dataset's picture, smoothed."""
+    landmarks = mapped(scan.landmarks[rows], placement.maps)
+    scene = scan.numbers[rows] + len(scan.numbers) * GAP * (placement.scenes + 1)  # no run goes across scenes
+    landmarks = smooth_landmarks(landmarks, scene, scan.times_ns[rows])
+    landmarks[..., :2] -= placement.views[:, None]
     standing_px = float(np.median(standing_height(landmarks)))
-    return Shots(scan.numbers[left], landmarks, scan.others[left], standing_px)
+    return Shots(scan.numbers[rows], landmarks, scan.others[rows], standing_px, placement)
 
 
 def smooth_landmarks(
@@ -55,10 +65,11 @@ def smooth_landmarks(
 ) -> NDArray[np.float32]:
     """Removes jitter without lag: a smoothing spline through each unbroken run, as in finished videos.
 
-    landmarks (N, 33, 4) of the frames `numbers` (N,), ascending, taken at `times_ns` (N,).
+    landmarks (N, 33, 4) of the frames `numbers` (N,), taken at `times_ns` (N,). A run is one whose numbers
+    count up by one.
     """
     smooth = landmarks.copy()
-    for run in np.split(np.arange(len(numbers)), np.flatnonzero(np.diff(numbers) > 1) + 1):
+    for run in np.split(np.arange(len(numbers)), np.flatnonzero(np.diff(numbers) != 1) + 1):
         seconds = times_ns[run] / 1e9
         smooth[run] = smooth_run(landmarks[run], seconds, seconds)
     return smooth
@@ -96,7 +107,7 @@ def require(videos: Sequence[Path], kept: int, dropped: dict[str, int]) -> None:
     advice = f": {rules.ADVICE[worst]}" if worst else ""
     raise PrepareError(
         f"{names} {have} {kept} usable frames, {LEAST_FRAMES} are the least ({why}){advice}; "
-        "film one person, whole in the frame, for two minutes or more"
+        "film one person, whole in the frame, for ten seconds or more"
     )
 
 

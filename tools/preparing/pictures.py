@@ -20,17 +20,28 @@ QUICK_PNG = (cv2.IMWRITE_PNG_COMPRESSION, 1)
 
 
 class Pictures:
-    """frames/ and masks/ stay in the dataset; work/, with the net's masks and thumbnails, does not."""
+    """frames/ and masks/ stay in the dataset; work/, with the frames as they were read, the landmark net's masks
+    and thumbnails, does not."""
 
     def __init__(self, folder: Path) -> None:
         self.work = folder / "work"
         self._frames, self._masks, self._soft = folder / "frames", folder / "masks", self.work / "soft"
-        self.thumbs = self.work / "thumbs"
-        for each in (self._frames, self._masks, self.work, self._soft, self.thumbs):
+        self.thumbs, self._scanned = self.work / "thumbs", self.work / "scanned"
+        for each in (self._frames, self._masks, self.work, self._soft, self.thumbs, self._scanned):
             each.mkdir(exist_ok=True)
 
-    def write_frame(self, number: int, picture: NDArray[np.uint8]) -> None:
-        write(self._frames / f"{number:06d}.jpg", picture, quality=97)
+    def write_scanned(self, number: int, picture: NDArray[np.uint8]) -> None:
+        """A frame as it was read."""
+        write(self._scanned / f"{number:06d}.jpg", picture, quality=97)
+
+    def write_final(self, number: int, picture: NDArray[np.uint8] | None) -> None:
+        """A frame of the dataset; None: as it was read."""
+        path = self._frames / f"{number:06d}.jpg"
+        if picture is not None:
+            write(path, picture, quality=97)
+            return
+        path.unlink(missing_ok=True)
+        path.hardlink_to(self._scanned / path.name)
 
     def write_soft(self, number: int, mask: NDArray[np.uint8]) -> None:
         """mask (H, W) uint8: the segmentation net's."""
@@ -50,7 +61,12 @@ class Pictures:
             write(folder / f"{number:06d}.jpg", np.asarray(small, np.uint8))
 
     def frame(self, number: int) -> NDArray[np.uint8]:
+        """As the dataset has it."""
         return read(self._frames / f"{number:06d}.jpg")
+
+    def scanned(self, number: int) -> NDArray[np.uint8]:
+        """As it was read."""
+        return read(self._scanned / f"{number:06d}.jpg")
 
     def soft(self, number: int) -> NDArray[np.uint8]:
         return read(self._soft / f"{number:06d}.png", cv2.IMREAD_GRAYSCALE)

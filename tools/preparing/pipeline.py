@@ -6,27 +6,38 @@ import json
 import shutil
 import sys
 from collections.abc import Sequence
+from dataclasses import fields, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.body import measure_body
+from calibration.body import facing, measure_body, standing_height
 from engines.extras import PARTS
 from engines.folders import resumed_folder
+from engines.pose.convert import FULL, HEAVY, fetch_heavy
 from engines.pose.extras import Extras
+from tools.alignment.solve import STILL, TAKEN_FOR_STILL, Alignment, align
+from tools.matting.cutter import Cutter
 from tools.preparing import PrepareError, report, rules, sheets
-from tools.preparing.camera import MAX_GAIN, off_centre
-from tools.preparing.choose import count, judge, require, shots, smooth_extras
+from tools.preparing.choose import count, judge, require, shots, smooth_extras, too_small
+from tools.preparing.empty import in_scene, load_empty, measure_empty
 from tools.preparing.journal import Journal, write_whole
 from tools.preparing.pictures import Pictures, encoded, write
-from tools.preparing.refine import Refined, Refiner, Shots, find_plate
-from tools.preparing.scan import Scan, Scanner
+from tools.preparing.placing import Placement, place
+from tools.preparing.plate import Plate
+from tools.preparing.refine import Refined, Refiner, Shots
+from tools.preparing.scan import EMPTY_EVERY, Scan, Scanner
+from tools.preparing.scenes import EmptyScene, Sampled, box_of, build
 from tools.preparing.sources import Options, Source, digest, find_videos, open_sources
 from tools.video import VideoError
 
 MARK = "dataset.json"
+NO_SCENE = -1
+PREVIEW_S, SHOW_S = 30.0, 120.0
+"""With less usable footage than the one it is a preview, with as much as the other enough for a show."""
 
 
 def prepare(paths: Sequence[Path], dataset: Path, options: Options | None = None) -> dict[str, Any]:
@@ -38,7 +49,9 @@ def prepare(paths: Sequence[Path], dataset: Path, options: Options | None = None
     options = options or Options()
     videos = find_videos(paths)
     sources = open_sources(videos, options)
-    inputs = digest(videos, options)
+    net, why = choose_net(options.landmarks)
+    print(f"landmarks: {net}{f' ({why})' if why else ''}", file=sys.stderr)
+    inputs = digest(videos, options, net)
     with resumed_folder(dataset, MARK, inputs, (VideoError, PrepareError)) as (part, found):
         if found == "resumed":
             print(f"going on with an interrupted run for {dataset}", file=sys.stderr)
@@ -48,29 +61,57 @@ def prepare(paths: Sequence[Path], dataset: Path, options: Options | None = None
             )
         pictures = Pictures(part)
         if not (part / MARK).is_file():
-            _Preparation(part, pictures, sources, options).run()
+            _Preparation(part, pictures, sources, options, net).run()
         shutil.rmtree(pictures.work)
         summary: dict[str, Any] = json.loads((part / MARK).read_text())
     return summary
 
 
+def choose_net(wanted: str) -> tuple[str, str]:
+    """The landmark net for "heavy", "full" or "auto", and why it is not the heavy one where that was not wanted.
+
+    Raises PrepareError where the heavy one is wanted and cannot be had.
+    """
+    if wanted == "full":
+        return FULL, ""
+    why = fetch_heavy()
+    if why and wanted == "heavy":
+        raise PrepareError(
+            f"the heavy landmark net cannot be had: {why}; put {HEAVY}.tflite into the folder weights"
+        )
+    return (FULL, f"the heavy net is more exact, but {why}") if why else (HEAVY, "")
+
+
 class _Preparation:
-    def __init__(self, part: Path, pictures: Pictures, sources: list[Source], options: Options) -> None:
+    def __init__(
+        self, part: Path, pictures: Pictures, sources: list[Source], options: Options, net: str
+    ) -> None:
         self._part, self._pictures, self._sources, self._options = part, pictures, sources, options
+        self._net = net
         self._journal = Journal(pictures.work / "journal")
+        first = sources[0].first
+        self._size = (first.shape[1], first.shape[0])
 
     def run(self) -> None:
-        scan = Scanner(self._pictures, self._journal, self._options)(self._sources)
-        reasons = judge(scan, self._options.max_shake_px)
-        left = np.flatnonzero(reasons == "")
+        empty = [] if self._options.empty is None else load_empty(self._options.empty, self._options, self._size)
+        scan = Scanner(self._pictures, self._journal, self._options, self._net)(self._sources)
+        print("aligning the frames", file=sys.stderr)
+        alignment = align([*scan.alignment, *([measure_empty(empty)] if empty else [])])
+        footage = first_rows(alignment, len(scan.numbers))
+        reasons = judge(scan, footage)
+        self._require(reasons, scan)
+        left, placement = self._place(scan, footage, reasons)
         self._require(reasons, scan)
         for row in np.flatnonzero((reasons != "") & (scan.reasons == "")):
             number = int(scan.numbers[row])
-            self._pictures.write_thumb(str(reasons[row]), number, self._pictures.frame(number))
-        taken = shots(scan, reasons)
-        plate, unseen = self._plate(taken)
+            self._pictures.write_thumb(str(reasons[row]), number, self._pictures.scanned(number))
+        taken = shots(scan, left, placement)
+        scenes = self._scenes(scan, footage, left, placement, alignment, empty)
+        main = main_scene(placement)
+        plate = self._plate(scenes.get(main), empty, taken)
         extras = Extras(backend=self._options.backend) if self._options.extras else None
-        refined = Refiner(self._pictures, self._journal, plate, unseen, extras)(
+        cutter = Cutter(backend=self._options.backend)
+        refined = Refiner(self._pictures, self._journal, scenes, plate.picture, cutter, extras)(
             taken, self._options.checkpoint
         )
         reasons[left] = refined.reasons
@@ -78,36 +119,126 @@ class _Preparation:
         gain = np.full(len(reasons), np.nan, np.float32)
         gain[left] = refined.gains.mean(axis=1)
         summary = summarize(self._sources, scan, reasons, gain)
-        summary |= {"plate_unseen_share": float(unseen.mean()), "standing_px": taken.standing_px}
+        summary |= {
+            "landmarks": self._net,
+            "plate_unseen_share": float(plate.unseen.mean()),
+            "standing_px": taken.standing_px,
+            "scenes": described_scenes(footage, left[refined.reasons == ""]),
+            "own_background_share": float(placement.own[refined.reasons == ""].mean()),
+            "from_behind_share": float((facing(taken.landmarks[refined.reasons == ""]) < 0).mean()),
+        }
         summary["extras"] = shares(refined.extras[refined.reasons == ""]) if self._options.extras else {}
         summary["warnings"] = warnings_of(summary)
-        self._write(scan, reasons, gain, taken, refined, plate, summary)
+        self._write(scan, footage, reasons, gain, left, taken, refined, plate, summary)
 
     def _require(self, reasons: NDArray[np.str_], scan: Scan) -> None:
         kept = int((reasons == "").sum())
         require([source.path for source in self._sources], kept, count(reasons, scan.left_out))
 
-    def _plate(self, taken: Shots) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-        if "plate" not in self._journal:
-            plate, unseen = find_plate(self._pictures, taken)
-            self._journal.save("plate", {"plate": plate, "unseen": unseen})
-        entry = self._journal.load("plate")
-        return entry["plate"], entry["unseen"]
+    def _place(
+        self, scan: Scan, alignment: Alignment, reasons: NDArray[np.str_]
+    ) -> tuple[NDArray[np.int64], Placement]:
+        """The rows that are left and where they go; `reasons` says of the others why not."""
+        while True:
+            left = np.flatnonzero(reasons == "")
+            placement = place(
+                scan.landmarks[left],
+                scan.world[left],
+                alignment.scenes[left],
+                alignment.matrices[left],
+                alignment.shots[left],
+                self._size,
+            )
+            small = too_small(placement)
+            if not small.any():
+                return left, placement
+            reasons[left[small]] = rules.TOO_SMALL
+            self._require(reasons, scan)
+
+    def _scenes(
+        self,
+        scan: Scan,
+        alignment: Alignment,
+        left: NDArray[np.int64],
+        placement: Placement,
+        whole_alignment: Alignment,
+        empty: list[NDArray[np.uint8]],
+    ) -> dict[int, EmptyScene]:
+        """The empty picture of each scene that any frame is left of, by number."""
+        found: dict[int, EmptyScene] = {}
+        main = main_scene(placement)
+        for scene in (int(each) for each in np.unique(placement.scenes) if each >= 0):
+            name = f"plate_{scene:04d}"
+            if name not in self._journal:
+                frames = self._sampled(scan, alignment, left, placement, scene)
+                box = box_of(placement, placement.scenes == scene, self._size)
+                given = (
+                    in_scene(self._options.empty, empty, whole_alignment, scene, box)
+                    if scene == main and self._options.empty is not None
+                    else []
+                )
+                built = build(self._pictures, frames, box, given)
+                arrays = {} if built is None else {"picture": built.plate.picture, "unseen": built.plate.unseen}
+                self._journal.save(name, {"box": np.array(box), **arrays})
+            entry = self._journal.load(name)
+            if "picture" in entry:
+                x, y, width, height = entry["box"].tolist()
+                found[scene] = EmptyScene(Plate(entry["picture"], entry["unseen"]), (x, y, width, height))
+        return found
+
+    def _sampled(
+        self,
+        scan: Scan,
+        alignment: Alignment,
+        left: NDArray[np.int64],
+        placement: Placement,
+        scene: int,
+    ) -> Sampled:
+        """All frames of a scene that are on disk."""
+        here = np.flatnonzero(placement.scenes == scene)
+        first = here[0]
+        to_size = placement.maps[first] @ np.linalg.inv(alignment.matrices[left[first]])
+        kept = (scan.reasons == "") | ((scan.reasons == rules.NOBODY) & (scan.numbers % EMPTY_EVERY == 0))
+        rows = np.flatnonzero(kept & (alignment.scenes == scene) & ~alignment.transition)
+        landmarks = scan.landmarks[rows]
+        return Sampled(
+            scan.numbers[rows], landmarks, to_size @ alignment.matrices[rows], standing_height(landmarks)
+        )
+
+    def _plate(self, scene: EmptyScene | None, empty: list[NDArray[np.uint8]], taken: Shots) -> Plate:
+        """What the dataset shows behind the player."""
+        width, height = self._size
+        if scene is not None:
+            picture, known = scene.view(np.zeros(2, np.int64), self._size)
+            return Plate(picture, known == 0)
+        if empty:
+            return Plate(empty[0], np.zeros((height, width), np.bool_))
+        numbers = taken.numbers[np.linspace(0, len(taken.numbers) - 1, 24).astype(int)]
+        rows = [
+            np.median(frame[soft.max(axis=0)[None].repeat(height, 0) < 25].reshape(-1, 3), axis=0)
+            for frame, soft in ((self._pictures.scanned(int(n)), self._pictures.soft(int(n))) for n in numbers)
+        ]
+        colour = np.median(np.array(rows), axis=0)
+        picture = np.broadcast_to(np.nan_to_num(colour, nan=128.0).astype(np.uint8), (height, width, 3)).copy()
+        return Plate(picture, np.zeros((height, width), np.bool_))
 
     def _write(
         self,
         scan: Scan,
+        alignment: Alignment,
         reasons: NDArray[np.str_],
         gain: NDArray[np.float32],
+        left: NDArray[np.int64],
         taken: Shots,
         refined: Refined,
-        plate: NDArray[np.uint8],
+        plate: Plate,
         summary: dict[str, Any],
     ) -> None:
         good = refined.reasons == ""
         numbers, landmarks = taken.numbers[good], taken.landmarks[good]
-        write(self._part / "plate.png", plate)
+        write(self._part / "plate.png", plate.picture)
         np.save(self._part / "landmarks.npy", landmarks)
+        np.save(self._part / "world.npy", scan.world[left[good]])
         np.save(self._part / "indices.npy", numbers)
         extras = smooth_extras(refined.extras[good], numbers, scan.times_ns[reasons == ""])
         if self._options.extras:
@@ -117,25 +248,67 @@ class _Preparation:
         write(self._part / "contact_sheet.jpg", outlines)
         page = report.html(
             summary,
-            report.Timeline(seconds(scan), reasons, off_centre(scan.shifts), gain),
-            plate=encoded(plate, ".jpg"),
+            report.Timeline(seconds(scan), reasons, travel(alignment, self._size), alignment.zoom, gain),
+            plate=encoded(plate.picture, ".jpg"),
+            filled=encoded(sheets.filled(plate), ".jpg"),
             outlines=encoded(outlines, ".jpg"),
             mattes=encoded(sheets.mattes(self._pictures, numbers, landmarks), ".jpg"),
             thumbs=self._pictures.thumbs,
-            max_shake_px=self._options.max_shake_px,
-            max_gain=MAX_GAIN,
         )
         (self._part / "report.html").write_text(page)
         self._pictures.keep_only(numbers)
         write_whole(self._part / MARK, (json.dumps(summary, indent=2) + "\n").encode())
 
 
+def first_rows(alignment: Alignment, count: int) -> Alignment:
+    """The alignment of the first `count` frames."""
+    rows = {
+        field.name: getattr(alignment, field.name)[:count]
+        for field in fields(alignment)
+        if field.name != "found"
+    }
+    return replace(alignment, **rows)
+
+
+def main_scene(placement: Placement) -> int:
+    """The scene that the dataset shows, NO_SCENE where there is none."""
+    numbers, counts = np.unique(placement.scenes[placement.scenes >= 0], return_counts=True)
+    return int(numbers[np.argmax(counts)]) if len(numbers) else NO_SCENE
+
+
+def travel(alignment: Alignment, size: tuple[int, int]) -> NDArray[np.float32]:
+    """(N,) how far the middle of each frame lies from its scene's, pixels; NaN where there is no scene."""
+    middle = np.array([(size[0] - 1) / 2, (size[1] - 1) / 2, 1.0])
+    there = alignment.matrices @ middle
+    distance = np.linalg.norm(there[:, :2] / there[:, 2:] - middle[:2], axis=1)
+    return np.where(alignment.scenes >= 0, distance, np.nan).astype(np.float32)
+
+
+def described_scenes(alignment: Alignment, kept: NDArray[np.int64]) -> list[dict[str, Any]]:
+    """What dataset.json says of the scenes: kind and camera, and how many frames were kept of each; the frames
+    that belong to none come last."""
+    scenes = alignment.scenes[kept]
+    found = [
+        {
+            "kind": scene.kind,
+            "camera": scene.model,
+            "kept": int((scenes == number).sum()),
+            "residual_px": round(float(np.median(alignment.residual_px[kept][scenes == number])), 2),
+        }
+        for number, scene in enumerate(alignment.found)
+        if (scenes == number).any()
+    ]
+    lost = int((scenes < 0).sum())
+    if lost:
+        found.append({"kind": "cut out", "camera": "unknown", "kept": lost, "residual_px": 0.0})
+    return found
+
+
 def summarize(
     sources: list[Source], scan: Scan, reasons: NDArray[np.str_], gain: NDArray[np.float32]
 ) -> dict[str, Any]:
     """What dataset.json says of the footage. gain (N,): the background over the plate, NaN where unknown."""
-    shake = off_centre(scan.shifts)
-    measured, lit = shake[np.isfinite(shake)], gain[~np.isnan(gain)]
+    lit = gain[~np.isnan(gain)]
     return {
         "sources": [
             {
@@ -151,14 +324,9 @@ def summarize(
         "fps": str(sources[0].fps),
         "kept": int((reasons == "").sum()),
         "dropped": count(reasons, scan.left_out),
-        "camera": {
-            "measured_share": float((~np.isnan(shake)).mean()),
-            "median_px": float(np.median(measured)) if len(measured) else 0.0,
-            "p95_px": float(np.percentile(measured, 95)) if len(measured) else 0.0,
-        },
         "light": {
-            "p5": float(np.percentile(lit, 5)),
-            "p95": float(np.percentile(lit, 95)),
+            "p5": float(np.percentile(lit, 5)) if len(lit) else 1.0,
+            "p95": float(np.percentile(lit, 95)) if len(lit) else 1.0,
             "flicker": float(np.abs(np.diff(lit)).mean()) if len(lit) > 1 else 0.0,
         },
     }
@@ -177,19 +345,36 @@ def warnings_of(summary: dict[str, Any]) -> list[str]:
         for source in summary["sources"]
         if source["frames"] < 0.9 * source["declared"]
     ]
-    camera, light = summary["camera"], summary["light"]
-    if camera["measured_share"] < 0.5:
-        found.append("the background has too little texture to tell whether the camera moved")
-    if camera["p95_px"] > 0.5:
-        found.append(f"the camera shakes by {camera['p95_px']:.1f} pixels: {rules.ADVICE[rules.MOVED]}")
+    light, kinds = summary["light"], {scene["kind"] for scene in summary["scenes"]}
+    if TAKEN_FOR_STILL in kinds:
+        found.append("the background has too little texture to tell whether the camera moved: taken for still")
+    if "cut out" in kinds:
+        found.append(
+            "some frames could not be brought into one scene: the player was cut out of them by looks alone; "
+            "a camera that stands still makes cleaner edges"
+        )
+    elif kinds - {STILL, TAKEN_FOR_STILL}:
+        found.append("the camera moved; the frames were aligned. A tripod makes cleaner edges")
     if light["p95"] - light["p5"] > 0.03 or light["flicker"] > 0.01:
-        found.append(f"the light changes: {rules.ADVICE[rules.OTHER_LIGHT]}")
+        found.append(f"the light changes, which was corrected: {rules.ADVICE[rules.OTHER_LIGHT]}")
     if summary["plate_unseen_share"] > 0.005:
         found.append(
             f"{100 * summary['plate_unseen_share']:.1f} % of the plate was never seen free: "
-            "let the player step aside once while the camera runs"
+            "let the player step aside once while the camera runs, or film the empty scene (--empty)"
         )
+    found.append(good_for(summary))
     return found
+
+
+def good_for(summary: dict[str, Any]) -> str:
+    """What a player made from this footage can be used for, and what to film for more."""
+    seconds_kept = summary["kept"] / float(Fraction(summary["fps"]))
+    length = f"{seconds_kept:.0f} s of usable footage"
+    if seconds_kept < PREVIEW_S:
+        return f"{length} make a preview; film two minutes with turns, raised arms and steps for more"
+    if seconds_kept < SHOW_S:
+        return f"{length} make a simple player; python -m tools.coverage says which moves are missing"
+    return f"{length}: enough for a show; python -m tools.coverage says which moves are missing"
 
 
 def seconds(scan: Scan) -> NDArray[np.float64]:

@@ -1,7 +1,11 @@
-"""The second pass: the plate from the frames that are left, then light and matte of each of them."""
+"""The second pass: each frame that is left is put into its place, in the usual light, and cut out.
+
+`prepare` calls it once the scenes' empty pictures are there.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,85 +16,70 @@ from tqdm import tqdm
 
 from engines.extras import POINTS
 from engines.pose.extras import Extras
-from engines.skeleton import Landmark
-from tools.matte import matte, zone
+from tools.alignment.warp import warp
+from tools.body_zone import zone
+from tools.matting.colours import foreground
+from tools.matting.cutter import Cutter
 from tools.preparing import rules
-from tools.preparing.camera import MAX_GAIN, light
+from tools.preparing.camera import light
 from tools.preparing.journal import Journal
 from tools.preparing.pictures import Pictures
-from tools.preparing.plate import SAMPLES, empty_scene
+from tools.preparing.placing import Placement
+from tools.preparing.scenes import EmptyScene
 
-MOST_BYTES = 400_000_000
-"""The plate's samples take no more memory than this."""
 CHANGED, CHANGED_SHARE = 25, 0.1
 """A person moves where more than this share of a box differs from the plate by more than this, of 255."""
+UNCHANGED = 0.004
+"""A light that differs by a smaller share than this is left as it is."""
+SEEN = 25
+"""The player's box holds what the landmark net sees above this, of 255."""
+BELIEVED = 0.8
+"""A hole in the matte is filled where the landmark net is surer than this, on average, that the player is there."""
+SPECK = 0.002
+"""What hangs together with nothing and is smaller than this share of the player is no part of the player."""
+
+Picture = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Shots:
-    """The frames that are left: numbers (N,), landmarks (N, 33, 4) smoothed, others (N, 4) as in `Scan`."""
+    """The frames that are left, one row each: numbers (N,); landmarks (N, 33, 4) in the dataset's picture,
+    smoothed; others (N, 4) as in `Scan`, in the frame; placement: where they go."""
 
     numbers: NDArray[np.int64]
     landmarks: NDArray[np.float32]
     others: NDArray[np.float32]
     standing_px: float
+    placement: Placement
 
 
 @dataclass(frozen=True)
 class Refined:
-    """One row a shot. reasons (N,) str, "" where it is of use; gains (N, 3) as in `camera.light`;
-    extras (N, engines.extras.POINTS, 4) as they were found, zeros where nobody looked."""
+    """One row a shot. reasons (N,) str, "" where it is of use; gains (N, 3) as in `camera.light`, NaN where
+    nothing is known of the scene; extras (N, engines.extras.POINTS, 4) as they were found, zeros where nobody
+    looked."""
 
     reasons: NDArray[np.str_]
     gains: NDArray[np.float32]
     extras: NDArray[np.float32]
 
 
-def find_plate(pictures: Pictures, shots: Shots) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """As `empty_scene`, from frames in which the player stands as far apart as he ever does."""
-    shape = pictures.frame(int(shots.numbers[0])).shape
-    size = (shape[1], shape[0])
-    chosen = spread(shots.landmarks, min(SAMPLES, max(30, MOST_BYTES // (4 * size[0] * size[1]))))
-    side = max(size[1] // 64, 5)
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * side + 1, 2 * side + 1))
-    frames = np.empty((len(chosen), *shape), np.uint8)
-    covered = np.empty((len(chosen), *shape[:2]), np.bool_)
-    for row, position in enumerate(chosen):
-        number = int(shots.numbers[position])
-        frames[row] = pictures.frame(number)
-        covered[row] = cv2.dilate(pictures.soft(number), kernel) > 50
-        covered[row] |= zone(shots.landmarks[position], size, shots.standing_px, widen=1.1) > 0
-    return empty_scene(frames, covered)
-
-
-def spread(landmarks: NDArray[np.float32], samples: int) -> NDArray[np.int64]:
-    """Positions of frames, ascending: half of them evenly in time, half where the feet are furthest from
-    those chosen before (so that the floor under his usual place, and his usual shadow, are seen free)."""
-    feet = landmarks[:, [Landmark.LEFT_ANKLE, Landmark.RIGHT_ANKLE], :2].mean(axis=1)
-    in_time = np.linspace(0, len(feet) - 1, min(samples // 2, len(feet))).astype(np.int64)
-    chosen = [0]
-    distance = np.linalg.norm(feet - feet[0], axis=1)
-    for _ in range(min(samples // 2, len(feet)) - 1):
-        furthest = int(distance.argmax())
-        chosen.append(furthest)
-        distance = np.minimum(distance, np.linalg.norm(feet - feet[furthest], axis=1))
-    return np.unique(np.concatenate([in_time, np.array(chosen, np.int64)]))
-
-
 class Refiner:
-    """Writes the mattes of all shots; what is in the journal already is not done again."""
+    """Writes the frames and mattes of all shots; what is in the journal already is not done again."""
 
     def __init__(
         self,
         pictures: Pictures,
         journal: Journal,
-        plate: NDArray[np.uint8],
-        unseen: NDArray[np.bool_],
+        scenes: Mapping[int, EmptyScene],
+        plate: Picture,
+        cutter: Cutter,
         extras: Extras | None,
     ) -> None:
-        """extras: finds hands and face; None: nobody looks for them."""
+        """scenes: by number. plate: what the dataset shows behind the player. extras: finds hands and face;
+        None: nobody looks for them."""
         self._pictures, self._journal, self._extras = pictures, journal, extras
-        self._plate, self._unseen = plate, unseen
+        self._scenes, self._plate, self._cutter = scenes, plate, cutter
 
     def __call__(self, shots: Shots, checkpoint: int) -> Refined:
         """checkpoint: frames between two saves. Raises OSError."""
@@ -100,54 +89,113 @@ class Refiner:
                 name = f"refine_{start:08d}"
                 rows = range(start, min(start + checkpoint, len(shots.numbers)))
                 if name not in self._journal:
-                    self._journal.save(name, self._part(shots, rows))
+                    self._journal.save(name, self._part(shots, rows, bar))
+                else:
+                    bar.update(len(rows))
                 parts.append(self._journal.load(name))
-                bar.update(len(rows))
         columns = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
         return Refined(columns["reasons"], columns["gains"], columns["extras"])
 
-    def _part(self, shots: Shots, rows: range) -> dict[str, NDArray[Any]]:
+    def _part(self, shots: Shots, rows: range, bar: tqdm[Any]) -> dict[str, NDArray[Any]]:
         reasons, gains = [], []
         extras = np.zeros((len(rows), POINTS, 4), np.float32)
         if self._extras is not None:
             self._extras.reset()  # the same result whether or not the run was interrupted before this part
         for place, row in enumerate(rows):
-            frame = self._pictures.frame(int(shots.numbers[row]))
-            reason, gain = self._shot(shots, row, frame)
+            reason, gain, picture = self._shot(shots, row)
             reasons.append(reason)
             gains.append(gain)
             if reason:
-                self._pictures.write_thumb(reason, int(shots.numbers[row]), frame)
+                self._pictures.write_thumb(reason, int(shots.numbers[row]), picture)
             elif self._extras is not None:
-                extras[place] = self._extras(frame, shots.landmarks[row])
+                extras[place] = self._extras(picture, shots.landmarks[row])
+            bar.update()
         return {
             "reasons": np.array(reasons, np.str_),
             "gains": np.array(gains, np.float32),
             "extras": extras,
         }
 
-    def _shot(self, shots: Shots, row: int, frame: NDArray[np.uint8]) -> tuple[str, NDArray[np.float32]]:
-        """What is wrong with it, and its light. Writes its matte if nothing is."""
+    def _shot(self, shots: Shots, row: int) -> tuple[str, NDArray[np.float32], Picture]:
+        """What is wrong with it, its light, and its picture. Writes that and its matte if nothing is."""
         landmarks, number = shots.landmarks[row], int(shots.numbers[row])
-        size = (frame.shape[1], frame.shape[0])
-        gain = light(frame, self._plate, zone(landmarks, size, shots.standing_px, widen=1.6))
-        if np.abs(gain - 1).max() > MAX_GAIN:
-            return rules.OTHER_LIGHT, gain
-        plate = np.clip(self._plate * gain, 0, 255).round().astype(np.uint8)
-        if _moves(frame, plate, shots.others[row]):
-            return rules.BYSTANDER, gain
-        alpha = matte(frame, plate, self._pictures.soft(number), landmarks, shots.standing_px, self._unseen)
+        height, width = self._plate.shape[:2]
+        matrix, box = shots.placement.to_picture(row), (0, 0, width, height)
+        moved = not np.array_equal(matrix, np.eye(3))
+        frame, soft = self._pictures.scanned(number), self._pictures.soft(number)
+        whole = np.full((height, width), 255, np.uint8)
+        if moved:
+            frame, whole = warp(frame, matrix, box)
+            soft, _ = warp(soft, matrix, box)
+        scene = self._scenes.get(int(shots.placement.scenes[row]))
+        plate = known = None
+        gain = np.full(3, np.nan, np.float32)
+        if scene is not None:
+            plate, known = scene.view(shots.placement.views[row], (width, height))
+            known[whole < 255] = 0
+            hidden = zone(landmarks, (width, height), shots.standing_px, widen=1.6) | soft | (255 - known)
+            gain = light(frame, plate, hidden)
+            if np.abs(np.log(gain)).max() > np.log(rules.MOST_GAIN):
+                return rules.OTHER_LIGHT, gain, frame
+            if np.abs(gain - 1).max() > UNCHANGED:
+                frame, moved = np.clip(frame / gain + 0.5, 0, 255).astype(np.uint8), True
+            if _moves(frame, plate, shots.others[row], matrix):
+                return rules.BYSTANDER, gain, frame
+        alpha = self._cutter(frame, soft, _box(landmarks, soft), plate, known)
+        alpha = solid(np.minimum(alpha, whole), soft)
         if rules.covered(alpha, landmarks, shots.standing_px) < rules.LEAST_COVERED:
-            return rules.MISSED, gain
+            return rules.MISSED, gain, frame
+        if not shots.placement.own[row]:
+            frame, moved = _over(frame, alpha, self._plate), True
+        elif moved:
+            frame = np.where(whole[..., None] == 255, frame, _over(frame, alpha, self._plate))
+        self._pictures.write_final(number, frame if moved else None)
         self._pictures.write_mask(number, alpha)
-        return "", gain
+        return "", gain, frame
 
 
-def _moves(frame: NDArray[np.uint8], plate: NDArray[np.uint8], box: NDArray[np.float32]) -> bool:
-    """Does the box hold something that the plate does not? A poster of a person is part of the plate."""
+def solid(alpha: Picture, soft: Picture) -> Picture:
+    """The matte (H, W) without specks beside the player and without holes where the landmark net's mask (H, W)
+    says that the player is."""
+    alpha = alpha.copy()
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((alpha > 25).astype(np.uint8))
+    if count > 1:
+        areas = stats[:, cv2.CC_STAT_AREA].astype(np.float64)
+        areas[0] = np.inf
+        small = areas < SPECK * areas[1:].max()
+        alpha[small[labels]] = 0
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((alpha < 230).astype(np.uint8), connectivity=4)
+    sure = np.bincount(labels.ravel(), weights=soft.ravel().astype(np.float64), minlength=count)
+    filled = sure / stats[:, cv2.CC_STAT_AREA] > 255 * BELIEVED
+    filled[0] = False  # the player
+    alpha[filled[labels]] = 255
+    return alpha
+
+
+def _over(frame: Picture, alpha: Picture, plate: Picture) -> Picture:
+    """The player in front of another scene."""
+    share = alpha[..., None].astype(np.float32) / 255
+    person = foreground(frame, share[..., 0]).astype(np.float32)
+    return np.asarray(person * share + plate * (1 - share) + 0.5, np.uint8)
+
+
+def _box(landmarks: NDArray[np.float32], soft: Picture) -> tuple[float, float, float, float]:
+    low, high = landmarks[:, :2].min(axis=0), landmarks[:, :2].max(axis=0)
+    x, y, width, height = cv2.boundingRect((soft > SEEN).astype(np.uint8))
+    if width and height:
+        low, high = np.minimum(low, (x, y)), np.maximum(high, (x + width, y + height))
+    return float(low[0]), float(low[1]), float(high[0]), float(high[1])
+
+
+def _moves(frame: Picture, plate: Picture, box: NDArray[np.float32], matrix: NDArray[np.float64]) -> bool:
+    """Does the box, in the pixels before `matrix`, hold something that the plate does not? A poster of a person
+    is part of the plate."""
     if np.isnan(box).any():
         return False
-    x0, y0, x1, y1 = box.astype(int)
+    corners = np.array([(box[0], box[1], 1), (box[2], box[1], 1), (box[0], box[3], 1), (box[2], box[3], 1)])
+    there = corners @ matrix.T
+    flat = np.clip(there[:, :2] / there[:, 2:], 0, (frame.shape[1], frame.shape[0]))
+    (x0, y0), (x1, y1) = flat.min(axis=0).astype(int), flat.max(axis=0).astype(int)
     inside = (slice(y0, y1), slice(x0, x1))
     difference = cv2.absdiff(frame[inside], plate[inside])
     return bool(difference.size) and float((difference.max(axis=2) > CHANGED).mean()) > CHANGED_SHARE

@@ -23,23 +23,28 @@ COLOURS = {
     rules.CUT_OFF: "#f57c00",
     rules.CROWDED: "#7b1fa2",
     rules.BYSTANDER: "#ba68c8",
-    rules.MOVED: "#d32f2f",
+    rules.TRANSITION: "#d32f2f",
+    rules.CARD: "#00897b",
+    rules.TOO_SMALL: "#5c6bc0",
     rules.SMEARED: "#0288d1",
     rules.OTHER_LIGHT: "#fbc02d",
     rules.MISSED: "#c2185b",
 }
 KEPT = "#43a047"
+ZOOMS, GAINS = (0.7, 1.3), (0.7, 1.3)
+"""What the curves of the camera's zoom and of the light show; what is beyond is drawn at the edge."""
 
 
 @dataclass(frozen=True)
 class Timeline:
     """One row a frame, over all videos one after the other. seconds (N,); reasons (N,) str, "" for kept;
-    shake_px (N,) distance of the camera from its place, NaN where unknown; gain (N,) background over plate,
-    NaN where not measured."""
+    travel_px (N,) how far the camera looks away from the middle of its scene, NaN where unknown; zoom (N,) how
+    much larger than in its scene things are; gain (N,) background over plate, NaN where not measured."""
 
     seconds: NDArray[np.float64]
     reasons: NDArray[np.str_]
-    shake_px: NDArray[np.float32]
+    travel_px: NDArray[np.float32]
+    zoom: NDArray[np.float32]
     gain: NDArray[np.float32]
 
 
@@ -48,16 +53,16 @@ def html(
     timeline: Timeline,
     *,
     plate: bytes,
+    filled: bytes,
     outlines: bytes,
     mattes: bytes,
     thumbs: Path,
-    max_shake_px: float,
-    max_gain: float,
 ) -> str:
-    """summary: what dataset.json holds; plate, outlines, mattes: JPEG files; thumbs: a folder a reason."""
+    """summary: what dataset.json holds; plate, filled, outlines, mattes: JPEG files; thumbs: a folder a reason."""
     folder = Path(__file__).parent
     page = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined)
     end = float(timeline.seconds[-1])
+    most_travel = max(5.0, float(np.nanmax(timeline.travel_px, initial=0.0)))
     return page.get_template("report.html.jinja").render(
         summary=summary,
         total=summary["kept"] + sum(summary["dropped"].values()),
@@ -73,14 +78,17 @@ def html(
         ],
         kept_colour=KEPT,
         strips=_strips(timeline),
-        shake=_curve(timeline.seconds, timeline.shake_px, (0.0, 2 * max_shake_px)),
-        gain=_curve(timeline.seconds, timeline.gain, (1 - 1.5 * max_gain, 1 + 1.5 * max_gain)),
-        max_shake_px=max_shake_px,
-        max_gain=max_gain,
+        travel=_curve(timeline.seconds, timeline.travel_px, (0.0, most_travel)),
+        most_travel=most_travel,
+        zoom=_curve(timeline.seconds, timeline.zoom, ZOOMS),
+        zooms=ZOOMS,
+        gain=_curve(timeline.seconds, timeline.gain, GAINS),
+        gains=GAINS,
         width=WIDTH,
         height=HEIGHT,
         ticks=[(round(WIDTH * share), f"{share * end:.0f} s") for share in (0, 0.25, 0.5, 0.75, 1)],
         plate=_embedded(plate),
+        filled=_embedded(filled),
         outlines=_embedded(outlines),
         mattes=_embedded(mattes),
     )
@@ -91,6 +99,7 @@ def _curve(seconds: NDArray[np.float64], values: NDArray[np.float32], span: tupl
     known = ~np.isnan(values)
     if not known.any():
         return []
+    values = np.where(np.isfinite(values), values, 0)
     usual = float(np.median(values[known]))
     bins = np.minimum(seconds / max(seconds[-1], 1e-9) * BINS, BINS - 1).astype(int)
     lines: list[list[str]] = [[]]

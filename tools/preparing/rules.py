@@ -15,7 +15,9 @@ HIDDEN = "mostly hidden"
 CUT_OFF = "cut off by the frame"
 CROWDED = "with someone else close by"
 BYSTANDER = "with someone else in the picture"
-MOVED = "with a camera that moved"
+TRANSITION = "in a dissolve between two shots"
+CARD = "a title or a still picture"
+TOO_SMALL = "with the player too far away"
 SMEARED = "with too much motion blur"
 OTHER_LIGHT = "in another light"
 MISSED = "with a matte that misses the person"
@@ -28,7 +30,9 @@ ADVICE = {
     CUT_OFF: "step back or turn the camera: hands and feet must stay in the picture",
     CROWDED: "film the player alone; mirrors and posters count too",
     BYSTANDER: "film the player alone",
-    MOVED: "put the camera on a tripod, switch stabilization and autofocus off, and do not touch it",
+    TRANSITION: "nothing to do: what is edited together is used in its parts",
+    CARD: "nothing to do",
+    TOO_SMALL: "come closer: the player must be at least half as tall as where the player is filmed most",
     SMEARED: "more light, or a shorter exposure (1/250 s)",
     OTHER_LIGHT: "lock the exposure and white balance; avoid flickering lamps and daylight",
     MISSED: "clothes that stand out from the background, and an even light",
@@ -38,7 +42,11 @@ ADVICE = {
 """Every reason, and what to do about it."""
 
 LEAST_VISIBLE = 0.5
+BEYOND = 0.03
+"""A landmark may lie outside of the picture by so much of the player's height: the tip of a shoe, or an error."""
 LEAST_COVERED = 0.8
+MOST_GAIN = 1.6
+"""A background brighter or darker than the plate by more than this factor is another light."""
 MISREAD = 0.04
 """A joint lies off the body by so much, in standing heights, where a pose net misreads elbows or wrists."""
 SMEARED_SHARE = 0.6
@@ -51,10 +59,11 @@ AROUND_NS = 1_000_000_000
 
 def fault(landmarks: NDArray[np.float32], size: tuple[int, int], others: list[NDArray[np.float32]]) -> str:
     """What is wrong with a frame with these landmarks (33, 4) and others' boxes (4,); "" if nothing."""
-    x, y, visibility = landmarks[:, 0], landmarks[:, 1], landmarks[:, 3]
-    if visibility[Landmark.LEFT_SHOULDER :].mean() < LEAST_VISIBLE:
+    low, high = landmarks[:, :2].min(axis=0), landmarks[:, :2].max(axis=0)
+    if landmarks[Landmark.LEFT_SHOULDER :, 3].mean() < LEAST_VISIBLE:
         return HIDDEN
-    if x.min() < 0 or x.max() >= size[0] or y.min() < 0 or y.max() >= size[1]:
+    beyond = max(*-low, *(high - np.array(size)))
+    if beyond > BEYOND * (high[1] - low[1]):
         return CUT_OFF
     reach = around(landmarks, NEAR)
     if any(_meet(reach, tuple(other)) for other in others):
@@ -74,9 +83,10 @@ def covered(mask: NDArray[np.uint8], landmarks: NDArray[np.float32], standing_px
     reach = 2 * round(MISREAD * standing_px) + 1
     mask = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
     joints = landmarks[Landmark.LEFT_SHOULDER :]
-    joints = joints[joints[:, 3] > 0.5]
-    x, y = joints[:, 0].astype(int), joints[:, 1].astype(int)
-    return float((mask[y, x] > 127).mean()) if len(joints) else 0.0
+    x, y = np.floor(joints[:, 0]).astype(int), np.floor(joints[:, 1]).astype(int)
+    height, width = mask.shape
+    seen = (joints[:, 3] > 0.5) & (x >= 0) & (y >= 0) & (x < width) & (y < height)
+    return float((mask[y[seen], x[seen]] > 127).mean()) if seen.any() else 0.0
 
 
 def near_in_time(flags: NDArray[np.bool_], times_ns: NDArray[np.int64], within_ns: int) -> NDArray[np.bool_]:

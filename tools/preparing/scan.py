@@ -1,4 +1,5 @@
-"""The first pass over a video: the player's pose and mask in each frame, and what is wrong with it.
+"""The first pass over a video: the player's pose and mask in each frame, what is wrong with it, and how the
+camera moved.
 
 The work is cut into chunks of frames, and each begins with a tracker that knows nothing: so a chunk has the
 same result whether or not the run was interrupted before it.
@@ -6,8 +7,8 @@ same result whether or not the run was interrupted before it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,20 +16,25 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from calibration.body import standing_height
-from engines.pose.segmenter import PersonSegmenter
 from engines.pose.tracker import SURE_SCORE, Pose, PoseTracker
-from tools.matte import zone
-from tools.preparing import PrepareError, rules
-from tools.preparing.camera import Anchor, sharpness
+from tools.alignment.measure import Meter
+from tools.body_zone import zone
+from tools.preparing import rules
+from tools.preparing.camera import sharpness
 from tools.preparing.journal import Journal
 from tools.preparing.pictures import Pictures
 from tools.preparing.sources import GAP, Numbering, Options, Source
 from tools.video import VideoReader
 
-MASK_MARGIN = 0.2
-"""The mask is looked for in the landmarks' box and so much of its height around it."""
+SEEN = 0.1
+"""Where the landmark net is surer than this that a person is there, nothing is learnt of the background."""
+EMPTY_EVERY = 5
+"""Of frames without a person each n-th is kept for the empty scene."""
+ALIGNMENT = "alignment_"
+"""What the names of the alignment's arrays begin with in a chunk."""
 
 Chunk = dict[str, NDArray[Any]]
+COLUMNS = ("numbers", "times_ns", "videos", "landmarks", "world", "reasons", "sharpness", "others")
 
 
 @dataclass(frozen=True)
@@ -36,21 +42,41 @@ class Scan:
     """One row a frame.
 
     numbers (N,) int64, ascending; times_ns (N,) int64 since the first frame of its video; videos (N,) int64,
-    which video; landmarks (N, 33, 4), NaN without a person; reasons (N,) str, "" where the frame is of use;
-    shifts (N, 2) as in `Anchor.shift`; sharpness (N,) as in `camera.sharpness`; others (N, 4) the box of a
+    which video; landmarks (N, 33, 4), NaN without a person; world (N, 33, 3), metres, likewise; reasons (N,)
+    str, "" where the frame is of use; sharpness (N,) as in `camera.sharpness`; others (N, 4) the box of a
     person further off, or NaN. left_out: frames that have no row, by reason. frames: how many each video has.
+    alignment: what `tools.alignment.align` is given, of all rows in order.
     """
 
     numbers: NDArray[np.int64]
     times_ns: NDArray[np.int64]
     videos: NDArray[np.int64]
     landmarks: NDArray[np.float32]
+    world: NDArray[np.float32]
     reasons: NDArray[np.str_]
-    shifts: NDArray[np.float32]
     sharpness: NDArray[np.float32]
     others: NDArray[np.float32]
     left_out: dict[str, int]
     frames: tuple[int, ...]
+    alignment: Sequence[Chunk]
+
+
+class JournalChunks(Sequence[Chunk]):
+    """The alignment's part of the chunks of a scan, each read from disk when it is asked for."""
+
+    def __init__(self, journal: Journal, names: Sequence[str]) -> None:
+        self._journal, self._names = journal, names
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[each] for each in range(*index.indices(len(self)))]
+        chunk = self._journal.load(self._names[index])
+        return {
+            name.removeprefix(ALIGNMENT): value for name, value in chunk.items() if name.startswith(ALIGNMENT)
+        }
 
 
 @dataclass
@@ -58,8 +84,8 @@ class _Row:
     number: int
     t_ns: int
     landmarks: NDArray[np.float32]
+    world: NDArray[np.float32]
     reason: str
-    shift: NDArray[np.float32]
     sharpness: float
     other: NDArray[np.float32]
 
@@ -67,59 +93,43 @@ class _Row:
 class Scanner:
     """Scans videos one after the other into the journal; what is in it already is not done again."""
 
-    def __init__(self, pictures: Pictures, journal: Journal, options: Options) -> None:
+    def __init__(self, pictures: Pictures, journal: Journal, options: Options, net: str) -> None:
+        """net: which landmark net, `engines.pose.convert.HEAVY` or `FULL`."""
         self._pictures, self._journal, self._options = pictures, journal, options
-        self._tracker = PoseTracker(backend=options.backend, smooth=False)
-        self._segmenter = PersonSegmenter(backend=options.backend)
+        self._tracker = PoseTracker(net=net, mask=True, backend=options.backend, smooth=False)
 
     def __call__(self, sources: list[Source]) -> Scan:
-        """Raises VideoError, OSError, and PrepareError where the camera moved between two videos: one plate
-        serves all."""
-        chunks: list[Chunk] = []
+        """Raises VideoError, OSError."""
+        columns: dict[str, list[NDArray[Any]]] = {name: [] for name in COLUMNS}
         left_out = dict.fromkeys((rules.TOO_CLOSE, rules.DAMAGED), 0)
-        anchor = self._anchor(sources[0].first)
-        self._compare(sources, anchor)
-        next_number, frames = 0, []
+        next_number, frames, names = 0, [], []
         for video, source in enumerate(sources):
             numbering = Numbering(next_number, sources[0].fps)
-            of_video = list(self._video(video, source, numbering, anchor))
-            chunks += of_video
-            left_out[rules.TOO_CLOSE] += sum(int(chunk["too_close"]) for chunk in of_video)
-            left_out[rules.DAMAGED] += int(of_video[-1]["damaged"])
-            frames.append(int(of_video[-1]["next"]))
+            for name, chunk in self._video(video, source, numbering):
+                for column, parts in columns.items():
+                    parts.append(chunk[column])
+                left_out[rules.TOO_CLOSE] += int(chunk["too_close"])
+                last = chunk
+                if len(chunk["numbers"]):
+                    names.append(name)
+            left_out[rules.DAMAGED] += int(last["damaged"])
+            frames.append(int(last["next"]))
             next_number = (numbering.first if numbering.last is None else numbering.last) + GAP
-        columns = {
-            field.name: np.concatenate([chunk[field.name] for chunk in chunks])
-            for field in fields(Scan)
-            if field.name not in ("left_out", "frames")
-        }
-        return Scan(**columns, left_out=left_out, frames=tuple(frames))
+        return Scan(
+            **{name: np.concatenate(parts) for name, parts in columns.items()},
+            left_out=left_out,
+            frames=tuple(frames),
+            alignment=JournalChunks(self._journal, names),
+        )
 
-    def _anchor(self, first: NDArray[np.uint8]) -> Anchor:
-        return Anchor(first, self._find(first))
-
-    def _compare(self, sources: list[Source], anchor: Anchor) -> None:
-        for source in sources[1:]:
-            shift = float(np.linalg.norm(anchor.shift(source.first, self._find(source.first))))
-            if shift > self._options.max_shake_px:
-                how_far = f"by {shift:.1f} pixels" if np.isfinite(shift) else "altogether"
-                raise PrepareError(
-                    f"the camera moved {how_far} between {sources[0].path.name} and {source.path.name}: "
-                    "leave it where it is for all takes, or prepare them apart"
-                )
-
-    def _find(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
-        self._tracker.reset()
-        return _body(self._tracker(picture, 0), picture)
-
-    def _video(self, video: int, source: Source, numbering: Numbering, anchor: Anchor) -> Iterator[Chunk]:
-        """Its chunks, from the journal as far as they are there."""
+    def _video(self, video: int, source: Source, numbering: Numbering) -> Iterator[tuple[str, Chunk]]:
+        """Its chunks and their names in the journal, from there as far as they are in it."""
         start = count = 0
         while (name := f"scan_{video:03d}_{count:05d}") in self._journal:
             chunk = self._journal.load(name)
             if len(chunk["numbers"]):
                 numbering.last, numbering.last_ns = int(chunk["numbers"][-1]), int(chunk["times_ns"][-1])
-            yield chunk
+            yield name, chunk
             if chunk["ended"]:
                 return
             start, count = int(chunk["next"]), count + 1
@@ -128,9 +138,10 @@ class Scanner:
             VideoReader(source.path) as reader,
             tqdm(total=source.frames or None, initial=start, unit="frame", desc=title) as bar,
         ):
-            for chunk in self._chunks(reader, video, start, numbering, anchor, bar):
-                self._journal.save(f"scan_{video:03d}_{count:05d}", chunk)
-                yield chunk
+            for chunk in self._chunks(reader, video, start, numbering, bar):
+                name = f"scan_{video:03d}_{count:05d}"
+                self._journal.save(name, chunk)
+                yield name, chunk
                 count += 1
 
     def _chunks(
@@ -139,76 +150,90 @@ class Scanner:
         video: int,
         start: int,
         numbering: Numbering,
-        anchor: Anchor,
         bar: tqdm[Any],
     ) -> Iterator[Chunk]:
         rows: list[_Row] = []
+        meter: Meter | None = None
         too_close, damaged, position = 0, 0, start - 1
         for position, t_ns, frame in reader.read(start):
             if position - start >= self._options.checkpoint:
-                yield _chunk(rows, video, too_close=too_close, damaged=damaged, next=position, ended=False)
+                facts = {"too_close": too_close, "damaged": damaged, "next": position, "ended": False}
+                yield _chunk(rows, video, meter, **facts)
                 rows, too_close, start = [], 0, position
             number = numbering(t_ns)
             if number is None:
                 too_close += 1
             else:
                 picture = self._options.fitted(frame)
-                rows.append(self._frame(picture, number, t_ns, anchor, fresh=not rows))
+                meter = meter or Meter((picture.shape[1], picture.shape[0]))
+                rows.append(self._frame(picture, number, t_ns, meter, fresh=not rows))
             damaged = reader.damaged
             bar.update()
-        yield _chunk(rows, video, too_close=too_close, damaged=reader.damaged, next=position + 1, ended=True)
+        facts = {"too_close": too_close, "damaged": reader.damaged, "next": position + 1, "ended": True}
+        yield _chunk(rows, video, meter, **facts)
 
     def _frame(
-        self, picture: NDArray[np.uint8], number: int, t_ns: int, anchor: Anchor, *, fresh: bool
+        self, picture: NDArray[np.uint8], number: int, t_ns: int, meter: Meter, *, fresh: bool
     ) -> _Row:
         if fresh:
             self._tracker.reset()
             self._tracker(picture, t_ns)  # so that the region below comes from landmarks, as in later frames
         pose = self._tracker(picture, t_ns)
-        shift = anchor.shift(picture, _body(pose, picture))
+        size = (picture.shape[1], picture.shape[0])
+        mask = _seen(pose, size)
+        meter(picture, _hidden(pose, mask, size))
         nothing = np.full(4, np.nan, np.float32)
         if pose is None:
             self._pictures.write_thumb(rules.NOBODY, number, picture)
+            if number % EMPTY_EVERY == 0:
+                self._pictures.write_scanned(number, picture)
             empty = np.full((33, 4), np.nan, np.float32)
-            return _Row(number, t_ns, empty, rules.NOBODY, shift, float("nan"), nothing)
+            return _Row(number, t_ns, empty, empty[:, :3], rules.NOBODY, float("nan"), nothing)
         others = [
             person.box
             for person in self._tracker.people
             if person.id != pose.person_id and person.score >= SURE_SCORE
         ]
         other = max(others, key=_area, default=nothing)
-        reason = rules.fault(pose.landmarks, (picture.shape[1], picture.shape[0]), others)
+        reason = rules.fault(pose.landmarks, size, others)
         if reason:
             self._pictures.write_thumb(reason, number, picture)
-            return _Row(number, t_ns, pose.landmarks, reason, shift, float("nan"), other)
-        soft = self._segmenter(picture, box=rules.around(pose.landmarks, MASK_MARGIN))
-        mask = np.asarray(soft * 255, np.uint8)
-        self._pictures.write_frame(number, picture)
+            return _Row(number, t_ns, pose.landmarks, pose.world, reason, float("nan"), other)
+        self._pictures.write_scanned(number, picture)
         self._pictures.write_soft(number, mask)
-        return _Row(number, t_ns, pose.landmarks, "", shift, sharpness(picture, mask), other)
+        return _Row(number, t_ns, pose.landmarks, pose.world, "", sharpness(picture, mask), other)
 
 
-def _chunk(rows: list[_Row], video: int, **facts: int) -> Chunk:
+def _chunk(rows: list[_Row], video: int, meter: Meter | None, **facts: int) -> Chunk:
     count = len(rows)
+    aligned = {} if meter is None else meter.finish()
     return {
         "numbers": np.array([row.number for row in rows], np.int64),
         "times_ns": np.array([row.t_ns for row in rows], np.int64),
         "videos": np.full(count, video, np.int64),
         "landmarks": np.array([row.landmarks for row in rows], np.float32).reshape(count, 33, 4),
+        "world": np.array([row.world for row in rows], np.float32).reshape(count, 33, 3),
         "reasons": np.array([row.reason for row in rows], np.str_),
-        "shifts": np.array([row.shift for row in rows], np.float32).reshape(count, 2),
         "sharpness": np.array([row.sharpness for row in rows], np.float32),
         "others": np.array([row.other for row in rows], np.float32).reshape(count, 4),
         **{name: np.array(value) for name, value in facts.items()},
+        **{ALIGNMENT + name: value for name, value in aligned.items()},
     }
 
 
-def _body(pose: Pose | None, picture: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+def _seen(pose: Pose | None, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """(H, W): where the landmark net sees the person, 255 where it is sure."""
+    if pose is None or pose.mask is None:
+        return np.zeros(size[::-1], np.uint8)
+    return np.asarray(pose.mask.on_frame(size) * 255 + 0.5, np.uint8)
+
+
+def _hidden(pose: Pose | None, mask: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
     """(H, W), not 0 where the person may be."""
     if pose is None:
-        return None
-    size = (picture.shape[1], picture.shape[0])
-    return zone(pose.landmarks, size, float(standing_height(pose.landmarks)), widen=1.6)
+        return mask
+    near = zone(pose.landmarks, size, float(standing_height(pose.landmarks)), widen=1.6)
+    return np.asarray(near | np.where(mask > 255 * SEEN, np.uint8(255), np.uint8(0)))
 
 
 def _area(box: NDArray[np.float32]) -> float:

@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 
 from engines.stick_figure import draw_stick_figure
 from tools.preparing.pictures import Pictures
+from tools.preparing.plate import Plate
 
 COLUMNS, ROWS, HEIGHT = 6, 4, 240
-FLAT = (80, 200, 80)
-"""Nothing that a player wears: what is left of the background shows on it."""
+MATTES = 12
+FLAT = (255, 0, 255)
+"""Magenta, which hardly anybody wears: what is left of the background shows on it."""
 
 
 def outlines(
@@ -32,19 +34,27 @@ def outlines(
 def mattes(
     pictures: Pictures, numbers: NDArray[np.int64], landmarks: NDArray[np.float32]
 ) -> NDArray[np.uint8]:
-    """Kept frames, cut to the person, over a flat colour."""
+    """Twelve kept frames, cut to the person, over a flat colour."""
     cells = []
-    for position in _evenly(len(numbers)):
+    for position in _evenly(len(numbers), MATTES):
         number = int(numbers[position])
         near = _about(landmarks[position])
         alpha = pictures.mask(number)[near][..., None] / 255
         over = pictures.frame(number)[near] * alpha + np.array(FLAT) * (1 - alpha)
         cells.append(over.round().astype(np.uint8))
-    return _sheet(cells)
+    return _sheet(cells, height=2 * HEIGHT)
 
 
-def _evenly(count: int) -> NDArray[np.int64]:
-    return np.linspace(0, count - 1, COLUMNS * ROWS).astype(np.int64)
+def filled(plate: Plate) -> NDArray[np.uint8]:
+    """The empty scene, with what was never seen and is filled outlined."""
+    picture = plate.picture.copy()
+    edges, _ = cv2.findContours(plate.unseen.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(picture, edges, -1, (0, 0, 255), 2)
+    return picture
+
+
+def _evenly(count: int, cells: int = COLUMNS * ROWS) -> NDArray[np.int64]:
+    return np.linspace(0, count - 1, cells).astype(np.int64)
 
 
 def _about(landmarks: NDArray[np.float32]) -> tuple[slice, slice]:
@@ -54,14 +64,14 @@ def _about(landmarks: NDArray[np.float32]) -> tuple[slice, slice]:
     return slice(y0, y1), slice(x0, x1)
 
 
-def _sheet(cells: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+def _sheet(cells: list[NDArray[np.uint8]], height: int = HEIGHT) -> NDArray[np.uint8]:
     """Pictures of any size, each scaled into its cell."""
-    width = round(HEIGHT * max(cell.shape[1] / cell.shape[0] for cell in cells))
-    sheet = np.full((ROWS * HEIGHT, COLUMNS * width, 3), 255, np.uint8)
+    width = round(height * max(cell.shape[1] / cell.shape[0] for cell in cells))
+    sheet = np.full((-(-len(cells) // COLUMNS) * height, COLUMNS * width, 3), 255, np.uint8)
     for place, cell in enumerate(cells):
-        scale = min(HEIGHT / cell.shape[0], width / cell.shape[1])
+        scale = min(height / cell.shape[0], width / cell.shape[1])
         small = cv2.resize(cell, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        top, left = place // COLUMNS * HEIGHT, place % COLUMNS * width
+        top, left = place // COLUMNS * height, place % COLUMNS * width
         left += (width - small.shape[1]) // 2
         sheet[top : top + small.shape[0], left : left + small.shape[1]] = small
     return sheet

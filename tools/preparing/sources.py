@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-import tools.matte
 from realtime.picture import fill
 from tools.preparing import PrepareError
 from tools.preparing.pictures import SIDE_MULTIPLE, fit_height
@@ -27,16 +26,18 @@ TOO_CLOSE = 0.75
 
 @dataclass(frozen=True)
 class Options:
-    """height: taller pictures are scaled down to it. max_shake_px: a camera further off than this has moved.
-    checkpoint: frames between two saves. extras: whether hands and face are found too. size: (width, height)
-    that the middle of every picture is scaled to, whatever the height; None: whole pictures."""
+    """height: taller pictures are scaled down to it. landmarks: "heavy", "full", or "auto": heavy where it can be
+    had. checkpoint: frames between two saves. extras: whether hands and face are found too. size: (width,
+    height) that the middle of every picture is scaled to, whatever the height; None: whole pictures. empty: a
+    picture or a video of the scene without the player."""
 
     height: int = 720
     backend: str = "auto"
-    max_shake_px: float = 1.5
+    landmarks: str = "auto"
     checkpoint: int = 120
     extras: bool = True
     size: tuple[int, int] | None = None
+    empty: Path | None = None
 
     def fitted(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """A video's picture (H, W, 3) as the dataset has it."""
@@ -90,11 +91,13 @@ def open_sources(videos: Sequence[Path], options: Options) -> list[Source]:
     return sources
 
 
-def digest(videos: Sequence[Path], options: Options) -> str:
-    """SHA-256 of what the result depends on: the videos, the options, and the code."""
-    total = hashlib.sha256(repr(astuple(options)).encode())
-    code = [*sorted(Path(__file__).parent.glob("*.py")), Path(tools.matte.__file__)]
-    for path in [*code, *videos]:
+def digest(videos: Sequence[Path], options: Options, net: str) -> str:
+    """SHA-256 of what the result depends on: the videos, the options, the landmark net's name, and the code."""
+    total = hashlib.sha256(repr((*astuple(options), net)).encode())
+    tools = Path(__file__).parents[1]
+    code = [path for room in ("preparing", "alignment", "matting") for path in sorted((tools / room).iterdir())]
+    given = [path for path in (options.empty, *videos) if path is not None]
+    for path in [*(each for each in code if each.is_file()), *given]:
         with path.open("rb") as file:
             total.update(hashlib.file_digest(file, "sha256").digest())
     return total.hexdigest()

@@ -1,0 +1,137 @@
+"""The empty scene behind the player, for each scene of the footage.
+
+`prepare` calls `build` once the frames are placed. A scene that the camera panned over is larger than a picture;
+each frame's view of it is cut out where it is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.skeleton import Landmark
+from tools.alignment.warp import Box, warp
+from tools.body_zone import zone
+from tools.preparing.pictures import Pictures
+from tools.preparing.placing import Placement
+from tools.preparing.plate import SAMPLES, Plate, empty_scene
+
+MOST_BYTES = 400_000_000
+"""A scene's samples take no more memory than this."""
+MOST_VIEWS = 4.0
+"""A scene is not made larger than so many pictures: of frames beyond it nothing is known."""
+LEAST_SAMPLES = 8
+"""Of a scene that was seen in fewer frames no empty picture can be made."""
+EMPTY_SHARE = 1 / 3
+"""So many of the samples at most are frames without a person."""
+SEEN = 40
+"""Where the landmark net's mask is higher, of 255, the person may be."""
+GROWN = 0.02
+"""And so far around it, in heights of the picture."""
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """One row a frame that may show the scene. numbers (N,); landmarks (N, 33, 4) in the frame's pixels, NaN
+    where nobody is in it; maps (N, 3, 3): frame → scene; standing_px (N,) in the frame."""
+
+    numbers: NDArray[np.int64]
+    landmarks: NDArray[np.float32]
+    maps: NDArray[np.float64]
+    standing_px: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class EmptyScene:
+    """plate: of `box`, in the scene's pixels."""
+
+    plate: Plate
+    box: Box
+
+    def view(self, corner: NDArray[np.int64], size: tuple[int, int]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """The part that begins at `corner` (x, y), of `size` (width, height): the picture, its edge continued
+        where the scene ends, and (H, W) uint8: 255 where it was seen free."""
+        left, top, width, height = self.box
+        x = np.clip(np.arange(size[0]) + corner[0] - left, 0, width - 1)
+        y = np.clip(np.arange(size[1]) + corner[1] - top, 0, height - 1)
+        known = ~self.plate.unseen[y][:, x]
+        known &= (x == np.arange(size[0]) + corner[0] - left)[None]
+        known &= (y == np.arange(size[1]) + corner[1] - top)[:, None]
+        return self.plate.picture[y][:, x], np.where(known, np.uint8(255), np.uint8(0))
+
+
+def box_of(placement: Placement, rows: NDArray[np.bool_], size: tuple[int, int]) -> Box:
+    """What of a scene is shown in the pictures of `rows`, and its own view."""
+    corners = np.concatenate([placement.views[rows], np.zeros((1, 2), np.int64)])
+    low, high = corners.min(axis=0), corners.max(axis=0) + size
+    if (high - low).prod() > MOST_VIEWS * size[0] * size[1]:
+        low, high = np.zeros(2, np.int64), np.array(size)
+    return int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1])
+
+
+def build(
+    pictures: Pictures, frames: Sampled, box: Box, given: Sequence[tuple[NDArray[np.uint8], NDArray[np.uint8]]] = ()
+) -> EmptyScene | None:
+    """frames: all that show the scene. given: empty pictures of it (height, width of `box`, 3), with (height,
+    width) 255 where they show something: there nothing else counts. None where too little was seen."""
+    width, height = box[2], box[3]
+    most = int(np.clip(MOST_BYTES // (4 * width * height), 24, SAMPLES))
+    chosen = _choose(frames, most)
+    if len(chosen) + len(given) < LEAST_SAMPLES and not given:
+        return None
+    shown = np.empty((len(chosen) + len(given), height, width, 3), np.uint8)
+    covered = np.zeros(shown.shape[:3], np.bool_)
+    for place, row in enumerate(chosen):
+        shown[place], covered[place] = _sample(pictures, frames, int(row), box)
+    for place, (picture, whole) in enumerate(given, start=len(chosen)):
+        shown[place], covered[place] = picture, whole < 255
+    covered[: len(chosen)] |= ~covered[len(chosen) :].all(axis=0)
+    return EmptyScene(empty_scene(shown, covered), box)
+
+
+def _sample(
+    pictures: Pictures, frames: Sampled, row: int, box: Box
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    number, landmarks = int(frames.numbers[row]), frames.landmarks[row]
+    picture = pictures.scanned(number)
+    hidden = np.zeros(picture.shape[:2], np.uint8)
+    if np.isfinite(landmarks).all():
+        size = (picture.shape[1], picture.shape[0])
+        side = 2 * round(GROWN * size[1]) + 1
+        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+        hidden = cv2.dilate(np.where(pictures.soft(number) > SEEN, np.uint8(255), np.uint8(0)), kernel)
+        hidden |= zone(landmarks, size, float(frames.standing_px[row]), widen=0.6)
+    shown, whole = warp(picture, frames.maps[row], box)
+    people, _ = warp(hidden, frames.maps[row], box)
+    return shown, (people > 10) | (whole < 255)
+
+
+def _choose(frames: Sampled, most: int) -> NDArray[np.int64]:
+    """Rows, ascending: of frames without a person some, evenly; of the others half evenly in time, half where
+    the player stands furthest from where the player stood in those chosen before."""
+    empty = np.isnan(frames.landmarks).any(axis=(1, 2))
+    nobody, somebody = np.flatnonzero(empty), np.flatnonzero(~empty)
+    free = nobody[_evenly(len(nobody), int(most * EMPTY_SHARE))]
+    left = most - len(free)
+    if not len(somebody):
+        return free
+    feet = frames.landmarks[somebody][:, [Landmark.LEFT_ANKLE, Landmark.RIGHT_ANKLE], :2].mean(axis=1)
+    maps = frames.maps[somebody]
+    there = np.column_stack([feet, np.ones(len(feet))])[:, None] @ maps.transpose(0, 2, 1)
+    there = there[:, 0, :2] / there[:, 0, 2:]
+    chosen = [0]
+    distance = np.linalg.norm(there - there[0], axis=1)
+    for _ in range(min(left // 2, len(there)) - 1):
+        furthest = int(distance.argmax())
+        chosen.append(furthest)
+        distance = np.minimum(distance, np.linalg.norm(there - there[furthest], axis=1))
+    picked = np.concatenate([_evenly(len(there), left // 2), np.array(chosen, np.int64)])
+    return np.unique(np.concatenate([free, somebody[np.unique(picked)]]))
+
+
+def _evenly(count: int, most: int) -> NDArray[np.int64]:
+    return np.unique(np.linspace(0, max(count - 1, 0), min(most, count)).astype(np.int64))
