@@ -18,6 +18,9 @@ import errno
 import sys
 from pathlib import Path
 
+from engines.pose.tflite_graph import GraphError
+from engines.runtime import EngineError
+from tools.landmark_net import LandmarkNetError, add_option
 from tools.preparing import PrepareError
 from tools.preparing.pictures import SIDE_MULTIPLE
 from tools.preparing.pipeline import prepare
@@ -46,12 +49,7 @@ def main(argv: list[str] | None = None) -> int:
         help=f"cut and scale to this instead, multiples of {SIDE_MULTIPLE}: players of one show share a size",
     )
     parser.add_argument("--backend", default=default.backend, help="for the networks (default auto)")
-    parser.add_argument(
-        "--landmarks",
-        choices=("auto", "heavy", "full"),
-        default=default.landmarks,
-        help="which landmark net: heavy is more exact and slower; auto takes it where it can be had",
-    )
+    add_option(parser)
     parser.add_argument(
         "--empty",
         type=Path,
@@ -85,7 +83,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     try:
         summary = prepare(options.video, options.dataset, chosen)
-    except (VideoError, PrepareError) as error:
+    except (VideoError, PrepareError, LandmarkNetError, EngineError, GraphError) as error:
         print(f"prepare: {error}", file=sys.stderr)
         return 1
     except OSError as error:

@@ -18,6 +18,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from tools.landmark_net import LandmarkNetError, add_option, choose_net
+
 EXAMPLES = """\
 examples:
   python -m tools.synthesize --player players/demo --source assets/fan_dance.mp4 --output out.mp4
@@ -76,6 +78,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--keep-poses", action="store_true", help="keep the poses found beside the output, for another run"
     )
+    add_option(parser)
     parser.add_argument("--backend", default="auto", help="auto, openvino or torch (default %(default)s)")
     return parser
 
@@ -84,6 +87,7 @@ def run(options: argparse.Namespace) -> int:
     """Returns the exit code."""
     # Only here: torch takes seconds, which --help need not wait for and Ctrl-C may fall into.
     from engines.player_pack import PackError, PlayerPack
+    from engines.pose.tflite_graph import GraphError
     from engines.runtime import EngineError
     from tools.synthesis.batch import make_all, plan
     from tools.synthesis.dance import SynthesisError
@@ -91,11 +95,12 @@ def run(options: argparse.Namespace) -> int:
     from tools.video import VideoError
 
     logging.basicConfig(level=logging.WARNING)
-    errors = (VideoError, EngineError, SynthesisError, OSError)
+    errors = (VideoError, EngineError, SynthesisError, LandmarkNetError, GraphError, OSError)
     try:
         pack = PlayerPack.load(options.player)
         look = Look(options.side_by_side, options.mirror, options.plate, options.crf)
-        make = Synthesizer(pack, look, backend=options.backend, keep_poses=options.keep_poses)
+        net = choose_net(options.landmarks)
+        make = Synthesizer(pack, look, backend=options.backend, net=net, keep_poses=options.keep_poses)
         if not options.source.is_dir():
             print(make(options.source, options.output))
             return 0

@@ -13,9 +13,9 @@ RADII = (45, 3)
 def foreground(picture: NDArray[np.uint8], alpha: NDArray[np.float32]) -> NDArray[np.uint8]:
     """(H, W, 3): the colours of what `alpha` (H, W), 0..1, covers, without those of the background behind it.
 
-    Where alpha is 1 the picture itself; beyond the person the colours of the nearest parts of him. "Approximate
-    Fast Foreground Colour Estimation" (Forte, ICIP 2021): blurred colours of both sides, then the picture's own
-    detail, twice.
+    Where alpha is 1 the picture itself; beyond the person the colours of the nearest parts of him.
+    "Approximate Fast Foreground Colour Estimation" (Forte, ICIP 2021): blurred colours of both sides, then
+    the picture's own detail, twice.
     """
     image = picture.astype(np.float32)
     person = background = image

@@ -46,8 +46,8 @@ class Cutter:
     ) -> NDArray[np.uint8]:
         """(H, W) alpha of the person, 0 outside of `box` and its margin.
 
-        frame (H, W, 3) BGR. mask (H, W): what a landmark net sees of the person. box: x0, y0, x1, y1 about the
-        person, pixels. plate (H, W, 3): the empty scene, and known (H, W): where it is one, 255; None for
+        frame (H, W, 3) BGR. mask (H, W): what a landmark net sees of the person. box: x0, y0, x1, y1 about
+        the person, pixels. plate (H, W, 3): the empty scene, and known (H, W): where it is one, 255; None for
         neither.
         """
         alpha = np.zeros(frame.shape[:2], np.uint8)

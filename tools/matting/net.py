@@ -1,10 +1,12 @@
 """The matting network: a small U-Net that turns a rough mask into the person's alpha.
 
-It is shown the picture, what a landmark net sees of the person, and the empty plate where that is known. Fully
-convolutional; sides are multiples of MULTIPLE.
+It is shown the picture, what a landmark net sees of the person, and the empty plate where that is known.
+Fully convolutional; sides are multiples of MULTIPLE.
 """
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -13,6 +15,8 @@ from torch import Tensor, nn
 MULTIPLE = 32
 WIDTHS = (24, 40, 64, 96, 128)
 """Channels at 1/2, 1/4, 1/8, 1/16 and 1/32 of the picture."""
+SURE = 0.004
+"""A mask is not believed to be surer than this."""
 INPUTS = 3 + 1 + 3 + 3 + 1
 """Picture, mask, plate, their difference, and where the plate is known."""
 
@@ -26,22 +30,17 @@ class MattingNet(nn.Module):
         self.stem = nn.Conv2d(4 * INPUTS, first, 3, padding=1)
         self.blocks = nn.ModuleList(_Block(width) for width in WIDTHS)
         self.down = nn.ModuleList(
-            nn.Conv2d(wide, narrow, 3, stride=2, padding=1)
-            for wide, narrow in zip(WIDTHS, WIDTHS[1:], strict=False)
+            nn.Conv2d(wide, narrow, 3, stride=2, padding=1) for wide, narrow in pairwise(WIDTHS)
         )
-        self.up = nn.ModuleList(
-            nn.Conv2d(narrow, wide, 1) for wide, narrow in zip(WIDTHS, WIDTHS[1:], strict=False)
-        )
+        self.up = nn.ModuleList(nn.Conv2d(narrow, wide, 1) for wide, narrow in pairwise(WIDTHS))
         self.merge = nn.ModuleList(_Block(width) for width in WIDTHS[:-1])
-        self.head = nn.Sequential(
-            nn.Conv2d(first, 32, 3, padding=1), nn.ReLU(), nn.Conv2d(32, 4, 3, padding=1)
-        )
-        self.fine = nn.Sequential(
-            nn.Conv2d(INPUTS + 1, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 1, 3, padding=1)
-        )
-        for last in (self.head[-1], self.fine[-1]):
-            nn.init.zeros_(last.weight)
-            nn.init.zeros_(last.bias)
+        last, fine = nn.Conv2d(32, 4, 3, padding=1), nn.Conv2d(8, 1, 3, padding=1)
+        self.head = nn.Sequential(nn.Conv2d(first, 32, 3, padding=1), nn.ReLU(), last)
+        self.fine = nn.Sequential(nn.Conv2d(INPUTS + 1, 8, 3, padding=1), nn.ReLU(), fine)
+        for layer in (last, fine):
+            nn.init.zeros_(layer.weight)
+            assert layer.bias is not None  # noqa: S101  # for the type checker
+            nn.init.zeros_(layer.bias)
 
     def forward(self, picture: Tensor, mask: Tensor, plate: Tensor, known: Tensor) -> Tensor:
         """picture, plate (B, 3, H, W) RGB; mask, known (B, 1, H, W); all 0..1 → logits of alpha (B, 1, H, W).
@@ -60,7 +59,7 @@ class MattingNet(nn.Module):
         x = self.blocks[-1](x)
         for level, up, merge in zip(reversed(levels), reversed(self.up), reversed(self.merge), strict=True):
             x = merge(level + F.interpolate(up(x), scale_factor=2.0, mode="bilinear", align_corners=False))
-        logits = F.pixel_shuffle(self.head(x), 2) + 6 * (mask - 0.5)
+        logits = F.pixel_shuffle(self.head(x), 2) + torch.logit(mask, SURE)  # it begins with the mask itself
         return logits + self.fine(torch.cat([shown, logits / 6], dim=1))
 
 
@@ -69,14 +68,11 @@ class _Block(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.body = nn.Sequential(
-            nn.ReLU(),
-            nn.Conv2d(width, width, 3, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(width, width, 3, padding=1),
-        )
-        nn.init.normal_(self.body[-1].weight, std=0.01)
-        nn.init.zeros_(self.body[-1].bias)
+        last = nn.Conv2d(width, width, 3, padding=1)
+        self.body = nn.Sequential(nn.ReLU(), nn.Conv2d(width, width, 3, padding=1), nn.ReLU(), last)
+        nn.init.normal_(last.weight, std=0.01)
+        assert last.bias is not None  # noqa: S101  # for the type checker
+        nn.init.zeros_(last.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.body(x)

@@ -30,8 +30,8 @@ NO_PLATE_SHARE = 0.4
 
 @dataclass(frozen=True)
 class Render:
-    """One rendered person: frames (N, H, W, 3) BGR, alpha (N, H, W), plate (H, W, 3), all uint8, and the joints
-    (N, J, 2) in pixels, by name."""
+    """One rendered person: frames (N, H, W, 3) BGR, alpha (N, H, W), plate (H, W, 3), all uint8, and the
+    joints (N, J, 2) in pixels, by name."""
 
     frames: Picture
     alpha: Picture
@@ -81,7 +81,7 @@ def compose(render: Render, row: int, backgrounds: list[Picture], random: np.ran
     elif kind < ORIGINAL_SHARE + PLAIN_SHARE:
         scene = _plain(frame, alpha, random)
     else:
-        scene = _other(backgrounds, plate.shape[:2], random)
+        scene = _other(backgrounds, (plate.shape[0], plate.shape[1]), random)
     if random.random() < PROP_SHARE:
         person, alpha = _with_prop(render, row, person, alpha, random)
     premultiplied = person * alpha[..., None]
@@ -197,7 +197,7 @@ def _estimated_plate(
     """The scene as it is estimated from footage, and where it is known."""
     known = np.full(scene.shape[:2], 255, np.uint8)
     if random.random() < NO_PLATE_SHARE:
-        return np.zeros(scene.shape, np.uint8), known * 0
+        return np.zeros(scene.shape, np.uint8), np.zeros_like(known)
     plate = scene * random.uniform(0.96, 1.04)
     if random.random() < 0.5:  # aligned to a fraction of a pixel
         shift = random.normal(0, 0.7, 2)

@@ -3,7 +3,8 @@
     python -m tools.matting.train RENDERS weights.safetensors --samples 4000 --steps 6000
 
 RENDERS: a folder of NNN.mp4 with NNN.npz (alpha, joints) and NNN.plate.png beside each. The samples are made
-once and kept in --work, then training draws crops from them. An interrupted run goes on with the same command.
+once and kept in --work, then training draws crops from them. An interrupted run goes on with the same
+command.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ HEAVY_SHARE = 0.7
 LEAST_OVERLAP = 0.6
 """A mask that covers less of the person shows somebody else."""
 CROP, BATCH = 224, 8
-LEARNING_RATE = 1.5e-3
+LEARNING_RATE = 1e-3
 CHANNELS = 9
 """Of a kept sample: picture, alpha, mask, plate, known."""
 SAVE_EVERY = 200
@@ -160,7 +161,7 @@ def train(samples: NDArray[np.uint8], work: Path, steps: int, seed: int) -> Matt
         optimizer.step()
         schedule.step()
         average.update_parameters(net)
-        running = 0.98 * running + 0.02 * float(loss)
+        running = 0.98 * running + 0.02 * float(loss.detach())
         if (step + 1) % SAVE_EVERY == 0 or step + 1 == steps:
             bar.set_postfix(loss=f"{running:.4f}")
             torch.save(
@@ -175,8 +176,8 @@ def train(samples: NDArray[np.uint8], work: Path, steps: int, seed: int) -> Matt
             )
             checkpoint.with_suffix(".part").replace(checkpoint)
             print(f"step {step + 1} loss {running:.4f}", file=sys.stderr, flush=True)
-    result: MattingNet = average.module
-    return result
+    net.load_state_dict(average.module.state_dict())
+    return net
 
 
 def save(net: MattingNet, path: Path) -> None:

@@ -51,7 +51,8 @@ def too_small(placement: Placement) -> NDArray[np.bool_]:
 
 
 def shots(scan: Scan, rows: NDArray[np.int64], placement: Placement) -> Shots:
-    """The frames that are left, `rows` of the scan, with their landmarks in the dataset's picture, smoothed."""
+    """The frames that are left, `rows` of the scan, with their landmarks in the dataset's picture,
+    smoothed."""
     landmarks = mapped(scan.landmarks[rows], placement.maps)
     scene = scan.numbers[rows] + len(scan.numbers) * GAP * (placement.scenes + 1)  # no run goes across scenes
     landmarks = smooth_landmarks(landmarks, scene, scan.times_ns[rows])

@@ -20,7 +20,8 @@ PICTURES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"}
 
 
 def load_empty(path: Path, options: Options, size: tuple[int, int]) -> list[NDArray[np.uint8]]:
-    """Pictures of `size` (width, height), some of them where it is a video. Raises VideoError, PrepareError."""
+    """Pictures of `size` (width, height), some of them where it is a video. Raises VideoError,
+    PrepareError."""
     if path.suffix.lower() in PICTURES:
         picture = cv2.imread(str(path)) if path.is_file() else None
         if picture is None:

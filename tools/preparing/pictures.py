@@ -20,8 +20,8 @@ QUICK_PNG = (cv2.IMWRITE_PNG_COMPRESSION, 1)
 
 
 class Pictures:
-    """frames/ and masks/ stay in the dataset; work/, with the frames as they were read, the landmark net's masks
-    and thumbnails, does not."""
+    """frames/ and masks/ stay in the dataset; work/, with the frames as they were read, the landmark net's
+    masks and thumbnails, does not."""
 
     def __init__(self, folder: Path) -> None:
         self.work = folder / "work"

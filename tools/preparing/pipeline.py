@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from calibration.body import facing, measure_body, standing_height
 from engines.extras import PARTS
 from engines.folders import resumed_folder
-from engines.pose.convert import FULL, HEAVY, fetch_heavy
 from engines.pose.extras import Extras
 from tools.alignment.solve import STILL, TAKEN_FOR_STILL, Alignment, align
+from tools.landmark_net import choose_net
 from tools.matting.cutter import Cutter
 from tools.preparing import PrepareError, report, rules, sheets
 from tools.preparing.choose import count, judge, require, shots, smooth_extras, too_small
@@ -43,14 +43,13 @@ PREVIEW_S, SHOW_S = 30.0, 120.0
 def prepare(paths: Sequence[Path], dataset: Path, options: Options | None = None) -> dict[str, Any]:
     """Writes the dataset and returns its summary (also in dataset.json).
 
-    paths: videos and folders of videos. Raises VideoError, PrepareError, OSError; then what was at `dataset`
-    before is still there, and after an OSError or an interruption the same call goes on.
+    paths: videos and folders of videos. Raises VideoError, PrepareError, LandmarkNetError, OSError; then what
+    was at `dataset` before is still there, and after an OSError or an interruption the same call goes on.
     """
     options = options or Options()
     videos = find_videos(paths)
     sources = open_sources(videos, options)
-    net, why = choose_net(options.landmarks)
-    print(f"landmarks: {net}{f' ({why})' if why else ''}", file=sys.stderr)
+    net = choose_net(options.landmarks)
     inputs = digest(videos, options, net)
     with resumed_folder(dataset, MARK, inputs, (VideoError, PrepareError)) as (part, found):
         if found == "resumed":
@@ -67,21 +66,6 @@ def prepare(paths: Sequence[Path], dataset: Path, options: Options | None = None
     return summary
 
 
-def choose_net(wanted: str) -> tuple[str, str]:
-    """The landmark net for "heavy", "full" or "auto", and why it is not the heavy one where that was not wanted.
-
-    Raises PrepareError where the heavy one is wanted and cannot be had.
-    """
-    if wanted == "full":
-        return FULL, ""
-    why = fetch_heavy()
-    if why and wanted == "heavy":
-        raise PrepareError(
-            f"the heavy landmark net cannot be had: {why}; put {HEAVY}.tflite into the folder weights"
-        )
-    return (FULL, f"the heavy net is more exact, but {why}") if why else (HEAVY, "")
-
-
 class _Preparation:
     def __init__(
         self, part: Path, pictures: Pictures, sources: list[Source], options: Options, net: str
@@ -93,7 +77,9 @@ class _Preparation:
         self._size = (first.shape[1], first.shape[0])
 
     def run(self) -> None:
-        empty = [] if self._options.empty is None else load_empty(self._options.empty, self._options, self._size)
+        empty = (
+            [] if self._options.empty is None else load_empty(self._options.empty, self._options, self._size)
+        )
         scan = Scanner(self._pictures, self._journal, self._options, self._net)(self._sources)
         print("aligning the frames", file=sys.stderr)
         alignment = align([*scan.alignment, *([measure_empty(empty)] if empty else [])])
@@ -178,7 +164,9 @@ class _Preparation:
                     else []
                 )
                 built = build(self._pictures, frames, box, given)
-                arrays = {} if built is None else {"picture": built.plate.picture, "unseen": built.plate.unseen}
+                arrays = (
+                    {} if built is None else {"picture": built.plate.picture, "unseen": built.plate.unseen}
+                )
                 self._journal.save(name, {"box": np.array(box), **arrays})
             entry = self._journal.load(name)
             if "picture" in entry:
@@ -216,10 +204,14 @@ class _Preparation:
         numbers = taken.numbers[np.linspace(0, len(taken.numbers) - 1, 24).astype(int)]
         rows = [
             np.median(frame[soft.max(axis=0)[None].repeat(height, 0) < 25].reshape(-1, 3), axis=0)
-            for frame, soft in ((self._pictures.scanned(int(n)), self._pictures.soft(int(n))) for n in numbers)
+            for frame, soft in (
+                (self._pictures.scanned(int(n)), self._pictures.soft(int(n))) for n in numbers
+            )
         ]
         colour = np.median(np.array(rows), axis=0)
-        picture = np.broadcast_to(np.nan_to_num(colour, nan=128.0).astype(np.uint8), (height, width, 3)).copy()
+        picture = np.broadcast_to(
+            np.nan_to_num(colour, nan=128.0).astype(np.uint8), (height, width, 3)
+        ).copy()
         return Plate(picture, np.zeros((height, width), np.bool_))
 
     def _write(
@@ -285,8 +277,8 @@ def travel(alignment: Alignment, size: tuple[int, int]) -> NDArray[np.float32]:
 
 
 def described_scenes(alignment: Alignment, kept: NDArray[np.int64]) -> list[dict[str, Any]]:
-    """What dataset.json says of the scenes: kind and camera, and how many frames were kept of each; the frames
-    that belong to none come last."""
+    """What dataset.json says of the scenes: kind and camera, and how many frames were kept of each; the
+    frames that belong to none come last."""
     scenes = alignment.scenes[kept]
     found = [
         {
@@ -347,7 +339,9 @@ def warnings_of(summary: dict[str, Any]) -> list[str]:
     ]
     light, kinds = summary["light"], {scene["kind"] for scene in summary["scenes"]}
     if TAKEN_FOR_STILL in kinds:
-        found.append("the background has too little texture to tell whether the camera moved: taken for still")
+        found.append(
+            "the background has too little texture to tell whether the camera moved: taken for still"
+        )
     if "cut out" in kinds:
         found.append(
             "some frames could not be brought into one scene: the player was cut out of them by looks alone; "

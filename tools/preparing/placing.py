@@ -1,9 +1,9 @@
 """Where each frame goes in the dataset's picture: held still, and the player of one size in all of them.
 
-`prepare` calls `place` once all frames are scanned and aligned. Frames of the main scene are shown in it as its
-camera saw them. Where the player leaves that view (the camera panned along), the view follows in a jump and stays
-there. Frames of other scenes, and those whose background does not tell where they belong, are scaled so that the
-player is as large as in the main scene, and stands where the player stands there. Pure.
+`prepare` calls `place` once all frames are scanned and aligned. Frames of the main scene are shown in it as
+its camera saw them. Where the player leaves that view (the camera panned along), the view follows in a jump
+and stays there. Frames of other scenes, and those whose background does not tell where they belong, are
+scaled so that the player is as large as in the main scene, and stands where the player stands there. Pure.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ MOST_ENLARGED = 2.0
 """A frame that would have to be enlarged by more is left out: the player is too far away in it."""
 
 SLACK, BACK = 0.02, 0.05
-"""The view moves where the player is out of it by more than the one share of its side, and moves back to where it
-always is once the player is inside of that by the other: it does not flutter between two."""
+"""The view moves where the player is out of it by more than the one share of its side, and moves back to
+where it always is once the player is inside of that by the other: it does not flutter between two."""
 
 Floats = NDArray[np.float64]
 
@@ -34,10 +34,10 @@ Floats = NDArray[np.float64]
 class Placement:
     """One row a frame.
 
-    maps (N, 3, 3): pixels of the frame → of its scene, in which the player has the dataset's size. views (N, 2)
-    int: the left top corner, in the scene, of what the dataset's picture shows of it. own (N,): the picture
-    shows the main scene where it always is: what is behind the player is the dataset's plate. scenes (N,): as
-    in the alignment. scales (N,): by how much the frame was enlarged.
+    maps (N, 3, 3): pixels of the frame → of its scene, in which the player has the dataset's size. views (N,
+    2) int: the left top corner, in the scene, of what the dataset's picture shows of it. own (N,): the
+    picture shows the main scene where it always is: what is behind the player is the dataset's plate. scenes
+    (N,): as in the alignment. scales (N,): by how much the frame was enlarged.
     """
 
     maps: Floats

@@ -1,10 +1,10 @@
 """The empty scene behind a player, from frames in which the player stands somewhere else.
 
-`prepare` calls it once for each scene. A plain median keeps the player's shadows, and pixels that were seen free
-at different times do not fit together. So the plate is put together from differences between neighbouring
-pixels: the median over time of each (a shadow's edge is seldom there twice), then the picture that has these
-differences and, on the whole, the brightness of the lit scene. Y. Weiss, "Deriving intrinsic images from image
-sequences", ICCV 2001; the solution by cosine transforms is that of Poisson's equation.
+`prepare` calls it once for each scene. A plain median keeps the player's shadows, and pixels that were seen
+free at different times do not fit together. So the plate is put together from differences between
+neighbouring pixels: the median over time of each (a shadow's edge is seldom there twice), then the picture
+that has these differences and, on the whole, the brightness of the lit scene. Y. Weiss, "Deriving intrinsic
+images from image sequences", ICCV 2001; the solution by cosine transforms is that of Poisson's equation.
 """
 
 from __future__ import annotations
@@ -19,17 +19,26 @@ from tqdm import tqdm
 
 SAMPLES = 72
 """So many frames are looked at."""
-LIT_PERCENTILE = 80
-"""The lit scene's brightness at a pixel: this percentile over the samples in which it is free."""
+LIT_PERCENTILE, LIT_DEPTH = 80, 0.06
+"""The lit scene's brightness at a pixel: the median of what is not darker than this percentile, over the
+samples in which it is free, by more than a share of LIT_DEPTH."""
 ANCHOR = 5e-4
-"""How much the lit brightness weighs beside the differences: it holds over some 1 / sqrt(ANCHOR) = 45 pixels."""
+"""How much the lit brightness weighs beside the differences: it holds over some 1 / sqrt(ANCHOR) = 45
+pixels."""
 RARELY = 0.25
-"""A pixel that is free in a smaller share of the samples may be in shadow in all of them: differences alone."""
+"""A pixel that is free in a smaller share of the samples may be in shadow in all of them: differences
+alone."""
 ROUNDS = 15
 DARK = 8.0
 """Added to pixel values before the logarithm, so that noise in the dark does not count."""
 FILL_PX = 360
-"""What was never seen is filled at a resolution at which its surround has no longer side than this."""
+"""What fits into a part that was never seen is looked for in a picture of no longer side than this."""
+RING, ALIKE = 0.15, 0.12
+"""It is looked for by its surround, so wide as a share of the part, and taken where that differs by no more than
+ALIKE and half of its own texture: logarithms of brightness, and their slopes. What stands out from its surround
+is not taken."""
+LEAST_PIECE_PX = 48
+"""A smaller part is not cut further."""
 
 Floats = NDArray[np.float32]
 
@@ -59,8 +68,8 @@ def empty_scene(frames: NDArray[np.uint8], covered: NDArray[np.bool_], *, quiet:
 def _differences(
     frames: NDArray[np.uint8], covered: NDArray[np.bool_], *, quiet: bool
 ) -> tuple[Floats, Floats, Floats]:
-    """Medians over time of the logarithms' differences, to the right (H, W - 1, 3) and down (H - 1, W, 3), and
-    the lit scene's logarithm (H, W, 3)."""
+    """Medians over time of the logarithms' differences, to the right (H, W - 1, 3) and down (H - 1, W, 3),
+    and the lit scene's logarithm (H, W, 3)."""
     _, height, width, _ = frames.shape
     across = np.zeros((height, width - 1, 3), np.float32)
     down = np.zeros((height - 1, width, 3), np.float32)
@@ -69,25 +78,26 @@ def _differences(
     for y in tqdm(range(height), unit="row", desc="plate", disable=quiet):
         row, free = np.log(frames[:, y].astype(np.float32) + DARK), ~covered[:, y]
         both = free[:, 1:] & free[:, :-1]
-        across[y] = _percentile(np.diff(row, axis=1), both, 50)
-        lit[y] = _percentile(row, free, LIT_PERCENTILE)
+        across[y] = _percentile(np.diff(row, axis=1), both[..., None], 50)
+        bright = row > _percentile(row, free[..., None], LIT_PERCENTILE) - LIT_DEPTH
+        lit[y] = _percentile(row, free[..., None] & bright, 50)
         if above is not None and free_above is not None:
-            down[y - 1] = _percentile(row - above, free & free_above, 50)
+            down[y - 1] = _percentile(row - above, (free & free_above)[..., None], 50)
         above, free_above = row, free
     return across, down, lit
 
 
 def _percentile(values: Floats, chosen: NDArray[np.bool_], percent: float) -> Floats:
-    """values (S, W, 3), chosen (S, W) → (W, 3): of the chosen values of each column, 0 where none is chosen."""
-    ordered = np.sort(np.where(chosen[..., None], values, np.float32(np.inf)), axis=0)
-    count = chosen.sum(axis=0)
+    """values (S, W, 3), chosen (S, W, 1 or 3) → (W, 3): of the chosen values of each column, 0 where there is
+    none."""
+    ordered = np.sort(np.where(chosen, values, np.float32(np.inf)), axis=0)
+    count = np.broadcast_to(chosen.sum(axis=0), values.shape[1:])
     rank = np.maximum((count - 1) * percent / 100, 0)
     low, high = (
-        np.take_along_axis(ordered, edge[None, :, None].astype(int), 0)[0]
-        for edge in (np.floor(rank), np.ceil(rank))
+        np.take_along_axis(ordered, edge[None].astype(int), 0)[0] for edge in (np.floor(rank), np.ceil(rank))
     )
-    low, high = (np.where(count[:, None] > 0, edge, 0) for edge in (low, high))
-    return np.asarray(low + (high - low) * (rank % 1)[:, None], np.float32)
+    low, high = (np.where(count > 0, edge, 0) for edge in (low, high))
+    return np.asarray(low + (high - low) * (rank % 1), np.float32)
 
 
 def _anchored(across: Floats, down: Floats, lit: Floats, rarely: NDArray[np.bool_]) -> Floats:
@@ -115,41 +125,76 @@ def _solve(across: Floats, down: Floats, target: Floats) -> Floats:
 
 
 def _filled(logs: Floats, across: Floats, down: Floats, unseen: NDArray[np.bool_]) -> Floats:
-    """`logs` (H, W, 3) with what was never seen continued from its surround: its texture, without a seam.
-
-    Pieces of the surround are put there by OpenCV's shift map; of these only the differences are taken.
-    """
+    """`logs` (H, W, 3) with what was never seen continued from its surround, without a seam: where another part
+    of the scene fits in, with that part's texture, else smoothly, as `logs` has it."""
     hidden = cv2.dilate(unseen.astype(np.uint8), np.ones((5, 5), np.uint8))
-    x, y, width, height = cv2.boundingRect(hidden)
-    more = max(width, height) // 2 + 8
-    top, bottom = max(y - more, 0), min(y + height + more, logs.shape[0])
-    left, right = max(x - more, 0), min(x + width + more, logs.shape[1])
-    piece = _picture(logs[top:bottom, left:right])
-    mask = hidden[top:bottom, left:right]
-    if mask.all():
+    across, down = across.copy(), down.copy()
+    count, labels = cv2.connectedComponents(hidden)
+    pieces = [(labels == label).astype(np.uint8) for label in range(1, count)]
+    found = False
+    while pieces:
+        piece = pieces.pop()
+        shift = _source(logs, hidden, piece)
+        if shift is None:
+            pieces += _halves(piece)
+            continue
+        found = True
+        moved = np.roll(logs, shift, (0, 1))
+        right, below = piece[:, 1:] & piece[:, :-1] > 0, piece[1:] & piece[:-1] > 0
+        across[right] = np.diff(moved, axis=1)[right]
+        down[below] = np.diff(moved, axis=0)[below]
+    if not found:
         return logs
-    scale = min(1.0, FILL_PX / max(piece.shape[:2]))
-    small = cv2.resize(piece, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    small_mask = cv2.resize(mask, small.shape[1::-1], interpolation=cv2.INTER_NEAREST)
-    lab = cv2.cvtColor(small, cv2.COLOR_BGR2Lab)
-    texture = np.zeros_like(lab)
-    cv2.xphoto.inpaint(lab, (1 - small_mask) * 255, texture, cv2.xphoto.INPAINT_SHIFTMAP)
-    continued = cv2.resize(
-        cv2.cvtColor(texture, cv2.COLOR_Lab2BGR), piece.shape[1::-1], interpolation=cv2.INTER_CUBIC
-    )
-    continued_logs = np.log(continued.astype(np.float32) + DARK)
-    result = logs.copy()
-    for channel in range(3):
-        right_of, below = across[..., channel].copy(), down[..., channel].copy()
-        inner_right, inner_below = mask[:, 1:] & mask[:, :-1] > 0, mask[1:] & mask[:-1] > 0
-        view = right_of[top:bottom, left : right - 1]
-        view[inner_right] = np.diff(continued_logs[..., channel], axis=1)[inner_right]
-        view = below[top : bottom - 1, left:right]
-        view[inner_below] = np.diff(continued_logs[..., channel], axis=0)[inner_below]
-        target = logs[..., channel].copy()
-        target[top:bottom, left:right][mask > 0] = continued_logs[..., channel][mask > 0]
-        result[..., channel] = _anchored(right_of, below, target, hidden > 0)
-    return result
+    channels = [
+        _anchored(across[..., channel], down[..., channel], logs[..., channel], hidden > 0)
+        for channel in range(3)
+    ]
+    return np.stack(channels, axis=-1)
+
+
+def _source(logs: Floats, hidden: NDArray[np.uint8], piece: NDArray[np.uint8]) -> tuple[int, int] | None:
+    """By how far down and to the right another part of the scene must be moved to fit into `piece` (H, W): the
+    one whose surround is most like that of the piece. None where none was seen whole, or none is alike."""
+    step = max(1, round(max(piece.shape) / FILL_PX))
+    small = cv2.GaussianBlur(logs.mean(axis=2), (0, 0), 0.5 * step)[::step, ::step]
+    gone, wanted = hidden[::step, ::step].astype(np.float32), np.ascontiguousarray(piece[::step, ::step])
+    x, y, width, height = cv2.boundingRect(wanted)
+    if not width:
+        return None
+    ring = max(3, round(RING * min(width, height)))
+    top, left = max(y - ring, 0), max(x - ring, 0)
+    bottom, right = min(y + height + ring, small.shape[0]), min(x + width + ring, small.shape[1])
+    features = np.dstack([cv2.Sobel(small, -1, 1, 0), cv2.Sobel(small, -1, 0, 1), small]).astype(np.float32)
+    inner = wanted[top:bottom, left:right]
+    around = cv2.dilate(inner, np.ones((2 * ring + 1, 2 * ring + 1), np.uint8)) - inner
+    around = (around * (gone[top:bottom, left:right] == 0)).astype(np.float32)
+    template = np.ascontiguousarray(features[top:bottom, left:right])
+    unlike = cv2.matchTemplate(features, template, cv2.TM_SQDIFF, mask=np.repeat(around[..., None], 3, axis=2))
+    whole = np.maximum(inner, around).astype(np.float32)
+    overlap = cv2.matchTemplate(gone, whole, cv2.TM_CCORR)
+    area, edge = max(float(inner.sum()), 1.0), max(float(around.sum()), 1.0)
+    slopes = np.ascontiguousarray((features[..., :2] ** 2).sum(axis=2))
+    inside = cv2.matchTemplate(slopes, inner.astype(np.float32), cv2.TM_CCORR) / area
+    usual = float((slopes[top:bottom, left:right] * around).sum()) / edge
+    unlike = unlike / edge
+    cost = np.where(overlap > 0.5, np.inf, unlike + np.maximum(inside - usual, 0))
+    best = np.unravel_index(int(np.argmin(cost)), cost.shape)
+    if not unlike[best] < ALIKE**2 + usual / 2 or not np.isfinite(cost[best]):
+        return None
+    return (top - int(best[0])) * step, (left - int(best[1])) * step
+
+
+def _halves(piece: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    """A piece of the picture cut across its longer side; nothing where it is small."""
+    x, y, width, height = cv2.boundingRect(piece)
+    if max(width, height) < LEAST_PIECE_PX:
+        return []
+    first, second = piece.copy(), piece.copy()
+    if height > width:
+        first[y + height // 2 :], second[: y + height // 2] = 0, 0
+    else:
+        first[:, x + width // 2 :], second[:, : x + width // 2] = 0, 0
+    return [first, second]
 
 
 def _picture(logs: Floats) -> NDArray[np.uint8]:

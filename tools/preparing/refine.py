@@ -34,7 +34,8 @@ UNCHANGED = 0.004
 SEEN = 25
 """The player's box holds what the landmark net sees above this, of 255."""
 BELIEVED = 0.8
-"""A hole in the matte is filled where the landmark net is surer than this, on average, that the player is there."""
+"""A hole in the matte is filled where the landmark net is surer than this, on average, that the player is
+there."""
 SPECK = 0.002
 """What hangs together with nothing and is smaller than this share of the player is no part of the player."""
 
@@ -133,7 +134,7 @@ class Refiner:
         if scene is not None:
             plate, known = scene.view(shots.placement.views[row], (width, height))
             known[whole < 255] = 0
-            hidden = zone(landmarks, (width, height), shots.standing_px, widen=1.6) | soft | (255 - known)
+            hidden = zone(landmarks, (width, height), shots.standing_px, widen=1.6) | soft | np.bitwise_not(known)
             gain = light(frame, plate, hidden)
             if np.abs(np.log(gain)).max() > np.log(rules.MOST_GAIN):
                 return rules.OTHER_LIGHT, gain, frame
@@ -155,8 +156,8 @@ class Refiner:
 
 
 def solid(alpha: Picture, soft: Picture) -> Picture:
-    """The matte (H, W) without specks beside the player and without holes where the landmark net's mask (H, W)
-    says that the player is."""
+    """The matte (H, W) without specks beside the player and without holes where the landmark net's mask (H,
+    W) says that the player is."""
     alpha = alpha.copy()
     count, labels, stats, _ = cv2.connectedComponentsWithStats((alpha > 25).astype(np.uint8))
     if count > 1:
@@ -166,7 +167,7 @@ def solid(alpha: Picture, soft: Picture) -> Picture:
         alpha[small[labels]] = 0
     count, labels, stats, _ = cv2.connectedComponentsWithStats((alpha < 230).astype(np.uint8), connectivity=4)
     sure = np.bincount(labels.ravel(), weights=soft.ravel().astype(np.float64), minlength=count)
-    filled = sure / stats[:, cv2.CC_STAT_AREA] > 255 * BELIEVED
+    filled = sure > 255 * BELIEVED * stats[:, cv2.CC_STAT_AREA]
     filled[0] = False  # the player
     alpha[filled[labels]] = 255
     return alpha
@@ -188,8 +189,8 @@ def _box(landmarks: NDArray[np.float32], soft: Picture) -> tuple[float, float, f
 
 
 def _moves(frame: Picture, plate: Picture, box: NDArray[np.float32], matrix: NDArray[np.float64]) -> bool:
-    """Does the box, in the pixels before `matrix`, hold something that the plate does not? A poster of a person
-    is part of the plate."""
+    """Does the box, in the pixels before `matrix`, hold something that the plate does not? A poster of a
+    person is part of the plate."""
     if np.isnan(box).any():
         return False
     corners = np.array([(box[0], box[1], 1), (box[2], box[1], 1), (box[0], box[3], 1), (box[2], box[3], 1)])

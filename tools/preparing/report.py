@@ -38,8 +38,8 @@ ZOOMS, GAINS = (0.7, 1.3), (0.7, 1.3)
 @dataclass(frozen=True)
 class Timeline:
     """One row a frame, over all videos one after the other. seconds (N,); reasons (N,) str, "" for kept;
-    travel_px (N,) how far the camera looks away from the middle of its scene, NaN where unknown; zoom (N,) how
-    much larger than in its scene things are; gain (N,) background over plate, NaN where not measured."""
+    travel_px (N,) how far the camera looks away from the middle of its scene, NaN where unknown; zoom (N,)
+    how much larger than in its scene things are; gain (N,) background over plate, NaN where not measured."""
 
     seconds: NDArray[np.float64]
     reasons: NDArray[np.str_]
@@ -58,7 +58,8 @@ def html(
     mattes: bytes,
     thumbs: Path,
 ) -> str:
-    """summary: what dataset.json holds; plate, filled, outlines, mattes: JPEG files; thumbs: a folder a reason."""
+    """summary: what dataset.json holds; plate, filled, outlines, mattes: JPEG files; thumbs: a folder a
+    reason."""
     folder = Path(__file__).parent
     page = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined)
     end = float(timeline.seconds[-1])

@@ -43,7 +43,8 @@ ADVICE = {
 
 LEAST_VISIBLE = 0.5
 BEYOND = 0.03
-"""A landmark may lie outside of the picture by so much of the player's height: the tip of a shoe, or an error."""
+"""A landmark may lie outside of the picture by so much of the player's height: the tip of a shoe, or an
+error."""
 LEAST_COVERED = 0.8
 MOST_GAIN = 1.6
 """A background brighter or darker than the plate by more than this factor is another light."""

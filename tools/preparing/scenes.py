@@ -1,7 +1,7 @@
 """The empty scene behind the player, for each scene of the footage.
 
-`prepare` calls `build` once the frames are placed. A scene that the camera panned over is larger than a picture;
-each frame's view of it is cut out where it is needed.
+`prepare` calls `build` once the frames are placed. A scene that the camera panned over is larger than a
+picture; each frame's view of it is cut out where it is needed.
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ class EmptyScene:
     plate: Plate
     box: Box
 
-    def view(self, corner: NDArray[np.int64], size: tuple[int, int]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    def view(
+        self, corner: NDArray[np.int64], size: tuple[int, int]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """The part that begins at `corner` (x, y), of `size` (width, height): the picture, its edge continued
         where the scene ends, and (H, W) uint8: 255 where it was seen free."""
         left, top, width, height = self.box
@@ -74,7 +76,10 @@ def box_of(placement: Placement, rows: NDArray[np.bool_], size: tuple[int, int])
 
 
 def build(
-    pictures: Pictures, frames: Sampled, box: Box, given: Sequence[tuple[NDArray[np.uint8], NDArray[np.uint8]]] = ()
+    pictures: Pictures,
+    frames: Sampled,
+    box: Box,
+    given: Sequence[tuple[NDArray[np.uint8], NDArray[np.uint8]]] = (),
 ) -> EmptyScene | None:
     """frames: all that show the scene. given: empty pictures of it (height, width of `box`, 3), with (height,
     width) 255 where they show something: there nothing else counts. None where too little was seen."""

@@ -26,10 +26,10 @@ TOO_CLOSE = 0.75
 
 @dataclass(frozen=True)
 class Options:
-    """height: taller pictures are scaled down to it. landmarks: "heavy", "full", or "auto": heavy where it can be
-    had. checkpoint: frames between two saves. extras: whether hands and face are found too. size: (width,
-    height) that the middle of every picture is scaled to, whatever the height; None: whole pictures. empty: a
-    picture or a video of the scene without the player."""
+    """height: taller pictures are scaled down to it. landmarks: "heavy", "full", or "auto": heavy where it
+    can be had. checkpoint: frames between two saves. extras: whether hands and face are found too. size:
+    (width, height) that the middle of every picture is scaled to, whatever the height; None: whole pictures.
+    empty: a picture or a video of the scene without the player."""
 
     height: int = 720
     backend: str = "auto"
@@ -92,10 +92,13 @@ def open_sources(videos: Sequence[Path], options: Options) -> list[Source]:
 
 
 def digest(videos: Sequence[Path], options: Options, net: str) -> str:
-    """SHA-256 of what the result depends on: the videos, the options, the landmark net's name, and the code."""
+    """SHA-256 of what the result depends on: the videos, the options, the landmark net's name, and the
+    code."""
     total = hashlib.sha256(repr((*astuple(options), net)).encode())
     tools = Path(__file__).parents[1]
-    code = [path for room in ("preparing", "alignment", "matting") for path in sorted((tools / room).iterdir())]
+    code = [
+        path for room in ("preparing", "alignment", "matting") for path in sorted((tools / room).iterdir())
+    ]
     given = [path for path in (options.empty, *videos) if path is not None]
     for path in [*(each for each in code if each.is_file()), *given]:
         with path.open("rb") as file:

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from engines.layers import LayerRenderer
 from engines.player_pack import PlayerPack
+from engines.pose.convert import FULL
 from engines.pose.extras import Extras
 from engines.pose.tracker import PoseTracker
 from engines.renderer import Renderer
@@ -45,14 +46,22 @@ class Look:
 class Synthesizer:
     """One player, whose networks are compiled when they are needed first and serve every video.
 
-    keep_poses: the poses found stay beside each output when it is whole; otherwise they only stay, for the
-    next run, where it was not finished. Raises SynthesisError, VideoError where `look.plate` cannot be read.
+    net: the landmark net, as `tools.landmark_net.choose_net` gives it. keep_poses: the poses found stay
+    beside each output when it is whole; otherwise they only stay, for the next run, where it was not
+    finished. Raises SynthesisError, VideoError where `look.plate` cannot be read.
     """
 
     def __init__(
-        self, pack: PlayerPack, look: Look, *, backend: str = "auto", keep_poses: bool = False
+        self,
+        pack: PlayerPack,
+        look: Look,
+        *,
+        backend: str = "auto",
+        net: str = FULL,
+        keep_poses: bool = False,
     ) -> None:
         self._pack, self._look, self._backend, self._keep_poses = pack, look, backend, keep_poses
+        self._net = net
         self._backdrop = Backdrop(look.plate, pack.size) if look.plate is not None else None
         self._tracker: PoseTracker | None = None
         self._find_extras: Extras | None = None
@@ -93,13 +102,13 @@ class Synthesizer:
 
     def _dance(self, reader: VideoReader, poses: Path) -> Dance:
         """The dance as it was kept at `poses`, or as it is found now. Raises SynthesisError, VideoError."""
-        key = f"{digest(reader.path)} {choose_backend(self._backend)}"
+        key = f"{digest(reader.path)} {choose_backend(self._backend)} {self._net}"
         if self._pack.extras:
             key += " with hands and face"
         dance = kept(poses, key)
         if dance is None:
             if self._tracker is None:
-                self._tracker = PoseTracker(backend=self._backend, smooth=False)
+                self._tracker = PoseTracker(net=self._net, backend=self._backend, smooth=False)
                 if self._pack.extras:
                     self._find_extras = Extras(backend=self._backend)
             self._tracker.reset()

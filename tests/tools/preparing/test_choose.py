@@ -8,8 +8,10 @@ import pytest
 
 from engines.extras import LEFT_HAND, POINTS, RIGHT_HAND
 from tests.packs import made_up_extras, standing
+from tools.alignment.solve import STILL, Alignment, Scene
 from tools.preparing import PrepareError, rules
-from tools.preparing.choose import count, judge, require, shots, smooth_extras, smooth_landmarks
+from tools.preparing.choose import count, judge, require, shots, smooth_extras, smooth_landmarks, too_small
+from tools.preparing.placing import Placement
 from tools.preparing.scan import Scan
 
 SIZE = (256, 256)
@@ -23,12 +25,30 @@ def scan_of(frames: int) -> Scan:
         times_ns=np.arange(frames) * STEP_NS,
         videos=np.zeros(frames, np.int64),
         landmarks=np.stack([standing(128, 230, 190)] * frames),
+        world=np.zeros((frames, 33, 3), np.float32),
         reasons=np.full(frames, "", "<U64"),
-        shifts=np.zeros((frames, 2), np.float32),
         sharpness=np.ones(frames, np.float32),
         others=np.full((frames, 4), np.nan, np.float32),
         left_out={},
         frames=(frames,),
+        alignment=(),
+    )
+
+
+def still(frames: int) -> Alignment:
+    """One camera on a tripod."""
+    none = np.zeros(frames, np.float32)
+    return Alignment(
+        scenes=np.zeros(frames, np.int64),
+        matrices=np.tile(np.eye(3), (frames, 1, 1)),
+        residual_px=none,
+        uncertain_px=none,
+        support=none + 1,
+        zoom=none + 1,
+        roll=none,
+        shots=np.zeros(frames, np.int64),
+        transition=np.zeros(frames, np.bool_),
+        found=(Scene(STILL, 0, frames, "identity", False),),
     )
 
 
@@ -52,20 +72,23 @@ def test_others_count_when_they_come_near() -> None:
 def test_people_are_seen_once_a_second_so_the_second_around_is_dropped() -> None:
     scan = scan_of(120)
     scan.reasons[60] = rules.CROWDED
-    reasons = judge(scan, 1.5)
+    reasons = judge(scan, still(len(scan.numbers)))
     assert (reasons[31:90] == rules.CROWDED).all()
     assert (reasons[:29] == "").all() and (reasons[92:] == "").all()
     other_video = replace(scan, videos=np.array([0] * 61 + [1] * 59))
-    assert (judge(other_video, 1.5)[61:] == "").all()
+    assert (judge(other_video, still(120))[61:] == "").all()
 
 
-def test_a_camera_that_was_touched_costs_those_frames() -> None:
-    scan = scan_of(60)
-    scan.shifts[:] = (40, 7)  # the first frame of all was the one that lay off
-    scan.shifts[0], scan.shifts[30], scan.shifts[31], scan.shifts[32] = 0, (41, 7), (42, 7), np.inf
-    scan.shifts[33] = np.nan
-    assert np.flatnonzero(judge(scan, 1.5) == rules.MOVED).tolist() == [0, 31, 32]
-    assert (judge(scan, 100.0) == rules.MOVED).sum() == 1
+def test_dissolves_and_titles_are_dropped() -> None:
+    alignment = still(60)
+    alignment.transition[20:24] = True
+    alignment.scenes[40:] = 1
+    alignment.scenes[50:] = -1
+    card = Scene(STILL, 40, 10, "identity", True)
+    reasons = judge(scan_of(60), replace(alignment, found=(*alignment.found, card)))
+    assert np.flatnonzero(reasons == rules.TRANSITION).tolist() == [20, 21, 22, 23]
+    assert np.flatnonzero(reasons == rules.CARD).tolist() == list(range(40, 50))
+    assert (reasons[50:] == "").all()
 
 
 def test_smeared_frames_are_dropped_and_earlier_reasons_stand() -> None:
@@ -73,19 +96,31 @@ def test_smeared_frames_are_dropped_and_earlier_reasons_stand() -> None:
     scan.sharpness[10:13] = 0.5
     scan.sharpness[12] = np.nan
     scan.reasons[11] = rules.CUT_OFF
-    reasons = judge(scan, 1.5)
+    reasons = judge(scan, still(len(scan.numbers)))
     assert reasons[10] == rules.SMEARED and reasons[11] == rules.CUT_OFF and reasons[12] == ""
     nobody = replace(scan, sharpness=np.full(60, np.nan, np.float32), reasons=np.full(60, rules.NOBODY))
-    assert (judge(nobody, 1.5) == rules.NOBODY).all()
+    assert (judge(nobody, still(60)) == rules.NOBODY).all()
 
 
-def test_what_is_left_keeps_its_numbers() -> None:
+def test_what_is_left_keeps_its_numbers_and_is_smoothed_where_it_belongs() -> None:
     scan = scan_of(80)
-    reasons = judge(scan, 1.5)
-    reasons[20:30] = rules.SMEARED
-    left = shots(scan, reasons)
-    assert left.numbers.tolist() == [*range(20), *range(30, 80)]
+    rows = np.array([*range(20), *range(30, 80)])
+    maps = np.tile(np.eye(3), (70, 1, 1))
+    views = np.zeros((70, 2), np.int64)
+    views[40:] = (64, 0)
+    maps[40:, 0, 2] = 64  # the camera panned along
+    placement = Placement(maps, views, np.ones(70, np.bool_), np.zeros(70, np.int64), np.ones(70))
+    left = shots(scan, rows, placement)
+    assert left.numbers.tolist() == rows.tolist()
     assert left.landmarks.shape == (70, 33, 4) and 150 < left.standing_px < 230
+    np.testing.assert_allclose(left.landmarks[-1], scan.landmarks[-1], atol=0.5)
+    np.testing.assert_allclose(left.landmarks[0], scan.landmarks[0], atol=0.5)
+
+
+def test_frames_that_would_be_blown_up_are_told() -> None:
+    none, scales = np.zeros(2, np.int64), np.array([1.9, 2.1])
+    placement = Placement(np.tile(np.eye(3), (2, 1, 1)), np.zeros((2, 2), np.int64), none == 0, none, scales)
+    assert too_small(placement).tolist() == [False, True]
 
 
 def test_reasons_are_counted_and_too_few_frames_refused() -> None:
@@ -101,7 +136,7 @@ def test_reasons_are_counted_and_too_few_frames_refused() -> None:
 
 def test_every_reason_has_its_advice() -> None:
     names = [value for name, value in vars(rules).items() if name.isupper() and isinstance(value, str)]
-    assert len(names) == 11 and set(names) == set(rules.ADVICE)
+    assert len(names) == 13 and set(names) == set(rules.ADVICE)
 
 
 def test_jitter_is_smoothed_but_not_over_a_gap() -> None:

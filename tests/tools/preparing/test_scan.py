@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from engines.pose.convert import FULL
 from tests.tools.preparing.footage_files import player_frames, write_video
-from tools.preparing import PrepareError, rules
+from tools.alignment.solve import align
+from tools.preparing import rules
 from tools.preparing.journal import Journal, write_whole
 from tools.preparing.pictures import Pictures
 from tools.preparing.scan import Scan, Scanner
@@ -28,7 +30,7 @@ def scan(folder: Path, frames: list[NDArray[np.uint8]], options: Options, fps: i
     if not video.exists():
         write_video(video, frames, fps=Fraction(fps))
     pictures = Pictures(folder)
-    scanner = Scanner(pictures, Journal(pictures.work / "journal"), options)
+    scanner = Scanner(pictures, Journal(pictures.work / "journal"), options, FULL)
     return scanner(open_sources([video], options))
 
 
@@ -40,22 +42,20 @@ def test_another_person_close_by_is_told(tmp_path: Path, frame: NDArray[np.uint8
     assert found.reasons.tolist() == [rules.CROWDED] * 3
     assert np.isfinite(found.others).all()
     assert list((tmp_path / "two/work/thumbs" / rules.CROWDED).iterdir())
-    assert not list((tmp_path / "two/frames").iterdir())
+    assert not list((tmp_path / "two/work/scanned").iterdir())
 
 
-def test_a_camera_that_moved_between_takes_is_refused(tmp_path: Path, frame: NDArray[np.uint8]) -> None:
-    one = write_video(tmp_path / "one.mp4", [frame] * 2)
-    other = write_video(tmp_path / "other.mp4", [np.roll(frame, (4, 3), (0, 1))] * 2)
+def test_a_camera_that_moved_between_takes_is_aligned(tmp_path: Path, frame: NDArray[np.uint8]) -> None:
+    one = write_video(tmp_path / "one.mp4", [frame] * 8)
+    other = write_video(tmp_path / "other.mp4", [np.roll(frame, (4, 3), (0, 1))] * 8)
     pictures = Pictures(tmp_path)
-    for limit_px in (1.5, 6):
-        options = Options(max_shake_px=limit_px)
-        scanner = Scanner(pictures, Journal(tmp_path / str(limit_px)), options)
-        sources = open_sources([one, other], options)
-        if limit_px == 6:
-            assert scanner(sources).numbers.tolist() == [0, 1, 1001, 1002]
-        else:
-            with pytest.raises(PrepareError, match=r"moved by 5\.\d pixels between one\.mp4 and other\.mp4"):
-                scanner(sources)
+    scanner = Scanner(pictures, Journal(tmp_path / "journal"), Options(), FULL)
+    found = scanner(open_sources([one, other], Options()))
+    assert found.numbers.tolist() == [*range(8), *range(1007, 1015)]
+    alignment = align(found.alignment)
+    assert alignment.scenes.tolist() == [0] * 16
+    apart = np.linalg.inv(alignment.matrices[0]) @ alignment.matrices[12]
+    np.testing.assert_allclose(apart[:2, 2], [-3, -4], atol=0.5)
 
 
 def test_a_scan_in_chunks_goes_on_where_it_stopped(tmp_path: Path, frame: NDArray[np.uint8]) -> None:
@@ -63,14 +63,17 @@ def test_a_scan_in_chunks_goes_on_where_it_stopped(tmp_path: Path, frame: NDArra
     options = Options(checkpoint=2)
     whole = scan(tmp_path / "whole", frames, options)
     assert whole.numbers.tolist() == [0, 1, 2, 3, 4] and whole.frames == (5,)
-    np.testing.assert_allclose(whole.shifts[3:], [[9, 0]] * 2, atol=0.3)
+    assert np.isfinite(whole.world).all() and np.abs(whole.world).max() < 2
     journal = tmp_path / "whole/work/journal"
     assert len(list(journal.iterdir())) == 3
     for entry in sorted(journal.iterdir())[1:]:
         entry.unlink()
     again = scan(tmp_path / "whole", frames, options)
     np.testing.assert_array_equal(again.landmarks, whole.landmarks)
-    np.testing.assert_array_equal(again.shifts, whole.shifts)
+    np.testing.assert_array_equal(again.world, whole.world)
+    for one, other in zip(again.alignment, whole.alignment, strict=True):
+        assert one.keys() == other.keys()
+        assert all(np.array_equal(one[name], other[name]) for name in one)
     assert again.numbers.tolist() == whole.numbers.tolist()
 
 

@@ -1,0 +1,207 @@
+"""One picture against a keyframe: its points are found again, and the map that most of them agree on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.alignment.models import Fit, Floats, Frame, agree, apart, apply, choose, fit
+from tools.alignment.patches import LEAST_LIKE, LEVELS, Greys, Patches, pyramid
+from tools.alignment.picture import Working, cell_of, descriptors, find_points, free_cells, noise
+
+AGREE_PX = 1.5
+"""Points agree on a motion within this distance, in pixels of the level that is compared."""
+LEAST_POINTS, LEAST_CELLS = 8, 5
+"""With fewer points, or in fewer cells, nothing is said."""
+LEAST_AGREE, MEET_AGREE, LEAST_SOME = 0.35, 0.5, 0.25
+"""Of the points that should be seen, weighed by their trust, so many must agree in every direction: in a frame,
+between two keyframes, and while it is still looked for."""
+LEAST_TRUST = 1.0
+"""In a direction in which all points together are trusted no more than this, nothing is compared."""
+MEET_SHARE = 0.2
+"""Of a keyframe's points so many must agree with another keyframe: where two hardly overlap, few points can be
+found anywhere."""
+QUICK_AGREE = 0.6
+"""With so many the first look, at where the picture was expected, is enough."""
+LOOKS, SETTLED_PX = 6, 0.25
+"""The whole picture is compared again from where it was found, so often at most, until that moves no corner by
+more than this, or than is uncertain of it."""
+COARSE = 90
+"""So many points are compared in halved pictures, to come near."""
+RATIO = 0.8
+"""A point is known again where the second best likeness is further off by this ratio (Lowe, 2004)."""
+KNOWN_PX, LEAST_KNOWN = 4.0, 10
+"""Points that are known again agree within the one, and must be at least the other."""
+
+
+class Keyframe:
+    """A picture that others are measured against, with the `points` (P, 2) of its background."""
+
+    def __init__(self, picture: Working, points: NDArray[np.float32] | None = None) -> None:
+        self.picture = picture
+        self.points = find_points(picture) if points is None else points
+
+    @property
+    def textured(self) -> bool:
+        """Does it have enough points to measure anything?"""
+        cells = len(np.unique(cell_of(self.points, self.picture.size)))
+        return len(self.points) >= LEAST_POINTS and cells >= LEAST_CELLS
+
+    @cached_property
+    def patches(self) -> list[Patches]:
+        """Of every level, the whole picture's first; of the first `COARSE` points only in the others."""
+        levels = pyramid(self.picture.grey.astype(np.float32))
+        few, rough = self.points[:COARSE], noise(self.picture.grey)
+        return [
+            Patches(grey, self.picture.free, few if level else self.points, level, rough)
+            for level, grey in enumerate(levels)
+        ]
+
+    @property
+    def support(self) -> float:
+        """The share of its free cells in which it has points."""
+        return support(self.points, self.picture)
+
+    def forget(self) -> None:
+        """Frees the memory of `patches`; they are made again when they are asked for."""
+        self.__dict__.pop("patches", None)
+
+    @cached_property
+    def looks(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """As `picture.descriptors`; slow."""
+        return descriptors(self.picture)
+
+
+def support(places: NDArray[np.floating], picture: Working) -> float:
+    """The share of a picture's free cells in which there are places (P, 2)."""
+    cells = np.unique(cell_of(places, picture.size))
+    return min(len(cells) / max(len(free_cells(picture.free)), 1), 1.0)
+
+
+@dataclass(frozen=True)
+class Found:
+    """fit: keyframe → picture. support: the share of the picture's free cells in which points agree;
+    agree: the share of the points that should be seen, in the direction where it is least."""
+
+    fit: Fit
+    support: float
+    agree: float
+    points: int
+    frame: Frame
+
+
+def follow(
+    key: Keyframe, picture: Working, expected: Floats, least_agree: float = LEAST_AGREE
+) -> Found | None:
+    """How `picture` lies to the keyframe, near to where it is `expected` (3, 3); None where too few points
+    agree, or where each look puts it somewhere else."""
+    if len(key.points) < LEAST_POINTS:
+        return None
+    grey = picture.grey.astype(np.float32)
+    found = _settle(key, picture, grey, expected)
+    if found is None or found.agree < QUICK_AGREE or not _settled(found, expected):
+        levels = pyramid(grey)
+        for level in range(LEVELS - 1, 0, -1):
+            nearer = _nearer(key, picture, levels[level], level, expected)
+            expected = expected if nearer is None else nearer
+        found = _settle(key, picture, grey, expected)
+    for _ in range(LOOKS):
+        if found is None or _settled(found, expected):
+            return found if found and found.agree >= least_agree else None
+        expected = found.fit.matrix
+        found = _settle(key, picture, grey, expected)
+    return None
+
+
+def _settled(found: Found, expected: Floats) -> bool:
+    """Is it where it was looked for?"""
+    return apart(found.fit.matrix, expected, found.frame) < max(SETTLED_PX, found.fit.spread_px)
+
+
+def meet(key: Keyframe, other: Keyframe, expected: Floats) -> Found | None:
+    """As `follow`, for two keyframes that may lie far apart: more must agree."""
+    found = follow(key, other.picture, expected, MEET_AGREE)
+    return None if found is None or found.points < MEET_SHARE * len(key.points) else found
+
+
+def know_again(key: Keyframe, other: Keyframe) -> Found | None:
+    """How two keyframes lie to each other when nothing is expected: by what their points look like."""
+    (places, looks), (others, other_looks) = key.looks, other.looks
+    if min(len(looks), len(other_looks)) < LEAST_KNOWN:
+        return None
+    pairs = cv2.BFMatcher(cv2.NORM_L2).knnMatch(looks, other_looks, k=2)
+    good = [best for best, second in pairs if best.distance < RATIO * second.distance]
+    if len(good) < LEAST_KNOWN:
+        return None
+    source, target = places[[match.queryIdx for match in good]], others[[match.trainIdx for match in good]]
+    motion, inside = cv2.estimateAffinePartial2D(
+        source, target, method=cv2.RANSAC, ransacReprojThreshold=KNOWN_PX, maxIters=2000
+    )
+    if motion is None or inside.sum() < LEAST_KNOWN:
+        return None
+    return meet(key, other, np.vstack([motion, [0, 0, 1]]))
+
+
+def _nearer(key: Keyframe, picture: Working, grey: Greys, level: int, expected: Floats) -> Floats | None:
+    """A map nearer to the truth than `expected`, by the small similarity that most points agree on."""
+    seen = key.patches[level].compare(grey, picture.free, expected)
+    source, gaps, trust = key.points[:COARSE][seen.places], seen.gaps[seen.places], seen.trust[seen.places]
+    if len(source) < LEAST_POINTS:
+        return None
+    frame = Frame(*picture.size)
+    moved = agree(source, source + gaps, trust, frame, AGREE_PX * 2**level)
+    if moved.sum() < LEAST_POINTS:
+        return None
+    small = fit("similarity", source[moved], (source + gaps)[moved], trust[moved], frame, turns=2)
+    nearer = expected @ small.matrix
+    return nearer / nearer[2, 2]
+
+
+def _settle(key: Keyframe, picture: Working, grey: Greys, expected: Floats) -> Found | None:
+    frame = Frame(*picture.size)
+    seen = key.patches[0].compare(grey, picture.free, expected)
+    alike = seen.places & (seen.like > LEAST_LIKE)
+    visible = seen.trust[seen.places].sum(axis=0)
+    source, trust = key.points[alike], seen.trust[alike]
+    if len(source) < LEAST_POINTS:
+        return None
+    there = source + seen.gaps[alike]
+    moved = agree(source, there, trust, frame, AGREE_PX)
+    if moved.sum() < LEAST_POINTS:
+        return None
+    target = apply(expected, there)
+    turned = _turned(trust, expected)
+    found = choose(source[moved], target[moved], turned[moved], frame)
+    if found is None:
+        return None
+    near = _distance(apply(found.matrix, source) - target, turned) < AGREE_PX
+    cells = np.unique(cell_of(target[near], picture.size))
+    share = _share(trust[near].sum(axis=0), visible)
+    if near.sum() < LEAST_POINTS or len(cells) < LEAST_CELLS or share < LEAST_SOME:
+        return None
+    return Found(found, support(target[near], picture), share, int(near.sum()), frame)
+
+
+def _share(part: Floats, whole: Floats) -> float:
+    """Of two sums of trust (2, 2), the share that the one is of the other, in the direction where it is least: the
+    line of a floor goes with every motion along it, and outvotes nobody."""
+    shares = np.linalg.eigvals(
+        np.linalg.solve(whole + LEAST_TRUST * np.eye(2), part + LEAST_TRUST * np.eye(2))
+    )
+    return float(shares.real.min())
+
+
+def _turned(trust: Floats, matrix: Floats) -> Floats:
+    """Trust in directions of the keyframe → in directions of the picture."""
+    u, _, v = np.linalg.svd(matrix[:2, :2])
+    turn = u @ v
+    return np.asarray(turn @ trust @ turn.T)
+
+
+def _distance(gap: Floats, trust: Floats) -> Floats:
+    """(P,) how long gaps (P, 2) are in the directions that can be seen."""
+    return np.sqrt(np.einsum("pi,pij,pj->p", gap, trust, gap))
