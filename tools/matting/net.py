@@ -59,7 +59,8 @@ class MattingNet(nn.Module):
         x = self.blocks[-1](x)
         for level, up, merge in zip(reversed(levels), reversed(self.up), reversed(self.merge), strict=True):
             x = merge(level + F.interpolate(up(x), scale_factor=2.0, mode="bilinear", align_corners=False))
-        logits = F.pixel_shuffle(self.head(x), 2) + torch.logit(mask, SURE)  # it begins with the mask itself
+        sure = mask.clamp(SURE, 1 - SURE)
+        logits = F.pixel_shuffle(self.head(x), 2) + torch.log(sure / (1 - sure))  # begins as the mask itself
         return logits + self.fine(torch.cat([shown, logits / 6], dim=1))
 
 

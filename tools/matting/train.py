@@ -34,6 +34,8 @@ LEAST_OVERLAP = 0.6
 """A mask that covers less of the person shows somebody else."""
 CROP, BATCH = 224, 8
 LEARNING_RATE = 1e-3
+AVERAGE = 0.998
+"""What is saved is an average over the last steps: so much of it is kept at each."""
 CHANNELS = 9
 """Of a kept sample: picture, alpha, mask, plate, known."""
 SAVE_EVERY = 200
@@ -127,9 +129,7 @@ def loss_of(logits: Tensor, alpha: Tensor) -> Tensor:
 def train(samples: NDArray[np.uint8], work: Path, steps: int, seed: int) -> MattingNet:
     torch.manual_seed(seed)
     net = MattingNet()
-    average = torch.optim.swa_utils.AveragedModel(
-        net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998)
-    )
+    average = torch.optim.swa_utils.AveragedModel(net, avg_fn=_averaged)
     optimizer = torch.optim.AdamW(net.parameters(), LEARNING_RATE, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, LEARNING_RATE, total_steps=steps, pct_start=0.05
@@ -178,6 +178,12 @@ def train(samples: NDArray[np.uint8], work: Path, steps: int, seed: int) -> Matt
             print(f"step {step + 1} loss {running:.4f}", file=sys.stderr, flush=True)
     net.load_state_dict(average.module.state_dict())
     return net
+
+
+def _averaged(average: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
+    """An exponential moving average that follows quickly at first."""
+    follow = max(1 - AVERAGE, 9 / (10 + int(count)))
+    return average + follow * (current - average)
 
 
 def save(net: MattingNet, path: Path) -> None:
