@@ -20,7 +20,7 @@ from realtime.control.actions import ACTIONS, Orders
 from realtime.control.desk import Desk, Event
 from realtime.control.facts import show_facts
 from realtime.control.keys import Keymap
-from realtime.control.server import ControlServer
+from realtime.control.server import ControlServer, cookie_name
 from realtime.control.settings import ControlError
 from realtime.telemetry import Meter, Totals
 
@@ -39,6 +39,8 @@ class Place:
         self.server = ControlServer(
             self.desk, self.totals, lambda: self.whep, token=TOKEN, host="127.0.0.1", port=0
         )
+
+        self.cookie = cookie_name(int(self.server.url.rsplit(":", 1)[1].strip("/")), None)
 
     def close(self) -> None:
         self.server.close()
@@ -124,7 +126,7 @@ def test_what_cannot_be_done_is_one_clear_line(
     ],
 )
 def test_without_the_token_nothing_is_told_or_done(place: Place, method: str, path: str) -> None:
-    for headers in ({"X": ""}, {"Authorization": "Bearer wrong"}, {"Cookie": "dancecam=wrong"}):
+    for headers in ({"X": ""}, {"Authorization": "Bearer wrong"}, {"Cookie": f"{place.cookie}=wrong"}):
         status, answer, _ = place.ask(method, path, headers=headers)
         assert status == 401
         assert "Authorization: Bearer" in answer["error"]
