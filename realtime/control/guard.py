@@ -27,6 +27,8 @@ WRONG_TOKEN_S = 0.5
 MOST_HELD = 16
 """So many answers are held back at once; further ones go out at once, so that none pile up."""
 
+LONGEST_PATH = 1000
+
 BODY_S = 10.0
 """How long a request's body may take to come."""
 
@@ -129,6 +131,8 @@ class Guard:
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Refuses requests that a foreign page makes with an operator's browser, slows wrong tokens down, and
         tells errors as JSON."""
+        if len(request.path) > LONGEST_PATH:
+            refuse(414, "the path is too long")
         try:
             why = self._addresses.why_refused(request)
         except ValueError:
@@ -148,10 +152,9 @@ class Guard:
         except (ConnectionError, asyncio.CancelledError):
             raise
         except Exception as error:
-            log.error(
-                "%s %a failed: %s: %a", request.method, request.path, type(error).__name__, str(error)
-            )  # one line on the operator's terminal
-            log.debug("%s %a failed", request.method, request.path, exc_info=True)
+            what = f"{request.method} {request.path!a} failed"  # one line for the operator's terminal
+            log.error("%s: %s: %a", what, type(error).__name__, str(error))
+            log.debug("%s", what, exc_info=True)
             refuse(500, f"{what}; the terminal has the reason")
 
     async def _refuse_token(self, request: web.Request, wrong: WrongToken) -> NoReturn:

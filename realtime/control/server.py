@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from realtime.control.actions import ACTIONS
@@ -31,6 +31,8 @@ from realtime.telemetry import Totals
 CONSOLE = Path(__file__).resolve().parent / "console"
 MOST_BODY_BYTES = 64 * 1024
 CLOSE_TIMEOUT_S = 2.0
+BACKLOG = 1024
+"""Connections that may wait to be accepted; with few, an operator's waits behind a flood for seconds."""
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -129,6 +131,8 @@ class ControlServer:
         app.router.add_post("/api/actions/{action}", self._act)
         app.router.add_get("/api/events", self._events)
         self._media.add_to(app)
+        for route in app.router.routes():  # aiohttp's own answers 500 to one that is not ASCII
+            route._expect_handler = _expect
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_TIMEOUT_S, logger=log)
         await runner.setup()
         assert runner.server is not None  # noqa: S101  # it is there once the runner is set up
@@ -141,6 +145,11 @@ class ControlServer:
         if self._osc is not None:
             self._osc.close()
         await self._runner.cleanup()
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=CLOSE_TIMEOUT_S)
         await self._loop.shutdown_default_executor()
 
     # For everybody.
@@ -244,13 +253,22 @@ log = logging.getLogger(__name__)
 log.addFilter(_OneLine())
 
 
+async def _expect(request: web.Request) -> None:
+    """The header Expect, which is "100-continue" or nothing that we know."""
+    if request.headers["Expect"].lower() != "100-continue":
+        refuse(417, "the header Expect can only be 100-continue")
+    if request.version >= HttpVersion11 and request.transport is not None:
+        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
 async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(HEADERS)
 
 
 def _listen(host: str, port: int) -> socket.socket:
     try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise ControlError(
             f"the page cannot be served on {host}:{port} ({error.strerror}): close the program that has it, "
