@@ -183,7 +183,8 @@ class ControlServer:
         """For Prometheus; from another machine, or through a proxy, it needs the token."""
         if not self._addresses.is_this_machine(request):
             self._guard.require(request)
-        text = metrics_text(self._totals.copy(), self._desk.state())
+        ignored = None if self._osc is None else self._osc.ignored
+        text = metrics_text(self._totals.copy(), self._desk.state(), ignored)
         return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE})
 
     # For those who have the token.

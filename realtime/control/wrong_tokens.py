@@ -6,8 +6,9 @@ import hashlib
 import ipaddress
 import secrets
 from collections import OrderedDict
-from dataclasses import dataclass, field
 from typing import TypeVar
+
+from realtime.control.budget import Budget
 
 _Value = TypeVar("_Value")
 
@@ -22,32 +23,6 @@ MOST_ADDRESSES = 1024
 
 LINE_EVERY_S = 10.0
 """At most one line in so long is told of wrong tokens."""
-
-
-@dataclass
-class Budget:
-    """Fills up evenly, and holds at most `most`."""
-
-    most: float
-    per_s: float
-    left: float = field(init=False)
-    _at_s: float | None = None
-
-    def __post_init__(self) -> None:
-        self.left = self.most
-
-    def has_one(self, now_s: float) -> bool:
-        if self._at_s is not None:
-            self.left = min(self.most, self.left + (now_s - self._at_s) * self.per_s)
-        self._at_s = now_s
-        return self.left >= 1
-
-    def take(self, now_s: float) -> bool:
-        """Takes one, where one is left."""
-        if not self.has_one(now_s):
-            return False
-        self.left -= 1
-        return True
 
 
 class WrongTokens:
@@ -72,7 +47,7 @@ class WrongTokens:
         place = _place(address)
         if not address or place in self._right or place not in self._wrong:
             return True
-        return self._wrong[place][0].has_one(now_s) and self._all.has_one(now_s)
+        return self._wrong[place][0].has(1, now_s) and self._all.has(1, now_s)
 
     def was_right(self, address: str) -> None:
         """The right token came from here."""
@@ -91,8 +66,8 @@ class WrongTokens:
         if len(seen) >= TRIES:
             seen.pop()
         seen.add(digest)
-        if budget.take(now_s):
-            self._all.take(now_s)
+        if budget.take(1, now_s):
+            self._all.take(1, now_s)
 
     def line(self, now_s: float) -> str | None:
         """What to tell of one more wrong or refused token, or None where a line was told a moment ago."""
