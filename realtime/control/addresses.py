@@ -70,28 +70,28 @@ class Addresses:
             and not any(name in request.headers for name in FORWARDING_HEADERS)
         )
 
-    def why_refused(self, request: web.Request) -> str | None:
-        """Why a request may not come in, judged by its Host and its Origin; None where it may.
+    def serves(self, request: web.Request) -> bool:
+        """Whether the request is for this server, by its Host header. On loopback a page of another site
+        could otherwise reach it by a name of its own that means 127.0.0.1.
 
-        Raises ValueError where the Host header is no address.
+        Raises ValueError where the header is no address.
         """
         host = request.url.host or ""
-        public = self._public is not None and host == self._public.host
-        if self._only_loopback and not public and not is_loopback(host):
-            return "the show is served on this machine only, as 127.0.0.1; see public_url for a proxy"
-        origin = request.headers.get("Origin")
-        if origin is not None and not self._is_ours(origin, request.host):
-            return f"requests from pages of {origin!a} are refused"
-        return None
+        is_public = self._public is not None and host == self._public.host
+        return is_public or not self._only_loopback or is_loopback(host)
 
-    def _is_ours(self, origin: str, host: str) -> bool:
+    def is_foreign(self, request: web.Request) -> bool:
+        """Whether a page of another site asks, by the Origin header."""
+        origin = request.headers.get("Origin")
+        if origin is None:
+            return False
         try:
             url = URL(origin).origin()
             if self._public is not None and url.host == self._public.host:
-                return url == self._public
-            return url == URL(f"{url.scheme}://{host}").origin()
+                return url != self._public
+            return url != URL(f"{url.scheme}://{request.host}").origin()
         except ValueError:
-            return False
+            return True
 
     def wants_secure_cookie(self, request: web.Request) -> bool:
         """Whether a browser shall send the cookie back over TLS alone: all but who came straight to the

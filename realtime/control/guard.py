@@ -9,7 +9,7 @@ import json
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -20,6 +20,7 @@ from realtime.control.wrong_tokens import TRY_EVERY_S, WrongTokens
 log = logging.getLogger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+HandlerMethod = TypeVar("HandlerMethod", bound=Callable[..., Awaitable[web.StreamResponse]])
 
 WRONG_TOKEN_S = 0.5
 """How long the answer to a wrong token takes."""
@@ -97,7 +98,14 @@ class Guard:
         return answer
 
     def who(self, request: web.Request) -> str | None:
-        """Who asks, for the show log, or None for somebody without token and cookie. Raises WrongToken."""
+        """Who asks, for the show log, or None for somebody without token and cookie, or with a wrong one."""
+        try:
+            return self._who(request)
+        except WrongToken:
+            return None
+
+    def _who(self, request: web.Request) -> str | None:
+        """Raises WrongToken."""
         if _is_same(request.cookies.get(self._cookie_name, ""), self._cookie):
             return f"console {self._addresses.client(request)}"
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
@@ -108,11 +116,15 @@ class Guard:
 
     def require(self, request: web.Request) -> str:
         """Who asks; refuses with 401 who has not shown the token. Raises WrongToken."""
-        who = self.who(request)
+        who = self._who(request)
         if who is None:
             refuse(401, LOG_IN)
         self._trust(request)
         return who
+
+    def is_foreign(self, request: web.Request) -> bool:
+        """Whether a page of another site asks."""
+        return self._addresses.is_foreign(request)
 
     def _check(self, request: web.Request, token: str) -> None:
         """Raises WrongToken."""
@@ -134,11 +146,13 @@ class Guard:
         if len(request.path) > LONGEST_PATH:
             refuse(414, "the path is too long")
         try:
-            why = self._addresses.why_refused(request)
+            is_served = self._addresses.serves(request)
         except ValueError:
             refuse(400, "the Host header is no address")
-        if why is not None:
-            refuse(403, why)
+        if not is_served:
+            refuse(403, "the show is served on this machine only, as 127.0.0.1; see public_url for a proxy")
+        if self.is_foreign(request) and not for_foreign_pages(request):
+            refuse(403, f"requests from pages of {request.headers['Origin']!a} are refused")
         try:
             if request.can_read_body:
                 await _read(request)
@@ -171,6 +185,17 @@ class Guard:
         if wrong.looked_at:
             refuse(401, f"{wrong}. {LOG_IN}")
         refuse(429, str(wrong), {"Retry-After": str(int(TRY_EVERY_S))})
+
+
+def open_to_foreign_pages(handler: HandlerMethod) -> HandlerMethod:
+    """Marks a handler that pages of any other site may ask; it must not believe the cookie then."""
+    handler.open_to_foreign_pages = True  # type: ignore[attr-defined]  # a function takes attributes
+    return handler
+
+
+def for_foreign_pages(request: web.Request) -> bool:
+    """Whether its handler is marked so."""
+    return getattr(request.match_info.handler, "open_to_foreign_pages", False)
 
 
 async def _read(request: web.Request) -> None:

@@ -12,8 +12,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from aiohttp import HttpVersion11, web
+from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http_parser import RawRequestMessage
+from multidict import CIMultiDictProxy
 
 from realtime.control.actions import ACTIONS
 from realtime.control.addresses import Addresses
@@ -131,11 +133,11 @@ class ControlServer:
         app.router.add_post("/api/actions/{action}", self._act)
         app.router.add_get("/api/events", self._events)
         self._media.add_to(app)
-        for route in app.router.routes():  # aiohttp's own answers 500 to one that is not ASCII
-            route._expect_handler = _expect
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_TIMEOUT_S, logger=log)
         await runner.setup()
         assert runner.server is not None  # noqa: S101  # it is there once the runner is set up
+        factory = runner.server.request_factory
+        runner.server.request_factory = lambda message, *rest: factory(_without_odd_expect(message), *rest)
         self._connections.start(runner.server)
         return runner
 
@@ -254,12 +256,14 @@ log = logging.getLogger(__name__)
 log.addFilter(_OneLine())
 
 
-async def _expect(request: web.Request) -> None:
-    """The header Expect, which is "100-continue" or nothing that we know."""
-    if request.headers["Expect"].lower() != "100-continue":
-        refuse(417, "the header Expect can only be 100-continue")
-    if request.version >= HttpVersion11 and request.transport is not None:
-        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+def _without_odd_expect(message: RawRequestMessage) -> RawRequestMessage:
+    """A request whose header Expect is not the one value that there is (RFC 9110, 10.1.1), as if it had none:
+    aiohttp answers 500 to one that is not ASCII."""
+    if message.headers.get("Expect", "100-continue").lower() == "100-continue":
+        return message
+    headers = message.headers.copy()
+    del headers["Expect"]
+    return message._replace(headers=CIMultiDictProxy(headers))
 
 
 async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
