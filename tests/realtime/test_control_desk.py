@@ -86,11 +86,11 @@ def test_a_full_disk_holds_up_nobody(tmp_path: Path) -> None:
     assert log.take_error() is None
 
 
-def test_a_player_is_named_by_name_and_ordered_by_folder() -> None:
-    choices = {"player": {"Demo": "", "Jones": "/packs/jones"}}
+def test_a_player_is_ordered_by_name_and_the_shows_own_by_none() -> None:
+    choices = {"player": {"Demo": "", "Jones": "Jones"}}
     desk = Desk(Orders(), Keymap(), choices)
     desk.act("player", {"name": "Jones"}, who="test")
-    assert desk.orders.player == "/packs/jones"
+    assert desk.orders.player == "Jones"
     assert show_facts(choices, desk.orders, {}, {}, {})["player"] == "Jones"
     desk.act("player", ["Demo"], who="test")
     assert desk.orders.player == ""
@@ -117,8 +117,8 @@ def test_the_reason_for_what_is_on_air(state: str, orders: Orders, ready: bool, 
 
 
 def test_who_dances_until_the_next_player_is_loaded() -> None:
-    choices = {"player": {"Demo": "", "Jones": "/packs/jones"}}
-    orders = Orders(player="/packs/jones")
+    choices = {"player": {"Demo": "", "Jones": "Jones"}}
+    orders = Orders(player="Jones")
     for state, failed in (("loading", False), ("failed", True)):
         infos = {"performer": {"player": {"name": "Demo", "state": state}}}
         facts = show_facts(choices, orders, infos, {}, {})

@@ -26,7 +26,7 @@ from realtime.telemetry import Meter, Totals
 
 TOKEN = "a-token-of-a-test"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
-CHOICES = {"player": {"Demo": "", "Jones": "/packs/jones"}, "background": {"plate": ""}}
+CHOICES = {"player": {"Demo": "", "Jones": "Jones"}, "background": {"plate": ""}}
 
 
 class Place:
@@ -80,7 +80,7 @@ def test_an_action_over_http(place: Place) -> None:
     assert status == 200
     assert place.desk.orders.taken
     status, body, _ = place.ask("POST", "api/actions/player", body='{"name": "Jones", "confirm": true}')
-    assert (status, body["orders"]["player"]) == (200, "/packs/jones")
+    assert (status, body["orders"]["player"]) == (200, "Jones")
     assert place.ask("POST", "api/actions/slate")[0] == 200
     assert place.ask("GET", "api/state")[1]["orders"]["slate"] is True
 
