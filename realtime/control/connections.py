@@ -26,7 +26,11 @@ IDLE_S = 15.0
 BUSY_S = 60.0
 """So long one request may take, unless it has shown the token."""
 
+STUCK_S = 2.0
+"""So long one request may take where its connection is wanted for somebody else."""
+
 LOOK_EVERY_S = 1.0
+ACCEPT_AGAIN_S = 0.02
 ACCEPT_PAUSE_S = 0.5
 """How long nobody is let in when the process has no file handle left."""
 
@@ -52,6 +56,10 @@ class Connection:
     busy: bool = False
     trusted: bool = False
     """It has shown the token."""
+
+    def is_stuck(self, now_s: float) -> bool:
+        """Busy for so long that it hardly wants an answer: its body does not come, or it does not read."""
+        return self.busy and not self.trusted and now_s - self.since_s > STUCK_S
 
 
 class ConnectionTable(Generic[Key]):
@@ -89,15 +97,16 @@ class ConnectionTable(Generic[Key]):
         if (connection := self._table.get(key)) is not None:
             connection.trusted = True
 
-    def make_room(self, address: str, *, proxy: bool) -> tuple[bool, Key | None]:
+    def make_room(self, address: str, now_s: float, *, proxy: bool) -> tuple[bool, Key | None]:
         """Whether somebody from this address may come in, and whose connection is closed for it.
 
-        An address that has its share gives up its own oldest idle connection; when all are taken, the address
-        with most idle ones does. One that shows the token does not lose its connection to other addresses.
+        An address that has its share gives up its own oldest connection that is idle, or whose request takes
+        long; when all are taken, the address with most such ones does. One that shows the token does not lose
+        its connection to other addresses.
         """
         idle = sorted(
-            (key for key, one in self._table.items() if not one.busy),
-            key=lambda key: (self._table[key].trusted, self._table[key].since_s),
+            (key for key, one in self._table.items() if not one.busy or one.is_stuck(now_s)),
+            key=lambda key: (self._table[key].trusted, self._table[key].busy, self._table[key].since_s),
         )
         if not proxy and self._count(address) >= self._most_per_address:
             own = next((key for key in idle if self._table[key].address == address), None)
@@ -189,10 +198,13 @@ class Connections:
             except OSError as error:
                 if error.errno in NO_HANDLES:
                     await self._make_handles_free()
+                else:
+                    await asyncio.sleep(ACCEPT_AGAIN_S)
                 continue
             address = str(peer[0])
             self._forget_closed()
-            welcome, leaves = self._table.make_room(address, proxy=self._addresses.is_proxy(address))
+            proxy = self._addresses.is_proxy(address)
+            welcome, leaves = self._table.make_room(address, loop.time(), proxy=proxy)
             if leaves is not None:
                 self._close(leaves)
             if not welcome:

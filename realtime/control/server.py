@@ -33,6 +33,9 @@ from realtime.telemetry import Totals
 CONSOLE = Path(__file__).resolve().parent / "console"
 MOST_BODY_BYTES = 64 * 1024
 CLOSE_TIMEOUT_S = 2.0
+KEEPALIVE_S = 75.0
+"""How long a connection that has shown the token may be idle; for others see `connections`."""
+
 BACKLOG = 1024
 """Connections that may wait to be accepted; with few, an operator's waits behind a flood for seconds."""
 
@@ -133,7 +136,9 @@ class ControlServer:
         app.router.add_post("/api/actions/{action}", self._act)
         app.router.add_get("/api/events", self._events)
         self._media.add_to(app)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_TIMEOUT_S, logger=log)
+        runner = web.AppRunner(
+            app, access_log=None, shutdown_timeout=CLOSE_TIMEOUT_S, keepalive_timeout=KEEPALIVE_S, logger=log
+        )
         await runner.setup()
         assert runner.server is not None  # noqa: S101  # it is there once the runner is set up
         factory = runner.server.request_factory

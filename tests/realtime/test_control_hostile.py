@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import resource
@@ -17,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from realtime.control.actions import Orders
-from realtime.control.connections import BUSY_S, IDLE_S, RESERVED, ConnectionTable, most_connections
+from realtime.control.connections import BUSY_S, IDLE_S, RESERVED, STUCK_S, ConnectionTable, most_connections
 from realtime.control.desk import Desk, Event
 from realtime.control.guard import WRONG_TOKEN_S
 from realtime.control.keys import Keymap
@@ -317,12 +318,12 @@ def test_an_address_gives_up_its_own_idle_connection_and_then_gets_no_more() -> 
     table: ConnectionTable[int] = ConnectionTable(100, 4)
     for n in range(4):
         table.add(n, "10.0.0.6", float(n))
-    assert table.make_room("10.0.0.6", proxy=False) == (True, 0)
-    assert table.make_room("10.0.0.6", proxy=True) == (True, None)
-    assert table.make_room("10.0.0.7", proxy=False) == (True, None)
+    assert table.make_room("10.0.0.6", 9.0, proxy=False) == (True, 0)
+    assert table.make_room("10.0.0.6", 9.0, proxy=True) == (True, None)
+    assert table.make_room("10.0.0.7", 9.0, proxy=False) == (True, None)
     for n in range(4):
-        table.begin(n, 5.0)
-    assert table.make_room("10.0.0.6", proxy=False) == (False, None)
+        table.begin(n, 8.0)
+    assert table.make_room("10.0.0.6", 9.0, proxy=False) == (False, None)
 
 
 def test_when_all_are_taken_who_holds_most_gives_one_up_and_an_operator_none() -> None:
@@ -332,17 +333,20 @@ def test_when_all_are_taken_who_holds_most_gives_one_up_and_an_operator_none() -
     table.add("viewer", "10.0.0.7", 1.0)
     for n in range(6):
         table.add(f"flood {n}", "10.0.0.6", 2.0 + n)
-    assert table.make_room("10.0.0.8", proxy=False) == (True, "flood 0")
+    assert table.make_room("10.0.0.8", 9.0, proxy=False) == (True, "flood 0")
     for n in range(6):
         table.begin(f"flood {n}", 9.0)
-    assert table.make_room("10.0.0.8", proxy=False) == (True, "viewer")
+    assert table.make_room("10.0.0.8", 9.0, proxy=False) == (True, "viewer")
     table.begin("viewer", 9.0)
-    assert table.make_room("10.0.0.8", proxy=False) == (False, None)
+    assert table.make_room("10.0.0.8", 9.0 + 2 * STUCK_S, proxy=False) == (True, "flood 0"), "it hangs"
+    assert table.make_room("10.0.0.8", 9.0, proxy=False) == (False, None)
     for n in range(RESERVED):
-        assert table.make_room(f"127.0.0.{n}", proxy=False) == (True, None), "this machine always gets in"
+        assert table.make_room(f"127.0.0.{n}", 9.0, proxy=False) == (True, None), (
+            "this machine always gets in"
+        )
         table.add(f"here {n}", f"127.0.0.{n}", 9.0)
         table.begin(f"here {n}", 9.0)
-    assert table.make_room("127.0.0.99", proxy=False) == (False, None)
+    assert table.make_room("127.0.0.99", 9.0, proxy=False) == (False, None)
 
 
 def test_idle_and_endless_connections_expire_but_not_an_operators() -> None:
@@ -410,6 +414,32 @@ def test_an_operator_gets_in_past_a_flood_from_elsewhere_and_stays(heard: list[E
 
     with closing(server), ExitStack() as stack:
         asyncio.run(work(stack))
+
+
+def test_a_flood_of_requests_without_their_bodies_does_not_keep_an_operator_out() -> None:
+    server = ControlServer(
+        Desk(Orders(), Keymap(), {}),
+        Totals(),
+        lambda: None,
+        token=TOKEN,
+        host="127.0.0.1",
+        port=0,
+        most_connections=8,
+    )
+
+    async def work() -> int:
+        async with (
+            ClientSession(connector=TCPConnector(local_addr=(ELSEWHERE, 0))) as session,
+            session.get(f"{server.url}api/state", headers=RIGHT) as answer,
+        ):
+            return answer.status
+
+    with closing(server), ExitStack() as stack:
+        for client in flood(stack, port_of(server), 8 + RESERVED):
+            with contextlib.suppress(OSError):  # some have been closed already
+                client.sendall(request(b"").replace(b"Content-Length: 0", b"Content-Length: 9"))
+        time.sleep(STUCK_S + 0.5)
+        assert asyncio.run(work()) == 200
 
 
 def test_without_file_handles_one_line_is_told_and_it_comes_back(
