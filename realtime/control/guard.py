@@ -15,6 +15,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from realtime.control.addresses import Addresses
+from realtime.control.connections import MOST_PER_ADDRESS
 from realtime.control.wrong_tokens import TRY_EVERY_S, WrongTokens
 
 log = logging.getLogger(__name__)
@@ -25,8 +26,9 @@ HandlerMethod = TypeVar("HandlerMethod", bound=Callable[..., Awaitable[web.Strea
 WRONG_TOKEN_S = 0.5
 """How long the answer to a wrong token takes."""
 
-MOST_HELD = 16
-"""So many answers are held back at once; further ones go out at once, so that none pile up."""
+MOST_HELD = MOST_PER_ADDRESS
+"""So many answers are held back at once, and none pile up beyond that: as many as one address can ask for, so
+that no number of connections makes it quicker."""
 
 LONGEST_PATH = 1000
 
