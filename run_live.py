@@ -199,10 +199,14 @@ def serve(show: Show, supervisor: Supervisor, console: Console, stack: contextli
         port=show.webrtc.port,
         osc_host=show.control.osc_host,
         osc_port=show.control.osc_port,
+        public_url=show.webrtc.public_url,
+        trusted_proxies=show.webrtc.trusted_proxies,
     )
     stack.callback(server.close)
     console.say(f"programme: {server.url}")
     console.say(f"console: {server.console_url}")
+    if show.webrtc.public_url is not None:
+        console.say(f"from elsewhere: {show.webrtc.public_url}/ and {show.webrtc.public_url}/console")
 
 
 def run(

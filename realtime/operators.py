@@ -34,7 +34,7 @@ class Operators:
         """log: of what the desk does."""
         backgrounds = (PLATE, *(background.name for background in show.backgrounds))
         choices = {
-            "player": {player.name: "", **{name: str(folder) for name, folder in player.others.items()}},
+            "player": {player.name: "", **{name: name for name in player.others}},
             "background": {name: name for name in backgrounds},
         }
         lacking = {}

@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 
 import cv2
 
@@ -20,6 +19,7 @@ from realtime.bus import Bus
 from realtime.camera_copy import CameraCopy
 from realtime.capture import Captured, CaptureThread
 from realtime.control.actions import Orders
+from realtime.control.arguments import shown
 from realtime.far_clock import answer
 from realtime.frames import open_writer
 from realtime.handover import Handover
@@ -56,6 +56,7 @@ class Performer:
         nets.page_lock(self._frames.memory)
         self.camera = CameraCopy(bus, context.rig)
         self.people = People()
+        self._unknown = ""
         self._to_pose: Handover[Captured] = Handover(meter, "overtaken_before_pose")
         self._to_generate: Handover[Posed] = Handover(meter, "overtaken_before_generate")
         self.capture = CaptureThread(
@@ -87,7 +88,14 @@ class Performer:
     def obey(self, orders: Orders) -> None:
         """From the next frame on; another player as soon as he is loaded."""
         self.orders = orders
-        self.players.request(Path(orders.player) if orders.player else self._rig.show.player)
+        folder = self._rig.folder_of(orders.player)
+        if folder is not None:
+            self.players.request(folder)
+        elif orders.player != self._unknown:
+            self._unknown = orders.player
+            self._meter.event(
+                time.monotonic_ns(), f"this machine's show file has no player {shown(orders.player)}"
+            )
 
     @property
     def alive_ns(self) -> int:
@@ -142,7 +150,7 @@ def run(context: StageContext, link: StageLink) -> None:
         prepare(nets, context.rig.show.players, lambda text: link.meter.event(time.monotonic_ns(), text))
     link.info["backend"] = {"pose": nets.tracker.backend, "generator": nets.render.backend}
     performer = Performer(context, link.bus, nets, link.meter)
-    orders = OrdersHeard(link.bus)
+    orders = OrdersHeard(link.bus, lambda text: link.meter.event(time.monotonic_ns(), text))
     stop_answering = threading.Event()
     if link.bus.link is not None:
         threading.Thread(target=answer, args=(link.bus, stop_answering), name="clock", daemon=True).start()

@@ -64,7 +64,8 @@ class Rig:
     player_size, programme_size: (width, height), pixels. plates: the players' own backgrounds, in the order
     of `Show.everyone`. frames: the ring of the player's pictures. camera_frames: the ring of the camera's, in
     the programme's size. With a link there is no ring, but they tell the shapes. nets: makes the networks, in
-    the performer's process: a function at the top of a module.
+    the performer's process: a function at the top of a module. others: name → pack of the players besides the
+    show's own.
     """
 
     show: Show
@@ -78,6 +79,19 @@ class Rig:
     nets: Callable[[Show], Nets]
     plates: tuple[Path, ...] = ()
     link: Link | None = None
+    others: Mapping[str, Path] = field(default_factory=dict)
+
+    def folder_of(self, player: str) -> Path | None:
+        """The pack of a player of this show, by name; "" is the show's own. None where there is no such one:
+        the other machine has another show file."""
+        if player in ("", self.player_name):
+            return self.show.player
+        return self.others.get(player)
+
+    def standby_of(self, player: str) -> Path:
+        """Likewise the standby loop; the own player's where there is no such player."""
+        folder = self.others.get(player)
+        return self.standby if folder is None else folder / "standby.mp4"
 
 
 @dataclass(frozen=True)

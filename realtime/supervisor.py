@@ -14,9 +14,11 @@ from typing import Any
 import zmq
 
 from realtime.bus import Bus, Link, Press, Status, receive_newest
+from realtime.control.arguments import shown
 from realtime.control.hotkeys import Console
 from realtime.control.show_log import ShowLog
 from realtime.far_word import FarWord
+from realtime.messages import MessageError
 from realtime.operators import Operators
 from realtime.rigging import Player, rigged
 from realtime.show import Show
@@ -32,6 +34,10 @@ ORDERS_EVERY_NS = 200_000_000
 """Orders are sent when they change, and this often anyway: a restarted stage hears them soon."""
 QUIT_S, KILL_S = 4.0, 1.0
 """How long the stages may take to end when asked, and when killed."""
+
+
+MOST_MISHEARD = 20
+"""So many different messages that are not understood are told."""
 
 
 class SupervisorError(RuntimeError):
@@ -69,6 +75,7 @@ class Supervisor:
         self._stop = threading.Event()
         self._sent = b""
         self._next_orders_ns = 0
+        self._misheard_texts: set[str] = set()
         self.on_air_ns: int | None = None
         self.totals = Totals()
 
@@ -147,14 +154,29 @@ class Supervisor:
 
     def _hear(self, statuses: zmq.Socket[bytes]) -> None:
         while (message := receive_newest(statuses)) is not None:
-            status = Status.unpack(message)
+            try:
+                status = Status.unpack(message)
+            except MessageError as error:
+                self._misheard(f"the performer's machine is not understood: {error}")
+                continue
+            if status.stage not in self._stages:
+                self._misheard(f"there is no stage {shown(status.stage)} in this show")
+                continue
             self.totals.add(status.delta)
             for _, text in status.delta.events:
                 self._operators.say(f"{status.stage}: {text}")
             if self._stages[status.stage].heard(status):
-                self.totals.backends.update(status.info.get("backend", {}))
+                backend = status.info.get("backend")
+                if isinstance(backend, dict):  # it may come from another machine
+                    self.totals.backends.update(backend)
                 if self.on_air_ns is None:
                     self.on_air_ns = status.info.get("on_air_ns")
+
+    def _misheard(self, text: str) -> None:
+        """Told once: it comes again with every status."""
+        if text not in self._misheard_texts and len(self._misheard_texts) < MOST_MISHEARD:
+            self._misheard_texts.add(text)
+            self._tell(time.monotonic_ns(), text)
 
     def _watch(self, stage: StageProcess, rig: Rig, statuses: zmq.Socket[bytes], now_ns: int) -> None:
         if stage.stage.far:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+from pydantic import Field
+
+from realtime import messages
 from realtime.control.arguments import Argument, ArgumentError, Arguments, Form
 
 if TYPE_CHECKING:
@@ -18,6 +20,9 @@ FADE_S = 0.5
 
 MOST_SECONDS = 5.0
 """The longest fade and the longest delay of the programme."""
+
+Seconds = Annotated[float, Field(ge=0, le=MOST_SECONDS)]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 @dataclass(frozen=True)
@@ -35,8 +40,9 @@ class Orders:
     delay_s: how far the programme runs behind, 0 to 5. dumps: rises with each DUMP, which throws the delayed
     seconds away; `taken` is False after it.
     camera_preview: the preview shows the camera with landmarks, not the player.
-    player: the folder of the pack that dances; "" is the show's own. background: what is behind him, one of
-    the show's; "plate" and "" are his plate.
+    player: the name of the player who dances; "" is the show's own. Each machine finds the pack in its own
+    show (`Rig.folder_of`). background: what is behind the player, one of the show's; "plate" and "" are the
+    player's plate.
     pick: the fan to follow, in the camera's picture from 0 to 1: a point (x, y), a box (x0, y0, x1, y1), or
     () for whoever is found. picks: rises with each choice, so that the same place can be picked again.
     recording: the programme is recorded.
@@ -49,14 +55,14 @@ class Orders:
     mirror: bool = False
     skeleton: bool = False
     quit: bool = False
-    fade_s: float = FADE_S
-    transition_s: float = 0.0
-    delay_s: float = 0.0
+    fade_s: Seconds = FADE_S
+    transition_s: Seconds = 0.0
+    delay_s: Seconds = 0.0
     dumps: int = 0
     camera_preview: bool = False
     player: str = ""
     background: str = ""
-    pick: tuple[float, ...] = ()
+    pick: Annotated[tuple[Share, ...], Field(max_length=4)] = ()
     picks: int = 0
     recording: bool = False
 
@@ -66,12 +72,12 @@ class Orders:
         return cls(taken=show.start == "live", mirror=show.mirror, background=show.background)
 
     def pack(self) -> bytes:
-        return json.dumps(asdict(self)).encode()
+        return messages.pack(self)
 
     @classmethod
     def unpack(cls, data: bytes) -> Orders:
-        fields = json.loads(data)
-        return cls(**{**fields, "pick": tuple(fields["pick"])})
+        """Raises MessageError, OtherVersion."""
+        return messages.unpack(cls, data)
 
 
 class Unconfirmed(RuntimeError):

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from realtime.control.actions import ACTIONS, Orders, Unconfirmed
-from realtime.control.arguments import ArgumentError, Arguments, check_in_order, check_named
+from realtime.control.arguments import ArgumentError, Arguments, check_in_order, check_named, shown
 from realtime.control.keys import Keymap, SecondPress
 from realtime.control.show_log import ShowLog
 
@@ -102,7 +102,8 @@ class Desk:
                 )
             except (Refused, Unconfirmed, ArgumentError) as error:
                 refused = _as_refused(error)
-                self._happened("action", who=who, action=name, arguments=arguments, result=str(refused))
+                action = name if name in ACTIONS else shown(name)
+                self._happened("action", who=who, action=action, arguments=arguments, result=str(refused))
                 raise refused from error
             changed, self._orders = orders != self._orders, orders
             self._happened("action", who=who, action=name, arguments=arguments, result="done")
@@ -120,6 +121,11 @@ class Desk:
                 return f"{name.upper()}: press {self.keymap.of[name]} again within 2 seconds to confirm"
             return f"{name}: {error}"
         return self.keymap.help_text() if name == "help" else ""
+
+    def note(self, who: str, what: str, result: str) -> None:
+        """Somebody asked for something that is no action, such as to log in with a wrong token."""
+        with self._lock:
+            self._happened("action", who=who, action=what, arguments={}, result=result)
 
     def tell(self, text: str) -> None:
         """The show has something to say to its operators."""
@@ -148,7 +154,7 @@ class Desk:
     def _checked(self, name: str, given: Mapping[str, object] | Sequence[object]) -> Arguments:
         action = ACTIONS.get(name)
         if action is None:
-            raise Refused(NOT_FOUND, f"there is no action {name!r}; there are: {', '.join(ACTIONS)}")
+            raise Refused(NOT_FOUND, f"there is no action {shown(name)}; there are: {', '.join(ACTIONS)}")
         if name in self._lacking:
             raise Refused(UNPROCESSABLE, self._lacking[name])
         if isinstance(given, Mapping):
@@ -157,7 +163,9 @@ class Desk:
             arguments = check_in_order(action.forms, given)
         known = self.choices.get(name)
         if known is not None and arguments["name"] not in known:
-            raise ArgumentError(f"there is no {name} {arguments['name']!r}; there are: {', '.join(known)}")
+            raise ArgumentError(
+                f"there is no {name} {shown(arguments['name'])}; there are: {', '.join(known)}"
+            )
         return arguments
 
     def _resolved(self, action: str, arguments: Arguments) -> Arguments:

@@ -35,7 +35,9 @@ def show_facts(
     until he is loaded, or `player_failed`; "" where nobody does yet.
     """
     playout = infos.get("playout", {})
-    swap = infos.get("performer", {}).get("player", {})
+    swap = infos.get("performer", {}).get("player")
+    if not isinstance(swap, Mapping):  # it may come from another machine
+        swap = {}
     state = str(playout.get("state", STARTING)) if ready.get("playout") else STARTING
     return {
         "state": state,

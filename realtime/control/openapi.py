@@ -41,6 +41,11 @@ def openapi() -> dict[str, Any]:
                         "orders": {"type": "object", "description": "what the operator wants"},
                         "show": {"type": "object", "description": "what the show is"},
                         "stats": {"type": "object", "description": "the newest figures"},
+                        "confirm": {
+                            "type": "array",
+                            "items": {"type": "string"},
+                            "description": "the actions that must be confirmed now",
+                        },
                     }
                 ),
             },
@@ -57,7 +62,9 @@ def openapi() -> dict[str, Any]:
                 }
             },
             "/api/events": {"get": _operation(_events_text(), {"101": None}, 401)},
-            "/metrics": {"get": _operation("Prometheus metrics; from loopback without token", {"200": None})},
+            "/metrics": {
+                "get": _operation("Prometheus metrics; from loopback without token", {"200": None}, 401)
+            },
             **{f"/api/actions/{name}": {"post": _act(action)} for name, action in ACTIONS.items()},
         },
     }
@@ -113,6 +120,8 @@ def _operation(summary: str, answers: dict[str, str | None], *errors: int) -> di
         responses[status] = {"description": "done"}
         if schema is not None:
             responses[status]["content"] = {JSON: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+    if 401 in errors:  # what takes a token takes few wrong ones
+        errors = (*errors, 429)
     for status_code in errors:
         responses[str(status_code)] = {
             "description": "refused",

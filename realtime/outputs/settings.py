@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from yarl import URL
 
 
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _public_url(text: str) -> str:
+    """An origin: scheme, host and perhaps a port. The page's own addresses begin at "/"."""
+    url = URL(text)
+    if url.scheme not in ("http", "https") or not url.host or url.user or url.raw_path_qs not in ("", "/"):
+        raise ValueError("write the address that browsers use, without a path: https://dance.example.org")
+    return str(url.origin())
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text, strict=False))
+    except ValueError as error:
+        raise ValueError("write an address or a network: 127.0.0.1 or 10.0.0.0/24") from error
 
 
 class WebRtc(_Model):
@@ -25,6 +42,16 @@ class WebRtc(_Model):
     )
     port: int = Field(
         default=8080, ge=0, le=65535, title="Port", description="The page's port; 0 serves no page."
+    )
+    public_url: Annotated[str, AfterValidator(_public_url)] | None = Field(
+        default=None,
+        title="Public address",
+        description="What browsers open where a reverse proxy is before the page: https://dance.example.org.",
+    )
+    trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = Field(
+        default=(),
+        title="Trusted proxies",
+        description="Addresses or networks of reverse proxies whose X-Forwarded-For is believed.",
     )
     bitrate: int = Field(
         default=4_000_000,

@@ -1,6 +1,6 @@
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,9 +37,9 @@ class Stage:
     """A performer without a process around it."""
 
     def __init__(
-        self, folder: Path, nets: Nets, *, channels: int = 3, players: tuple[Path, ...] = ()
+        self, folder: Path, nets: Nets, *, channels: int = 3, others: Mapping[str, Path] | None = None
     ) -> None:
-        show, player = fake_show(folder, players=players)
+        show, player = fake_show(folder, players=tuple((others or {}).values()))
         self.ring = FrameRing.create(SIZE[1], SIZE[0], channels=channels)
         self.camera_ring = FrameRing.create(SIZE[1], SIZE[0])
         self._sockets = tempfile.TemporaryDirectory()
@@ -55,6 +55,7 @@ class Stage:
             self.ring.spec,
             self.camera_ring.spec,
             fake_nets,
+            others=others or {},
         )
         self.tickets = self.bus.receiver("tickets", "playout")
         self.performer = Performer(
@@ -84,7 +85,7 @@ def start(tmp_path: Path) -> Iterator[Callable[[Nets], Stage]]:
     stages: list[Stage] = []
 
     def make(nets: Nets) -> Stage:
-        stage = Stage(tmp_path, nets)
+        stage = Stage(tmp_path, nets, others={"Two": tmp_path / "two"})
         stages.append(stage)
         stage.performer.start(must_open=True)
         return stage
@@ -130,16 +131,28 @@ def test_the_ticket_says_which_player_is_painted(tmp_path: Path) -> None:
         return nets_with(folder=folder, load_player=load)
 
     nets = load(show.player)
-    stage = Stage(tmp_path, nets, players=(other,))
+    stage = Stage(tmp_path, nets, others={"Other": other})
     try:
         stage.performer.start(must_open=True)
         assert newest_ticket(stage).player == 0
-        stage.performer.obey(Orders(player=str(other)))
+        stage.performer.obey(Orders(player="Other"))
         stage.until(lambda: newest_ticket(stage).player == 1)
         stage.performer.obey(Orders())
         stage.until(lambda: newest_ticket(stage).player == 0)
     finally:
         stage.close()
+
+
+def test_a_player_that_this_machine_has_not_is_told_once_and_the_other_dances_on(
+    start: Callable[[Nets], Stage],
+) -> None:
+    stage = start(nets_with(name="One"))
+    for _ in range(3):
+        stage.performer.obey(Orders(player="/packs/\x1b[2Jsmith"))
+    assert newest_ticket(stage).good
+    stage.until(lambda: bool(stage.events))
+    assert stage.events == ["this machine's show file has no player '/packs/\\x1b[2Jsmith'"]
+    assert stage.performer.players.status.name == "One"
 
 
 def test_who_is_there_is_told_and_the_picked_one_is_followed(start: Callable[[Nets], Stage]) -> None:
@@ -244,7 +257,7 @@ def test_hands_and_face_go_with_the_landmarks_where_the_player_has_them(
     assert find.resets == 1, "the first dancer is a new one"
 
 
-def test_another_player_takes_over_between_two_frames(start: Callable[[Nets], Stage], tmp_path: Path) -> None:
+def test_another_player_takes_over_between_two_frames(start: Callable[[Nets], Stage]) -> None:
     class Second(FakeRender):
         resets = 0
 
@@ -264,7 +277,7 @@ def test_another_player_takes_over_between_two_frames(start: Callable[[Nets], St
     second = nets_with(render=Second(), retarget=Shifted(), name="Two")
     stage = start(nets_with(name="One", load_player=lambda folder: second))
     assert newest_ticket(stage).good
-    stage.performer.obey(Orders(player=str(tmp_path / "two")))
+    stage.performer.obey(Orders(player="Two"))
     out = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
 
     def second_dances() -> bool:
