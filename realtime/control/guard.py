@@ -9,7 +9,7 @@ import ipaddress
 import json
 import logging
 from collections.abc import Awaitable, Callable
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from aiohttp import web
 from yarl import URL
@@ -17,6 +17,7 @@ from yarl import URL
 log = logging.getLogger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+HandlerMethod = TypeVar("HandlerMethod", bound=Callable[..., Awaitable[web.StreamResponse]])
 
 COOKIE = "dancecam"
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
@@ -69,14 +70,18 @@ class Guard:
             refuse(401, "log in at /console, or send the header Authorization: Bearer TOKEN")
         return who
 
+    def is_foreign(self, request: web.Request) -> bool:
+        """Whether a page of another site asks."""
+        origin = request.headers.get("Origin")
+        return origin is not None and not _same_host(origin, request.host)
+
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Refuses requests that a foreign page makes with an operator's browser, and tells errors as JSON."""
         if self._only_loopback and request.url.host not in LOOPBACK_NAMES:
             refuse(403, "the show is served on this machine only, as 127.0.0.1")
-        origin = request.headers.get("Origin")
-        if origin is not None and not _same_host(origin, request.host):
-            refuse(403, f"requests from pages of {origin} are refused")
+        if self.is_foreign(request) and not for_foreign_pages(request):
+            refuse(403, f"requests from pages of {request.headers['Origin']} are refused")
         try:
             return await handler(request)
         except web.HTTPException as error:
@@ -88,6 +93,17 @@ class Guard:
         except Exception:
             log.exception("%s %s failed", request.method, request.path)
             refuse(500, f"{request.method} {request.path} failed; the terminal has the reason")
+
+
+def open_to_foreign_pages(handler: HandlerMethod) -> HandlerMethod:
+    """Marks a handler that pages of any other site may ask; it must not believe the cookie then."""
+    handler.open_to_foreign_pages = True  # type: ignore[attr-defined]  # a function takes attributes
+    return handler
+
+
+def for_foreign_pages(request: web.Request) -> bool:
+    """Whether its handler is marked so."""
+    return getattr(request.match_info.handler, "open_to_foreign_pages", False)
 
 
 def is_loopback(request: web.Request) -> bool:

@@ -9,9 +9,11 @@ import cv2
 import numpy as np
 import pytest
 
+from realtime.outputs import keyframes as keyframes_module
 from realtime.outputs import video_source
 from realtime.outputs.bitrate import SETTLING_S
 from realtime.outputs.h264 import Encoder, EncoderSettings, to_i420
+from realtime.outputs.keyframes import OF_ONE_VIEWER_S
 from realtime.outputs.video_source import MOST_WAITING, PassThrough, VideoSource, Viewer
 
 SIZE = (160, 96)
@@ -63,7 +65,10 @@ def test_viewers_of_one_bitrate_get_the_same_bytes_at_the_ticks_time() -> None:
     run(test)
 
 
-def test_a_viewer_that_does_not_keep_up_goes_on_with_a_keyframe() -> None:
+def test_a_viewer_that_does_not_keep_up_goes_on_with_a_keyframe(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(video_source, "monotonic", lambda: now[0])
+
     async def test(source: VideoSource) -> None:
         quick, slow = Viewer(source), Viewer(source)
         source.join(quick)
@@ -73,7 +78,7 @@ def test_a_viewer_that_does_not_keep_up_goes_on_with_a_keyframe() -> None:
             await quick.recv()
         assert slow.wants_keyframe
         assert source.dropped["congested"] == MOST_WAITING
-        await asyncio.sleep(video_source.KEYFRAME_EVERY_S)
+        now[0] += OF_ONE_VIEWER_S
         await encode(source, 10)
         picture = await slow.recv()
         assert picture.timestamp == int(10 * 90_000 / FPS)  # nothing older
@@ -92,7 +97,7 @@ def test_keyframes_are_asked_for_together(monkeypatch: pytest.MonkeyPatch) -> No
         return encode_one(encoder, i420, pts, keyframe=keyframe)
 
     monkeypatch.setattr(Encoder, "encode", noted)
-    monkeypatch.setattr(video_source, "KEYFRAME_EVERY_S", 3600)
+    monkeypatch.setattr(keyframes_module, "CLOSEST_S", 3600)
 
     async def test(source: VideoSource) -> None:
         viewers = [Viewer(source) for _ in range(20)]
