@@ -222,6 +222,11 @@ class WebRtcSink(OutputSink):
         self._encoding.cancel()
         await asyncio.gather(self._encoding, return_exceptions=True)
         await self._runner.cleanup()
+        rest = asyncio.all_tasks() - {asyncio.current_task()}  # aiortc's, of connections that were half made
+        for task in rest:
+            task.cancel()
+        if rest:
+            await asyncio.wait(rest, timeout=CLOSE_TIMEOUT_S)
 
     def _drop_unless_connected(self, session: str) -> None:
         if session in self._peers and self._peers[session].connectionState != "connected":

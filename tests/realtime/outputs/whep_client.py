@@ -56,7 +56,7 @@ class Watcher:
         self.greys: list[int] = []
         self.times: list[float] = []
 
-    async def __aenter__(self) -> "Watcher":
+    async def __aenter__(self) -> Watcher:
         self.peer, sdp = await offer()
         tracks: asyncio.Queue = asyncio.Queue()
         self.peer.on("track", tracks.put_nowait)
