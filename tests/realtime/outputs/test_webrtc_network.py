@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from aioice import stun
 from aiortc.rtcicetransport import RTCIceGatherer, parse_stun_turn_uri
 from pydantic import ValidationError
 
@@ -31,6 +32,8 @@ from tests.realtime.outputs.whep_client import FPS, SIZE, Watcher, check, frame
 ROOT = Path(__file__).resolve().parents[3]
 DEAD = "192.0.2.1"
 """TEST-NET-1 (RFC 5737): no packet to it is ever answered."""
+
+SEEN_FROM = ("198.51.100.7", 4000)
 
 TURN = {"urls": "turn:turn.example:3478", "username": "court", "credential": "secret"}
 
@@ -145,6 +148,35 @@ def test_pictures_flow_while_name_servers_hang(monkeypatch: pytest.MonkeyPatch) 
     assert looked_up
 
 
+class StunServer(asyncio.DatagramProtocol):
+    """Tells everybody that he comes from `SEEN_FROM`."""
+
+    def connection_made(self, transport: asyncio.DatagramTransport) -> None:
+        self.transport = transport
+
+    def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
+        answer = stun.Message(
+            stun.Method.BINDING, stun.Class.RESPONSE, transaction_id=stun.parse_message(data).transaction_id
+        )
+        answer.attributes["XOR-MAPPED-ADDRESS"] = SEEN_FROM
+        self.transport.sendto(bytes(answer), address)
+
+
+def test_the_address_that_a_stun_server_tells_is_given_to_viewers() -> None:
+    async def watched() -> Watcher:
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_datagram_endpoint(StunServer, local_addr=("127.0.0.1", 0))
+        port = transport.get_extra_info("sockname")[1]
+        with served(ice_servers=[f"stun:127.0.0.1:{port}"]) as sink:
+            watcher, _ = await watch(sink)
+        transport.close()
+        return watcher
+
+    watcher = asyncio.run(watched())
+    check(watcher)
+    assert f"{SEEN_FROM[0]} {SEEN_FROM[1]} typ srflx" in watcher.answer
+
+
 def test_only_what_the_show_file_names_is_given_to_aiortc(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[object] = []
     init = RTCIceGatherer.__init__
@@ -216,19 +248,23 @@ def test_more_servers_than_are_used_are_refused() -> None:
 NO_NETWORK = 77
 """Exit status where this machine lets nobody make a network."""
 
-IN_A_NETWORK_WITHOUT_INTERNET = f"""
-(ip link set lo up && ip link add venue type bridge && ip addr add 10.77.0.2/24 dev venue &&
-    ip link set venue up && ip route add default via 10.77.0.1) || exit {NO_NETWORK}
-exec {sys.executable} -m tests.realtime.outputs.join_once
-"""
+
+def in_a_network_without_internet(command: str) -> str:
+    """A shell's script for `unshare -Urn sh -c`: runs the command where packets to the outside are lost."""
+    return f"""
+        (ip link set lo up && ip link add venue type bridge && ip addr add 10.77.0.2/24 dev venue &&
+            ip link set venue up && ip route add default via 10.77.0.1) || exit {NO_NETWORK}
+        exec {command}
+    """
 
 
 def test_a_viewer_joins_in_a_venue_without_internet() -> None:
     """A network of its own: names are answered (with DEAD), every other packet to the outside is lost."""
     if shutil.which("unshare") is None:
         pytest.skip("needs Linux's unshare")
+    command = f"{sys.executable} -m tests.realtime.outputs.join_once"
     done = subprocess.run(
-        ["unshare", "-Urn", "sh", "-c", IN_A_NETWORK_WITHOUT_INTERNET],
+        ["unshare", "-Urn", "sh", "-c", in_a_network_without_internet(command)],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
