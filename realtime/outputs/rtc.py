@@ -26,6 +26,7 @@ CONSENT_INTERVAL_S = 2
 """How often the other side is asked whether it still wants what it is sent (RFC 7675)."""
 
 find_host_addresses = aioice.ice.get_host_addresses
+ask_stun = aioice.ice.server_reflexive_candidate
 
 
 def _host_addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:
@@ -34,9 +35,17 @@ def _host_addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:
     return [*addresses, "127.0.0.1"] if use_ipv4 else addresses
 
 
+async def _ask_stun(protocol: Any, server: tuple[str, int]) -> Any:
+    """Not from the loopback, where no answer from outside arrives: every viewer would wait for it."""
+    if protocol.local_candidate.host.startswith("127.") and not server[0].startswith("127."):
+        raise ConnectionError("a STUN server cannot be reached from the loopback")
+    return await ask_stun(protocol, server)
+
+
 def reach_loopback() -> None:
     """Makes connections within this machine possible."""
     aioice.ice.get_host_addresses = _host_addresses
+    aioice.ice.server_reflexive_candidate = _ask_stun
 
 
 def prepare(*encodings: EncoderSettings, lost_after_s: int) -> None:
