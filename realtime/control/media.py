@@ -18,7 +18,7 @@ MOST_AT_ONCE = 30
 """Requests of strangers that are being answered at once; a join takes milliseconds."""
 
 KEPT_OF_REQUEST = ("Content-Type", "If-Match")
-KEPT_OF_ANSWER = ("Content-Type", "Location", "ETag", "Link", "Accept-Patch", "Retry-After")
+KEPT_OF_ANSWER = ("Content-Type", "Location", "ETag", "Link", "Accept-Post", "Retry-After")
 
 OPERATOR = "Dancecam-Operator"
 """Tells the playout that who asks has shown the token; `outputs.whep` has the same name."""
@@ -30,10 +30,9 @@ CORS = {
 """For pages of other sites that embed the programme (Fetch standard, CORS protocol); without cookies."""
 
 PREFLIGHT = {
-    "Access-Control-Allow-Methods": "POST, PATCH, DELETE",
+    "Access-Control-Allow-Methods": "OPTIONS, POST, PATCH, DELETE",
     "Access-Control-Allow-Headers": ", ".join(KEPT_OF_REQUEST),
     "Access-Control-Max-Age": "600",
-    "Accept-Post": "application/sdp",
 }
 
 
@@ -51,18 +50,21 @@ class Media:
         self._strangers = 0
 
     def add_to(self, app: web.Application) -> None:
-        for path in (f"/whep/{PROGRAMME}", f"/whep/{PROGRAMME}/{{session}}"):
-            app.router.add_options(path, self._preflight)
+        app.router.add_options(f"/whep/{PROGRAMME}", self._options)
+        app.router.add_options(f"/whep/{PROGRAMME}/{{session}}", self._options)
+        app.router.add_options(f"/whep/{PREVIEW}", self._preview)
         app.router.add_post(f"/whep/{PROGRAMME}", self._programme)
-        app.router.add_post(f"/whep/{PREVIEW}", self._join_preview)
+        app.router.add_post(f"/whep/{PREVIEW}", self._preview)
         for method in ("PATCH", "DELETE"):
             app.router.add_route(method, f"/whep/{PROGRAMME}/{{session}}", self._programme)
             app.router.add_route(method, f"/whep/{PREVIEW}/{{session}}", self._stranger)
         app.on_response_prepare.append(_add_cors)
 
     @open_to_foreign_pages
-    async def _preflight(self, _: web.Request) -> web.Response:
-        return web.Response(status=204, headers=PREFLIGHT)
+    async def _options(self, request: web.Request) -> web.Response:
+        if "Access-Control-Request-Method" in request.headers:
+            return web.Response(status=204, headers=PREFLIGHT)
+        return await self._stranger(request)
 
     @open_to_foreign_pages
     async def _programme(self, request: web.Request) -> web.Response:
@@ -79,7 +81,7 @@ class Media:
         finally:
             self._strangers -= 1
 
-    async def _join_preview(self, request: web.Request) -> web.Response:
+    async def _preview(self, request: web.Request) -> web.Response:
         self._guard.require(request)
         return await self._hand_on(request, operator=True)
 

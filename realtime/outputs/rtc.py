@@ -35,11 +35,13 @@ def _host_addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:
     return [*addresses, "127.0.0.1"] if use_ipv4 else addresses
 
 
-async def _ask_stun(protocol: Any, server: tuple[str, int]) -> Any:
+async def _ask_stun(
+    protocol: aioice.ice.StunProtocol, stun_server: tuple[str, int]
+) -> tuple[aioice.Candidate, None]:
     """Not from the loopback, where no answer from outside arrives: every viewer would wait for it."""
-    if protocol.local_candidate.host.startswith("127.") and not server[0].startswith("127."):
+    if protocol.local_candidate.host.startswith("127.") and not stun_server[0].startswith("127."):
         raise ConnectionError("a STUN server cannot be reached from the loopback")
-    return await ask_stun(protocol, server)
+    return await ask_stun(protocol, stun_server)
 
 
 def reach_loopback() -> None:

@@ -94,6 +94,7 @@ class WebRtcSink(OutputSink):
             self,
             tuple(PARTS),
             FOR_OPERATORS,
+            stun=[url for server in settings.ice_servers for url in server.urls if url.startswith("stun:")],
             token=serving.token,
             loopback_only=loopback_only,
             behind_control_server=serving.socket is not None,

@@ -1,6 +1,7 @@
 """WHEP: how a viewer asks for one of the pictures (draft-ietf-wish-whep-03).
 
-POST an offer to /whep/programme or /whep/preview; DELETE the answer's Location to leave. Candidates come
+POST an offer to /whep/programme or /whep/preview (OPTIONS tells the STUN servers to use, as RFC 9725, section
+4.6, writes them); DELETE the answer's Location to leave. Candidates come
 with the offer and the answer; trickling them (PATCH) is not supported. What an offer says is not trusted: it
 is checked here, and whatever goes wrong with it is one line for its sender.
 """
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import hmac
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 from aiohttp import web
@@ -72,13 +73,14 @@ class Whep:
         sources: tuple[str, ...],
         for_operators: frozenset[str],
         *,
+        stun: Sequence[str],
         token: str | None,
         loopback_only: bool,
         behind_control_server: bool,
     ) -> None:
         """sources: what can be asked for. for_operators: those of them that nobody else can ask for.
 
-        token: what every request must show, None for none.
+        stun: URLs of STUN servers, for viewers. token: what every request must show, None for none.
         loopback_only: no foreign Host is served, so that no web site can rebind its name to us.
         behind_control_server: every request comes from there, so its header OPERATOR is believed.
         """
@@ -86,6 +88,7 @@ class Whep:
         self._sources = sources
         self._for_operators = for_operators
         self._behind_control_server = behind_control_server
+        self._links = {"Link": ", ".join(f'<{url}>; rel="ice-server"' for url in stun)} if stun else {}
         self._token = token
         self._loopback_only = loopback_only
         self.app = web.Application(client_max_size=MOST_OFFER_BYTES, middlewares=[self._guard])
@@ -118,7 +121,8 @@ class Whep:
             raise web.HTTPInternalServerError(text="this request failed\n") from error
 
     async def _options(self, _: web.Request) -> web.Response:
-        return web.Response(status=204, headers={"Accept-Post": SDP, "Allow": "POST, OPTIONS"})
+        headers = {"Accept-Post": SDP, "Allow": "POST, OPTIONS", **self._links}
+        return web.Response(status=204, headers=headers)
 
     async def _join(self, request: web.Request) -> web.Response:
         if request.content_type != SDP:
@@ -143,7 +147,10 @@ class Whep:
                 text=f"{error}\n", headers={"Retry-After": str(RETRY_AFTER_S)}
             ) from error
         return web.Response(
-            status=201, text=answer, content_type=SDP, headers={"Location": f"/whep/{source}/{session}"}
+            status=201,
+            text=answer,
+            content_type=SDP,
+            headers={"Location": f"/whep/{source}/{session}", **self._links},
         )
 
     async def _leave(self, request: web.Request) -> web.Response:

@@ -308,6 +308,8 @@ def test_a_port_that_is_taken_is_named() -> None:
 class FakeWhep:
     """The playout's end: answers WHEP at a Unix socket, and remembers what it was asked."""
 
+    LINK = '<stun:stun.example>; rel="ice-server"'
+
     def __init__(self, path: Path) -> None:
         self.asked: list[tuple[str, str, str]] = []
         self.headers: list[Mapping[str, str]] = []
@@ -333,7 +335,7 @@ class FakeWhep:
         while not self._held.is_set():
             await asyncio.sleep(0.01)
         if request.method != "POST":
-            return web.Response(text="closed")
+            return web.Response(text="closed", headers={"Link": self.LINK})
         headers = {"Location": f"{request.path}/x1", "ETag": '"1"', "X-Other": "not handed on"}
         return web.Response(status=201, text="v=0", content_type="application/sdp", headers=headers)
 

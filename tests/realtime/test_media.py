@@ -39,7 +39,12 @@ def test_a_page_of_another_site_may_play_the_programme(place: Place, whep: FakeW
         status, _, headers = place.ask("OPTIONS", path, headers={**ELSEWHERE, **asks})
         assert status == 204
         assert headers["Access-Control-Allow-Origin"] == "*"
-        assert set(headers["Access-Control-Allow-Methods"].split(", ")) == {"POST", "PATCH", "DELETE"}
+        assert set(headers["Access-Control-Allow-Methods"].split(", ")) == {
+            "OPTIONS",
+            "POST",
+            "PATCH",
+            "DELETE",
+        }
         assert "Content-Type" in headers["Access-Control-Allow-Headers"]
         assert "Access-Control-Allow-Credentials" not in headers
     status, text, headers = place.ask("POST", "whep/programme", headers={**ELSEWHERE, **SDP}, body="offer")
@@ -49,6 +54,14 @@ def test_a_page_of_another_site_may_play_the_programme(place: Place, whep: FakeW
     for method in ("PATCH", "DELETE"):
         status, _, headers = place.ask(method, "whep/programme/x1", headers=ELSEWHERE)
         assert (status, headers["Access-Control-Allow-Origin"]) == (200, "*")
+
+
+def test_options_are_answered_by_the_playout(place: Place, whep: FakeWhep) -> None:
+    status, _, headers = place.ask("OPTIONS", "whep/programme", headers=ELSEWHERE)
+    assert (status, headers["Link"], headers["Access-Control-Allow-Origin"]) == (200, whep.LINK, "*")
+    assert place.ask("OPTIONS", "whep/preview", headers={"X": ""})[0] == 401
+    assert place.ask("OPTIONS", "whep/preview")[2]["Link"] == whep.LINK
+    assert [method for method, *_ in whep.asked] == ["OPTIONS", "OPTIONS"]
 
 
 def test_a_page_of_another_site_is_told_why_not(place: Place) -> None:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import http.server
-import os
-import shutil
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -14,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from realtime.outputs.settings import WebRtc
 from tests.browser import chromium, new_page
-from tests.realtime.outputs.test_webrtc_network import NO_NETWORK, in_a_network_without_internet
+from tests.realtime import test_console
+from tests.realtime.outputs.test_webrtc_network import run_without_internet
 from tests.realtime.test_console import running
 
 pytestmark = pytest.mark.browser
-
-ROOT = Path(__file__).resolve().parents[2]
 
 WITHOUT_H264 = """() => {
   const real = window.fetch;
@@ -83,6 +80,29 @@ def another_site(page: str) -> Iterator[str]:
         server.server_close()
 
 
+WATCH_SERVERS = """() => {
+  const real = RTCPeerConnection.prototype.setConfiguration;
+  window.asked = [];
+  RTCPeerConnection.prototype.setConfiguration = function (configuration) {
+    window.asked.push(...configuration.iceServers.map(({ urls }) => urls));
+    real.call(this, configuration);
+  };
+}"""
+
+
+@pytest.mark.parametrize("servers", [[], ["stun:127.0.0.1:9"]])
+def test_the_page_asks_the_stun_server_of_the_show_file_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, servers: list[str]
+) -> None:
+    monkeypatch.setattr(test_console, "WebRtc", lambda: WebRtc(ice_servers=servers))
+    with running(tmp_path) as show, chromium() as browser:
+        page = new_page(browser)
+        page.add_init_script(f"({WATCH_SERVERS})()")
+        page.goto(show.server.url)
+        page.locator("#notice").wait_for(state="hidden", timeout=30_000)
+        assert page.evaluate("window.asked") == servers
+
+
 def test_a_browser_without_h264_is_told_so_once(tmp_path: Path) -> None:
     with running(tmp_path) as show, chromium() as browser:
         page = new_page(browser)
@@ -114,27 +134,9 @@ def test_a_page_of_another_site_plays_the_programme_and_can_do_nothing_else(tmp_
         assert not show.desk.orders.slate
 
 
-def test_the_page_plays_in_a_venue_without_internet() -> None:
-    if shutil.which("unshare") is None:
-        pytest.skip("needs Linux's unshare")
+def test_the_page_plays_in_a_venue_without_internet(tmp_path: Path) -> None:
     test = "tests/realtime/test_console.py -k the_programmes_page_needs_no_token"
-    done = subprocess.run(
-        [
-            "unshare",
-            "-Urn",
-            "sh",
-            "-c",
-            in_a_network_without_internet(f"{sys.executable} -m pytest -q {test}"),
-        ],
-        cwd=ROOT,
-        env=dict(os.environ),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    if done.returncode == NO_NETWORK or "unshare" in done.stderr:
-        pytest.skip(f"this user may make no network: {done.stderr.strip()}")
+    done = run_without_internet(f"{sys.executable} -m pytest -q {test}", tmp_path, 300)
     if "1 skipped" in done.stdout:
         pytest.skip("Chromium or Playwright is not installed")
     assert "1 passed" in done.stdout, done.stdout + done.stderr

@@ -1,6 +1,5 @@
-// One picture over WHEP. When it stops, it says why and joins again, each time a little later. No STUN or TURN
-// server is asked from here: the show's own addresses, and the relay that the show file may name, are reached
-// from the browser.
+// One picture over WHEP. When it stops, it says why and joins again, each time a little later. Only the STUN
+// server that the show file names, if any, is asked from here.
 
 const RETRY_FIRST_MS = 500;
 const RETRY_LONGEST_MS = 5000;
@@ -31,6 +30,9 @@ export class WhepPlayer {
     this.giveUpAt = performance.now() + CONNECTING_MS;
     const mine = new RTCPeerConnection({ iceServers: [] });
     this.peer = mine;
+    const iceServers = await stunServers(this.path);
+    if (mine !== this.peer) return;
+    mine.setConfiguration({ iceServers });
     const { receiver } = mine.addTransceiver("video", { direction: "recvonly" });
     receiver.jitterBufferTarget = 0;
     receiver.playoutDelayHint = 0; // the older name
@@ -108,6 +110,16 @@ function reasonIn(text) {
     return `${JSON.parse(text).error}.`;
   } catch {
     return `${text.trim()}.`;
+  }
+}
+
+async function stunServers(path) {
+  try {
+    const answer = await fetch(path, { method: "OPTIONS", signal: AbortSignal.timeout(GATHERING_MS) });
+    const links = answer.headers.get("Link") ?? "";
+    return [...links.matchAll(/<(stun:[^>]+)>; rel="ice-server"/g)].map(([, urls]) => ({ urls }));
+  } catch {
+    return []; // the show is not reachable: the offer says so
   }
 }
 

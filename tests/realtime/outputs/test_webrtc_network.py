@@ -27,7 +27,7 @@ from realtime.outputs.sink import Format, ProgrammeFrame
 from realtime.outputs.webrtc import WebRtcSink
 from realtime.outputs.whip import WhipSink
 from tests.realtime.outputs.feeding import playing, wait_until
-from tests.realtime.outputs.whep_client import FPS, SIZE, Watcher, check, frame
+from tests.realtime.outputs.whep_client import FPS, SIZE, Watcher, ask, check, frame
 
 ROOT = Path(__file__).resolve().parents[3]
 DEAD = "192.0.2.1"
@@ -180,6 +180,15 @@ def test_the_address_that_a_stun_server_tells_is_given_to_viewers() -> None:
     assert f"{SEEN_FROM[0]} {SEEN_FROM[1]} typ srflx" in watcher.answer
 
 
+def test_viewers_are_told_the_stun_server_and_no_login() -> None:
+    link = '<stun:127.0.0.1:9>; rel="ice-server"'
+    with served(ice_servers=[TURN, "stun:127.0.0.1:9"]) as sink:
+        status, _, headers = ask(sink, "OPTIONS", "/whep/programme")
+        assert (status, headers["Link"]) == (204, link)
+    with served() as sink:
+        assert "Link" not in ask(sink, "OPTIONS", "/whep/programme")[2]
+
+
 def test_nobody_waits_for_a_stun_server_that_the_loopback_cannot_reach(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -263,31 +272,35 @@ NO_NETWORK = 77
 """Exit status where this machine lets nobody make a network."""
 
 
-def in_a_network_without_internet(command: str) -> str:
-    """A shell's script for `unshare -Urn sh -c`: runs the command where packets to the outside are lost."""
-    return f"""
-        (ip link set lo up && ip link add venue type bridge && ip addr add 10.77.0.2/24 dev venue &&
-            ip link set venue up && ip route add default via 10.77.0.1) || exit {NO_NETWORK}
-        exec {command}
-    """
-
-
-def test_a_viewer_joins_in_a_venue_without_internet() -> None:
-    """A network of its own: names are answered (with DEAD), every other packet to the outside is lost."""
+def run_without_internet(command: str, folder: Path, timeout_s: float) -> subprocess.CompletedProcess[str]:
+    """Runs the command in a network of its own: aiortc's public STUN server has an address there, DEAD, and no
+    packet to the outside arrives. Skips the test where this user may make no network."""
     if shutil.which("unshare") is None:
         pytest.skip("needs Linux's unshare")
-    command = f"{sys.executable} -m tests.realtime.outputs.join_once"
+    hosts = folder / "hosts"
+    hosts.write_text(f"127.0.0.1 localhost\n{DEAD} stun.l.google.com\n")
+    script = f"""
+        (ip link set lo up && ip link add venue type bridge && ip addr add 10.77.0.2/24 dev venue &&
+            ip link set venue up && ip route add default via 10.77.0.1 &&
+            mount --bind {hosts} /etc/hosts) || exit {NO_NETWORK}
+        exec {command}
+    """
     done = subprocess.run(
-        ["unshare", "-Urn", "sh", "-c", in_a_network_without_internet(command)],
+        ["unshare", "-Urnm", "sh", "-c", script],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=timeout_s,
         check=False,
     )
     if done.returncode == NO_NETWORK or "unshare" in done.stderr:
         pytest.skip(f"this user may make no network: {done.stderr.strip()}")
+    return done
+
+
+def test_a_viewer_joins_in_a_venue_without_internet(tmp_path: Path) -> None:
+    done = run_without_internet(f"{sys.executable} -m tests.realtime.outputs.join_once", tmp_path, 120)
     assert done.returncode == 0, done.stderr
     took_s, pictures = done.stdout.split()
     assert int(pictures) == 20
