@@ -273,8 +273,8 @@ NO_NETWORK = 77
 
 
 def run_without_internet(command: str, folder: Path, timeout_s: float) -> subprocess.CompletedProcess[str]:
-    """Runs the command in a network of its own: aiortc's public STUN server has an address there, DEAD, and no
-    packet to the outside arrives. Skips the test where this user may make no network."""
+    """Runs the command in a network of its own: aiortc's public STUN server has the address DEAD there, and
+    no packet to the outside arrives. Skips the test where this user may make no network."""
     if shutil.which("unshare") is None:
         pytest.skip("needs Linux's unshare")
     hosts = folder / "hosts"
