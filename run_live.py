@@ -25,6 +25,7 @@ from realtime.control.settings import ControlError
 from realtime.control.show_log import ShowLog
 from realtime.link_keys import KeyFileError, key_pair, public_key
 from realtime.nets import Nets, load_nets
+from realtime.redact import shown
 from realtime.rigging import Player
 from realtime.show import BUNDLED_OTHERS, Show, ShowError, check_show, load_show
 from realtime.signals import SIGNALS
@@ -252,7 +253,7 @@ def run(
         if show.webrtc.port and operated:
             serve(show, supervisor, console, stack)
         if link is None or link.side == "performer":
-            console.say(f"{player.name} dances to {show.camera}")
+            console.say(f"{player.name} dances to {shown(show.camera)}")
             console.say("preparing the networks; the first time takes minutes")
         if link is not None:
             console.say(

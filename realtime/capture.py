@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from realtime.redact import encoding_hint, redact, shown
 from realtime.telemetry import Meter
 
 NS_PER_S = 1_000_000_000
@@ -44,7 +45,8 @@ class Captured(NamedTuple):
 class Source(Protocol):
     """An opened camera, stream or recording. For one thread.
 
-    fps: frames a second, 30 where it does not say. recorded: it is paced by its own time stamps and loops.
+    name: what messages call it, without a password. fps: frames a second, 30 where it does not say. recorded:
+    it is paced by its own time stamps and loops.
     """
 
     name: str
@@ -108,7 +110,7 @@ class VideoSource:
 
     def __init__(self, camera: str, size: tuple[int, int] = CAMERA_SIZE) -> None:
         """Opens it and decodes one frame. size: (width, height) to ask a camera for. Raises CaptureError."""
-        self.name = camera
+        self.name = shown(camera)
         self._asked_size = size
         self._named = CameraName.parse(camera)
         self._video = self._open()
@@ -120,7 +122,7 @@ class VideoSource:
         if not self._video.grab():
             self.close()
             raise CaptureError(
-                f"camera {camera} gives no picture: it is broken, or in use by another program"
+                f"camera {self.name} gives no picture: it is broken, or in use by another program"
             )
         self._first = True
 
@@ -144,7 +146,8 @@ class VideoSource:
         if not video.isOpened():
             why = {
                 "camera": "it cannot be opened: another program may use it",
-                "stream": "nothing answers there, or it is no video: check the address",
+                "stream": "nothing answers there, or it is no video: check the address"
+                + encoding_hint(str(target)),
                 "file": "it is not a video that can be read",
             }
             raise CaptureError(f"camera {self.name}: {why[self._named.kind]}")
@@ -237,12 +240,12 @@ class CaptureThread:
                 if self._source is None:
                     self._use(self._open_source(self._camera))
                 if lost:
-                    self._meter.event(time.monotonic_ns(), f"camera {self._camera} is back")
+                    self._meter.event(time.monotonic_ns(), f"camera {shown(self._camera)} is back")
                     lost = False
                 self._play()
             except (CaptureError, cv2.error) as error:
                 if not lost or self._frame_id > before:
-                    self._meter.event(time.monotonic_ns(), f"{error}; trying again")
+                    self._meter.event(time.monotonic_ns(), f"{redact(str(error))}; trying again")
                     self._meter.count("frames.camera_lost")
                 lost = True
             finally:

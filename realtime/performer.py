@@ -30,6 +30,7 @@ from realtime.people import People
 from realtime.player_swap import PlayerSwap, prepare
 from realtime.posing import Posed, Posing
 from realtime.process import StageLink
+from realtime.redact import shown as redacted
 from realtime.skipped import PerformerError
 from realtime.stages import StageContext
 from realtime.telemetry import Meter
@@ -165,7 +166,7 @@ def run(context: StageContext, link: StageLink) -> None:
             if performer.error is not None:
                 raise performer.error
             if not performer.capture.running:
-                raise PerformerError(f"the capture of {context.rig.show.camera} has ended")
+                raise PerformerError(f"the capture of {redacted(context.rig.show.camera)} has ended")
             link.info["people"] = performer.people.brief()
             link.info["camera_size"] = performer.camera.size
             link.info["player"] = asdict(performer.players.status)

@@ -32,15 +32,15 @@ DOWNLOAD_TIMEOUT_S = 10.0
 """A server that says nothing for so long is given up."""
 
 FULL, HEAVY = "pose_landmark_full", "pose_landmark_heavy"
-"""The landmark nets: FULL for the show, HEAVY, four times slower and a third more exact, where time allows."""
+"""The landmark nets: FULL for the show; HEAVY, four times slower and more exact, where time allows."""
 
 
 @dataclass(frozen=True)
 class NetSource:
     """Where a net lies in the mediapipe wheel (0.10.21), and what it must be.
 
-    sha256: of the .tflite file. graph_sha256: of what it converts to (`Graph.sha256`). fetched: the wheel does
-    not have it until mediapipe's downloader has put it there.
+    sha256: of the .tflite file. graph_sha256: of what it converts to (`Graph.sha256`). fetched: the wheel
+    does not have it until mediapipe's downloader has put it there.
     """
 
     path: str
@@ -156,7 +156,8 @@ def convert(name: str, folder: Path = WEIGHTS) -> Graph:
 
 def fetch_heavy(folder: Path = WEIGHTS) -> str:
     """Sees to it that the heavy landmark net can be loaded: from `folder`, from the mediapipe wheel, or
-    through mediapipe's own downloader, which is given DOWNLOAD_TIMEOUT_S. Returns "", or why it cannot be had."""
+    through mediapipe's own downloader, which is given DOWNLOAD_TIMEOUT_S. Returns "", or why it cannot be
+    had."""
     wheel = _wheel()
     if (folder / f"{HEAVY}.safetensors").is_file():
         return ""

@@ -310,9 +310,14 @@ def test_a_port_that_is_taken_is_named() -> None:
 class FakeWhep:
     """The playout's end: answers WHEP at a Unix socket, and remembers what it was asked."""
 
+    LINK = '<stun:stun.example>; rel="ice-server"'
+
     def __init__(self, path: Path) -> None:
         self.asked: list[tuple[str, str, str]] = []
+        self.headers: list[Mapping[str, str]] = []
         self._path = path
+        self._held = threading.Event()
+        self._held.set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -328,10 +333,20 @@ class FakeWhep:
 
     async def _answer(self, request: web.Request) -> web.Response:
         self.asked.append((request.method, request.path, await request.text()))
+        self.headers.append(request.headers)
+        while not self._held.is_set():
+            await asyncio.sleep(0.01)
         if request.method != "POST":
-            return web.Response(text="closed")
+            return web.Response(text="closed", headers={"Link": self.LINK})
         headers = {"Location": f"{request.path}/x1", "ETag": '"1"', "X-Other": "not handed on"}
         return web.Response(status=201, text="v=0", content_type="application/sdp", headers=headers)
+
+    def hold(self) -> None:
+        """Answers nobody until `go_on`."""
+        self._held.clear()
+
+    def go_on(self) -> None:
+        self._held.set()
 
     def close(self) -> None:
         asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result()
