@@ -86,9 +86,8 @@ class HostedSink(OutputSink):
         self.kind = kind
         self.name = name
         width, height = programme.size
-        self._folder = Path(
-            tempfile.mkdtemp(prefix="dancecam-output-" if scratch is None else "", dir=scratch)
-        )
+        # Short: the path of a socket has at most 107 bytes.
+        self._folder = Path(tempfile.mkdtemp(prefix="o-" if scratch else "dancecam-output-", dir=scratch))
         self._rings: dict[Part, FrameRing] = {
             part: FrameRing.create(height, width, channels=4 if part == "layer" else 3, scratch=scratch)
             for part in (parts | PICTURE if parts & INSTEAD else parts)
