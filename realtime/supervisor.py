@@ -159,10 +159,8 @@ class Supervisor:
                     self._operators.report(self._stages, self.totals, now_ns)
                 poller.poll(int(1000 * LOOP_S))
                 wake.clear()
-                with self._caught("what stages say"):
-                    self._hear(statuses)
-                with self._caught("keys in windows"):
-                    self._hear_keys(actions)
+                self._hear(statuses)
+                self._hear_keys(actions)
 
     def _is_over(self, now_ns: int) -> bool:
         if self._stop.is_set() or self.desk.orders.quit:
@@ -209,21 +207,25 @@ class Supervisor:
             message = receive_newest(statuses)
             if message is None:
                 return
-            status = Status.unpack(message)
-            self.totals.add(status.delta)
-            for _, text in status.delta.events:
-                self._operators.say(f"{status.stage}: {text}")
-            if self._stages[status.stage].heard(status):
-                self.totals.backends.update(status.info.get("backend", {}))
-                if self.on_air_ns is None:
-                    self.on_air_ns = status.info.get("on_air_ns")
+            with self._caught("what stages say"):
+                self._take(Status.unpack(message))
+
+    def _take(self, status: Status) -> None:
+        self.totals.add(status.delta)
+        for _, text in status.delta.events:
+            self._operators.say(f"{status.stage}: {text}")
+        if self._stages[status.stage].heard(status):
+            self.totals.backends.update(status.info.get("backend", {}))
+            if self.on_air_ns is None:
+                self.on_air_ns = status.info.get("on_air_ns")
 
     def _hear_keys(self, actions: zmq.Socket[bytes]) -> None:
         for _ in range(MOST_MESSAGES):
             message = receive_newest(actions)
             if message is None:
                 return
-            self._operators.pressed(Press.unpack(message))
+            with self._caught("keys in windows"):
+                self._operators.pressed(Press.unpack(message))
 
     def _watch(self, stage: StageProcess, rig: Rig, statuses: zmq.Socket[bytes], now_ns: int) -> None:
         if stage.stage.far:
@@ -279,6 +281,5 @@ class Supervisor:
         self._operators.end()
 
     def _hear_last(self, statuses: zmq.Socket[bytes]) -> None:
-        with self._caught("what stages say"):
-            if statuses.poll(int(1000 * LOOP_S)):
-                self._hear(statuses)
+        if statuses.poll(int(1000 * LOOP_S)):
+            self._hear(statuses)

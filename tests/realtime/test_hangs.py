@@ -144,7 +144,7 @@ def test_a_performer_that_hangs_while_it_loads_is_replaced(tmp_path: Path) -> No
 def test_a_performer_that_takes_long_but_works_is_left_alone(tmp_path: Path) -> None:
     show, player = fake_show(tmp_path)
     supervisor = Supervisor(show, player, nets_that_take_long, Heard(), stages=quick_to_lose_patience())
-    errors = in_background(supervisor, lambda: wait_for(lambda: states(supervisor)[-1:] == ["LIVE"], 90))
+    errors = in_background(supervisor, lambda: wait_for(lambda: states(supervisor)[-1:] == ["LIVE"], 300))
     supervisor.run()
     assert not errors
     assert supervisor.report()["restarts"] == {}

@@ -187,6 +187,7 @@ def test_a_disk_that_gets_full_ends_the_file_while_the_machine_has_room(
         with playing(sink.send, frame):
             wait_until(lambda: sink.status().sent > 10, "10 pictures")
             with filler.open("wb", buffering=0) as file:
+                file.write(bytes(shutil.disk_usage(small_disk).free - reserve - 3 * 2**20))
                 while sink.status().state == "running":
                     assert file.write(bytes(2**16)) == 2**16, "the disk is full"
                     time.sleep(0.2)
