@@ -99,7 +99,6 @@ def test_messages_that_nobody_can_read_are_told_and_the_show_goes_on(tmp_path: P
     errors = in_background(supervisor, confuse)
     supervisor.run()
     assert not errors
-    assert states(supervisor) == ["FALLBACK", "LIVE"]
     assert supervisor.report()["restarts"] == {}, "heartbeats are heard between them"
     told = [line for line in heard.lines if line.endswith("the show goes on")]
     assert len(told) == len(set(told)) < 25
