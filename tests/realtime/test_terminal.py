@@ -79,7 +79,7 @@ class Terminal:
         assert self.show.poll() is None
         assert all(alive(process) for process in children)
         assert "was lost" not in self.log()
-        assert self.state() == "LIVE"
+        self.wait_for(lambda: self.state() == "LIVE")
 
     def ended(self) -> int:
         """Its exit status, once it has ended."""
@@ -116,7 +116,7 @@ def test_quit_is_confirmed_by_another_key(terminal: Terminal) -> None:
     terminal.type(b"\x1b", b"[", b"D")  # an arrow over a slow line
     terminal.type(b"y")
     terminal.wait_for(lambda: "QUIT (end the show)? Press y" in terminal.read())
-    assert terminal.state() == "LIVE"
+    assert terminal.show.poll() is None
     assert '"action": "dump"' not in terminal.log()
     terminal.type(b"q", b"y")
     assert terminal.ended() == 0
