@@ -45,7 +45,7 @@ class Orders:
     player's plate.
     pick: the fan to follow, in the camera's picture from 0 to 1: a point (x, y), a box (x0, y0, x1, y1), or
     () for whoever is found. picks: rises with each choice, so that the same place can be picked again.
-    recording: the programme is recorded.
+    recording: the programme is recorded. restarts: rises with each order to start the performer again.
     """
 
     armed: bool = False
@@ -65,6 +65,7 @@ class Orders:
     pick: Annotated[tuple[Share, ...], Field(max_length=4)] = ()
     picks: int = 0
     recording: bool = False
+    restarts: int = 0
 
     @classmethod
     def at_start(cls, show: Show) -> Orders:
@@ -85,7 +86,8 @@ class Unconfirmed(RuntimeError):
 
 
 class Risk(StrEnum):
-    """When an action must be confirmed, unless it was armed: held down, pressed twice, or `confirm` set."""
+    """When an action must be confirmed, unless it was armed: held down in the console, by another key in the
+    terminal, or by `confirm`."""
 
     NONE = "none"
     ON_AIR = "on air"
@@ -98,7 +100,7 @@ class Action:
     """key: the default: one character, a name from `keys.NAMED_KEYS`, or "" for none.
 
     apply: the orders that follow, given checked arguments; it may raise ArgumentError. forms: the ways to
-    give it arguments; a key gives none.
+    give it arguments; a key gives none. can_be_armed: whether `arm` confirms it.
     """
 
     name: str
@@ -107,17 +109,18 @@ class Action:
     apply: Callable[[Orders, Arguments], Orders]
     risk: Risk = Risk.NONE
     forms: tuple[Form, ...] = ((),)
+    can_be_armed: bool = True
 
     def needs_confirmation(self, orders: Orders) -> bool:
         """While these orders are in force."""
-        if orders.armed or self.risk is Risk.NONE:
+        if self.risk is Risk.NONE or (orders.armed and self.can_be_armed):
             return False
         return self.risk is Risk.ALWAYS or orders.taken
 
     def order(self, orders: Orders, given: Arguments, *, confirmed: bool = False) -> Orders:
         """The orders that follow. Raises Unconfirmed, ArgumentError."""
         if not confirmed and self.needs_confirmation(orders):
-            raise Unconfirmed(f"{self.name} must be confirmed, or armed before")
+            raise Unconfirmed(f"{self.name} must be confirmed{', or armed before' * self.can_be_armed}")
         after = self.apply(orders, given)
         return after if self.risk is Risk.NONE else replace(after, armed=False)
 
@@ -261,7 +264,22 @@ ACTIONS: Mapping[str, Action] = {
             ((Argument("name", "name", "one of the show's backgrounds"),),),
         ),
         Action("record", "r", "record the programme; again to stop", _toggle("recording"), forms=_TOGGLE),
-        Action("quit", "q", "end the show", lambda orders, _: replace(orders, quit=True), Risk.ON_AIR),
+        Action(
+            "restart",
+            "p",
+            "start the performer again; the fallback is on air meanwhile",
+            lambda orders, _: replace(orders, restarts=orders.restarts + 1),
+            Risk.ALWAYS,
+            can_be_armed=False,
+        ),
+        Action(
+            "quit",
+            "q",
+            "end the show",
+            lambda orders, _: replace(orders, quit=True),
+            Risk.ALWAYS,
+            can_be_armed=False,
+        ),
         Action("help", "h", "show these keys", lambda orders, _: orders),
     )
 }

@@ -20,6 +20,7 @@ def described_actions(desk: Desk) -> list[dict[str, Any]]:
             "key": desk.keymap.of[action.name],
             "help": action.help,
             "risk": action.risk.value,
+            "can_be_armed": action.can_be_armed,
             "forms": [[_described(argument) for argument in form] for form in action.forms],
             "choices": list(desk.choices.get(action.name, {})),
         }
@@ -75,7 +76,7 @@ def _act(action: Action) -> dict[str, Any]:
     errors = [400, 401, 422, *([409] if risky else [])]
     operation = _operation(action.help, {"200": "State"}, *sorted(errors))
     operation["operationId"] = action.name
-    forms = [_form_schema(form, risky=risky) for form in action.forms]
+    forms = [_form_schema(form, _confirm_text(action)) for form in action.forms]
     needs_body = () not in action.forms
     operation["requestBody"] = _json_body(
         forms[0] if len(forms) == 1 else {"oneOf": forms}, required=needs_body
@@ -83,10 +84,18 @@ def _act(action: Action) -> dict[str, Any]:
     return operation
 
 
-def _form_schema(form: tuple[Argument, ...], *, risky: bool) -> dict[str, Any]:
+def _confirm_text(action: Action) -> str:
+    """When `confirm` is needed; "" for never."""
+    if action.risk is Risk.NONE:
+        return ""
+    when = "needed" if action.risk is Risk.ALWAYS else "needed while on air"
+    return f"{when}, unless armed before" if action.can_be_armed else when
+
+
+def _form_schema(form: tuple[Argument, ...], confirm: str) -> dict[str, Any]:
     properties: dict[str, Any] = {argument.name: _argument_schema(argument) for argument in form}
-    if risky:
-        properties["confirm"] = {"type": "boolean", "description": "needed while on air, unless armed before"}
+    if confirm:
+        properties["confirm"] = {"type": "boolean", "description": confirm}
     schema = _object(properties)
     schema["required"] = [argument.name for argument in form]
     return schema

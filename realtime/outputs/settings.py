@@ -217,7 +217,7 @@ class Recorder(_Output):
         ge=0.2,
         le=10.0,
         title="Fragment",
-        description="Seconds that a power cut may cost at the file's end.",
+        description="Seconds in each piece of the file: a power cut costs one piece and about a second.",
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from realtime.control.actions import Orders
+from realtime.control.actions import ACTIONS, Orders
 from realtime.control.desk import Desk, Event, Refused
 from realtime.control.facts import Figures, reason, show_facts
 from realtime.control.keys import Keymap
@@ -24,15 +24,46 @@ ROOT = Path(__file__).resolve().parents[2]
 S = 1_000_000_000
 
 
-def test_a_risky_key_is_done_at_the_second_press() -> None:
+def test_a_risky_key_is_done_once_another_key_has_confirmed_it() -> None:
     desk = Desk(Orders(), Keymap({"take": "x"}), {})
-    assert desk.press("take", who="terminal", now_ns=0) == "TAKE: press x again within 2 seconds to confirm"
+
+    def key(character: str, at_s: float) -> str:
+        return desk.key(character, who="terminal", now_ns=round(at_s * S))
+
+    assert key("x", 0) == f"TAKE ({ACTIONS['take'].help})? Press y within 5 seconds"
+    assert key("x", 1), "the same key again only asks again"
     assert not desk.orders.taken
-    assert desk.press("take", who="terminal", now_ns=1 * S) == ""
+    assert key("y", 2) == ""
     assert desk.orders.taken
-    assert desk.press("slate", who="terminal", now_ns=2 * S) == ""
+    assert key(" ", 3) == ""
     assert desk.orders.slate
-    assert "x  take" in desk.press("help", who="terminal", now_ns=2 * S)
+    assert "x  take" in key("h", 3)
+
+
+@pytest.mark.parametrize("between", ["", "q", "h", "m", "z", "\x1b"])
+def test_quit_needs_its_confirmation_right_after_it(between: str) -> None:
+    for state in (Orders(), Orders(taken=True), Orders(armed=True)):
+        desk = Desk(state, Keymap(), {})
+        for second, character in enumerate(("q", between, "y")):
+            if character:
+                assert not desk.orders.quit
+                desk.key(character, who="terminal", now_ns=second * S)
+        assert desk.orders.quit is (between in ("", "q"))
+
+
+def test_a_client_that_fails_does_not_fail_the_order() -> None:
+    desk = Desk(Orders(), Keymap(), {})
+    heard: list[Event] = []
+
+    def broken(event: Event) -> None:
+        raise RuntimeError("its loop is closed")
+
+    desk.listen(broken)
+    desk.listen(heard.append)
+    desk.act("slate", who="test")
+    desk.measure({"fps": 30})
+    assert desk.orders.slate
+    assert [event["type"] for event in heard] == ["action", "state", "stats"]
 
 
 def test_what_the_show_lacks_is_said_and_not_done() -> None:

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import run_live
-from realtime.capture import CaptureError, CaptureThread, VideoSource
+from realtime.capture import CaptureError, VideoSource
+from realtime.capture_thread import CaptureThread
 from realtime.redact import encoding_hint, redact, shown
 from realtime.show import ShowError, check_show
 from realtime.telemetry import Meter
@@ -106,10 +107,10 @@ def test_run_live_says_who_dances_to_what_without_a_password(
         def run() -> None:
             raise Ended
 
-        return SimpleNamespace(run=run, stop=lambda: None)
+        return SimpleNamespace(run=run, stop=None, interrupt=None, hang_up=None)
 
     monkeypatch.setattr(run_live, "Supervisor", supervisor)
-    monkeypatch.setattr(run_live.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(run_live, "heed", lambda *_, **__: None)
     options = run_live.parse(["--headless", "--port", "0", "--camera", "rtsp://user:word@10.0.0.7/stream"])
     show = run_live.show_of(options)
     with pytest.raises(Ended):
