@@ -138,6 +138,8 @@ def run(context: StageContext, link: StageLink) -> None:
     cv2.setNumThreads(1)  # the threads of this process are busy enough
     os.nice(5)  # the programme clock goes first
     nets = context.rig.nets(context.rig.show)
+    for text in nets.left:
+        link.meter.event(time.monotonic_ns(), text)
     if context.attempt == 0:  # a restarted one finds it all on disk
         prepare(nets, context.rig.show.players, lambda text: link.meter.event(time.monotonic_ns(), text))
     link.info["backend"] = {"pose": nets.tracker.backend, "generator": nets.render.backend}

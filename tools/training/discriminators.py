@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from engines.runtime.half import without_autocast
 from engines.skeleton import Landmark
 
 Norm = Literal["spectral", "instance"]
@@ -49,7 +50,7 @@ class _Conv(nn.Conv2d):
             nn.init.zeros_(self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
-        with torch.autocast(input.device.type, enabled=False):
+        with without_autocast(input.device):
             weight = self.weight
         return self._conv_forward(input, weight, self.bias)
 
