@@ -41,9 +41,7 @@ class Window(NamedTuple):
     height: int
 
 
-def window_sizes(
-    size: tuple[int, int], variant: str, *, few: bool = False
-) -> tuple[tuple[int, int], ...]:
+def window_sizes(size: tuple[int, int], variant: str, *, few: bool = False) -> tuple[tuple[int, int], ...]:
     """The (width, height) of the windows for a picture of `size`, smallest area first.
 
     few: for a backend whose engines stay on a device (`runtime.is_on_device`).

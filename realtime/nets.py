@@ -130,7 +130,7 @@ def load_nets(show: Show) -> Nets:
     left: list[str] = []
     nets = first_that_works(
         show.backend,
-        lambda backend: NetsLoader(show, backend)(show.player),
+        lambda backend: NetsLoader(show, backend).load(show.player),
         left.append,
         passed_on=(PackError, GraphError),
     )
@@ -161,10 +161,18 @@ class NetsLoader:
             self._tracker.warm_up(self._kept["upload"].blank())
 
     def __call__(self, folder: Path) -> Nets:
-        """Raises PackError, EngineError; also where the picture is of another size than the first one's."""
+        """As `load`, with whatever the backend fails with as an EngineError of one line."""
+        from engines.player_pack import PackError
+        from engines.pose.tflite_graph import GraphError
+        from engines.runtime import first_that_works
+
+        return first_that_works(self._backend, lambda _: self.load(folder), passed_on=(PackError, GraphError))
+
+    def load(self, folder: Path) -> Nets:
+        """Raises PackError, also where the picture is of another size than the first one's; GraphError,
+        EngineError, and what libraries raise on a GPU."""
         from calibration.retarget import Retargeter
         from engines.player_pack import PackError, PlayerPack
-        from engines.runtime import first_that_works
         from engines.stick_figure import draw_stick_figure
 
         pack = PlayerPack.load(folder)
@@ -173,7 +181,7 @@ class NetsLoader:
                 f"{folder} is {'x'.join(map(str, pack.size))}, but this show's pictures are "
                 f"{'x'.join(map(str, self._size))}: start a show of its own with it"
             )
-        render = first_that_works(self._backend, lambda _: self._renderer(pack))
+        render = self._renderer(pack)
         if pack.extras and self._extras is None:
             self._extras = self._load_extras()
         self._size = pack.size

@@ -112,7 +112,7 @@ def first_that_works(
             return load(each)
         except passed_on:
             raise
-        except Exception as error:  # noqa: BLE001  # GPU libraries raise whatever comes to hand
+        except Exception as error:  # GPU libraries raise whatever comes to hand
             if backend != "auto" and isinstance(error, EngineError):
                 raise
             log.info("the backend %s failed", each, exc_info=True)

@@ -77,7 +77,7 @@ def count_captures(patch: pytest.MonkeyPatch) -> list[Callable[[], None]]:
 
 
 def capture_on(device: str, patch: pytest.MonkeyPatch) -> list[Callable[[], None]]:
-    """`count_captures`, with the tensors of the backend "cuda" on another of torch's devices: "cpu" or "meta",
-    from which nothing can be read."""
+    """`count_captures`, with the backend "cuda" on another of torch's devices: "cpu", or "meta", from which
+    nothing can be read."""
     run_cuda_on(device, patch)
     return count_captures(patch)

@@ -1,4 +1,4 @@
-"""All work that is captured into CUDA graphs can be: with the bundled players, in every window, and the pose."""
+"""All that is captured into CUDA graphs can be: the bundled players in every window, and the pose."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ META = torch.device("meta")
 
 
 @pytest.mark.parametrize("renderer", RENDERERS)
-@pytest.mark.parametrize(("player", "device"), [*((player, "cpu") for player in PLAYERS), (PLAYERS[0], "meta")])
+@pytest.mark.parametrize(
+    ("player", "device"), [*((player, "cpu") for player in PLAYERS), (PLAYERS[0], "meta")]
+)
 def test_a_bundled_player_is_captured_in_every_window(
     player: Path, renderer: type[DeviceRenderer], device: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
