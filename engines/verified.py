@@ -30,7 +30,7 @@ def verify(renderer: DeviceRenderer, pack: PlayerPack) -> None:
     found, truth = np.empty_like(ground), np.empty_like(ground)
     renderer.reset()
     renderer(pose, found)
-    renderer.reset()
+    renderer.reset()  # he has not danced yet
     reference(pose, truth)
     painted = (truth != ground).any(axis=2) | (found != ground).any(axis=2)
     error = float(np.square(found[painted].astype(float) - truth[painted]).mean()) if painted.any() else 0.0

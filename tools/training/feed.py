@@ -85,7 +85,8 @@ class Store:
         """(M, h, w, 4) uint8 on `device`: of each position (M,) the window of `size` (width, height) that
         begins at its corner (M, 2), x and y."""
         (width, height), frames = size, positions - self.first
-        if self.pixels.device == device:
+        here = self.pixels.device
+        if here.type == device.type and device.index in (None, here.index):
             there = upload(np.concatenate([frames[:, None], corners], axis=1), device)  # (M, 3)
             rows = there[:, 2:] + torch.arange(height, device=device)  # (M, h)
             columns = there[:, 1:2] + torch.arange(width, device=device)  # (M, w)
