@@ -201,6 +201,8 @@ def _load(context: StageContext, link: StageLink, loading: Loading) -> Performer
     show = context.rig.show
     loading.step("loading the networks")
     nets = context.rig.nets(show)
+    for text in nets.left:
+        link.meter.event(time.monotonic_ns(), text)
     if context.attempt == 0:  # a restarted one finds it all on disk
         for folder in show.players:
             loading.step(f"loading the player {folder.name}")

@@ -3,6 +3,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 
 from engines.extras import POINTS
 from engines.pose.tracker import Person
+from realtime import performer
 from realtime.bus import Bus, Ticket, receive_newest
 from realtime.control.actions import Orders
 from realtime.frame_ring import FrameRing
@@ -18,6 +21,7 @@ from realtime.nets import ExtraNets, Nets
 from realtime.pacing import Pace
 from realtime.people import People
 from realtime.performer import Performer
+from realtime.process import StageLink
 from realtime.show import Show
 from realtime.stages import STAGES, Rig, StageContext
 from realtime.telemetry import Meter
@@ -383,3 +387,16 @@ def test_the_pace_follows_the_frames_but_not_the_absence_of_people() -> None:
     for n in range(100):
         pace.finished(10_000 + n * 200)
     assert pace.period_ns == pytest.approx(200, abs=10)
+
+
+def test_why_a_backend_was_left_is_an_event(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, fake_nets(Show()))
+    left = "the backend cuda does not work here (it is out of memory)"
+    rig = replace(stage.performer._rig, nets=lambda show: replace(fake_nets(show), left=(left,)))
+    ended = SimpleNamespace(meter=Meter(), bus=stage.bus, info={}, every_s=0.01, stopped=lambda: True)
+    try:
+        performer.run(StageContext(STAGES["performer"], rig, attempt=1), cast(StageLink, ended))
+    finally:
+        stage.bus.close()
+        stage._sockets.cleanup()
+    assert left in [text for _, text in ended.meter.take().events]

@@ -98,7 +98,7 @@ def test_a_camera_that_is_lost_and_comes_back_is_named_without_its_password() ->
 
 
 def test_run_live_says_who_dances_to_what_without_a_password(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     class Ended(RuntimeError):
         pass
@@ -115,7 +115,7 @@ def test_run_live_says_who_dances_to_what_without_a_password(
     show = run_live.show_of(options)
     with pytest.raises(Ended):
         run_live.run(show, SimpleNamespace(name="Jones"), options)
-    told = "".join(capsys.readouterr())
+    told = "".join(capfd.readouterr())
     assert "Jones dances to rtsp://10.0.0.7/stream" in told
     assert "word" not in told
 
