@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime.people import Followed
-from realtime.show import Show
 
 if TYPE_CHECKING:  # torch takes seconds, and not every process needs it
     from engines.player_pack import PlayerPack
     from engines.pose.device_frame import Frame
+    from realtime.show import Show
 
 Floats = NDArray[np.float32]
 

@@ -18,7 +18,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
-from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from engines.generator import Generator, Painting
@@ -301,6 +300,8 @@ class Trainer:
 
     def _log(self, parts: dict[str, Tensor]) -> None:
         """One line in log.jsonl, the same in TensorBoard, and a picture of held-out frames in both."""
+        from torch.utils.tensorboard import SummaryWriter
+
         if not self.process.first:
             return
         score, picture = self.score()
