@@ -1,6 +1,6 @@
 """Converts the pose networks once from the mediapipe wheel to .safetensors, and loads them.
 
-    python -m engines.pose.convert [--output DIR]
+    python -m engines.pose.convert [--output DIR] [--heavy pose_landmark_heavy.tflite]
 
 A machine that has the converted files needs no mediapipe.
 """
@@ -8,6 +8,7 @@ A machine that has the converted files needs no mediapipe.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import importlib.util
 import logging
 import sys
@@ -21,6 +22,7 @@ from engines.pose.tflite_net import TfliteNet
 log = logging.getLogger(__name__)
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
+"""Where converted nets lie, unless a caller names another folder."""
 COMMAND = "python -m engines.pose.convert"
 SCHEMA = "tasks/metadata/schema_py_generated.py"
 
@@ -82,11 +84,23 @@ NETS = {
         "471cd505ac9f6e33be3624ad25a379f0cb8f0fd7f5ea693d183ad54f9925ceb0",
     ),
 }
-"""TABLE of nets. The names of the outputs are ours, in the file's order."""
+"""TABLE of the wheel's nets. The names of the outputs are ours, in the file's order."""
+
+HEAVY = "pose_landmark_heavy"
+ELSEWHERE = {
+    HEAVY: NetSource(
+        "modules/pose_landmark/pose_landmark_heavy.tflite",
+        ("landmarks", "flag", "mask", "heatmap", "world"),
+        "59e42d71bcd44cbdbabc419f0ff76686595fd265419566bd4009ef703ea8e1fe",
+        "18fd537cd5f2016d3fdabcc4969e8a1083734248df17a9b428eb40d9a4776ae0",
+    ),
+}
+"""TABLE of nets that the wheel lacks, and where mediapipe keeps them once it has fetched them. The heavy landmark
+net is also a file of the npm package @mediapipe/pose 0.5.1675469404."""
 
 
-def load_net(name: str, outputs: Sequence[str] | None = None, folder: Path = WEIGHTS) -> TfliteNet:
-    """The net as a torch module: from `folder`, or converted now from the installed mediapipe.
+def load_net(name: str, outputs: Sequence[str] | None = None, folder: Path | None = None) -> TfliteNet:
+    """The net as a torch module: from `folder` (`WEIGHTS`), or converted now from the installed mediapipe.
 
     outputs: see TfliteNet. Raises GraphError with one line where the net cannot be had or is not the
     one in the table.
@@ -94,9 +108,9 @@ def load_net(name: str, outputs: Sequence[str] | None = None, folder: Path = WEI
     return TfliteNet(load_known_graph(name, folder), outputs)
 
 
-def load_known_graph(name: str, folder: Path = WEIGHTS) -> Graph:
+def load_known_graph(name: str, folder: Path | None = None) -> Graph:
     """The net as a graph, as `load_net` has it. Raises GraphError likewise."""
-    path = folder / f"{name}.safetensors"
+    path = weights_of(name, folder)
     if path.is_file():
         graph = load_graph(path)
         _verify(graph, name, path)
@@ -109,9 +123,15 @@ def load_known_graph(name: str, folder: Path = WEIGHTS) -> Graph:
     return graph
 
 
-def convert(name: str) -> Graph:
-    """Reads net `name` from the installed mediapipe wheel, and checks that it is the known one."""
-    source = NETS[name]
+def weights_of(name: str, folder: Path | None = None) -> Path:
+    """The file of a converted net in `folder` (`WEIGHTS`), whether it is there or not."""
+    return (folder if folder is not None else WEIGHTS) / f"{name}.safetensors"
+
+
+def convert(name: str, path: Path | None = None) -> Graph:
+    """Reads net `name` from the .tflite file at `path`, by default where mediapipe has it, and checks that it is
+    the known one. Raises GraphError, OSError."""
+    source = _source(name)
     spec = importlib.util.find_spec("mediapipe")
     if spec is None or spec.origin is None:
         raise GraphError(
@@ -119,31 +139,47 @@ def convert(name: str) -> Graph:
             f"on a machine with mediapipe==0.10.21 run: {COMMAND}, and copy the folder weights here"
         )
     wheel = Path(spec.origin).parent
-    path = wheel / source.path
+    path = path if path is not None else wheel / source.path
     if not path.is_file():
+        if name in ELSEWHERE:
+            raise GraphError(f"{path} is missing: run {COMMAND} --heavy pose_landmark_heavy.tflite")
         raise GraphError(f"{path} is missing; install mediapipe==0.10.21 (later wheels carry no networks)")
+    with path.open("rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != source.sha256:
+            raise _unknown(name, path)
     graph = read_tflite(path, wheel / SCHEMA, name, source.outputs)
     _verify(graph, name, path)
     return graph
 
 
+def _source(name: str) -> NetSource:
+    return NETS[name] if name in NETS else ELSEWHERE[name]
+
+
 def _verify(graph: Graph, name: str, path: Path) -> None:
-    source = NETS[name]
+    source = _source(name)
     if graph.source_sha256 != source.sha256 or graph.sha256() != source.graph_sha256:
-        raise GraphError(
-            f"{path} is not the {name} of mediapipe 0.10.21 that this version knows (its SHA-256 differs); "
-            f"delete it, install mediapipe==0.10.21 and run: {COMMAND}"
-        )
+        raise _unknown(name, path)
+
+
+def _unknown(name: str, path: Path) -> GraphError:
+    return GraphError(
+        f"{path} is not the {name} of mediapipe 0.10.21 that this version knows (its SHA-256 differs); "
+        f"delete it, install mediapipe==0.10.21 and run: {COMMAND}"
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Convert the pose networks from the mediapipe wheel.")
     parser.add_argument("--output", type=Path, default=WEIGHTS, help="folder to write to (%(default)s)")
-    folder: Path = parser.parse_args(arguments).output
+    parser.add_argument(
+        "--heavy", type=Path, metavar="FILE", help=f"also convert {HEAVY}.tflite, which the wheel lacks"
+    )
+    options = parser.parse_args(arguments)
     try:
-        for name in NETS:
-            path = folder / f"{name}.safetensors"
-            save_graph(convert(name), path)
+        for name in (*NETS, *([HEAVY] if options.heavy is not None else [])):
+            path = weights_of(name, options.output)
+            save_graph(convert(name, options.heavy if name == HEAVY else None), path)
             print(f"{path} {path.stat().st_size / 2**20:.1f} MiB")
     except (GraphError, OSError) as error:
         print(error, file=sys.stderr)
