@@ -86,6 +86,16 @@ class ExtraNets:
     retarget: RetargetExtras
 
 
+class NetsWanted(Protocol):
+    """Of a show, what its networks depend on: `realtime.show.Show`."""
+
+    @property
+    def backend(self) -> str: ...
+
+    @property
+    def layered(self) -> bool: ...
+
+
 def _no_other(folder: Path) -> Nets:
     raise ValueError(f"{folder}: this show has one player only")
 
@@ -123,7 +133,7 @@ def load_nets(show: Show) -> Nets:
 class NetsLoader:
     """Loads the networks of one player after the other: those that serve all players once."""
 
-    def __init__(self, show: Show) -> None:
+    def __init__(self, show: NetsWanted) -> None:
         from engines.pose.tracker import PoseTracker
         from engines.runtime import is_on_device
 

@@ -95,8 +95,8 @@ ELSEWHERE = {
         "18fd537cd5f2016d3fdabcc4969e8a1083734248df17a9b428eb40d9a4776ae0",
     ),
 }
-"""TABLE of nets that the wheel lacks, and where mediapipe keeps them once it has fetched them. The heavy one is
-also a file of the npm package @mediapipe/pose 0.5.1675469404."""
+"""TABLE of nets that the wheel lacks, and where mediapipe keeps them once it has fetched them. The heavy one
+is also a file of the npm package @mediapipe/pose 0.5.1675469404."""
 
 
 def load_net(name: str, outputs: Sequence[str] | None = None, folder: Path | None = None) -> TfliteNet:
