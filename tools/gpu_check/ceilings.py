@@ -28,8 +28,8 @@ def check(setting: Setting, notebook: Notebook) -> None:
     device = setting.prepare()
     stream, how = Stream(device), pace(setting.quick)._replace(least=setting.some(10, 2))
 
-    def milliseconds(work: Callable[[], Any], times: int = AT_ONCE) -> float:
-        launch = Launch(stream, work)
+    def milliseconds(work: Callable[[], Any]) -> float:
+        launch, times = Launch(stream, work), setting.some(AT_ONCE, 1)
         return float(np.median(repeat(lambda: launch(times), how))) / times
 
     for precision, dtype in KINDS.items():

@@ -14,6 +14,9 @@ from engines.runtime.streams import Mark, Stream
 from tools.benchmarking.results import Figure
 from tools.gpu_check.record import CheckError
 
+PATIENCE_S = 300
+"""A thread waits so long for the others; what a part may take in all is for its budget to say."""
+
 
 class Pace(NamedTuple):
     """How long something is repeated: for so many seconds, but not less and not more often than this. The
@@ -25,7 +28,7 @@ class Pace(NamedTuple):
     warm_up: int
 
 
-FULL, QUICK = Pace(2.0, 50, 2000, 10), Pace(0.1, 2, 4, 1)
+FULL, QUICK = Pace(2.0, 50, 2000, 10), Pace(0.05, 2, 3, 1)
 
 
 def pace(quick: bool) -> Pace:
@@ -107,7 +110,7 @@ def together(works: Mapping[str, Callable[[], Any]], how: Pace) -> dict[str, lis
         try:
             for _ in range(how.warm_up):
                 work()
-            start.wait(60)
+            start.wait(PATIENCE_S)
             end = time.perf_counter() + how.seconds
             while not errors and (
                 time.perf_counter() < end or any(len(each) < how.least for each in times.values())

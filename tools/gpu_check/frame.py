@@ -22,7 +22,7 @@ from engines.runtime.streams import page_lock, pinned
 from realtime.nets import Nets, NetsLoader
 from realtime.player_swap import PlayerSwap, SwapState
 from tools.benchmarking.subjects import psnr
-from tools.gpu_check.clock import allocations, figures
+from tools.gpu_check.clock import PATIENCE_S, allocations, figures
 from tools.gpu_check.made_up import FRAME_NS, frames, make_pack, there_and_back
 from tools.gpu_check.record import CheckError, Notebook
 from tools.gpu_check.setting import CAMERA, Case, Setting, size_text
@@ -31,7 +31,6 @@ LEAST_DB = 40.0
 """Between the pictures of the device and of the host."""
 RATE = 60
 """Pictures a second of a paced show."""
-PATIENCE_S = 60
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class _Camera:
 
     def __init__(self, setting: Setting, case: Case) -> None:
         self.size = case.camera
-        self._pictures = there_and_back(frames(CAMERA, setting.some(120, 6), case.camera))
+        self._pictures = there_and_back(frames(CAMERA, setting.some(120, 4), case.camera))
         self._count = itertools.count()
 
     def __call__(self) -> tuple[NDArray[np.uint8], int]:
@@ -109,8 +108,8 @@ def _alone(
     stages: dict[str, list[float]] = {
         "upload and pose": [], "retargeting": [], "doll, generator, download": [], "the whole frame": []
     }  # fmt: skip
-    warm_up, lost, before = setting.some(60, 2), 0, None
-    for index in range(warm_up + setting.some(300, 4)):
+    warm_up, lost, before = setting.some(60, 1), 0, None
+    for index in range(warm_up + setting.some(300, 2)):
         if index == warm_up:
             before = allocations(device)
         picture, t_ns = camera()
@@ -240,7 +239,7 @@ def _show(
     notebook: Notebook, name: str, nets: Nets, camera: _Camera, out: NDArray[np.uint8], setting: Setting,
     *, paced: bool = False,
 ) -> None:  # fmt: skip
-    warm_up, count = setting.some(30, 1), setting.some(300, 4)
+    warm_up, count = setting.some(30, 1), setting.some(300, 2)
     pipeline = _Pipeline(PlayerSwap(nets.folder, nets), camera, out, RATE if paced else None)
     painted = pipeline.run(_within(lambda: len(pipeline.painted) >= warm_up + count))[warm_up:]
     found = figures([1000 * (each.done - each.began) for each in painted])
@@ -280,7 +279,7 @@ def check_swap(setting: Setting, notebook: Notebook) -> None:
         swap = PlayerSwap(one, nets)
         out, camera = _ring(nets, case, device), _Camera(setting, case)
         pipeline = _Pipeline(swap, camera, out, RATE)
-        settle, asked = setting.some(120, 3), 0.0
+        settle, asked = setting.some(120, 2), 0.0
 
         def progress() -> Iterator[bool]:
             nonlocal asked

@@ -37,7 +37,8 @@ def check_parity(setting: Setting, notebook: Notebook) -> None:
     """Each network of the players' shows against eager torch on the CPU, by `engines.parity`'s limits."""
     setting.prepare()
     packs = [PlayerPack.load(folder) for folder in setting.players]
-    for export in [*_pose_nets(packs), *(show_exports(pack, "cuda")[-1] for pack in packs)]:
+    players = packs[: setting.some(len(packs), 1)]
+    for export in [*_pose_nets(packs), *(show_exports(pack, "cuda")[-1] for pack in players)]:
         with notebook.attempt(export.label):
             index = 0 if setting.quick else len(export.examples) - 1
             engine = compile_module(
@@ -85,7 +86,7 @@ def check_speed(setting: Setting, notebook: Notebook) -> None:
         with notebook.attempt(candidate.name):
             launch = launches[candidate.name] = candidate.launch(device)
             found = steady(launch, device, how)
-            queued = setting.some(QUEUED, 2)
+            queued = setting.some(QUEUED, 1)
             batches = repeat(
                 partial(launch, queued), how._replace(seconds=how.seconds / 2, least=2, warm_up=1)
             )

@@ -21,7 +21,7 @@ LEAST_S = 5.0
 """A part is not begun with less time than this."""
 DUMP_S = 2.0
 """So long before it is stopped, a part says where it is."""
-TAIL = 4000
+TAIL = 16_000
 """Of what a failed part printed, so many last characters are kept."""
 STDOUT, STDERR = 1, 2
 GONE_S = 10.0
