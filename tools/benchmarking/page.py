@@ -105,7 +105,7 @@ def checked(record: Record) -> str:
 
 
 def _versions(record: Record) -> str:
-    facts = next((part.facts for part in record.parts if part.name == "environment"), {})
+    facts = record.facts
     names = ("driver", "cuda", "torch")
     found = [f"{name} {facts[name]}" for name in names if facts.get(name)]
     return f" {', '.join(found).capitalize()}." if found else ""

@@ -2,7 +2,7 @@
 
     python -m tools.gpu_check --out gpu.json                         on a machine with an NVIDIA GPU
     python -m tools.gpu_check --out gpu.json --device cpu --quick    whether the check itself works, anywhere
-    python -m tools.gpu_check --out gpu.json --parts parity networks
+    python -m tools.gpu_check --out gpu.json --keep --parts swap     one part again
 
 Needs torch, NumPy, OpenCV, safetensors, tqdm and TensorBoard, and the converted pose networks (--weights).
 Each part runs by itself and has a budget of seconds; one that fails or is stopped leaves the others. FILE
@@ -19,6 +19,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from tools.benchmarking.results import ResultsError
 from tools.gpu_check.parts import PARTS
 from tools.gpu_check.record import Record
 from tools.gpu_check.run import run_part
@@ -45,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--quick", action="store_true", help="small and few: to see that everything runs")
     add("--parts", nargs="+", choices=PARTS, default=list(PARTS), metavar="PART", help=", ".join(PARTS))
+    add("--keep", action="store_true", help="keep what FILE holds of other parts")
     add("--seconds", type=float, default=SECONDS, help="for all parts together (default: %(default)s)")
     add(
         "--weights", type=Path, default=REPOSITORY / "weights", metavar="FOLDER",
@@ -68,7 +70,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
     try:
+        if options.keep:
+            record.parts = [part for part in Record.read(options.out).parts if part.name not in options.parts]
         record.write(options.out)
+    except ResultsError as error:
+        print(f"--keep: {error}", file=sys.stderr)
+        return 2
     except OSError as error:
         print(
             f"{options.out} cannot be written ({error}): name a file in a folder that is there",
@@ -80,8 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in options.parts:
         part = run_part(name, setting, min(slower * PARTS[name].budget_s, left))
         left -= part.seconds
-        record.parts.append(part)
-        record.machine = part.facts.get("machine", record.machine)
+        record.parts = sorted([*record.parts, part], key=lambda each: list(PARTS).index(each.name))
         record.write(options.out)
         said = "; ".join(f"{each.what}: {each.error}" for each in part.failures) or "ok"
         print(f"{name:14} {part.seconds:6.1f} s  {said[:400]}", flush=True)

@@ -31,11 +31,11 @@ PARTS = {
     "parity": PartOf("Against eager float32", "networks:check_parity", 80),
     "frame-512": PartOf("The whole way of a frame, 512x512", "frame:check_frame", 90, ("512",)),
     "networks": PartOf("Each network alone, and pose and generator at once", "networks:check_speed", 80),
-    "frame-720p": PartOf("The whole way of a frame, 1280x736", "frame:check_frame", 90, ("720p",)),
-    "frame-1080p": PartOf("The whole way of a frame, 1920x1088", "frame:check_frame", 100, ("1080p",)),
+    "frame-720p": PartOf("The whole way of a frame, 1280x736", "frame:check_frame", 100, ("720p",)),
     "training-512": PartOf("Training at 512x512", "training:check", 70, ("512",)),
     "swap": PartOf("Another player takes over", "frame:check_swap", 90),
     "peers": PartOf("The generator and its peers, 1280x720", "peers:check", 50),
+    "frame-1080p": PartOf("The whole way of a frame, 1920x1088", "frame:check_frame", 120, ("1080p",)),
     "training-720p": PartOf("Training at 1280x736", "training:check", 80, ("720p",)),
 }
 """In the order of their worth, if time runs out. `networks` reads what `ceilings` found."""

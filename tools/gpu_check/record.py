@@ -50,15 +50,24 @@ class Part:
 
 @dataclass
 class Record:
-    """A whole check. machine: its name in tables; device: "cuda" or "cpu", which is a rehearsal."""
+    """A whole check. device: "cuda" or "cpu", which is a rehearsal."""
 
     device: str
     quick: bool
     command: str
     started: str
-    machine: str = "unknown"
     format: int = FORMAT
     parts: list[Part] = field(default_factory=list)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Of the machine; none where the part that finds them did not run."""
+        return next((part.facts for part in self.parts if part.name == "environment"), {})
+
+    @property
+    def machine(self) -> str:
+        """Its name in tables."""
+        return str(self.facts.get("machine", "unknown"))
 
     @property
     def is_rehearsal(self) -> bool:

@@ -24,9 +24,9 @@ from tools.gpu_check.record import CheckError, Failure, Notebook, Part, Record
 from tools.gpu_check.setting import Setting
 
 REAL = Record(
-    "cuda", False, "python -m tools.gpu_check --out gpu.json", "2026-11-28T10:00:00+00:00", "NVIDIA H100",
+    "cuda", False, "python -m tools.gpu_check --out gpu.json", "2026-11-28T10:00:00+00:00",
     parts=[
-        Part("environment", "The machine", 40.0, facts={"driver": "580.1", "torch": "2.11.0"}),
+        Part("environment", "The machine", 40.0, facts={"machine": "NVIDIA H100", "torch": "2.11.0"}),
         Part("ceilings", "Ceilings", 40.0, rows=[Row("copy", {"gbytes_s": 3012.4})], notes=["Both ways."]),
         Part("swap", "Swap", 90.0, failures=[Failure("swap", "RuntimeError: no memory", "Traceback ...")]),
     ],
@@ -35,7 +35,7 @@ REAL = Record(
 
 def fine(setting: Setting, notebook: Notebook) -> None:
     notebook.row("a row", ms_p50=1.5, ms_p99=None)
-    notebook.facts(machine="A card")
+    notebook.facts(most_memory_GiB=3.0)
 
 
 def half(setting: Setting, notebook: Notebook) -> None:
@@ -76,7 +76,7 @@ def test_a_part_that_fails_crashes_or_hangs_leaves_the_others(
     names = ["half", "wrong", "crash", "hang", "fine"]
     assert command.main(["--out", str(out), "--device", "cpu", "--parts", *names]) == 1
     record = Record.read(out)
-    assert record.failed == names[:-1] and record.machine == "A card"
+    assert record.failed == names[:-1]
     found = {part.name: part for part in record.parts}
     assert found["fine"].rows == [Row("a row", {"ms_p50": 1.5})] and not found["fine"].failures
     (failure,) = found["half"].failures
@@ -90,6 +90,19 @@ def test_a_part_that_fails_crashes_or_hangs_leaves_the_others(
     assert "it was stopped after its 2 s" in found["hang"].failures[0].error
     assert "in hang" in found["hang"].failures[0].traceback, "it says where it hung"
     assert "failed: half, wrong, crash, hang" in capsys.readouterr().err
+
+
+def test_a_part_is_run_again_beside_what_was_found(
+    tmp_path: Path, fakes: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "gpu.json"
+    arguments = ["--out", str(out), "--device", "cpu"]
+    assert command.main([*arguments, "--keep", "--parts", "fine"]) == 2
+    assert "--keep" in capsys.readouterr().err
+    command.main([*arguments, "--parts", "fine", "half"])
+    assert command.main([*arguments, "--keep", "--parts", "half"]) == 1
+    record = Record.read(out)
+    assert [part.name for part in record.parts] == ["half", "fine"] and record.parts[0].rows
 
 
 def test_what_finds_no_time_is_said_to_be_missing(
@@ -176,7 +189,7 @@ def test_the_page_shows_what_a_gpu_showed_and_what_failed() -> None:
     page = draw([], "performance.json", REAL)
     section = page[page.index("## On an NVIDIA GPU") :]
     assert "    python -m tools.gpu_check --out gpu.json\n" in section
-    assert "NVIDIA H100, 2026-11-28. Driver 580.1, torch 2.11.0." in section
+    assert "NVIDIA H100, 2026-11-28. Torch 2.11.0." in section
     assert "| copy | NVIDIA H100 | 3012 |" in section and "Both ways." in section
     assert "Failed: swap: RuntimeError: no memory." in section and "Traceback" not in section
     assert "## On an NVIDIA GPU\n\nNot measured." in draw([], "performance.json")
