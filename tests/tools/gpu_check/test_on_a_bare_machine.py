@@ -15,7 +15,8 @@ ROOT = Path(__file__).resolve().parents[3]
 MISSING = (
     "aiohttp", "aiortc", "av", "cyndilib", "hypothesis", "jinja2", "matplotlib", "mediapipe", "nncf", "onnx",
     "onnxruntime", "openvino", "playwright", "prometheus_client", "psutil", "pydantic", "pygame",
-    "pythonosc", "pytorch_msssim", "setproctitle", "tensorrt", "tensorrt_rtx", "torch_tensorrt", "zmq",
+    "pythonosc", "pytorch_msssim", "scipy", "setproctitle", "skimage", "tensorrt",
+    "tensorrt_rtx", "torch_tensorrt", "zmq",
 )  # fmt: skip
 SITE = f"""
 from importlib.machinery import PathFinder
