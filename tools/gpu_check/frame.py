@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from engines.player_pack import PlayerPack
+from engines.reference import VIEWS
 from engines.renderer import Renderer
 from engines.runtime.streams import page_lock, pinned
 from realtime.nets import Nets, NetsLoader
@@ -82,7 +83,8 @@ def _player(setting: Setting, case: Case, folder: Path, which: int = 0) -> Path:
     bundled = setting.players[which]
     if case.variant is None:
         return bundled
-    return make_pack(folder, PlayerPack.load(bundled), case.variant, case.size, seed=which)
+    pack = PlayerPack.load(bundled)
+    return make_pack(folder, pack, case.variant, case.size, seed=which, views=setting.some(VIEWS, 2))
 
 
 def _ring(nets: Nets, case: Case, device: torch.device) -> NDArray[np.uint8]:

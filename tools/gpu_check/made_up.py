@@ -18,7 +18,7 @@ from engines.body import Body, Stance
 from engines.generator import Generator
 from engines.player_pack import PlayerPack, write_pack
 from engines.pose.tracker import PoseTracker
-from engines.reference import View
+from engines.reference import VIEWS, View
 from tools.footage import Footage
 from tools.gpu_check.record import CheckError
 
@@ -79,9 +79,11 @@ def enlarged(plate: Picture, size: tuple[int, int]) -> Picture:
     return np.asarray(whole, np.uint8)
 
 
-def make_pack(folder: Path, pack: PlayerPack, variant: str, size: tuple[int, int], seed: int = 0) -> Path:
-    """An untrained player of `size` (width, height) in `folder`, with the views and poses of `pack`, whose
-    picture is square."""
+def make_pack(
+    folder: Path, pack: PlayerPack, variant: str, size: tuple[int, int], *, seed: int = 0, views: int = VIEWS
+) -> Path:
+    """An untrained player of `size` (width, height) in `folder`, with the poses and some of the views of
+    `pack`, whose picture is square."""
     fit = Fit.of(pack.size[1], size)
     torch.manual_seed(seed)
     body = fit.body(pack.body)
@@ -93,7 +95,7 @@ def make_pack(folder: Path, pack: PlayerPack, variant: str, size: tuple[int, int
         body=body,
         plate=enlarged(pack.plate, size),
         poses=fit.points(pack.poses[:, :33]),
-        views=[fit.view(view) for view in pack.references.views],
+        views=[fit.view(view) for view in pack.references.views[:views]],
         shadow=pack.shadow,
         standby=pack.standby,
         licences=(pack.folder / "LICENSES.md").read_text(),
