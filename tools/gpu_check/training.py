@@ -83,8 +83,8 @@ def check(name: str, setting: Setting, notebook: Notebook) -> None:
     if device.type == "cuda":
         notebook.facts(most_memory_GiB=round(torch.cuda.max_memory_allocated(device) / 2**30, 2))
     notebook.note(
-        "Waiting: for the next batch, and what the loop does between two steps. The footage is made up: its mattes "
-        "hold the shadow too, so the PSNR is not that of a prepared dataset."
+        "Waiting: for the next batch, and what the loop does between two steps. The footage is made up: its "
+        "mattes hold the shadow too, so the PSNR is not that of a prepared dataset."
     )
 
 
