@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime.people import Followed
-from realtime.show import Show
 
 if TYPE_CHECKING:  # torch takes seconds, and not every process needs it
     from engines.player_pack import PlayerPack
     from engines.pose.device_frame import Frame
+    from realtime.show import Show
 
 Floats = NDArray[np.float32]
 
@@ -86,6 +86,16 @@ class ExtraNets:
     retarget: RetargetExtras
 
 
+class NetsWanted(Protocol):
+    """Of a show, what its networks depend on: `realtime.show.Show`."""
+
+    @property
+    def backend(self) -> str: ...
+
+    @property
+    def layered(self) -> bool: ...
+
+
 def _no_other(folder: Path) -> Nets:
     raise ValueError(f"{folder}: this show has one player only")
 
@@ -143,7 +153,7 @@ class NetsLoader:
     backend: one by name. A player for whom it does not work is refused: the pose runs on it already.
     """
 
-    def __init__(self, show: Show, backend: str) -> None:
+    def __init__(self, show: NetsWanted, backend: str) -> None:
         from engines.pose.tracker import PoseTracker
         from engines.runtime import is_on_device
 

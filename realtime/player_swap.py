@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from realtime.errors import one_line
 from realtime.nets import Nets
-from realtime.process import one_line
 
 
 class SwapState(StrEnum):

@@ -9,6 +9,7 @@ from abc import abstractmethod
 from collections import Counter, deque
 from typing import NamedTuple
 
+from realtime.errors import one_line
 from realtime.handover import Handover
 from realtime.outputs.backoff import Backoff
 from realtime.outputs.sink import (
@@ -21,7 +22,6 @@ from realtime.outputs.sink import (
     State,
     Tally,
 )
-from realtime.process import one_line
 from realtime.redact import redact
 
 TAKE_S = 0.1

@@ -17,7 +17,6 @@ import safetensors.torch
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from engines.generator import Generator, Painting
@@ -323,6 +322,8 @@ class Trainer:
 
     def _log(self, parts: dict[str, Tensor]) -> None:
         """One line in log.jsonl, the same in TensorBoard, and a picture of held-out frames in both."""
+        from torch.utils.tensorboard import SummaryWriter
+
         if not self.process.first:
             return
         score, picture = self.score()
