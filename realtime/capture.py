@@ -1,10 +1,7 @@
-"""Cameras, files and streams → the newest frame, stamped. A thread of the performer's process."""
+"""Cameras, files and streams, opened and read frame by frame; `capture_thread` plays them."""
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -13,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.telemetry import Meter
+from realtime.redact import encoding_hint, shown
 
 NS_PER_S = 1_000_000_000
 
@@ -22,11 +19,6 @@ CAMERA_SIZE, CAMERA_FPS = (1280, 720), 30
 
 STREAM_TIMEOUT_MS = 5000
 """After this a stream that says nothing is lost."""
-
-BEHIND_NS = 500_000_000
-"""A recording that is later than this has stood still: it plays on from where it is, at its own rate."""
-
-RETRY_FIRST_S, RETRY_LONGEST_S = 0.25, 4.0
 
 
 class CaptureError(RuntimeError):
@@ -44,7 +36,8 @@ class Captured(NamedTuple):
 class Source(Protocol):
     """An opened camera, stream or recording. For one thread.
 
-    fps: frames a second, 30 where it does not say. recorded: it is paced by its own time stamps and loops.
+    name: what messages call it, without a password. fps: frames a second, 30 where it does not say. recorded:
+    it is paced by its own time stamps and loops.
     """
 
     name: str
@@ -108,7 +101,7 @@ class VideoSource:
 
     def __init__(self, camera: str, size: tuple[int, int] = CAMERA_SIZE) -> None:
         """Opens it and decodes one frame. size: (width, height) to ask a camera for. Raises CaptureError."""
-        self.name = camera
+        self.name = shown(camera)
         self._asked_size = size
         self._named = CameraName.parse(camera)
         self._video = self._open()
@@ -120,7 +113,7 @@ class VideoSource:
         if not self._video.grab():
             self.close()
             raise CaptureError(
-                f"camera {camera} gives no picture: it is broken, or in use by another program"
+                f"camera {self.name} gives no picture: it is broken, or in use by another program"
             )
         self._first = True
 
@@ -144,7 +137,8 @@ class VideoSource:
         if not video.isOpened():
             why = {
                 "camera": "it cannot be opened: another program may use it",
-                "stream": "nothing answers there, or it is no video: check the address",
+                "stream": "nothing answers there, or it is no video: check the address"
+                + encoding_hint(str(target)),
                 "file": "it is not a video that can be read",
             }
             raise CaptureError(f"camera {self.name}: {why[self._named.kind]}")
@@ -179,103 +173,3 @@ class VideoSource:
 
     def close(self) -> None:
         self._video.release()
-
-
-class CaptureThread:
-    """Reads a source and hands each frame to `deliver`, in its own thread.
-
-    A recording plays at its own rate: a frame is decoded ahead, handed over when it is due, and skipped
-    and counted where its time has passed. A source that drops out is opened again, with growing pauses, for
-    as long as the show lasts.
-    """
-
-    def __init__(
-        self,
-        camera: str,
-        deliver: Callable[[Captured], None],
-        meter: Meter,
-        *,
-        first_frame_id: int = 0,
-        open_source: Callable[[str], Source] = VideoSource,
-    ) -> None:
-        self._camera = camera
-        self._deliver = deliver
-        self._meter = meter
-        self._frame_id = first_frame_id
-        self._open_source = open_source
-        self._source: Source | None = None
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
-        self.period_ns = round(NS_PER_S / CAMERA_FPS)
-
-    def start(self, *, must_open: bool) -> None:
-        """must_open: raise CaptureError where the camera is not there, rather than keep trying."""
-        if must_open:
-            self._use(self._open_source(self._camera))
-        self._thread.start()
-
-    @property
-    def running(self) -> bool:
-        """False once the thread has ended."""
-        return self._thread.is_alive()
-
-    def stop(self) -> None:
-        """Ends the thread, unless it is stuck in a camera's driver: then it ends with the process."""
-        self._stop.set()
-        self._thread.join(1.0)
-
-    def _use(self, source: Source) -> None:
-        self.period_ns = round(NS_PER_S / source.fps)
-        self._source = source
-
-    def _run(self) -> None:
-        pause_s = RETRY_FIRST_S
-        lost = False
-        while not self._stop.is_set():
-            before = self._frame_id
-            try:
-                if self._source is None:
-                    self._use(self._open_source(self._camera))
-                if lost:
-                    self._meter.event(time.monotonic_ns(), f"camera {self._camera} is back")
-                    lost = False
-                self._play()
-            except (CaptureError, cv2.error) as error:
-                if not lost or self._frame_id > before:
-                    self._meter.event(time.monotonic_ns(), f"{error}; trying again")
-                    self._meter.count("frames.camera_lost")
-                lost = True
-            finally:
-                if self._source is not None:
-                    self._source.close()
-                    self._source = None
-            if self._frame_id > before:
-                pause_s = RETRY_FIRST_S
-            self._stop.wait(pause_s)
-            pause_s = min(2 * pause_s, RETRY_LONGEST_S)
-
-    def _play(self) -> None:
-        """Until told to stop. Raises CaptureError when the source fails."""
-        source = self._source
-        assert source is not None  # noqa: S101  # opened by the caller
-        start_ns: int | None = None
-        while not self._stop.is_set():
-            at_ns = source.grab()
-            now_ns = time.monotonic_ns()
-            captured_ns = now_ns
-            if source.recorded:
-                if start_ns is None or now_ns - (start_ns + at_ns) > BEHIND_NS:
-                    start_ns = now_ns - at_ns
-                captured_ns = start_ns + at_ns
-                if now_ns - captured_ns > self.period_ns:
-                    self._frame_id += 1
-                    self._meter.count("frames.captured")
-                    self._meter.drop("late_from_source")
-                    continue
-            picture = source.picture()
-            wait_ns = captured_ns - time.monotonic_ns()
-            if source.recorded and wait_ns > 0 and self._stop.wait(wait_ns / NS_PER_S):
-                return
-            self._meter.count("frames.captured")
-            self._deliver(Captured(self._frame_id, picture, captured_ns))
-            self._frame_id += 1

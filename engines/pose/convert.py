@@ -1,6 +1,6 @@
 """Converts the pose networks once from the mediapipe wheel to .safetensors, and loads them.
 
-    python -m engines.pose.convert [--output DIR]
+    python -m engines.pose.convert [--output DIR] [--heavy pose_landmark_heavy.tflite]
 
 A machine that has the converted files needs no mediapipe. The heavy landmark net is not in the wheel:
 mediapipe's own downloader brings it, or its file is put into the folder `weights` (see `fetch_heavy`).
@@ -25,6 +25,7 @@ from engines.pose.tflite_net import TfliteNet
 log = logging.getLogger(__name__)
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
+"""Where converted nets lie, unless a caller names another folder."""
 COMMAND = "python -m engines.pose.convert"
 SCHEMA = "tasks/metadata/schema_py_generated.py"
 DOWNLOADER = "python/solutions/download_utils.py"
@@ -32,8 +33,7 @@ DOWNLOAD_TIMEOUT_S = 10.0
 """A server that says nothing for so long is given up."""
 
 FULL, HEAVY = "pose_landmark_full", "pose_landmark_heavy"
-"""The landmark nets: FULL for the show, HEAVY, four times slower and a third more exact, where time
-allows."""
+"""The landmark nets: FULL for the show; HEAVY, four times slower and more exact, where time allows."""
 
 
 @dataclass(frozen=True)
@@ -105,8 +105,8 @@ NETS = {
 """TABLE of nets. The names of the outputs are ours, in the file's order."""
 
 
-def load_net(name: str, outputs: Sequence[str] | None = None, folder: Path = WEIGHTS) -> TfliteNet:
-    """The net as a torch module: from `folder`, or converted now from the installed mediapipe.
+def load_net(name: str, outputs: Sequence[str] | None = None, folder: Path | None = None) -> TfliteNet:
+    """The net as a torch module: from `folder` (`WEIGHTS`), or converted now from the installed mediapipe.
 
     outputs: see TfliteNet. Raises GraphError with one line where the net cannot be had or is not the
     one in the table.
@@ -114,9 +114,9 @@ def load_net(name: str, outputs: Sequence[str] | None = None, folder: Path = WEI
     return TfliteNet(load_known_graph(name, folder), outputs)
 
 
-def load_known_graph(name: str, folder: Path = WEIGHTS) -> Graph:
+def load_known_graph(name: str, folder: Path | None = None) -> Graph:
     """The net as a graph, as `load_net` has it. Raises GraphError likewise."""
-    path = folder / f"{name}.safetensors"
+    path = weights_of(name, folder)
     if path.is_file():
         graph = load_graph(path)
         _verify(graph, name, path)
@@ -129,9 +129,15 @@ def load_known_graph(name: str, folder: Path = WEIGHTS) -> Graph:
     return graph
 
 
-def convert(name: str, folder: Path = WEIGHTS) -> Graph:
-    """Reads net `name` from its .tflite file in `folder` or in the installed mediapipe wheel, and checks that
-    it is the known one. Raises GraphError."""
+def weights_of(name: str, folder: Path | None = None) -> Path:
+    """The file of a converted net in `folder` (`WEIGHTS`), whether it is there or not."""
+    return (folder if folder is not None else WEIGHTS) / f"{name}.safetensors"
+
+
+def convert(name: str, folder: Path | None = None, path: Path | None = None) -> Graph:
+    """Reads net `name` from the .tflite file at `path`, by default the one in `folder` (`WEIGHTS`) or else in
+    the installed mediapipe wheel, and checks that it is the known one. Raises GraphError, OSError."""
+    folder = folder if folder is not None else WEIGHTS
     wheel = _wheel()
     if wheel is None:
         raise GraphError(
@@ -139,11 +145,12 @@ def convert(name: str, folder: Path = WEIGHTS) -> Graph:
             f"on a machine with mediapipe==0.10.21 run: {COMMAND}, and copy the folder weights here"
         )
     source = NETS[name]
-    beside = folder / f"{name}.tflite"
-    path = beside if beside.is_file() else wheel / source.path
+    if path is None:
+        beside = folder / f"{name}.tflite"
+        path = beside if beside.is_file() else wheel / source.path
     if not path.is_file():
         remedy = (
-            f"put the file there, or into {folder}"
+            f"put the file into {folder}, or run {COMMAND} --heavy pose_landmark_heavy.tflite"
             if source.fetched
             else "install mediapipe==0.10.21 (later wheels carry no networks)"
         )
@@ -155,12 +162,13 @@ def convert(name: str, folder: Path = WEIGHTS) -> Graph:
     return graph
 
 
-def fetch_heavy(folder: Path = WEIGHTS) -> str:
-    """Sees to it that the heavy landmark net can be loaded: from `folder`, from the mediapipe wheel, or
-    through mediapipe's own downloader, which is given DOWNLOAD_TIMEOUT_S. Returns "", or why it cannot be
-    had."""
+def fetch_heavy(folder: Path | None = None) -> str:
+    """Sees to it that the heavy landmark net can be loaded: from `folder` (`WEIGHTS`), from the mediapipe
+    wheel, or through mediapipe's own downloader, which is given DOWNLOAD_TIMEOUT_S. Returns "", or why it
+    cannot be had."""
+    folder = folder if folder is not None else WEIGHTS
     wheel = _wheel()
-    if (folder / f"{HEAVY}.safetensors").is_file():
+    if weights_of(HEAVY, folder).is_file():
         return ""
     if wheel is None:
         return "mediapipe is not installed"
@@ -214,16 +222,19 @@ def _unknown(name: str, path: Path) -> GraphError:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Convert the pose networks from the mediapipe wheel.")
     parser.add_argument("--output", type=Path, default=WEIGHTS, help="folder to write to (%(default)s)")
-    folder: Path = parser.parse_args(arguments).output
-    why = fetch_heavy(folder)
+    parser.add_argument(
+        "--heavy", type=Path, metavar="FILE", help=f"{HEAVY}.tflite, if it is not to be downloaded"
+    )
+    options = parser.parse_args(arguments)
+    why = "" if options.heavy is not None else fetch_heavy(options.output)
     if why:
         print(f"without {HEAVY}: {why}", file=sys.stderr)
     try:
         for name in NETS:
             if why and name == HEAVY:
                 continue
-            path = folder / f"{name}.safetensors"
-            save_graph(convert(name, folder), path)
+            path = weights_of(name, options.output)
+            save_graph(convert(name, options.output, options.heavy if name == HEAVY else None), path)
             print(f"{path} {path.stat().st_size / 2**20:.1f} MiB")
     except (GraphError, OSError) as error:
         print(error, file=sys.stderr)

@@ -41,8 +41,10 @@ class PersonMask:
     to_frame: NDArray[np.float64]
 
     def on_frame(self, size: tuple[int, int]) -> Floats:
-        """(H, W), 0 (background) to 1 (person), for a frame of `size` (width, height); 0 beyond the
-        region."""
+        """(H, W), 0 (background) to 1 (person), for a frame of `size` (width, height).
+
+        0 beyond the region.
+        """
         mask = 1 / (1 + np.exp(-np.clip(self.logits, -30, 30)))
         return np.asarray(cv2.warpAffine(mask, self.to_frame, size), np.float32)
 

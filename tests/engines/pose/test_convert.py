@@ -117,3 +117,23 @@ def test_a_read_only_folder_does_not_stop_the_show(tmp_path: Path, caplog: pytes
     net = convert.load_net(NAME, folder=tmp_path / "file" / "weights")
     assert net.output_names == ("mask",)
     assert "cannot be written" in caplog.text
+
+
+def test_what_is_not_the_heavy_net_is_refused_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("mediapipe")
+    other = tmp_path / "pose_landmark_heavy.tflite"
+    other.write_bytes(b"not a network")
+    assert convert.main(["--output", str(tmp_path / "weights"), "--heavy", str(other)]) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "is not the pose_landmark_heavy" in error
+    assert not (tmp_path / "weights/pose_landmark_heavy.safetensors").exists()
+
+
+def test_the_folder_of_the_weights_can_be_changed_for_a_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(convert, "WEIGHTS", tmp_path)
+    convert.load_net(NAME)
+    assert (tmp_path / f"{NAME}.safetensors").is_file()
