@@ -1,0 +1,94 @@
+"""Opens a video file or a network stream, and finds the video in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.error import FFmpegError, HTTPUnauthorizedError
+from av.stream import Discard, Disposition
+from av.video.stream import VideoStream
+
+STREAM_TIMEOUT_S = 5.0
+"""A stream that says nothing for so long is lost."""
+
+PROTECTED_TAGS = frozenset({"encv", "drmi"})
+"""Sample entries of encrypted video: ISO/IEC 23001-7 (Common Encryption), and Apple's FairPlay."""
+
+_FILE_OPTIONS = {"fflags": "-genpts"}
+"""Stamps that FFmpeg would make up (PyAV asks it to) are wrong where frames are reordered, as in AVI."""
+_STREAM_OPTIONS = {**_FILE_OPTIONS, "rtsp_flags": "prefer_tcp"}
+
+
+class VideoError(ValueError):
+    """A video that cannot be read or written; the text names it, and what to do."""
+
+
+def open_video(name: str, *, stream: bool) -> tuple[InputContainer, VideoStream]:
+    """A file by its path, or a stream by its URL. One thread will decode it. Raises VideoError."""
+    container = _open_stream(name) if stream else _open_file(name)
+    try:
+        video = _video_in(container, name)
+    except VideoError:
+        container.close()
+        raise
+    for other in container.streams:
+        if other is not video:
+            other.discard = Discard.all
+    video.codec_context.thread_count = 1
+    return container, video
+
+
+def _open_file(name: str) -> InputContainer:
+    path = Path(name)
+    if path.is_dir():
+        raise VideoError(f"{name} is a folder: name a video file in it")
+    if not path.is_file():
+        raise VideoError(f"{name}: no such file")
+    try:  # without "file:" a name with a colon would be taken for a URL
+        return av.open(f"file:{name}", container_options=_FILE_OPTIONS)
+    except FFmpegError as error:
+        raise VideoError(f"{name}: {_why_unreadable(path, error)}") from None
+
+
+def _why_unreadable(path: Path, error: FFmpegError) -> str:
+    try:
+        with path.open("rb") as file:
+            start = file.read(12)
+    except OSError as failure:
+        return f"it cannot be read: {failure.strerror}"
+    if not start:
+        return "it is empty: copy it from the camera again"
+    if start[4:8] == b"ftyp":  # ISO base media: what tells the frames apart is often written last
+        return f"it is not a video that can be read; it may break off ({error.strerror}): copy it again"
+    return f"it is not a video that can be read ({error.strerror}): name a video file"
+
+
+def _open_stream(name: str) -> InputContainer:
+    try:
+        timeouts = (STREAM_TIMEOUT_S, STREAM_TIMEOUT_S)
+        return av.open(name, container_options=_STREAM_OPTIONS, timeout=timeouts)
+    except HTTPUnauthorizedError:
+        raise VideoError(f"{name}: it asks for a name and a password: write them into the address") from None
+    except FFmpegError as error:
+        raise VideoError(
+            f"{name}: nothing answers there, or it is no video ({error.strerror}): check the address"
+        ) from None
+
+
+def _video_in(container: InputContainer, name: str) -> VideoStream:
+    """The stream that shows the video: no cover picture, and one that can be decoded. Raises VideoError."""
+    found = container.streams.video
+    videos = [video for video in found if not video.disposition & Disposition.attached_pic]
+    if not videos:
+        only = ", only a cover picture" if found else ""
+        raise VideoError(f"{name} has no video in it{only}: name a video file")
+    playable = [video for video in videos if video.codec_context is not None]
+    if not playable:
+        raise VideoError(f"{name} was made with a codec that is not known here: convert it to H.264")
+    best = container.streams.best("video")
+    video = best if best in playable else playable[0]
+    if video.codec_context.codec_tag in PROTECTED_TAGS:
+        raise VideoError(f"{name} is protected against copying (DRM): use a copy without protection")
+    return video
