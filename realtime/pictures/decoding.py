@@ -66,7 +66,7 @@ class Decoder:
         self.has_end = duration_s > 0
         self.damaged = 0
         self._whole = 0
-        self._broken: FFmpegError | None = None
+        self._broken: str | None = None
         self._fields: Fields | None = None
         self._decoded = self._decode()
         first = next(self._decoded, None)
@@ -121,7 +121,7 @@ class Decoder:
         if self._fields is not None:
             yield from self._fields.rest()
         if self._broken is not None:
-            raise VideoError(self._why_broken(self._broken))
+            raise VideoError(self._why_broken)
 
     def _ns(self, stamp: int | None) -> int | None:
         return None if stamp is None else round(stamp * self._stored_base * NS_PER_S)
@@ -142,11 +142,18 @@ class Decoder:
 
     def _packets(self) -> Iterator[Packet[VideoStream] | None]:
         """None, or an empty packet, is the last: the decoder gives what it holds. Notes where it breaks."""
+        is_cut = False
         try:
-            yield from self._container.demux(self._video)
+            for packet in self._container.demux(self._video):
+                if not self._whole and packet.has_sidedata("encryption_info"):
+                    raise VideoError(f"{self.name} is protected against copying: use a copy that is not")
+                is_cut = packet.is_corrupt if packet.size else is_cut
+                yield packet
         except FFmpegError as error:
-            self._broken = error
+            self._broken = error.strerror or "unknown error"
             yield None
+        if is_cut and self._video.frames:  # other formats may end anywhere: they promise no number of frames
+            self._broken = "it ends within a frame"
 
     def _frames_of(self, packet: Packet[VideoStream] | None) -> Sequence[VideoFrame | None]:
         """None for one that cannot be decoded."""
@@ -155,10 +162,11 @@ class Decoder:
         except FFmpegError:
             return [None] if packet is not None and packet.size else []
 
-    def _why_broken(self, error: FFmpegError) -> str:
+    @property
+    def _why_broken(self) -> str:
         if self._is_stream:
             return f"{self.name} gives no picture any more: check the cable or the network"
-        return f"{self.name} is broken after frame {self._whole} ({error.strerror}): {self._try_next}"
+        return f"{self.name} is broken after frame {self._whole} ({self._broken}): {self._try_next}"
 
 
 class Fields:

@@ -13,9 +13,6 @@ from av.video.stream import VideoStream
 STREAM_TIMEOUT_S = 5.0
 """A stream that says nothing for so long is lost."""
 
-PROTECTED_TAGS = frozenset({"encv", "drmi"})
-"""Sample entries of encrypted video: ISO/IEC 23001-7 (Common Encryption), and Apple's FairPlay."""
-
 _FILE_OPTIONS = {"fflags": "-genpts"}
 """Stamps that FFmpeg would make up (PyAV asks it to) are wrong where frames are reordered, as in AVI."""
 _STREAM_OPTIONS = {**_FILE_OPTIONS, "rtsp_flags": "prefer_tcp"}
@@ -86,9 +83,9 @@ def _video_in(container: InputContainer, name: str) -> VideoStream:
         raise VideoError(f"{name} has no video in it{only}: name a video file")
     playable = [video for video in videos if video.codec_context is not None]
     if not playable:
-        raise VideoError(f"{name} was made with a codec that is not known here: convert it to H.264")
+        raise VideoError(
+            f"{name}: its codec is not known here, or it is protected against copying: convert it to H.264"
+        )
+    moving = [video for video in playable if video.frames != 1] or playable  # covers are not always marked
     best = container.streams.best("video")
-    video = best if best in playable else playable[0]
-    if video.codec_context.codec_tag in PROTECTED_TAGS:
-        raise VideoError(f"{name} is protected against copying (DRM): use a copy without protection")
-    return video
+    return next((video for video in moving if video is best), moving[0])
