@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -38,7 +39,7 @@ class Decoded(NamedTuple):
 
 
 class Decoder:
-    """One pass over a file, or a connection to a stream. For one thread.
+    """Decodes a file, or a stream it is connected to. For one thread.
 
     first: its first frame, which is decoded at once. fps: its average rate, after deinterlacing. time_base:
     the unit of its stamps, seconds. frames: an estimate of how many there are, 0 where nobody knows. has_end:
@@ -49,23 +50,28 @@ class Decoder:
         """name: a file's path, or a stream's URL. Raises VideoError."""
         self.name = name
         self._is_stream = stream
+        self.damaged = 0
         self._container, self._video = open_video(name, stream=stream)
-        try:
-            self._begin()
-        except BaseException:
-            self.close()
-            raise
-
-    def _begin(self) -> None:
         flags = int(self._container.format.flags)
-        has_stamps = not flags & NO_TIMESTAMPS
-        rate = self._rate(has_stamps=has_stamps)
-        self._stored_base = Fraction(self._video.time_base or 1 / rate)
-        self._stamps = Stamps(round(NS_PER_S / rate), may_jump=has_stamps and bool(flags & MAY_JUMP))
+        self._has_stamps, self._may_jump = not flags & NO_TIMESTAMPS, bool(flags & MAY_JUMP)
+        self._rate = self._average_rate()
+        self._stored_base = Fraction(self._video.time_base or 1 / self._rate)
         duration_s = self._duration_s()
         self.has_end = duration_s > 0
-        self.damaged = 0
+        try:
+            self._begin()
+        except VideoError:
+            self.close()
+            raise
+        fields = 1 if self._fields is None else 2  # 25 frames of two fields each are 50 pictures a second
+        self.fps, self.time_base = fields * self._rate, self._stored_base / fields
+        self.frames = fields * round(duration_s * self._rate)
+
+    def _begin(self) -> None:
+        """Decodes the first frame. Raises VideoError."""
+        self._stamps = Stamps(round(NS_PER_S / self._rate), may_jump=self._may_jump and self._has_stamps)
         self._whole = 0
+        self._first_stamps: tuple[int | None, int | None] | None = None
         self._broken: str | None = None
         self._fields: Fields | None = None
         self._decoded = self._decode()
@@ -73,13 +79,24 @@ class Decoder:
         if first is None:
             raise VideoError(f"{self.name} holds no picture that can be decoded: {self._try_next}")
         self.first = first
-        fields = 1 if self._fields is None else 2  # 25 frames of two fields each are 50 pictures a second
-        self.fps, self.time_base = fields * rate, self._stored_base / fields
-        self.frames = fields * round(duration_s * rate)
+
+    def rewind(self) -> None:
+        """Back to the first frame, to iterate again. What cannot be wound back exactly is opened again, which
+        takes several times as long. Raises VideoError."""
+        before = self._first_stamps
+        if self._has_stamps and not self._may_jump:
+            with suppress(FFmpegError, VideoError):
+                self._container.seek(self._video.start_time or 0, stream=self._video)
+                self._begin()
+                if self._first_stamps == before:
+                    return
+        self.close()
+        self._container, self._video = open_video(self.name, stream=self._is_stream)
+        self._begin()
 
     def __iter__(self) -> Iterator[Decoded]:
-        """The frames from the first on; once. Raises VideoError where the file breaks off, or the stream is
-        lost."""
+        """The frames from the first on: once, and once after each `rewind`. Raises VideoError where the file
+        breaks off, or the stream is lost."""
         yield self.first
         yield from self._decoded
 
@@ -96,11 +113,11 @@ class Decoder:
     def _try_next(self) -> str:
         return "check the camera" if self._is_stream else "copy it from the camera again"
 
-    def _rate(self, *, has_stamps: bool) -> Fraction:
+    def _average_rate(self) -> Fraction:
         """Frames a second, as stored. Where a format has no stamps its codec may name a rate (H.264), which
         FFmpeg tells as its guess."""
         average, guess = self._video.average_rate, self._video.guessed_rate
-        rate = (average or guess) if has_stamps else (guess or average)
+        rate = (average or guess) if self._has_stamps else (guess or average)
         return Fraction(rate) if rate and LOWEST_FPS <= rate <= HIGHEST_FPS else USUAL_FPS
 
     def _duration_s(self) -> Fraction:
@@ -132,6 +149,7 @@ class Decoder:
             for frame in self._frames_of(packet):
                 if frame is not None and not frame.is_corrupt:
                     damaged_in_a_row = 0
+                    self._first_stamps = self._first_stamps or (frame.pts, frame.dts)
                     self._whole += 1
                     yield frame
                     continue

@@ -22,20 +22,18 @@ class PlayedVideo:
     def __init__(self, name: str, *, stream: bool = False) -> None:
         """Opens it and decodes one frame. name: a file's path, or a stream's URL. Raises VideoError."""
         self.name = name
-        self._is_stream = stream
         self._decoder = Decoder(name, stream=stream)
         self._frames = iter(self._decoder)
         self._convert = Converter(self._decoder.first.frame, self._decoder.pixel_aspect)
         self.fps = float(self._decoder.fps)
         self.recorded = not stream or self._decoder.has_end
-        self._damaged_before = 0
         self._pass_ns = 0
         self._newest_ns = -1
         self._frame: VideoFrame = self._decoder.first.frame
 
     @property
     def damaged(self) -> int:
-        return self._damaged_before + self._decoder.damaged
+        return self._decoder.damaged
 
     def grab(self) -> int:
         """Goes to the next frame; gives its time since the recording began to play, rising (0 for a stream).
@@ -67,11 +65,8 @@ class PlayedVideo:
         return decoded
 
     def _rewind(self) -> None:
-        """Opens it again: some formats cannot be wound back, and others not exactly."""
         self._pass_ns = self._newest_ns + round(NS_PER_S / self.fps)
-        self._damaged_before += self._decoder.damaged
-        self._decoder.close()
-        self._decoder = Decoder(self.name, stream=self._is_stream)
+        self._decoder.rewind()
         self._frames = iter(self._decoder)
 
     def picture(self) -> Picture:
