@@ -16,9 +16,8 @@ from realtime.picture import fill
 from tools.preparing import PrepareError
 from tools.preparing.pictures import SIDE_MULTIPLE, fit_height
 from tools.video import VideoReader
+from tools.video_folders import ENDINGS, videos_in
 
-ENDINGS = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mts", ".m2ts", ".ts", ".mpg"})
-"""What is taken from a folder; a file that is named is opened whatever its ending."""
 GAP = 1000
 """So many numbers lie between the last frame of one video and the first of the next."""
 TOO_CLOSE = 0.75
@@ -58,7 +57,7 @@ def find_videos(paths: Sequence[Path]) -> list[Path]:
     videos: list[Path] = []
     for path in paths:
         if path.is_dir():
-            found = sorted(each for each in path.iterdir() if each.suffix.lower() in ENDINGS)
+            found = videos_in(path)
             if not found:
                 raise PrepareError(f"{path} holds no video ({', '.join(sorted(ENDINGS))})")
             videos += found
