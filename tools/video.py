@@ -12,10 +12,11 @@ from types import TracebackType
 import av
 import numpy as np
 from av.error import FFmpegError
+from av.stream import Discard
 from av.video.reformatter import ColorRange, Colorspace
 from numpy.typing import NDArray
 
-from realtime.pictures.opening import VideoError
+from realtime.pictures.opening import VideoError, open_video
 from realtime.pictures.reader import VideoReader
 from tools.video_formats import format_of
 
@@ -67,7 +68,9 @@ class VideoWriter:
         if not os.access(path.resolve().parent, os.W_OK):  # the file itself is opened with the first picture
             raise VideoError(f"{path} cannot be written: {path.resolve().parent} may not be written to")
         try:
-            self._container = av.open(str(self._part), "w", options=_CONTAINER_OPTIONS.get(path.suffix, {}))
+            options_of_format = _CONTAINER_OPTIONS.get(path.suffix, {})
+            # without "file:" a name with a colon would be taken for a URL
+            self._container = av.open(f"file:{self._part}", "w", options=options_of_format)
         except FFmpegError as error:
             raise VideoError(f"{path} cannot be written: {error.strerror}") from None
         self._stream = self._container.add_stream(kind.encoder, rate=fps, options=options)
@@ -137,14 +140,15 @@ class _Sound:
     def __init__(self, path: Path, output: av.container.OutputContainer, encoder: str, rate: int) -> None:
         """encoder, rate: for sound that cannot be copied."""
         self._path = path
-        self._container = av.open(str(path))
+        self._container, video = open_video(str(path), stream=False)
         streams = self._container.streams
         self._next: tuple[float, av.Packet] | None = None
         if not streams.audio:
             return
         self._input = streams.audio[0]
-        start = streams.video[0].start_time
-        self._start_s = float(start * streams.video[0].time_base) if start is not None else 0.0
+        self._input.discard = Discard.default
+        start, unit = video.start_time, video.time_base
+        self._start_s = float(start * unit) if start is not None and unit is not None else 0.0
         context = self._input.codec_context
         if context.codec.canonical_name in output.supported_codecs:
             self._output = output.add_stream_from_template(self._input)
@@ -186,8 +190,9 @@ class _Sound:
     def _encoded(self) -> Iterator[tuple[float, av.Packet]]:
         time_s = 0.0
         for frame in self._container.decode(self._input):
-            frame.pts -= round(self._start_s / frame.time_base)
-            time_s = frame.time
+            if frame.pts is not None and frame.time_base is not None:
+                frame.pts -= round(self._start_s / frame.time_base)
+                time_s = float(frame.pts * frame.time_base)
             for packet in self._output.encode(frame):
                 yield time_s, packet
         for packet in self._output.encode(None):

@@ -129,3 +129,46 @@ def test_colours_come_back_as_they_went_in(tmp_path: Path, ending: str) -> None:
         assert np.abs(middle.mean(axis=0) - colour).max() < 6
     with av.open(str(path)) as container:
         assert int(container.streams.video[0].codec_context.colorspace) == 1  # BT.709, and said to be
+
+
+def test_a_name_with_a_colon_is_a_file_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    source, output = Path("take:1.mp4"), Path("out:1.mp4")
+    for path, sound in ((source, None), (output, source)):
+        with VideoWriter(path, (64, 48), fps=Fraction(30), time_base=Fraction(1, 30), sound=sound) as writer:
+            writer.write(0, np.zeros((48, 64, 3), np.uint8))
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "out:1.mp4", tmp_path / "take:1.mp4"]
+
+
+def test_sound_is_timed_from_the_video_not_from_its_cover(tmp_path: Path) -> None:
+    """The cover picture is the first video in the file and begins at 0, the video itself a second later."""
+    source, output = tmp_path / "source.mkv", tmp_path / "out.mp4"
+    with av.open(str(source), "w") as container:
+        cover, video = container.add_stream("mjpeg", rate=1), container.add_stream("libx264", rate=30)
+        sound = container.add_stream("aac", rate=48000, layout="mono")
+        for stream, pix_fmt in ((cover, "yuvj420p"), (video, "yuv420p")):
+            stream.width, stream.height, stream.pix_fmt = 64, 48, pix_fmt
+        container.mux(cover.encode(av.VideoFrame(64, 48, "yuvj420p")))
+        container.mux(cover.encode())
+        for number in range(30):
+            frame = av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), "bgr24")
+            frame.pts, frame.time_base = 30 + number, Fraction(1, 30)
+            container.mux(video.encode(frame))
+        container.mux(video.encode())
+        loud = np.zeros((1, 96000), np.float32)
+        loud[:, 72000:] = np.sin(np.arange(24000) * 0.06) * 0.5  # from 1.5 s on
+        heard = av.AudioFrame.from_ndarray(loud, format="fltp", layout="mono")
+        heard.sample_rate, heard.pts = 48000, 0
+        container.mux(sound.encode(heard))
+        container.mux(sound.encode())
+    with VideoWriter(output, (64, 48), fps=Fraction(30), time_base=Fraction(1, 30), sound=source) as writer:
+        for number in range(30):
+            writer.write(number * 1_000_000_000 // 30, np.zeros((48, 64, 3), np.uint8))
+    with av.open(str(output)) as container:
+        samples = [
+            (frame.time + n / 48000, abs(value))
+            for frame in container.decode(audio=0)
+            for n, value in enumerate(frame.to_ndarray()[0].tolist())
+        ]
+    first_loud_s = next(time_s for time_s, value in samples if value > 0.1)
+    assert first_loud_s == pytest.approx(0.5, abs=0.05)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+import realtime.pictures
 import tools.matte
 from realtime.picture import fill
 from tools.preparing import PrepareError
@@ -92,7 +93,8 @@ def open_sources(videos: Sequence[Path], options: Options) -> list[Source]:
 def digest(videos: Sequence[Path], options: Options) -> str:
     """SHA-256 of what the result depends on: the videos, the options, and the code."""
     total = hashlib.sha256(repr(astuple(options)).encode())
-    code = [*sorted(Path(__file__).parent.glob("*.py")), Path(tools.matte.__file__)]
+    rooms = (Path(__file__).parent, Path(realtime.pictures.__file__).parent)
+    code = [*(path for room in rooms for path in sorted(room.glob("*.py"))), Path(tools.matte.__file__)]
     for path in [*code, *videos]:
         with path.open("rb") as file:
             total.update(hashlib.file_digest(file, "sha256").digest())
