@@ -20,6 +20,8 @@ SKIN, NAVY, GREY = (224 / 255, 172 / 255, 150 / 255), (30 / 255, 40 / 255, 90 / 
 
 TO_BT2020 = np.array([(0.6274, 0.3293, 0.0433), (0.0691, 0.9195, 0.0114), (0.0164, 0.0880, 0.8956)])
 """From BT.709's linear R, G, B (ITU-R BT.2087, 2.1)."""
+TO_P3 = np.array([(0.8225, 0.1774, 0.0), (0.0332, 0.9669, 0.0), (0.0171, 0.0724, 0.9108)])
+"""Likewise, to Display P3."""
 
 
 def seen(
@@ -133,11 +135,20 @@ def test_sdr_that_was_put_into_hdr_comes_back(tmp_path: Path, encode: object, tr
     assert found[5].min() >= 249
 
 
-def test_bt2020_without_hdr_keeps_its_colours(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("matrix", "luma", "tags"),
+    [
+        (TO_BT2020, BT2020, {"colorspace": 9, "color_primaries": 9, "color_trc": 14}),
+        (TO_P3, BT709, {"colorspace": 1, "color_primaries": 12, "color_trc": 1}),
+    ],
+    ids=["bt2020", "p3"],
+)
+def test_wide_gamuts_without_hdr_keep_their_colours(
+    tmp_path: Path, matrix: NDArray[np.float64], luma: tuple[float, float], tags: dict[str, int]
+) -> None:
     colours = [SKIN, RED, GREEN, GREY, (1, 1, 1), (0, 0, 0)]
-    signal = (light_of(colours, 1)) ** (1 / 2.4)
-    tags = {"colorspace": 9, "color_range": 1, "color_primaries": 9, "color_trc": 14}
-    found = seen(tmp_path / "a.mkv", signal, BT2020, tags=tags, bits=10)
+    signal = (np.array(colours) ** 2.4 @ matrix.T) ** (1 / 2.4)
+    found = seen(tmp_path / "a.mkv", signal, luma, tags={"color_range": 1, **tags}, bits=10)
     assert np.abs(found - np.rint(255 * np.array(colours))).max() <= 3
 
 
