@@ -69,7 +69,7 @@ def colour_of(frame: VideoFrame) -> Colour:
     matrix = _MATRICES.get(frame.colorspace, usual)
     if unnamed and matrix is Colorspace.BT2020:
         gamut = Gamut.BT2020
-    if frame.format.is_rgb:
+    if frame.format.is_rgb or frame.format.has_palette:
         return Colour(None, None, transfer, gamut)
     full = frame.color_range == ColorRange.JPEG or frame.format.name.startswith("yuvj")
     return Colour(matrix, full, transfer, gamut)

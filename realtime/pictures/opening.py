@@ -44,7 +44,7 @@ def _open_file(name: str) -> InputContainer:
     if not path.is_file():
         raise VideoError(f"{name}: no such file")
     try:  # without "file:" a name with a colon would be taken for a URL
-        return av.open(f"file:{name}", container_options=_FILE_OPTIONS)
+        return av.open(f"file:{name}", container_options=_FILE_OPTIONS, metadata_errors="replace")
     except FFmpegError as error:
         raise VideoError(f"{name}: {_why_unreadable(path, error)}") from None
 
@@ -64,8 +64,12 @@ def _why_unreadable(path: Path, error: FFmpegError) -> str:
 
 def _open_stream(name: str) -> InputContainer:
     try:
-        timeouts = (STREAM_TIMEOUT_S, STREAM_TIMEOUT_S)
-        return av.open(name, container_options=_STREAM_OPTIONS, timeout=timeouts)
+        return av.open(
+            name,
+            container_options=_STREAM_OPTIONS,
+            metadata_errors="replace",
+            timeout=(STREAM_TIMEOUT_S, STREAM_TIMEOUT_S),
+        )
     except HTTPUnauthorizedError:
         raise VideoError(f"{name}: it asks for a name and a password: write them into the address") from None
     except FFmpegError as error:

@@ -18,6 +18,9 @@ BT601, BT709, BT2020 = (0.299, 0.114), (0.2126, 0.0722), (0.2627, 0.0593)
 RED, GREEN = (200 / 255, 50 / 255, 50 / 255), (50 / 255, 200 / 255, 50 / 255)
 SKIN, NAVY, GREY = (224 / 255, 172 / 255, 150 / 255), (30 / 255, 40 / 255, 90 / 255), (0.5, 0.5, 0.5)
 
+CCW = (0, -(1 << 16), 0, 1 << 16, 0, 0, 0, 0, 1 << 30)
+"""A display matrix: a quarter turn to the left."""
+
 TO_BT2020 = np.array([(0.6274, 0.3293, 0.0433), (0.0691, 0.9195, 0.0114), (0.0164, 0.0880, 0.8956)])
 """From BT.709's linear R, G, B (ITU-R BT.2087, 2.1)."""
 TO_P3 = np.array([(0.8225, 0.1774, 0.0), (0.0332, 0.9669, 0.0), (0.0171, 0.0724, 0.9108)])
@@ -187,3 +190,30 @@ def test_pixels_become_square(tmp_path: Path, aspect: tuple[int, int], size: tup
     assert picture.shape == (size[1], size[0], 3)
     at = picture[size[1] // 2, [size[0] // 4, 3 * size[0] // 4], ::-1].astype(int)
     assert np.abs(at - [(200, 50, 50), (50, 200, 50)]).max() <= 6
+
+
+@pytest.mark.parametrize(
+    ("codec", "pix_fmt"),
+    [
+        ("libx264", "yuv422p"),
+        ("libx264", "yuv444p"),
+        ("libx264", "yuv420p10le"),
+        ("libx264", "yuv422p10le"),
+        ("mjpeg", "yuvj422p"),
+        ("prores_ks", "yuva444p10le"),
+        ("png", "rgb24"),
+        ("qtrle", "argb"),
+        ("rawvideo", "yuyv422"),
+    ],
+)
+def test_every_format_is_read_and_turned(tmp_path: Path, codec: str, pix_fmt: str) -> None:
+    stored = np.zeros((64, 96, 3), np.uint8)
+    stored[:32, :48], stored[32:, :48], stored[32:, 48:] = 255, (50, 50, 200), (200, 60, 50)
+    path = write_video(
+        tmp_path / "a.mov", [stored] * 2, codec=codec, pix_fmt=pix_fmt, options={"qscale": "2"}, matrix=CCW
+    )
+    with VideoReader(path) as reader:
+        assert reader.size == (64, 96)
+        (_, picture), _ = reader
+    at = picture[[80, 10, 80, 10], [10, 10, 55, 55]].astype(int)
+    assert np.abs(at - [(255, 255, 255), (0, 0, 0), (50, 50, 200), (200, 60, 50)]).max() <= 6

@@ -127,3 +127,18 @@ def test_a_cover_picture_is_passed_over(tmp_path: Path, ending: str) -> None:
     source.grab()
     assert source.picture().shape == (48, 96, 3)
     source.close()
+
+
+def test_a_title_in_another_character_set_is_no_obstacle(tmp_path: Path) -> None:
+    path = tmp_path / "titled.mp4"
+    with av.open(str(path), "w") as container:
+        container.metadata["title"] = "Tanz der Baeren"
+        stream = container.add_stream("libx264", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        container.mux(stream.encode(av.VideoFrame(64, 48, "yuv420p")))
+        container.mux(stream.encode())
+    data = path.read_bytes()
+    assert data.count(b"Baeren") == 1
+    path.write_bytes(data.replace(b"Baeren", b"B\xe4\xe4ren"))
+    with VideoReader(path) as reader:
+        assert len(list(reader)) == 1
