@@ -7,27 +7,27 @@ import contextlib
 import json
 import os
 import secrets
-import signal
 import socket
 import sys
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from realtime.backgrounds import BackgroundError, check_backgrounds
 from realtime.bus import Link, Side
 from realtime.capture import CameraName, CaptureError
-from realtime.control.hotkeys import Console, Hotkeys, PlainConsole
 from realtime.control.keys import Keymap
+from realtime.control.outlet import Console
 from realtime.control.settings import ControlError
 from realtime.control.show_log import ShowLog
+from realtime.control.terminal import open_console
 from realtime.link_keys import KeyFileError, key_pair, public_key
 from realtime.nets import Nets, load_nets
+from realtime.redact import shown
 from realtime.rigging import Player
 from realtime.show import BUNDLED_OTHERS, Show, ShowError, check_show, load_show
-from realtime.signals import SIGNALS
+from realtime.signals import has_terminal, heed
 from realtime.stages import STAGES, stages_at
 from realtime.supervisor import Supervisor, SupervisorError
 
@@ -199,10 +199,14 @@ def serve(show: Show, supervisor: Supervisor, console: Console, stack: contextli
         port=show.webrtc.port,
         osc_host=show.control.osc_host,
         osc_port=show.control.osc_port,
+        public_url=show.webrtc.public_url,
+        trusted_proxies=show.webrtc.trusted_proxies,
     )
     stack.callback(server.close)
     console.say(f"programme: {server.url}")
     console.say(f"console: {server.console_url}")
+    if show.webrtc.public_url is not None:
+        console.say(f"from elsewhere: {show.webrtc.public_url}/ and {show.webrtc.public_url}/console")
 
 
 def run(
@@ -223,9 +227,7 @@ def run(
             stack.callback(log.close)
         operated = link is None or link.side == "playout"
         has_keys = operated and not options.headless and sys.stdin.isatty() and sys.stdout.isatty()
-        keymap = Keymap(show.keys)
-        hotkeys = Hotkeys(lambda action: supervisor.act(action), keymap.action_for) if has_keys else None
-        console: Console = PlainConsole() if hotkeys is None else hotkeys
+        console = stack.enter_context(open_console((lambda key: supervisor.key(key)) if has_keys else None))
         supervisor = Supervisor(
             show,
             player,
@@ -235,24 +237,20 @@ def run(
             stages=STAGES if link is None else stages_at(link.side),
             log=log,
             link=link,
+            has_keys=has_keys,
         )
-
-        def stop(_: int, __: FrameType | None) -> None:
-            supervisor.stop()
-
-        for number in SIGNALS:
-            signal.signal(number, stop)
-        if hotkeys is not None:
-            stack.enter_context(hotkeys)
-            console.say(f"keys:\n{keymap.help_text()}")
+        interrupt = supervisor.interrupt if has_terminal() else supervisor.stop
+        heed(supervisor.stop, interrupt, supervisor.hang_up)
+        if has_keys:
+            console.say(f"keys:\n{supervisor.desk.keymap.help_text()}")
         if show.webrtc.port and operated:
             serve(show, supervisor, console, stack)
         if link is None or link.side == "performer":
-            console.say(f"{player.name} dances to {show.camera}")
+            console.say(f"{player.name} dances to {shown(show.camera)}")
             console.say("preparing the networks; the first time takes minutes")
         if link is not None:
             console.say(
-                f"the operator is at {link.there}; Ctrl-C here ends the performer alone"
+                f"the operator is at {link.there}; the end here ends the performer alone"
                 if link.side == "performer"
                 else f"the performer is at {link.there}; the end here ends both"
             )

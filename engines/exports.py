@@ -22,7 +22,7 @@ from engines.pose.refine import refine
 from engines.pose.region import Region
 from engines.pose.tflite_net import ImageNet
 from engines.renderer import calibration, window_sizes
-from engines.runtime import PLANNED, Calibration, EngineError, Tensors
+from engines.runtime import Calibration, EngineError, Tensors, is_on_device
 from engines.runtime.identity import network_digest
 
 Floats = NDArray[np.float32]
@@ -100,7 +100,7 @@ def show_exports(
         if pack.extras or every_pose_net or not net.extras
     ]
     net = (LayerGenerator if layered else LiveGenerator)(pack.generator()).eval()
-    sizes = window_sizes(pack.size, pack.variant, planned=backend in PLANNED)
+    sizes = window_sizes(pack.size, pack.variant, few=is_on_device(backend))
     if size is not None:
         step = multiple(pack.variant)
         if size[0] % step or size[1] % step or min(size) < step:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from engines.body_parts import NAMES, TABLE, Points, Table, depths, directions, distance, fit, points_of
 from engines.reference import SWITCH, THIN, References
+from engines.runtime.half import without_autocast
 from engines.skeleton import Landmark as L
 
 
@@ -65,7 +66,7 @@ class TorchReferences(nn.Module):
         landmarks (B, 33, 4) finite, pixels of the player's picture; chosen (B, P) int64, see `choose`; size
         (h, w) and corner (B, 2), x and y: the window of the picture that is painted.
         """
-        with torch.autocast(landmarks.device.type, enabled=False):
+        with without_autocast(landmarks.device):
             return self._paint(landmarks.float(), chosen, size, corner.float())
 
     def _paint(self, landmarks: Tensor, chosen: Tensor, size: tuple[int, int], corner: Tensor) -> Tensor:

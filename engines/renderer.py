@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from engines.generator import DOLL_CHANNELS, PREVIOUS_CHANNELS, LiveGenerator, multiple
 from engines.player_pack import PlayerPack
-from engines.runtime import PLANNED, Calibration, Engine, Tensors, compile_module
+from engines.runtime import Calibration, Engine, Tensors, compile_module, is_on_device
 from engines.shadow import Floor
 from engines.skeleton import LANDMARKS, fitted
 
@@ -24,9 +24,9 @@ GRID = 16
 """Windows start at multiples of this: the previous output keeps its place in the net's own grid."""
 WIDTHS, HEIGHTS = (5 / 16, 3 / 8, 1 / 2, 5 / 8, 3 / 4, 1), (3 / 4, 13 / 16, 7 / 8, 1)
 """Window sizes as shares of the picture."""
-PLANNED_WIDTHS, PLANNED_HEIGHTS = (3 / 8, 1 / 2, 3 / 4, 1), (7 / 8, 1)
-"""The same for backends that compile ahead of the show: each window is a plan of its own, on disk and in the
-GPU's memory."""
+FEW_WIDTHS, FEW_HEIGHTS = (3 / 8, 1 / 2, 3 / 4, 1), (7 / 8, 1)
+"""The same for backends on a GPU, where each window is a plan or a captured graph of its own: it takes time
+before the show, and memory."""
 CALIBRATION_POSES = 24
 HAIR, REACH = 0.16, 0.07
 """How far the player may extend beyond his landmarks, up and to the other sides, in standing heights."""
@@ -41,14 +41,12 @@ class Window(NamedTuple):
     height: int
 
 
-def window_sizes(
-    size: tuple[int, int], variant: str, *, planned: bool = False
-) -> tuple[tuple[int, int], ...]:
+def window_sizes(size: tuple[int, int], variant: str, *, few: bool = False) -> tuple[tuple[int, int], ...]:
     """The (width, height) of the windows for a picture of `size`, smallest area first.
 
-    planned: for a backend that compiles ahead of the show.
+    few: for a backend whose engines stay on a device (`runtime.is_on_device`).
     """
-    widths, heights = (PLANNED_WIDTHS, PLANNED_HEIGHTS) if planned else (WIDTHS, HEIGHTS)
+    widths, heights = (FEW_WIDTHS, FEW_HEIGHTS) if few else (WIDTHS, HEIGHTS)
     step = max(multiple(variant), GRID)
 
     def sides(whole: int, shares: Sequence[float]) -> set[int]:
@@ -88,10 +86,17 @@ def _start(low: float, high: float, side: int, whole: int) -> int:
 
 
 def compile_windows(
-    net: LiveGenerator, pack: PlayerPack, *, backend: str, threads: int
+    net: LiveGenerator,
+    pack: PlayerPack,
+    *,
+    backend: str,
+    threads: int,
+    sizes: Sequence[tuple[int, int]] | None = None,
 ) -> dict[tuple[int, int], Engine]:
-    """An engine for each of the pack's windows, by (width, height), smallest first. Raises EngineError."""
-    sizes = window_sizes(pack.size, pack.variant, planned=backend in PLANNED)
+    """An engine for each of the pack's windows, by (width, height), smallest first; of `sizes` alone where
+    they are given. Raises EngineError."""
+    if sizes is None:
+        sizes = window_sizes(pack.size, pack.variant, few=is_on_device(backend))
     engines = compile_module(
         net,
         [net.example(size) for size in sizes],
@@ -118,14 +123,22 @@ class Renderer:
 
     net: ClassVar[type[LiveGenerator]] = LiveGenerator
 
-    def __init__(self, pack: PlayerPack, *, backend: str = "auto", threads: int = 1) -> None:
+    def __init__(
+        self,
+        pack: PlayerPack,
+        *,
+        backend: str = "auto",
+        threads: int = 1,
+        sizes: Sequence[tuple[int, int]] | None = None,
+    ) -> None:
+        """sizes: the windows, (width, height); by default all that suit the backend."""
         self.size = pack.size
         self._floor = Floor(pack.plate, pack.shadow, pack.body.near.height)
         self._standing_px = pack.body.near.height
         self._references = pack.references
         net = self.net(pack.generator())
         self._points = net.generator.skeleton.points
-        engines = compile_windows(net, pack, backend=backend, threads=threads)
+        engines = compile_windows(net, pack, backend=backend, threads=threads, sizes=sizes)
         self._sizes = tuple(engines)
         self.backend = described(engines)
         self._engines = {size: (engine, *engine.buffers()) for size, engine in engines.items()}

@@ -19,7 +19,8 @@ from engines.skeleton import Landmark as L
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
-FEET = (L.LEFT_HEEL, L.RIGHT_HEEL, L.LEFT_TOE, L.RIGHT_TOE)
+FEET = slice(L.LEFT_HEEL, L.RIGHT_TOE + 1)
+"""Rows of the landmarks: heels and toes. A slice, since a list would be copied to a GPU at every use."""
 QUARTER = 4
 
 

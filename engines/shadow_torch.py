@@ -32,7 +32,7 @@ class TorchFloor(nn.Module):
         shadow, rows = self._shadow, self._shadow.smoothing()
         small = F.avg_pool2d(outline, QUARTER)  # (1, 1, h/4, w/4)
         small = F.avg_pool2d(small, (rows, 1), stride=1, padding=(rows // 2, 0))
-        lowest = landmarks[0, list(FEET), 1].amax() + shadow.soles * self._standing_px
+        lowest = landmarks[0, FEET, 1].amax() + shadow.soles * self._standing_px
         floor = (lowest + 0.5) / QUARTER - 0.5
         above = (floor - self.places[..., 1]) / shadow.up
         x = self.places[..., 0] - shadow.across * above - corner[0, 0] / QUARTER

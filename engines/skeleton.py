@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from engines.extras import POINTS
 from engines.extras_maps import ExtrasMaps
+from engines.runtime.half import without_autocast
 
 
 class Landmark(IntEnum):
@@ -142,12 +143,14 @@ class Skeleton(nn.Module):
     def forward(self, points: Tensor, height: int, width: int) -> Tensor:
         """(B, self.points, 4) pixels of a picture of 4*height x 4*width → (B, channels, height, width).
 
-        points: the 33 landmarks, and with extras those of engines.extras after them.
+        points: the 33 landmarks, and with extras those of engines.extras after them. Float32, and so are the
+        maps, whatever autocast says: in bfloat16 the limbs' ends move.
         """
-        limbs = self._limbs(points[:, :LANDMARKS], height, width)
-        if self.extras is None:
-            return limbs
-        return torch.cat([limbs, self.extras(points[:, LANDMARKS:], height, width)], dim=1)
+        with without_autocast(points.device):
+            limbs = self._limbs(points[:, :LANDMARKS], height, width)
+            if self.extras is None:
+                return limbs
+            return torch.cat([limbs, self.extras(points[:, LANDMARKS:], height, width)], dim=1)
 
     def _limbs(self, landmarks: Tensor, height: int, width: int) -> Tensor:
         unit = landmarks[..., :3] / self._body_px  # lengths in body heights: small numbers, fp16-safe

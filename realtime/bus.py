@@ -3,7 +3,7 @@
 On one machine the sockets lie in a private directory. On two, the topics that cross go over TCP,
 authenticated and encrypted (CURVE); all others stay on their machine. Every message is a single part, so that
 CONFLATE (keep only the newest) works, and holds no code: tickets are packed numbers, orders and statuses are
-JSON.
+JSON (`messages`). What crosses carries the version of the protocol.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ import json
 import struct
 import threading
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import zmq
 
+from realtime.messages import PROTOCOL, MessageError, OtherVersion, pack, unpack
 from realtime.telemetry import Delta
 
 if TYPE_CHECKING:
@@ -217,11 +218,19 @@ class Ticket(NamedTuple):
     player: int = 0
 
     def pack(self) -> bytes:
-        return _TICKET.pack(*self)
+        return _TICKET.pack(PROTOCOL, *self)
 
     @classmethod
     def unpack(cls, data: bytes | memoryview) -> Ticket:
-        return cls._make(_TICKET.unpack(data))
+        """Raises MessageError, OtherVersion."""
+        if not data:
+            raise MessageError("a ticket is empty")
+        if data[0] != PROTOCOL:
+            raise OtherVersion(data[0])
+        try:
+            return cls._make(_TICKET.unpack(data)[1:])
+        except struct.error as error:
+            raise MessageError(f"a ticket has {len(data)} bytes instead of {TICKET_BYTES}") from error
 
     def shifted(self, offset_ns: int) -> Ticket:
         """With stamps of a clock that is ahead by `offset_ns`."""
@@ -232,7 +241,7 @@ class Ticket(NamedTuple):
         )
 
 
-_TICKET = struct.Struct("<QIQ?QQqqqH")
+_TICKET = struct.Struct("<BQIQ?QQqqqH")
 TICKET_BYTES = _TICKET.size
 
 
@@ -266,9 +275,9 @@ class Status:
     info: Mapping[str, Any]
 
     def pack(self) -> bytes:
-        return json.dumps(asdict(self)).encode()
+        return pack(self)
 
     @classmethod
     def unpack(cls, data: bytes) -> Status:
-        fields = json.loads(data)
-        return cls(**{**fields, "delta": Delta.from_json(fields["delta"])})
+        """Raises MessageError, OtherVersion."""
+        return unpack(cls, data)

@@ -1,10 +1,8 @@
-"""Cameras, files and streams → the newest frame, stamped. A thread of the performer's process."""
+"""Cameras, files and streams, opened and read frame by frame; `capture_thread` plays them."""
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,17 +14,12 @@ from numpy.typing import NDArray
 
 from realtime.pictures.opening import VideoError
 from realtime.pictures.playing import PlayedVideo
-from realtime.telemetry import Meter
+from realtime.redact import shown
 
 NS_PER_S = 1_000_000_000
 
 CAMERA_SIZE, CAMERA_FPS = (1280, 720), 30
 """What a camera is asked for; it may give something else."""
-
-BEHIND_NS = 500_000_000
-"""A recording that is later than this has stood still: it plays on from where it is, at its own rate."""
-
-RETRY_FIRST_S, RETRY_LONGEST_S = 0.25, 4.0
 
 
 class CaptureError(RuntimeError):
@@ -44,8 +37,9 @@ class Captured(NamedTuple):
 class Source(Protocol):
     """An opened camera, stream or recording. For one thread.
 
-    fps: frames a second, 30 where it does not say. recorded: it is paced by its own time stamps and loops.
-    damaged: so many frames were left out so far because they could not be decoded.
+    name: what messages call it, without a password. fps: frames a second, 30 where it does not say. recorded:
+    it is paced by its own time stamps and loops. damaged: so many frames were left out so far because they
+    could not be decoded.
     """
 
     name: str
@@ -113,7 +107,7 @@ class VideoSource:
 
     def __init__(self, camera: str, size: tuple[int, int] = CAMERA_SIZE) -> None:
         """Opens it and decodes one frame. size: (width, height) to ask a device for. Raises CaptureError."""
-        self.name = camera
+        self.name = shown(camera)
         named = CameraName.parse(camera)
         self._source: Device | PlayedVideo
         if named.kind == "camera":
@@ -189,107 +183,3 @@ class Device:
 
     def close(self) -> None:
         self._video.release()
-
-
-class CaptureThread:
-    """Reads a source and hands each frame to `deliver`, in its own thread.
-
-    A recording plays at its own rate: a frame is decoded ahead, handed over when it is due, and skipped
-    and counted where its time has passed. A source that drops out is opened again, with growing pauses, for
-    as long as the show lasts.
-    """
-
-    def __init__(
-        self,
-        camera: str,
-        deliver: Callable[[Captured], None],
-        meter: Meter,
-        *,
-        first_frame_id: int = 0,
-        open_source: Callable[[str], Source] = VideoSource,
-    ) -> None:
-        self._camera = camera
-        self._deliver = deliver
-        self._meter = meter
-        self._frame_id = first_frame_id
-        self._open_source = open_source
-        self._source: Source | None = None
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
-        self.period_ns = round(NS_PER_S / CAMERA_FPS)
-
-    def start(self, *, must_open: bool) -> None:
-        """must_open: raise CaptureError where the camera is not there, rather than keep trying."""
-        if must_open:
-            self._use(self._open_source(self._camera))
-        self._thread.start()
-
-    @property
-    def running(self) -> bool:
-        """False once the thread has ended."""
-        return self._thread.is_alive()
-
-    def stop(self) -> None:
-        """Ends the thread, unless it is stuck in a camera's driver: then it ends with the process."""
-        self._stop.set()
-        self._thread.join(1.0)
-
-    def _use(self, source: Source) -> None:
-        self.period_ns = round(NS_PER_S / source.fps)
-        self._source = source
-
-    def _run(self) -> None:
-        pause_s = RETRY_FIRST_S
-        lost = False
-        while not self._stop.is_set():
-            before = self._frame_id
-            try:
-                if self._source is None:
-                    self._use(self._open_source(self._camera))
-                if lost:
-                    self._meter.event(time.monotonic_ns(), f"camera {self._camera} is back")
-                    lost = False
-                self._play()
-            except (CaptureError, cv2.error) as error:
-                if not lost or self._frame_id > before:
-                    self._meter.event(time.monotonic_ns(), f"{error}; trying again")
-                    self._meter.count("frames.camera_lost")
-                lost = True
-            finally:
-                if self._source is not None:
-                    self._source.close()
-                    self._source = None
-            if self._frame_id > before:
-                pause_s = RETRY_FIRST_S
-            self._stop.wait(pause_s)
-            pause_s = min(2 * pause_s, RETRY_LONGEST_S)
-
-    def _play(self) -> None:
-        """Until told to stop. Raises CaptureError when the source fails."""
-        source = self._source
-        assert source is not None  # noqa: S101  # opened by the caller
-        start_ns: int | None = None
-        damaged = 0
-        while not self._stop.is_set():
-            at_ns = source.grab()
-            if source.damaged > damaged:
-                self._meter.count("frames.damaged", source.damaged - damaged)
-                damaged = source.damaged
-            now_ns = time.monotonic_ns()
-            captured_ns = now_ns
-            if source.recorded:
-                if start_ns is None or now_ns - (start_ns + at_ns) > BEHIND_NS:
-                    start_ns = now_ns - at_ns
-                captured_ns = start_ns + at_ns
-                if now_ns - captured_ns > self.period_ns:
-                    self._frame_id += 1
-                    self._meter.count("frames.captured")
-                    self._meter.drop("late_from_source")
-                    continue
-            picture = source.picture()
-            wait_ns = captured_ns - time.monotonic_ns()
-            if source.recorded and wait_ns > 0 and self._stop.wait(wait_ns / NS_PER_S):
-                return
-            self._meter.count("frames.captured")
-            self._deliver(Captured(self._frame_id, picture, captured_ns))
-            self._frame_id += 1

@@ -10,6 +10,7 @@ import zmq
 
 from realtime.bus import Bus
 from realtime.clock_offset import ClockOffset
+from realtime.messages import PROTOCOL
 
 ASK_EVERY_S, ANSWER_WITHIN_S = 1.0, 0.5
 FIRST_EXCHANGES = 4
@@ -17,7 +18,8 @@ FIRST_EXCHANGES = 4
 LOST_AFTER = 10
 """After so many unanswered questions the other machine may have been started anew, with another clock."""
 
-_TIME = struct.Struct("<q")
+_TIME = struct.Struct("<Bq")
+"""The version of the protocol, and the time."""
 
 
 class FarClock:
@@ -43,8 +45,8 @@ class FarClock:
         while not self._stop.is_set():
             sent_ns = time.monotonic_ns()
             socket.send(b"")
-            if socket.poll(int(1000 * ANSWER_WITHIN_S)):
-                there = _TIME.unpack(socket.recv())[0]
+            there = time_in(socket.recv()) if socket.poll(int(1000 * ANSWER_WITHIN_S)) else None
+            if there is not None:
                 self._clock.add(sent_ns, there, time.monotonic_ns())
                 answered, missed = answered + 1, 0
             else:
@@ -63,4 +65,11 @@ def answer(bus: Bus, stop: threading.Event) -> None:
     while not stop.is_set():
         if socket.poll(int(1000 * ANSWER_WITHIN_S)):
             socket.recv()
-            socket.send(_TIME.pack(time.monotonic_ns()), zmq.NOBLOCK)
+            socket.send(_TIME.pack(PROTOCOL, time.monotonic_ns()), zmq.NOBLOCK)
+
+
+def time_in(answer: bytes) -> int | None:
+    """The other machine's time; None where it speaks another version of the protocol."""
+    if len(answer) != _TIME.size or answer[0] != PROTOCOL:
+        return None
+    return int(_TIME.unpack(answer)[1])

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from realtime.bus import TICKET_BYTES, Bus, Ticket, receive_newest
 from realtime.far_clock import FarClock
 from realtime.frame_ring import FrameRing, RingSpec, Slot
+from realtime.messages import MessageError, OtherVersion
 
 Shape = tuple[int, int, int]
 """(height, width, channels): of BGR or BGRA, uint8."""
@@ -168,11 +169,14 @@ class MessageReader:
         if offset_ns is None:
             return None
         pixels = message[TICKET_BYTES:]
-        if len(message) < TICKET_BYTES or len(pixels) not in (0, int(np.prod(self._shape))):
+        try:
+            ticket = Ticket.unpack(message[:TICKET_BYTES])
+        except OtherVersion:  # the supervisor tells of it, by the statuses
+            return None
+        except MessageError:
             self.refused += 1
             return None
-        ticket = Ticket.unpack(message[:TICKET_BYTES])
-        if ticket.good != bool(pixels):
+        if len(pixels) not in (0, int(np.prod(self._shape))) or ticket.good != bool(pixels):
             self.refused += 1
             return None
         ticket = ticket.shifted(offset_ns)

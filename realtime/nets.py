@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime.people import Followed
-from realtime.show import Show
 
 if TYPE_CHECKING:  # torch takes seconds, and not every process needs it
     from engines.player_pack import PlayerPack
     from engines.pose.device_frame import Frame
+    from realtime.show import Show
 
 Floats = NDArray[np.float32]
 
@@ -86,6 +86,16 @@ class ExtraNets:
     retarget: RetargetExtras
 
 
+class NetsWanted(Protocol):
+    """Of a show, what its networks depend on: `realtime.show.Show`."""
+
+    @property
+    def backend(self) -> str: ...
+
+    @property
+    def layered(self) -> bool: ...
+
+
 def _no_other(folder: Path) -> Nets:
     raise ValueError(f"{folder}: this show has one player only")
 
@@ -97,7 +107,8 @@ class Nets:
     extras: None for a player without hands and face. name, folder: his. load_player: the networks for
     another player by his pack's folder, in any thread, for as large a picture; those that do not depend on
     the player are shared. upload: brings a frame (H, W, 3) BGR to where the tracker and the extras look at
-    it. page_lock: is told of memory that pictures will be painted into.
+    it. page_lock: is told of memory that pictures will be painted into. left: which backends were tried
+    before and do not work here, and why, a line each.
     """
 
     tracker: Tracker
@@ -110,27 +121,47 @@ class Nets:
     load_player: Callable[[Path], Nets] = _no_other
     upload: Callable[[NDArray[np.uint8]], Frame] = lambda frame: frame
     page_lock: Callable[[NDArray[np.uint8]], object] = lambda memory: None
+    left: tuple[str, ...] = ()
 
 
 def load_nets(show: Show) -> Nets:
-    """The real ones, compiled for this machine. Raises PackError, EngineError."""
+    """The real ones, compiled for this machine.
+
+    Where the show leaves the backend open ("auto"), one with which they cannot be loaded, captured or
+    verified is left for the next. Raises PackError, GraphError, EngineError.
+    """
     import torch
 
+    from engines.player_pack import PackError
+    from engines.pose.tflite_graph import GraphError
+    from engines.runtime import first_that_works
+
     torch.set_num_threads(1)
-    return NetsLoader(show)(show.player)
+    left: list[str] = []
+    nets = first_that_works(
+        show.backend,
+        lambda backend: NetsLoader(show, backend).load(show.player),
+        left.append,
+        passed_on=(PackError, GraphError),
+    )
+    return replace(nets, left=tuple(left))
 
 
 class NetsLoader:
-    """Loads the networks of one player after the other: those that serve all players once."""
+    """Loads the networks of one player after the other: those that serve all players once.
 
-    def __init__(self, show: Show) -> None:
+    backend: one by name. A player for whom it does not work is refused: the pose runs on it already.
+    """
+
+    def __init__(self, show: NetsWanted, backend: str) -> None:
         from engines.pose.tracker import PoseTracker
         from engines.runtime import is_on_device
 
-        self._backend = show.backend
+        self._backend = backend
         self._layered = show.layered
         self._threads = max(1, min(4, os.cpu_count() or 1))  # they take turns more often than they overlap
-        self._on_device = is_on_device(show.backend)
+        self._on_device = is_on_device(backend)
+        self._verified: set[str] = set()
         self._tracker = PoseTracker(backend=self._backend, threads=self._threads)
         self._extras: ExtraNets | None = None
         self._size: tuple[int, int] | None = None
@@ -140,7 +171,16 @@ class NetsLoader:
             self._tracker.warm_up(self._kept["upload"].blank())
 
     def __call__(self, folder: Path) -> Nets:
-        """Raises PackError, EngineError; also where the picture is of another size than the first one's."""
+        """As `load`, with whatever the backend fails with as an EngineError of one line."""
+        from engines.player_pack import PackError
+        from engines.pose.tflite_graph import GraphError
+        from engines.runtime import first_that_works
+
+        return first_that_works(self._backend, lambda _: self.load(folder), passed_on=(PackError, GraphError))
+
+    def load(self, folder: Path) -> Nets:
+        """Raises PackError, also where the picture is of another size than the first one's; GraphError,
+        EngineError, and what libraries raise on a GPU."""
         from calibration.retarget import Retargeter
         from engines.player_pack import PackError, PlayerPack
         from engines.stick_figure import draw_stick_figure
@@ -168,16 +208,20 @@ class NetsLoader:
         )
 
     def _renderer(self, pack: PlayerPack) -> Render:
-        renderer: Callable[..., Render]
         if self._on_device:
             from engines.device_renderer import DeviceLayerRenderer, DeviceRenderer
+            from engines.verified import verify
 
-            renderer = DeviceLayerRenderer if self._layered else DeviceRenderer
-        else:
-            from engines.layers import LayerRenderer
-            from engines.renderer import Renderer
+            device_renderer = DeviceLayerRenderer if self._layered else DeviceRenderer
+            painter = device_renderer(pack, backend=self._backend, threads=self._threads)
+            if pack.digest not in self._verified:
+                verify(painter, pack)
+                self._verified.add(pack.digest)
+            return painter
+        from engines.layers import LayerRenderer
+        from engines.renderer import Renderer
 
-            renderer = LayerRenderer if self._layered else Renderer
+        renderer = LayerRenderer if self._layered else Renderer
         return renderer(pack, backend=self._backend, threads=self._threads)
 
     def _load_extras(self) -> ExtraNets:

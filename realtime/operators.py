@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from queue import SimpleQueue
 
 from realtime.background_settings import PLATE
 from realtime.bus import Press
 from realtime.control.actions import Orders
 from realtime.control.desk import Desk, Event, action_line
 from realtime.control.facts import Figures, show_facts, status_line
-from realtime.control.hotkeys import Console
-from realtime.control.keys import Keymap
+from realtime.control.keys import INTERRUPT_FROM_NS, INTERRUPT_WITHIN_NS, Interrupts, Keymap
+from realtime.control.outlet import Console
 from realtime.control.show_log import ShowLog
 from realtime.outputs.settings import Recorder
 from realtime.rigging import Player
@@ -23,18 +24,25 @@ from realtime.telemetry import Totals
 
 STATUS_LINE_EVERY_NS = 250_000_000
 FIGURES_EVERY_NS = 500_000_000
+NS_PER_S = 1_000_000_000
+
+MOST_LINES = 50
+"""Lines of what was done that may wait to be said. In a flood only the newest are, and how many were not."""
+
 TERMINAL = "terminal"
 """Who asks, where it is the operator's terminal."""
 
 
 class Operators:
-    """For the supervisor's thread, but for `act`."""
+    """For the supervisor's thread, but for `act`, `key`, `interrupt` and `hang_up`."""
 
-    def __init__(self, show: Show, player: Player, console: Console, log: ShowLog | None) -> None:
-        """log: of what the desk does."""
+    def __init__(
+        self, show: Show, player: Player, console: Console, log: ShowLog | None, *, has_keys: bool
+    ) -> None:
+        """log: of what the desk does. has_keys: whether the terminal's keys are heard."""
         backgrounds = (PLATE, *(background.name for background in show.backgrounds))
         choices = {
-            "player": {player.name: "", **{name: str(folder) for name, folder in player.others.items()}},
+            "player": {player.name: "", **{name: name for name in player.others}},
             "background": {name: name for name in backgrounds},
         }
         lacking = {}
@@ -44,23 +52,42 @@ class Operators:
         self._console = console
         self._log = log
         self._figures = Figures()
-        self._lines: SimpleQueue[str] = SimpleQueue()
+        self._has_keys = has_keys
+        self._interrupts = Interrupts()
+        self._interrupted_ns: deque[int] = deque(maxlen=MOST_LINES)
+        self._hung_up = False
+        self._lines: deque[str] = deque(maxlen=MOST_LINES)
+        self._left_out = 0
         self._next_line_ns = self._next_figures_ns = 0
 
     def act(self, action: str) -> None:
         """See `Supervisor.act`."""
-        self._press(action, TERMINAL)
+        self._say_later(self.desk.press(action, who=TERMINAL, now_ns=time.monotonic_ns()))
+
+    def key(self, character: str) -> None:
+        """See `Supervisor.key`."""
+        self._key(character, TERMINAL)
 
     def pressed(self, press: Press) -> None:
         """A key in the window of an output."""
-        action = self.desk.keymap.action_for(press.key)
-        if action is not None:
-            self._press(action, press.who)
+        self._key(press.key, press.who)
 
-    def _press(self, action: str, who: str) -> None:
-        answer = self.desk.press(action, who=who, now_ns=time.monotonic_ns())
-        if answer:
-            self._lines.put(answer)
+    def interrupt(self) -> None:
+        """See `Supervisor.interrupt`."""
+        self._interrupted_ns.append(time.monotonic_ns())
+
+    def hang_up(self) -> None:
+        """See `Supervisor.hang_up`."""
+        self._hung_up = True
+
+    def _key(self, character: str, who: str) -> None:
+        self._say_later(self.desk.key(character, who=who, now_ns=time.monotonic_ns()))
+
+    def _say_later(self, line: str) -> None:
+        """In the supervisor's thread; from any thread."""
+        if line:
+            self._left_out += len(self._lines) == MOST_LINES
+            self._lines.append(line)
 
     @contextmanager
     def listening(self, wake: Callable[[], None]) -> Iterator[None]:
@@ -68,7 +95,7 @@ class Operators:
 
         def happened(event: Event) -> None:
             if event["type"] == "action" and event["who"] != TERMINAL:
-                self._lines.put(action_line(event))
+                self._say_later(action_line(event))
             if event["type"] != "stats":
                 wake()
 
@@ -85,8 +112,8 @@ class Operators:
 
     def report(self, stages: Mapping[str, StageProcess], totals: Totals, now_ns: int) -> None:
         """What is new of the show, to all of them."""
-        while not self._lines.empty():
-            self._console.say(self._lines.get())
+        self._hear_terminal()
+        self._say_lines()
         if self._log is not None and (trouble := self._log.take_error()) is not None:
             self.say(trouble)
         infos = {name: stage.info for name, stage in stages.items()}
@@ -99,6 +126,32 @@ class Operators:
         if now_ns >= self._next_line_ns:
             self._console.status(status_line(self.desk.orders, playout, totals))
             self._next_line_ns = now_ns + STATUS_LINE_EVERY_NS
+
+    def _hear_terminal(self) -> None:
+        """What the terminal has sent as signals."""
+        if self._hung_up:
+            self._hung_up = False
+            self.say(
+                "the terminal is gone; the show goes on until it is ended in the console or by "
+                f"kill {os.getpid()}"
+            )
+        for _ in range(len(self._interrupted_ns)):
+            at_ns = self._interrupted_ns.popleft()
+            if self._has_keys:
+                self._say_later(self.desk.press("quit", who=TERMINAL, now_ns=at_ns))
+            elif self._interrupts.press(at_ns):
+                self.desk.act("quit", who=TERMINAL, confirmed=True)
+            else:
+                first_s, last_s = INTERRUPT_FROM_NS // NS_PER_S, INTERRUPT_WITHIN_NS // NS_PER_S
+                self._say_later(f"Ctrl-C: press it again in {first_s} to {last_s} seconds to end the show")
+
+    def _say_lines(self) -> None:
+        """As many as there are now: others come meanwhile."""
+        left_out, self._left_out = self._left_out, 0
+        if left_out:
+            self._console.say(f"({left_out} more)")
+        for _ in range(len(self._lines)):
+            self._console.say(self._lines.popleft())
 
     def end(self) -> None:
         """The terminal's line is free again."""

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import zmq
 
 from realtime.bus import Bus, receive_newest
 from realtime.control.actions import Orders
+from realtime.messages import MessageError
 
 
 class OrdersHeard:
     """Of a show on two machines the operator's orders come from the other one, but whoever ends the show on
     this one ends its performer too."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: Bus, tell: Callable[[str], None] = lambda text: None) -> None:
+        """tell: hears, once, why the other machine's orders are not followed."""
+        self._tell = tell
+        self._told = ""
         self._here = bus.receiver("orders", "performer")
         self._there = None if bus.link is None else bus.receiver("far_orders", "performer")
         self._poller = zmq.Poller()
@@ -24,12 +30,19 @@ class OrdersHeard:
     def wait(self, timeout_s: float) -> Orders | None:
         """The newest orders, where some come within this time; `quit` tells whether the show ends."""
         self._poller.poll(int(1000 * timeout_s))
-        here = _newest(self._here)
-        orders = here if self._there is None else _newest(self._there)
+        here = self._newest(self._here)
+        orders = here if self._there is None else self._newest(self._there)
         self.quit |= any(heard is not None and heard.quit for heard in (here, orders))
         return orders
 
-
-def _newest(socket: zmq.Socket[bytes]) -> Orders | None:
-    message = receive_newest(socket)
-    return None if message is None else Orders.unpack(message)
+    def _newest(self, socket: zmq.Socket[bytes]) -> Orders | None:
+        message = receive_newest(socket)
+        if message is None:
+            return None
+        try:
+            return Orders.unpack(message)
+        except MessageError as error:
+            if str(error) != self._told:
+                self._told = str(error)
+                self._tell(f"the operator's machine is not obeyed: {error}")
+            return None

@@ -9,10 +9,11 @@ NS_PER_S = 1_000_000_000
 
 
 class ProgrammeClock:
-    """Hands out every tick of the programme, in order, none of them skipped, however late the caller is.
+    """Hands out the ticks of the programme in order, each while it is the newest that is due.
 
-    Tick n is due at start_ns + n / fps, exactly (30000/1001 does not drift). A tick that is handed out a
-    whole period or more after it was due came too late for its place: it is counted in `missed`.
+    Tick n is due at start_ns + n / fps, exactly (30000/1001 does not drift). A tick that was not asked for
+    before the next one was due is given up: it is never handed out, and is counted in `missed`. So the
+    programme is never a whole tick behind, and never runs faster than real time to catch up.
     """
 
     def __init__(self, fps: Fraction, start_ns: int, *, first_tick: int = 0) -> None:
@@ -37,13 +38,12 @@ class ProgrammeClock:
         return (now_ns - self.start_ns) * self.fps.numerator // (NS_PER_S * self.fps.denominator)
 
     def take(self, now_ns: int) -> int | None:
-        """The next tick if it is due, else None. Call it again at once until it says None."""
-        tick = self.next_tick
-        if now_ns < self.due_ns(tick):
+        """The newest tick that is due and was not handed out yet, else None."""
+        tick = self.tick_at(now_ns)
+        if tick < self.next_tick:
             return None
-        if now_ns >= self.due_ns(tick + 1):
-            self.missed += 1
-        self.next_tick += 1
+        self.missed += tick - self.next_tick
+        self.next_tick = tick + 1
         return tick
 
 

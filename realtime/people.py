@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Annotated, Any, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
+from realtime import messages
 from realtime.picture import ACCENT, INK, Picture, placed
 
 PATIENCE_NS = 2_000_000_000
@@ -45,6 +46,10 @@ class Followed(Protocol):
     def follow(self, person_id: int | None) -> None: ...
 
 
+Side = Annotated[int, Field(ge=1, le=1 << 16)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
 @dataclass(frozen=True)
 class People:
     """Coordinates are shares of the picture, 0..1.
@@ -54,10 +59,10 @@ class People:
     empty.
     """
 
-    size: tuple[int, int] = (1, 1)
-    boxes: tuple[tuple[float, ...], ...] = ()
+    size: tuple[Side, Side] = (1, 1)
+    boxes: tuple[Annotated[tuple[Finite, ...], Field(min_length=5, max_length=5)], ...] = ()
     followed: int | None = None
-    landmarks: tuple[tuple[float, ...], ...] = ()
+    landmarks: tuple[Annotated[tuple[Finite, ...], Field(min_length=3, max_length=3)], ...] = ()
 
     @classmethod
     def seen(
@@ -76,18 +81,12 @@ class People:
         return cls(size, boxes, followed, tuple(tuple(round(float(x), 4) for x in point) for point in points))
 
     def pack(self) -> bytes:
-        return json.dumps(asdict(self)).encode()
+        return messages.pack(self)
 
     @classmethod
     def unpack(cls, data: bytes) -> People:
-        fields = json.loads(data)
-        width, height = fields["size"]
-        return cls(
-            (width, height),
-            tuple(tuple(box) for box in fields["boxes"]),
-            fields["followed"],
-            tuple(tuple(point) for point in fields["landmarks"]),
-        )
+        """Raises MessageError, OtherVersion."""
+        return messages.unpack(cls, data)
 
     def brief(self) -> dict[str, Any]:
         """Without the landmarks, as plain data."""
@@ -99,15 +98,20 @@ class People:
         line = max(1, min(width, height) // 240)
 
         def pixel(right: float, down: float) -> tuple[int, int]:
-            return x + round(right * width), y + round(down * height)
+            return x + round(_near(right) * width), y + round(_near(down) * height)
 
         for number, x0, y0, x1, y1 in self.boxes:
             colour = ACCENT if number == self.followed else INK
             cv2.rectangle(picture, pixel(x0, y0), pixel(x1, y1), colour, line)
-        for bone in BONES if self.landmarks else ():
+        for bone in BONES if len(self.landmarks) > max(max(BONES)) else ():
             near, far = (self.landmarks[end] for end in bone)
             if min(near[2], far[2]) >= VISIBLE:
                 cv2.line(picture, pixel(*near[:2]), pixel(*far[:2]), ACCENT, 2 * line, cv2.LINE_AA)
+
+
+def _near(share: float) -> float:
+    """No farther from the picture than OpenCV can draw to."""
+    return min(max(share, -10.0), 10.0)
 
 
 class Picker:

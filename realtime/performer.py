@@ -12,17 +12,19 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 
 import cv2
 
 from realtime.bus import Bus
 from realtime.camera_copy import CameraCopy
-from realtime.capture import Captured, CaptureThread
+from realtime.capture import Captured
+from realtime.capture_thread import CameraState, CameraWatch, CaptureThread
 from realtime.control.actions import Orders
+from realtime.control.arguments import shown
 from realtime.far_clock import answer
 from realtime.frames import open_writer
 from realtime.handover import Handover
+from realtime.loading import Loading
 from realtime.nets import Nets
 from realtime.orders_heard import OrdersHeard
 from realtime.painting import Painting
@@ -30,6 +32,7 @@ from realtime.people import People
 from realtime.player_swap import PlayerSwap, prepare
 from realtime.posing import Posed, Posing
 from realtime.process import StageLink
+from realtime.redact import shown as redacted
 from realtime.skipped import PerformerError
 from realtime.stages import StageContext
 from realtime.telemetry import Meter
@@ -56,6 +59,7 @@ class Performer:
         nets.page_lock(self._frames.memory)
         self.camera = CameraCopy(bus, context.rig)
         self.people = People()
+        self._unknown = ""
         self._to_pose: Handover[Captured] = Handover(meter, "overtaken_before_pose")
         self._to_generate: Handover[Posed] = Handover(meter, "overtaken_before_generate")
         self.capture = CaptureThread(
@@ -64,6 +68,8 @@ class Performer:
             meter,
             first_frame_id=context.attempt * IDS_PER_ATTEMPT,
         )
+        self._camera_watch = CameraWatch()
+        self.camera_trouble = ""
         self._stop = threading.Event()
         self.error: BaseException | None = None
         self._moved_ns = {"pose": time.monotonic_ns(), "generate": time.monotonic_ns()}
@@ -87,12 +93,33 @@ class Performer:
     def obey(self, orders: Orders) -> None:
         """From the next frame on; another player as soon as he is loaded."""
         self.orders = orders
-        self.players.request(Path(orders.player) if orders.player else self._rig.show.player)
+        folder = self._rig.folder_of(orders.player)
+        if folder is not None:
+            self.players.request(folder)
+        elif orders.player != self._unknown:
+            self._unknown = orders.player
+            self._meter.event(
+                time.monotonic_ns(), f"this machine's show file has no player {shown(orders.player)}"
+            )
 
     @property
     def alive_ns(self) -> int:
         """When the slower of the two worker threads last moved."""
         return min(self._moved_ns.values())
+
+    def watch_camera(self, now_ns: int) -> None:
+        """Tells of a camera that hangs, and opens it anew. Raises PerformerError where that did not help."""
+        capture = self.capture
+        state = self._camera_watch.step(now_ns, capture.in_driver_since_ns, capture.frames)
+        if state is CameraState.HOPELESS:
+            raise PerformerError(f"camera {capture.name} hangs in its driver")
+        if state is CameraState.HUNG:
+            self._meter.event(now_ns, f"camera {capture.name} hangs in its driver; it is opened anew")
+            capture.replace()
+        trouble = "" if state is CameraState.WELL else f"camera {capture.name} does not answer"
+        if trouble != self.camera_trouble:
+            self.camera_trouble = trouble
+            self._meter.event(now_ns, trouble or f"camera {capture.name} answers again")
 
     def _guarded(self, work: Callable[[], None]) -> None:
         try:
@@ -137,16 +164,13 @@ def run(context: StageContext, link: StageLink) -> None:
     """The process: until the operator or the parent ends it. Raises what the operator must know."""
     cv2.setNumThreads(1)  # the threads of this process are busy enough
     os.nice(5)  # the programme clock goes first
-    nets = context.rig.nets(context.rig.show)
-    if context.attempt == 0:  # a restarted one finds it all on disk
-        prepare(nets, context.rig.show.players, lambda text: link.meter.event(time.monotonic_ns(), text))
-    link.info["backend"] = {"pose": nets.tracker.backend, "generator": nets.render.backend}
-    performer = Performer(context, link.bus, nets, link.meter)
-    orders = OrdersHeard(link.bus)
+    with Loading(link) as loading:
+        performer = _load(context, link, loading)
+    orders = OrdersHeard(link.bus, lambda text: link.meter.event(time.monotonic_ns(), text))
+    restarts: int | None = None
     stop_answering = threading.Event()
     if link.bus.link is not None:
         threading.Thread(target=answer, args=(link.bus, stop_answering), name="clock", daemon=True).start()
-    performer.start(must_open=context.attempt == 0)
     try:
         while not link.stopped():
             heard = orders.wait(link.every_s)
@@ -154,14 +178,37 @@ def run(context: StageContext, link: StageLink) -> None:
                 return
             if heard is not None:
                 performer.obey(heard)
+                if link.bus.link is not None and restarts not in (None, heard.restarts):
+                    raise PerformerError("the operator had it started again")  # on one machine it is killed
+                restarts = heard.restarts
+            performer.watch_camera(time.monotonic_ns())
             if performer.error is not None:
                 raise performer.error
             if not performer.capture.running:
-                raise PerformerError(f"the capture of {context.rig.show.camera} has ended")
+                raise PerformerError(f"the capture of {redacted(context.rig.show.camera)} has ended")
             link.info["people"] = performer.people.brief()
+            link.info["camera"] = performer.camera_trouble
             link.info["camera_size"] = performer.camera.size
             link.info["player"] = asdict(performer.players.status)
             link.beat(performer.alive_ns, ready=True)
     finally:
         stop_answering.set()
         performer.stop()
+
+
+def _load(context: StageContext, link: StageLink, loading: Loading) -> Performer:
+    """The performer, started. Raises what the operator must know."""
+    show = context.rig.show
+    loading.step("loading the networks")
+    nets = context.rig.nets(show)
+    for text in nets.left:
+        link.meter.event(time.monotonic_ns(), text)
+    if context.attempt == 0:  # a restarted one finds it all on disk
+        for folder in show.players:
+            loading.step(f"loading the player {folder.name}")
+            prepare(nets, [folder], lambda text: link.meter.event(time.monotonic_ns(), text))
+    link.info["backend"] = {"pose": nets.tracker.backend, "generator": nets.render.backend}
+    performer = Performer(context, link.bus, nets, link.meter)
+    loading.step(f"opening camera {redacted(show.camera)}")
+    performer.start(must_open=context.attempt == 0)
+    return performer

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from realtime.errors import one_line
 from realtime.nets import Nets
-from realtime.process import one_line
 
 
 class SwapState(StrEnum):
@@ -24,14 +24,9 @@ class SwapState(StrEnum):
 
 @dataclass(frozen=True)
 class SwapStatus:
-    """player: who dances, by his folder; name: his name. wanted: who was asked for last, by his folder.
+    """name: who dances. reason: why the one who was asked for last cannot, one line; empty but for FAILED."""
 
-    reason: why he cannot dance, in one line; empty but for FAILED.
-    """
-
-    player: str
     name: str
-    wanted: str
     state: SwapState
     reason: str = ""
 
@@ -97,7 +92,7 @@ class PlayerSwap:
                 state = SwapState.FAILED
             else:
                 state = SwapState.READY if self._wanted == self._playing else SwapState.LOADING
-            return SwapStatus(str(self._playing), self._nets.name, str(self._wanted), state, self._failed)
+            return SwapStatus(self._nets.name, state, self._failed)
 
     def _load(self) -> None:
         """In the loader's thread, until the player who was asked for last is loaded or has failed."""

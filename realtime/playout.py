@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 from realtime.air_meter import AirMeter
 from realtime.bus import receive_newest
@@ -49,7 +48,7 @@ class Playout:
         )
         self._air = AirMeter(self._meter, float(show.programme.fps))
         self._air.counting = context.on_air is not None or show.start == "standby"
-        self._outputs = self._open_outputs(context.rig.bus / "whep") if outputs is None else outputs
+        self._outputs = self._open_outputs(context) if outputs is None else outputs
         now_ns = time.monotonic_ns()  # the clock starts once everything that takes long is done
         self._started_ns = now_ns
         if context.on_air is None:
@@ -63,12 +62,15 @@ class Playout:
     def _ticks(self, seconds: float) -> int:
         return round(seconds * self._show.programme.fps)
 
-    def _open_outputs(self, whep: Path) -> Outputs:
+    def _open_outputs(self, context: StageContext) -> Outputs:
+        whep = context.rig.bus / "whep"
         height, width = self._sources.slate.picture.shape[:2]
         programme = Format((width, height), self._show.programme.fps)
-        sinks = open_outputs(self._show.outputs, programme)
+        sinks = open_outputs(self._show.outputs, programme, context.scratch)
         if self._show.webrtc.port:
-            sinks.append(open_webrtc(WebRtcServing(self._show.webrtc, socket=whep), programme))
+            sinks.append(
+                open_webrtc(WebRtcServing(self._show.webrtc, socket=whep), programme, context.scratch)
+            )
             self._link.info["whep"] = str(whep)
         return Outputs(sinks)
 

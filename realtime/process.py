@@ -19,6 +19,7 @@ import setproctitle
 import zmq
 
 from realtime.bus import Bus, Press, Status
+from realtime.errors import one_line
 from realtime.stages import StageContext
 from realtime.telemetry import Delta, Meter
 
@@ -100,15 +101,6 @@ class StageLink:
         return Status(
             self._context.stage.name, self._context.attempt, alive_ns, ready, delta, dict(self.info)
         )
-
-
-def one_line(error: BaseException) -> str:
-    """An error for the operator. Our own errors speak for themselves; others say what they are."""
-    text = " ".join(str(error).split())
-    module = type(error).__module__.split(".")[0]
-    if module in ("realtime", "engines", "calibration") and text:
-        return text
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def stage_main(context: StageContext) -> None:

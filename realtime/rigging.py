@@ -58,6 +58,7 @@ def rigged(
             nets=nets,
             plates=player.plates,
             link=link,
+            others=player.others,
         )
 
 

@@ -17,9 +17,13 @@ from realtime.control.keys import KeyConflict, Keymap
 from realtime.control.settings import Control
 from realtime.outputs.settings import KINDS as OUTPUT_KINDS
 from realtime.outputs.settings import Ndi, Output, Recorder, WebRtc
+from realtime.redact import redact
 
 KINDS: Mapping[str, type[BaseModel]] = {**OUTPUT_KINDS, **BACKGROUND_KINDS}
 """Of all lists in a show file whose entries are of several kinds."""
+
+SECRET = {"token", "urls", "username", "credential"}
+"""Keys whose values no message may show."""
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -226,7 +230,7 @@ def check_show(data: dict[str, Any], where: str) -> Show:
         if first["type"] == "extra_forbidden":
             known = ", ".join(_keys_beside(first["loc"]))
             raise ShowError(f"{where}: unknown key {key!r}; known keys here: {known}") from error
-        raise ShowError(f"{where}: {key}: {first['msg']} (given: {first['input']!r})") from error
+        raise ShowError(f"{where}: {key}: {first['msg']}{_given(first['loc'], first['input'])}") from error
     if show.programme.size is not None and any(side % 2 for side in show.programme.size):
         raise ShowError(f"{where}: programme.size: both sides must be even (given: {show.programme.size})")
     try:
@@ -247,6 +251,13 @@ def check_show(data: dict[str, Any], where: str) -> Show:
             f"{where}: background: no background is named {show.background!r}; there are: {known}"
         )
     return show
+
+
+def _given(location: tuple[int | str, ...], value: object) -> str:
+    """What was written there, as an error may show it: no secrets, and no tables, which may have some."""
+    if SECRET & set(location) or "{" in repr(value):
+        return ""
+    return f" (given: {redact(repr(value))})"
 
 
 def _keys_beside(location: tuple[int | str, ...]) -> list[str]:

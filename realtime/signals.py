@@ -1,13 +1,42 @@
-"""What ends a show, and keeping it from the processes that are started."""
+"""Which signals end a show, which do not, and keeping them from the processes that are started."""
 
 from __future__ import annotations
 
+import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""What ends a show. Its stages never see them."""
+"""What the supervisor hears. Its stages never see them."""
+
+IGNORED = (signal.SIGQUIT, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
+"""What a terminal sends by Ctrl-\\ and Ctrl-Z, or to a show in the background. Nothing happens, also in the
+processes of the show, which inherit that."""
+
+
+def heed(terminate: Callable[[], None], interrupt: Callable[[], None], hang_up: Callable[[], None]) -> None:
+    """From now on SIGTERM calls `terminate`, SIGINT (Ctrl-C) `interrupt`, and SIGHUP (the terminal is gone)
+    `hang_up`. They run in the main thread between any two of its steps, so they may take no lock."""
+    heard = dict(zip(SIGNALS, (interrupt, terminate, hang_up), strict=True))
+
+    def handle(number: int, _: FrameType | None) -> None:
+        heard[signal.Signals(number)]()
+
+    for number in SIGNALS:
+        signal.signal(number, handle)
+    for number in IGNORED:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def has_terminal() -> bool:
+    """Whether this process belongs to a terminal, so that an interrupt may be a Ctrl-C."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager

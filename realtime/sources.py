@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from pathlib import Path
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from realtime.control.actions import Orders
 from realtime.far_clock import FarClock
 from realtime.frames import open_reader
 from realtime.live_feed import CameraFeed, LivePlayer
+from realtime.messages import MessageError
 from realtime.mixer import Shot, Source
 from realtime.people import People
 from realtime.picture import Picture, slate
@@ -55,12 +56,13 @@ class Sources:
             self._standby_ns += period_ns
         self._loop = None
         self._orders = orders
-        self._standby.want(Path(orders.player) / "standby.mp4" if orders.player else self._rig.standby)
+        self._standby.want(self._rig.standby_of(orders.player))
         self._live_shot = None
         self._camera.hear(now_ns)
         message = receive_newest(self._people)
         if message is not None:
-            self._seen = People.unpack(message)
+            with contextlib.suppress(MessageError):  # of another version: the supervisor tells of it
+                self._seen = People.unpack(message)
 
     @property
     def fallback_ready(self) -> bool:

@@ -10,10 +10,14 @@ from typing import Any
 
 from realtime.bus import Status
 from realtime.process import stage_main
+from realtime.scratch import clear_scratch
 from realtime.signals import signals_blocked
 from realtime.stages import OnAir, Rig, Stage, StageContext, Watchdog
 
 NS_PER_S = 1_000_000_000
+
+START_AGAIN_NS = NS_PER_S
+"""After a process could not be started (no file handles or memory left), the next try is so long after."""
 
 FAR_SILENCE_NS = 2 * NS_PER_S
 """A stage on the other machine that is not heard for so long is not ready."""
@@ -32,19 +36,30 @@ class StageProcess:
         self._attempt = -1
 
     def start(self, rig: Rig, now_ns: int) -> None:
-        """A fresh process."""
+        """A fresh process. Raises OSError where the system has no room for one; then it is due again soon."""
+        self.start_at_ns = now_ns + START_AGAIN_NS
         on_air = None
         if "clock_start_ns" in self.info and "tick" in self.info:
             on_air = OnAir(self.info["clock_start_ns"], self.info["tick"])
-        self._attempt += 1
-        context = StageContext(self.stage, rig, self._attempt, on_air)
+        context = StageContext(self.stage, rig, self._attempt + 1, on_air)
+        clear_scratch(context.scratch)
         process = multiprocessing.get_context("spawn").Process(
             target=stage_main, args=(context,), name=self.stage.name
         )
         with signals_blocked():
             process.start()
+        self._attempt += 1
         self.process = process
         self.watchdog.started(now_ns)
+
+    def restart(self, now_ns: int) -> None:
+        """The operator wants a fresh process, also where it was given up; its budget is whole again."""
+        self.watchdog.forgive()
+        if self.process is None:
+            self.start_at_ns = now_ns
+        else:
+            self.info["died"] = "the operator had it started again"
+            self.process.kill()
 
     def heard(self, status: Status) -> bool:
         """Takes a status; False for the last words of a process that has been replaced."""
@@ -71,7 +86,8 @@ class StageProcess:
             return False
         if self.process.is_alive():
             if self.watchdog.silent_for_too_long(now_ns):
-                self.info["died"] = "it hung and was stopped"
+                doing = self.info.get("doing")
+                self.info["died"] = f"it hung{f' while {doing}' if doing else ''} and was stopped"
                 self.process.kill()
             return False
         self.process.join()
@@ -82,6 +98,7 @@ class StageProcess:
         status = None if self.process is None else self.process.exitcode
         self.process = None
         self.start_at_ns = None
+        self.info.pop("doing", None)
         return status, self.info.pop("died", None) or _exit_text(status)
 
 

@@ -23,8 +23,8 @@ class Stage:
     """One kind of process.
 
     entry: "module:function" of what runs in it, called with a `StageContext`. start_deadline_s: until it must
-    be ready. deadline_s: how long it may be silent afterwards. restarts within window_s are its budget; the
-    n-th of them waits backoff_s * 2^(n-1).
+    be ready; loading_deadline_s: how long it may make no progress until then. deadline_s: how long it may be
+    silent afterwards. restarts within window_s are its budget; the n-th of them waits backoff_s * 2^(n-1).
     """
 
     name: str
@@ -40,10 +40,11 @@ class Stage:
     """Where it runs, in a show on two machines."""
     far: bool = False
     """It runs on the other machine: it is heard, but neither started nor ended from here."""
+    loading_deadline_s: float = 60.0
 
 
 PERFORMER = Stage("performer", "realtime.performer:run", 900.0, 4.0, 5, 60.0, 0.1, False, "performer")
-PLAYOUT = Stage("playout", "realtime.playout:run", 120.0, 5.0, 5, 60.0, 0.1, True)
+PLAYOUT = Stage("playout", "realtime.playout:run", 120.0, 5.0, 5, 60.0, 0.1, True, loading_deadline_s=120.0)
 RELAY = Stage("link", "realtime.relay:run", 60.0, 5.0, 100, 60.0, 0.1, False)
 """Carries orders to the other machine and brings its statuses."""
 
@@ -64,7 +65,8 @@ class Rig:
     player_size, programme_size: (width, height), pixels. plates: the players' own backgrounds, in the order
     of `Show.everyone`. frames: the ring of the player's pictures. camera_frames: the ring of the camera's, in
     the programme's size. With a link there is no ring, but they tell the shapes. nets: makes the networks, in
-    the performer's process: a function at the top of a module.
+    the performer's process: a function at the top of a module. others: name → pack of the players besides the
+    show's own.
     """
 
     show: Show
@@ -78,6 +80,19 @@ class Rig:
     nets: Callable[[Show], Nets]
     plates: tuple[Path, ...] = ()
     link: Link | None = None
+    others: Mapping[str, Path] = field(default_factory=dict)
+
+    def folder_of(self, player: str) -> Path | None:
+        """The pack of a player of this show, by name; "" is the show's own. None where there is no such one:
+        the other machine has another show file."""
+        if player in ("", self.player_name):
+            return self.show.player
+        return self.others.get(player)
+
+    def standby_of(self, player: str) -> Path:
+        """Likewise the standby loop; the own player's where there is no such player."""
+        folder = self.others.get(player)
+        return self.standby if folder is None else folder / "standby.mp4"
 
 
 @dataclass(frozen=True)
@@ -97,6 +112,11 @@ class StageContext:
     attempt: int
     on_air: OnAir | None = None
 
+    @property
+    def scratch(self) -> Path:
+        """A folder of the stage's own, empty at its start (`realtime.scratch`)."""
+        return self.rig.bus / self.stage.name
+
 
 @dataclass
 class Watchdog:
@@ -115,7 +135,7 @@ class Watchdog:
         self.ready = False
 
     def heard(self, alive_ns: int, ready: bool) -> None:
-        """A heartbeat of the present process; `alive_ns` is when it last moved."""
+        """A heartbeat of the present process. alive_ns: when it last moved, or made progress in loading."""
         if ready and not self.ready:
             self.alive_ns = alive_ns
         self.alive_ns = max(self.alive_ns, alive_ns)
@@ -126,7 +146,13 @@ class Watchdog:
         """Past its deadline: it hangs, and must be killed."""
         if self.ready:
             return now_ns - self.alive_ns > self.stage.deadline_s * NS_PER_S
+        if now_ns - self.alive_ns > self.stage.loading_deadline_s * NS_PER_S:
+            return True
         return now_ns - self.started_ns > self.stage.start_deadline_s * NS_PER_S
+
+    def forgive(self) -> None:
+        """The budget of restarts is whole again."""
+        self._restarts_ns.clear()
 
     def restart_in_s(self, now_ns: int) -> float | None:
         """The process is gone: how long to wait before the next one; None where the budget is spent."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,16 +15,21 @@ from typing import Any
 import zmq
 
 from realtime.bus import Bus, Link, Press, Status, receive_newest
-from realtime.control.hotkeys import Console
+from realtime.control.arguments import shown
+from realtime.control.outlet import Console
 from realtime.control.show_log import ShowLog
 from realtime.far_word import FarWord
+from realtime.messages import MessageError
 from realtime.operators import Operators
 from realtime.rigging import Player, rigged
+from realtime.scratch import remove_scratch
 from realtime.show import Show
 from realtime.stage_process import StageProcess
-from realtime.stages import STAGES, Rig, Stage
+from realtime.stages import PERFORMER, STAGES, Rig, Stage
 from realtime.telemetry import Totals
 from realtime.wake import Wake
+
+logger = logging.getLogger(__name__)
 
 NS_PER_S = 1_000_000_000
 
@@ -32,6 +38,16 @@ ORDERS_EVERY_NS = 200_000_000
 """Orders are sent when they change, and this often anyway: a restarted stage hears them soon."""
 QUIT_S, KILL_S = 4.0, 1.0
 """How long the stages may take to end when asked, and when killed."""
+
+MOST_MESSAGES = 200
+"""So many statuses or keys are heard in one turn: a flood of them must not hold up the orders."""
+
+MOST_MISHAPS = 100
+"""So many different failures of its own are told."""
+
+
+MOST_MISHEARD = 20
+"""So many different messages that are not understood are told."""
 
 
 class SupervisorError(RuntimeError):
@@ -52,29 +68,46 @@ class Supervisor:
         stages: Mapping[str, Stage] = STAGES,
         log: ShowLog | None = None,
         link: Link | None = None,
+        has_keys: bool = False,
     ) -> None:
         """seconds: the show ends after so long on air. nets: see `Rig.nets`. log: of what the desk does.
 
-        link: for one machine of a show on two; `stages` are then those of its side (`stages_at`).
+        link: for one machine of a show on two; `stages` are then those of its side (`stages_at`). has_keys:
+        whether the terminal's keys are heard, so that one of them can confirm.
         """
         self._link = link
         self._show = show
         self._player = player
         self._nets = nets
         self._seconds = seconds
-        self._operators = Operators(show, player, console, log)
+        self._operators = Operators(show, player, console, log, has_keys=has_keys)
         self.desk = self._operators.desk
         self._stages = {name: StageProcess(stage) for name, stage in stages.items()}
         self._far_words = {name: FarWord(name, link) for name, stage in stages.items() if link and stage.far}
         self._stop = threading.Event()
         self._sent = b""
         self._next_orders_ns = 0
+        self._misheard_texts: set[str] = set()
+        self._restarts = 0
+        self._mishaps: set[str] = set()
         self.on_air_ns: int | None = None
         self.totals = Totals()
 
     def act(self, action: str) -> None:
-        """A key of the terminal: does one of ACTIONS, by name; from any thread."""
+        """Does one of ACTIONS, by name, as its key in the terminal does; from any thread."""
         self._operators.act(action)
+
+    def key(self, character: str) -> None:
+        """A key of the terminal; from any thread."""
+        self._operators.key(character)
+
+    def interrupt(self) -> None:
+        """Ctrl-C: ends the show once it is confirmed; from any thread or signal handler."""
+        self._operators.interrupt()
+
+    def hang_up(self) -> None:
+        """The terminal is gone: the show goes on; from any thread or signal handler."""
+        self._operators.hang_up()
 
     @property
     def whep(self) -> str | None:
@@ -108,7 +141,7 @@ class Supervisor:
             try:
                 self._loop(rig, statuses, orders, bus.receiver("actions", "supervisor"))
             finally:
-                self._end(statuses, orders)
+                self._end(rig, statuses, orders)
 
     def _loop(
         self,
@@ -121,21 +154,52 @@ class Supervisor:
             poller = zmq.Poller()
             for waited_for in (statuses, actions, wake.fileno()):
                 poller.register(waited_for, zmq.POLLIN)
-            while not self._stop.is_set() and not self.desk.orders.quit:
+            while not self._is_over(time.monotonic_ns()):
                 now_ns = time.monotonic_ns()
-                for stage in self._stages.values():
-                    self._watch(stage, rig, statuses, now_ns)
-                self._send_orders(orders, now_ns)
-                self._operators.report(self._stages, self.totals, now_ns)
-                if self._seconds is not None and self.on_air_ns is not None:
-                    left_s = self._seconds - (now_ns - self.on_air_ns) / NS_PER_S
-                    if left_s <= 0:
-                        return
+                for name, stage in self._stages.items():
+                    with self._caught(name):
+                        self._watch(stage, rig, statuses, now_ns)
+                with self._caught("the orders"):
+                    self._restart_performer(now_ns)
+                    self._send_orders(orders, now_ns)
+                with self._caught("what operators are told"):
+                    self._operators.report(self._stages, self.totals, now_ns)
                 poller.poll(int(1000 * LOOP_S))
                 wake.clear()
                 self._hear(statuses)
-                while (message := receive_newest(actions)) is not None:
-                    self._operators.pressed(Press.unpack(message))
+                self._hear_keys(actions)
+
+    def _is_over(self, now_ns: int) -> bool:
+        if self._stop.is_set() or self.desk.orders.quit:
+            return True
+        if self._seconds is None or self.on_air_ns is None:
+            return False
+        return now_ns - self.on_air_ns >= self._seconds * NS_PER_S
+
+    @contextmanager
+    def _caught(self, what: str) -> Iterator[None]:
+        """Whatever fails in the block, the show goes on: it is told, each failure once."""
+        try:
+            yield
+        except SupervisorError:
+            raise
+        except Exception as error:  # noqa: BLE001  # no failure of ours is worth the picture on the board
+            text = f"{what}: {' '.join(str(error).split()) or type(error).__name__}; the show goes on"
+            if text in self._mishaps or len(self._mishaps) >= MOST_MISHAPS:
+                return
+            self._mishaps.add(text)
+            try:
+                self._tell(time.monotonic_ns(), text)
+            except Exception:  # noqa: BLE001  # as above
+                logger.warning("%s", text)
+
+    def _restart_performer(self, now_ns: int) -> None:
+        """Where the operator has ordered it; on another machine its process hears the order itself."""
+        restarts = self.desk.orders.restarts
+        performer = self._stages.get(PERFORMER.name)
+        if restarts != self._restarts and performer is not None and not performer.stage.far:
+            performer.restart(now_ns)
+        self._restarts = restarts
 
     def _send_orders(self, orders: zmq.Socket[bytes], now_ns: int) -> None:
         """Where they have changed, and now and then anyway."""
@@ -146,15 +210,46 @@ class Supervisor:
             self._next_orders_ns = now_ns + ORDERS_EVERY_NS
 
     def _hear(self, statuses: zmq.Socket[bytes]) -> None:
-        while (message := receive_newest(statuses)) is not None:
-            status = Status.unpack(message)
-            self.totals.add(status.delta)
-            for _, text in status.delta.events:
-                self._operators.say(f"{status.stage}: {text}")
-            if self._stages[status.stage].heard(status):
-                self.totals.backends.update(status.info.get("backend", {}))
-                if self.on_air_ns is None:
-                    self.on_air_ns = status.info.get("on_air_ns")
+        for _ in range(MOST_MESSAGES):
+            message = receive_newest(statuses)
+            if message is None:
+                return
+            with self._caught("what stages say"):
+                try:
+                    status = Status.unpack(message)
+                except MessageError as error:
+                    who = "the performer's machine" if self._link else "what stages say"
+                    self._misheard(f"{who} is not understood: {error}")
+                    continue
+                if status.stage not in self._stages:
+                    self._misheard(f"there is no stage {shown(status.stage)} in this show")
+                    continue
+                self._take(status)
+
+    def _take(self, status: Status) -> None:
+        self.totals.add(status.delta)
+        for _, text in status.delta.events:
+            self._operators.say(f"{status.stage}: {text}")
+        if self._stages[status.stage].heard(status):
+            backend = status.info.get("backend")
+            if isinstance(backend, dict):  # it may come from another machine
+                self.totals.backends.update(backend)
+            if self.on_air_ns is None:
+                self.on_air_ns = status.info.get("on_air_ns")
+
+    def _hear_keys(self, actions: zmq.Socket[bytes]) -> None:
+        for _ in range(MOST_MESSAGES):
+            message = receive_newest(actions)
+            if message is None:
+                return
+            with self._caught("keys in windows"):
+                self._operators.pressed(Press.unpack(message))
+
+    def _misheard(self, text: str) -> None:
+        """Told once: it comes again with every status."""
+        if text not in self._misheard_texts and len(self._misheard_texts) < MOST_MISHEARD:
+            self._misheard_texts.add(text)
+            self._tell(time.monotonic_ns(), text)
 
     def _watch(self, stage: StageProcess, rig: Rig, statuses: zmq.Socket[bytes], now_ns: int) -> None:
         if stage.stage.far:
@@ -192,7 +287,7 @@ class Supervisor:
         self.totals.timeline.append((now_ns, text))
         self._operators.say(text)
 
-    def _end(self, statuses: zmq.Socket[bytes], orders: zmq.Socket[bytes]) -> None:
+    def _end(self, rig: Rig, statuses: zmq.Socket[bytes], orders: zmq.Socket[bytes]) -> None:
         """Asks every stage to end, then kills it; takes its last counts."""
         processes = [stage.process for stage in self._stages.values() if stage.process is not None]
         quit_orders = replace(self.desk.orders, quit=True).pack()
@@ -204,6 +299,9 @@ class Supervisor:
             for process in processes:
                 process.kill()
         self._hear_last(statuses)
+        for name in self._stages:
+            with self._caught(name):
+                remove_scratch(rig.bus / name)
         self._operators.end()
 
     def _hear_last(self, statuses: zmq.Socket[bytes]) -> None:

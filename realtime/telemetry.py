@@ -11,10 +11,11 @@ import threading
 from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
@@ -50,22 +51,17 @@ STATES = ("live", "hold", "freeze", "fallback", "slate")
 TIMELINE_ENTRIES = 1000
 
 
+Count = Annotated[int, Field(ge=-(1 << 62), le=1 << 62)]
+Bin = Annotated[int, Field(ge=0, lt=BINS)]
+
+
 @dataclass
 class Delta:
     """What was counted since the last status. times: name → bin → count. events: (monotonic ns, text)."""
 
-    counts: dict[str, int] = field(default_factory=dict)
-    times: dict[str, dict[int, int]] = field(default_factory=dict)
+    counts: dict[str, Count] = field(default_factory=dict)
+    times: dict[str, dict[Bin, Count]] = field(default_factory=dict)
     events: list[tuple[int, str]] = field(default_factory=list)
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Delta:
-        """From the data that `dataclasses.asdict` and JSON made of one (JSON turns the bins into text)."""
-        return cls(
-            counts=dict(data["counts"]),
-            times={name: {int(b): n for b, n in bins.items()} for name, bins in data["times"].items()},
-            events=[(int(at), str(text)) for at, text in data["events"]],
-        )
 
 
 class Meter:

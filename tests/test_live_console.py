@@ -85,7 +85,7 @@ class Live:
             time.sleep(0.2)
 
     def close(self) -> None:
-        self.process.send_signal(signal.SIGINT)
+        self.process.send_signal(signal.SIGTERM)
         try:
             self.process.wait(20)
         except subprocess.TimeoutExpired:

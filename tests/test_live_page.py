@@ -46,7 +46,7 @@ def live_show(port: int, report: Path, log: Path) -> Iterator[subprocess.Popen[b
     try:
         yield show
     finally:
-        show.send_signal(signal.SIGINT)
+        show.send_signal(signal.SIGTERM)
         try:
             show.wait(20)
         except subprocess.TimeoutExpired:

@@ -9,9 +9,11 @@
     python -m tools.benchmark reading --rounds 500     from a file to pictures, against OpenCV
     python -m tools.benchmark build
     python -m tools.benchmark all --json docs/performance.json --markdown docs/performance.md
+    python -m tools.benchmark draw --json docs/performance.json --markdown docs/performance.md
 
 Tables go to standard output. --json keeps the figures, each part's in place of older ones of this machine;
---markdown draws a page of all that the JSON file holds, other machines' figures too.
+--markdown draws a page of all that the JSON file holds, other machines' figures too, and of what
+`tools.gpu_check` wrote to gpu.json beside it. "draw" does that alone and measures nothing.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from engines.runtime import BACKENDS, EngineError, choose_backend
 from tools.benchmarking.machine import details, machine
 from tools.benchmarking.page import draw, section
 from tools.benchmarking.results import Result, ResultsError, Row, read_results, write_results
+from tools.gpu_check.record import Record
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CLIP = REPOSITORY / "assets" / "fan_dance.mp4"
@@ -95,6 +98,8 @@ def build(options: argparse.Namespace) -> Result:
     return _result(options, "build", f"Networks of {pack.name}", measure(pack, backends, options.threads))
 
 
+DRAW = "draw"
+GPU = "gpu.json"
 PARTS: dict[str, tuple[str, Callable[[argparse.Namespace], Result]]] = {
     "pose": ("the tracker against mediapipe, or against true joints", pose),
     "generator": ("the generator, its peers, and the limit of the machine", generator),
@@ -131,9 +136,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "part",
-        choices=(*PARTS, "all"),
+        choices=(*PARTS, "all", DRAW),
         metavar="PART",
-        help="; ".join(f"{name}: {text}" for name, (text, _) in PARTS.items()) + "; or all",
+        help="; ".join(f"{name}: {text}" for name, (text, _) in PARTS.items()) + f"; or all; or {DRAW}",
     )
     add = parser.add_argument
     add("--video", type=Path, default=CLIP, help="whose frames are used (default: the bundled fan clip)")
@@ -174,9 +179,24 @@ def _measure(options: argparse.Namespace) -> list[Result]:
         print(section(results[-1]), flush=True)
         if options.json is not None:  # at once: a later part may fail
             everything = write_results(options.json, [results[-1]])
-            if options.markdown is not None:
-                options.markdown.write_text(draw(everything, options.json.name))
+            _draw(options, everything)
     return results
+
+
+def _draw(options: argparse.Namespace, results: list[Result]) -> None:
+    """The page, where one is asked for. Raises ResultsError, OSError."""
+    if options.markdown is not None:
+        options.markdown.write_text(draw(results, options.json.name, read_gpu(options.json.with_name(GPU))))
+
+
+def read_gpu(path: Path) -> Record | None:
+    """What `tools.gpu_check` found; None where there is no such file. Raises ResultsError."""
+    if not path.exists():
+        return None
+    record = Record.read(path)
+    if record.is_rehearsal:
+        raise ResultsError(f"{path} is of a rehearsal, whose figures say nothing of a GPU: move it away")
+    return record
 
 
 def _what_counts(given: Sequence[str], part: str) -> list[str]:
@@ -191,8 +211,10 @@ def _what_counts(given: Sequence[str], part: str) -> list[str]:
 
 def _check(options: argparse.Namespace) -> None:
     """Raises UsageError, ResultsError."""
-    if options.markdown is not None and options.json is None:
+    if options.json is None and (options.markdown is not None or options.part == DRAW):
         raise UsageError("--markdown draws what --json holds: name both")
+    if options.json is not None:
+        read_gpu(options.json.with_name(GPU))
     if options.device == "cuda" and not torch.cuda.is_available():
         raise UsageError("--device cuda: torch finds no NVIDIA GPU here")
     for name in ("rounds", "seconds", "threads"):
@@ -211,7 +233,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
     try:
         _check(options)
-        _measure(options)
+        if options.part == DRAW:
+            _draw(options, read_results(options.json))
+        else:
+            _measure(options)
     except ImportError as error:
         print(f"a package is missing ({error}): install what requirements.txt names", file=sys.stderr)
         return 1

@@ -8,8 +8,6 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pytorch_msssim import ms_ssim
-from skimage.metrics import structural_similarity
 from torch import Tensor
 
 Picture = NDArray[np.uint8]
@@ -31,6 +29,8 @@ def psnr(output: Picture, truth: Picture, mask: Mask | None = None) -> float:
 def ssim_map(output: Picture, truth: Picture) -> NDArray[np.float32]:
     """(H, W) structural similarity at each pixel of (H, W, 3) pictures (Wang et al., 2004; windows of 7
     pixels, the channels averaged)."""
+    from skimage.metrics import structural_similarity  # so that training needs no more than `psnr` does
+
     _, similarity = structural_similarity(
         truth.astype(np.float32), output.astype(np.float32), channel_axis=2, data_range=255, full=True
     )
@@ -39,6 +39,8 @@ def ssim_map(output: Picture, truth: Picture) -> NDArray[np.float32]:
 
 def multiscale_ssim(output: Picture, truth: Picture) -> float:
     """MS-SSIM (Wang, Simoncelli and Bovik, 2003) of (H, W, 3) pictures; NaN for pictures too small for it."""
+    from pytorch_msssim import ms_ssim
+
     if min(truth.shape[:2]) < MS_SSIM_SMALLEST:
         return math.nan
     return float(ms_ssim(to_tensor(output), to_tensor(truth), data_range=1.0))

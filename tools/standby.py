@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
-import av
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from tools.footage import Footage
+
+log = logging.getLogger(__name__)
 
 Paint = Callable[[NDArray[np.float32], NDArray[np.uint8]], None]
 
@@ -35,11 +38,27 @@ def write_standby(
         tqdm(pictures, unit="frame", desc="standby loop"), positions[chosen], strict=True
     ):
         paint(footage.points[position], picture)
+    _encode([*pictures, *pictures[-2:0:-1]], footage.size, path)
+
+
+def _encode(pictures: Sequence[NDArray[np.uint8]], size: tuple[int, int], path: Path) -> None:
+    """pictures: (H, W, 3) BGR of `size` (width, height)."""
+    try:
+        import av
+    except ImportError:  # a machine that only trains may lack it; OpenCV's wheel cannot encode H.264
+        log.warning("PyAV is not installed: the standby loop is written as MPEG-4 part 2 instead of H.264")
+        writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), FPS, size)
+        if not writer.isOpened():
+            raise OSError(f"{path} cannot be written by OpenCV: pip install av") from None
+        for picture in pictures:
+            writer.write(picture)
+        writer.release()
+        return
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=Fraction(FPS), options={"crf": "20", "preset": "slow"})
-        stream.width, stream.height = footage.size
+        stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"
-        for picture in (*pictures, *pictures[-2:0:-1]):
+        for picture in pictures:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
         container.mux(stream.encode())
 

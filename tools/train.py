@@ -38,7 +38,6 @@ from tools.standby import write_standby
 from tools.training.distributed import Process, process_group
 from tools.training.loop import CHECKPOINT, Config, Trainer
 from tools.training.objective import parse_weights
-from tools.video import VideoError
 
 UNLICENSED = "The rights to this player's likeness lie with the player and the club; see your agreement.\n"
 
@@ -79,15 +78,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         with process_group() as process:
             return train(options, process)
-    except (
-        PackError,
-        VideoError,
-        WeightsError,
-        GraphError,
-        FloatingPointError,
-        ValueError,
-        OSError,
-    ) as error:
+    except (PackError, WeightsError, GraphError, FloatingPointError, ValueError, OSError) as error:
         print(f"train: {error}", file=sys.stderr)
         return 1
     except torch.OutOfMemoryError:

@@ -1,19 +1,23 @@
 """Converts the pose networks once from the mediapipe wheel to .safetensors, and loads them.
 
-    python -m engines.pose.convert [--output DIR]
+    python -m engines.pose.convert [--output DIR] [--heavy pose_landmark_heavy.tflite]
 
-A machine that has the converted files needs no mediapipe.
+A machine that has the converted files needs no mediapipe. The heavy landmark net is not in the wheel:
+mediapipe's own downloader brings it, or its file is put into the folder `weights` (see `fetch_heavy`).
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import importlib.util
 import logging
+import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 from engines.pose.tflite_graph import Graph, GraphError, load_graph, read_tflite, save_graph
 from engines.pose.tflite_net import TfliteNet
@@ -21,21 +25,30 @@ from engines.pose.tflite_net import TfliteNet
 log = logging.getLogger(__name__)
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
+"""Where converted nets lie, unless a caller names another folder."""
 COMMAND = "python -m engines.pose.convert"
 SCHEMA = "tasks/metadata/schema_py_generated.py"
+DOWNLOADER = "python/solutions/download_utils.py"
+DOWNLOAD_TIMEOUT_S = 10.0
+"""A server that says nothing for so long is given up."""
+
+FULL, HEAVY = "pose_landmark_full", "pose_landmark_heavy"
+"""The landmark nets: FULL for the show; HEAVY, four times slower and more exact, where time allows."""
 
 
 @dataclass(frozen=True)
 class NetSource:
     """Where a net lies in the mediapipe wheel (0.10.21), and what it must be.
 
-    sha256: of the .tflite file. graph_sha256: of what it converts to (`Graph.sha256`).
+    sha256: of the .tflite file. graph_sha256: of what it converts to (`Graph.sha256`). fetched: the wheel
+    does not have it until mediapipe's downloader has put it there.
     """
 
     path: str
     outputs: tuple[str, ...]
     sha256: str
     graph_sha256: str
+    fetched: bool = False
 
 
 NETS = {
@@ -45,11 +58,18 @@ NETS = {
         "9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c",
         "5cf74324877e56cbceb31a407382073bc78ca497aac19392868e4f037f3f7414",
     ),
-    "pose_landmark_full": NetSource(
+    FULL: NetSource(
         "modules/pose_landmark/pose_landmark_full.tflite",
         ("landmarks", "flag", "mask", "heatmap", "world"),
         "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
         "88fa6c3bb0d3e24438faf62a04bc14a50c3bd1ad1eeafc4009a2db3f4db1f8f6",
+    ),
+    HEAVY: NetSource(
+        "modules/pose_landmark/pose_landmark_heavy.tflite",
+        ("landmarks", "flag", "mask", "heatmap", "world"),
+        "59e42d71bcd44cbdbabc419f0ff76686595fd265419566bd4009ef703ea8e1fe",
+        "18fd537cd5f2016d3fdabcc4969e8a1083734248df17a9b428eb40d9a4776ae0",
+        fetched=True,
     ),
     "selfie_segmentation": NetSource(
         "modules/selfie_segmentation/selfie_segmentation.tflite",
@@ -85,8 +105,8 @@ NETS = {
 """TABLE of nets. The names of the outputs are ours, in the file's order."""
 
 
-def load_net(name: str, outputs: Sequence[str] | None = None, folder: Path = WEIGHTS) -> TfliteNet:
-    """The net as a torch module: from `folder`, or converted now from the installed mediapipe.
+def load_net(name: str, outputs: Sequence[str] | None = None, folder: Path | None = None) -> TfliteNet:
+    """The net as a torch module: from `folder` (`WEIGHTS`), or converted now from the installed mediapipe.
 
     outputs: see TfliteNet. Raises GraphError with one line where the net cannot be had or is not the
     one in the table.
@@ -94,14 +114,14 @@ def load_net(name: str, outputs: Sequence[str] | None = None, folder: Path = WEI
     return TfliteNet(load_known_graph(name, folder), outputs)
 
 
-def load_known_graph(name: str, folder: Path = WEIGHTS) -> Graph:
+def load_known_graph(name: str, folder: Path | None = None) -> Graph:
     """The net as a graph, as `load_net` has it. Raises GraphError likewise."""
-    path = folder / f"{name}.safetensors"
+    path = weights_of(name, folder)
     if path.is_file():
         graph = load_graph(path)
         _verify(graph, name, path)
         return graph
-    graph = convert(name)
+    graph = convert(name, folder)
     try:
         save_graph(graph, path)
     except OSError as error:  # a read-only installation: the net is here all the same
@@ -109,41 +129,112 @@ def load_known_graph(name: str, folder: Path = WEIGHTS) -> Graph:
     return graph
 
 
-def convert(name: str) -> Graph:
-    """Reads net `name` from the installed mediapipe wheel, and checks that it is the known one."""
-    source = NETS[name]
-    spec = importlib.util.find_spec("mediapipe")
-    if spec is None or spec.origin is None:
+def weights_of(name: str, folder: Path | None = None) -> Path:
+    """The file of a converted net in `folder` (`WEIGHTS`), whether it is there or not."""
+    return (folder if folder is not None else WEIGHTS) / f"{name}.safetensors"
+
+
+def convert(name: str, folder: Path | None = None, path: Path | None = None) -> Graph:
+    """Reads net `name` from the .tflite file at `path`, by default the one in `folder` (`WEIGHTS`) or else in
+    the installed mediapipe wheel, and checks that it is the known one. Raises GraphError, OSError."""
+    folder = folder if folder is not None else WEIGHTS
+    wheel = _wheel()
+    if wheel is None:
         raise GraphError(
             f"weights/{name}.safetensors is missing, and so is mediapipe to convert it from; "
             f"on a machine with mediapipe==0.10.21 run: {COMMAND}, and copy the folder weights here"
         )
-    wheel = Path(spec.origin).parent
-    path = wheel / source.path
+    source = NETS[name]
+    if path is None:
+        beside = folder / f"{name}.tflite"
+        path = beside if beside.is_file() else wheel / source.path
     if not path.is_file():
-        raise GraphError(f"{path} is missing; install mediapipe==0.10.21 (later wheels carry no networks)")
+        remedy = (
+            f"put the file into {folder}, or run {COMMAND} --heavy pose_landmark_heavy.tflite"
+            if source.fetched
+            else "install mediapipe==0.10.21 (later wheels carry no networks)"
+        )
+        raise GraphError(f"{path} is missing; {remedy}")
+    if hashlib.sha256(path.read_bytes()).hexdigest() != source.sha256:
+        raise _unknown(name, path)
     graph = read_tflite(path, wheel / SCHEMA, name, source.outputs)
     _verify(graph, name, path)
     return graph
 
 
+def fetch_heavy(folder: Path | None = None) -> str:
+    """Sees to it that the heavy landmark net can be loaded: from `folder` (`WEIGHTS`), from the mediapipe
+    wheel, or through mediapipe's own downloader, which is given DOWNLOAD_TIMEOUT_S. Returns "", or why it
+    cannot be had."""
+    folder = folder if folder is not None else WEIGHTS
+    wheel = _wheel()
+    if weights_of(HEAVY, folder).is_file():
+        return ""
+    if wheel is None:
+        return "mediapipe is not installed"
+    source = NETS[HEAVY]
+    path = wheel / source.path
+    if (folder / f"{HEAVY}.tflite").is_file() or path.is_file():
+        return ""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT_S)
+    try:
+        _module(wheel / DOWNLOADER).download_oss_model(f"mediapipe/{source.path}")
+    except OSError as error:  # urllib's errors are OSErrors
+        path.unlink(missing_ok=True)
+        return f"it could not be downloaded ({getattr(error, 'reason', error)})"
+    finally:
+        socket.setdefaulttimeout(before)
+    if hashlib.sha256(path.read_bytes()).hexdigest() != source.sha256:
+        path.unlink()
+        return "what was downloaded is another file (its SHA-256 differs)"
+    return ""
+
+
+def _wheel() -> Path | None:
+    """The installed mediapipe's folder."""
+    spec = importlib.util.find_spec("mediapipe")
+    return None if spec is None or spec.origin is None else Path(spec.origin).parent
+
+
+def _module(path: Path) -> ModuleType:
+    """A file of mediapipe's as a module, without the seconds that its package takes to import."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None  # noqa: S101  # a path with .py always has them
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def _verify(graph: Graph, name: str, path: Path) -> None:
     source = NETS[name]
     if graph.source_sha256 != source.sha256 or graph.sha256() != source.graph_sha256:
-        raise GraphError(
-            f"{path} is not the {name} of mediapipe 0.10.21 that this version knows (its SHA-256 differs); "
-            f"delete it, install mediapipe==0.10.21 and run: {COMMAND}"
-        )
+        raise _unknown(name, path)
+
+
+def _unknown(name: str, path: Path) -> GraphError:
+    return GraphError(
+        f"{path} is not the {name} of mediapipe 0.10.21 that this version knows (its SHA-256 differs); "
+        f"delete it, install mediapipe==0.10.21 and run: {COMMAND}"
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Convert the pose networks from the mediapipe wheel.")
     parser.add_argument("--output", type=Path, default=WEIGHTS, help="folder to write to (%(default)s)")
-    folder: Path = parser.parse_args(arguments).output
+    parser.add_argument(
+        "--heavy", type=Path, metavar="FILE", help=f"{HEAVY}.tflite, if it is not to be downloaded"
+    )
+    options = parser.parse_args(arguments)
+    why = "" if options.heavy is not None else fetch_heavy(options.output)
+    if why:
+        print(f"without {HEAVY}: {why}", file=sys.stderr)
     try:
         for name in NETS:
-            path = folder / f"{name}.safetensors"
-            save_graph(convert(name), path)
+            if why and name == HEAVY:
+                continue
+            path = weights_of(name, options.output)
+            save_graph(convert(name, options.output, options.heavy if name == HEAVY else None), path)
             print(f"{path} {path.stat().st_size / 2**20:.1f} MiB")
     except (GraphError, OSError) as error:
         print(error, file=sys.stderr)

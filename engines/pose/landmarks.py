@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engines.pose.convert import load_net
+from engines.pose.convert import FULL, load_net
 from engines.pose.device_frame import Frame
 from engines.pose.eye import open_eye
 from engines.pose.refine import refine, refine_on_device, sigmoid
@@ -30,18 +31,38 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
+class PersonMask:
+    """Where the net sees the person, in its own picture.
+
+    logits: (256, 256), above 0 on the person. to_frame: (2, 3), from pixels of that picture to the frame's.
+    """
+
+    logits: Floats
+    to_frame: NDArray[np.float64]
+
+    def on_frame(self, size: tuple[int, int]) -> Floats:
+        """(H, W), 0 (background) to 1 (person), for a frame of `size` (width, height).
+
+        0 beyond the region.
+        """
+        mask = 1 / (1 + np.exp(-np.clip(self.logits, -30, 30)))
+        return np.asarray(cv2.warpAffine(mask, self.to_frame, size), np.float32)
+
+
+@dataclass(frozen=True)
 class RawPose:
     """What the net says of one frame, unfiltered.
 
     landmarks: (33, 4) x, y in pixels of the frame, z in the same scale (0 at the hips, towards the camera
     negative), visibility 0..1. world: (33, 3) metres from the middle of the hips. aux: (2, 2) pixels.
-    flag: 0..1, how sure the net is that a person is in the region.
+    flag: 0..1, how sure the net is that a person is in the region. mask: where it is asked for.
     """
 
     landmarks: Floats
     world: Floats
     aux: Floats
     flag: float
+    mask: PersonMask | None = None
 
     @property
     def is_finite(self) -> bool:
@@ -51,20 +72,25 @@ class RawPose:
 
 
 class LandmarkNet:
-    """The full BlazePose landmark net with what surrounds it. One instance serves one thread."""
+    """A BlazePose landmark net with what surrounds it. One instance serves one thread."""
 
     OUTPUTS = ("landmarks", "flag", "heatmap", "world")
 
-    def __init__(self, *, backend: str = "auto", threads: int = 1) -> None:
-        module = ImageNet(load_net("pose_landmark_full", self.OUTPUTS), 0.0, 1.0)
+    def __init__(
+        self, *, net: str = FULL, mask: bool = False, backend: str = "auto", threads: int = 1
+    ) -> None:
+        """net: `convert.FULL` or `convert.HEAVY`. mask: whether poses come with the person's mask."""
+        outputs = (*self.OUTPUTS, "mask") if mask else self.OUTPUTS
+        module = ImageNet(load_net(net, outputs), 0.0, 1.0)
         self._eye = open_eye(
-            module, SIZE, self.OUTPUTS, replicate=True, backend=backend, threads=threads, condense=condensed
+            module, SIZE, outputs, replicate=True, backend=backend, threads=threads, condense=condensed
         )
         self.backend = self._eye.backend
 
     def __call__(self, frame: Frame, region: Region) -> RawPose:
         """frame: (H, W, 3) uint8 BGR; region: in its pixels."""
-        outputs = self._eye(frame, region.to_frame(SIZE))
+        to_frame = region.to_frame(SIZE)
+        outputs = self._eye(frame, to_frame)
         count = LANDMARKS + AUXILIARY
         points = np.array(outputs["landmarks"], np.float32).reshape(-1, 5)[:count]
         points[:, :3] /= SIZE
@@ -72,7 +98,11 @@ class LandmarkNet:
         if "heatmap" in outputs:  # a device has refined them already
             points[:, :2] = refine(points[:, :2], np.asarray(outputs["heatmap"], np.float32)[0, :count])
         world = np.asarray(outputs["world"], np.float32).reshape(-1, 3)[:LANDMARKS]
-        return project(points, world, float(outputs["flag"].item()), region)
+        pose = project(points, world, float(outputs["flag"].item()), region)
+        if "mask" not in outputs:
+            return pose
+        logits = np.array(outputs["mask"], np.float32).reshape(SIZE, SIZE)
+        return replace(pose, mask=PersonMask(logits, to_frame))
 
 
 def condensed(outputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -82,7 +112,8 @@ def condensed(outputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
     raw = outputs["landmarks"].view(1, -1, 5)[:, :count]  # (1, 35, 5)
     places = refine_on_device(raw[0, :, :2] / SIZE, outputs["heatmap"][0, :count]) * SIZE
     landmarks = torch.cat([places[None], raw[..., 2:]], dim=2)
-    return {"landmarks": landmarks, "flag": outputs["flag"], "world": outputs["world"]}
+    kept = {name: outputs[name] for name in ("flag", "world", "mask") if name in outputs}
+    return {"landmarks": landmarks, **kept}
 
 
 def project(points: Floats, world: Floats, flag: float, region: Region) -> RawPose:

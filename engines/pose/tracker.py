@@ -6,14 +6,15 @@ frame's auxiliary landmarks until the net's flag says that the person is lost.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.pose.convert import FULL
 from engines.pose.detector import Detector
 from engines.pose.device_frame import DeviceFrame, Frame
-from engines.pose.landmarks import LandmarkNet, RawPose
+from engines.pose.landmarks import LandmarkNet, PersonMask, RawPose
 from engines.pose.one_euro import LowPassFilter, OneEuroFilter
 from engines.pose.region import MARGIN, Region
 from engines.pose.roster import Roster, Sighting
@@ -48,22 +49,35 @@ class Person:
 class Pose:
     """landmarks: (33, 4) float32: x, y in pixels of the frame, z in the same scale, visibility 0..1.
 
-    world: (33, 3) float32, metres from the middle of the hips. score: 0..1, the net's flag.
+    world: (33, 3) float32, metres from the middle of the hips. score: 0..1, the net's flag. mask: of a
+    tracker that was asked for masks.
     """
 
     person_id: int
     landmarks: Floats
     world: Floats
     score: float
+    mask: PersonMask | None = None
 
 
 class PoseTracker:
     """Frames in, the followed person's pose out. One instance serves one thread."""
 
-    def __init__(self, *, backend: str = "auto", threads: int = 1, smooth: bool = True) -> None:
-        """smooth: One-Euro filters on the landmarks. The region always comes from filtered landmarks."""
+    def __init__(
+        self,
+        *,
+        net: str = FULL,
+        mask: bool = False,
+        backend: str = "auto",
+        threads: int = 1,
+        smooth: bool = True,
+    ) -> None:
+        """smooth: One-Euro filters on the landmarks. The region always comes from filtered landmarks.
+
+        net, mask: see `LandmarkNet`.
+        """
         self._detector = Detector(backend=backend, threads=threads)
-        self._net = LandmarkNet(backend=backend, threads=threads)
+        self._net = LandmarkNet(net=net, mask=mask, backend=backend, threads=threads)
         self.backend = self._net.backend
         self._filters = PoseFilters() if smooth else None
         self._aux_filter = OneEuroFilter(0.01, 10.0)
@@ -141,7 +155,7 @@ class PoseTracker:
         self._roster.move(person_id, following, raw.flag, t_ns)
         if self._filters is not None:
             raw = self._filters(raw, t_ns, scale)
-        return Pose(person_id, raw.landmarks, raw.world, raw.flag)
+        return Pose(person_id, raw.landmarks, raw.world, raw.flag, raw.mask)
 
     def _search(self, frame: Frame, t_ns: int) -> list[Sighting]:
         found = [(detection.region, detection.score) for detection in self._detector(frame)]
@@ -195,7 +209,7 @@ class PoseFilters:
         landmarks = np.empty_like(raw.landmarks)
         landmarks[:, :3] = self._landmarks(raw.landmarks[:, :3], t_ns, scale)
         landmarks[:, 3] = self._visibility(raw.landmarks[:, 3])
-        return RawPose(landmarks, self._world(raw.world, t_ns), raw.aux, raw.flag)
+        return replace(raw, landmarks=landmarks, world=self._world(raw.world, t_ns))
 
 
 def check_frame(frame: Frame) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import importlib.util
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import overload
+from typing import TypeVar, overload
 
 import torch
 from torch import nn
@@ -22,11 +24,13 @@ __all__ = [
     "Tensors",
     "choose_backend",
     "compile_module",
+    "first_that_works",
     "is_on_device",
     "missing",
 ]
 
 log = logging.getLogger(__name__)
+Loaded = TypeVar("Loaded")
 
 
 def _no_gpu() -> str | None:
@@ -47,6 +51,8 @@ _PROBES: dict[str, Callable[[], str | None]] = {
 """TABLE of the backends: what tells why one cannot run here."""
 BACKENDS = tuple(_PROBES)
 """In the order in which `auto` tries them."""
+LONGEST_REASON = 300
+"""Characters of what a backend failed with."""
 PLANNED = ("tensorrt", "tensorrt-rtx")
 """Those that need plans, made by `engines.build` before the show."""
 
@@ -65,19 +71,72 @@ def choose_backend(backend: str = "auto") -> str:
 
     Raises EngineError.
     """
+    return _candidates(backend)[0]
+
+
+def _candidates(backend: str) -> list[str]:
+    """The backends that can run here of those that "auto" tries, in its order; else `backend` alone."""
     if backend != "auto":
-        if backend in PLANNED:
-            return backend
-        why = missing(backend)
+        why = None if backend in PLANNED else missing(backend)
         if why is not None:
             raise EngineError(f"the backend {backend} cannot run here: {why}; choose auto")
-        return backend
+        return [backend]
+    found = []
     for each in BACKENDS:
         why = missing(each)
         if why is None:
-            return each
-        log.info("backend %s skipped: %s", each, why)
-    raise EngineError("no backend can run here")
+            found.append(each)
+        else:
+            log.info("backend %s skipped: %s", each, why)
+    if not found:
+        raise EngineError("no backend can run here")
+    return found
+
+
+def first_that_works(
+    backend: str,
+    load: Callable[[str], Loaded],
+    tell: Callable[[str], None] = log.warning,
+    passed_on: tuple[type[Exception], ...] = (),
+) -> Loaded:
+    """What `load` makes with `backend`; with "auto", what it makes with the first backend for which it works.
+
+    A backend is left for the next one whatever it fails with (memory, a driver, a capture), and `tell` hears
+    why in one line. One that was named is not replaced. passed_on: errors for which no backend is to blame.
+
+    Raises EngineError where none works, with every reason.
+    """
+    reasons = []
+    for each in _candidates(backend):
+        try:
+            return load(each)
+        except passed_on:
+            raise
+        except Exception as error:  # GPU libraries raise whatever comes to hand
+            if backend != "auto" and isinstance(error, EngineError):
+                raise
+            log.info("the backend %s failed", each, exc_info=True)
+            reasons.append(f"the backend {each} does not work here ({_one_line(error)})")
+        if backend == "auto":
+            tell(reasons[-1])
+        _release()
+    raise EngineError("; ".join(reasons))
+
+
+def _one_line(error: Exception) -> str:
+    """What kind of error it was too, where it is not one of our own; of torch's long ones the beginning."""
+    text = " ".join(str(error).split())
+    if not isinstance(error, EngineError):
+        text = f"{type(error).__name__}: {text}"
+    return text if len(text) <= LONGEST_REASON else text[: LONGEST_REASON - 1] + "…"
+
+
+def _release() -> None:
+    """Gives back the GPU's memory that a backend took before it failed."""
+    gc.collect()
+    if torch.cuda.is_initialized():
+        with contextlib.suppress(RuntimeError):  # after a fault of the GPU nothing works there any more
+            torch.cuda.empty_cache()
 
 
 def is_on_device(backend: str) -> bool:
@@ -114,24 +173,28 @@ def compile_module(
     precision: "f32"; "bf16" and "int8" (OpenVINO); "fp16" (CUDA); "auto": the fastest that the machine and
     `calibration` allow. torch always runs f32, and a planned backend what its plan is of.
     calibration: needed for "int8".
+
+    With "auto" a backend that cannot compile `module` is left for the next one, which is logged. Raises
+    EngineError.
     """
     examples = [inputs] if isinstance(inputs, Mapping) else list(inputs)
-    engines: list[Engine]
-    chosen = choose_backend(backend)
-    if chosen in PLANNED:
-        from engines.runtime.planned import load_planned
 
-        engines = list(load_planned(module, examples, outputs, chosen))
-    elif chosen == "torch":
-        from engines.runtime.torch_eager import TorchEngine
+    def load(chosen: str) -> list[Engine]:
+        if chosen in PLANNED:
+            from engines.runtime.planned import load_planned
 
-        engines = [TorchEngine(module, example, outputs) for example in examples]
-    elif chosen == "cuda":
-        from engines.runtime.cuda import compile_cuda
+            return list(load_planned(module, examples, outputs, chosen))
+        if chosen == "torch":
+            from engines.runtime.torch_eager import TorchEngine
 
-        engines = list(compile_cuda(module, examples, outputs, precision))
-    else:
+            return [TorchEngine(module, example, outputs) for example in examples]
+        if chosen == "cuda":
+            from engines.runtime.cuda import compile_cuda
+
+            return list(compile_cuda(module, examples, outputs, precision))
         from engines.runtime.openvino import compile_openvino
 
-        engines = list(compile_openvino(module, examples, outputs, precision, threads, calibration))
+        return list(compile_openvino(module, examples, outputs, precision, threads, calibration))
+
+    engines = first_that_works(backend, load)
     return engines[0] if isinstance(inputs, Mapping) else engines

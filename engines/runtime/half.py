@@ -5,6 +5,7 @@ A landmark at pixel 1500 would be off by half a pixel in float16.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -30,3 +31,14 @@ def halve(module: nn.Module) -> None:
 
 def _in_half(part: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Any, ...]:
     return tuple(each.to(torch.float16) for each in inputs)
+
+
+def without_autocast(device: torch.device) -> AbstractContextManager[object]:
+    """Within, autocast lowers nothing on `device`: for coordinates in a network that is trained.
+
+    Does nothing where autocast is off, so that a network which is traced or exported holds no trace of it.
+    """
+    kind = device.type
+    if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
+        return torch.autocast(kind, enabled=False)
+    return nullcontext()

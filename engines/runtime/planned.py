@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import torch
 from torch import nn
@@ -14,8 +14,17 @@ from engines.runtime import tensorrt, tensorrt_rtx
 from engines.runtime.engine import Engine, EngineError
 from engines.runtime.identity import network_digest, plan_folder
 from engines.runtime.machine import Gpu, gpu
+from engines.runtime.tensorrt_api import TensorRt
 
-PACKAGES: Mapping[str, Any] = {"tensorrt": tensorrt, "tensorrt-rtx": tensorrt_rtx}
+
+class Package(Protocol):
+    """A module that knows a backend's package."""
+
+    def version(self) -> str: ...
+    def package(self) -> TensorRt: ...
+
+
+PACKAGES: Mapping[str, Package] = {"tensorrt": tensorrt, "tensorrt-rtx": tensorrt_rtx}
 """TABLE of the backends with plans: the module that knows the package's `version` and loads the `package`."""
 
 

@@ -6,6 +6,7 @@ is tested, without a GPU.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -98,8 +99,11 @@ class Graphs:
             graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")
             try:
                 work()
-            finally:
-                graph.capture_end()
+            except BaseException:
+                with contextlib.suppress(RuntimeError):  # it says only that the capture is void
+                    graph.capture_end()
+                raise
+            graph.capture_end()
         return graph.replay
 
 

@@ -9,13 +9,13 @@ import logging
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
 from engines.plan_cache import Layer
 from engines.runtime.engine import EngineError
+from engines.runtime.tensorrt_api import Builder, BuilderConfig, TensorRt, TimingCache
 from engines.runtime.tensorrt_build import compile_onnx
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ def version() -> str:
         ) from error
 
 
-def package() -> Any:
+def package() -> TensorRt:
     """Raises EngineError where there is no GPU, or the package is missing or cannot be loaded."""
     version()
     if not torch.cuda.is_available():
@@ -68,6 +68,7 @@ def compile_tensorrt(
             plan = torch_tensorrt.dynamo.convert_exported_program_to_serialized_trt_engine(
                 program,
                 arg_inputs=inputs,
+                use_explicit_typing=True,  # a strongly typed network; TensorRT 11 knows no other
                 enable_autocast=True,  # convolutions in half precision, coordinates as they are written
                 autocast_low_precision_type=torch.float16,
                 timing_cache_path=str(cache),
@@ -80,7 +81,7 @@ def compile_tensorrt(
 
 
 def _through_onnx(
-    trt: Any,
+    trt: TensorRt,
     module: nn.Module,
     example: Mapping[str, torch.Tensor],
     outputs: Sequence[str],
@@ -88,9 +89,9 @@ def _through_onnx(
 ) -> tuple[bytes, tuple[Layer, ...]]:
     from engines.runtime.onnx_export import export_onnx
 
-    timing: list[Any] = []
+    timing: list[TimingCache] = []
 
-    def configure(_: Any, config: Any) -> None:
+    def configure(_: Builder, config: BuilderConfig) -> None:
         timing.append(config.create_timing_cache(cache.read_bytes() if cache.is_file() else b""))
         config.set_timing_cache(timing[0], ignore_mismatch=False)
 

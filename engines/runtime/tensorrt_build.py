@@ -12,13 +12,17 @@ from typing import Any
 
 from engines.plan_cache import Layer
 from engines.runtime.engine import EngineError
+from engines.runtime.tensorrt_api import Builder, BuilderConfig, Named, Network, TensorRt
 
 log = logging.getLogger(__name__)
 Shapes = Mapping[str, tuple[int, ...]]
 
 
 def compile_onnx(
-    trt: Any, onnx: bytes, shapes: Shapes, configure: Callable[[Any, Any], None]
+    trt: TensorRt,
+    onnx: bytes,
+    shapes: Shapes,
+    configure: Callable[[Builder, BuilderConfig], None],
 ) -> tuple[bytes, tuple[Layer, ...]]:
     """The serialized engine for inputs of `shapes`, and the layers of the network as it was parsed.
 
@@ -43,7 +47,7 @@ def compile_onnx(
     return bytes(plan), layers_of(network)
 
 
-def layers_of(network: Any) -> tuple[Layer, ...]:
+def layers_of(network: Network) -> tuple[Layer, ...]:
     """What `network` (INetworkDefinition) consists of. A size that only the GPU will know is -1."""
     layers = []
     for index in range(network.num_layers):
@@ -59,7 +63,7 @@ def layers_of(network: Any) -> tuple[Layer, ...]:
 class _Logger:
     """Keeps the package's last error, and passes on what it says in Python's own log."""
 
-    def __init__(self, trt: Any) -> None:
+    def __init__(self, trt: TensorRt) -> None:
         self.last_error = "it gave no reason"
         levels = {
             trt.ILogger.INTERNAL_ERROR: logging.ERROR,
@@ -68,11 +72,13 @@ class _Logger:
         }
         keeper = self
 
-        class Instance(trt.ILogger):  # type: ignore[misc]
+        base: Any = trt.ILogger
+
+        class Instance(base):  # type: ignore[misc]  # a class that is known at run time alone
             def __init__(self) -> None:
                 super().__init__()
 
-            def log(self, severity: Any, text: str) -> None:
+            def log(self, severity: Named, text: str) -> None:
                 level = levels.get(severity, logging.DEBUG)
                 if level == logging.ERROR:
                     keeper.last_error = text

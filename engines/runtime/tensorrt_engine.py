@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 
 from engines.runtime.device_engine import DeviceEngine
 from engines.runtime.engine import EngineError
+from engines.runtime.tensorrt_api import CudaEngine, TensorRt
 
 
 class TensorRtEngine(DeviceEngine):
@@ -19,7 +19,7 @@ class TensorRtEngine(DeviceEngine):
 
     def __init__(
         self,
-        trt: Any,
+        trt: TensorRt,
         plan: bytes,
         inputs: Sequence[str],
         outputs: Sequence[str],
@@ -55,7 +55,9 @@ class TensorRtEngine(DeviceEngine):
             raise EngineError(f"{self.backend} failed to run a plan")
 
 
-def _bound(trt: Any, engine: Any, inputs: Sequence[str], outputs: Sequence[str]) -> dict[str, str]:
+def _bound(
+    trt: TensorRt, engine: CudaEngine, inputs: Sequence[str], outputs: Sequence[str]
+) -> dict[str, str]:
     """Our names → the engine's: the same where it came through ONNX, else in the same order."""
     result: dict[str, str] = {}
     names = [engine.get_tensor_name(index) for index in range(engine.num_io_tensors)]
@@ -70,7 +72,7 @@ def _bound(trt: Any, engine: Any, inputs: Sequence[str], outputs: Sequence[str])
     return result
 
 
-def _tensor(engine: Any, name: str) -> torch.Tensor:
+def _tensor(engine: CudaEngine, name: str) -> torch.Tensor:
     kind = engine.get_tensor_dtype(name).name
     types = {"FLOAT": torch.float32, "HALF": torch.float16, "UINT8": torch.uint8, "INT32": torch.int32}
     if kind not in types:

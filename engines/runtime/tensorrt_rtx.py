@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from importlib import metadata
-from typing import Any
 
 from engines.plan_cache import Layer
 from engines.runtime.engine import EngineError
+from engines.runtime.tensorrt_api import Builder, BuilderConfig, TensorRtRtx
 from engines.runtime.tensorrt_build import Shapes, compile_onnx
 
 PACKAGE = "tensorrt-rtx"
@@ -24,7 +24,7 @@ def version() -> str:
         raise EngineError(f"the package {PACKAGE} is missing: pip install '.[tensorrt-rtx]'") from error
 
 
-def package() -> Any:
+def package() -> TensorRtRtx:
     """Raises EngineError where it is missing or cannot be loaded."""
     version()
     try:
@@ -50,7 +50,7 @@ def compile_rtx(onnx: bytes, shapes: Shapes, capability: str) -> tuple[bytes, tu
     check_capability(capability)
     trt = package()
 
-    def configure(_: Any, config: Any) -> None:
+    def configure(_: Builder, config: BuilderConfig) -> None:
         config.set_flag(trt.BuilderFlag.REQUIRE_USER_ALLOCATION)  # what lets its runs be captured
         config.num_compute_capabilities = 1
         config.set_compute_capability(getattr(trt.ComputeCapability, CAPABILITIES[capability]), 0)

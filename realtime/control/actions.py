@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+from pydantic import Field
+
+from realtime import messages
 from realtime.control.arguments import Argument, ArgumentError, Arguments, Form
 
 if TYPE_CHECKING:
@@ -18,6 +20,9 @@ FADE_S = 0.5
 
 MOST_SECONDS = 5.0
 """The longest fade and the longest delay of the programme."""
+
+Seconds = Annotated[float, Field(ge=0, le=MOST_SECONDS)]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 @dataclass(frozen=True)
@@ -35,11 +40,12 @@ class Orders:
     delay_s: how far the programme runs behind, 0 to 5. dumps: rises with each DUMP, which throws the delayed
     seconds away; `taken` is False after it.
     camera_preview: the preview shows the camera with landmarks, not the player.
-    player: the folder of the pack that dances; "" is the show's own. background: what is behind him, one of
-    the show's; "plate" and "" are his plate.
+    player: the name of the player who dances; "" is the show's own. Each machine finds the pack in its own
+    show (`Rig.folder_of`). background: what is behind the player, one of the show's; "plate" and "" are the
+    player's plate.
     pick: the fan to follow, in the camera's picture from 0 to 1: a point (x, y), a box (x0, y0, x1, y1), or
     () for whoever is found. picks: rises with each choice, so that the same place can be picked again.
-    recording: the programme is recorded.
+    recording: the programme is recorded. restarts: rises with each order to start the performer again.
     """
 
     armed: bool = False
@@ -49,16 +55,17 @@ class Orders:
     mirror: bool = False
     skeleton: bool = False
     quit: bool = False
-    fade_s: float = FADE_S
-    transition_s: float = 0.0
-    delay_s: float = 0.0
+    fade_s: Seconds = FADE_S
+    transition_s: Seconds = 0.0
+    delay_s: Seconds = 0.0
     dumps: int = 0
     camera_preview: bool = False
     player: str = ""
     background: str = ""
-    pick: tuple[float, ...] = ()
+    pick: Annotated[tuple[Share, ...], Field(max_length=4)] = ()
     picks: int = 0
     recording: bool = False
+    restarts: int = 0
 
     @classmethod
     def at_start(cls, show: Show) -> Orders:
@@ -66,12 +73,12 @@ class Orders:
         return cls(taken=show.start == "live", mirror=show.mirror, background=show.background)
 
     def pack(self) -> bytes:
-        return json.dumps(asdict(self)).encode()
+        return messages.pack(self)
 
     @classmethod
     def unpack(cls, data: bytes) -> Orders:
-        fields = json.loads(data)
-        return cls(**{**fields, "pick": tuple(fields["pick"])})
+        """Raises MessageError, OtherVersion."""
+        return messages.unpack(cls, data)
 
 
 class Unconfirmed(RuntimeError):
@@ -79,7 +86,8 @@ class Unconfirmed(RuntimeError):
 
 
 class Risk(StrEnum):
-    """When an action must be confirmed, unless it was armed: held down, pressed twice, or `confirm` set."""
+    """When an action must be confirmed, unless it was armed: held down in the console, by another key in the
+    terminal, or by `confirm`."""
 
     NONE = "none"
     ON_AIR = "on air"
@@ -92,7 +100,7 @@ class Action:
     """key: the default: one character, a name from `keys.NAMED_KEYS`, or "" for none.
 
     apply: the orders that follow, given checked arguments; it may raise ArgumentError. forms: the ways to
-    give it arguments; a key gives none.
+    give it arguments; a key gives none. can_be_armed: whether `arm` confirms it.
     """
 
     name: str
@@ -101,17 +109,18 @@ class Action:
     apply: Callable[[Orders, Arguments], Orders]
     risk: Risk = Risk.NONE
     forms: tuple[Form, ...] = ((),)
+    can_be_armed: bool = True
 
     def needs_confirmation(self, orders: Orders) -> bool:
         """While these orders are in force."""
-        if orders.armed or self.risk is Risk.NONE:
+        if self.risk is Risk.NONE or (orders.armed and self.can_be_armed):
             return False
         return self.risk is Risk.ALWAYS or orders.taken
 
     def order(self, orders: Orders, given: Arguments, *, confirmed: bool = False) -> Orders:
         """The orders that follow. Raises Unconfirmed, ArgumentError."""
         if not confirmed and self.needs_confirmation(orders):
-            raise Unconfirmed(f"{self.name} must be confirmed, or armed before")
+            raise Unconfirmed(f"{self.name} must be confirmed{', or armed before' * self.can_be_armed}")
         after = self.apply(orders, given)
         return after if self.risk is Risk.NONE else replace(after, armed=False)
 
@@ -255,7 +264,22 @@ ACTIONS: Mapping[str, Action] = {
             ((Argument("name", "name", "one of the show's backgrounds"),),),
         ),
         Action("record", "r", "record the programme; again to stop", _toggle("recording"), forms=_TOGGLE),
-        Action("quit", "q", "end the show", lambda orders, _: replace(orders, quit=True), Risk.ON_AIR),
+        Action(
+            "restart",
+            "p",
+            "start the performer again; the fallback is on air meanwhile",
+            lambda orders, _: replace(orders, restarts=orders.restarts + 1),
+            Risk.ALWAYS,
+            can_be_armed=False,
+        ),
+        Action(
+            "quit",
+            "q",
+            "end the show",
+            lambda orders, _: replace(orders, quit=True),
+            Risk.ALWAYS,
+            can_be_armed=False,
+        ),
         Action("help", "h", "show these keys", lambda orders, _: orders),
     )
 }

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import math
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+LONGEST_SHOWN = 60
+"""Characters of what somebody sent that are repeated to people."""
 
 Value = bool | float | str
 """What an argument can be."""
@@ -34,15 +37,15 @@ class Argument:
         if self.kind == "flag":
             if isinstance(value, bool) or (isinstance(value, int | float) and value in (0, 1)):
                 return bool(value)
-            raise ArgumentError(f"{self.name} must be true or false (given: {value!r})")
+            raise ArgumentError(f"{self.name} must be true or false (given: {shown(value)})")
         if self.kind == "name":
             if isinstance(value, str) and value.strip():
                 return value
-            raise ArgumentError(f"{self.name} must be a text that is not empty (given: {value!r})")
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise ArgumentError(f"{self.name} must be a number (given: {value!r})")
-        if not self.low <= value <= self.high:
-            raise ArgumentError(f"{self.name} must be {self.range_text()} (given: {value!r})")
+            raise ArgumentError(f"{self.name} must be a text that is not empty (given: {shown(value)})")
+        if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+            raise ArgumentError(f"{self.name} must be a number (given: {shown(value)})")
+        if not self.low <= value <= self.high:  # an int may be too large for a float
+            raise ArgumentError(f"{self.name} must be {self.range_text()} (given: {shown(value)})")
         return float(value)
 
     def range_text(self) -> str:
@@ -56,12 +59,19 @@ Form = tuple[Argument, ...]
 """The arguments of one way to give an action its arguments, all of them needed."""
 
 
+def shown(value: object) -> str:
+    """Something that came from outside, as it may stand in a line on a terminal: short and printable."""
+    text = repr(value[:LONGEST_SHOWN] if isinstance(value, str) else value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
+
+
 def check_named(forms: Sequence[Form], given: Mapping[str, object]) -> Arguments:
     """`given` as the form that has just its names. Raises ArgumentError."""
     for form in forms:
         if {argument.name for argument in form} == set(given):
             return {argument.name: argument.check(given[argument.name]) for argument in form}
-    raise ArgumentError(f"give {forms_text(forms)} (given: {', '.join(given) or 'nothing'})")
+    names = ", ".join(shown(name).strip("'") for name in itertools.islice(given, 8))
+    raise ArgumentError(f"give {forms_text(forms)} (given: {names or 'nothing'})")
 
 
 def check_in_order(forms: Sequence[Form], given: Sequence[object]) -> Arguments:

@@ -71,8 +71,8 @@ class Clients:
         """The reply to {"action": ..., "arguments": {...}, "confirm": true, "id": ...}."""
         try:
             asked = json.loads(text)
-        except json.JSONDecodeError as error:
-            return _reply(None, 400, f"this is not JSON: {error}")
+        except (ValueError, RecursionError) as error:
+            return _reply(None, 400, f"this is not JSON: {str(error)[:200]!a}")
         if not isinstance(asked, dict) or not isinstance(asked.get("action"), str):
             return _reply(None, UNPROCESSABLE, 'send {"action": NAME, "arguments": {...}, "confirm": true}')
         arguments = asked.get("arguments", {})

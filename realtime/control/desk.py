@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -9,9 +10,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from realtime.control.actions import ACTIONS, Orders, Unconfirmed
-from realtime.control.arguments import ArgumentError, Arguments, check_in_order, check_named
-from realtime.control.keys import Keymap, SecondPress
+from realtime.control.arguments import ArgumentError, Arguments, check_in_order, check_named, shown
+from realtime.control.keys import CONFIRM_KEY, CONFIRM_WITHIN_NS, Keymap, Unanswered
 from realtime.control.show_log import ShowLog
+
+logger = logging.getLogger(__name__)
 
 Event = Mapping[str, Any]
 """One thing that happened, as data for JSON. `type` is a key of EVENTS."""
@@ -58,7 +61,7 @@ class Desk:
         self._orders = orders
         self._show: dict[str, Any] = {}
         self._stats: dict[str, Any] = {}
-        self._second_press = SecondPress()
+        self._unanswered = Unanswered()
         self._listeners: list[Callable[[Event], None]] = []
 
     @property
@@ -102,7 +105,8 @@ class Desk:
                 )
             except (Refused, Unconfirmed, ArgumentError) as error:
                 refused = _as_refused(error)
-                self._happened("action", who=who, action=name, arguments=arguments, result=str(refused))
+                action = name if name in ACTIONS else shown(name)
+                self._happened("action", who=who, action=action, arguments=arguments, result=str(refused))
                 raise refused from error
             changed, self._orders = orders != self._orders, orders
             self._happened("action", who=who, action=name, arguments=arguments, result="done")
@@ -111,15 +115,39 @@ class Desk:
             return orders
 
     def press(self, name: str, *, who: str, now_ns: int) -> str:
-        """Does the action behind a key; a risky one at the second press. What to tell who pressed, or ""."""
-        again = self._second_press.press(who, name, now_ns)
+        """Does an action, or asks to confirm it by CONFIRM_KEY. What to tell who pressed, or ""."""
+        self._unanswered.forget(who)
         try:
-            self.act(name, who=who, confirmed=again)
+            self.act(name, who=who)
         except Refused as error:
-            if error.status == CONFLICT and not again:
-                return f"{name.upper()}: press {self.keymap.of[name]} again within 2 seconds to confirm"
-            return f"{name}: {error}"
+            if error.status != CONFLICT:
+                return f"{name}: {error}"
+            self._unanswered.ask(who, name, now_ns)
+            seconds = CONFIRM_WITHIN_NS // 1_000_000_000
+            return f"{name.upper()} ({ACTIONS[name].help})? Press {CONFIRM_KEY} within {seconds} seconds"
         return self.keymap.help_text() if name == "help" else ""
+
+    def note(self, who: str, what: str, result: str) -> None:
+        """Somebody asked for something that is no action, such as to log in with a wrong token."""
+        with self._lock:
+            self._happened("action", who=who, action=what, arguments={}, result=result)
+
+    def key(self, character: str, *, who: str, now_ns: int) -> str:
+        """Does an action by its key, or confirms the one before. What to tell who pressed, or ""."""
+        if character.lower() == CONFIRM_KEY:
+            name = self._unanswered.confirm(who, now_ns)
+            if name is None:
+                return ""
+            try:
+                self.act(name, who=who, confirmed=True)
+            except Refused as error:
+                return f"{name}: {error}"
+            return ""
+        action = self.keymap.action_for(character)
+        if action is None:
+            self._unanswered.forget(who)
+            return ""
+        return self.press(action, who=who, now_ns=now_ns)
 
     def tell(self, text: str) -> None:
         """The show has something to say to its operators."""
@@ -137,8 +165,7 @@ class Desk:
         """The newest figures."""
         with self._lock:
             self._stats = stats
-            for listener in self._listeners:
-                listener({"type": "stats", "stats": stats})
+            self._push({"type": "stats", "stats": stats})
 
     def _state(self) -> dict[str, Any]:
         """confirm: the actions that must be confirmed while this state lasts."""
@@ -148,7 +175,7 @@ class Desk:
     def _checked(self, name: str, given: Mapping[str, object] | Sequence[object]) -> Arguments:
         action = ACTIONS.get(name)
         if action is None:
-            raise Refused(NOT_FOUND, f"there is no action {name!r}; there are: {', '.join(ACTIONS)}")
+            raise Refused(NOT_FOUND, f"there is no action {shown(name)}; there are: {', '.join(ACTIONS)}")
         if name in self._lacking:
             raise Refused(UNPROCESSABLE, self._lacking[name])
         if isinstance(given, Mapping):
@@ -157,7 +184,9 @@ class Desk:
             arguments = check_in_order(action.forms, given)
         known = self.choices.get(name)
         if known is not None and arguments["name"] not in known:
-            raise ArgumentError(f"there is no {name} {arguments['name']!r}; there are: {', '.join(known)}")
+            raise ArgumentError(
+                f"there is no {name} {shown(arguments['name'])}; there are: {', '.join(known)}"
+            )
         return arguments
 
     def _resolved(self, action: str, arguments: Arguments) -> Arguments:
@@ -168,8 +197,14 @@ class Desk:
         event = {"type": kind, "at": datetime.now(UTC).isoformat(timespec="milliseconds"), **fields}
         if self._log is not None:
             self._log.append(event)
+        self._push(event)
+
+    def _push(self, event: Event) -> None:
         for listener in self._listeners:
-            listener(event)
+            try:
+                listener(event)
+            except Exception as error:  # noqa: BLE001  # an order must not fail because one client cannot hear of it
+                logger.warning("a client of the desk cannot be told: %s: %s", type(error).__name__, error)
 
 
 def action_line(event: Event) -> str:

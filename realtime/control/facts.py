@@ -31,16 +31,24 @@ def show_facts(
     """What does not change from frame to frame. infos, ready: by stage.
 
     choices: see `Desk`. `on_air` is whether the live player, or a still of him, is in the programme; `coming`
-    is the state that a delayed programme shows next. `player` is who was asked for; `dances` is who dances
+    is the state that a delayed programme shows next. `camera` is what is wrong with it, "" where nothing is;
+    `doing` is what a stage loads that is not ready. `player` is who was asked for; `dances` is who dances
     until he is loaded, or `player_failed`; "" where nobody does yet.
     """
     playout = infos.get("playout", {})
-    swap = infos.get("performer", {}).get("player", {})
+    swap = infos.get("performer", {}).get("player")
+    if not isinstance(swap, Mapping):  # it may come from another machine
+        swap = {}
     state = str(playout.get("state", STARTING)) if ready.get("playout") else STARTING
     return {
         "state": state,
         "reason": playout.get("reason")
-        or reason(state, orders, performer_ready=ready.get("performer", False)),
+        or reason(
+            state,
+            orders,
+            performer_ready=ready.get("performer", False),
+            trouble=_trouble(infos.get("performer", {}), ready=ready.get("performer", False)),
+        ),
         "on_air": state in ("LIVE", "HOLD", "FREEZE"),
         "coming": playout.get("coming", state),
         "delay_s": playout.get("delay_s", 0.0),
@@ -49,9 +57,15 @@ def show_facts(
         "player_failed": swap.get("state") == "failed",
         "background": _named(choices, "background", orders.background),
         "choices": {name: list(names) for name, names in choices.items()},
+        "camera": infos.get("performer", {}).get("camera", ""),
         "camera_size": infos.get("performer", {}).get("camera_size"),
         "stages": {
-            name: {"ready": ready.get(name, False), "restarts": restarts.get(name, 0)} for name in infos
+            name: {
+                "ready": ready.get(name, False),
+                "restarts": restarts.get(name, 0),
+                "doing": info.get("doing", ""),
+            }
+            for name, info in infos.items()
         },
         "outputs": [
             {key: output.get(key) for key in ("name", "kind", "state", "reason", "tally", "receivers")}
@@ -65,8 +79,16 @@ def _named(choices: Mapping[str, Mapping[str, str]], action: str, value: str) ->
     return next((name for name, chosen in choices.get(action, {}).items() if chosen == value), value)
 
 
-def reason(state: str, orders: Orders, *, performer_ready: bool) -> str:
-    """Why the programme shows what it shows, one short sentence."""
+def _trouble(performer: Info, *, ready: bool) -> str:
+    """Why the performer brings nothing, by its own word; "" where it has not said."""
+    if ready:
+        return str(performer.get("camera", ""))
+    doing = performer.get("doing", "")
+    return f"the performer is {doing}" if doing else ""
+
+
+def reason(state: str, orders: Orders, *, performer_ready: bool, trouble: str = "") -> str:
+    """Why the programme shows what it shows, one short sentence. trouble: see `_trouble`."""
     if state == STARTING:
         return "the programme is starting"
     if state == "SLATE":
@@ -79,7 +101,7 @@ def reason(state: str, orders: Orders, *, performer_ready: bool) -> str:
         return "no new frame comes"
     if not orders.taken:
         return "waits for TAKE"
-    return "no frames come steadily" if performer_ready else "the performer is not ready"
+    return trouble or ("no frames come steadily" if performer_ready else "the performer is not ready")
 
 
 def status_line(orders: Orders, playout: Info, totals: Totals) -> str:

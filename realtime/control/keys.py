@@ -1,4 +1,4 @@
-"""Which key does what: the table's own keys, as a show file changes them, and what a second press means."""
+"""Which key does what: the table's own, as a show file changes them; and how a risky one is confirmed."""
 
 from __future__ import annotations
 
@@ -9,8 +9,15 @@ from realtime.control.actions import ACTIONS
 NAMED_KEYS: Mapping[str, str] = {" ": "space", "\x1b": "escape", "\r": "enter", "\n": "enter"}
 """Characters that a terminal sends, and what a table or a show file calls their keys."""
 
-TWICE_WITHIN_NS = 2_000_000_000
-"""A risky key that is pressed twice within this is confirmed."""
+CONFIRM_KEY = "y"
+"""Confirms the risky key that was pressed before it. It is another one, because a terminal cannot tell a
+second press from a key that is held down."""
+
+CONFIRM_FROM_NS, CONFIRM_WITHIN_NS = 100_000_000, 5_000_000_000
+"""When it confirms, after the risky key. Sooner it was not a person but a text that was pasted."""
+
+INTERRUPT_FROM_NS, INTERRUPT_WITHIN_NS = 1_000_000_000, 10_000_000_000
+"""When a second Ctrl-C confirms the first where no keys are heard; sooner it is a key that is held down."""
 
 
 class KeyConflict(ValueError):
@@ -40,6 +47,8 @@ class Keymap:
                 raise KeyConflict(
                     f"{name}: {key!r} is no key; give one character, or {', '.join(_key_names())}"
                 )
+            if key == CONFIRM_KEY:
+                raise KeyConflict(f"{name}: key {key!r} is the one that confirms; choose another")
             if () not in action.forms:
                 raise KeyConflict(f"{name}: a key cannot give its arguments; use the console or the API")
             if key in self._action:
@@ -52,7 +61,8 @@ class Keymap:
 
     def help_text(self) -> str:
         """The table with these keys, for people."""
-        lines = (f"  {self.of[name]:>6}  {name:<14} {action.help}" for name, action in ACTIONS.items())
+        lines = [f"  {self.of[name]:>6}  {name:<14} {action.help}" for name, action in ACTIONS.items()]
+        lines.append(f"  {CONFIRM_KEY:>6}  {'':<14} yes: confirms what was asked for before")
         return "\n".join(lines)
 
 
@@ -60,17 +70,34 @@ def _key_names() -> list[str]:
     return sorted(set(NAMED_KEYS.values()))
 
 
-class SecondPress:
-    """Tells a second press from a first one. Pure: time is an argument."""
+class Unanswered:
+    """What each operator has asked for by a risky key and not confirmed yet. Pure: time is an argument."""
 
-    def __init__(self, within_ns: int = TWICE_WITHIN_NS) -> None:
-        self._within_ns = within_ns
-        self._last: tuple[str, str, int] | None = None
+    def __init__(self) -> None:
+        self._asked: dict[str, tuple[str, int]] = {}
 
-    def press(self, who: str, action: str, now_ns: int) -> bool:
-        """True if the same person has asked for the same, and nothing else, a moment ago. Uses that up."""
-        last, self._last = self._last, (who, action, now_ns)
-        again = last is not None and last[:2] == (who, action) and now_ns - last[2] <= self._within_ns
-        if again:
-            self._last = None
-        return again
+    def ask(self, who: str, action: str, now_ns: int) -> None:
+        self._asked[who] = (action, now_ns)
+
+    def forget(self, who: str) -> None:
+        """Another key was pressed."""
+        self._asked.pop(who, None)
+
+    def confirm(self, who: str, now_ns: int) -> str | None:
+        """The action that is confirmed now, None where there is none. Uses it up."""
+        action, asked_ns = self._asked.get(who, ("", 0))
+        if not action or now_ns - asked_ns < CONFIRM_FROM_NS:
+            return None
+        self.forget(who)
+        return action if now_ns - asked_ns <= CONFIRM_WITHIN_NS else None
+
+
+class Interrupts:
+    """Whether a Ctrl-C confirms the one before, where no keys are heard. Pure: time is an argument."""
+
+    def __init__(self) -> None:
+        self._last_ns: int | None = None
+
+    def press(self, now_ns: int) -> bool:
+        last_ns, self._last_ns = self._last_ns, now_ns
+        return last_ns is not None and INTERRUPT_FROM_NS <= now_ns - last_ns <= INTERRUPT_WITHIN_NS

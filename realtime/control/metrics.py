@@ -22,16 +22,19 @@ EDGES_MS = (1, 2, 5, 10, 15, 20, 25, 33, 40, 50, 75, 100, 150, 200, 300, 500, 10
 """Upper edges of the histogram's buckets; each a whole number of `telemetry.BIN_MS`."""
 
 
-def metrics_text(totals: Totals, state: Mapping[str, Any]) -> bytes:
-    """totals: nobody else may be changing them. state: of the desk."""
+def metrics_text(
+    totals: Totals, state: Mapping[str, Any], osc_ignored: Mapping[str, int] | None = None
+) -> bytes:
+    """totals: nobody else may be changing them. state: of the desk. osc_ignored: see `OscServer`."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_ShowCollector(totals, state))
+    registry.register(_ShowCollector(totals, state, osc_ignored or {}))
     return generate_latest(registry)
 
 
 class _ShowCollector(Collector):
-    def __init__(self, totals: Totals, state: Mapping[str, Any]) -> None:
+    def __init__(self, totals: Totals, state: Mapping[str, Any], osc_ignored: Mapping[str, int]) -> None:
         self._totals = totals
+        self._osc_ignored = osc_ignored
         self._show: Mapping[str, Any] = state["show"]
         self._stats: Mapping[str, Any] = state["stats"]
 
@@ -41,6 +44,12 @@ class _ShowCollector(Collector):
         yield self._ladder()
         yield from self._programme()
         yield from self._outputs()
+        ignored = CounterMetricFamily(
+            "dancecam_osc_ignored", "OSC messages and packets that were not looked at", labels=["reason"]
+        )
+        for why, n in sorted(self._osc_ignored.items()):
+            ignored.add_metric([why], n)
+        yield ignored
 
     def _stage_times(self) -> Metric:
         family = HistogramMetricFamily(

@@ -20,6 +20,7 @@ def described_actions(desk: Desk) -> list[dict[str, Any]]:
             "key": desk.keymap.of[action.name],
             "help": action.help,
             "risk": action.risk.value,
+            "can_be_armed": action.can_be_armed,
             "forms": [[_described(argument) for argument in form] for form in action.forms],
             "choices": list(desk.choices.get(action.name, {})),
         }
@@ -41,6 +42,11 @@ def openapi() -> dict[str, Any]:
                         "orders": {"type": "object", "description": "what the operator wants"},
                         "show": {"type": "object", "description": "what the show is"},
                         "stats": {"type": "object", "description": "the newest figures"},
+                        "confirm": {
+                            "type": "array",
+                            "items": {"type": "string"},
+                            "description": "the actions that must be confirmed now",
+                        },
                     }
                 ),
             },
@@ -57,7 +63,9 @@ def openapi() -> dict[str, Any]:
                 }
             },
             "/api/events": {"get": _operation(_events_text(), {"101": None}, 401)},
-            "/metrics": {"get": _operation("Prometheus metrics; from loopback without token", {"200": None})},
+            "/metrics": {
+                "get": _operation("Prometheus metrics; from loopback without token", {"200": None}, 401)
+            },
             **{f"/api/actions/{name}": {"post": _act(action)} for name, action in ACTIONS.items()},
         },
     }
@@ -68,7 +76,7 @@ def _act(action: Action) -> dict[str, Any]:
     errors = [400, 401, 422, *([409] if risky else [])]
     operation = _operation(action.help, {"200": "State"}, *sorted(errors))
     operation["operationId"] = action.name
-    forms = [_form_schema(form, risky=risky) for form in action.forms]
+    forms = [_form_schema(form, _confirm_text(action)) for form in action.forms]
     needs_body = () not in action.forms
     operation["requestBody"] = _json_body(
         forms[0] if len(forms) == 1 else {"oneOf": forms}, required=needs_body
@@ -76,10 +84,18 @@ def _act(action: Action) -> dict[str, Any]:
     return operation
 
 
-def _form_schema(form: tuple[Argument, ...], *, risky: bool) -> dict[str, Any]:
+def _confirm_text(action: Action) -> str:
+    """When `confirm` is needed; "" for never."""
+    if action.risk is Risk.NONE:
+        return ""
+    when = "needed" if action.risk is Risk.ALWAYS else "needed while on air"
+    return f"{when}, unless armed before" if action.can_be_armed else when
+
+
+def _form_schema(form: tuple[Argument, ...], confirm: str) -> dict[str, Any]:
     properties: dict[str, Any] = {argument.name: _argument_schema(argument) for argument in form}
-    if risky:
-        properties["confirm"] = {"type": "boolean", "description": "needed while on air, unless armed before"}
+    if confirm:
+        properties["confirm"] = {"type": "boolean", "description": confirm}
     schema = _object(properties)
     schema["required"] = [argument.name for argument in form]
     return schema
@@ -113,6 +129,8 @@ def _operation(summary: str, answers: dict[str, str | None], *errors: int) -> di
         responses[status] = {"description": "done"}
         if schema is not None:
             responses[status]["content"] = {JSON: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+    if 401 in errors:  # what takes a token takes few wrong ones
+        errors = (*errors, 429)
     for status_code in errors:
         responses[str(status_code)] = {
             "description": "refused",

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
+import logging
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http_parser import RawRequestMessage
+from multidict import CIMultiDictProxy
 
 from realtime.control.actions import ACTIONS
+from realtime.control.addresses import Addresses
 from realtime.control.clients import Clients
+from realtime.control.connections import Connections
 from realtime.control.desk import Desk, Refused
-from realtime.control.guard import Guard, is_loopback, refuse
+from realtime.control.guard import Guard, refuse
 from realtime.control.media import Media
 from realtime.control.metrics import CONTENT_TYPE, metrics_text
 from realtime.control.openapi import described_actions, openapi
@@ -26,6 +33,11 @@ from realtime.telemetry import Totals
 CONSOLE = Path(__file__).resolve().parent / "console"
 MOST_BODY_BYTES = 64 * 1024
 CLOSE_TIMEOUT_S = 2.0
+KEEPALIVE_S = 75.0
+"""How long a connection that has shown the token may be idle; for others see `connections`."""
+
+BACKLOG = 1024
+"""Connections that may wait to be accepted; with few, an operator's waits behind a flood for seconds."""
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -52,25 +64,38 @@ class ControlServer:
         port: int,
         osc_host: str = "127.0.0.1",
         osc_port: int = 0,
+        public_url: str | None = None,
+        trusted_proxies: Sequence[str] = (),
+        most_connections: int | None = None,
     ) -> None:
-        """whep: see `Media`. port: 0 takes any free one, see `url`. osc_port: 0 hears no OSC.
+        """whep: see `Media`. port: 0 takes any free one, see `url`. osc_port: 0 hears no OSC. public_url,
+        trusted_proxies: see `Addresses`. most_connections: see `Connections`.
 
         Raises ControlError where an address cannot be had.
         """
         self._desk = desk
         self._totals = totals
-        self._guard = Guard(token, host)
-        self._media = Media(whep, self._guard)
         listener = _listen(host, port)
-        self.url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}/"
+        bound = listener.getsockname()[1]
+        self.url = f"http://{f'[{host}]' if ':' in host else host}:{bound}/"
         self.console_url = f"{self.url}console#token={token}"
+        self._addresses = Addresses(host, public_url, trusted_proxies)
+        self._connections = Connections(listener, self._addresses, desk.tell, most_connections)
+        self._guard = Guard(
+            token,
+            self._addresses,
+            cookie=cookie_name(bound, public_url),
+            tell=lambda who, text: desk.note(who, "log in", text),
+            trust=self._connections.trust,
+        )
+        self._media = Media(whep, self._guard)
         self._loop = asyncio.new_event_loop()
         self._clients = Clients(desk, {"actions": described_actions(desk)}, self._loop)
         self._osc = OscServer(desk, osc_host, osc_port) if osc_port else None
         self._thread = threading.Thread(target=self._loop.run_forever, name="control", daemon=True)
         self._thread.start()
         try:
-            self._runner = asyncio.run_coroutine_threadsafe(self._serve(listener), self._loop).result()
+            self._runner = asyncio.run_coroutine_threadsafe(self._serve(), self._loop).result()
         except OSError as error:
             listener.close()
             self._stop_loop()
@@ -91,10 +116,13 @@ class ControlServer:
         self._thread.join()
         self._loop.close()
 
-    async def _serve(self, listener: socket.socket) -> web.AppRunner:
+    async def _serve(self) -> web.AppRunner:
         if self._osc is not None:
             await self._osc.start()
-        app = web.Application(client_max_size=MOST_BODY_BYTES, middlewares=[self._guard.middleware])
+        app = web.Application(
+            client_max_size=MOST_BODY_BYTES,
+            middlewares=[self._connections.middleware, self._guard.middleware],
+        )
         app.on_response_prepare.append(_add_headers)
         app.router.add_get("/", self._viewer)
         app.router.add_get("/console", self._console)
@@ -108,16 +136,27 @@ class ControlServer:
         app.router.add_post("/api/actions/{action}", self._act)
         app.router.add_get("/api/events", self._events)
         self._media.add_to(app)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_TIMEOUT_S)
+        runner = web.AppRunner(
+            app, access_log=None, shutdown_timeout=CLOSE_TIMEOUT_S, keepalive_timeout=KEEPALIVE_S, logger=log
+        )
         await runner.setup()
-        await web.SockSite(runner, listener).start()
+        assert runner.server is not None  # noqa: S101  # it is there once the runner is set up
+        factory = runner.server.request_factory
+        runner.server.request_factory = lambda message, *rest: factory(_without_odd_expect(message), *rest)
+        self._connections.start(runner.server)
         return runner
 
     async def _shut_down(self) -> None:
+        await self._connections.close()
         await self._clients.close()
         if self._osc is not None:
             self._osc.close()
         await self._runner.cleanup()
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=CLOSE_TIMEOUT_S)
         await self._loop.shutdown_default_executor()
 
     # For everybody.
@@ -145,13 +184,14 @@ class ControlServer:
         return web.json_response(openapi())
 
     async def _log_in(self, request: web.Request) -> web.Response:
-        return await self._guard.log_in((await _body(request)).get("token"))
+        return self._guard.log_in(request, (await _body(request)).get("token"))
 
     async def _metrics(self, request: web.Request) -> web.Response:
-        """For Prometheus; from another machine it needs the token."""
-        if not is_loopback(request):
+        """For Prometheus; from another machine, or through a proxy, it needs the token."""
+        if not self._addresses.is_this_machine(request):
             self._guard.require(request)
-        text = metrics_text(self._totals.copy(), self._desk.state())
+        ignored = None if self._osc is None else self._osc.ignored
+        text = metrics_text(self._totals.copy(), self._desk.state(), ignored)
         return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE})
 
     # For those who have the token.
@@ -183,16 +223,52 @@ class ControlServer:
 
 async def _body(request: web.Request) -> dict[str, Any]:
     """A JSON object, whatever its content type says; nothing at all is {}. Refuses others with 400."""
-    text = await request.text()
-    if not text.strip():
+    data = await request.read()
+    if not data.strip():
         return {}
     try:
-        body = json.loads(text)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        refuse(400, f"the body is not JSON: {error}")
+        body = json.loads(data)
+    except RecursionError:
+        refuse(400, "the body is not JSON: it is nested too deeply")
+    except ValueError as error:
+        refuse(400, f"the body is not JSON: {str(error)[:200]!a}")
     if not isinstance(body, dict):
         refuse(400, "the body must be a JSON object")
     return body
+
+
+def cookie_name(port: int, public_url: str | None) -> str:
+    """Browsers send cookies to every port of a host: two shows on one host need two names."""
+    address = f"{port} {public_url or ''}"
+    return f"dancecam-{hashlib.sha256(address.encode()).hexdigest()[:8]}"
+
+
+class _OneLine(logging.Filter):
+    """aiohttp logs malformed requests, and what fails, with a traceback. The first are no fault of ours and
+    are left out; the others become one line."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, HttpProcessingError | ConnectionError):
+            return False
+        if error is not None:
+            record.msg, record.args = "%s: %s: %a", (record.getMessage(), type(error).__name__, str(error))
+        record.exc_info = None
+        return True
+
+
+log = logging.getLogger(__name__)
+log.addFilter(_OneLine())
+
+
+def _without_odd_expect(message: RawRequestMessage) -> RawRequestMessage:
+    """A request whose header Expect is not the one value that there is (RFC 9110, 10.1.1), as if it had none:
+    aiohttp answers 500 to one that is not ASCII."""
+    if message.headers.get("Expect", "100-continue").lower() == "100-continue":
+        return message
+    headers = message.headers.copy()
+    del headers["Expect"]
+    return message._replace(headers=CIMultiDictProxy(headers))
 
 
 async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
@@ -201,7 +277,8 @@ async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
 
 def _listen(host: str, port: int) -> socket.socket:
     try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise ControlError(
             f"the page cannot be served on {host}:{port} ({error.strerror}): close the program that has it, "

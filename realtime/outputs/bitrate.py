@@ -58,8 +58,12 @@ class BitrateStep:
             self._move(-1, now_s)
         return self.step
 
+    def settle(self, now_s: float) -> None:
+        """What it was sent has changed for another reason."""
+        self._changed_s = now_s
+        self._asking = 0
+
     def _move(self, by: int, now_s: float) -> None:
         self.step += by
         self._went_up = by < 0
-        self._changed_s = now_s
-        self._asking = 0
+        self.settle(now_s)

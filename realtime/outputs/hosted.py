@@ -27,10 +27,10 @@ import numpy as np
 import setproctitle
 import zmq
 
+from realtime.errors import one_line
 from realtime.frame_ring import FrameRing, RingSpec
 from realtime.outputs.backoff import Backoff
 from realtime.outputs.sink import INSTEAD, Format, OutputSink, Part, ProgrammeFrame, SinkStatus
-from realtime.process import one_line
 
 START_S, SILENT_S = 30.0, 6.0
 """How long a process may take to start, and how long it may be silent afterwards."""
@@ -79,17 +79,19 @@ class HostedSink(OutputSink):
         parts: frozenset[Part],
         *,
         orders: frozenset[str] = frozenset(),
+        scratch: Path | None = None,
     ) -> None:
         """See `Hosting`. parts: what it may ever want. orders: those that it knows; a process that takes the
-        place of another gets the last one again."""
+        place of another gets the last one again. scratch: of the process that this is made in."""
         self.kind = kind
         self.name = name
         width, height = programme.size
+        # Short: the path of a socket has at most 107 bytes.
+        self._folder = Path(tempfile.mkdtemp(prefix="o-" if scratch else "dancecam-output-", dir=scratch))
         self._rings: dict[Part, FrameRing] = {
-            part: FrameRing.create(height, width, channels=4 if part == "layer" else 3)
+            part: FrameRing.create(height, width, channels=4 if part == "layer" else 3, scratch=scratch)
             for part in (parts | PICTURE if parts & INSTEAD else parts)
         }
-        self._folder = Path(tempfile.mkdtemp(prefix="dancecam-output-"))
         self._context = zmq.Context()
         self._tickets = self._context.socket(zmq.PUSH)
         self._tickets.setsockopt(zmq.LINGER, 0)
@@ -158,7 +160,10 @@ class HostedSink(OutputSink):
     def _keep(self) -> None:
         while not self._closed.is_set():
             started = time.monotonic()
-            why = self._session()
+            try:
+                why = self._session()
+            except Exception as error:  # noqa: BLE001  # no handles, no memory, no fork: told and tried again
+                why = f"{self.name}: its process cannot be started ({one_line(error)}); trying again"
             self._wants = frozenset()
             if why is not None:
                 self._status = replace(self._status, state="failed", reason=why, fps=0.0)
@@ -170,13 +175,17 @@ class HostedSink(OutputSink):
         process = multiprocessing.get_context("spawn").Process(
             target=host, args=(self._hosting, far), name=self.name, daemon=True
         )
-        process.start()
-        far.close()
-        if self._order is not None:
-            near.send(self._order)
-        self._near = near
+        try:
+            with far:
+                process.start()
+        except BaseException:
+            near.close()
+            raise
         heard, patience_s = time.monotonic(), START_S
         try:
+            self._near = near  # first: an order that comes meanwhile is sent twice rather than lost
+            if self._order is not None:
+                near.send(self._order)
             while not self._closed.is_set():
                 if near in wait([near, process.sentinel], STATUS_S):
                     try:

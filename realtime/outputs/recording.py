@@ -5,10 +5,11 @@ A fan's picture is stored only while the operator records: the output is off unt
 
 from __future__ import annotations
 
-import shutil
+import time
 from datetime import datetime
 from pathlib import Path
 
+from realtime.outputs.disk import Synchronizer, free_bytes
 from realtime.outputs.h264 import EncoderSettings, h264_level
 from realtime.outputs.muxing import VideoFile
 from realtime.outputs.settings import Recorder
@@ -16,13 +17,24 @@ from realtime.outputs.sink import Format, OutputError, Part
 from realtime.outputs.worker import Tick, WorkerSink
 
 FREE_BYTES = 256 * 1024 * 1024
-"""With less free space no recording is begun: the machine needs some of it itself."""
+"""So much of the disk is left to the machine, which needs some of it itself."""
+
+END_S, BEGIN_S = 4, 30
+"""A recording is ended while there is room for so many seconds of it beside FREE_BYTES; none is begun with
+room for less than so many."""
+
+LOOK_S = 1.0
+"""How often the room is looked at."""
 
 US_PER_S, MS_PER_S = 1_000_000, 1000
 
 
 class RecorderSink(WorkerSink):
-    """Writes one file from each "start" to its "stop"; after a failure a new file is begun."""
+    """Writes one file from each "start" to its "stop"; after a failure a new file is begun.
+
+    Where the disk gets full, the file is ended while the machine has room left, and a new one is begun once
+    there is room again.
+    """
 
     def __init__(self, settings: Recorder, programme: Format) -> None:
         """Raises OutputError where the programme cannot be encoded."""
@@ -35,6 +47,8 @@ class RecorderSink(WorkerSink):
         )
         h264_level(self._encoding)
         self._file: VideoFile | None = None
+        self._disk: Synchronizer | None = None
+        self._next_look_s = 0.0
         self._start()
 
     def order(self, order: str) -> None:
@@ -47,8 +61,8 @@ class RecorderSink(WorkerSink):
         folder = self._settings.folder
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            free = shutil.disk_usage(folder).free
-            if free < FREE_BYTES:
+            free = free_bytes(folder)
+            if free < self._room_for(BEGIN_S):
                 raise OutputError(
                     f"{self.name}: {folder} has only {free // 2**20} MB left: make room for the recording"
                 )
@@ -61,6 +75,7 @@ class RecorderSink(WorkerSink):
                 options=_options(self._settings),
                 metadata={"creation_time": datetime.now().astimezone().isoformat()},
             )
+            self._disk = Synchronizer(path)
         except OSError as error:  # PyAV's errors of files are OSErrors too
             raise OutputError(f"{self.name}: cannot record in {folder}: {error.strerror}") from error
 
@@ -70,17 +85,42 @@ class RecorderSink(WorkerSink):
         if picture is None:  # this tick was made before anybody wanted the clean feed
             return
         try:
+            self._look_at_disk()
             self._file.write(picture, tick.number)
         except OSError as error:
             raise OutputError(f"{self.name}: cannot write {self._where}: {error.strerror}") from error
 
     def _shut(self) -> None:
         file, self._file = self._file, None
-        if file is not None:
+        disk, self._disk = self._disk, None
+        try:
             try:
-                file.close()
-            except OSError as error:
-                raise OutputError(f"{self.name}: cannot end {self._where}: {error.strerror}") from error
+                if file is not None:
+                    file.close()
+            finally:
+                if disk is not None:
+                    disk.close()
+        except OSError as error:
+            raise OutputError(f"{self.name}: cannot end {self._where}: {error.strerror}") from error
+
+    def _room_for(self, seconds: int) -> int:
+        """Bytes that must be free to record for so long."""
+        return FREE_BYTES + seconds * self._settings.bitrate // 8
+
+    def _look_at_disk(self) -> None:
+        """Raises OSError where it refuses what was written, OutputError where it is getting full."""
+        if self._disk is not None:
+            self._disk.check()
+        now_s = time.monotonic()
+        if now_s < self._next_look_s:
+            return
+        self._next_look_s = now_s + LOOK_S
+        free = free_bytes(self._settings.folder)
+        if free < self._room_for(END_S):
+            raise OutputError(
+                f"{self.name}: {self._where} was ended: the disk has only {free // 2**20} MB left; "
+                "the recording goes on in a new file once there is room"
+            )
 
 
 def _options(settings: Recorder) -> dict[str, str]:

@@ -2,16 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import ipaddress
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from yarl import URL
 
 
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _public_url(text: str) -> str:
+    """An origin: scheme, host and perhaps a port. The page's own addresses begin at "/"."""
+    url = URL(text)
+    if url.scheme not in ("http", "https") or not url.host or url.user or url.raw_path_qs not in ("", "/"):
+        raise ValueError("write the address that browsers use, without a path: https://dance.example.org")
+    return str(url.origin())
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text, strict=False))
+    except ValueError as error:
+        raise ValueError("write an address or a network: 127.0.0.1 or 10.0.0.0/24") from error
+
+
+ICE_URL = re.compile(r"(stun|turns?):[A-Za-z0-9._-]+(:[1-9][0-9]{0,4})?(\?transport=(udp|tcp))?")
+"""RFC 7064 and 7065, as far as aiortc takes them: no IPv6 addresses, no stuns."""
+
+
+def _ice_url(url: str) -> str:
+    match = ICE_URL.fullmatch(url)
+    if match is None or (match[1] == "stun" and match[3]) or (match[1] == "turns" and match[4] == "udp"):
+        raise ValueError("write stun:HOST:PORT, turn:HOST:PORT?transport=udp (or tcp) or turns:HOST:PORT")
+    return url
+
+
+def _several(urls: object) -> object:
+    return (urls,) if isinstance(urls, str) else urls
+
+
+class IceServer(_Model):
+    """A STUN or TURN server, written as browsers have it (W3C, RTCIceServer), or for STUN its URL alone."""
+
+    urls: Annotated[
+        tuple[Annotated[str, AfterValidator(_ice_url)], ...], BeforeValidator(_several), Field(min_length=1)
+    ] = Field(title="URLs", description="stun:HOST:PORT, turn:HOST:PORT or turns:HOST:PORT; one or a list.")
+    username: str | None = Field(
+        default=None, min_length=1, title="User name", description="Of a TURN server.", repr=False
+    )
+    credential: str | None = Field(
+        default=None, min_length=1, title="Credential", description="The TURN server's password.", repr=False
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _url_alone(cls, value: object) -> object:
+        return {"urls": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _turn_has_a_login(self) -> Self:
+        turn = any(url.startswith("turn") for url in self.urls)
+        if turn and (self.username is None or self.credential is None):
+            raise ValueError(f"{self.urls[0]} needs username and credential")
+        if not turn and (self.username is not None or self.credential is not None):
+            raise ValueError(f"{self.urls[0]} takes no username and no credential")
+        return self
+
+
+def _one_of_each(servers: Sequence[IceServer]) -> Sequence[IceServer]:
+    schemes = [url.partition(":")[0][:4] for server in servers for url in server.urls]
+    if schemes.count("stun") > 1 or schemes.count("turn") > 1:
+        raise ValueError("name one STUN and one TURN URL at most: aiortc uses no more")
+    return servers
+
+
+IceServers = Annotated[tuple[IceServer, ...], AfterValidator(_one_of_each)]
 
 
 class WebRtc(_Model):
@@ -25,6 +96,16 @@ class WebRtc(_Model):
     )
     port: int = Field(
         default=8080, ge=0, le=65535, title="Port", description="The page's port; 0 serves no page."
+    )
+    public_url: Annotated[str, AfterValidator(_public_url)] | None = Field(
+        default=None,
+        title="Public address",
+        description="What browsers open where a reverse proxy is before the page: https://dance.example.org.",
+    )
+    trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = Field(
+        default=(),
+        title="Trusted proxies",
+        description="Addresses or networks of reverse proxies whose X-Forwarded-For is believed.",
     )
     bitrate: int = Field(
         default=4_000_000,
@@ -48,7 +129,16 @@ class WebRtc(_Model):
         description="Seconds between keyframes, besides those that viewers ask for.",
     )
     viewers: int = Field(
-        default=60, ge=1, le=500, title="Viewers", description="How many may watch at once, both pictures."
+        default=60,
+        ge=1,
+        le=500,
+        title="Viewers",
+        description="How many may watch the programme at once, besides those who have the token.",
+    )
+    ice_servers: IceServers = Field(
+        default=(),
+        title="ICE servers",
+        description="STUN and TURN for viewers beyond this network; by default none is asked.",
     )
 
 
@@ -56,8 +146,9 @@ class WebRtc(_Model):
 class WebRtcServing:
     """Where WHEP is served, and to whom.
 
-    socket: path of a Unix socket, for this user alone; None serves at the settings' host and port. token:
-    what every request must show (Authorization: Bearer ...); None where nobody needs one.
+    socket: path of a Unix socket, for this user alone, behind the control server, which says who is an
+    operator; None serves at the settings' host and port. token: what every request must show
+    (Authorization: Bearer ...); None where nobody needs one.
     """
 
     settings: WebRtc
@@ -126,7 +217,7 @@ class Recorder(_Output):
         ge=0.2,
         le=10.0,
         title="Fragment",
-        description="Seconds that a power cut may cost at the file's end.",
+        description="Seconds in each piece of the file: a power cut costs one piece and about a second.",
     )
 
 
@@ -153,13 +244,18 @@ class Whip(_Output):
     kind: Literal["whip"]
     url: str = Field(pattern=r"^https?://.+", title="URL", description="The WHIP endpoint.")
     token: str | None = Field(
-        default=None, min_length=1, title="Token", description="Sent as Authorization: Bearer ..."
+        default=None, min_length=1, title="Token", description="Sent as Authorization: Bearer ...", repr=False
     )
     bitrate: int = Field(
         default=6_000_000, ge=200_000, le=50_000_000, title="Bit rate", description="Bits a second at most."
     )
     keyframe_s: float = Field(
         default=2.0, ge=0.2, le=60.0, title="Keyframes", description="Seconds between keyframes."
+    )
+    ice_servers: IceServers = Field(
+        default=(),
+        title="ICE servers",
+        description="STUN and TURN for a server that cannot reach this machine; by default none is asked.",
     )
 
 

@@ -11,6 +11,7 @@ from realtime.outputs.muxing import VideoFile
 from realtime.outputs.settings import Stream
 from realtime.outputs.sink import Format, OutputError, Part
 from realtime.outputs.worker import Tick, WorkerSink
+from realtime.redact import encoding_hint, redact, shown
 
 UDP_PACKET_BYTES = 1316
 """Seven packets of MPEG-TS: the most that fits an Ethernet frame."""
@@ -62,14 +63,5 @@ class StreamSink(WorkerSink):
                 raise self._failed("end", error) from error
 
     def _failed(self, what: str, error: OSError | av.FFmpegError) -> OutputError:
-        return OutputError(f"{self.name}: cannot {what} {self._where}: {error.strerror or error}")
-
-
-def shown(url: str) -> str:
-    """The URL without what is secret in it: user, password, and a stream key (the path's last part)."""
-    parts = urlsplit(url)
-    where = f"{parts.scheme}://{parts.hostname or ''}" + (f":{parts.port}" if parts.port else "")
-    if parts.scheme not in ("rtmp", "rtmps"):
-        return where + parts.path
-    app = parts.path.rsplit("/", 1)[0]
-    return f"{where}{app}/..."
+        why = redact(error.strerror or str(error)) + (encoding_hint(self._url) if what == "reach" else "")
+        return OutputError(f"{self.name}: cannot {what} {self._where}: {why}")

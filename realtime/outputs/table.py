@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from realtime.outputs.h264 import EncoderSettings, h264_level
 from realtime.outputs.hosted import HostedSink
@@ -37,15 +38,17 @@ OUTPUTS: Mapping[str, Kind] = {
 }
 
 
-def open_outputs(settings: Sequence[Output], programme: Format) -> list[OutputSink]:
-    """Opens what a show file lists.
+def open_outputs(
+    settings: Sequence[Output], programme: Format, scratch: Path | None = None
+) -> list[OutputSink]:
+    """Opens what a show file lists. scratch: of this process (`realtime.scratch`).
 
     Raises OutputError for what no retry can mend (a missing package, a size that cannot be encoded). A server
     or device that is not there yet is the sink's own affair: it tries again.
     """
     sinks: list[OutputSink] = []
     try:
-        sinks.extend(_open(output, programme) for output in settings)
+        sinks.extend(_open(output, programme, scratch) for output in settings)
     except BaseException:
         for sink in sinks:
             sink.close()
@@ -53,20 +56,27 @@ def open_outputs(settings: Sequence[Output], programme: Format) -> list[OutputSi
     return sinks
 
 
-def _open(output: Output, programme: Format) -> OutputSink:
+def _open(output: Output, programme: Format, scratch: Path | None) -> OutputSink:
     kind = OUTPUTS[output.kind]
     if isinstance(output, Recorder | Stream | Whip):
         h264_level(EncoderSettings(programme.size, programme.fps, output.bitrate))
     if kind.hosted:
         return HostedSink(
-            output.kind, output.called, kind.entry, output, programme, kind.hosted, orders=kind.orders
+            output.kind,
+            output.called,
+            kind.entry,
+            output,
+            programme,
+            kind.hosted,
+            orders=kind.orders,
+            scratch=scratch,
         )
     module, _, name = kind.entry.partition(":")
     make: Callable[[Output, Format], OutputSink] = getattr(importlib.import_module(module), name)
     return make(output, programme)
 
 
-def open_webrtc(serving: WebRtcServing, programme: Format) -> OutputSink:
+def open_webrtc(serving: WebRtcServing, programme: Format, scratch: Path | None = None) -> OutputSink:
     """The programme and the preview by WHEP, for the page; see `outputs.webrtc`.
 
     Raises OutputError where the programme cannot be encoded. A port that is taken is tried again.
@@ -80,4 +90,5 @@ def open_webrtc(serving: WebRtcServing, programme: Format) -> OutputSink:
         serving,
         programme,
         frozenset[Part]({"picture", "preview"}),
+        scratch=scratch,
     )

@@ -1,6 +1,7 @@
 """A picture for any number of WebRTC viewers: encoded once for each bitrate that somebody needs.
 
-Everything here lives in one asyncio loop, but for `VideoSource.put`. The newest picture wins: while one is
+Everything here lives in one asyncio loop, but for `VideoSource.put` and the encoders, which have threads of
+their own: the loop's other threads may all be held up by name look-ups. The newest picture wins: while one is
 encoded, one more may wait. A viewer that does not keep up loses what waits, and goes on with a keyframe.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, deque
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from time import monotonic
 
@@ -18,6 +20,7 @@ from aiortc.mediastreams import MediaStreamError
 
 from realtime.outputs.bitrate import STEPS, BitrateStep
 from realtime.outputs.h264 import I420, Encoder, EncoderSettings
+from realtime.outputs.keyframes import KeyframeBudget, KeyframeRequests
 from realtime.outputs.worker import STALLED_S
 
 logger = logging.getLogger(__name__)
@@ -28,8 +31,11 @@ RTP_HZ = 90_000
 MOST_WAITING = 4
 """Encoded pictures that may wait for a viewer's sender, which waits for nothing but a busy machine."""
 
-KEYFRAME_EVERY_S = 0.25
-"""Keyframes that viewers ask for come no closer than this, however many ask."""
+APART = len(STEPS)
+"""The step of viewers that keep asking for keyframes: an encoder apart, so that the others lose nothing."""
+
+SHARES = (*STEPS, STEPS[-1])
+"""Share of the highest bitrate, by step."""
 
 MEASURED_PICTURES = 60
 """How many of the newest pictures the sent bitrate is taken over."""
@@ -55,46 +61,66 @@ class Viewer(MediaStreamTrack):  # type: ignore[misc]  # aiortc's types are not 
         self._waiting: deque[Encoded] = deque()
         self._changed = asyncio.Event()
         self._steps = BitrateStep(monotonic())
+        self._requests = KeyframeRequests()
         self.wants_keyframe = True
-        self.step = 0
 
     def serve(self, sender: RTCRtpSender) -> None:
         """Hears the sender's keyframe requests; aiortc keeps those to itself for what it encodes."""
         sender._send_keyframe = self.ask_for_keyframe
 
+    @property
+    def step(self) -> int:
+        """Which of SHARES it is sent."""
+        return APART if self._requests.keeps_asking else self._steps.step
+
     def ask_for_keyframe(self) -> None:
         """The receiver has lost the picture (PLI, FIR)."""
-        self.wants_keyframe = True
+        if not self.wants_keyframe:
+            self.wants_keyframe = True
+            self._requests.asked(monotonic())
 
     def estimate(self, bitrate: int) -> None:
         """What the receiver believes it can take, bit/s (REMB)."""
-        sent = self._source.sent_bitrate(self.step)
-        step = self._steps.heard(bitrate, sent, monotonic())
-        if step != self.step:
-            self.step = step
+        before = self.step
+        if before == APART:
+            return
+        self._steps.heard(bitrate, self._source.sent_bitrate(before), monotonic())
+        if self.step != before:
             self.wants_keyframe = True
+
+    def may_have_keyframe(self, now_s: float) -> bool:
+        """Whether the next picture should be a keyframe on its behalf. Called before each picture."""
+        if self._requests.calmed(now_s):
+            self._steps.settle(now_s)
+            self.wants_keyframe = True
+        return self.wants_keyframe and self._requests.may_have(now_s)
 
     def offer(self, payloads: list[bytes], timestamp: int, keyframe: bool) -> None:
         """The next picture of its step. Until a keyframe comes it can use none but that."""
         if self.wants_keyframe and not keyframe:
             return
+        if keyframe:
+            self._requests.got(monotonic())
         if len(self._waiting) >= MOST_WAITING:
             self._source.dropped["congested"] += len(self._waiting)
             self._waiting.clear()
             if not keyframe:
-                self.wants_keyframe = True
+                self.ask_for_keyframe()
                 return
         self.wants_keyframe = False
         self._waiting.append(Encoded(self, payloads, timestamp))
         self._changed.set()
 
     async def recv(self) -> Encoded:
-        self._source.join(self)
-        while not self._waiting:
-            if self.readyState != "live":
-                raise MediaStreamError
+        """The next picture; from the first call on it counts as a viewer. Raises MediaStreamError once it is
+        stopped."""
+        if self.readyState == "live":
+            self._source.join(self)
+        while self.readyState == "live" and not self._waiting:
             await self._changed.wait()
             self._changed.clear()
+        if self.readyState != "live":
+            raise MediaStreamError
         self._source.sent += 1
         return self._waiting.popleft()
 
@@ -132,7 +158,7 @@ class _Step:
 
     encoder: Encoder
     pictures: int = 0
-    keyframe_s: float = float("-inf")
+    budget: KeyframeBudget = field(default_factory=KeyframeBudget)
     sizes: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=MEASURED_PICTURES))
 
 
@@ -151,6 +177,7 @@ class VideoSource:
         self._changed = asyncio.Event()
         self._busy_since: float | None = None
         self._packer = H264Encoder()
+        self._encoders = ThreadPoolExecutor(len(SHARES), thread_name_prefix="encoder")
         self.viewers: frozenset[Viewer] = frozenset()
         self.sent = 0
         self.encoded = 0
@@ -197,26 +224,38 @@ class VideoSource:
         since = self._busy_since
         return since is not None and monotonic() - since > STALLED_S
 
+    def close(self) -> None:
+        """Ends the encoders' threads; nothing may be put any more. One that hangs is not waited for."""
+        self._encoders.shutdown(wait=not self.stalled(), cancel_futures=True)
+
     async def _encode(self, i420: I420, tick: int) -> None:
         by_step: dict[int, list[Viewer]] = {}
+        asking: set[int] = set()
+        now_s = monotonic()
         for viewer in self.viewers:
+            if viewer.may_have_keyframe(now_s):
+                asking.add(viewer.step)
             by_step.setdefault(viewer.step, []).append(viewer)
         for step in set(self._steps) - set(by_step):
             del self._steps[step]
-        await asyncio.gather(*(self._encode_step(step, by_step[step], i420, tick) for step in by_step))
-
-    async def _encode_step(self, number: int, viewers: list[Viewer], i420: I420, tick: int) -> None:
-        step = self._steps.setdefault(number, self._fresh(number))
-        now_s = monotonic()
-        keyframe = (
-            any(viewer.wants_keyframe for viewer in viewers) and now_s - step.keyframe_s >= KEYFRAME_EVERY_S
+        for number in set(by_step) - set(self._steps):
+            self._steps[number] = self._fresh(number)
+        keyframes = {number for number in asking if self._steps[number].budget.take(now_s)}
+        await asyncio.gather(
+            *(
+                self._encode_step(number, viewers, i420, tick, keyframe=number in keyframes)
+                for number, viewers in by_step.items()
+            )
         )
-        if keyframe:
-            step.keyframe_s = now_s
+
+    async def _encode_step(
+        self, number: int, viewers: list[Viewer], i420: I420, tick: int, *, keyframe: bool
+    ) -> None:
+        step = self._steps[number]
         try:
             # The rate control counts pictures, so that ticks that were skipped do not make the next one dear.
             packets = await self._loop.run_in_executor(
-                None, lambda: step.encoder.encode(i420, step.pictures, keyframe=keyframe)
+                self._encoders, lambda: step.encoder.encode(i420, step.pictures, keyframe=keyframe)
             )
         except Exception:  # the encoder's own failure, whatever it is: a fresh one may do
             logger.exception("the encoder failed; it is opened anew")
@@ -230,8 +269,10 @@ class VideoSource:
             payloads, _ = self._packer.pack(packet)
             step.sizes.append((tick, sum(map(len, payloads))))
             for viewer in viewers:
+                if viewer.step != number:  # it has moved in the meantime
+                    continue
                 viewer.offer(payloads, timestamp, packet.is_keyframe)
 
     def _fresh(self, number: int) -> _Step:
-        bitrate = int(STEPS[number] * self._settings.bitrate)
+        bitrate = int(SHARES[number] * self._settings.bitrate)
         return _Step(Encoder(replace(self._settings, bitrate=bitrate)))

@@ -12,29 +12,46 @@ import logging
 import secrets
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import monotonic
 
 from aiohttp import web
 from aiortc import RTCPeerConnection, RTCSessionDescription
-from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationError
 
+from realtime.errors import one_line
 from realtime.outputs.h264 import EncoderSettings, nvenc_works, to_i420
-from realtime.outputs.rtc import only_h264, prepare
+from realtime.outputs.rtc import log_unexpected, new_peer, only_h264, prepare
+from realtime.outputs.seats import Seats
 from realtime.outputs.settings import WebRtc, WebRtcServing
 from realtime.outputs.sink import Format, OutputError, OutputSink, Part, ProgrammeFrame, SinkStatus
 from realtime.outputs.video_source import VideoSource, Viewer
-from realtime.outputs.whep import LOOPBACK, CannotAnswer, TooMany, Whep
+from realtime.outputs.whep import LOOPBACK, CannotAnswer, Whep
 from realtime.outputs.worker import Counts
 
 logger = logging.getLogger(__name__)
 
-CONNECT_TIMEOUT_S = 15.0
+ANSWER_TIMEOUT_S = 5.0
+"""An offer that is not answered by then is refused."""
+
+CONNECT_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 2.0
+LOG_EVERY_S = 10.0
+"""What strangers can bring about is logged this often at most."""
+
+MOST_LOGGED = 200
+"""Characters."""
+
+LOOKUP_THREADS = 4
+"""For names of STUN and TURN servers, which may take long; nothing else is done there."""
+
 LOST_AFTER_S = 30
 """A viewer that is gone costs little, as all share an encoder; one whose machine is busy should stay."""
 
 PARTS: dict[str, Part] = {"programme": "picture", "preview": "preview"}
 """Source, as viewers ask for it → part of the frame."""
+
+FOR_OPERATORS = frozenset({"preview"})
 
 
 class WebRtcSink(OutputSink):
@@ -60,14 +77,28 @@ class WebRtcSink(OutputSink):
             listener = _listen_at(serving.socket)
             self.where = str(serving.socket)
         self._counts = Counts()
-        self._peers: dict[tuple[str, str], RTCPeerConnection] = {}
+        self._peers: dict[str, RTCPeerConnection] = {}
+        self._seats = Seats(settings.viewers)
         self._leaving: set[asyncio.Task[None]] = set()
+        self._failures = 0
+        self._logged_s = float("-inf")
         self._loop = asyncio.new_event_loop()
+        self._loop.set_exception_handler(log_unexpected)
+        self._lookups = ThreadPoolExecutor(LOOKUP_THREADS, thread_name_prefix="names")
+        self._loop.set_default_executor(self._lookups)
         self._sources = {source: VideoSource(self._loop, encodings[source]) for source in PARTS}
         self._thread = threading.Thread(target=self._loop.run_forever, name="webrtc", daemon=True)
         self._thread.start()
         loopback_only = serving.socket is None and settings.host in LOOPBACK
-        whep = Whep(self, tuple(PARTS), token=serving.token, loopback_only=loopback_only)
+        whep = Whep(
+            self,
+            tuple(PARTS),
+            FOR_OPERATORS,
+            stun=[url for server in settings.ice_servers for url in server.urls if url.startswith("stun:")],
+            token=serving.token,
+            loopback_only=loopback_only,
+            behind_control_server=serving.socket is not None,
+        )
         self._runner, self._encoding = asyncio.run_coroutine_threadsafe(
             self._serve(whep, listener), self._loop
         ).result()
@@ -117,48 +148,63 @@ class WebRtcSink(OutputSink):
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+        self._lookups.shutdown(wait=False, cancel_futures=True)  # a name server may never answer
+        for source in self._sources.values():
+            source.close()
 
     def _causes(self) -> set[str]:
         return {cause for source in self._sources.values() for cause in tuple(source.dropped)}
 
     # The server's loop.
 
-    async def join(self, source: str, offer: RTCSessionDescription) -> tuple[str, str]:
+    async def join(self, source: str, offer: RTCSessionDescription, *, operator: bool) -> tuple[str, str]:
         """See `whep.Sessions`."""
-        if len(self._peers) >= self._settings.viewers:
-            raise TooMany(f"{self._settings.viewers} viewers are connected; close one")
-        session = (source, secrets.token_urlsafe(16))
-        peer = RTCPeerConnection()
-        self._peers[session] = peer
-        viewer = Viewer(self._sources[source])
+        session = f"{source}/{secrets.token_urlsafe(16)}"
+        gone = self._seats.take(session, operator=operator, now_s=monotonic())
+        if gone is not None:
+            self._drop_soon(gone)
         try:
-            transceiver = peer.addTransceiver(viewer, direction="sendonly")
-            only_h264(transceiver)
-            viewer.serve(transceiver.sender)
-            await peer.setRemoteDescription(offer)
-            await peer.setLocalDescription()
-        except (ValueError, InvalidAccessError, InvalidStateError, OperationError) as error:
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                answer = await self._answer(session, source, offer)
+        except BaseException as error:
             await self._drop(session)
-            raise CannotAnswer(f"the offer cannot be answered: {error}") from error
+            if not isinstance(error, Exception):
+                raise
+            why = "it took too long" if isinstance(error, TimeoutError) else _plain(one_line(error))
+            self._log(f"an offer cannot be answered: {why}")
+            raise CannotAnswer(f"the offer cannot be answered: {why}") from error
+        self._loop.call_later(CONNECT_TIMEOUT_S, self._drop_unless_connected, session)
+        return session.partition("/")[2], answer
+
+    async def _answer(self, session: str, source: str, offer: RTCSessionDescription) -> str:
+        """A new connection for the session, and its answer (SDP). Raises whatever aiortc raises."""
+        peer = self._peers[session] = new_peer(self._settings.ice_servers)
+        viewer = Viewer(self._sources[source])
 
         def changed() -> None:
-            if peer.connectionState in ("failed", "closed"):
-                self._drop_soon(session)
-
-        def waited() -> None:
-            if peer.connectionState != "connected":
+            if peer.connectionState == "connected":
+                self._seats.connected(session)
+            elif peer.connectionState in ("failed", "closed"):
                 self._drop_soon(session)
 
         peer.on("connectionstatechange", changed)
         viewer.on("ended", lambda: self._drop_soon(session))  # its sender failed
-        self._loop.call_later(CONNECT_TIMEOUT_S, waited)
-        return session[1], peer.localDescription.sdp
+        transceiver = peer.addTransceiver(viewer, direction="sendonly")
+        only_h264(transceiver)
+        viewer.serve(transceiver.sender)
+        await peer.setRemoteDescription(offer)
+        for other in peer.getTransceivers():
+            if other is not transceiver:
+                other.direction = "inactive"  # we receive nothing
+        await peer.setLocalDescription()
+        answer: str = peer.localDescription.sdp
+        return answer
 
     async def leave(self, source: str, session: str) -> bool:
         """See `whep.Sessions`."""
-        if (source, session) not in self._peers:
+        if f"{source}/{session}" not in self._peers:
             return False
-        await self._drop((source, session))
+        await self._drop(f"{source}/{session}")
         return True
 
     async def _serve(
@@ -177,20 +223,46 @@ class WebRtcSink(OutputSink):
         self._encoding.cancel()
         await asyncio.gather(self._encoding, return_exceptions=True)
         await self._runner.cleanup()
-        await self._loop.shutdown_default_executor()
+        rest = asyncio.all_tasks() - {asyncio.current_task()}  # aiortc's, of connections that were half made
+        for task in rest:
+            task.cancel()
+        if rest:
+            await asyncio.wait(rest, timeout=CLOSE_TIMEOUT_S)
 
-    def _drop_soon(self, session: tuple[str, str]) -> None:
+    def _drop_unless_connected(self, session: str) -> None:
+        if session in self._peers and self._peers[session].connectionState != "connected":
+            self._drop_soon(session)
+
+    def _drop_soon(self, session: str) -> None:
         task = self._loop.create_task(self._drop(session))
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
 
-    async def _drop(self, session: tuple[str, str]) -> None:
+    async def _drop(self, session: str) -> None:
+        """Frees the seat at once, then what the connection holds."""
+        self._seats.leave(session)
         peer = self._peers.pop(session, None)
-        if peer is not None:
+        if peer is None:
+            return
+        try:
             for sender in peer.getSenders():
                 if sender.track is not None:
                     sender.track.stop()
             await peer.close()
+        except Exception as error:  # noqa: BLE001  # a connection that an offer has broken half way
+            self._log(f"a connection ended badly: {_plain(one_line(error))}")
+
+    def _log(self, text: str) -> None:
+        """One line, and no flood of them."""
+        self._failures += 1
+        if monotonic() - self._logged_s >= LOG_EVERY_S:
+            logger.warning("webrtc: %s%s", text, f" ({self._failures} such)" if self._failures > 1 else "")
+            self._failures, self._logged_s = 0, monotonic()
+
+
+def _plain(text: str) -> str:
+    """What a stranger may have written, for a terminal."""
+    return "".join(c if c.isprintable() else "?" for c in text[:MOST_LOGGED])
 
 
 def _listen(settings: WebRtc) -> socket.socket:

@@ -1,7 +1,7 @@
 """The programme pushed to a WebRTC server by WHIP (RFC 9725): MediaMTX, LiveKit, a broadcaster.
 
 Candidates are gathered before the offer is sent; trickling them, ICE restarts and the server's list of ICE
-servers (the RFC's sections 4.3 and 4.6, all optional) are not supported.
+servers (the RFC's sections 4.3 and 4.6, all optional) are not supported; ours come from the settings.
 """
 
 from __future__ import annotations
@@ -14,18 +14,19 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout
 from aiortc import RTCPeerConnection, RTCSessionDescription
 from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationError
 
 from realtime.outputs.h264 import EncoderSettings, to_i420
-from realtime.outputs.rtc import only_h264, prepare
+from realtime.outputs.rtc import log_unexpected, new_peer, only_h264, prepare
 from realtime.outputs.settings import Whip
 from realtime.outputs.sink import Format, OutputError, Part, SinkStatus
 from realtime.outputs.video_source import VideoSource, Viewer
 from realtime.outputs.worker import Tick, WorkerSink
+from realtime.redact import encoding_hint, redact, shown
 
 T = TypeVar("T")
 
@@ -50,14 +51,14 @@ class WhipSink(WorkerSink):
 
     def __init__(self, settings: Whip, programme: Format) -> None:
         """Raises OutputError where the programme cannot be encoded."""
-        parts = urlsplit(settings.url)
-        where = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        where = shown(settings.url)
         super().__init__("whip", settings.called, programme, frozenset[Part]({"picture"}), where=where)
         encoding = EncoderSettings(programme.size, programme.fps, settings.bitrate, settings.keyframe_s)
         prepare(encoding, lost_after_s=LOST_AFTER_S)
         self._settings = settings
         self._headers = {} if settings.token is None else {"Authorization": f"Bearer {settings.token}"}
         self._loop = asyncio.new_event_loop()
+        self._loop.set_exception_handler(log_unexpected)
         self._source = VideoSource(self._loop, encoding)
         self._peer: RTCPeerConnection | None = None
         self._resource: str | None = None
@@ -75,6 +76,7 @@ class WhipSink(WorkerSink):
     def close(self) -> None:
         super().close()
         self._loop.call_soon_threadsafe(self._loop.stop)
+        self._source.close()
 
     def _open(self) -> None:
         self._call(self._connect())
@@ -94,7 +96,7 @@ class WhipSink(WorkerSink):
     # The loop.
 
     async def _connect(self) -> None:
-        peer = self._peer = RTCPeerConnection()
+        peer = self._peer = new_peer(self._settings.ice_servers)
         connected = asyncio.Event()
 
         def changed() -> None:
@@ -136,7 +138,7 @@ class WhipSink(WorkerSink):
                 self._resource = urljoin(str(response.url), response.headers["Location"])
                 return await response.text()
         except (ClientError, TimeoutError, OSError) as error:
-            why = str(error) or "no answer"
+            why = (redact(str(error)) or "no answer") + encoding_hint(self._settings.url)
             raise OutputError(f"{self.name}: {self._where} cannot be reached: {why}") from error
 
     def _refused(self, response: ClientResponse) -> OutputError:
@@ -160,7 +162,9 @@ class WhipSink(WorkerSink):
                 ):
                     pass  # whatever it answers: the session is over
         except (ClientError, TimeoutError, OSError) as error:
-            raise OutputError(f"{self.name}: {self._where} was not told of the end: {error}") from error
+            raise OutputError(
+                f"{self.name}: {self._where} was not told of the end: {redact(str(error))}"
+            ) from error
         finally:
             if encoding is not None:
                 encoding.cancel()

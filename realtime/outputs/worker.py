@@ -9,6 +9,7 @@ from abc import abstractmethod
 from collections import Counter, deque
 from typing import NamedTuple
 
+from realtime.errors import one_line
 from realtime.handover import Handover
 from realtime.outputs.backoff import Backoff
 from realtime.outputs.sink import (
@@ -21,7 +22,7 @@ from realtime.outputs.sink import (
     State,
     Tally,
 )
-from realtime.process import one_line
+from realtime.redact import redact
 
 TAKE_S = 0.1
 """How often a thread without pictures looks whether it should end."""
@@ -206,4 +207,8 @@ class WorkerSink(OutputSink):
         return failure, ran_s
 
     def _told(self, error: Exception) -> OutputError:
-        return error if isinstance(error, OutputError) else OutputError(f"{self.name}: {one_line(error)}")
+        return (
+            error
+            if isinstance(error, OutputError)
+            else OutputError(f"{self.name}: {redact(one_line(error))}")
+        )

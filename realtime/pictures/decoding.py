@@ -16,6 +16,7 @@ from av.video.stream import VideoStream
 from realtime.pictures.filters import FilterChain, Format
 from realtime.pictures.opening import VideoError, open_video
 from realtime.pictures.stamps import NS_PER_S, Stamps
+from realtime.redact import shown
 
 NO_TIMESTAMPS, MAY_JUMP = 0x0080, 0x0200
 """Of a format: FFmpeg's AVFMT_NOTIMESTAMPS, AVFMT_TS_DISCONT."""
@@ -41,14 +42,16 @@ class Decoded(NamedTuple):
 class Decoder:
     """Decodes a file, or a stream it is connected to. For one thread.
 
-    first: its first frame, which is decoded at once. fps: its average rate, after deinterlacing. time_base:
-    the unit of its stamps, seconds. frames: an estimate of how many there are, 0 where nobody knows. has_end:
-    it says how long it is. damaged: so many of the frames read so far were left out.
+    name: what messages call it. first: its first frame, which is decoded at once. fps: its average rate,
+    after deinterlacing. time_base: the unit of its stamps, seconds. frames: an estimate of how many there
+    are, 0 where nobody knows. has_end: it says how long it is. damaged: so many of the frames read so far
+    were left out.
     """
 
     def __init__(self, name: str, *, stream: bool = False) -> None:
         """name: a file's path, or a stream's URL. Raises VideoError."""
-        self.name = name
+        self.name = shown(name) if stream else name
+        self._address = name
         self._is_stream = stream
         self.damaged = 0
         self._container, self._video = open_video(name, stream=stream)
@@ -84,14 +87,14 @@ class Decoder:
         """Back to the first frame, to iterate again. What cannot be wound back exactly is opened again, which
         takes several times as long. Raises VideoError."""
         before = self._first_stamps
-        if self._has_stamps and not self._may_jump:
+        if self._has_stamps and not self._may_jump and not self._is_stream:  # seeking knows no timeout
             with suppress(FFmpegError, VideoError):
                 self._container.seek(self._video.start_time or 0, stream=self._video)
                 self._begin()
                 if self._first_stamps == before:
                     return
         self.close()
-        self._container, self._video = open_video(self.name, stream=self._is_stream)
+        self._container, self._video = open_video(self._address, stream=self._is_stream)
         self._begin()
 
     def __iter__(self) -> Iterator[Decoded]:

@@ -10,6 +10,8 @@ from av.error import FFmpegError, HTTPUnauthorizedError
 from av.stream import Discard, Disposition
 from av.video.stream import VideoStream
 
+from realtime.redact import encoding_hint, shown
+
 STREAM_TIMEOUT_S = 5.0
 """A stream that says nothing for so long is lost."""
 
@@ -19,14 +21,14 @@ _STREAM_OPTIONS = {**_FILE_OPTIONS, "rtsp_flags": "prefer_tcp"}
 
 
 class VideoError(ValueError):
-    """A video that cannot be read or written; the text names it, and what to do."""
+    """A video that cannot be read or written; the text names it, without a password, and says what to do."""
 
 
 def open_video(name: str, *, stream: bool) -> tuple[InputContainer, VideoStream]:
     """A file by its path, or a stream by its URL. One thread will decode it. Raises VideoError."""
     container = _open_stream(name) if stream else _open_file(name)
     try:
-        video = _video_in(container, name)
+        video = _video_in(container, shown(name) if stream else name)
     except VideoError:
         container.close()
         raise
@@ -71,11 +73,10 @@ def _open_stream(name: str) -> InputContainer:
             timeout=(STREAM_TIMEOUT_S, STREAM_TIMEOUT_S),
         )
     except HTTPUnauthorizedError:
-        raise VideoError(f"{name}: it asks for a name and a password: write them into the address") from None
+        why = "it asks for a name and a password: write them into the address"
     except FFmpegError as error:
-        raise VideoError(
-            f"{name}: nothing answers there, or it is no video ({error.strerror}): check the address"
-        ) from None
+        why = f"nothing answers there, or it is no video ({error.strerror}): check the address"
+    raise VideoError(f"{shown(name)}: {why}{encoding_hint(name)}")
 
 
 def _video_in(container: InputContainer, name: str) -> VideoStream:

@@ -21,8 +21,8 @@ class PlayedVideo:
 
     def __init__(self, name: str, *, stream: bool = False) -> None:
         """Opens it and decodes one frame. name: a file's path, or a stream's URL. Raises VideoError."""
-        self.name = name
         self._decoder = Decoder(name, stream=stream)
+        self.name = self._decoder.name
         self._frames = iter(self._decoder)
         self._convert = Converter(self._decoder.first.frame, self._decoder.pixel_aspect)
         self.fps = float(self._decoder.fps)

@@ -9,7 +9,12 @@ CUDA_ON_CPU = "cuda on the CPU"
 
 def run_cuda_on_cpu(patch: pytest.MonkeyPatch) -> None:
     """Lets the backend "cuda" put its tensors on the CPU."""
-    patch.setattr("engines.runtime.cuda.DEVICE", "cpu")
+    run_cuda_on("cpu", patch)
+
+
+def run_cuda_on(device: str, patch: pytest.MonkeyPatch) -> None:
+    """Lets the backend "cuda" put its tensors on another of torch's devices."""
+    patch.setattr("engines.runtime.cuda.DEVICE", device)
     patch.setitem(_probes(), "cuda", lambda: None)
 
 

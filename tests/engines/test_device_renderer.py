@@ -38,8 +38,13 @@ def on_device(pack: PlayerPack) -> DeviceRenderer:
         run_cuda_on_cpu(patch)
         captured = count_captures(patch)
         renderer = DeviceRenderer(pack, backend="cuda")
-        assert len(captured) == len(window_sizes(SIZE, pack.variant))
+        assert len(captured) == len(sizes_of(pack))
         return renderer
+
+
+def sizes_of(pack: PlayerPack) -> tuple[tuple[int, int], ...]:
+    """The windows that a device has."""
+    return window_sizes(pack.size, pack.variant, few=True)
 
 
 def render(renderer: Renderer | DeviceRenderer, points: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -49,7 +54,7 @@ def render(renderer: Renderer | DeviceRenderer, points: NDArray[np.float32]) -> 
 
 
 def test_it_paints_the_same_pictures(on_device: DeviceRenderer, pack: PlayerPack) -> None:
-    on_host = Renderer(pack, backend="torch")
+    on_host = Renderer(pack, backend="torch", sizes=sizes_of(pack))
     on_device.reset()
     for pose in POSES:
         ours, theirs = render(on_device, pose).astype(int), render(on_host, pose)
@@ -66,7 +71,9 @@ def test_the_shadow_is_the_same(
     run_cuda_on_cpu(monkeypatch)
     shadow = Shadow(-0.6, 0.2, 0.02, 0.5)
     shaded = PlayerPack.load(write_nano_pack(tmp_path / "shaded", dataset_folder, shadow=shadow))
-    on_device, on_host = DeviceRenderer(shaded, backend="cuda"), Renderer(shaded, backend="torch")
+    count_captures(monkeypatch)
+    on_device = DeviceRenderer(shaded, backend="cuda")
+    on_host = Renderer(shaded, backend="torch", sizes=sizes_of(shaded))
     for pose in POSES:
         ours, theirs = (render(renderer, pose).astype(int) for renderer in (on_device, on_host))
         taken = shaded.plate.astype(int) - theirs
@@ -107,7 +114,8 @@ def test_hands_and_face_are_painted_too(
     run_cuda_on_cpu(monkeypatch)
     count_captures(monkeypatch)
     pack = PlayerPack.load(write_nano_pack(tmp_path / "hands", dataset_folder, extras=True))
-    on_device, on_host = DeviceRenderer(pack, backend="cuda"), Renderer(pack, backend="torch")
+    on_device = DeviceRenderer(pack, backend="cuda")
+    on_host = Renderer(pack, backend="torch", sizes=sizes_of(pack))
     pose = standing(64, 116, HEIGHT_PX, arms=0.4)
     for points in (pose, np.concatenate([pose, made_up_extras(pose)])):
         on_device.reset()
@@ -119,7 +127,8 @@ def test_hands_and_face_are_painted_too(
 def test_the_player_alone_is_that_of_the_host(pack: PlayerPack, monkeypatch: pytest.MonkeyPatch) -> None:
     run_cuda_on_cpu(monkeypatch)
     count_captures(monkeypatch)
-    on_device, on_host = DeviceLayerRenderer(pack, backend="cuda"), LayerRenderer(pack, backend="torch")
+    on_device = DeviceLayerRenderer(pack, backend="cuda")
+    on_host = LayerRenderer(pack, backend="torch", sizes=sizes_of(pack))
     ours, theirs = (np.full((SIZE[1], SIZE[0], 4), 9, np.uint8) for _ in range(2))
     for pose in POSES:
         on_device(pose, ours)

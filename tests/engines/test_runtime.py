@@ -13,6 +13,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+import engines.runtime
 from engines.runtime import BACKENDS, Calibration, EngineError, choose_backend, compile_module, missing
 from engines.runtime import openvino as runtime
 from tests.engines.small_net import OUTPUTS, Small, example, expected, fill
@@ -51,6 +52,21 @@ def test_without_a_gpu_cuda_is_missing_and_torch_never_is() -> None:
     assert (missing("cuda") is None) == torch.cuda.is_available()
     assert missing("torch") is None
     assert choose_backend("auto") in BACKENDS
+
+
+def test_auto_leaves_a_backend_that_cannot_compile_and_a_named_one_is_not_replaced(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise OSError("libGone.so: cannot open\nshared object file")
+
+    monkeypatch.setattr("engines.runtime.openvino.compile_openvino", broken)
+    monkeypatch.setitem(engines.runtime._PROBES, "cuda", lambda: "no driver")
+    assert compile_module(Small(), example(), OUTPUTS).backend == "torch"
+    reason = "the backend openvino does not work here (OSError: libGone.so: cannot open shared object file)"
+    assert [each.getMessage() for each in caplog.records if each.levelname == "WARNING"] == [reason]
+    with pytest.raises(EngineError, match="libGone"):
+        compile_module(Small(), example(), OUTPUTS, backend="openvino")
 
 
 def test_int8_without_samples_is_refused() -> None:

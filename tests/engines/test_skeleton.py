@@ -221,3 +221,15 @@ def test_extras_that_are_not_wanted_are_cut_off_and_missing_ones_are_not_seen() 
     assert (fitted(points, 33) == points[:33]).all()
     filled = fitted(points[:33], WITH_EXTRAS)
     assert (filled[:33] == points[:33]).all() and not filled[33:].any()
+
+
+@pytest.mark.parametrize("extras", [False, True])
+def test_autocast_moves_no_limb(extras: bool) -> None:
+    skeleton = Skeleton(400.0, extras=extras)
+    points = torch.rand(2, skeleton.points, 4, generator=torch.Generator().manual_seed(0))
+    points = points * torch.tensor([512.0, 512.0, 100.0, 1.0])
+    plain = skeleton(points, 128, 128)
+    with torch.autocast("cpu", torch.bfloat16):
+        lowered = skeleton(points, 128, 128)
+    assert lowered.dtype == torch.float32 and plain.std() > 0.01
+    assert torch.equal(lowered, plain)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from importlib import metadata
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from torch import Tensor, nn
 
 from engines.exports import POSE_NETS, UNTRAINED, Export, untrained_export
 from engines.generator import LiveGenerator
-from engines.runtime import EngineError, tensorrt_rtx
+from engines.runtime import EngineError, tensorrt_api, tensorrt_rtx
+from engines.runtime.tensorrt_build import compile_onnx
 from tests.drawn import standing, untrained_generator
 
 onnx = pytest.importorskip("onnx", reason="onnx compiles nothing alone, but without it nothing is compiled")
@@ -145,3 +147,59 @@ def test_a_missing_package_is_named_with_the_next_step(monkeypatch: pytest.Monke
     monkeypatch.setattr(metadata, "version", missing)
     with pytest.raises(EngineError, match=r"tensorrt-rtx is missing: pip install '\.\[tensorrt-rtx\]'"):
         tensorrt_rtx.package()
+
+
+TYPES = {
+    "Tensor": "ITensor", "NetworkLayer": "ILayer", "Network": "INetworkDefinition",
+    "TimingCache": "ITimingCache",
+    "BuilderConfig": "IBuilderConfig", "Builder": "Builder", "ParserError": "ParserError",
+    "OnnxParser": "OnnxParser", "ExecutionContext": "IExecutionContext", "CudaEngine": "ICudaEngine",
+    "Runtime": "Runtime", "CreationFlags": "NetworkDefinitionCreationFlag",
+    "Strategies": "ExecutionContextAllocationStrategy", "Modes": "TensorIOMode",
+}  # fmt: skip
+
+
+def members(protocol: type) -> set[str]:
+    return {name for name in (*vars(protocol), *protocol.__annotations__) if not name.startswith("_")}
+
+
+def test_the_package_has_all_that_the_type_checker_is_told_of() -> None:
+    package = tensorrt_rtx.package()
+    protocols = {
+        name: each for name, each in vars(tensorrt_api).items()
+        if getattr(each, "__module__", "") == tensorrt_api.__name__
+    }  # fmt: skip
+    assert set(protocols) == {*TYPES, "Named", "TensorRt", "TensorRtRtx"}
+    for name, real in TYPES.items():
+        assert members(protocols[name])
+        for member in members(protocols[name]):
+            assert hasattr(getattr(package, real), member), f"{real}.{member}"
+    for member in members(protocols["TensorRt"]) | members(protocols["TensorRtRtx"]):
+        assert hasattr(package, member), member
+
+
+def test_the_network_is_strongly_typed_and_no_flag_lowers_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TensorRT 11 has no other networks, and their types are those of the ONNX graph."""
+    package = tensorrt_rtx.package()
+    networks: list[int] = []
+
+    class Builder(package.Builder):  # type: ignore[misc, name-defined]  # known at run time alone
+        def create_network(self, flags: int = 0) -> object:
+            networks.append(flags)
+            return super().create_network(flags)
+
+    flags: list[object] = []
+
+    def configure(_: object, config: Any) -> None:
+        config.num_compute_capabilities = 1
+        config.set_compute_capability(package.ComputeCapability.SM89, 0)
+        flags.extend(flag for flag in package.BuilderFlag.__members__.values() if config.get_flag(flag))
+
+    monkeypatch.setattr(package, "Builder", Builder)
+    model = export_onnx(Small(), [small_inputs()], ["out", "moved"])
+    shapes = {name: tuple(tensor.shape) for name, tensor in small_inputs().items()}
+    _, layers = compile_onnx(package, model.SerializeToString(), shapes, configure)
+    assert networks == [1 << int(package.NetworkDefinitionCreationFlag.STRONGLY_TYPED)]
+    assert flags == [package.BuilderFlag.TF32], "the default alone"
+    kinds = {layer.precision for layer in layers if layer.type == "CONVOLUTION"}
+    assert kinds == {"HALF"}

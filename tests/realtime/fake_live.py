@@ -1,6 +1,8 @@
 """`run_live` with fakes in place of the networks and the player.
 
-python -m tests.realtime.fake_live FOLDER [flags of run_live]
+python -m tests.realtime.fake_live FOLDER [--keys] [flags of run_live]
+
+--keys: it hears the terminal's keys; it is headless otherwise.
 """
 
 import sys
@@ -11,6 +13,9 @@ from tests.realtime.fakes import fake_nets, fake_show
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
-    options = run_live.parse(["--headless", "--report", str(folder / "report.json"), *sys.argv[2:]])
-    show, player = fake_show(folder, link=run_live.show_of(options).link)
+    flags = ["--report", str(folder / "report.json"), *sys.argv[2:]]
+    options = run_live.parse([flag for flag in flags if flag != "--keys"])
+    options.headless = "--keys" not in flags
+    wanted = run_live.show_of(options)
+    show, player = fake_show(folder, link=wanted.link, control=wanted.control)
     run_live.run(show, player, options, fake_nets, run_live.link_of(show, options.role))

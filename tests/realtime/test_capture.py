@@ -1,3 +1,4 @@
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -6,7 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from realtime.capture import CameraName, Captured, CaptureError, CaptureThread, VideoSource
+from realtime.capture import CameraName, Captured, CaptureError, VideoSource
+from realtime.capture_thread import CameraState, CameraWatch, CaptureThread
 from realtime.telemetry import Meter
 from tests.realtime.fakes import write_clip
 
@@ -164,3 +166,53 @@ def test_a_missing_camera_ends_the_start() -> None:
     thread = CaptureThread("none.mp4", lambda _: None, Meter())
     with pytest.raises(CaptureError, match=r"none\.mp4"):
         thread.start(must_open=True)
+
+
+def test_a_camera_that_hangs_is_left_to_itself_and_opened_anew() -> None:
+    hangs, closed = threading.Event(), threading.Event()
+
+    class Hanging(FakeSource):
+        def grab(self) -> int:
+            if self._left <= 1:
+                hangs.set()
+                closed.wait(30)
+            return super().grab()
+
+    opened: list[FakeSource] = []
+
+    def open_source(camera: str) -> FakeSource:
+        opened.append(FakeSource(1000) if opened else Hanging(5))
+        return opened[-1]
+
+    frames: list[Captured] = []
+    thread = CaptureThread("fake", frames.append, Meter(), open_source=open_source)
+    thread.start(must_open=True)
+    assert hangs.wait(10)
+    before = len(frames)
+    since_ns = thread.in_driver_since_ns
+    assert since_ns is not None and thread.running and thread.frames == before == 4
+    thread.replace()
+    captured_until(thread, frames, lambda: len(frames) > before + 5)
+    closed.set()
+    deadline = time.monotonic() + 10
+    while not opened[0].closed:
+        assert time.monotonic() < deadline, "the old one is not closed once it comes back"
+        time.sleep(0.01)
+    assert [frame.frame_id for frame in frames] == list(range(len(frames)))
+
+
+def test_a_hung_camera_is_told_of_then_replaced_then_given_up() -> None:
+    watch = CameraWatch()
+    steps = [(0, 0, 1), (3, 0, 1), (5, 0, 1), (11, 0, 1), (13, 0, 1), (14, 13, 1), (24, 13, 1), (26, 13, 1)]
+    assert [watch.step(now * S, since * S, frames).name for now, since, frames in steps] == [
+        "WELL", "WELL", "SILENT", "SILENT", "HUNG", "SILENT", "SILENT", "HOPELESS",
+    ]  # fmt: skip
+    watch = CameraWatch()
+    assert watch.step(13 * S, 0, 1) is CameraState.HUNG
+    assert watch.step(20 * S, 19 * S, 2) is CameraState.WELL, "a picture has come"
+    assert watch.step(40 * S, 39 * S, 2) is CameraState.WELL
+
+
+def test_a_camera_that_drops_out_does_not_hang() -> None:
+    watch = CameraWatch()
+    assert all(watch.step(now * S, None, 1) is CameraState.WELL for now in range(100))

@@ -33,7 +33,7 @@ FPS = 30
 CAMERA_SIZE = [90, 120]
 TOKEN = "a-token-of-a-test"
 CHOICES = {
-    "player": {"Number 23": "", "Jones": "/packs/jones"},
+    "player": {"Number 23": "", "Jones": "Jones"},
     "background": {name: name for name in ("plate", "green", "camera")},
 }
 COURT = {"programme": (40, 120, 40), "preview": (120, 60, 20)}
@@ -301,7 +301,7 @@ def switch_player(show: Show, one: Any, two: Any) -> None:
     box = button.bounding_box()
     one.mouse.move(box["x"] + 5, box["y"] + 5)
     one.mouse.down()
-    wait_for(lambda: show.desk.orders.player == "/packs/jones")
+    wait_for(lambda: show.desk.orders.player == "Jones")
     one.mouse.up()
     for state, dances, text in (
         ("loading", "Number 23", "Number 23 → Jones…"),

@@ -1,4 +1,3 @@
-import io
 import os
 import pty
 import re
@@ -11,7 +10,8 @@ import pytest
 from realtime.control.actions import ACTIONS, Orders, Risk, Unconfirmed
 from realtime.control.arguments import ArgumentError, check_in_order, check_named
 from realtime.control.hotkeys import Hotkeys
-from realtime.control.keys import NAMED_KEYS, KeyConflict, Keymap, SecondPress
+from realtime.control.keys import CONFIRM_KEY, NAMED_KEYS, Interrupts, KeyConflict, Keymap, Unanswered
+from realtime.control.outlet import Outlet
 
 LIVE = Orders(taken=True)
 
@@ -58,7 +58,8 @@ def test_keys_can_be_moved_and_taken_away() -> None:
         ({"take": "f"}, "take and freeze are both on key 'f'"),
         ({"take": "F5"}, "take: 'f5' is no key"),
         ({"take": " "}, "take: ' ' is no key"),
-        ({"player": "p"}, "player: a key cannot give its arguments"),
+        ({"player": "z"}, "player: a key cannot give its arguments"),
+        ({"take": "Y"}, "take: key 'y' is the one that confirms"),
     ],
 )
 def test_keys_that_cannot_be_are_refused_by_name(changes: dict[str, str], words: str) -> None:
@@ -66,16 +67,34 @@ def test_keys_that_cannot_be_are_refused_by_name(changes: dict[str, str], words:
         Keymap(changes)
 
 
-def test_a_second_press_confirms_only_at_once_and_only_the_same() -> None:
-    second = SecondPress()
-    s = 1_000_000_000
-    assert not second.press("terminal", "take", 0)
-    assert second.press("terminal", "take", 2 * s)
-    assert not second.press("terminal", "take", 2 * s + 1), "a third press is a first one"
-    assert not second.press("terminal", "take", 5 * s)
-    assert not second.press("window", "take", 5 * s)
-    assert not second.press("window", "cut", 5 * s)
-    assert not second.press("window", "take", 5 * s)
+S = 1_000_000_000
+
+
+def test_what_was_asked_for_is_confirmed_once_and_in_time() -> None:
+    unanswered = Unanswered()
+    unanswered.ask("terminal", "take", 0)
+    assert unanswered.confirm("window", S) is None, "somebody else's"
+    assert unanswered.confirm("terminal", S // 20) is None, "no person is so quick: a text was pasted"
+    assert unanswered.confirm("terminal", S) == "take"
+    assert unanswered.confirm("terminal", S) is None, "it is used up"
+    unanswered.ask("terminal", "take", 0)
+    assert unanswered.confirm("terminal", 6 * S) is None, "too late"
+    unanswered.ask("terminal", "quit", 0)
+    unanswered.forget("terminal")
+    assert unanswered.confirm("terminal", S) is None
+
+
+def test_a_held_ctrl_c_never_confirms_itself() -> None:
+    interrupts = Interrupts()
+    held = [0, *range(660_000_000, 10 * S, 33_000_000)]
+    assert not any(interrupts.press(at_ns) for at_ns in held)
+    assert interrupts.press(held[-1] + 2 * S)
+    assert not interrupts.press(held[-1] + 30 * S), "too late: it is a first one"
+
+
+def test_the_key_that_confirms_is_no_actions() -> None:
+    assert all(action.key != CONFIRM_KEY for action in ACTIONS.values())
+    assert f"{CONFIRM_KEY}  " in Keymap().help_text()
 
 
 def test_take_needs_confirmation_or_arm_and_uses_it_up() -> None:
@@ -89,7 +108,7 @@ def test_take_needs_confirmation_or_arm_and_uses_it_up() -> None:
         assert after(name, start=off, confirmed=True) == Orders(taken=True, transition_s=transition_s)
 
 
-@pytest.mark.parametrize(("name", "given"), [("quit", {}), ("skeleton", {}), ("delay", {"seconds": 1})])
+@pytest.mark.parametrize(("name", "given"), [("skeleton", {}), ("delay", {"seconds": 1})])
 def test_what_is_risky_on_air_is_not_off_air(name: str, given: dict[str, object]) -> None:
     assert after(name, start=Orders(), **given) != Orders()
     with pytest.raises(Unconfirmed):
@@ -170,9 +189,20 @@ def test_arguments_in_order() -> None:
         check_in_order(ACTIONS["pick"].forms, [0.1, 0.2, 0.3])
 
 
-def test_help_orders_nothing_and_quit_ends() -> None:
+def test_help_orders_nothing() -> None:
     assert after("help") == LIVE
-    assert after("arm", "quit") == replace(LIVE, quit=True)
+
+
+@pytest.mark.parametrize("name", ["quit", "restart"])
+@pytest.mark.parametrize(
+    "state", [Orders(), LIVE, Orders(armed=True), Orders(armed=True, taken=True), Orders(slate=True)], ids=str
+)
+def test_what_takes_the_show_or_its_player_away_is_confirmed_in_every_state(name: str, state: Orders) -> None:
+    assert ACTIONS[name].risk is Risk.ALWAYS
+    with pytest.raises(Unconfirmed, match=f"^{name} must be confirmed$"):
+        after(name, start=state)
+    done = after(name, start=state, confirmed=True)
+    assert (done.quit, done.restarts) == ((True, 0) if name == "quit" else (False, 1))
 
 
 @pytest.fixture
@@ -192,17 +222,24 @@ def wait_for(heard: list[str], n: int) -> None:
 def test_the_terminal_is_heard_and_given_back(terminal: int) -> None:
     before = termios.tcgetattr(terminal)
     heard: list[str] = []
-    out = io.StringIO()
-    with pytest.raises(ZeroDivisionError), Hotkeys(heard.append, Keymap().action_for, out) as keys:
+    read, write = os.pipe()
+    outlet = Outlet(write)
+    with pytest.raises(ZeroDivisionError), Hotkeys(heard.append, outlet) as keys:
         assert not termios.tcgetattr(terminal)[3] & termios.ICANON
-        assert termios.tcgetattr(terminal)[3] & termios.ISIG  # Ctrl-C works as ever
-        os.write(terminal, b"\x1b[A")  # an arrow is no key of ours
-        time.sleep(0.05)
+        assert termios.tcgetattr(terminal)[3] & termios.ISIG  # Ctrl-C is still a signal
+        assert not termios.tcgetattr(terminal)[0] & termios.IXON, "Ctrl-S stops nothing"
+        for part in (b"\x1b", b"[", b"D"):  # an arrow, as a slow line brings it
+            os.write(terminal, part)
+            time.sleep(0.2)
         os.write(terminal, b"aT z")
-        wait_for(heard, 3)
+        wait_for(heard, 5)
         keys.status("LIVE")
         keys.say("a line")
         _ = 1 / 0
-    assert heard == ["arm", "take", "slate"]
+    outlet.close()
+    assert heard == ["\x1b", "a", "T", " ", "z"]
     assert termios.tcgetattr(terminal) == before
-    assert out.getvalue().endswith("LIVE\r\x1b[Ka line\nLIVE\r\x1b[K")
+    written = os.read(read, 1000).decode()
+    assert "a line\n" in written and written.endswith("\r\x1b[K")
+    os.close(read)
+    os.close(write)

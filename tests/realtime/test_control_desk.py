@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import ast
-import contextlib
 import json
 import re
-import socket
-from collections.abc import Iterator
-from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
-from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
-from pythonosc.osc_message import OscMessage
-from pythonosc.osc_message_builder import OscMessageBuilder
 
 from realtime.control.actions import ACTIONS, Orders
 from realtime.control.desk import Desk, Event, Refused
 from realtime.control.facts import Figures, reason, show_facts
 from realtime.control.keys import Keymap
 from realtime.control.metrics import EDGES_MS, buckets
-from realtime.control.osc import MOST_SUBSCRIBERS
-from realtime.control.server import ControlServer
 from realtime.control.show_log import LONGEST_QUEUE, ShowLog, ShowLogError
 from realtime.show import ShowError, load_show
 from realtime.telemetry import BIN_MS, BINS, DROPS, Meter, Totals
@@ -33,15 +24,46 @@ ROOT = Path(__file__).resolve().parents[2]
 S = 1_000_000_000
 
 
-def test_a_risky_key_is_done_at_the_second_press() -> None:
+def test_a_risky_key_is_done_once_another_key_has_confirmed_it() -> None:
     desk = Desk(Orders(), Keymap({"take": "x"}), {})
-    assert desk.press("take", who="terminal", now_ns=0) == "TAKE: press x again within 2 seconds to confirm"
+
+    def key(character: str, at_s: float) -> str:
+        return desk.key(character, who="terminal", now_ns=round(at_s * S))
+
+    assert key("x", 0) == f"TAKE ({ACTIONS['take'].help})? Press y within 5 seconds"
+    assert key("x", 1), "the same key again only asks again"
     assert not desk.orders.taken
-    assert desk.press("take", who="terminal", now_ns=1 * S) == ""
+    assert key("y", 2) == ""
     assert desk.orders.taken
-    assert desk.press("slate", who="terminal", now_ns=2 * S) == ""
+    assert key(" ", 3) == ""
     assert desk.orders.slate
-    assert "x  take" in desk.press("help", who="terminal", now_ns=2 * S)
+    assert "x  take" in key("h", 3)
+
+
+@pytest.mark.parametrize("between", ["", "q", "h", "m", "z", "\x1b"])
+def test_quit_needs_its_confirmation_right_after_it(between: str) -> None:
+    for state in (Orders(), Orders(taken=True), Orders(armed=True)):
+        desk = Desk(state, Keymap(), {})
+        for second, character in enumerate(("q", between, "y")):
+            if character:
+                assert not desk.orders.quit
+                desk.key(character, who="terminal", now_ns=second * S)
+        assert desk.orders.quit is (between in ("", "q"))
+
+
+def test_a_client_that_fails_does_not_fail_the_order() -> None:
+    desk = Desk(Orders(), Keymap(), {})
+    heard: list[Event] = []
+
+    def broken(event: Event) -> None:
+        raise RuntimeError("its loop is closed")
+
+    desk.listen(broken)
+    desk.listen(heard.append)
+    desk.act("slate", who="test")
+    desk.measure({"fps": 30})
+    assert desk.orders.slate
+    assert [event["type"] for event in heard] == ["action", "state", "stats"]
 
 
 def test_what_the_show_lacks_is_said_and_not_done() -> None:
@@ -95,11 +117,11 @@ def test_a_full_disk_holds_up_nobody(tmp_path: Path) -> None:
     assert log.take_error() is None
 
 
-def test_a_player_is_named_by_name_and_ordered_by_folder() -> None:
-    choices = {"player": {"Demo": "", "Jones": "/packs/jones"}}
+def test_a_player_is_ordered_by_name_and_the_shows_own_by_none() -> None:
+    choices = {"player": {"Demo": "", "Jones": "Jones"}}
     desk = Desk(Orders(), Keymap(), choices)
     desk.act("player", {"name": "Jones"}, who="test")
-    assert desk.orders.player == "/packs/jones"
+    assert desk.orders.player == "Jones"
     assert show_facts(choices, desk.orders, {}, {}, {})["player"] == "Jones"
     desk.act("player", ["Demo"], who="test")
     assert desk.orders.player == ""
@@ -126,8 +148,8 @@ def test_the_reason_for_what_is_on_air(state: str, orders: Orders, ready: bool, 
 
 
 def test_who_dances_until_the_next_player_is_loaded() -> None:
-    choices = {"player": {"Demo": "", "Jones": "/packs/jones"}}
-    orders = Orders(player="/packs/jones")
+    choices = {"player": {"Demo": "", "Jones": "Jones"}}
+    orders = Orders(player="Jones")
     for state, failed in (("loading", False), ("failed", True)):
         infos = {"performer": {"player": {"name": "Demo", "state": state}}}
         facts = show_facts(choices, orders, infos, {}, {})
@@ -186,113 +208,6 @@ def test_buckets_are_whole_bins() -> None:
     assert dict(found)["+Inf"] == 4
     assert total_s == pytest.approx((0.125 + 0.875 + 1.125 + 1999.875) / 1000)
     assert all((edge / BIN_MS).is_integer() for edge in EDGES_MS)
-
-
-class Osc:
-    """A client of the OSC server."""
-
-    def __init__(self, port: int) -> None:
-        self.port = port
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.settimeout(10)
-        self._socket.connect(("127.0.0.1", port))
-
-    def send(self, data: bytes) -> tuple[str, list[object]]:
-        """What the first answer is: (address, arguments)."""
-        self._socket.send(data)
-        return self.hear()
-
-    def hear(self) -> tuple[str, list[object]]:
-        message = OscMessage(self._socket.recv(65536))
-        return message.address, list(message)
-
-    def close(self) -> None:
-        self._socket.close()
-
-
-def osc(address: str, *values: object) -> bytes:
-    builder = OscMessageBuilder(address)
-    for value in values:
-        builder.add_arg(value)
-    return builder.build().dgram
-
-
-@pytest.fixture
-def heard_by_osc() -> Iterator[tuple[Desk, Osc]]:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    desk = Desk(Orders(), Keymap(), {})
-    server = ControlServer(
-        desk, Totals(), lambda: None, token="a-token-of-a-test", host="127.0.0.1", port=0, osc_port=port
-    )
-    with closing(server), closing(Osc(port)) as client:
-        yield desk, client
-
-
-def test_osc_lists_itself_and_does_every_kind_of_action(heard_by_osc: tuple[Desk, Osc]) -> None:
-    desk, client = heard_by_osc
-    listed = dict([client.send(osc("/dancecam")), *(client.hear() for _ in range(len(ACTIONS) - 1))])
-    assert listed["/dancecam/pick"] == ["x, y, or x0, y0, x1, y1", ACTIONS["pick"].help]
-    assert set(listed) == {f"/dancecam/{name}" for name in ACTIONS}
-    assert client.send(osc("/dancecam/fade-length", 1.5)) == ("/dancecam/done", ["fade-length"])
-    assert desk.orders.fade_s == 1.5
-    assert client.send(osc("/dancecam/freeze", 1))[0] == "/dancecam/done"
-    assert client.send(osc("/dancecam/freeze", True))[0] == "/dancecam/done"
-    assert desk.orders.frozen
-    assert client.send(osc("/dancecam/pick", 0.25, 0.5))[0] == "/dancecam/done"
-    assert desk.orders.pick == (0.25, 0.5)
-    assert client.send(osc("/dancecam/take", "confirm")) == ("/dancecam/done", ["take"])
-    assert desk.orders.taken
-    bundle = OscBundleBuilder(IMMEDIATELY)
-    for name in ("mirror", "slate"):
-        bundle.add_content(OscMessage(osc(f"/dancecam/{name}")))
-    assert client.send(bundle.build().dgram) == ("/dancecam/done", ["mirror"])
-    assert client.hear() == ("/dancecam/done", ["slate"])
-    assert desk.orders.slate
-
-
-def test_a_subscriber_hears_what_others_do_and_what_is_on_air(heard_by_osc: tuple[Desk, Osc]) -> None:
-    desk, client = heard_by_osc
-    desk.report({"state": "FALLBACK", "reason": "waits for TAKE"})
-    assert client.send(osc("/dancecam/subscribe")) == ("/dancecam/state", ["FALLBACK", "waits for TAKE"])
-    desk.act("mirror", who="console 10.0.0.5")
-    assert client.hear() == ("/dancecam/action", ["mirror", "console 10.0.0.5", "done"])
-    desk.report({"state": "LIVE", "reason": "frames come steadily"})
-    while (heard := client.hear())[1][0] != "LIVE":
-        assert heard == ("/dancecam/state", ["FALLBACK", "waits for TAKE"])
-    assert heard == ("/dancecam/state", ["LIVE", "frames come steadily"])
-
-
-def test_subscribers_are_not_without_number(heard_by_osc: tuple[Desk, Osc]) -> None:
-    _, first = heard_by_osc
-    with contextlib.ExitStack() as stack:
-        clients = [stack.enter_context(closing(Osc(first.port))) for _ in range(MOST_SUBSCRIBERS)]
-        for client in clients:
-            assert client.send(osc("/dancecam/subscribe"))[0] == "/dancecam/state"
-        assert first.send(osc("/dancecam/subscribe"))[0] == "/dancecam/refused"
-        assert clients[0].send(osc("/dancecam/subscribe"))[0] == "/dancecam/state", "renewed"
-
-
-@pytest.mark.parametrize(
-    ("data", "words"),
-    [
-        (osc("/dancecam/take"), "take must be confirmed"),
-        (osc("/dancecam/tkae"), "there is no action 'tkae'"),
-        (osc("/elsewhere"), "there is no action '/elsewhere'"),
-        (osc("/dancecam/delay", 6.0), "seconds must be 0 to 5 s"),
-        (osc("/dancecam/delay", "x"), "seconds must be a number"),
-        (osc("/dancecam/slate", 1.0), "give nothing (given: 1 arguments)"),
-        (b"no osc", "this is no OSC packet"),
-        (b"", "this is no OSC packet"),
-    ],
-)
-def test_osc_that_cannot_be_done_is_answered(heard_by_osc: tuple[Desk, Osc], data: bytes, words: str) -> None:
-    desk, client = heard_by_osc
-    address, answer = client.send(data)
-    assert address == "/dancecam/refused"
-    assert words in str(answer[1])
-    assert desk.orders == Orders()
 
 
 def test_a_show_file_moves_keys_and_names_the_rest(tmp_path: Path) -> None:

@@ -20,13 +20,13 @@ from realtime.control.actions import ACTIONS, Orders
 from realtime.control.desk import Desk, Event
 from realtime.control.facts import show_facts
 from realtime.control.keys import Keymap
-from realtime.control.server import ControlServer
+from realtime.control.server import ControlServer, cookie_name
 from realtime.control.settings import ControlError
 from realtime.telemetry import Meter, Totals
 
 TOKEN = "a-token-of-a-test"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
-CHOICES = {"player": {"Demo": "", "Jones": "/packs/jones"}, "background": {"plate": ""}}
+CHOICES = {"player": {"Demo": "", "Jones": "Jones"}, "background": {"plate": ""}}
 
 
 class Place:
@@ -39,6 +39,8 @@ class Place:
         self.server = ControlServer(
             self.desk, self.totals, lambda: self.whep, token=TOKEN, host="127.0.0.1", port=0
         )
+
+        self.cookie = cookie_name(int(self.server.url.rsplit(":", 1)[1].strip("/")), None)
 
     def close(self) -> None:
         self.server.close()
@@ -78,7 +80,7 @@ def test_an_action_over_http(place: Place) -> None:
     assert status == 200
     assert place.desk.orders.taken
     status, body, _ = place.ask("POST", "api/actions/player", body='{"name": "Jones", "confirm": true}')
-    assert (status, body["orders"]["player"]) == (200, "/packs/jones")
+    assert (status, body["orders"]["player"]) == (200, "Jones")
     assert place.ask("POST", "api/actions/slate")[0] == 200
     assert place.ask("GET", "api/state")[1]["orders"]["slate"] is True
 
@@ -124,7 +126,7 @@ def test_what_cannot_be_done_is_one_clear_line(
     ],
 )
 def test_without_the_token_nothing_is_told_or_done(place: Place, method: str, path: str) -> None:
-    for headers in ({"X": ""}, {"Authorization": "Bearer wrong"}, {"Cookie": "dancecam=wrong"}):
+    for headers in ({"X": ""}, {"Authorization": "Bearer wrong"}, {"Cookie": f"{place.cookie}=wrong"}):
         status, answer, _ = place.ask(method, path, headers=headers)
         assert status == 401
         assert "Authorization: Bearer" in answer["error"]
@@ -308,9 +310,14 @@ def test_a_port_that_is_taken_is_named() -> None:
 class FakeWhep:
     """The playout's end: answers WHEP at a Unix socket, and remembers what it was asked."""
 
+    LINK = '<stun:stun.example>; rel="ice-server"'
+
     def __init__(self, path: Path) -> None:
         self.asked: list[tuple[str, str, str]] = []
+        self.headers: list[Mapping[str, str]] = []
         self._path = path
+        self._held = threading.Event()
+        self._held.set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -326,10 +333,20 @@ class FakeWhep:
 
     async def _answer(self, request: web.Request) -> web.Response:
         self.asked.append((request.method, request.path, await request.text()))
+        self.headers.append(request.headers)
+        while not self._held.is_set():
+            await asyncio.sleep(0.01)
         if request.method != "POST":
-            return web.Response(text="closed")
+            return web.Response(text="closed", headers={"Link": self.LINK})
         headers = {"Location": f"{request.path}/x1", "ETag": '"1"', "X-Other": "not handed on"}
         return web.Response(status=201, text="v=0", content_type="application/sdp", headers=headers)
+
+    def hold(self) -> None:
+        """Answers nobody until `go_on`."""
+        self._held.clear()
+
+    def go_on(self) -> None:
+        self._held.set()
 
     def close(self) -> None:
         asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result()

@@ -18,6 +18,7 @@ from realtime.frame_ring import FrameRing
 from realtime.frames import FrameReader, FrameWriter, MessageReader, MessageWriter, RingReader, RingWriter
 from realtime.link_keys import make_keys
 from realtime.live_feed import OTHER_SHAPE, LivePlayer
+from realtime.messages import PROTOCOL
 from realtime.telemetry import Meter
 from tests.realtime.test_link import PERFORMER, PLAYOUT, free_ports
 
@@ -133,7 +134,13 @@ def test_without_a_clock_there_are_no_frames(buses: tuple[Bus, Bus]) -> None:
 
 @pytest.mark.parametrize(
     "message",
-    [b"", b"x", TICKET.pack(), TICKET._replace(good=False).pack() + bytes(10), TICKET.pack() + b"p"],
+    [
+        b"",
+        bytes([PROTOCOL]),
+        TICKET.pack(),
+        TICKET._replace(good=False).pack() + bytes(10),
+        TICKET.pack() + b"p",
+    ],
 )
 def test_a_message_of_another_shape_is_refused(buses: tuple[Bus, Bus], message: bytes) -> None:
     socket = buses[0].sender("tickets", "performer")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from engines.device_renderer import DeviceRenderer
-from engines.player_pack import PlayerPack
+from engines.player_pack import PackError, PlayerPack
 from engines.pose.device_frame import DeviceFrame
+from engines.renderer import Renderer
+from engines.runtime import EngineError
 from realtime.background_settings import Colour
 from realtime.nets import load_nets
 from realtime.show import Show
@@ -18,6 +22,33 @@ from tests.engines.capturable import count_captures
 from tests.engines.cuda_on_cpu import run_cuda_on_cpu
 from tests.packs import write_nano_pack
 
+CUDA_FAILS: dict[str, tuple[str, object, str]] = {
+    "compiled": (
+        "engines.runtime.cuda.place",
+        lambda *_: (_ for _ in ()).throw(
+            torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+        ),
+        "does not fit into the GPU's memory",
+    ),
+    "brought to the GPU": (
+        "engines.device_renderer.TorchReferences",
+        lambda *_: (_ for _ in ()).throw(
+            torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+        ),
+        "OutOfMemoryError: CUDA out of memory",
+    ),
+    "captured": (
+        "engines.runtime.streams.Graphs.capture",
+        lambda *_: (_ for _ in ()).throw(RuntimeError("operation not permitted\nwhen stream is capturing")),
+        "RuntimeError: operation not permitted when stream is capturing",
+    ),
+    "verified": (
+        "engines.device_renderer.TorchReferences.forward",
+        lambda _, landmarks, chosen, size, corner: torch.full((1, 4, *size), torch.nan),
+        "paints Number 7 wrongly",
+    ),
+}
+"""At which moment the backend cuda fails: what is replaced by what, and a part of the reason."""
 FAN = Path(__file__).resolve().parents[2] / "assets/fan_dance.mp4"
 
 
@@ -78,3 +109,68 @@ def test_a_frame_goes_the_whole_way_on_the_device(pack_folder: Path, monkeypatch
     assert all((picture != plate).any(axis=2).mean() > 0.05 for picture in pictures)
     assert (pictures[0] != pictures[2]).any()
     assert len(captured) == before, "nothing is captured once frames come"
+
+
+@pytest.mark.parametrize("moment", CUDA_FAILS)
+def test_a_backend_that_fails_is_left_for_the_next_one_with_its_reason(
+    moment: str, pack_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_cuda_on_cpu(monkeypatch)
+    monkeypatch.setattr("engines.pose.tracker.PoseTracker.warm_up", lambda *_: None)
+    target, replacement, reason = CUDA_FAILS[moment]
+    monkeypatch.setattr(target, replacement)
+    nets = load_nets(Show(player=pack_folder, backend="auto"))
+    assert type(nets.render) is Renderer and nets.render.backend.startswith("openvino")
+    assert (
+        nets.tracker.backend == "openvino"
+        and nets.load_player(pack_folder).render.backend == nets.render.backend
+    )
+    (line,) = nets.left
+    assert line.startswith("the backend cuda does not work here (") and reason in line
+    assert line.count("does not work here") == 1 and "\n" not in line
+
+
+@pytest.mark.parametrize("moment", CUDA_FAILS)
+def test_a_backend_that_was_named_is_refused_with_its_reason(
+    moment: str, pack_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_cuda_on_cpu(monkeypatch)
+    monkeypatch.setattr("engines.pose.tracker.PoseTracker.warm_up", lambda *_: None)
+    target, replacement, reason = CUDA_FAILS[moment]
+    monkeypatch.setattr(target, replacement)
+    with pytest.raises(EngineError, match=reason):
+        load_nets(Show(player=pack_folder, backend="cuda"))
+
+
+def test_where_no_backend_works_every_reason_is_told(
+    pack_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **options: object) -> None:
+        raise RuntimeError(f"no luck with {options['backend']}")
+
+    monkeypatch.setattr("engines.pose.tracker.PoseTracker", broken)
+    with pytest.raises(EngineError, match=r"no luck with openvino.*no luck with torch"):
+        load_nets(Show(player=pack_folder, backend="auto"))
+
+
+def test_a_pack_that_is_not_whole_is_not_the_backends_fault(
+    tmp_path: Path, pack_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engines.pose.tracker.PoseTracker", Loaded)
+    broken = shutil.copytree(pack_folder, tmp_path / "broken")
+    (broken / "plate.png").write_bytes(b"nothing")
+    with pytest.raises(PackError, match="plate"):
+        load_nets(Show(player=broken, backend="auto"))
+
+
+def test_a_player_for_whom_the_backend_does_not_work_is_refused_by_the_show(
+    pack_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_cuda_on_cpu(monkeypatch)
+    monkeypatch.setattr("engines.pose.tracker.PoseTracker.warm_up", lambda *_: None)
+    nets = load_nets(Show(player=pack_folder, backend="auto"))
+    assert nets.render.backend == "cuda fp16" and not nets.left
+    _, replacement, _ = CUDA_FAILS["captured"]
+    monkeypatch.setattr("engines.runtime.streams.Graphs.capture", replacement)
+    with pytest.raises(EngineError, match="operation not permitted"):
+        nets.load_player(pack_folder)

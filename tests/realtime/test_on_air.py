@@ -149,7 +149,7 @@ def test_the_plate_changes_with_the_first_frame_of_the_next_player(start: Start,
     board, viewer = start(plates=plates, outputs=(NDI,))
     nobody = (0, 0, 0, 0)
     board.live(nobody)
-    board.order(player="players/two")
+    board.order(player="Two")
     for player, grey in ((0, 30), (1, 60), (0, 30)):
         board.frame(nobody, player=player)
         board.tick()

@@ -1,8 +1,10 @@
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 
 from engines.extras import POINTS
 from engines.pose.tracker import Person
+from realtime import performer
 from realtime.bus import Bus, Ticket, receive_newest
 from realtime.control.actions import Orders
 from realtime.frame_ring import FrameRing
@@ -18,6 +21,7 @@ from realtime.nets import ExtraNets, Nets
 from realtime.pacing import Pace
 from realtime.people import People
 from realtime.performer import Performer
+from realtime.process import StageLink
 from realtime.show import Show
 from realtime.stages import STAGES, Rig, StageContext
 from realtime.telemetry import Meter
@@ -37,9 +41,9 @@ class Stage:
     """A performer without a process around it."""
 
     def __init__(
-        self, folder: Path, nets: Nets, *, channels: int = 3, players: tuple[Path, ...] = ()
+        self, folder: Path, nets: Nets, *, channels: int = 3, others: Mapping[str, Path] | None = None
     ) -> None:
-        show, player = fake_show(folder, players=players)
+        show, player = fake_show(folder, players=tuple((others or {}).values()))
         self.ring = FrameRing.create(SIZE[1], SIZE[0], channels=channels)
         self.camera_ring = FrameRing.create(SIZE[1], SIZE[0])
         self._sockets = tempfile.TemporaryDirectory()
@@ -55,6 +59,7 @@ class Stage:
             self.ring.spec,
             self.camera_ring.spec,
             fake_nets,
+            others=others or {},
         )
         self.tickets = self.bus.receiver("tickets", "playout")
         self.performer = Performer(
@@ -84,7 +89,7 @@ def start(tmp_path: Path) -> Iterator[Callable[[Nets], Stage]]:
     stages: list[Stage] = []
 
     def make(nets: Nets) -> Stage:
-        stage = Stage(tmp_path, nets)
+        stage = Stage(tmp_path, nets, others={"Two": tmp_path / "two"})
         stages.append(stage)
         stage.performer.start(must_open=True)
         return stage
@@ -130,16 +135,28 @@ def test_the_ticket_says_which_player_is_painted(tmp_path: Path) -> None:
         return nets_with(folder=folder, load_player=load)
 
     nets = load(show.player)
-    stage = Stage(tmp_path, nets, players=(other,))
+    stage = Stage(tmp_path, nets, others={"Other": other})
     try:
         stage.performer.start(must_open=True)
         assert newest_ticket(stage).player == 0
-        stage.performer.obey(Orders(player=str(other)))
+        stage.performer.obey(Orders(player="Other"))
         stage.until(lambda: newest_ticket(stage).player == 1)
         stage.performer.obey(Orders())
         stage.until(lambda: newest_ticket(stage).player == 0)
     finally:
         stage.close()
+
+
+def test_a_player_that_this_machine_has_not_is_told_once_and_the_other_dances_on(
+    start: Callable[[Nets], Stage],
+) -> None:
+    stage = start(nets_with(name="One"))
+    for _ in range(3):
+        stage.performer.obey(Orders(player="/packs/\x1b[2Jsmith"))
+    assert newest_ticket(stage).good
+    stage.until(lambda: bool(stage.events))
+    assert stage.events == ["this machine's show file has no player '/packs/\\x1b[2Jsmith'"]
+    assert stage.performer.players.status.name == "One"
 
 
 def test_who_is_there_is_told_and_the_picked_one_is_followed(start: Callable[[Nets], Stage]) -> None:
@@ -244,7 +261,7 @@ def test_hands_and_face_go_with_the_landmarks_where_the_player_has_them(
     assert find.resets == 1, "the first dancer is a new one"
 
 
-def test_another_player_takes_over_between_two_frames(start: Callable[[Nets], Stage], tmp_path: Path) -> None:
+def test_another_player_takes_over_between_two_frames(start: Callable[[Nets], Stage]) -> None:
     class Second(FakeRender):
         resets = 0
 
@@ -264,7 +281,7 @@ def test_another_player_takes_over_between_two_frames(start: Callable[[Nets], St
     second = nets_with(render=Second(), retarget=Shifted(), name="Two")
     stage = start(nets_with(name="One", load_player=lambda folder: second))
     assert newest_ticket(stage).good
-    stage.performer.obey(Orders(player=str(tmp_path / "two")))
+    stage.performer.obey(Orders(player="Two"))
     out = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
 
     def second_dances() -> bool:
@@ -370,3 +387,16 @@ def test_the_pace_follows_the_frames_but_not_the_absence_of_people() -> None:
     for n in range(100):
         pace.finished(10_000 + n * 200)
     assert pace.period_ns == pytest.approx(200, abs=10)
+
+
+def test_why_a_backend_was_left_is_an_event(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, fake_nets(Show()))
+    left = "the backend cuda does not work here (it is out of memory)"
+    rig = replace(stage.performer._rig, nets=lambda show: replace(fake_nets(show), left=(left,)))
+    ended = SimpleNamespace(meter=Meter(), bus=stage.bus, info={}, every_s=0.01, stopped=lambda: True)
+    try:
+        performer.run(StageContext(STAGES["performer"], rig, attempt=1), cast(StageLink, ended))
+    finally:
+        stage.bus.close()
+        stage._sockets.cleanup()
+    assert left in [text for _, text in ended.meter.take().events]

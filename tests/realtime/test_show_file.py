@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from realtime.show import Programme, Show, ShowError, WebRtc, load_show
+from realtime.outputs.settings import IceServer
+from realtime.show import Programme, Show, ShowError, WebRtc, check_show, load_show
 
 
 def write(folder: Path, text: str) -> Path:
@@ -59,6 +60,8 @@ def test_a_whole_show_file(tmp_path: Path) -> None:
         ("[programme]\nfps = '30/0'", ["programme.fps", "30/0"]),
         ("[programme]\nsize = [641, 480]", ["programme.size", "even"]),
         ("[programme]\nsize = [640]", ["programme.size"]),
+        ("[webrtc]\nice_servers = ['turn:host']", ["webrtc.ice_servers.0", "needs username and credential"]),
+        ("[webrtc]\nice_servers = [{url = 'x'}]", ["webrtc.ice_servers.0", "urls"]),
         ("camera = ", ["not TOML"]),
     ],
 )
@@ -76,7 +79,26 @@ def test_a_missing_show_file_is_named(tmp_path: Path) -> None:
         load_show(tmp_path / "none.toml")
 
 
-@pytest.mark.parametrize("model", [Show, Programme, WebRtc])
+def test_ice_servers_are_written_as_urls_or_tables(tmp_path: Path) -> None:
+    show = load_show(
+        write(
+            tmp_path,
+            """
+            [webrtc]
+            ice_servers = [
+                "stun:stun.example:3478",
+                { urls = ["turn:turn.example:3478"], username = "court", credential = "secret" },
+            ]
+            """,
+        )
+    )
+    stun, turn = show.webrtc.ice_servers
+    assert (stun.urls, stun.username) == (("stun:stun.example:3478",), None)
+    assert (turn.urls, turn.username, turn.credential) == (("turn:turn.example:3478",), "court", "secret")
+    assert check_show(show.model_dump(), "command line") == show
+
+
+@pytest.mark.parametrize("model", [Show, Programme, WebRtc, IceServer])
 def test_every_field_has_a_title_and_a_description(model: type[BaseModel]) -> None:
     for name, field in model.model_fields.items():
         assert field.title, name

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from realtime.stages import STAGES, Stage, Watchdog, stages_at
 
 S = 1_000_000_000
-STAGE = Stage("performer", "x:y", 100.0, 4.0, 3, 60.0, 0.1, vital=False)
+STAGE = Stage("performer", "x:y", 100.0, 4.0, 3, 60.0, 0.1, vital=False, loading_deadline_s=60.0)
 
 
 def test_every_stage_has_an_entry() -> None:
@@ -20,8 +20,11 @@ def test_every_stage_has_an_entry() -> None:
 def test_silence_is_judged_by_another_deadline_until_it_is_ready() -> None:
     dog = Watchdog(STAGE)
     dog.started(0)
+    assert not dog.silent_for_too_long(60 * S)
+    assert dog.silent_for_too_long(61 * S)
+    dog.heard(50 * S, ready=False)  # it gets on
     assert not dog.silent_for_too_long(100 * S)
-    assert dog.silent_for_too_long(101 * S)
+    assert dog.silent_for_too_long(101 * S), "but not for ever"
     dog.heard(50 * S, ready=True)
     assert not dog.silent_for_too_long(54 * S)
     assert dog.silent_for_too_long(55 * S)
@@ -34,7 +37,7 @@ def test_a_fresh_process_may_prepare_itself_again() -> None:
     dog.started(0)
     dog.heard(S, ready=True)
     dog.started(10 * S)
-    assert not dog.silent_for_too_long(100 * S)
+    assert not dog.silent_for_too_long(70 * S)
     assert dog.was_ever_ready
 
 
@@ -42,6 +45,13 @@ def test_the_pauses_grow_and_the_budget_ends() -> None:
     dog = Watchdog(STAGE)
     assert [dog.restart_in_s(n * S) for n in range(4)] == [0.1, 0.2, 0.4, None]
     assert dog.restart_in_s(61 * S) == 0.4  # the first one is forgotten
+
+
+def test_what_the_operator_starts_again_has_its_whole_budget() -> None:
+    dog = Watchdog(STAGE)
+    assert [dog.restart_in_s(n) for n in range(4)] == [0.1, 0.2, 0.4, None]
+    dog.forgive()
+    assert dog.restart_in_s(5) == 0.1
 
 
 @given(st.lists(st.integers(0, 30 * S), max_size=60), st.integers(0, 5))

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import zmq
 
 import run_live
-from realtime.bus import TOPICS, Link, Side
+from realtime.bus import TOPICS, Bus, Link, Side, Status
+from realtime.control.actions import Orders
+from realtime.far_clock import answer
 from realtime.link_keys import make_keys
+from realtime.messages import PROTOCOL
+from realtime.people import People
 from realtime.rigging import Player
 from realtime.show import Show
 from realtime.stages import stages_at
 from realtime.supervisor import Supervisor
+from realtime.telemetry import Delta
 from tests.realtime.fakes import Heard, fake_nets, fake_show
 from tests.realtime.test_link import PERFORMER, PLAYOUT, free_ports
 from tests.realtime.test_show_runs import child, states, wait_for
@@ -65,11 +74,73 @@ def test_the_operator_reaches_the_other_machine(machine: Callable[[Side], Superv
     performer = machine("performer")
     playout = machine("playout")
     wait_for(lambda: states(playout)[-1:] == ["LIVE"])
-    for _ in range(2):  # the second press confirms
-        playout.act("quit")
-        time.sleep(0.2)
+    playout.act("quit")
+    time.sleep(0.2)
+    playout.key("y")
     wait_for(lambda: child("performer") is None and child("playout") is None)
     wait_for(lambda: performer._stop.is_set())
+
+
+def later(message: bytes) -> bytes:
+    """As a program of the next version would send it, with a field that we do not know."""
+    return json.dumps({**json.loads(message), "version": PROTOCOL + 1, "lights": "on"}).encode()
+
+
+def lines(supervisor: Supervisor) -> list[str]:
+    console = supervisor._operators._console
+    assert isinstance(console, Heard)
+    return [line for line in console.lines if f"version {PROTOCOL + 1} of the protocol" in line]
+
+
+def test_another_version_is_one_line_at_the_playout_and_the_programme_goes_on(
+    machine: Callable[[Side], Supervisor], tmp_path: Path
+) -> None:
+    playout = machine("playout")
+    wait_for(lambda: states(playout)[-1:] == ["FALLBACK"])
+    assert playout._link is not None
+    with closing(Bus(tmp_path, replace(playout._link, side="performer"))) as bus:
+        far_status = bus.sender("far_status", "performer")
+        tickets = bus.sender("tickets", "performer")
+        people = bus.sender("people", "performer")
+        answering = threading.Event()
+        threading.Thread(target=answer, args=(bus, answering), daemon=True).start()
+        for _ in range(40):
+            status = Status("performer", 0, time.monotonic_ns(), True, Delta(), {})
+            far_status.send(later(status.pack()))
+            tickets.send(bytes([PROTOCOL + 1]) + bytes(100))
+            people.send(later(People().pack()))
+            time.sleep(0.05)
+        wait_for(lambda: bool(lines(playout)))
+        answering.set()
+        time.sleep(1.0)  # its thread must have left its socket
+    assert len(lines(playout)) == 1
+    assert "the performer's machine is not understood" in lines(playout)[0]
+    tick = playout._info("playout")["tick"]
+    wait_for(lambda: playout._info("playout")["tick"] > tick + 10)
+    assert not playout.totals.restarts
+
+
+def test_another_version_is_one_line_at_the_performer_and_it_goes_on(
+    machine: Callable[[Side], Supervisor], tmp_path: Path
+) -> None:
+    performer = machine("performer")
+    wait_for(lambda: performer.totals.counts["frames.generated"] > 5)
+    assert performer._link is not None
+    with closing(Bus(tmp_path, replace(performer._link, side="playout"))) as bus:
+        far_orders = bus.sender("far_orders", "link")
+        deadline = time.monotonic() + 30
+        while not lines(performer):
+            assert time.monotonic() < deadline
+            far_orders.send(later(Orders(quit=True).pack()), zmq.NOBLOCK)
+            time.sleep(0.05)
+        for _ in range(20):
+            far_orders.send(later(Orders(quit=True).pack()), zmq.NOBLOCK)
+            time.sleep(0.05)
+    assert len(lines(performer)) == 1
+    assert "the operator's machine is not obeyed" in lines(performer)[0]
+    frames = performer.totals.counts["frames.generated"]
+    wait_for(lambda: performer.totals.counts["frames.generated"] > frames + 10)
+    assert not performer.totals.restarts
 
 
 def test_roles_need_a_link_and_keys(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -106,6 +106,5 @@ def test_all_leaves_out_what_lacks_a_package(
 
 def test_the_page_in_the_repository_is_drawn_from_its_figures() -> None:
     docs = Path(__file__).resolve().parents[2] / "docs"
-    assert (docs / "performance.md").read_text() == draw(
-        read_results(docs / "performance.json"), "performance.json"
-    )
+    results, gpu = read_results(docs / "performance.json"), benchmark.read_gpu(docs / "gpu.json")
+    assert (docs / "performance.md").read_text() == draw(results, "performance.json", gpu)

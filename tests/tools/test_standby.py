@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from tests.packs import GAP, SIZE, paint_plainly
 from tools.footage import Footage
@@ -52,3 +54,25 @@ def test_the_loop_goes_forward_and_back(dataset_folder: Path, tmp_path: Path) ->
     seam = np.abs(frames[-1].astype(int) - frames[0]).mean()
     steps = [np.abs(a.astype(int) - b).mean() for a, b in zip(frames[1:], frames[:-1], strict=True)]
     assert seam < 2 * max(steps)
+
+
+def test_without_pyav_the_loop_is_written_all_the_same(
+    dataset_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    footage, path = Footage.open(dataset_folder), tmp_path / "standby.mp4"
+    positions = np.arange(GAP - 12, GAP)
+    monkeypatch.setitem(sys.modules, "av", None)
+    write_standby(footage, positions, paint_plainly(footage), path)
+    monkeypatch.undo()
+    reader = VideoReader(path)
+    frames = [frame for _, frame in reader]
+    reader.close()
+    assert (reader.size, reader.fps, len(frames)) == (SIZE, FPS, 2 * len(positions) - 2)
+    truth = paint_plainly_at(footage, int(positions[-1]))
+    assert np.abs(frames[len(positions) - 1].astype(int) - truth).mean() < 8
+
+
+def paint_plainly_at(footage: Footage, position: int) -> np.ndarray:
+    picture = np.empty_like(footage.plate)
+    paint_plainly(footage)(footage.points[position], picture)
+    return picture

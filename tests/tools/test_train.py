@@ -225,7 +225,7 @@ def test_a_loss_that_is_no_number_is_one_line(
         lambda *_: {"foreground": torch.tensor(float("nan"))},
     )
     assert train.main(command(dataset_folder, tmp_path)) == 1
-    assert_one_line(capsys.readouterr().err, "the loss is nan at step 0")
+    assert_one_line(capsys.readouterr().err, "the loss is not a number at step 0")
 
 
 def test_help_is_quick_and_names_the_options() -> None:

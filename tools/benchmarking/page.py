@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from tools.benchmarking.results import Figure, Result, Row
+from tools.gpu_check.record import Record
 
 
 class Column(NamedTuple):
@@ -29,6 +30,13 @@ COLUMNS: dict[str, Column] = {
     "ceiling_share": Column("of the ceiling, %", 0),
     "least_ms": Column("least ms", 2),
     "psnr_db": Column("PSNR to f32, dB", 1),
+    "off_px": Column("off, px", 2),
+    "longest_ms": Column("longest, ms", 1),
+    "allocations": Column("allocations", 0),
+    "gbytes_s": Column("GB/s", 0),
+    "steps_s": Column("steps/s", 2),
+    "waiting": Column("waiting, %", 0),
+    "held_out_db": Column("held-out PSNR, dB", 2),
     "kbit_s": Column("kbit/s", 0),
     "seconds": Column("s", 1),
     "again_seconds": Column("s, the next time", 1),
@@ -50,6 +58,9 @@ TITLES = {
 
 ON_GPU = ("pose", "generator", "pipeline", "build")
 """Parts that a page without a GPU's figures says so of."""
+CHECKED = ("pose", "generator", "pipeline")
+"""Those of them whose figures on a GPU are in the check's own section."""
+GPU_TITLE = "On an NVIDIA GPU"
 
 HEAD = """# Performance
 
@@ -60,8 +71,8 @@ threads of the process.
 """
 
 
-def draw(results: Iterable[Result], source: str) -> str:
-    """The whole page. source: the name of the file that the results are in."""
+def draw(results: Iterable[Result], source: str, gpu: Record | None = None) -> str:
+    """The whole page. source: the name of the file that the results are in; gpu: what a GPU showed."""
     everything = list(results)
     lines = [HEAD.format(source=f"`{source}`")]
     for part, title in TITLES.items():
@@ -71,8 +82,34 @@ def draw(results: Iterable[Result], source: str) -> str:
         if not of_part:
             lines.append("Not measured.\n")
         elif part in ON_GPU and not any("gpu" in result.details for result in of_part):
-            lines.append("| machine | |\n|---|---|\n| NVIDIA GPUs, of any kind | not measured |\n")
+            where = ("NVIDIA GPUs, of any kind", "not measured")
+            if gpu is not None and part in CHECKED:
+                where = (gpu.machine, f"[below](#{GPU_TITLE.lower().replace(' ', '-')})")
+            lines.append(f"| machine | |\n|---|---|\n| {where[0]} | {where[1]} |\n")
+    lines.append(f"## {GPU_TITLE}\n")
+    lines += [checked(gpu)] if gpu is not None else ["Not measured.\n"]
     return "\n".join(lines)
+
+
+def checked(record: Record) -> str:
+    """What `tools.gpu_check` found, a table for each part; of a part that failed, what and why."""
+    lines = [f"    {record.command}\n", f"{record.machine}, {record.started[:10]}.{_versions(record)}\n"]
+    for part in record.parts:
+        if not (part.rows or part.failures):
+            continue
+        lines.append(f"### {part.title}\n")
+        if part.rows:
+            lines.append(table(part.rows, record.machine) + "\n")
+        lines += [f"{note}\n" for note in part.notes]
+        lines += [f"Failed: {failure.what}: {failure.error}.\n" for failure in part.failures]
+    return "\n".join(lines)
+
+
+def _versions(record: Record) -> str:
+    facts = record.facts
+    names = ("driver", "cuda", "torch")
+    found = [f"{name} {facts[name]}" for name in names if facts.get(name)]
+    return f" {', '.join(found).capitalize()}." if found else ""
 
 
 def section(result: Result) -> str:

@@ -101,7 +101,7 @@ class PlainVp8Sink(OutputSink):
         transceiver = peer.addTransceiver(track, direction="sendonly")
         codecs = RTCRtpSender.getCapabilities("video").codecs
         transceiver.setCodecPreferences([c for c in codecs if c.mimeType in ("video/VP8", "video/rtx")])
-        offer = checked_offer(await request.text())
+        offer = checked_offer(await request.read())
         await peer.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
         await peer.setLocalDescription()
         self._peers.append(peer)

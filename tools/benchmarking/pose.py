@@ -19,7 +19,6 @@ from engines.pose.tracker import PoseTracker
 from tools.benchmarking.results import Row
 from tools.benchmarking.timing import Turn, side_by_side
 from tools.pck import JOINTS, correct, joints, load_truth
-from tools.video import VideoReader
 
 Frame = NDArray[np.uint8]
 OURS, THEIRS = "ours", "mp.solutions.pose"
@@ -54,6 +53,8 @@ def _rows(
     ours: Callable[[Frame, int], Any],
     theirs: Callable[[Frame], Any],
 ) -> list[Row]:
+    from tools.video import VideoReader
+
     reader = VideoReader(video)
     total = min(frames or reader.frames, reader.frames)
 
@@ -76,6 +77,8 @@ def against_truth(video: Path, truth: Path, frames: int | None, backend: str) ->
 
     Raises VideoError, ValueError, OSError.
     """
+    from tools.video import VideoReader
+
     true = load_truth(truth)[:frames]
     tracker = PoseTracker(backend=backend)
     reader = VideoReader(video)

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.pose.tracker import PoseTracker
-from realtime.capture import Captured, CaptureThread, VideoSource
+from realtime.capture import Captured, VideoSource
+from realtime.capture_thread import CaptureThread
 from realtime.telemetry import Meter
 from tools.coverage_meter import Coverage
 from tools.recording.checks import Check, Sharpness, StillCamera, alone, exposure, framing

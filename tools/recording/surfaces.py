@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.control.hotkeys import Console, Hotkeys, PlainConsole
+from realtime.control.hotkeys import Hotkeys
+from realtime.control.outlet import Console, Outlet
 from tools.recording.prompts import Cue
 from tools.recording.screen import View, draw
 
@@ -74,13 +75,23 @@ class Window:
         return [action] if action is not None else []
 
 
+class Printed:
+    """A console for a log or a pipe: lines alone."""
+
+    def say(self, line: str) -> None:
+        print(line, flush=True)
+
+    def status(self, line: str) -> None:
+        """A line that is overwritten makes no sense in a log."""
+
+
 class Terminal:
     """Prompts as they come, the state every few seconds; keys where standard input is a terminal."""
 
     def __init__(self) -> None:
         self._asked: deque[str] = deque()
         self._stack = ExitStack()
-        self._console: Console = PlainConsole()
+        self._console: Console = Printed()
         self._cue: tuple[str, bool] | None = None
         self._bad: tuple[str, ...] = ()
         self._note = ""
@@ -88,8 +99,9 @@ class Terminal:
 
     def __enter__(self) -> Self:
         if sys.stdin is not None and sys.stdin.isatty():
-            keys = Hotkeys(self._asked.append, action_of=lambda typed: ACTIONS.get(typed.lower()))
-            self._console = self._stack.enter_context(keys)
+            outlet = Outlet(sys.stdout.fileno())
+            self._stack.callback(outlet.close)
+            self._console = self._stack.enter_context(Hotkeys(self._pressed, outlet))
         return self
 
     def __exit__(
@@ -110,12 +122,18 @@ class Terminal:
         verdict = view.coverage.verdict()
         state = f"{view.take} {view.seconds:.0f} s, {view.dropped} dropped; {verdict}"
         self._console.status(state)
-        if time.monotonic() - self._said_s >= SAY_S and isinstance(self._console, PlainConsole):
+        if time.monotonic() - self._said_s >= SAY_S and isinstance(self._console, Printed):
             self._said_s = time.monotonic()
             self._console.say(f"  {state}")
 
     def actions(self) -> list[str]:
         return [self._asked.popleft() for _ in range(len(self._asked))]
+
+    def _pressed(self, key: str) -> None:
+        """In the terminal's thread."""
+        action = ACTIONS.get(key.lower())
+        if action is not None:
+            self._asked.append(action)
 
     def _say_cue(self, cue: Cue | None) -> None:
         shown = (cue.prompt.text, cue.go) if cue is not None else ("paused", True)

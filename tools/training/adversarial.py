@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tools.training.discriminators import Judgement
+from tools.training.upload import upload
 
 Logits = Sequence[Tensor]
 
@@ -74,8 +75,7 @@ class Augmentation:
         """size: (height, width) of the pictures. The ranges are the paper's, for pictures in 0..1."""
 
         def uniform(low: float, high: float) -> Tensor:
-            values = random.uniform(low, high, (batch, 1, 1, 1)).astype(np.float32)
-            return torch.from_numpy(values).to(device)
+            return upload(random.uniform(low, high, (batch, 1, 1, 1)).astype(np.float32), device)
 
         quarter = np.array([size[1], size[0]]) // 4
         most = np.round(quarter / 8).astype(int)
@@ -84,8 +84,8 @@ class Augmentation:
             uniform(-0.25, 0.25),
             uniform(0, 2),
             uniform(0.5, 1.5),
-            torch.from_numpy(shift).to(device),
-            torch.from_numpy(cut).to(device),
+            upload(shift, device),
+            upload(cut, device),
         )
 
     def pictures(self, pictures: Tensor) -> Tensor:

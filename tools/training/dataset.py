@@ -9,6 +9,7 @@ import itertools
 from collections import deque
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -20,8 +21,32 @@ from engines.reference import References
 from engines.skeleton import LANDMARKS
 from tools.footage import Footage
 
+HOST_LANDMARKS = "landmarks on the host"
+"""In a batch on a device, where the landmarks lie on the host too, for what is decided there."""
+Made = TypeVar("Made", covariant=True)
 GRID = 16
 """Crops start at multiples of this, as the live windows do."""
+
+
+class Draw(NamedTuple):
+    """What one item of a batch is of.
+
+    position, earlier, before: of the frame, and of those one and two before it, None where there is none.
+    corner: where (x, y) the crop begins in the frame. points, earlier_points: the poses (P, 4), pixels of the
+    frame, with their errors; the earlier one is that of `position` where there is no earlier frame.
+    """
+
+    position: int
+    earlier: int | None
+    before: int | None
+    corner: tuple[int, int]
+    points: NDArray[np.float32]
+    earlier_points: NDArray[np.float32]
+
+    @property
+    def shift(self) -> NDArray[np.float32]:
+        """What the crop takes off a point (4,)."""
+        return np.array([*self.corner, 0, 0], np.float32)
 
 
 class Crops:
@@ -53,38 +78,46 @@ class Crops:
         that are not quite the player's; hands and face move with the wrists and the nose. extras: whether
         points hold hands and face. share: (rank, world): of each batch only every world-th item from rank on
         is made. Raises DatasetError where the footage has no extras to give."""
-        self._footage, self._poses = footage, footage.poses(extras=extras)
-        self._positions = positions
-        self._references = references
+        self.footage, self._poses = footage, footage.poses(extras=extras)
+        self.positions = positions
+        self.references = references
         self._batch = batch
         width, height = footage.size
-        self._crop = (min(crop, width), min(crop, height))
+        self.size = (min(crop, width), min(crop, height))
         self._seed = seed
         self._noise_px = noise_px * height / 512
         self._share = share
 
     def __getitem__(self, step: int) -> dict[str, Tensor]:
-        rank, world = self._share
-        items = []
-        for row in range(rank, self._batch, world):
-            random = np.random.default_rng([self._seed, step, row])
-            items.append(self._item(int(random.choice(self._positions)), random))
+        items = [self._item(draw) for draw in self.draws(step)]
         return {name: torch.from_numpy(np.stack([item[name] for item in items])) for name in items[0]}
 
-    def _item(self, position: int, random: np.random.Generator) -> dict[str, NDArray[np.float32]]:
-        footage = self._footage
-        landmarks = footage.landmarks[position]
-        x0, y0 = self._place(landmarks, random)
-        width, height = self._crop
-        window = (slice(y0, y0 + height), slice(x0, x0 + width))
-        shift = np.array([x0, y0, 0, 0], np.float32)
-        earlier, before = self._before(position, 1), self._before(position, 2)
-        first = position if earlier is None else earlier
-        target, mask = self._true(position, window)
-        earlier_target, earlier_mask = (target, mask) if earlier is None else self._true(earlier, window)
+    def draws(self, step: int) -> list[Draw]:
+        """What the batch of a step is of, for this process's share."""
+        rank, world = self._share
+        draws = []
+        for row in range(rank, self._batch, world):
+            random = np.random.default_rng([self._seed, step, row])
+            draws.append(self._draw(int(random.choice(self.positions)), random))
+        return draws
+
+    def _draw(self, position: int, random: np.random.Generator) -> Draw:
+        corner = self._place(self.footage.landmarks[position], random)
         wrong = random.normal(0, self._noise_px, (LANDMARKS, 4)).astype(np.float32)
         wrong[:, 3] = 0
+        earlier, before = self._before(position, 1), self._before(position, 2)
+        first = position if earlier is None else earlier
         now, then = moved(self._poses[position], wrong), moved(self._poses[first], wrong)
+        return Draw(position, earlier, before, corner, now, then)
+
+    def _item(self, draw: Draw) -> dict[str, NDArray[np.float32]]:
+        x0, y0 = draw.corner
+        width, height = self.size
+        window = (slice(y0, y0 + height), slice(x0, x0 + width))
+        earlier, before = draw.earlier, draw.before
+        target, mask = self._true(draw.position, window)
+        earlier_target, earlier_mask = (target, mask) if earlier is None else self._true(earlier, window)
+        now, then, shift = draw.points, draw.earlier_points, draw.shift
         empty = np.zeros((4, height // 4, width // 4), np.float32)
         return {
             "landmarks": now[:LANDMARKS] - shift,
@@ -97,7 +130,7 @@ class Crops:
             "target": target,
             "earlier_target": earlier_target,
             "mask": mask,
-            "plate": _planes(footage.plate[window]),
+            "plate": _planes(self.footage.plate[window]),
         }
 
     def _dolls(
@@ -106,10 +139,10 @@ class Crops:
         """The doll of each pose, all of the views that suit the first."""
         dolls, chosen = {}, None
         for name, landmarks in poses.items():
-            doll = np.zeros((self._crop[1], self._crop[0], 4), np.uint8)
-            if self._references is not None:
-                chosen = self._references.choose(landmarks) if chosen is None else chosen
-                self._references.paint(landmarks, chosen, doll, corner)
+            doll = np.zeros((self.size[1], self.size[0], 4), np.uint8)
+            if self.references is not None:
+                chosen = self.references.choose(landmarks) if chosen is None else chosen
+                self.references.paint(landmarks, chosen, doll, corner)
             dolls[name] = np.concatenate([_planes(doll[..., :3]), _mask(doll[..., 3])])
         return dolls
 
@@ -118,7 +151,7 @@ class Crops:
         low, high = landmarks[:, :2].min(axis=0), landmarks[:, :2].max(axis=0)
         corner = []
         for axis in range(2):
-            side, whole = self._crop[axis], self._footage.size[axis]
+            side, whole = self.size[axis], self.footage.size[axis]
             margin = 0.25 * side
             first, last = low[axis] - margin, high[axis] + margin - side
             start = random.uniform(min(first, last), max(first, last))
@@ -127,21 +160,27 @@ class Crops:
 
     def _before(self, position: int, frames: int) -> int | None:
         earlier = position - frames
-        if earlier < self._positions[0]:
+        if earlier < self.positions[0]:
             return None
-        return earlier if self._footage.indices[position] - self._footage.indices[earlier] == frames else None
+        return earlier if self.footage.indices[position] - self.footage.indices[earlier] == frames else None
 
     def _true(
         self, position: int, window: tuple[slice, slice]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """A window of one frame and of its mask: (3, h, w) and (1, h, w)."""
-        frame, mask = self._footage.frame(position), self._footage.mask(position)
+        frame, mask = self.footage.frame(position), self.footage.mask(position)
         return _planes(frame[window]), _mask(mask[window])
 
 
-def ahead(crops: Crops, step: int, workers: int = 2) -> Generator[dict[str, Tensor], None, None]:
-    """The batches from `step` on, without end, a few made in advance by threads (decoding leaves Python's
-    lock alone, and a process that runs networks is not safely forked)."""
+class Steps(Protocol[Made]):
+    """Something for each step of training, in any thread."""
+
+    def __getitem__(self, step: int) -> Made: ...
+
+
+def ahead(crops: Steps[Made], step: int, workers: int = 2) -> Generator[Made, None, None]:
+    """What there is for each step from `step` on, without end, a few made in advance by threads (decoding
+    leaves Python's lock alone, and a process that runs networks is not safely forked)."""
     with ThreadPoolExecutor(workers) as pool:
         waiting = deque(pool.submit(crops.__getitem__, each) for each in range(step, step + 2 * workers))
         try:

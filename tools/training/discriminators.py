@@ -17,7 +17,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from engines.runtime.half import without_autocast
 from engines.skeleton import Landmark
+from tools.training.upload import upload
 
 Norm = Literal["spectral", "instance"]
 STRIDES = (2, 2, 2, 1)
@@ -49,7 +51,7 @@ class _Conv(nn.Conv2d):
             nn.init.zeros_(self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
-        with torch.autocast(input.device.type, enabled=False):
+        with without_autocast(input.device):
             weight = self.weight
         return self._conv_forward(input, weight, self.bias)
 
@@ -175,8 +177,19 @@ PARTS: dict[str, Part] = {
 
 
 def part_centres(landmarks: Tensor, parts: Sequence[str]) -> Tensor:
-    """(B, 33, 4) pixels → (B, len(parts), 2), the centres of `PARTS`."""
-    return torch.stack([landmarks[:, list(PARTS[name].landmarks), :2].mean(dim=1) for name in parts], dim=1)
+    """(B, 33, 4) pixels, on the host → (B, len(parts), 2), the centres of `PARTS`."""
+    points = ([landmarks[:, each, :2] for each in PARTS[name].landmarks] for name in parts)
+    return torch.stack([torch.stack(each, dim=1).mean(dim=1) for each in points], dim=1)
+
+
+def pass_over(critic: nn.Module, times: int) -> None:
+    """Leaves a critic as if it had judged so often: its spectral norms are estimated a little further at each
+    use of a weight. Where one process has nothing for it to judge, it stays the critic of the others."""
+    with torch.no_grad():
+        for _ in range(times):
+            for module in critic.modules():
+                if isinstance(module, _Conv):
+                    _ = module.weight
 
 
 def crops_about(pictures: Tensor, centres: Tensor, side_px: float, out_size: int) -> Tensor:
@@ -201,12 +214,15 @@ def part_crops(
 ) -> Tensor:
     """Crops (n, C, out_size, out_size) of one kind of `PARTS` (all of one side) from pictures (B, C, H, W).
 
-    landmarks (B, 33, 4) pixels of `pictures`; body_px: see `Skeleton`. Only parts whose centre lies inside
+    landmarks (B, 33, 4) pixels of `pictures`, on the host, wherever those are: how many crops there are is
+    known without waiting for a device; body_px: see `Skeleton`. Only parts whose centre lies inside
     the picture are cut, so n may be 0; it depends on the landmarks alone, and so is the same for a recording
     and for what is painted in its place. For limb maps, give landmarks, body_px and out_size over 4.
     """
     (side,) = {PARTS[name].side for name in parts}
-    centres = part_centres(landmarks, parts)
-    size = centres.new_tensor([pictures.shape[-1], pictures.shape[-2]])
-    inside = ((centres >= 0) & (centres < size)).all(dim=-1)  # (B, N)
-    return crops_about(pictures, centres, side * body_px, out_size)[inside.flatten()]
+    height, width = pictures.shape[2:]
+    places = part_centres(landmarks, parts).numpy()  # (B, N, 2)
+    rows, columns = ((places >= 0) & (places < (width, height))).all(axis=-1).nonzero()  # (n,) each
+    where = upload(places[rows, columns][:, None], pictures.device)  # (n, 1, 2)
+    shown = pictures.index_select(0, upload(rows, pictures.device))
+    return crops_about(shown, where, side * body_px, out_size)

@@ -36,7 +36,7 @@ class Process(NamedTuple):
         """The first process's `value`: clocks differ, and all must decide alike."""
         if self.world == 1:
             return value
-        said = torch.tensor([value], dtype=torch.float64, device=self.device)
+        said = torch.tensor([value], dtype=torch.float64)  # between hosts: no GPU is waited for
         torch.distributed.broadcast(said, 0)
         return float(said)
 
@@ -55,7 +55,7 @@ def process_group() -> Iterator[Process]:
         return
     if on_gpu:
         torch.cuda.set_device(device)
-    torch.distributed.init_process_group("nccl" if on_gpu else "gloo")
+    torch.distributed.init_process_group("cpu:gloo,cuda:nccl" if on_gpu else "gloo")
     try:
         yield Process(torch.distributed.get_rank(), torch.distributed.get_world_size(), device)
     finally:
@@ -87,12 +87,22 @@ def average_gradients(module: nn.Module, process: Process) -> None:
     """Replaces every gradient by its mean over the processes, in place; between backward and the update.
 
     For discriminators, instead of `wrap`: they are called several times a step, which DistributedDataParallel
-    does not follow. All processes must have drawn the same initial weights (the same seed), and give
-    gradients to the same parameters.
+    does not follow. All processes must have drawn the same initial weights (the same seed). A parameter to
+    which a process gives no gradient, since its share shows nothing to judge, counts there as one of zeros;
+    one to which no process gives any stays without.
     """
     if process.world == 1:
         return
-    gradients = [parameter.grad for parameter in module.parameters() if parameter.grad is not None]
+    parameters = list(module.parameters())
+    given = torch.tensor([each.grad is not None for each in parameters], dtype=torch.uint8)
+    torch.distributed.all_reduce(given, torch.distributed.ReduceOp.MAX)
+    judged = [each for each, has in zip(parameters, given.tolist(), strict=True) if has]
+    if not judged:
+        return
+    for parameter in judged:
+        if parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)
+    gradients = [parameter.grad for parameter in judged if parameter.grad is not None]
     flat = torch.cat([gradient.flatten() for gradient in gradients])
     torch.distributed.all_reduce(flat)
     flat /= process.world

@@ -17,8 +17,6 @@ import safetensors.torch
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
-from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from engines.generator import Generator, Painting
@@ -26,13 +24,18 @@ from engines.reference import References
 from engines.shadow import Shadow
 from tools.footage import Footage
 from tools.picture_scores import psnr
-from tools.training.dataset import Crops, ahead
+from tools.training.average import Average
+from tools.training.dataset import Crops
 from tools.training.distributed import Process, average_gradients, wrap
+from tools.training.feed import batches
 from tools.training.objective import Objective, Views, Weights
-from tools.training.painter import Painter, has_bf16
+from tools.training.painter import Painter, autocast
+from tools.training.upload import upload
 
 CHECKPOINT = "checkpoint.safetensors"
 ALONE = Process(0, 1, torch.device("cpu"))
+LOOK_EVERY = 100
+"""Steps on a GPU between two looks at the loss: each look waits for all that is queued there."""
 
 
 class CheckpointError(ValueError):
@@ -100,7 +103,7 @@ class Trainer:
         body_px = footage.body.near.height
         self.net = generator(config.variant, body_px, extras=config.extras).to(self.device)
         self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.ema = AveragedModel(self.net, avg_fn=_ema(config.ema), use_buffers=True)
+        self.ema = Average(self.net, config.ema)
         self.objective = Objective(config.weights, body_px, self.device)
         self.critics = self.objective.critics
         self.adam = torch.optim.Adam(self.net.parameters(), lr=config.learning_rate, betas=(0.9, 0.99))
@@ -108,6 +111,8 @@ class Trainer:
             list(self.critics.parameters()) or [torch.zeros(1)], lr=config.critic_rate, betas=(0.5, 0.99)
         )
         self._parallel = wrap(self.net, process)
+        self._look_every = 1 if self.device.type == "cpu" else LOOK_EVERY
+        self._is_finite = torch.ones((), dtype=torch.bool, device=self.device)
         self.progress = Progress()
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -133,24 +138,25 @@ class Trainer:
             seed=config.seed, noise_px=config.noise_px, extras=config.extras,
             share=(process.rank, process.world),
         )  # fmt: skip
-        batches = ahead(crops, self.progress.step)
+        made = batches(crops, self.device, self.progress.step)
         total, unit = (config.steps, "step") if config.steps else (round(config.minutes * 60), "s")
         done_before = self.progress.step if config.steps else round(self.progress.elapsed_s)
         bar = tqdm(total=total, initial=done_before, unit=unit, disable=not process.first)
         saved = sampled = self.progress.elapsed_s
         last = clock()
         try:
-            for batch in batches:
-                parts = self.step({name: value.to(self.device) for name, value in batch.items()})
+            for batch in made:
+                parts = self.step(batch)
                 now = clock()
                 before = self.progress.elapsed_s
                 self.progress.elapsed_s = process.first_says(before + now - last)
                 last = now
                 self.progress.step += 1
                 bar.update(1 if config.steps else int(self.progress.elapsed_s) - int(before))
-                bar.set_postfix(
-                    step=self.progress.step, foreground=f"{parts['foreground']:.4f}", refresh=False
-                )
+                if self.progress.step % self._look_every == 0:
+                    bar.set_postfix(
+                        step=self.progress.step, foreground=f"{parts['foreground']:.4f}", refresh=False
+                    )
                 done = self.progress.share(config) >= 1
                 if done or self.progress.elapsed_s - saved >= checkpoint_s:
                     self.save()
@@ -165,26 +171,27 @@ class Trainer:
             self.save()
             raise
         finally:
-            batches.close()
+            made.close()
             bar.close()
 
     def step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """One update of the net, and of the critics once they have their say. batch: see `Crops`."""
         config, share = self.config, self.progress.share(self.config)
-        random = np.random.default_rng([config.seed, self.progress.step, 1])
+        random = np.random.default_rng([config.seed, self.progress.step, 0, 1])  # no row's of `Crops`
         warmup = min(1.0, (self.progress.step + 1) / 100)
         cosine = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share))
         for optimizer, rate in ((self.adam, config.learning_rate), (self.critics_adam, config.critic_rate)):
             for group in optimizer.param_groups:
                 group["lr"] = rate * warmup * cosine
         self.net.train()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=has_bf16(self.device)):
-            earlier = None
-            if share >= config.rollout_from and random.random() < 0.5:
-                with torch.no_grad():
-                    earlier = self._parallel(
-                        batch["earlier_points"], batch["before_previous"], batch["earlier_doll"]
-                    )
+        earlier = None
+        if share >= config.rollout_from and random.random() < 0.5:
+            # With an autocast of its own: what it keeps of the weights in half precision knows no gradients.
+            with autocast(self.device), torch.no_grad():
+                earlier = self._parallel(
+                    batch["earlier_points"], batch["before_previous"], batch["earlier_doll"]
+                )
+        with autocast(self.device):
             previous = self._disturbed(batch["previous"] if earlier is None else earlier.feedback(), random)
             painting: Painting = self._parallel(batch["points"], previous, batch["doll"])
             parts = self.objective.reconstruction(painting, batch)
@@ -194,10 +201,9 @@ class Trainer:
                 self._update(self.critics, self.critics_adam, self.objective.criticise(views))
                 parts |= self.objective.persuade(views)
         total = self.objective.total(parts)
-        if not torch.isfinite(total):
-            raise FloatingPointError(
-                f"the loss is {total.item()} at step {self.progress.step}: lower the learning rate"
-            )
+        self._is_finite &= torch.isfinite(total.detach())
+        if self.progress.step % self._look_every == 0:
+            self._check_loss()
         self.adam.zero_grad(set_to_none=True)
         total.backward()
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
@@ -205,14 +211,28 @@ class Trainer:
         self.ema.update_parameters(self.net)
         return {name: value.detach() for name, value in parts.items()}
 
+    def _check_loss(self) -> None:
+        """Raises FloatingPointError where the loss was not finite since the last look."""
+        if not self._is_finite:
+            raise FloatingPointError(
+                f"the loss is not a number at step {self.progress.step}"
+                f"{', or up to ' + str(self._look_every) + ' before' if self._look_every > 1 else ''}: "
+                "lower the learning rate"
+            )
+
     def _disturbed(self, previous: Tensor, random: np.random.Generator) -> Tensor:
         """The previous output (B, 4, h, w) with noise, and in some rows missing: the net must recover."""
         rank, world = self.process.rank, self.process.world
         rows, (_, *shape) = len(previous) * world, previous.shape
         keep = random.random(rows)[rank::world] >= self.config.previous_dropout
-        noise = random.normal(0, self.config.previous_noise, (rows, *shape))[rank::world].astype(np.float32)
-        noisy = previous + torch.from_numpy(noise).to(previous.device)
-        return noisy * torch.from_numpy(keep).to(noisy)[:, None, None, None]
+        if self.device.type == "cpu":
+            noise = random.normal(0, self.config.previous_noise, (rows, *shape))[rank::world]
+            noisy = previous + torch.from_numpy(noise.astype(np.float32))
+        else:  # millions of numbers: the device draws them itself
+            torch.manual_seed(int(random.integers(1 << 62)))
+            drawn = torch.randn(rows, *shape, device=self.device)[rank::world]
+            noisy = previous + drawn * self.config.previous_noise
+        return noisy * upload(keep.astype(np.float32), self.device)[:, None, None, None]
 
     def _update(self, module: nn.Module, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
         optimizer.zero_grad(set_to_none=True)
@@ -242,6 +262,7 @@ class Trainer:
         """Writes the checkpoint beside the old one and replaces it: a power cut leaves one of both."""
         if not self.process.first:
             return
+        self._check_loss()
         tensors: dict[str, Tensor] = {}
         for kind, module in self._modules().items():
             tensors |= {f"{kind}.{key}": value for key, value in module.state_dict().items()}
@@ -301,6 +322,8 @@ class Trainer:
 
     def _log(self, parts: dict[str, Tensor]) -> None:
         """One line in log.jsonl, the same in TensorBoard, and a picture of held-out frames in both."""
+        from torch.utils.tensorboard import SummaryWriter
+
         if not self.process.first:
             return
         score, picture = self.score()
@@ -320,14 +343,3 @@ class Trainer:
             f"{self.progress.elapsed_s / 60:.0f} min, step {step}: "
             f"{score:.2f} dB foreground PSNR on held-out frames"
         )
-
-
-def _ema(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
-    """An exponential average that follows closely at first: decay = min(`decay`, (1 + n) / (10 + n))."""
-
-    def average(old: Tensor, new: Tensor, count: Tensor | int) -> Tensor:
-        if not old.is_floating_point():
-            return new
-        return old.lerp(new, 1 - min(decay, (1 + float(count)) / (10 + float(count))))
-
-    return average

@@ -42,7 +42,8 @@ def gradient(output: Tensor, target: Tensor) -> Tensor:
 
 def face_weight(landmarks: Tensor, height: int, width: int, body_px: float) -> Tensor:
     """(B, 1, H, W): a soft spot of 1 on the head, with a radius of a twelfth of the body."""
-    ears = landmarks[:, [Landmark.LEFT_EAR, Landmark.RIGHT_EAR, Landmark.NOSE], :2].mean(dim=1)
+    head = (Landmark.LEFT_EAR, Landmark.RIGHT_EAR, Landmark.NOSE)
+    ears = torch.stack([landmarks[:, each, :2] for each in head], dim=1).mean(dim=1)  # (B, 2)
     x = torch.arange(width, device=landmarks.device) - ears[:, 0, None]
     y = torch.arange(height, device=landmarks.device) - ears[:, 1, None]
     square = x[:, None, None, :] ** 2 + y[:, None, :, None] ** 2

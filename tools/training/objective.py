@@ -25,12 +25,14 @@ from tools.training.adversarial import (
     hinge_discriminator,
     hinge_generator,
 )
+from tools.training.dataset import HOST_LANDMARKS
 from tools.training.discriminators import (
     Judgement,
     MultiScaleDiscriminator,
     PatchDiscriminator,
     TemporalDiscriminator,
     part_crops,
+    pass_over,
 )
 from tools.training.losses import reconstruction_losses
 
@@ -74,6 +76,8 @@ class Views:
 
     batch: see `Crops`; painting: of its crops; earlier: of the frames before, without gradient, or None.
     The patch is about a visible joint chosen by `random`.
+
+    landmarks: those of the batch on the host, wherever it lies itself.
     """
 
     def __init__(
@@ -84,7 +88,8 @@ class Views:
         self.earlier = None if earlier is None else earlier.over(batch["plate"]).detach()
         height, width = self.true.shape[2:]
         self._side = min(PATCH, height, width)
-        joints = batch["landmarks"][:, Landmark.NOSE :, :2].detach().cpu().numpy()
+        self.landmarks = batch.get(HOST_LANDMARKS, batch["landmarks"])
+        joints = self.landmarks[:, Landmark.NOSE :, :2].numpy()
         picked = joints[np.arange(len(joints)), random.integers(0, joints.shape[1], len(joints))]
         low = np.nan_to_num(picked) - self._side / 2
         self._corners = (np.clip(low, 0, (width - self._side, height - self._side)) // 8 * 8).astype(int)
@@ -165,10 +170,11 @@ class Objective:
         if name in CLOSE_UPS:
             parts, size = CLOSE_UPS[name]
             real, fake = (
-                part_crops(pictures, batch["landmarks"], parts, self._body_px, size)
+                part_crops(pictures, views.landmarks, parts, self._body_px, size)
                 for pictures in (views.true, painted)
             )
             if not len(real):
+                pass_over(critic, times=2)
                 return NOTHING, NOTHING
             return critic(real), critic(fake)
         maps = self._maps(views, batch["landmarks"])

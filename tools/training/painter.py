@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -55,7 +57,7 @@ class Painter:
                 self._plate = self._planes(self._floor.picture)
         doll = torch.cat([self._planes(self._bgra[..., :3]), self._planes(self._bgra[..., 3:])], dim=1)
         pose = torch.from_numpy(fitted(points, self._net.skeleton.points))[None].to(self._device)
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=has_bf16(self._device)):
+        with autocast(self._device):
             painting: Painting = self._net(pose, self._previous, doll)
         if self._memory:
             self._previous = painting.feedback()
@@ -72,4 +74,9 @@ def has_bf16(device: torch.device) -> bool:
     """True where bfloat16 is native, and so faster than float32."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    return bool(torch.cpu._is_avx512_bf16_supported())
+    return device.type == "cpu" and bool(torch.cpu._is_avx512_bf16_supported())
+
+
+def autocast(device: torch.device) -> AbstractContextManager[object]:
+    """Within, a net computes in bfloat16 where the device has it."""
+    return torch.autocast(device.type, torch.bfloat16) if has_bf16(device) else nullcontext()

@@ -8,7 +8,7 @@ const GROUPS = [
   { title: "To safety", actions: ["fallback", "freeze", "dump", "slate"] },
   { title: "Player", actions: ["mirror", "skeleton"] },
   { title: "Preview", actions: ["camera-preview", "unpick"] },
-  { title: "Show", actions: ["record", "help", "quit"] },
+  { title: "Show", actions: ["record", "restart", "help", "quit"] },
 ];
 
 // The field of the orders that says whether a toggle is on.

@@ -30,6 +30,7 @@ const monitors = ["preview", "programme"].map((name) => {
 let joined = false;
 let toastTimer = null;
 let confirmNow = [];
+let unarmed = new Set(); // the actions that arming does not confirm
 let namesDrawn = "";
 
 async function act(name, args = {}, confirm = false) {
@@ -38,7 +39,8 @@ async function act(name, args = {}, confirm = false) {
 }
 
 function tooShort(name) {
-  toast(`${name.replaceAll("-", " ")}: hold it until the bar is full, or arm first`);
+  const or = unarmed.has(name) ? "" : ", or arm first";
+  toast(`${name.replaceAll("-", " ")}: hold it until the bar is full${or}`);
 }
 
 function toast(text) {
@@ -161,6 +163,7 @@ function noteAction({ at, who, action, arguments: given, result }) {
 }
 
 desk.addEventListener("hello", ({ detail }) => {
+  unarmed = new Set(detail.actions.filter((action) => !action.can_be_armed).map((action) => action.name));
   controls.draw(detail.actions);
   showKeys(detail.actions);
   showState(detail);

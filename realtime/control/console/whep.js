@@ -1,9 +1,12 @@
-// One picture over WHEP. When it stops, it says why and joins again, each time a little later.
+// One picture over WHEP. When it stops, it says why and joins again, each time a little later. Only the STUN
+// server that the show file names, if any, is asked from here.
 
 const RETRY_FIRST_MS = 500;
 const RETRY_LONGEST_MS = 5000;
-const STALLED_MS = 4000;
+const STALLED_MS = 4000; // a picture that was there has stopped
+const CONNECTING_MS = 8000; // STUN and TURN servers that are dead cost the show 2 s, a slow network a few
 const GATHERING_MS = 1000; // what is known by then is enough on one machine or network
+const NOT_ACCEPTABLE = 406; // the browser has no H.264; trying again does not help
 
 export class WhepPlayer {
   // say: called with a sentence while there is no picture, with "" when there is.
@@ -15,7 +18,7 @@ export class WhepPlayer {
     this.resource = null;
     this.retryMs = RETRY_FIRST_MS;
     this.timer = null;
-    this.lastShownAt = 0;
+    this.giveUpAt = 0;
     this.shown = this.shown.bind(this);
     video.requestVideoFrameCallback(this.shown);
     window.addEventListener("pagehide", () => this.leave());
@@ -24,9 +27,12 @@ export class WhepPlayer {
 
   async join() {
     this.timer = null;
-    this.lastShownAt = performance.now();
-    const mine = new RTCPeerConnection();
+    this.giveUpAt = performance.now() + CONNECTING_MS;
+    const mine = new RTCPeerConnection({ iceServers: [] });
     this.peer = mine;
+    const iceServers = await stunServers(this.path);
+    if (mine !== this.peer) return;
+    mine.setConfiguration({ iceServers });
     const { receiver } = mine.addTransceiver("video", { direction: "recvonly" });
     receiver.jitterBufferTarget = 0;
     receiver.playoutDelayHint = 0; // the older name
@@ -51,6 +57,11 @@ export class WhepPlayer {
       });
       const text = await answer.text();
       if (mine !== this.peer) return;
+      if (answer.status === NOT_ACCEPTABLE) {
+        this.leave();
+        this.say(reasonIn(text));
+        return;
+      }
       if (!answer.ok) {
         this.retry(reasonIn(text));
         return;
@@ -81,7 +92,7 @@ export class WhepPlayer {
   }
 
   shown() {
-    this.lastShownAt = performance.now();
+    this.giveUpAt = performance.now() + STALLED_MS;
     if (this.peer !== null) {
       this.retryMs = RETRY_FIRST_MS;
       this.say("");
@@ -90,7 +101,7 @@ export class WhepPlayer {
   }
 
   watch() {
-    if (this.peer !== null && performance.now() - this.lastShownAt > STALLED_MS) this.retry("No picture comes from the show.");
+    if (this.peer !== null && performance.now() > this.giveUpAt) this.retry("No picture comes from the show.");
   }
 }
 
@@ -99,6 +110,16 @@ function reasonIn(text) {
     return `${JSON.parse(text).error}.`;
   } catch {
     return `${text.trim()}.`;
+  }
+}
+
+async function stunServers(path) {
+  try {
+    const answer = await fetch(path, { method: "OPTIONS", signal: AbortSignal.timeout(GATHERING_MS) });
+    const links = answer.headers.get("Link") ?? "";
+    return [...links.matchAll(/<(stun:[^>]+)>; rel="ice-server"/g)].map(([, urls]) => ({ urls }));
+  } catch {
+    return []; // the show is not reachable: the offer says so
   }
 }
 

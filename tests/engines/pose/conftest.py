@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from engines.pose.detector import Detector
 from engines.pose.landmarks import LandmarkNet
 from engines.pose.tracker import PoseTracker
-from tools.video import VideoReader
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 FAN = REPOSITORY / "assets" / "fan_dance.mp4"
@@ -43,6 +42,9 @@ def real_tracker(compiled_tracker: PoseTracker) -> PoseTracker:
 @pytest.fixture(scope="session")
 def fan_frames() -> list[NDArray[np.uint8]]:
     """The first 31 frames of the bundled fan clip, (720, 1280, 3) BGR, 30 a second."""
+    pytest.importorskip("av")
+    from tools.video import VideoReader
+
     reader = VideoReader(FAN)
     frames = [frame for _, (_, frame) in zip(range(31), reader, strict=False)]
     reader.close()

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import openvino as ov
 import pytest
 import torch
 from numpy.typing import NDArray
@@ -21,7 +20,7 @@ TOLERANCE = {"mask": 2.0, "boxes": 2e-3, "scores": 2e-3, "landmarks": 5e-3}
 
 @pytest.mark.parametrize("name", [name for name in NETS if name != "selfie_segmentation"])
 def test_outputs_equal_those_of_openvinos_own_tflite_reader(name: str) -> None:
-    mediapipe = pytest.importorskip("mediapipe")
+    mediapipe, ov = pytest.importorskip("mediapipe"), pytest.importorskip("openvino")
     path = Path(mediapipe.__file__).parent / NETS[name].path
     config = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}
     reference = ov.Core().compile_model(ov.convert_model(path), "CPU", config)

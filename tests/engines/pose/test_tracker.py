@@ -13,7 +13,6 @@ from engines.pose.detector import Detection
 from engines.pose.landmarks import RawPose
 from engines.pose.region import Region
 from engines.pose.tracker import GRACE_NS, REFRESH_NS, PoseTracker
-from tools.video import VideoReader
 
 FRAME = np.zeros((480, 640, 3), np.uint8)
 FRAME_NS = 33_333_333
@@ -329,6 +328,9 @@ def test_an_empty_room_is_empty_and_people_who_come_are_found(real_tracker: Pose
     path = Path(__file__).parents[3] / ".." / "shared" / "data" / "real" / "intel_onebyone.mp4"
     if not path.is_file():
         pytest.skip(f"{path} is missing")
+    pytest.importorskip("av")
+    from tools.video import VideoReader
+
     reader = VideoReader(path)
     posed = [
         real_tracker(frame, t_ns) is not None for _, (t_ns, frame) in zip(range(100), reader, strict=False)

@@ -1,11 +1,13 @@
 """An output in a process of its own: fed, replaced when it dies or hangs, and never waited for."""
 
+import errno
 import os
 import signal
 import time
 from collections.abc import Iterator
 from fractions import Fraction
 from multiprocessing import active_children
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 import numpy as np
@@ -163,6 +165,34 @@ def test_a_process_that_hangs_holds_nobody_up_and_is_replaced(
         wait_for_state(sink, "running")
     assert max(took) < 0.25
     assert len(took) > 20
+
+
+def test_a_process_that_cannot_be_started_is_told_and_tried_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the system has no processes, memory or file handles left."""
+    failures = iter(
+        [OSError(errno.EAGAIN, "Resource temporarily unavailable"), OSError(errno.EMFILE, "Too many")]
+    )
+    start = SpawnProcess.start
+
+    def start_later(process: SpawnProcess) -> None:
+        for failure in failures:
+            raise failure
+        start(process)
+
+    monkeypatch.setattr(SpawnProcess, "start", start_later)
+    entry = "tests.realtime.outputs.test_hosted:Diary"
+    sink = HostedSink("diary", "diary", entry, path, FORMAT, frozenset[Part]({"picture", "preview"}))
+    try:
+        wait_for_state(sink, "failed")
+        assert "its process cannot be started (BlockingIOError: [Errno 11] Resource" in sink.status().reason
+        wait_until(lambda: "Too many" in sink.status().reason, "the second failure")
+        with playing(send(sink), frame):
+            wait_until(lambda: sink.status().sent > 3, "pictures")
+        assert sink.status().reason == ""
+    finally:
+        sink.close()
 
 
 def test_what_cannot_be_opened_is_told_and_tried_again(tmp_path: Path) -> None:

@@ -1,11 +1,14 @@
 """Recordings are read back, also those whose process was killed."""
 
+import errno
 import itertools
 import os
+import shutil
 import signal
 import subprocess
 import sys
-from collections import namedtuple
+import threading
+import time
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -14,7 +17,7 @@ import av
 import numpy as np
 import pytest
 
-from realtime.outputs import recording
+from realtime.outputs import disk, recording
 from realtime.outputs.recording import RecorderSink
 from realtime.outputs.settings import Recorder
 from realtime.outputs.sink import Format, OutputError, ProgrammeFrame
@@ -129,8 +132,7 @@ def test_a_full_disk_is_this_outputs_failure_alone(
 def test_too_little_room_begins_no_file(
     recorder: RecorderSink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usage = namedtuple("usage", "free")
-    monkeypatch.setattr(recording.shutil, "disk_usage", lambda _: usage(5 * 2**20))
+    monkeypatch.setattr(recording, "free_bytes", lambda _: 5 * 2**20)
     recorder.order("start")
     wait_for_state(recorder, "failed")
     assert "has only 5 MB left" in recorder.status().reason
@@ -156,3 +158,111 @@ def test_an_unknown_order_and_a_folder_that_cannot_be(recorder: RecorderSink, tm
 def test_a_size_that_cannot_be_encoded_is_refused_at_once(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="even sides"):
         RecorderSink(Recorder(kind="recorder", folder=tmp_path), Format((129, 96), Fraction(30)))
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 24 MB of its own."""
+    folder = tmp_path / "small disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)]
+    done = subprocess.run(mount, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_disk_that_gets_full_ends_the_file_while_the_machine_has_room(
+    small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reserve = 8 * 2**20
+    monkeypatch.setattr(recording, "FREE_BYTES", reserve)
+    settings = Recorder(kind="recorder", folder=small_disk, bitrate=2_000_000)
+    sink = RecorderSink(settings, Format(SIZE, Fraction(30)))
+    filler = small_disk / "filler"
+    try:
+        sink.order("start")
+        wait_for_state(sink, "running")
+        with playing(sink.send, frame):
+            wait_until(lambda: sink.status().sent > 10, "10 pictures")
+            with filler.open("wb", buffering=0) as file:
+                file.write(bytes(shutil.disk_usage(small_disk).free - reserve - 3 * 2**20))
+                while sink.status().state == "running":
+                    assert file.write(bytes(2**16)) == 2**16, "the disk is full"
+                    time.sleep(0.2)
+            assert shutil.disk_usage(small_disk).free >= reserve
+            status = sink.status()
+            (path,) = small_disk.glob("*.mkv")
+            assert f"{path} was ended: the disk has only 8 MB left" in status.reason
+            assert len(read(path)[0]) == status.sent
+            wait_until(lambda: "make room for the recording" in sink.status().reason, "it is tried again")
+            assert len(list(small_disk.glob("*.mkv"))) == 1
+            filler.unlink()
+            wait_for_state(sink, "running", 40)
+            wait_until(lambda: sink.status().sent > status.sent + 10, "it goes on")
+        sink.order("stop")
+        wait_for_state(sink, "off")
+    finally:
+        sink.close()
+    assert len(list(small_disk.glob("*.mkv"))) == 2
+    assert all(len(read(path)[0]) > 5 for path in small_disk.glob("*.mkv"))
+
+
+@pytest.mark.parametrize("container", ["mkv", "mp4"])
+def test_what_was_recorded_is_on_the_disk_a_second_later(
+    container: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is in the file when a synchronization begins is there after a power cut."""
+    folder, kept = tmp_path / "takes", tmp_path / "kept"
+    kept.mkdir()
+    synced: list[tuple[int, float, str]] = []
+    synchronize = os.fdatasync
+
+    def watched(fd: int) -> None:
+        (path,) = folder.iterdir()
+        sent = sink.status().sent
+        shutil.copy(path, kept / f"{len(synced)}.{container}")
+        synchronize(fd)
+        synced.append((sent, time.monotonic(), threading.current_thread().name))
+
+    monkeypatch.setattr(disk.os, "fdatasync", watched)
+    settings = Recorder(kind="recorder", folder=folder, container=container, fragment_s=0.2)
+    fps = 50
+    sink = RecorderSink(settings, Format(SIZE, Fraction(fps)))
+    try:
+        sink.order("start")
+        wait_for_state(sink, "running")
+        with playing(sink.send, frame, Fraction(fps)):
+            wait_until(lambda: len(synced) >= 4, "four synchronizations")
+        sink.order("stop")
+        wait_for_state(sink, "off")
+    finally:
+        sink.close()
+    assert {thread for _, _, thread in synced} == {"disk"}
+    assert all(b[1] - a[1] < 10 * disk.SYNC_S for a, b in itertools.pairwise(synced))
+    for n, (sent, _, _) in enumerate(synced[:-1]):
+        assert len(read(kept / f"{n}.{container}")[0]) >= sent - 2 * 0.2 * fps - 1
+    (path,) = folder.iterdir()
+    assert (kept / f"{len(synced) - 1}.{container}").read_bytes() == path.read_bytes(), "the end is there too"
+
+
+@pytest.mark.parametrize("recorder", [({}, Fraction(30))], indirect=True)
+def test_a_slow_disk_holds_up_no_picture_and_a_broken_one_is_told(
+    recorder: RecorderSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = threading.Event()
+
+    def synchronize(fd: int) -> None:
+        slow.wait(30)
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(disk.os, "fdatasync", synchronize)
+    recorder.order("start")
+    wait_for_state(recorder, "running")
+    with playing(recorder.send, frame):
+        wait_until(lambda: recorder.status().sent > 90, "three seconds of pictures")
+        assert recorder.status().state == "running"
+        slow.set()
+        wait_for_state(recorder, "failed")
+        assert "Input/output error" in recorder.status().reason

@@ -13,7 +13,6 @@ from realtime.outputs import hosted
 from realtime.outputs.fanout import Outputs
 from realtime.outputs.settings import Stream
 from realtime.outputs.sink import Format, OutputSink, ProgrammeFrame
-from realtime.outputs.stream import shown
 from realtime.outputs.table import open_outputs
 from tests.realtime.outputs.feeding import playing, wait_for_state
 
@@ -125,14 +124,3 @@ def test_a_server_that_never_answers_holds_nobody_up(monkeypatch: pytest.MonkeyP
         assert "silent for" in sink.status().reason
         sink.close()
     assert max(took) < 0.25
-
-
-@pytest.mark.parametrize(
-    ("url", "where"),
-    [
-        ("rtmp://user:word@cdn.example:1936/live/abcd", "rtmp://cdn.example:1936/live/..."),
-        ("udp://239.0.0.1:5000?ttl=4", "udp://239.0.0.1:5000"),
-    ],
-)
-def test_what_is_secret_is_not_shown(url: str, where: str) -> None:
-    assert shown(url) == where

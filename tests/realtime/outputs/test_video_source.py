@@ -5,14 +5,19 @@ import threading
 from collections.abc import Awaitable, Callable
 from fractions import Fraction
 
+import av
 import cv2
 import numpy as np
 import pytest
+from aiortc.codecs.h264 import H264PayloadDescriptor
+from aiortc.mediastreams import MediaStreamError
 
+from realtime.outputs import keyframes as keyframes_module
 from realtime.outputs import video_source
 from realtime.outputs.bitrate import SETTLING_S
 from realtime.outputs.h264 import Encoder, EncoderSettings, to_i420
-from realtime.outputs.video_source import MOST_WAITING, PassThrough, VideoSource, Viewer
+from realtime.outputs.keyframes import ASKED_OVER_S, BURST, OF_ONE_VIEWER_S, REFILL_S
+from realtime.outputs.video_source import APART, MOST_WAITING, PassThrough, VideoSource, Viewer
 
 SIZE = (160, 96)
 FPS = Fraction(30000, 1001)
@@ -24,14 +29,17 @@ def picture(n: int) -> np.ndarray:
     return to_i420(np.roll(cv2.GaussianBlur(noise, (0, 0), 2), 3 * n, axis=1))
 
 
-def run(test: Callable[[VideoSource], Awaitable[None]]) -> None:
+def run(test: Callable[[VideoSource], Awaitable[None]], settings: EncoderSettings = SETTINGS) -> None:
     """Calls the test with a source that encodes what is put."""
 
     async def whole() -> None:
-        source = VideoSource(asyncio.get_running_loop(), SETTINGS)
+        source = VideoSource(asyncio.get_running_loop(), settings)
         encoding = asyncio.ensure_future(source.run())
-        await test(source)
-        encoding.cancel()
+        try:
+            await test(source)
+        finally:
+            encoding.cancel()
+            source.close()
 
     asyncio.run(whole())
 
@@ -63,7 +71,10 @@ def test_viewers_of_one_bitrate_get_the_same_bytes_at_the_ticks_time() -> None:
     run(test)
 
 
-def test_a_viewer_that_does_not_keep_up_goes_on_with_a_keyframe() -> None:
+def test_a_viewer_that_does_not_keep_up_goes_on_with_a_keyframe(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(video_source, "monotonic", lambda: now[0])
+
     async def test(source: VideoSource) -> None:
         quick, slow = Viewer(source), Viewer(source)
         source.join(quick)
@@ -73,7 +84,7 @@ def test_a_viewer_that_does_not_keep_up_goes_on_with_a_keyframe() -> None:
             await quick.recv()
         assert slow.wants_keyframe
         assert source.dropped["congested"] == MOST_WAITING
-        await asyncio.sleep(video_source.KEYFRAME_EVERY_S)
+        now[0] += OF_ONE_VIEWER_S
         await encode(source, 10)
         picture = await slow.recv()
         assert picture.timestamp == int(10 * 90_000 / FPS)  # nothing older
@@ -92,7 +103,7 @@ def test_keyframes_are_asked_for_together(monkeypatch: pytest.MonkeyPatch) -> No
         return encode_one(encoder, i420, pts, keyframe=keyframe)
 
     monkeypatch.setattr(Encoder, "encode", noted)
-    monkeypatch.setattr(video_source, "KEYFRAME_EVERY_S", 3600)
+    monkeypatch.setattr(keyframes_module, "CLOSEST_S", 3600)
 
     async def test(source: VideoSource) -> None:
         viewers = [Viewer(source) for _ in range(20)]
@@ -192,3 +203,127 @@ def test_an_encoder_that_fails_is_opened_anew(
 
     run(test)
     assert "opened anew" in caplog.text
+
+
+def test_a_viewer_that_was_stopped_never_counts_again() -> None:
+    async def test(source: VideoSource) -> None:
+        viewer = Viewer(source)
+        waiting = asyncio.ensure_future(viewer.recv())
+        await asyncio.sleep(0)
+        assert source.viewers == {viewer}
+        viewer.stop()
+        with pytest.raises(MediaStreamError):
+            await waiting
+        with pytest.raises(MediaStreamError):  # its sender may ask once more
+            await viewer.recv()
+        assert source.viewers == frozenset()
+        late = Viewer(source)
+        late.stop()
+        with pytest.raises(MediaStreamError):
+            await late.recv()
+        assert source.viewers == frozenset()
+
+    run(test)
+
+
+def test_pictures_are_encoded_while_every_other_thread_of_the_loop_is_held_up() -> None:
+    looked_up = threading.Event()
+
+    async def test(source: VideoSource) -> None:
+        loop = asyncio.get_running_loop()
+        hanging = [loop.run_in_executor(None, looked_up.wait, 30) for _ in range(64)]
+        try:
+            viewer = Viewer(source)
+            source.join(viewer)
+            await encode(source, 1)
+            assert (await viewer.recv()).timestamp == int(90_000 / FPS)
+        finally:
+            looked_up.set()
+        await asyncio.gather(*hanging)
+
+    run(test)
+
+
+def test_closing_ends_the_encoders_threads() -> None:
+    before = threading.active_count()
+
+    async def test(source: VideoSource) -> None:
+        source.join(Viewer(source))
+        await encode(source, 0)
+        assert threading.active_count() > before
+
+    run(test)
+    assert threading.active_count() == before
+
+
+def test_who_keeps_asking_for_keyframes_is_served_apart_and_costs_the_others_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(video_source, "monotonic", lambda: now[0])
+    seen = {}
+
+    def watching(asks: bool) -> Callable[[VideoSource], Awaitable[None]]:
+        async def test(source: VideoSource) -> None:
+            good, other = Viewer(source), Viewer(source)
+            source.join(good)
+            source.join(other)
+            decoder = av.CodecContext.create("h264", "r")
+            scores, steps = [], []
+            for tick in range(600):  # 20 s
+                now[0] += 1 / 30
+                if asks:
+                    other.ask_for_keyframe()
+                await encode(source, tick)
+                payloads = (await good.recv()).payloads
+                data = b"".join(H264PayloadDescriptor.parse(payload)[1] for payload in payloads)
+                (shown,) = decoder.decode(av.Packet(data))
+                scores.append(cv2.PSNR(shown.to_ndarray(format="yuv420p"), picture(tick)))
+                steps.append(other.step)
+                while other._waiting:
+                    await other.recv()
+            seen[asks] = float(np.mean(scores)), steps
+            if asks:
+                now[0] += ASKED_OVER_S
+                for tick in range(600, 603):
+                    now[0] += OF_ONE_VIEWER_S
+                    await encode(source, tick)
+                assert other.step == good.step == 0
+                assert not other.wants_keyframe
+
+        return test
+
+    for asks in (False, True):
+        run(watching(asks))
+    assert set(seen[False][1]) == {0}
+    assert seen[True][1][-1] == APART
+    assert seen[True][1].index(APART) < 300
+    assert seen[True][0] > seen[False][0] - 0.5
+
+
+def test_viewers_that_come_and_go_bring_about_few_keyframes(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(video_source, "monotonic", lambda: now[0])
+    keyframes = []
+    encode_one = Encoder.encode
+
+    def noted(encoder: Encoder, i420: np.ndarray, pts: int, *, keyframe: bool = False) -> list:
+        keyframes.append(keyframe)
+        return encode_one(encoder, i420, pts, keyframe=keyframe)
+
+    monkeypatch.setattr(Encoder, "encode", noted)
+
+    async def test(source: VideoSource) -> None:
+        stays = Viewer(source)
+        source.join(stays)
+        for tick in range(900):  # 30 s, a new viewer in every picture
+            now[0] += 1 / 30
+            one = Viewer(source)
+            source.join(one)
+            await encode(source, tick)
+            await stays.recv()
+            one.stop()
+
+    run(test)
+    assert len(keyframes) == 900
+    assert sum(keyframes) <= BURST + 30 / REFILL_S

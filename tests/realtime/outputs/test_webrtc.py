@@ -1,45 +1,24 @@
 """The sink as viewers meet it: WHEP and pictures, from clients in this process."""
 
 import asyncio
-import copy
 import socket
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 
 import aiohttp
-import aioice.ice
-import aiortc.codecs
 import numpy as np
 import pytest
-from aiortc import RTCPeerConnection, RTCSessionDescription
 from aiortc.rtp import RTCP_PSFB_PLI, RtcpPsfbPacket
 
 from realtime.outputs.settings import WebRtc, WebRtcServing
 from realtime.outputs.sink import Format, OutputError, ProgrammeFrame
 from realtime.outputs.webrtc import WebRtcSink
 from tests.realtime.outputs.feeding import playing, wait_until
+from tests.realtime.outputs.whep_client import FPS, SIZE, Watcher, ask, check, frame, offer
 
-SIZE = (128, 96)
-FPS = Fraction(30000, 1001)
 VIEWERS = 6
 SETTINGS = WebRtc(port=0, viewers=VIEWERS)
-
-
-@pytest.fixture(autouse=True)
-def _aiortc_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aiortc.codecs, "H264Encoder", aiortc.codecs.H264Encoder)
-    monkeypatch.setitem(aiortc.codecs.CODECS, "video", copy.deepcopy(aiortc.codecs.CODECS["video"]))
-    monkeypatch.setattr(aioice.ice, "get_host_addresses", aioice.ice.get_host_addresses)
-
-
-def frame(tick: int) -> ProgrammeFrame:
-    """Its grey tells the tick: 40 + 4 * (tick % 40); the preview is black."""
-    picture = np.full((SIZE[1], SIZE[0], 3), 40 + 4 * (tick % 40), np.uint8)
-    return ProgrammeFrame(picture, preview=np.zeros_like(picture) if tick % 2 else None)
 
 
 @pytest.fixture
@@ -59,74 +38,6 @@ def programme(sink: WebRtcSink) -> Iterator[WebRtcSink]:
 
     with playing(send, frame, FPS):
         yield sink
-
-
-def ask(
-    sink: WebRtcSink, method: str, path: str, body: str | None = None, **headers: str
-) -> tuple[int, str, dict[str, str]]:
-    request = urllib.request.Request(  # noqa: S310  # our own address
-        sink.where.removesuffix("/whep") + path,
-        data=None if body is None else body.encode(),
-        method=method,
-        headers={name.replace("_", "-"): value for name, value in headers.items()},
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
-            return answer.status, answer.read().decode(), dict(answer.headers)
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode(), dict(error.headers)
-
-
-async def offer(kind: str = "video") -> tuple[RTCPeerConnection, str]:
-    peer = RTCPeerConnection()
-    peer.addTransceiver(kind, direction="recvonly")
-    await peer.setLocalDescription()
-    return peer, peer.localDescription.sdp
-
-
-class Watcher:
-    """A viewer; `async with` joins and leaves."""
-
-    def __init__(self, sink: WebRtcSink, source: str = "programme") -> None:
-        self.sink, self.source = sink, source
-        self.greys: list[int] = []
-        self.times: list[float] = []
-
-    async def __aenter__(self) -> "Watcher":
-        self.peer, sdp = await offer()
-        tracks: asyncio.Queue = asyncio.Queue()
-        self.peer.on("track", tracks.put_nowait)
-        status, self.answer, headers = await asyncio.to_thread(
-            ask, self.sink, "POST", f"/whep/{self.source}", sdp, Content_Type="application/sdp"
-        )
-        assert (status, headers["Content-Type"]) == (201, "application/sdp; charset=utf-8")
-        self.location = headers["Location"]
-        await self.peer.setRemoteDescription(RTCSessionDescription(self.answer, "answer"))
-        self.track = await tracks.get()
-        return self
-
-    async def watch(self, pictures: int) -> None:
-        """Adds the mean grey of each picture, and its time in seconds."""
-        for _ in range(pictures):
-            picture = await asyncio.wait_for(self.track.recv(), 10)
-            self.greys.append(round(picture.to_ndarray(format="bgr24").mean()))
-            self.times.append(float(picture.time))
-
-    async def __aexit__(self, *_: object) -> None:
-        status, *_ = await asyncio.to_thread(ask, self.sink, "DELETE", self.location)
-        assert status == 200
-        await self.peer.close()
-
-
-def check(watcher: Watcher) -> None:
-    """The grey tells the tick; the time is the tick's own, not that of arrival."""
-    steps = np.diff(watcher.times)
-    ticks = np.rint(steps * float(FPS))
-    assert (ticks >= 1).all()
-    np.testing.assert_allclose(steps, ticks / float(FPS), atol=1e-4)
-    moved = np.diff(watcher.greys) - 4 * ticks
-    np.testing.assert_allclose((moved + 80) % 160 - 80, 0, atol=5)  # the grey starts again after 40 ticks
-    assert len(set(watcher.greys)) > 3
 
 
 def test_a_viewer_sees_the_programme_move_on_the_programme_clock(programme: WebRtcSink) -> None:
@@ -224,7 +135,7 @@ def test_what_is_asked_wrongly_is_told_in_one_line(sink: WebRtcSink) -> None:
         ("POST", "/whep/programme", "v=0\r\nm=video nonsense\r\n", sdp, 400),
         ("POST", "/whep/programme", bare, sdp, 400),
         ("POST", "/whep/programme", audio, sdp, 400),
-        ("POST", "/whep/programme", h265, sdp, 400),
+        ("POST", "/whep/programme", h265, sdp, 406),
         ("POST", "/whep/programme", audio, {"Content_Type": "application/json"}, 415),
         ("POST", "/whep/programme", h265, {**sdp, "Accept": "text/html"}, 406),
         ("POST", "/whep/programme", "v=0\r\n" + "a=x\r\n" * 20_000, sdp, 413),
@@ -264,9 +175,9 @@ def test_a_token_is_asked_for_where_one_is_set() -> None:
 def test_viewers_are_limited(sink: WebRtcSink) -> None:
     async def crowd() -> list[tuple[int, str | None]]:
         found = []
-        for n in range(VIEWERS + 1):
+        for _ in range(VIEWERS + 1):
             peer, sdp = await offer()
-            path = "/whep/preview" if n % 2 else "/whep/programme"
+            path = "/whep/programme"
             status, _, headers = await asyncio.to_thread(
                 ask, sink, "POST", path, sdp, Content_Type="application/sdp"
             )

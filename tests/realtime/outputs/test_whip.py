@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from fractions import Fraction
 
-import aioice.ice
-import aiortc.codecs
 import numpy as np
 import pytest
 from aiohttp import web
 from aiortc import RTCPeerConnection, RTCSessionDescription
 
+from realtime.outputs.rtc import new_peer
 from realtime.outputs.settings import Whip
 from realtime.outputs.sink import Format, OutputSink, ProgrammeFrame
 from realtime.outputs.whip import WhipSink, retry_after_s
@@ -22,12 +21,6 @@ from tests.realtime.outputs.feeding import playing, wait_for_state, wait_until
 SIZE = (128, 96)
 FPS = Fraction(25)
 TOKEN = "a secret"
-
-
-@pytest.fixture(autouse=True)
-def _aiortc_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aiortc.codecs, "H264Encoder", aiortc.codecs.H264Encoder)
-    monkeypatch.setattr(aioice.ice, "get_host_addresses", aioice.ice.get_host_addresses)
 
 
 def frame(tick: int) -> ProgrammeFrame:
@@ -72,7 +65,7 @@ class Endpoint:
         assert "a=sendonly" in offer
         assert "H264" in offer
         assert "VP8" not in offer
-        peer = RTCPeerConnection()
+        peer = new_peer(())
         peer.on("track", lambda track: asyncio.ensure_future(self._receive(track)))
         await peer.setRemoteDescription(RTCSessionDescription(offer, "offer"))
         await peer.setLocalDescription()

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 import realtime.pictures.opening as opening
-from realtime.capture import Captured, CaptureError, CaptureThread, VideoSource
+from realtime.capture import Captured, CaptureError, VideoSource
+from realtime.capture_thread import CaptureThread
 from realtime.standby import StandbyLoop
 from realtime.telemetry import Meter
 from tests.realtime.pictures.odd_videos import damage, greys, marked, quarters, write_video

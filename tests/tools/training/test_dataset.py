@@ -121,7 +121,7 @@ def test_the_previous_output_comes_from_the_frame_before_alone(footage: Footage)
         GAP + 2,
     ):  # position GAP is frame GAP + 1: one is missing
         crops = Crops(footage, positions, references_of(footage), batch=1, crop=SIZE[0], seed=0)
-        item = crops._item(position, np.random.default_rng(0))
+        item = crops._item(crops._draw(position, np.random.default_rng(0)))
         seen[position] = (bool(item["previous"].any()), bool(item["before_previous"].any()))
         if seen[position][0]:
             np.testing.assert_allclose(item["earlier"], footage.landmarks[position - 1])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -17,6 +19,7 @@ from tools.training.discriminators import (
     crops_about,
     part_centres,
     part_crops,
+    pass_over,
 )
 
 
@@ -173,3 +176,17 @@ def test_only_parts_inside_of_the_picture_are_cut_and_maps_follow_their_pictures
 def test_parts_of_different_sides_are_not_cut_at_once() -> None:
     with pytest.raises(ValueError, match="unpack"):
         part_crops(torch.rand(1, 3, 64, 64), standing(x=32, y=32), ["face", "left hand"], 100, 32)
+
+
+def test_a_critic_that_is_passed_over_is_as_if_it_had_judged() -> None:
+    torch.manual_seed(0)
+    judged = PatchDiscriminator(width=4)
+    passed = copy.deepcopy(judged)
+    first = copy.deepcopy(judged.state_dict())
+    for _ in range(2):
+        judged(torch.rand(1, 3, 32, 32))
+    pass_over(passed, times=2)
+    ours, theirs = passed.state_dict(), judged.state_dict()
+    assert sum(not torch.equal(first[name], theirs[name]) for name in first) >= 8, "the norms moved"
+    for name, value in theirs.items():
+        assert torch.equal(ours[name], value), name

@@ -11,6 +11,8 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
 
 from tests.training_runs import (
     CHEAP,
@@ -21,7 +23,7 @@ from tests.training_runs import (
     trainer_of,
 )
 from tools.footage import Footage
-from tools.training.loop import CHECKPOINT, CheckpointError
+from tools.training.loop import CHECKPOINT, CheckpointError, Config
 from tools.training.objective import Weights
 
 
@@ -37,7 +39,7 @@ def test_a_resumed_run_goes_on_exactly_where_it_stopped(
 ) -> None:
     """Ten made-up seconds, in which all phases are met: stopped before, and well into, the rollouts and the
     critics' say."""
-    config = replace(CONFIG, minutes=10 / 60, rollout_from=0.3, critics_from=0.3, weights=weights)
+    config = replace(CONFIG, minutes=10 / 60, rollout_from=0.3, critics_from=0.3, weights=weights, seed=4)
     straight = trainer_of(footage, tmp_path / "straight", config)
     parts = steps(straight, 8)
     if weights is CRITICS:
@@ -120,3 +122,85 @@ def test_a_loss_that_is_no_number_stops_the_run(footage: Footage, tmp_path: Path
     with pytest.raises(FloatingPointError, match="step 0"):
         trainer.step(batch)
     assert trainer.net.head.weight.equal(before)
+
+
+ROLLOUTS = replace(CONFIG, rollout_from=0.0, seed=0)
+"""Its first step has a rollout."""
+
+
+@pytest.mark.parametrize("config", [ROLLOUTS, replace(ROLLOUTS, rollout_from=2.0)], ids=["with", "without"])
+def test_a_rollout_takes_no_gradients_away(
+    footage: Footage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: Config
+) -> None:
+    """Autocast keeps the weights that it has lowered until its block ends, and older torch gives those of a
+    rollout without gradient to what came after: so the two must not share a block."""
+    monkeypatch.setattr("tools.training.painter.has_bf16", lambda device: True)
+    blocks, seen = [0], []
+    monkeypatch.setattr(torch, "clear_autocast_cache", lambda: blocks.append(len(blocks)))
+    trainer = trainer_of(footage, tmp_path, config)
+    net = trainer._parallel
+
+    def call(*inputs: Tensor) -> object:
+        seen.append((torch.is_grad_enabled(), torch.is_autocast_enabled("cpu"), len(blocks)))
+        return net(*inputs)
+
+    trainer._parallel = call
+    steps(trainer, 1)
+    assert all(lowered for _, lowered, _ in seen)
+    if config is ROLLOUTS:
+        (first, _, before), (second, _, after) = seen
+        assert (first, second) == (False, True) and before < after
+    else:
+        assert len(seen) == 1
+    for name, parameter in trainer.net.named_parameters():
+        assert parameter.grad is not None and parameter.grad.isfinite().all(), name
+        assert parameter.grad.any() or "bias" in name, name
+
+
+def test_a_step_draws_other_numbers_than_any_of_its_crops(
+    footage: Footage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeds: list[tuple[int, ...]] = []
+    default_rng = np.random.default_rng
+
+    def spy(seed: list[int]) -> np.random.Generator:
+        seeds.append(tuple(np.random.SeedSequence(seed).generate_state(4).tolist()))
+        return default_rng(seed)
+
+    monkeypatch.setattr(np.random, "default_rng", spy)
+    steps(trainer_of(footage, tmp_path), 3)
+    assert len(seeds) == 3 * (CONFIG.batch + 1) and len(set(seeds)) == len(seeds)
+
+
+def test_on_a_gpu_a_loss_that_is_no_number_is_found_at_the_next_look_and_never_saved(
+    footage: Footage, tmp_path: Path
+) -> None:
+    trainer = trainer_of(footage, tmp_path)
+    trainer._look_every = 3
+    batch = crops_of(footage)[0]
+    trainer.progress.step = 1
+    trainer.step(batch | {"target": batch["target"] * torch.nan})
+    with pytest.raises(FloatingPointError, match=r"not a number at step 1, or up to 3 before"):
+        trainer.save()
+    assert not (tmp_path / CHECKPOINT).exists()
+    trainer.progress.step = 2
+    trainer.step(batch)
+    trainer.progress.step = 3
+    with pytest.raises(FloatingPointError):
+        trainer.step(batch)
+
+
+def test_the_average_is_torchs_own(footage: Footage, tmp_path: Path) -> None:
+    def average(old: Tensor, new: Tensor, count: Tensor) -> Tensor:
+        share = 1 - min(CONFIG.ema, (1 + float(count)) / (10 + float(count)))
+        return old.lerp(new, share) if old.is_floating_point() else new
+
+    trainer = trainer_of(footage, tmp_path)
+    theirs = AveragedModel(trainer.net, avg_fn=average, use_buffers=True)
+    for _ in range(3):
+        steps(trainer, 1)
+        theirs.update_parameters(trainer.net)
+    ours = trainer.ema.state_dict()
+    assert ours.keys() == theirs.state_dict().keys() and int(ours["n_averaged"]) == 3
+    for name, value in theirs.state_dict().items():
+        assert torch.equal(ours[name], value), name

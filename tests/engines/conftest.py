@@ -1,0 +1,20 @@
+"""What a machine with a GPU and little else can collect: `pytest -m gpu tests/engines`."""
+
+from __future__ import annotations
+
+import importlib.util
+
+NEEDED = {
+    "test_build.py": ("pydantic", "zmq", "openvino"),
+    "test_exports.py": ("openvino",),
+    "test_reference.py": ("hypothesis",),
+    "test_renderer.py": ("hypothesis",),
+    "test_runtime.py": ("openvino",),
+}
+"""TABLE of the modules that import what such a machine may lack; none of them has a test for a GPU."""
+
+collect_ignore = [
+    module
+    for module, packages in NEEDED.items()
+    if any(importlib.util.find_spec(package) is None for package in packages)
+]

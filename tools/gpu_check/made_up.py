@@ -1,0 +1,167 @@
+"""What is measured on, made on the fly: an untrained player of any size, and footage to train on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engines.body import Body, Stance
+from engines.generator import Generator
+from engines.player_pack import PlayerPack, write_pack
+from engines.pose.tracker import PoseTracker
+from engines.reference import VIEWS, View
+from tools.footage import Footage
+from tools.gpu_check.record import CheckError
+
+Picture = NDArray[np.uint8]
+FRAME_NS = 33_333_333
+DIFFERENT = 30
+"""What differs from the plate by so much, levels of all three channels together, is the player."""
+
+
+class Fit(NamedTuple):
+    """How a square picture is fitted into another: enlarged, in the middle. x: where it begins, pixels."""
+
+    scale: float
+    x: int
+
+    @classmethod
+    def of(cls, square: int, size: tuple[int, int]) -> Fit:
+        """size: (width, height), not higher than wide."""
+        return cls(size[1] / square, (size[0] - size[1]) // 2)
+
+    def points(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(..., 4) x, y, z and visibility, pixels."""
+        moved = points * np.array([self.scale, self.scale, self.scale, 1], np.float32)
+        moved[..., 0] += self.x
+        return moved
+
+    def body(self, body: Body) -> Body:
+        def stance(each: Stance) -> Stance:
+            return Stance(self.scale * each.ankle_y, self.scale * each.height)
+
+        low, high = (self.scale * x + self.x for x in body.x_range)
+        return replace(body, near=stance(body.near), far=stance(body.far), x_range=(low, high))
+
+    def view(self, view: View) -> View:
+        """A piece of the picture: it is enlarged alone."""
+        size = [max(1, round(self.scale * side)) for side in view.alpha.shape[::-1]]
+        picture, alpha = (
+            np.asarray(cv2.resize(each, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+            for each in (view.picture, view.alpha)
+        )
+        landmarks = view.landmarks * np.array([self.scale, self.scale, self.scale, 1], np.float32)
+        return View(picture, alpha, landmarks, self.scale * view.height)
+
+    def picture(self, picture: Picture, around: Picture) -> Picture:
+        """`picture`, square, before `around`, which is of the whole size."""
+        side = around.shape[0]
+        whole = around.copy()
+        whole[:, self.x : self.x + side] = cv2.resize(picture, (side, side), interpolation=cv2.INTER_LINEAR)
+        return whole
+
+
+def enlarged(plate: Picture, size: tuple[int, int]) -> Picture:
+    """A plate of `size` (width, height) whose middle is `plate`, square; beside it is its edge."""
+    fit = Fit.of(plate.shape[0], size)
+    middle = cv2.resize(plate, (size[1], size[1]), interpolation=cv2.INTER_LINEAR)
+    right = size[0] - size[1] - fit.x
+    whole = cv2.copyMakeBorder(middle, 0, 0, fit.x, right, cv2.BORDER_REPLICATE)
+    return np.asarray(whole, np.uint8)
+
+
+def make_pack(
+    folder: Path, pack: PlayerPack, variant: str, size: tuple[int, int], *, seed: int = 0, views: int = VIEWS
+) -> Path:
+    """An untrained player of `size` (width, height) in `folder`, with the poses and some of the views of
+    `pack`, whose picture is square."""
+    fit = Fit.of(pack.size[1], size)
+    torch.manual_seed(seed)
+    body = fit.body(pack.body)
+    write_pack(
+        folder,
+        name=f"Made up {seed}",
+        generator=Generator(variant, body.near.height),
+        size=size,
+        body=body,
+        plate=enlarged(pack.plate, size),
+        poses=fit.points(pack.poses[:, :33]),
+        views=[fit.view(view) for view in pack.references.views[:views]],
+        shadow=pack.shadow,
+        standby=pack.standby,
+        licences=(pack.folder / "LICENSES.md").read_text(),
+        notes={"steps": 0},
+    )
+    return folder
+
+
+def frames(video: Path, count: int, size: tuple[int, int] | None = None) -> list[Picture]:
+    """The first `count` pictures, (H, W, 3) BGR, of `size` (width, height). Raises CheckError."""
+    found = [
+        picture if size is None else np.asarray(cv2.resize(picture, size), np.uint8)
+        for picture in islice(_read(video), count)
+    ]
+    if len(found) < count:
+        raise CheckError(f"OpenCV reads {len(found)} of {count} frames of {video}")
+    return found
+
+
+def there_and_back(pictures: Sequence[Picture]) -> Iterator[Picture]:
+    """Without end and without a jump: a tracker loses nobody."""
+    while True:
+        yield from pictures
+        yield from pictures[-2:0:-1]
+
+
+def make_footage(
+    folder: Path, pack: PlayerPack, video: Path, count: int, size: tuple[int, int], tracker: PoseTracker
+) -> Footage:
+    """A dataset of the first `count` frames of `video`, which was filmed as `pack` was, in pictures of `size`
+    (width, height): landmarks by `tracker`, and what differs from the plate as the mask."""
+    (folder / "frames").mkdir(parents=True)
+    (folder / "masks").mkdir()
+    fit, plate = Fit.of(pack.size[1], size), enlarged(pack.plate, size)
+    landmarks, indices = [], []
+    for index, picture in enumerate(frames(video, count)):
+        pose = tracker(picture, index * FRAME_NS)
+        if pose is None:
+            continue
+        whole = fit.picture(picture, plate)
+        cv2.imwrite(str(folder / f"frames/{index:06d}.jpg"), whole, [cv2.IMWRITE_JPEG_QUALITY, 95])
+        cv2.imwrite(str(folder / f"masks/{index:06d}.png"), _mask(whole, plate))
+        landmarks.append(fit.points(pose.landmarks))
+        indices.append(index)
+    if len(indices) < count // 2:
+        raise CheckError(f"the player is found in {len(indices)} of {count} frames of {video}")
+    np.save(folder / "landmarks.npy", np.stack(landmarks))
+    np.save(folder / "indices.npy", np.array(indices))
+    cv2.imwrite(str(folder / "plate.png"), plate)
+    (folder / "body.json").write_text(fit.body(pack.body).to_json())
+    (folder / "dataset.json").write_text(json.dumps({"size": list(size)}))
+    return Footage.open(folder)
+
+
+def _mask(picture: Picture, plate: Picture) -> Picture:
+    """(H, W), 255 on what differs."""
+    apart = cv2.GaussianBlur(cv2.absdiff(picture, plate), (5, 5), 0).astype(np.int32).sum(axis=2)
+    mask = np.where(apart > DIFFERENT, 255, 0).astype(np.uint8)
+    return np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8)), np.uint8)
+
+
+def _read(video: Path) -> Iterator[Picture]:
+    clip = cv2.VideoCapture(str(video))
+    while True:
+        there, picture = clip.read()
+        if not there:
+            break
+        yield np.asarray(picture, np.uint8)
+    clip.release()
