@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 
@@ -13,6 +14,7 @@ from realtime.picture import Picture, place
 from realtime.pictures.colour import Colour, Transfer, colour_of
 from realtime.pictures.filters import FilterChain, Format
 from realtime.pictures.hdr import SDR_WITHIN_HDR, Grade, cube_file, grade_of
+from realtime.pictures.opening import VideoError
 from realtime.pictures.orientation import Orientation, orientation_of
 
 LONGEST_PIXEL = 4
@@ -36,8 +38,10 @@ class Converter:
     A frame that differs from the first in size or colour is shown likewise, whole, as large as fits.
     """
 
-    def __init__(self, first: VideoFrame, pixel_aspect: Fraction) -> None:
-        """first: the video's first frame. pixel_aspect: how much wider than high its pixels are."""
+    def __init__(self, name: str, first: VideoFrame, pixel_aspect: Fraction) -> None:
+        """name: what messages call the video. first: its first frame. pixel_aspect: how much wider than high
+        its pixels are. Raises VideoError."""
+        self._name = name
         self._pixel_aspect = pixel_aspect
         self._orientation = _orientation(first)
         self._grade: Grade | None = None
@@ -46,11 +50,14 @@ class Converter:
         self.size = self._plan.size
 
     def __call__(self, frame: VideoFrame) -> Picture:
-        """A new array, (H, W, 3) uint8 BGR."""
+        """A new array, (H, W, 3) uint8 BGR. Raises VideoError."""
         look = _look(frame)
         if look != self._look:
             self._look, self._plan = look, self._planned(frame)
-        picture = self._plan(frame)
+        try:
+            picture = self._plan(frame)
+        except FFmpegError as error:
+            raise self._failed(error) from None
         if self._plan.size == self.size:
             return picture
         shown = np.zeros((self.size[1], self.size[0], 3), np.uint8)
@@ -59,11 +66,16 @@ class Converter:
 
     def _planned(self, frame: VideoFrame) -> _Plan:
         colour = colour_of(frame)
-        if colour.is_plain:
-            return _Plan(frame, colour, self._pixel_aspect, self._orientation, None)
-        if self._grade is None:
-            self._grade = _grade(frame, colour)
-        return _Plan(frame, colour, self._pixel_aspect, self._orientation, self._grade)
+        try:
+            if not colour.is_plain and self._grade is None:
+                self._grade = _grade(frame, colour)
+            grade = None if colour.is_plain else self._grade
+            return _Plan(frame, colour, self._pixel_aspect, self._orientation, grade)
+        except (FFmpegError, OSError) as error:
+            raise self._failed(error) from None
+
+    def _failed(self, error: FFmpegError | OSError) -> VideoError:
+        return VideoError(f"{self._name} cannot be shown ({error.strerror}): convert it to H.264")
 
 
 class _Plan:

@@ -130,6 +130,14 @@ class Decoder:
         return Fraction(self._container.duration or 0, av.time_base)
 
     def _decode(self) -> Iterator[Decoded]:
+        try:
+            yield from self._pictures()
+        except FFmpegError as error:
+            raise VideoError(
+                f"{self.name} cannot be deinterlaced ({error.strerror}): convert it to H.264"
+            ) from None
+
+    def _pictures(self) -> Iterator[Decoded]:
         for frame in self._whole_frames():
             t_ns = self._stamps(self._ns(frame.pts), self._ns(frame.dts))
             if self._fields is None and not frame.interlaced_frame:

@@ -24,7 +24,7 @@ class PlayedVideo:
         self._decoder = Decoder(name, stream=stream)
         self.name = self._decoder.name
         self._frames = iter(self._decoder)
-        self._convert = Converter(self._decoder.first.frame, self._decoder.pixel_aspect)
+        self._convert = Converter(self._decoder.name, self._decoder.first.frame, self._decoder.pixel_aspect)
         self.fps = float(self._decoder.fps)
         self.recorded = not stream or self._decoder.has_end
         self._pass_ns = 0
@@ -70,7 +70,7 @@ class PlayedVideo:
         self._frames = iter(self._decoder)
 
     def picture(self) -> Picture:
-        """The frame of the last `grab`, (H, W, 3) uint8 BGR, the caller's to keep."""
+        """The frame of the last `grab`, (H, W, 3) uint8 BGR, the caller's to keep. Raises VideoError."""
         return self._convert(self._frame)
 
     def close(self) -> None:

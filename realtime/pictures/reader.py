@@ -22,7 +22,7 @@ class VideoReader:
         """Decodes the first frame. Raises VideoError."""
         self.path = path
         self._decoder = Decoder(str(path))
-        self._convert = Converter(self._decoder.first.frame, self._decoder.pixel_aspect)
+        self._convert = Converter(self._decoder.name, self._decoder.first.frame, self._decoder.pixel_aspect)
         self.size = self._convert.size
         self.fps, self.time_base = self._decoder.fps, self._decoder.time_base
         self.frames = self._decoder.frames

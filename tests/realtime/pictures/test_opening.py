@@ -12,7 +12,7 @@ import pytest
 from realtime.capture import CaptureError, VideoSource
 from realtime.pictures.opening import VideoError
 from realtime.pictures.reader import VideoReader
-from tests.realtime.pictures.odd_videos import greys, write_video
+from tests.realtime.pictures.odd_videos import INTERLACED, greys, interlaced, write_video
 
 
 def without_video(path: Path, *, cover: bool) -> Path:
@@ -142,3 +142,24 @@ def test_a_title_in_another_character_set_is_no_obstacle(tmp_path: Path) -> None
     path.write_bytes(data.replace(b"Baeren", b"B\xe4\xe4ren"))
     with VideoReader(path) as reader:
         assert len(list(reader)) == 1
+
+
+@pytest.mark.parametrize("filters", ["deinterlaced", "shown"])
+def test_what_ffmpeg_cannot_convert_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, filters: str
+) -> None:
+    def fails(*_: object) -> None:
+        raise av.error.ArgumentError(22, "Invalid argument")
+
+    if filters == "deinterlaced":
+        path = write_video(tmp_path / "a.mp4", interlaced(5), fps=25, options=INTERLACED)
+        monkeypatch.setattr("realtime.pictures.decoding.FilterChain", fails)
+    else:
+        quarter_turn = (0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30)
+        path = write_video(tmp_path / "a.mp4", greys(5), matrix=quarter_turn)
+        monkeypatch.setattr("realtime.pictures.conversion.FilterChain", fails)
+    words = f"cannot be {filters} \\(Invalid argument\\): convert it to H.264"
+    with pytest.raises(VideoError, match=words):
+        VideoReader(path)
+    with pytest.raises(CaptureError, match=words):
+        VideoSource(str(path))
