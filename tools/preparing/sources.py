@@ -11,13 +11,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+import realtime.pictures
 from realtime.picture import fill
 from tools.preparing import PrepareError
 from tools.preparing.pictures import SIDE_MULTIPLE, fit_height
 from tools.video import VideoReader
+from tools.video_folders import ENDINGS, videos_in
 
-ENDINGS = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mts", ".m2ts", ".ts", ".mpg"})
-"""What is taken from a folder; a file that is named is opened whatever its ending."""
+CODE = ("preparing", "alignment", "matting")
+"""The rooms of tools whose code decides what a dataset is."""
 GAP = 1000
 """So many numbers lie between the last frame of one video and the first of the next."""
 TOO_CLOSE = 0.75
@@ -59,7 +61,7 @@ def find_videos(paths: Sequence[Path]) -> list[Path]:
     videos: list[Path] = []
     for path in paths:
         if path.is_dir():
-            found = sorted(each for each in path.iterdir() if each.suffix.lower() in ENDINGS)
+            found = videos_in(path)
             if not found:
                 raise PrepareError(f"{path} holds no video ({', '.join(sorted(ENDINGS))})")
             videos += found
@@ -96,11 +98,10 @@ def digest(videos: Sequence[Path], options: Options, net: str) -> str:
     code."""
     total = hashlib.sha256(repr((*astuple(options), net)).encode())
     tools = Path(__file__).parents[1]
-    code = [
-        path for room in ("preparing", "alignment", "matting") for path in sorted((tools / room).iterdir())
-    ]
+    rooms = (*(tools / name for name in CODE), Path(realtime.pictures.__file__).parent)
+    code = [path for room in rooms for path in sorted(room.iterdir()) if path.is_file()]
     given = [path for path in (options.empty, *videos) if path is not None]
-    for path in [*(each for each in code if each.is_file()), *given]:
+    for path in [*code, *given]:
         with path.open("rb") as file:
             total.update(hashlib.file_digest(file, "sha256").digest())
     return total.hexdigest()
