@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engines.reference import Floats, View, standing_px
 from tools.footage import Footage
+from tools.matting.colours import foreground
 
 MARGIN = 0.3
 """Kept around the player's landmarks, in standing heights."""
@@ -16,8 +16,9 @@ def cut_view(footage: Footage, position: int) -> View:
     """The piece of one frame that holds the player."""
     window, landmarks = piece(footage, position)
     alpha = footage.mask(position)[window]
+    colours = foreground(footage.frame(position)[window], alpha.astype(np.float32) / 255)
     return View(
-        _own_colours(footage.frame(position)[window], footage.plate[window], alpha),
+        np.where(alpha[..., None] > 0, colours, np.uint8(0)),
         np.ascontiguousarray(alpha),
         landmarks - np.array([window[1].start, window[0].start, 0, 0], np.float32),
         float(standing_px(landmarks, footage.body)),
@@ -32,14 +33,3 @@ def piece(footage: Footage, position: int) -> tuple[tuple[slice, slice], Floats]
     x0, y0 = (int(value) for value in np.maximum(low, 0))
     x1, y1 = (int(value) for value in np.minimum(high, footage.size))
     return (slice(y0, y1), slice(x0, x1)), landmarks
-
-
-def _own_colours(
-    frame: NDArray[np.uint8], plate: NDArray[np.uint8], alpha: NDArray[np.uint8]
-) -> NDArray[np.uint8]:
-    """The player's colours, also where `frame` mixes them with the known plate at his soft edge; black where
-    he is not."""
-    share = alpha[..., None].astype(np.float32) / 255
-    own = (frame - plate * (1 - share)) / np.maximum(share, 0.25)
-    colours = np.where(share > 0.25, own, frame) * (share > 0)
-    return np.asarray(colours.clip(0, 255).round(), np.uint8)

@@ -12,7 +12,6 @@ from engines.reference import standing_px
 from engines.skeleton import Landmark
 from tests.packs import HEIGHT_PX, SIZE, doll_error
 from tools import references as module
-from tools import views as views_module
 from tools.footage import Footage
 from tools.references import pick_views
 from tools.views import cut_view
@@ -78,16 +77,6 @@ def test_a_view_is_the_piece_of_the_frame_with_the_player(footage: Footage) -> N
     np.testing.assert_array_equal(view.picture[solid], footage.frame(20)[piece][solid])
     assert view.alpha.sum() == footage.mask(20).sum(), "some of him is cut off"
     assert HEIGHT_PX * 0.5 < view.height < HEIGHT_PX * 1.5
-
-
-def test_the_plate_is_taken_out_of_the_soft_edge() -> None:
-    own, plate = np.full((2, 4, 3), 200, np.uint8), np.full((2, 4, 3), 40, np.uint8)
-    alpha = np.tile(np.array([255, 192, 128, 20], np.uint8), (2, 1))
-    share = alpha[..., None] / 255
-    frame = (own * share + plate * (1 - share)).round().astype(np.uint8)
-    cleaned = views_module._own_colours(frame, plate, alpha)
-    assert np.abs(cleaned[:, :3].astype(int) - 200).max() <= 2
-    np.testing.assert_array_equal(cleaned[:, 3], frame[:, 3])  # too little of him to tell
 
 
 def test_blurred_and_cut_off_frames_are_no_candidates(footage: Footage) -> None:

@@ -34,9 +34,9 @@ DARK = 8.0
 FILL_PX = 360
 """What fits into a part that was never seen is looked for in a picture of no longer side than this."""
 RING, ALIKE = 0.15, 0.12
-"""It is looked for by its surround, so wide as a share of the part, and taken where that differs by no more than
-ALIKE and half of its own texture: logarithms of brightness, and their slopes. What stands out from its surround
-is not taken."""
+"""It is looked for by its surround, so wide as a share of the part, and taken where that differs by no more
+than ALIKE and half of its own texture: logarithms of brightness, and their slopes. What stands out from its
+surround is not taken."""
 LEAST_PIECE_PX = 48
 """A smaller part is not cut further."""
 
@@ -125,8 +125,8 @@ def _solve(across: Floats, down: Floats, target: Floats) -> Floats:
 
 
 def _filled(logs: Floats, across: Floats, down: Floats, unseen: NDArray[np.bool_]) -> Floats:
-    """`logs` (H, W, 3) with what was never seen continued from its surround, without a seam: where another part
-    of the scene fits in, with that part's texture, else smoothly, as `logs` has it."""
+    """`logs` (H, W, 3) with what was never seen continued from its surround, without a seam: where another
+    part of the scene fits in, with that part's texture, else smoothly, as `logs` has it."""
     hidden = cv2.dilate(unseen.astype(np.uint8), np.ones((5, 5), np.uint8))
     across, down = across.copy(), down.copy()
     count, labels = cv2.connectedComponents(hidden)
@@ -153,8 +153,9 @@ def _filled(logs: Floats, across: Floats, down: Floats, unseen: NDArray[np.bool_
 
 
 def _source(logs: Floats, hidden: NDArray[np.uint8], piece: NDArray[np.uint8]) -> tuple[int, int] | None:
-    """By how far down and to the right another part of the scene must be moved to fit into `piece` (H, W): the
-    one whose surround is most like that of the piece. None where none was seen whole, or none is alike."""
+    """By how far down and to the right another part of the scene must be moved to fit into `piece` (H, W):
+    the one whose surround is most like that of the piece. None where none was seen whole, or none is
+    alike."""
     step = max(1, round(max(piece.shape) / FILL_PX))
     small = cv2.GaussianBlur(logs.mean(axis=2), (0, 0), 0.5 * step)[::step, ::step]
     gone, wanted = hidden[::step, ::step].astype(np.float32), np.ascontiguousarray(piece[::step, ::step])
@@ -169,7 +170,8 @@ def _source(logs: Floats, hidden: NDArray[np.uint8], piece: NDArray[np.uint8]) -
     around = cv2.dilate(inner, np.ones((2 * ring + 1, 2 * ring + 1), np.uint8)) - inner
     around = (around * (gone[top:bottom, left:right] == 0)).astype(np.float32)
     template = np.ascontiguousarray(features[top:bottom, left:right])
-    unlike = cv2.matchTemplate(features, template, cv2.TM_SQDIFF, mask=np.repeat(around[..., None], 3, axis=2))
+    shown = np.repeat(around[..., None], 3, axis=2)
+    unlike = cv2.matchTemplate(features, template, cv2.TM_SQDIFF, mask=shown)
     whole = np.maximum(inner, around).astype(np.float32)
     overlap = cv2.matchTemplate(gone, whole, cv2.TM_CCORR)
     area, edge = max(float(inner.sum()), 1.0), max(float(around.sum()), 1.0)

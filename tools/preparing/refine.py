@@ -134,8 +134,8 @@ class Refiner:
         if scene is not None:
             plate, known = scene.view(shots.placement.views[row], (width, height))
             known[whole < 255] = 0
-            hidden = zone(landmarks, (width, height), shots.standing_px, widen=1.6) | soft | np.bitwise_not(known)
-            gain = light(frame, plate, hidden)
+            body = zone(landmarks, (width, height), shots.standing_px, widen=1.6)
+            gain = light(frame, plate, body | soft | np.bitwise_not(known))
             if np.abs(np.log(gain)).max() > np.log(rules.MOST_GAIN):
                 return rules.OTHER_LIGHT, gain, frame
             if np.abs(gain - 1).max() > UNCHANGED:

@@ -96,14 +96,15 @@ def test_the_digest_follows_videos_and_options(tmp_path: Path) -> None:
     videos = [tmp_path / "a.mp4", tmp_path / "b.mp4"]
     for video in videos:
         video.write_bytes(video.name.encode())
-    first = digest(videos, Options())
-    assert digest(videos, Options()) == first
+    first = digest(videos, Options(), "full")
+    assert digest(videos, Options(), "full") == first
     others = [
-        digest(videos[:1], Options()),
-        digest(videos[::-1], Options()),
-        digest(videos, Options(height=480)),
-        digest(videos, Options(extras=False)),
-        digest(videos, Options(size=(64, 64))),
+        digest(videos[:1], Options(), "full"),
+        digest(videos[::-1], Options(), "full"),
+        digest(videos, Options(height=480), "full"),
+        digest(videos, Options(extras=False), "full"),
+        digest(videos, Options(size=(64, 64)), "full"),
+        digest(videos, Options(), "heavy"),
     ]
     videos[1].write_bytes(b"another take")
-    assert len({first, *others, digest(videos, Options())}) == 7
+    assert len({first, *others, digest(videos, Options(), "full")}) == 8
