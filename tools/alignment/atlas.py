@@ -55,9 +55,9 @@ class Atlas:
     def add(self, key: Keyframe, expected: Floats | None, edge: Edge | None, *, oldest: int = 0) -> int:
         """Returns the new keyframe's number.
 
-        edge: from an older keyframe to it, where that was measured already. expected: the newest keyframe → it,
-        where it was not, and is near to that. oldest: older keyframes are not matched (the keyframe lies in a
-        dissolve and shows two places at once).
+        edge: from an older keyframe to it, where that was measured already. expected: the newest keyframe →
+        it, where it was not, and is near to that. oldest: older keyframes are not matched (the keyframe lies
+        in a dissolve and shows two places at once).
         """
         number = len(self._nodes)
         self._nodes.append(_Node(np.eye(3), number))

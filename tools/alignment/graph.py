@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,8 @@ from scipy.sparse.linalg import spsolve
 from tools.alignment.models import Floats, Frame, apply, derivatives, spread
 
 GRID = 5
-"""A measurement counts by so many points of the picture along each side, each as exactly as it is known there."""
+"""A measurement counts by so many points of the picture along each side, each as exactly as it is known
+there."""
 FLOOR_PX = 0.15
 """Nothing is known more exactly than this."""
 ROUNDS, LEAST_STEP = 8, 3e-5
@@ -31,13 +33,13 @@ class Edge:
     one: int
     other: int
     matrix: Floats
-    covariance: NDArray[np.floating]
+    covariance: NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
 class _Held:
-    """A measurement as points: places (P, 2) of one picture lie `there` in the other, both in coordinates from
-    -1 to 1, and that is known to sigma (P,), in the same."""
+    """A measurement as points: places (P, 2) of one picture lie `there` in the other, both in coordinates
+    from -1 to 1, and that is known to sigma (P,), in the same."""
 
     one: int
     other: int

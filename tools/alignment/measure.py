@@ -21,7 +21,8 @@ next keyframe."""
 MOST_ZOOM = 1.25
 """So it does where it is larger or smaller by more than this."""
 LOOK_AGAIN = 5
-"""Before a plain background, and after a keyframe, so many frames pass before a new keyframe is looked for."""
+"""Before a plain background, and after a keyframe, so many frames pass before a new keyframe is looked
+for."""
 
 Chunk = dict[str, NDArray[Any]]
 
@@ -39,8 +40,8 @@ class _Rows:
 
 
 class Meter:
-    """Frames in, chunks out. It knows nothing of chunks before, so an interruption changes nothing, as long as
-    the caller ends its chunks at the same frames."""
+    """Frames in, chunks out. It knows nothing of chunks before, so an interruption changes nothing, as long
+    as the caller ends its chunks at the same frames."""
 
     def __init__(self, size: tuple[int, int]) -> None:
         """size: (width, height) of the pictures."""

@@ -6,6 +6,7 @@ A map is a (3, 3) float64 matrix with 1 in its last corner; points are (P, 2) x,
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,8 @@ MODELS = ("translation", "similarity", "affine", "homography")
 NOISE_PX = 0.1
 """No point is believed to be found more exactly than this in one direction."""
 WORST_PX = 1.5
-"""A model is refused where it leaves the picture's corners more uncertain than this (one standard deviation)."""
+"""A model is refused where it leaves the picture's corners more uncertain than this (one standard
+deviation)."""
 ITERATIONS = 6
 TUKEY = 4.685
 """Tukey's biweight loses 5 % of efficiency on normal errors with this constant (Holland and Welsch, 1977)."""
@@ -70,7 +72,7 @@ class Frame:
         return np.array([[0, 0], [w, 0], [w, h], [0, h]], np.float64)
 
 
-def apply(matrix: Floats, points: NDArray[np.floating]) -> Floats:
+def apply(matrix: Floats, points: NDArray[np.floating[Any]]) -> Floats:
     """(P, 2) → (P, 2)."""
     with np.errstate(divide="ignore", invalid="ignore"):
         found = points @ matrix[:, :2].T + matrix[:, 2]
@@ -115,7 +117,7 @@ def derivatives(points: Floats) -> Floats:
     )
 
 
-def spread(covariance: Floats, matrix: Floats, points: NDArray[np.floating], frame: Frame) -> Floats:
+def spread(covariance: Floats, matrix: Floats, points: NDArray[np.floating[Any]], frame: Frame) -> Floats:
     """(P,) pixels: how uncertain the map leaves points of the picture, one standard deviation."""
     rows = derivatives(apply(frame.normal @ matrix, points))
     return np.sqrt(np.einsum("pij,jk,pik->p", rows, covariance, rows).clip(0)) * frame.unit
@@ -123,9 +125,9 @@ def spread(covariance: Floats, matrix: Floats, points: NDArray[np.floating], fra
 
 def fit(
     model: str,
-    source: NDArray[np.floating],
-    target: NDArray[np.floating],
-    trust: NDArray[np.floating],
+    source: NDArray[np.floating[Any]],
+    target: NDArray[np.floating[Any]],
+    trust: NDArray[np.floating[Any]],
     frame: Frame,
     start: Floats | None = None,
     turns: int = ITERATIONS,
@@ -133,8 +135,8 @@ def fit(
     """The map of this kind that takes source (P, 2) to target (P, 2) best.
 
     trust (P, 2, 2): how well each target is known in which direction, as `patches.Seen`: 1 across an edge, 0
-    along it. start: where to begin; a homography needs a similar one. Robust: points far from where the others
-    say do not count (Tukey's biweight, least squares reweighted so many `turns`).
+    along it. start: where to begin; a homography needs a similar one. Robust: points far from where the
+    others say do not count (Tukey's biweight, least squares reweighted so many `turns`).
     """
     normal = frame.normal
     back, basis = np.linalg.inv(normal), _BASES[model]
@@ -178,9 +180,9 @@ def fit(
 
 
 def choose(
-    source: NDArray[np.floating],
-    target: NDArray[np.floating],
-    trust: NDArray[np.floating],
+    source: NDArray[np.floating[Any]],
+    target: NDArray[np.floating[Any]],
+    trust: NDArray[np.floating[Any]],
     frame: Frame,
     worst_px: float = WORST_PX,
 ) -> Fit | None:
@@ -196,7 +198,7 @@ def choose(
     for size, model in zip((2, 4, 6, 8), MODELS, strict=True):
         if constraints < size + 2:
             break
-        found = fit(model, source, target, trust, frame, found and found.matrix)
+        found = fit(model, source, target, trust, frame, None if found is None else found.matrix)
         if not found.spread_px <= worst_px:
             break
         misses = float(
@@ -214,14 +216,14 @@ HYPOTHESES, SAMPLE = 100, 3
 
 
 def agree(
-    source: NDArray[np.floating],
-    target: NDArray[np.floating],
-    trust: NDArray[np.floating],
+    source: NDArray[np.floating[Any]],
+    target: NDArray[np.floating[Any]],
+    trust: NDArray[np.floating[Any]],
     frame: Frame,
     within_px: float,
 ) -> NDArray[np.bool_]:
-    """(P,): the points that go with the small similarity which most of them agree on (random sample consensus;
-    Fischler and Bolles, 1981)."""
+    """(P,): the points that go with the small similarity which most of them agree on (random sample
+    consensus; Fischler and Bolles, 1981)."""
     chance = np.random.default_rng(len(source))
     here, roots = apply(frame.normal, source), root(trust)
     gap = (roots @ (apply(frame.normal, target) - here)[..., None])[..., 0]  # (P, 2)
@@ -238,7 +240,7 @@ def agree(
     return np.asarray(near[(near @ np.trace(trust, axis1=1, axis2=2)).argmax()])
 
 
-def root(trust: NDArray[np.floating]) -> NDArray[np.floating]:
+def root(trust: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
     """(P, 2, 2) → (P, 2, 2) symmetric, whose squares they are."""
     determinant = trust[:, 0, 0] * trust[:, 1, 1] - trust[:, 0, 1] * trust[:, 1, 0]
     half = np.sqrt(determinant.clip(0))

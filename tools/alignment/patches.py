@@ -23,10 +23,11 @@ FIRM = 5.0
 """A direction in which the squared gradient of a neighbourhood is this (grey levels a pixel, squared) on the
 average is trusted by half: a soft step of 20 grey levels in it has about as much."""
 ALONG = 0.06
-"""Along an edge the pixels' grid and noise make so much of the gradients across it, which tells of no motion."""
+"""Along an edge the pixels' grid and noise make so much of the gradients across it, which tells of no
+motion."""
 OF_NOISE, QUIETER = 0.5, 0.27
-"""Noise of one grey level has gradients of 0.23 squared (Scharr's weights); twice that tells nothing. A halved
-picture has this share of the noise (the weights of OpenCV's `pyrDown`)."""
+"""Noise of one grey level has gradients of 0.23 squared (Scharr's weights); twice that tells nothing. A
+halved picture has this share of the noise (the weights of OpenCV's `pyrDown`)."""
 LEAST_SEEN = 0.6
 """Of a neighbourhood so much must be free in both pictures."""
 LEAST_LIKE = 0.6
@@ -39,8 +40,8 @@ Greys = NDArray[np.float32]
 @dataclass(frozen=True)
 class Seen:
     """places: which points (P,) can be compared; gaps (P, 2): how far each has moved on from where it was
-    expected, pixels of the keyframe; trust (P, 2, 2): symmetric, with eigenvalues 0 to 1: how well that is seen
-    in which direction; like (P,): the correlation of both neighbourhoods."""
+    expected, pixels of the keyframe; trust (P, 2, 2): symmetric, with eigenvalues 0 to 1: how well that is
+    seen in which direction; like (P,): the correlation of both neighbourhoods."""
 
     places: NDArray[np.bool_]
     gaps: NDArray[np.float64]
@@ -62,7 +63,8 @@ class Patches:
     def __init__(
         self, grey: Greys, free: NDArray[np.uint8], points: NDArray[np.float32], level: int, noise: float
     ) -> None:
-        """free (h, w) of the whole picture; points in its pixels; noise: its standard deviation, grey levels."""
+        """free (h, w) of the whole picture; points in its pixels; noise: its standard deviation, grey
+        levels."""
         self._scale = 2.0**-level
         self._of_noise = OF_NOISE * (noise * QUIETER**level) ** 2
         side = np.arange(-RADIUS, RADIUS + 1, dtype=np.float32)
@@ -70,9 +72,12 @@ class Patches:
         self._grid = points[:, None] * np.float32(self._scale) + offsets  # (P, N, 2)
         self._free = _free(free, self._grid / np.float32(self._scale))
         self._grey = _sample(grey, self._grid)
-        smooth = {"borderType": cv2.BORDER_REPLICATE, "scale": 1 / 32}
-        self._x = _sample(cv2.Scharr(grey, cv2.CV_32F, 1, 0, **smooth), self._grid)
-        self._y = _sample(cv2.Scharr(grey, cv2.CV_32F, 0, 1, **smooth), self._grid)
+        self._x, self._y = (
+            _sample(
+                cv2.Scharr(grey, cv2.CV_32F, *way, scale=1 / 32, borderType=cv2.BORDER_REPLICATE), self._grid
+            )
+            for way in ((1, 0), (0, 1))
+        )
 
     def compare(self, grey: Greys, free: NDArray[np.uint8], expected: Floats) -> Seen:
         """With another picture on the same level, near to where it is `expected` (keyframe → it, whole

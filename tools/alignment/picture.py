@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,8 +21,8 @@ LEAST_TEXTURE, EDGE = 3e-5, 0.06
 larger one, is above this (OpenCV's `cornerEigenValsAndVecs` with 5 pixels): corners, and edges, which tell of
 the motion across them."""
 OF_NOISE = 3e-5
-"""So much more for noise of one grey level: about three times the eigenvalue that noise alone has on the average
-(25 pixels, Sobel's weights, and OpenCV's scale of 1 / 5100)."""
+"""So much more for noise of one grey level: about three times the eigenvalue that noise alone has on the
+average (25 pixels, Sobel's weights, and OpenCV's scale of 1 / 5100)."""
 APART = 6
 """Pixels between two points."""
 MARGIN = 4
@@ -63,7 +64,7 @@ def working(picture: NDArray[np.uint8], hidden: NDArray[np.uint8], size: tuple[i
     return Working(np.asarray(grey, np.uint8), free, np.asarray(thumb, np.uint8))
 
 
-def cell_of(points: NDArray[np.floating], size: tuple[int, int]) -> NDArray[np.int64]:
+def cell_of(points: NDArray[np.floating[Any]], size: tuple[int, int]) -> NDArray[np.int64]:
     """(P, 2) → (P,) the number of the cell that each lies in."""
     side = max(size) / CELLS
     x, y = (points // side).astype(np.int64).T

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +18,9 @@ from tools.alignment.picture import Working, working_size
 from tools.alignment.tracking import Keyframe
 
 STILL_PX, STILL_WORST_PX = 0.5, 1.2
-"""A camera stands still where no more than a twentieth of its frames lie further from the usual place than the
-one, and none further than the other: pixels of the frame, of its worst corner, less what is uncertain of it."""
+"""A camera stands still where no more than a twentieth of its frames lie further from the usual place than
+the one, and none further than the other: pixels of the frame, of its worst corner, less what is uncertain of
+it."""
 LEAST_FRAMES = 5
 """A scene has at least so many frames."""
 MOST_MAGNIFIED, LEAST_AHEAD = 3.0, 0.2
@@ -32,9 +34,10 @@ STILL, MOVED, TAKEN_FOR_STILL = "still", "moved", "taken for still"
 class Scene:
     """Frames that share one coordinate system: that of the frame `reference`.
 
-    kind: STILL, a tripod, all maps are the identity; MOVED; TAKEN_FOR_STILL: the background tells nothing, and
-    nothing speaks against a still camera. model: the freest that any of its frames called for. frames: how
-    many it has. card: nobody is ever in it and nothing moves between two cuts: a title card, or a picture.
+    kind: STILL, a tripod, all maps are the identity; MOVED; TAKEN_FOR_STILL: the background tells nothing,
+    and nothing speaks against a still camera. model: the freest that any of its frames called for. frames:
+    how many it has. card: nobody is ever in it and nothing moves between two cuts: a title card, or a
+    picture.
     """
 
     kind: str
@@ -48,14 +51,15 @@ class Scene:
 class Alignment:
     """One row a frame.
 
-    scenes (N,) int64: an index into `found`, -1 where the background does not tell. matrices (N, 3, 3) float64:
-    frame → scene, pixels of the pictures (the middle of the first pixel is 0, 0); the identity where there is
-    no scene. residual_px (N,): how far the points that agree lie apart, root of the mean square; uncertain_px
-    (N,): of the picture's worst corner, one standard deviation. Both are against the frame's keyframe. support
-    (N,): the share of the background, by area, on which points agree; 0 where the place is concluded (a plain
-    ground before a still camera). zoom (N,): how many times larger than in its scene the frame shows things;
-    roll (N,): by how many degrees its scene is turned in it, clockwise. shots (N,): counted on at each cut.
-    transition (N,): the frame is part of a dissolve or a fade. found: the scenes, most frames first.
+    scenes (N,) int64: an index into `found`, -1 where the background does not tell. matrices (N, 3, 3)
+    float64: frame → scene, pixels of the pictures (the middle of the first pixel is 0, 0); the identity where
+    there is no scene. residual_px (N,): how far the points that agree lie apart, root of the mean square;
+    uncertain_px (N,): of the picture's worst corner, one standard deviation. Both are against the frame's
+    keyframe. support (N,): the share of the background, by area, on which points agree; 0 where the place is
+    concluded (a plain ground before a still camera). zoom (N,): how many times larger than in its scene the
+    frame shows things; roll (N,): by how many degrees its scene is turned in it, clockwise. shots (N,):
+    counted on at each cut. transition (N,): the frame is part of a dissolve or a fade. found: the scenes,
+    most frames first.
     """
 
     scenes: NDArray[np.int64]
@@ -122,7 +126,7 @@ def align(chunks: Sequence[Chunk]) -> Alignment:
 
 
 def _rows(chunks: Sequence[Chunk]) -> tuple[_Rows, tuple[int, int]]:
-    columns: dict[str, list[NDArray[np.generic]]] = {}
+    columns: dict[str, list[NDArray[Any]]] = {}
     size, before = None, 0
     for chunk in chunks:
         size = (int(chunk["size"][0]), int(chunk["size"][1]))
@@ -192,8 +196,8 @@ def _pixels_to_working(size: tuple[int, int]) -> Floats:
 
 
 def _reference(keys: NDArray[np.int64], poses: Sequence[Floats], small: Frame) -> int:
-    """The keyframe that is the most central in pan and zoom, so that the others are magnified little. keys: that
-    of each frame."""
+    """The keyframe that is the most central in pan and zoom, so that the others are magnified little. keys:
+    that of each frame."""
     present, counts = np.unique(keys, return_counts=True)
     costs = []
     for key in present:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,18 +19,18 @@ AGREE_PX = 1.5
 LEAST_POINTS, LEAST_CELLS = 8, 5
 """With fewer points, or in fewer cells, nothing is said."""
 LEAST_AGREE, MEET_AGREE, LEAST_SOME = 0.35, 0.5, 0.25
-"""Of the points that should be seen, weighed by their trust, so many must agree in every direction: in a frame,
-between two keyframes, and while it is still looked for."""
+"""Of the points that should be seen, weighed by their trust, so many must agree in every direction: in a
+frame, between two keyframes, and while it is still looked for."""
 LEAST_TRUST = 1.0
 """In a direction in which all points together are trusted no more than this, nothing is compared."""
 MEET_SHARE = 0.2
-"""Of a keyframe's points so many must agree with another keyframe: where two hardly overlap, few points can be
-found anywhere."""
+"""Of a keyframe's points so many must agree with another keyframe: where two hardly overlap, few points can
+be found anywhere."""
 QUICK_AGREE = 0.6
 """With so many the first look, at where the picture was expected, is enough."""
 LOOKS, SETTLED_PX = 6, 0.25
-"""The whole picture is compared again from where it was found, so often at most, until that moves no corner by
-more than this, or than is uncertain of it."""
+"""The whole picture is compared again from where it was found, so often at most, until that moves no corner
+by more than this, or than is uncertain of it."""
 COARSE = 90
 """So many points are compared in halved pictures, to come near."""
 RATIO = 0.8
@@ -76,7 +77,7 @@ class Keyframe:
         return descriptors(self.picture)
 
 
-def support(places: NDArray[np.floating], picture: Working) -> float:
+def support(places: NDArray[np.floating[Any]], picture: Working) -> float:
     """The share of a picture's free cells in which there are places (P, 2)."""
     cells = np.unique(cell_of(places, picture.size))
     return min(len(cells) / max(len(free_cells(picture.free)), 1), 1.0)
@@ -187,8 +188,8 @@ def _settle(key: Keyframe, picture: Working, grey: Greys, expected: Floats) -> F
 
 
 def _share(part: Floats, whole: Floats) -> float:
-    """Of two sums of trust (2, 2), the share that the one is of the other, in the direction where it is least: the
-    line of a floor goes with every motion along it, and outvotes nobody."""
+    """Of two sums of trust (2, 2), the share that the one is of the other, in the direction where it is
+    least: the line of a floor goes with every motion along it, and outvotes nobody."""
     shares = np.linalg.eigvals(
         np.linalg.solve(whole + LEAST_TRUST * np.eye(2), part + LEAST_TRUST * np.eye(2))
     )

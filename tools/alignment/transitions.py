@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,11 +27,11 @@ ALIKE = 0.8
 
 
 def find(
-    thumbs: NDArray[np.uint8], support: NDArray[np.floating]
+    thumbs: NDArray[np.uint8], support: NDArray[np.floating[Any]]
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """thumbs (N, h, w, 3), support (N,): the share of the background that was followed from the frame before, 0
-    where it was lost → shots (N,) int64, numbered from 0 and counted on at each cut, and (N,) whether the frame
-    is part of a dissolve or a fade."""
+    """thumbs (N, h, w, 3), support (N,): the share of the background that was followed from the frame before,
+    0 where it was lost → shots (N,) int64, numbered from 0 and counted on at each cut, and (N,) whether the
+    frame is part of a dissolve or a fade."""
     flat = thumbs.reshape(len(thumbs), -1).astype(np.float32)
     mixed = _mixed(flat)
     cuts = _cuts(flat, support) & ~mixed
@@ -37,7 +39,7 @@ def find(
     return np.cumsum(cuts), mixed
 
 
-def _cuts(flat: NDArray[np.float32], support: NDArray[np.floating]) -> NDArray[np.bool_]:
+def _cuts(flat: NDArray[np.float32], support: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
     """(N,): does another shot begin here?"""
     cuts = np.zeros(len(flat), np.bool_)
     change = np.abs(np.diff(flat, axis=0)).mean(axis=1)  # from frame n to n + 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,12 +20,13 @@ Box = tuple[int, int, int, int]
 
 
 def scene_box(matrices: Floats, size: tuple[int, int]) -> Box:
-    """What frames of `size` (width, height) cover together. matrices (N, 3, 3): frame → scene, one at least."""
+    """What frames of `size` (width, height) cover together. matrices (N, 3, 3): frame → scene, one at
+    least."""
     width, height = size
     outline = Frame(width, height).corners - 0.5  # the outermost edges of the outermost pixels
     corners = np.concatenate([apply(matrix, outline) for matrix in matrices])
-    limit = MOST_SIDES * np.array([width, height])
-    corners = np.clip(corners, -limit, limit + [width, height])
+    sides = np.array([width, height])
+    corners = np.clip(corners, -MOST_SIDES * sides, (MOST_SIDES + 1) * sides)
     left, top = (math.floor(value + 0.5 + 1e-6) for value in corners.min(axis=0))
     right, bottom = (math.ceil(value + 0.5 - 1e-6) for value in corners.max(axis=0))
     return left, top, right - left, bottom - top
@@ -47,6 +49,6 @@ def warp(picture: NDArray[np.uint8], matrix: Floats, box: Box) -> tuple[NDArray[
     return np.asarray(shown, np.uint8), np.asarray(covered, np.uint8)
 
 
-def points_in_scene(points: NDArray[np.floating], matrix: Floats) -> Floats:
+def points_in_scene(points: NDArray[np.floating[Any]], matrix: Floats) -> Floats:
     """Points (P, 2) of a frame → of its scene."""
     return apply(matrix, points)
