@@ -3,8 +3,8 @@
     python -m tools.prepare renders/901.mp4 datasets/901 --no-extras
     python -m tools.matting.evaluate datasets/901 renders/901.npz
 
-The error is the mean absolute difference of alpha over all pixels, as a share of the person's area; a hole is a
-connected part of the person, two pixels inside the outline at least, that the matte leaves out.
+The error is the mean absolute difference of alpha over all pixels, as a share of the person's area; a hole is
+a connected part of the person, two pixels inside the outline at least, that the matte leaves out.
 """
 
 from __future__ import annotations

@@ -260,10 +260,9 @@ def test_real_footage(name: str, kind: str, share: float) -> None:
 
 
 def _real_chunks(path: Path) -> list[Chunk]:
-    from tools.matte import zone
-
     from calibration.body import standing_height
     from engines.pose.tracker import PoseTracker
+    from tools.body_zone import zone
     from tools.preparing.pictures import fit_height
     from tools.video import VideoReader
 
