@@ -265,8 +265,7 @@ def run(
 
 def main(arguments: list[str]) -> int:
     """Exit status: 0 after a show, 1 where it could not go on, 2 where it could not be started."""
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # errors are told in our own words
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # errors are told in our own words
     options = parse(arguments)
     try:
         show = show_of(options)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -10,15 +12,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.redact import encoding_hint, shown
+from realtime.pictures.opening import VideoError
+from realtime.pictures.playing import PlayedVideo
+from realtime.redact import shown
 
 NS_PER_S = 1_000_000_000
 
 CAMERA_SIZE, CAMERA_FPS = (1280, 720), 30
 """What a camera is asked for; it may give something else."""
-
-STREAM_TIMEOUT_MS = 5000
-"""After this a stream that says nothing is lost."""
 
 
 class CaptureError(RuntimeError):
@@ -37,12 +38,16 @@ class Source(Protocol):
     """An opened camera, stream or recording. For one thread.
 
     name: what messages call it, without a password. fps: frames a second, 30 where it does not say. recorded:
-    it is paced by its own time stamps and loops.
+    it is paced by its own time stamps and loops. damaged: so many frames were left out so far because they
+    could not be decoded.
     """
 
     name: str
     fps: float
     recorded: bool
+
+    @property
+    def damaged(self) -> int: ...
 
     def grab(self) -> int:
         """Goes to the next frame; gives its time since the recording began to play (0 if not recorded).
@@ -97,73 +102,78 @@ def _cameras_here() -> str:
 
 
 class VideoSource:
-    """Any of the four kinds, through OpenCV: from H.264 to BGR it takes half of PyAV's CPU time."""
+    """What an operator's word for a camera means, opened: a device through OpenCV, a file or a stream through
+    `realtime.pictures`."""
 
     def __init__(self, camera: str, size: tuple[int, int] = CAMERA_SIZE) -> None:
-        """Opens it and decodes one frame. size: (width, height) to ask a camera for. Raises CaptureError."""
+        """Opens it and decodes one frame. size: (width, height) to ask a device for. Raises CaptureError."""
         self.name = shown(camera)
-        self._asked_size = size
-        self._named = CameraName.parse(camera)
-        self._video = self._open()
-        fps = float(self._video.get(cv2.CAP_PROP_FPS))
+        named = CameraName.parse(camera)
+        self._source: Device | PlayedVideo
+        if named.kind == "camera":
+            self._source = Device(camera, named.target, size)
+        else:
+            with _as_capture_error():
+                self._source = PlayedVideo(camera, stream=named.kind == "stream")
+        self.fps, self.recorded = self._source.fps, self._source.recorded
+
+    @property
+    def damaged(self) -> int:
+        return self._source.damaged
+
+    def grab(self) -> int:
+        with _as_capture_error():
+            return self._source.grab()
+
+    def picture(self) -> NDArray[np.uint8]:
+        with _as_capture_error():
+            return self._source.picture()
+
+    def close(self) -> None:
+        self._source.close()
+
+
+@contextmanager
+def _as_capture_error() -> Iterator[None]:
+    try:
+        yield
+    except VideoError as error:
+        raise CaptureError(f"camera {error}") from None
+
+
+class Device:
+    """A camera of this machine, through OpenCV. A `Source`."""
+
+    recorded = False
+    damaged = 0
+
+    def __init__(self, camera: str, target: str | int, size: tuple[int, int]) -> None:
+        """Opens it and takes one frame. target: its index or path. size: (width, height) to ask it for.
+        Raises CaptureError."""
+        self.name = camera
+        self._video = video = cv2.VideoCapture(target, cv2.CAP_V4L2)
+        video.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
+        video.set(cv2.CAP_PROP_FRAME_WIDTH, size[0])
+        video.set(cv2.CAP_PROP_FRAME_HEIGHT, size[1])
+        video.set(cv2.CAP_PROP_FPS, CAMERA_FPS)
+        video.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        if not video.isOpened():
+            raise CaptureError(f"camera {camera}: it cannot be opened: another program may use it")
+        fps = float(video.get(cv2.CAP_PROP_FPS))
         self.fps = fps if 1 <= fps <= 1000 else 30.0
-        self.recorded = self._named.kind != "camera" and self._video.get(cv2.CAP_PROP_FRAME_COUNT) > 0
-        self._pass_ns = 0
-        self._newest_ns = -1
-        if not self._video.grab():
+        if not video.grab():
             self.close()
             raise CaptureError(
-                f"camera {self.name} gives no picture: it is broken, or in use by another program"
+                f"camera {camera} gives no picture: it is broken, or in use by another program"
             )
         self._first = True
-
-    def _open(self) -> cv2.VideoCapture:
-        target = self._named.target
-        if self._named.kind == "camera":
-            video = cv2.VideoCapture(target, cv2.CAP_V4L2)
-            video.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
-            video.set(cv2.CAP_PROP_FRAME_WIDTH, self._asked_size[0])
-            video.set(cv2.CAP_PROP_FRAME_HEIGHT, self._asked_size[1])
-            video.set(cv2.CAP_PROP_FPS, CAMERA_FPS)
-            video.set(cv2.CAP_PROP_BUFFERSIZE, 1)
-        else:
-            timeouts = [
-                cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
-                STREAM_TIMEOUT_MS,
-                cv2.CAP_PROP_READ_TIMEOUT_MSEC,
-                STREAM_TIMEOUT_MS,
-            ]
-            video = cv2.VideoCapture(target, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1, *timeouts])
-        if not video.isOpened():
-            why = {
-                "camera": "it cannot be opened: another program may use it",
-                "stream": "nothing answers there, or it is no video: check the address"
-                + encoding_hint(str(target)),
-                "file": "it is not a video that can be read",
-            }
-            raise CaptureError(f"camera {self.name}: {why[self._named.kind]}")
-        return video
 
     def grab(self) -> int:
         if self._first:
             self._first = False
         elif not self._video.grab():
-            if not self.recorded:
-                raise CaptureError(
-                    f"camera {self.name} gives no picture any more: check the cable or the network"
-                )
-            self._rewind()
-        if not self.recorded:
-            return 0
-        at_ns = self._pass_ns + round(self._video.get(cv2.CAP_PROP_POS_MSEC) * 1e6)
-        self._newest_ns = max(at_ns, self._newest_ns + 1)  # stamps of a broken file may go back
-        return self._newest_ns
-
-    def _rewind(self) -> None:
-        self._pass_ns = self._newest_ns + round(NS_PER_S / self.fps)
-        self._video.set(cv2.CAP_PROP_POS_FRAMES, 0)  # half the time of opening it again
-        if not self._video.grab():
-            raise CaptureError(f"camera {self.name} cannot be played again from its start")
+            raise CaptureError(f"camera {self.name} gives no picture any more: check the cable")
+        return 0
 
     def picture(self) -> NDArray[np.uint8]:
         ok, picture = self._video.retrieve()

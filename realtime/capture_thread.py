@@ -128,11 +128,15 @@ class CaptureThread:
         source = reader.source
         assert source is not None  # noqa: S101  # opened by the caller
         start_ns: int | None = None
+        damaged = 0
         while not reader.stop.is_set():
             with reader.in_driver():
                 at_ns = source.grab()
             if reader.stop.is_set():
                 return
+            if source.damaged > damaged:
+                self._meter.count("frames.damaged", source.damaged - damaged)
+                damaged = source.damaged
             now_ns = time.monotonic_ns()
             captured_ns = now_ns
             if source.recorded:
@@ -195,8 +199,8 @@ class CameraWatch:
 
     SILENT_NS = 4 * NS_PER_S
     HUNG_NS = 12 * NS_PER_S
-    """Longer than OpenCV takes to open a stream that does not answer, and to give up a camera's next picture
-    (10 s each)."""
+    """Longer than it takes to open a stream that does not answer, and OpenCV to give up a camera's next
+    picture (10 s each)."""
     HOPELESS_NS = 12 * NS_PER_S
     """After the thread was replaced, without a picture."""
 

@@ -6,6 +6,7 @@
     python -m tools.benchmark generator --variant std --size 1920x1088 --device cuda
     python -m tools.benchmark pipeline --seconds 60    the show itself, from a file at the file's own rate
     python -m tools.benchmark outputs
+    python -m tools.benchmark reading --rounds 500     from a file to pictures, against OpenCV
     python -m tools.benchmark build
     python -m tools.benchmark all --json docs/performance.json --markdown docs/performance.md
     python -m tools.benchmark draw --json docs/performance.json --markdown docs/performance.md
@@ -81,6 +82,14 @@ def outputs(options: argparse.Namespace) -> Result:
     return _result(options, "outputs", "Encoding a picture", measure(options.video, options.rounds))
 
 
+def reading(options: argparse.Namespace) -> Result:
+    from tools.benchmarking.reading import measure
+
+    return _result(
+        options, "reading", f"Reading {options.video.name}", measure(options.video, options.rounds)
+    )
+
+
 def build(options: argparse.Namespace) -> Result:
     from tools.benchmarking.build import measure
 
@@ -96,6 +105,7 @@ PARTS: dict[str, tuple[str, Callable[[argparse.Namespace], Result]]] = {
     "generator": ("the generator, its peers, and the limit of the machine", generator),
     "pipeline": ("the show itself: pictures a second, capture to programme", pipeline),
     "outputs": ("the programme's encoder against aiortc's", outputs),
+    "reading": ("a video file's pictures, beside OpenCV", reading),
     "build": ("how long the networks take to compile", build),
 }
 """TABLE of parts: help, and what measures it."""
@@ -105,7 +115,7 @@ def _result(
     options: argparse.Namespace, part: str, title: str, rows: list[Row], notes: list[str] | None = None
 ) -> Result:
     command = shlex.join(["python", "-m", "tools.benchmark", part, *options.given])
-    device = options.device if part != "outputs" else "cpu"
+    device = options.device if part not in ("outputs", "reading") else "cpu"
     return Result(part, title, machine(device), command, rows, notes or [], details(device))
 
 
@@ -147,7 +157,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--backend", choices=("auto", *BACKENDS), default="auto")
     add("--device", choices=("cpu", "cuda"), help="generator: (default: cuda where there is a GPU)")
     add("--threads", type=int, default=1, help="of each network (default: %(default)s)")
-    add("--rounds", type=int, default=100, help="generator, outputs: (default: %(default)s)")
+    add("--rounds", type=int, default=100, help="generator, outputs, reading: (default: %(default)s)")
     add("--seconds", type=float, default=60, help="pipeline: on air (default: %(default)s)")
     add("--json", type=Path, metavar="FILE", help="keep the figures in this file")
     add("--markdown", type=Path, metavar="FILE", help="draw a page of all that --json holds")

@@ -22,6 +22,7 @@ from tools.coverage_picture import write_picture
 from tools.footage import DatasetError, Footage
 from tools.pose_space import AXES
 from tools.video import VideoError, VideoReader
+from tools.video_folders import videos_in
 
 EXAMPLES = """\
 examples:
@@ -31,7 +32,6 @@ examples:
 """
 LOOKS_PER_S = 15
 """So often a video is looked at unless told otherwise: a jump lasts a third of a second."""
-VIDEO_ENDINGS = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mts", ".webm"})
 TOP = 8
 """So many of the missing poses are named below the table."""
 
@@ -94,7 +94,7 @@ def videos_of(source: Path) -> list[Path]:
     """The videos in a folder by name; a file is itself. Raises VideoError where a folder holds none."""
     if not source.is_dir():
         return [source]
-    found = sorted(path for path in source.iterdir() if path.suffix.lower() in VIDEO_ENDINGS)
+    found = videos_in(source)
     if not found:
         raise VideoError(f"{source} holds neither a video nor a prepared dataset: name a video")
     return found

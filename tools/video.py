@@ -1,4 +1,4 @@
-"""Reading and writing video files for the tools."""
+"""Writing video files; and the reader that all tools share, from `realtime.pictures`."""
 
 from __future__ import annotations
 
@@ -12,101 +12,17 @@ from types import TracebackType
 import av
 import numpy as np
 from av.error import FFmpegError
+from av.stream import Discard
 from av.video.reformatter import ColorRange, Colorspace
 from numpy.typing import NDArray
 
+from realtime.pictures.opening import VideoError, open_video
+from realtime.pictures.reader import VideoReader
 from tools.video_formats import format_of
 
+__all__ = ["VideoError", "VideoReader", "VideoWriter"]
+
 _CONTAINER_OPTIONS = {ending: {"movflags": "+faststart"} for ending in (".mp4", ".mov")}
-
-
-class VideoError(ValueError):
-    """A video that cannot be read or written; the text names the file."""
-
-
-class VideoReader:
-    """The frames of a video file in order, as BGR pictures, upright: turned as the file says (phones).
-
-    size: (width, height) pixels. fps: the average rate. time_base: the unit of its time stamps, seconds.
-    frames: an estimate of how many there are, 0 if the file does not say. damaged: so many of the frames
-    that were read so far could only be decoded in part, and were left out.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        if not path.is_file():
-            raise VideoError(f"{path}: no such file")
-        try:
-            self._container = av.open(str(path))
-            self._stream = self._container.streams.video[0]
-        except IndexError:
-            raise VideoError(f"{path} has no video in it") from None
-        except FFmpegError as error:
-            raise VideoError(f"{path} is no video that can be read: {error.strerror}") from None
-        self._stream.codec_context.thread_count = 1
-        width, height = self._stream.codec_context.width, self._stream.codec_context.height
-        self._quarter_turns = _quarter_turns(path)
-        self.size = (height, width) if self._quarter_turns % 2 else (width, height)
-        self.fps = Fraction(self._stream.average_rate or self._stream.guessed_rate or 30)
-        self.time_base = Fraction(self._stream.time_base or 1 / self.fps)
-        self.frames = self._stream.frames or int(
-            Fraction(self._container.duration or 0, av.time_base) * self.fps
-        )
-        self.damaged = 0
-
-    def __enter__(self) -> VideoReader:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
-
-    def __iter__(self) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-        """Yields (time since the first frame in nanoseconds, (H, W, 3) uint8 BGR).
-
-        Raises VideoError at the place where the file breaks off.
-        """
-        for _, t_ns, picture in self.read():
-            yield t_ns, picture
-
-    def read(self, start: int = 0) -> Iterator[tuple[int, int, NDArray[np.uint8]]]:
-        """As iterating, from the frame at position `start` on, each with its position in the file.
-
-        Frames before it are decoded only, which is the quick part. Raises VideoError.
-        """
-        first: float | None = None
-        count = 0
-        try:
-            for frame in self._container.decode(self._stream):
-                time = frame.time if frame.time is not None else float(count / self.fps)
-                first = time if first is None else first
-                position, count = count, count + 1
-                self.damaged += frame.is_corrupt
-                if position < start or frame.is_corrupt:
-                    continue
-                picture = np.rot90(frame.to_ndarray(format="bgr24"), self._quarter_turns)
-                yield position, round((time - first) * 1e9), np.ascontiguousarray(picture)
-        except FFmpegError as error:
-            raise VideoError(
-                f"{self.path} is broken after frame {count} ({error.strerror}): copy it from the camera again"
-            ) from None
-        if count == 0:
-            raise VideoError(f"{self.path} holds no frame that can be decoded")
-
-    def close(self) -> None:
-        self._container.close()
-
-
-def _quarter_turns(path: Path) -> int:
-    """How often a file's pictures are to be turned left; only a decoded frame tells.
-
-    0 where there is none: whoever reads the file is told why.
-    """
-    try:
-        with av.open(str(path)) as container:
-            frame = next(container.decode(video=0), None)
-    except FFmpegError:
-        return 0
-    return round(frame.rotation / 90) if frame is not None else 0
 
 
 class VideoWriter:
@@ -152,7 +68,9 @@ class VideoWriter:
         if not os.access(path.resolve().parent, os.W_OK):  # the file itself is opened with the first picture
             raise VideoError(f"{path} cannot be written: {path.resolve().parent} may not be written to")
         try:
-            self._container = av.open(str(self._part), "w", options=_CONTAINER_OPTIONS.get(path.suffix, {}))
+            options_of_format = _CONTAINER_OPTIONS.get(path.suffix, {})
+            # without "file:" a name with a colon would be taken for a URL
+            self._container = av.open(f"file:{self._part}", "w", options=options_of_format)
         except FFmpegError as error:
             raise VideoError(f"{path} cannot be written: {error.strerror}") from None
         self._stream = self._container.add_stream(kind.encoder, rate=fps, options=options)
@@ -222,14 +140,15 @@ class _Sound:
     def __init__(self, path: Path, output: av.container.OutputContainer, encoder: str, rate: int) -> None:
         """encoder, rate: for sound that cannot be copied."""
         self._path = path
-        self._container = av.open(str(path))
+        self._container, video = open_video(str(path), stream=False)
         streams = self._container.streams
         self._next: tuple[float, av.Packet] | None = None
         if not streams.audio:
             return
         self._input = streams.audio[0]
-        start = streams.video[0].start_time
-        self._start_s = float(start * streams.video[0].time_base) if start is not None else 0.0
+        self._input.discard = Discard.default
+        start, unit = video.start_time, video.time_base
+        self._start_s = float(start * unit) if start is not None and unit is not None else 0.0
         context = self._input.codec_context
         if context.codec.canonical_name in output.supported_codecs:
             self._output = output.add_stream_from_template(self._input)
@@ -271,8 +190,9 @@ class _Sound:
     def _encoded(self) -> Iterator[tuple[float, av.Packet]]:
         time_s = 0.0
         for frame in self._container.decode(self._input):
-            frame.pts -= round(self._start_s / frame.time_base)
-            time_s = frame.time
+            if frame.pts is not None and frame.time_base is not None:
+                frame.pts -= round(self._start_s / frame.time_base)
+                time_s = float(frame.pts * frame.time_base)
             for packet in self._output.encode(frame):
                 yield time_s, packet
         for packet in self._output.encode(None):

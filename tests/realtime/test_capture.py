@@ -104,6 +104,7 @@ class FakeSource:
     name = "fake"
     fps = 50.0
     recorded = False
+    damaged = 0
 
     def __init__(self, frames: int) -> None:
         self._left = frames

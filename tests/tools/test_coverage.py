@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.tools.test_video import write
+from tests.realtime.pictures.odd_videos import greys, write_video
 from tools.coverage import LOOKS_PER_S, add_source, advice, main, report, table, text
 from tools.coverage_meter import NS_PER_S, Coverage
 from tools.coverage_picture import write_picture
@@ -111,7 +111,7 @@ def test_what_is_no_footage_is_one_line(tmp_path: Path, capsys: pytest.CaptureFi
     empty.mkdir()
     for source, expected in (
         (tmp_path / "none.mp4", "no such file"),
-        (text_file, "no video that can be read"),
+        (text_file, "not a video that can be read"),
         (empty, "neither a video nor a prepared dataset"),
         (broken, "no prepared dataset"),
     ):
@@ -124,7 +124,7 @@ def test_what_is_no_footage_is_one_line(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 def test_a_video_without_anybody_covers_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(write(tmp_path / "grey.mp4", 24)), "--json"]) == 0
+    assert main([str(write_video(tmp_path / "grey.mp4", greys(24))), "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
     assert (data["enough"], data["share"], data["usable_s"]) == (False, 0, 0)
     assert list(data["faults"]) == ["nobody in the frame"]

@@ -134,7 +134,7 @@ def test_what_is_wrong_is_named_in_one_line(
         ((player, clip, tmp_path), "is a folder"),
         ((player, clip, tmp_path / "out.txt"), "use .mp4"),
         ((player, clip, output, "--plate", str(tmp_path / "none.jpg")), "none.jpg: no such file"),
-        ((player, clip, output, "--plate", str(broken)), "broken.mp4 is no video"),
+        ((player, clip, output, "--plate", str(broken)), "broken.mp4: it is not a video"),
         ((player, clip, output, "--crf", "99"), "--crf 99: H.264 takes 0 (best) to 51"),
         ((player, clip, tmp_path / "out.mov", "--crf", "5"), "ProRes 4444 has no quality"),
         ((player, tmp_path / "empty", output), "holds no video"),

@@ -51,6 +51,7 @@ TITLES = {
     "generator": "Generator",
     "pipeline": "The whole way of a frame",
     "outputs": "Encoders",
+    "reading": "Reading videos",
     "build": "Building the networks",
 }
 """TABLE of parts, in the order of the page."""

@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+import realtime.pictures
 import tools.matte
 from realtime.picture import fill
 from tools.preparing import PrepareError
 from tools.preparing.pictures import SIDE_MULTIPLE, fit_height
 from tools.video import VideoReader
+from tools.video_folders import ENDINGS, videos_in
 
-ENDINGS = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mts", ".m2ts", ".ts", ".mpg"})
-"""What is taken from a folder; a file that is named is opened whatever its ending."""
 GAP = 1000
 """So many numbers lie between the last frame of one video and the first of the next."""
 TOO_CLOSE = 0.75
@@ -58,7 +58,7 @@ def find_videos(paths: Sequence[Path]) -> list[Path]:
     videos: list[Path] = []
     for path in paths:
         if path.is_dir():
-            found = sorted(each for each in path.iterdir() if each.suffix.lower() in ENDINGS)
+            found = videos_in(path)
             if not found:
                 raise PrepareError(f"{path} holds no video ({', '.join(sorted(ENDINGS))})")
             videos += found
@@ -93,7 +93,8 @@ def open_sources(videos: Sequence[Path], options: Options) -> list[Source]:
 def digest(videos: Sequence[Path], options: Options) -> str:
     """SHA-256 of what the result depends on: the videos, the options, and the code."""
     total = hashlib.sha256(repr(astuple(options)).encode())
-    code = [*sorted(Path(__file__).parent.glob("*.py")), Path(tools.matte.__file__)]
+    rooms = (Path(__file__).parent, Path(realtime.pictures.__file__).parent)
+    code = [*(path for room in rooms for path in sorted(room.glob("*.py"))), Path(tools.matte.__file__)]
     for path in [*code, *videos]:
         with path.open("rb") as file:
             total.update(hashlib.file_digest(file, "sha256").digest())

@@ -7,11 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tools.synthesis.dance import SynthesisError
-
-VIDEO_ENDINGS = frozenset(
-    {".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".mts", ".ts", ".wmv"}
-)
-"""Other files in the folder are left alone."""
+from tools.video_folders import ENDINGS, videos_in
 
 
 def plan(source: Path, output: Path, ending: str) -> list[tuple[Path, Path]]:
@@ -20,13 +16,9 @@ def plan(source: Path, output: Path, ending: str) -> list[tuple[Path, Path]]:
     A result is named as its source, with `ending`; where two sources would share it, each keeps its own
     ending before that. Raises SynthesisError.
     """
-    videos = sorted(
-        path
-        for path in source.iterdir()
-        if path.suffix.lower() in VIDEO_ENDINGS and path.is_file() and path.name[0] != "."
-    )
+    videos = videos_in(source)
     if not videos:
-        raise SynthesisError(f"{source} holds no video ({', '.join(sorted(VIDEO_ENDINGS))})")
+        raise SynthesisError(f"{source} holds no video ({', '.join(sorted(ENDINGS))})")
     if output.exists() and not output.is_dir():
         raise SynthesisError(f"{output} is a file: for a folder of videos, name a folder")
     if output.resolve() == source.resolve():

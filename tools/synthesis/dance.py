@@ -17,7 +17,7 @@ from tools.synthesis.ahead import ahead
 from tools.video import VideoReader
 
 Floats = NDArray[np.float32]
-FORMAT = 1
+FORMAT = 2
 NOBODY = -1
 
 

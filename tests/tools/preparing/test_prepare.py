@@ -214,10 +214,10 @@ def test_a_missing_broken_or_truncated_file_is_one_line(
     assert "nowhere.mp4: no such file" in refused(capsys, [str(tmp_path / "nowhere.mp4"), str(folder)])
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"no video")
-    assert "broken.mp4 is no video" in refused(capsys, [str(broken), str(folder)])
+    assert "broken.mp4: it is not a video" in refused(capsys, [str(broken), str(folder)])
     whole = (takes / "1.mp4").read_bytes()
     broken.write_bytes(whole[: len(whole) // 2])
-    assert "broken.mp4 is no video" in refused(capsys, [str(broken), str(folder)])
+    assert "broken.mp4: it is not a video" in refused(capsys, [str(broken), str(folder)])
     assert not folder.parent.exists()
 
 
