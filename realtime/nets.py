@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-
-from realtime.people import Followed
 
 if TYPE_CHECKING:  # torch takes seconds, and not every process needs it
     from engines.player_pack import PlayerPack
@@ -33,6 +31,25 @@ class Person(Protocol):
 
     @property
     def landmarks(self) -> Floats: ...
+
+
+class Sighted(Protocol):
+    """`engines.pose.tracker.Person`. box: (4,) x0, y0, x1, y1, pixels of the frame."""
+
+    @property
+    def id(self) -> int: ...
+
+    @property
+    def box(self) -> NDArray[np.float32]: ...
+
+
+class Followed(Protocol):
+    """Of a tracker, what a picker needs."""
+
+    @property
+    def people(self) -> Sequence[Sighted]: ...
+
+    def follow(self, person_id: int | None) -> None: ...
 
 
 class Tracker(Followed, Protocol):

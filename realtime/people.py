@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any
 
 import cv2
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from realtime import messages
+from realtime.nets import Followed, Sighted
 from realtime.picture import ACCENT, INK, Picture, placed
 
 PATIENCE_NS = 2_000_000_000
@@ -25,25 +26,6 @@ BONES = (
     (23, 25), (25, 27), (27, 31), (24, 26), (26, 28), (28, 32),
 )  # fmt: skip
 """Pairs of landmarks that are drawn as lines: trunk, arms and legs of MediaPipe's POSE_CONNECTIONS."""
-
-
-class Sighted(Protocol):
-    """`engines.pose.tracker.Person`. box: (4,) x0, y0, x1, y1, pixels of the frame."""
-
-    @property
-    def id(self) -> int: ...
-
-    @property
-    def box(self) -> NDArray[np.float32]: ...
-
-
-class Followed(Protocol):
-    """Of a tracker, what a picker needs."""
-
-    @property
-    def people(self) -> Sequence[Sighted]: ...
-
-    def follow(self, person_id: int | None) -> None: ...
 
 
 Side = Annotated[int, Field(ge=1, le=1 << 16)]

@@ -8,6 +8,8 @@ import time
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
+import psutil
+
 from realtime.bus import Status
 from realtime.process import stage_main
 from realtime.scratch import clear_scratch
@@ -85,6 +87,8 @@ class StageProcess:
         if self.process is None:
             return False
         if self.process.is_alive():
+            if not self.watchdog.ready:
+                self.watchdog.worked(_cpu_s(self.process.pid), now_ns)
             if self.watchdog.silent_for_too_long(now_ns):
                 doing = self.info.get("doing")
                 self.info["died"] = f"it hung{f' while {doing}' if doing else ''} and was stopped"
@@ -100,6 +104,15 @@ class StageProcess:
         self.start_at_ns = None
         self.info.pop("doing", None)
         return status, self.info.pop("died", None) or _exit_text(status)
+
+
+def _cpu_s(pid: int | None) -> float:
+    """Of the processor's time that a process has used; 0 where it is gone."""
+    try:
+        times = psutil.Process(pid).cpu_times()
+    except psutil.Error:
+        return 0.0
+    return float(times.user + times.system)
 
 
 def _exit_text(exit_status: int | None) -> str:

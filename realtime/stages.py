@@ -118,6 +118,12 @@ class StageContext:
         return self.rig.bus / self.stage.name
 
 
+PROGRESS_CPU_S = 1.0
+"""So much more of the processor's time is progress in loading, besides a new step. Who waits for a lock, a
+driver or a network needs none, and the heartbeats take less than this in the time that a stage may be
+silent."""
+
+
 @dataclass
 class Watchdog:
     """Whether a stage is well, and whether it may be started again. Pure: time is an argument."""
@@ -127,12 +133,14 @@ class Watchdog:
     alive_ns: int = 0
     ready: bool = False
     was_ever_ready: bool = False
+    cpu_s: float = 0.0
+    """Of the processor's time, up to which progress was seen."""
     _restarts_ns: deque[int] = field(default_factory=deque)
 
     def started(self, now_ns: int) -> None:
         """A fresh process was started."""
         self.started_ns = self.alive_ns = now_ns
-        self.ready = False
+        self.ready, self.cpu_s = False, 0.0
 
     def heard(self, alive_ns: int, ready: bool) -> None:
         """A heartbeat of the present process. alive_ns: when it last moved, or made progress in loading."""
@@ -141,6 +149,14 @@ class Watchdog:
         self.alive_ns = max(self.alive_ns, alive_ns)
         self.ready = ready
         self.was_ever_ready |= ready
+
+    def worked(self, cpu_s: float, now_ns: int) -> None:
+        """The present process has used so much of the processor's time: while it loads that is progress, even
+        where a network is compiled for minutes and no heartbeat comes."""
+        if cpu_s - self.cpu_s >= PROGRESS_CPU_S:
+            self.cpu_s = cpu_s
+            if not self.ready:
+                self.alive_ns = max(self.alive_ns, now_ns)
 
     def silent_for_too_long(self, now_ns: int) -> bool:
         """Past its deadline: it hangs, and must be killed."""

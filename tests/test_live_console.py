@@ -139,7 +139,7 @@ def test_an_operator_runs_a_show_from_the_console(live: Live, tmp_path: Path) ->
         box = one.get_by_role("button", name="Star", exact=True).bounding_box()
         one.mouse.move(box["x"] + 5, box["y"] + 5)
         one.mouse.down()
-        live.wait_for(lambda state: state["orders"]["player"] == str(OTHER))
+        live.wait_for(lambda state: state["orders"]["player"] == "Star")
         one.mouse.up()
         two.locator("#player").get_by_text("Star").wait_for(timeout=5_000)
         live.wait_for(lambda state: state["show"]["dances"] == "Star" and state["show"]["on_air"], START_S)

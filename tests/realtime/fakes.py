@@ -10,8 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.nets import Nets
-from realtime.people import Sighted
+from realtime.nets import Nets, Sighted
 from realtime.rigging import Player
 from realtime.show import Show, WebRtc
 

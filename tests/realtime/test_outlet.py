@@ -61,9 +61,10 @@ def test_a_reader_that_stops_loses_the_oldest_lines_and_hears_how_many(pipe: tup
         text += os.read(read, 65536)
     outlet.close()
     lines = text.decode().splitlines()
-    (left_out,) = [int(line[1:].split()[0]) for line in lines if line.startswith("(")]
+    told = [int(line[1:].split()[0]) for line in lines if line.startswith("(")]
+    left_out = sum(told)
     assert left_out > 1000
-    assert len(lines) - 1 + left_out == 3000
+    assert len(lines) - len(told) + left_out == 3000
     assert len(lines) < 3000 - left_out + LONGEST_QUEUE
 
 

@@ -72,3 +72,16 @@ def test_two_machines_share_the_stages_and_hear_of_each_other() -> None:
     assert {name for name, stage in playout.items() if not stage.far} == {"playout", "link"}
     assert playout["performer"].far
     assert all(stage.side == "playout" for stage in playout.values() if not stage.far)
+
+
+def test_a_stage_that_works_while_it_loads_is_left_alone() -> None:
+    watchdog = Watchdog(replace(STAGE, loading_deadline_s=10.0))
+    watchdog.started(0)
+    for second in range(0, 60, 5):
+        watchdog.worked(second / 4, second * S)
+        assert not watchdog.silent_for_too_long(second * S)
+    watchdog.worked(14.5, 62 * S)  # no more than heartbeats take
+    assert watchdog.silent_for_too_long(70 * S)
+    watchdog.heard(70 * S, ready=True)
+    watchdog.worked(100.0, 80 * S)
+    assert watchdog.silent_for_too_long(80 * S), "once it is ready only its heartbeats count"

@@ -11,10 +11,10 @@ import os
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import psutil
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
@@ -105,12 +105,20 @@ def stored(crops: Crops, device: torch.device) -> Store | None:
     count = int(crops.positions[-1] - crops.positions[0]) + 1
     needed = count * width * height * CHANNELS
     free, _ = torch.cuda.mem_get_info(device)
-    here = psutil.virtual_memory().available // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    here = _free_memory() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     where = place_for(needed, free, here)
     log.info("%d frames, %.1f GB, are kept %s", count, needed / 1e9, where)
     if where == "nowhere":
         return None
     return Store(crops.footage, crops.positions, device if where == "on the card" else torch.device("cpu"))
+
+
+def _free_memory() -> int:
+    """Bytes that the host can spare without swapping, as Linux counts them (proc(5), MemAvailable)."""
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    return 0
 
 
 def place_for(needed: int, card_free: int, host_free: int) -> str:
