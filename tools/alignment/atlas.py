@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.alignment.graph import Edge
-from tools.alignment.models import Floats, Frame, apply, magnification
-from tools.alignment.tracking import Found, Keyframe, know_again, meet
+from tools.alignment.models import Floats, Frame, apply, magnification, unscaled
+from tools.alignment.tracking import Found, Keyframe, follow, know_again, meet
 
 LEAST_OVERLAP = 0.4
 """Keyframes that should share so much of their pictures are matched."""
@@ -64,7 +64,8 @@ class Atlas:
         if edge is not None:
             self._tie(edge)
         elif expected is not None and self._newest is not None:
-            self._try(key, number, self._newest, number - 1, np.linalg.inv(expected))
+            way = [unscaled(np.linalg.inv(expected))]
+            self._met(number, number - 1, follow(key, self._newest.picture, way))
         if key.textured:
             if self._nodes[number].group == number:
                 self._search(key, number, oldest)

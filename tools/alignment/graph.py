@@ -12,14 +12,16 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import spsolve
 
-from tools.alignment.models import Floats, Frame, apply, derivatives, spread
+from tools.alignment.models import Floats, Frame, apply, derivatives, spread, unscaled
 
-GRID = 5
+GRID = 4
 """A measurement counts by so many points of the picture along each side, each as exactly as it is known
 there."""
 FLOOR_PX = 0.15
 """Nothing is known more exactly than this."""
 ROUNDS, LEAST_STEP = 8, 3e-5
+TURNS = 8
+"""So often what is wrong is left out."""
 HUBER = 2.0
 """A measurement that is off by more than so many deviations counts less (Huber, 1964)."""
 WRONG_PX, WRONG = 3.0, 5.0
@@ -59,7 +61,7 @@ def solve(
     unit = np.linalg.inv(frame.normal)
     found = [frame.normal @ pose @ unit for pose in poses]  # in coordinates from -1 to 1
     left = [_held(edge, frame) for edge in edges]
-    while True:
+    for turn in range(TURNS):
         groups = _groups(len(found), left)
         found = _settle(found, left, groups)
         off = [_errors(found, held) for held in left]
@@ -67,10 +69,12 @@ def solve(
             deviations if units * frame.unit > WRONG_PX and deviations > WRONG else 0
             for units, deviations in off
         ]
-        if not any(wrong):
-            return [unscaled(unit @ pose @ frame.normal) for pose in found], groups
+        if not any(wrong) or turn == TURNS - 1:
+            break
         worst = max(wrong)  # with it all that are half as bad, which are seldom bad because of it
-        left = [held for held, bad in zip(left, wrong, strict=True) if bad <= worst / 2]
+        bar = worst / 2 if turn < TURNS - 2 else 0
+        left = [held for held, bad in zip(left, wrong, strict=True) if bad <= bar]
+    return [unscaled(unit @ pose @ frame.normal) for pose in found], groups
 
 
 def _groups(count: int, held: Sequence[_Held]) -> NDArray[np.int64]:
@@ -141,8 +145,3 @@ def _held(edge: Edge, frame: Frame) -> _Held:
 def _scale(matrix: Floats) -> float:
     """By how much a map in coordinates from -1 to 1 magnifies their middle."""
     return float(np.sqrt(abs(np.linalg.det(matrix)) / abs(matrix[2, 2]) ** 3))
-
-
-def unscaled(matrix: Floats) -> Floats:
-    """The same map with 1 in its last corner."""
-    return matrix / matrix[2, 2]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.alignment.models import MODELS, Floats, Frame, magnification
+from tools.alignment.models import MODELS, Floats, Frame, apart, magnification, model_of, unscaled
 from tools.alignment.picture import THUMB, Working, working, working_size
 from tools.alignment.tracking import Found, Keyframe, follow
 
@@ -32,7 +32,7 @@ class _Rows:
     keys: list[int] = field(default_factory=list)
     maps: list[Floats] = field(default_factory=list)
     covariances: list[Floats] = field(default_factory=list)
-    numbers: list[tuple[float, float, float]] = field(default_factory=list)  # support, residual, spread
+    numbers: list[tuple[float, ...]] = field(default_factory=list)  # support, agree, residual, spread
     states: list[int] = field(default_factory=list)
     models: list[int] = field(default_factory=list)
     thumbs: list[NDArray[np.uint8]] = field(default_factory=list)
@@ -54,8 +54,8 @@ class Meter:
         self._keys: list[Keyframe] = []
         self._key_rows: list[int] = []
         self._before: Working | None = None
-        self._expected = np.eye(3)
-        self._at_first = 0
+        self._expected = self._motion = np.eye(3)
+        self._at_first, self._agree = 0, 1.0
 
     def __call__(self, picture: NDArray[np.uint8], hidden: NDArray[np.uint8]) -> None:
         """The next frame: picture (H, W, 3) uint8 BGR; hidden (H, W) uint8, not 0 where people are or may be.
@@ -80,15 +80,16 @@ class Meter:
         """What was found since the last call, for `align`; the next frame begins another chunk."""
         rows, keys = self._rows, self._keys
         count, shape = len(rows.keys), (len(keys), self._small[1], self._small[0])
-        numbers = np.array(rows.numbers, np.float32).reshape(count, 3)
+        numbers = np.array(rows.numbers, np.float32).reshape(count, 4)
         chunk = {
             "size": np.array(self._size),
             "keys": np.array(rows.keys, np.int64),
             "maps": np.array(rows.maps, np.float64).reshape(count, 3, 3),
             "covariances": np.array(rows.covariances, np.float32).reshape(count, 8, 8),
             "support": numbers[:, 0],
-            "residual": numbers[:, 1],
-            "spread": numbers[:, 2],
+            "agree": numbers[:, 1],
+            "residual": numbers[:, 2],
+            "spread": numbers[:, 3],
             "states": np.array(rows.states, np.int8),
             "models": np.array(rows.models, np.int8),
             "thumbs": np.array(rows.thumbs, np.uint8).reshape(count, THUMB[1], THUMB[0], 3),
@@ -107,17 +108,17 @@ class Meter:
     def _begin(self, seen: Working) -> None:
         """A keyframe that nothing leads to."""
         key = self._add_key(seen, len(self._rows.keys))
-        self._expected = np.eye(3)
+        self._expected = self._motion = np.eye(3)
         if not key.textured:
             self._row(PLAIN)
         else:
             self._row(FOLLOWED if self._before is None else LOST)
-            self._rows.numbers[-1] = (key.support, 0.0, 0.0)
+            self._rows.numbers[-1] = (key.support, 0.0, 0.0, 0.0)
 
     def _add_key(self, picture: Working, row: int) -> Keyframe:
         key = Keyframe(picture)
         self._keys.append(key)
-        self._at_first = 0
+        self._at_first, self._agree = 0, 1.0
         self._key_rows.append(row)
         return key
 
@@ -131,20 +132,28 @@ class Meter:
 
     def _follow(self, seen: Working) -> None:
         key = self._keys[-1]
-        found = follow(key, seen, self._expected)
+        found = follow(key, seen, self._starts(), usual_agree=self._agree)
         row = len(self._rows.keys)
         if found is None and self._before is not None and self._key_rows[-1] < row - 1:
             key = self._add_key(self._before, row - 1)
-            found = follow(key, seen, np.eye(3)) if key.textured else None
+            found = follow(key, seen, [np.eye(3)]) if key.textured else None
         if found is None:
             self._begin(seen)
             return
+        self._motion = unscaled(found.fit.matrix @ np.linalg.inv(self._expected))
         self._expected = found.fit.matrix
-        self._at_first = max(self._at_first, found.points)
+        self._at_first, self._agree = max(self._at_first, found.points), found.agree
         self._row(FOLLOWED, found)
         if row - self._key_rows[-1] >= LOOK_AGAIN and self._is_far(found):
             self._add_key(seen, row)
             self._expected = np.eye(3)
+
+    def _starts(self) -> list[Floats]:
+        """Where the next frame may lie: as far on as the last one was, or where that was."""
+        further = unscaled(self._motion @ self._expected)
+        return (
+            [further, self._expected] if apart(further, self._expected, self._frame) > 1 else [self._expected]
+        )
 
     def _is_far(self, found: Found) -> bool:
         zoom = magnification(found.fit.matrix, self._frame)
@@ -157,14 +166,14 @@ class Meter:
         if found is None:
             rows.maps.append(np.eye(3))
             rows.covariances.append(np.zeros((8, 8)))
-            rows.numbers.append((0.0, 0.0, 0.0))
+            rows.numbers.append((0.0, 0.0, 0.0, 0.0))
             rows.models.append(0)
             return
         fit = found.fit
         rows.maps.append(fit.matrix)
         rows.covariances.append(fit.covariance)
-        rows.numbers.append((found.support, fit.residual_px, fit.spread_px))
-        rows.models.append(MODELS.index(fit.model))
+        rows.numbers.append((found.support, found.agree, fit.residual_px, fit.spread_px))
+        rows.models.append(MODELS.index(model_of(fit, self._frame)))
 
 
 def _joined(parts: list[NDArray[Any]], empty: tuple[int, ...]) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""Maps between two pictures from points that are seen in both: as simple a model as the points call for.
+"""Maps between two pictures from points that are seen in both: as free as the points' evidence makes them.
 
 A map is a (3, 3) float64 matrix with 1 in its last corner; points are (P, 2) x, y in pixels.
 """
@@ -17,31 +17,35 @@ MODELS = ("translation", "similarity", "affine", "homography")
 """From the stiffest to the freest."""
 NOISE_PX = 0.1
 """No point is believed to be found more exactly than this in one direction."""
-WORST_PX = 1.5
-"""A model is refused where it leaves the picture's corners more uncertain than this (one standard
-deviation)."""
+FIRST_PX = 0.5
+"""How exactly points are taken to be found before their own scatter tells."""
 ITERATIONS = 6
 TUKEY = 4.685
 """Tukey's biweight loses 5 % of efficiency on normal errors with this constant (Holland and Welsch, 1977)."""
+PERSPECTIVE, SHEAR, RIGID = 0.4, 0.1, 5e-4
+"""A camera that turns shifts the picture and tilts it, by the square of half the picture's side over the
+focal length (0.33 for a phone's wide lens) for each shift by half a side; one that is carried along shears it
+before a slanting floor. So much perspective and shear is expected of a shift, and so little of none: one
+standard deviation, in coordinates from -1 to 1."""
+TELLING_PX = 0.3
+"""A map is called by the simplest model that puts no corner further off than this, or than is uncertain of
+it."""
 
-_BASES: dict[str, Floats] = {
-    name: np.zeros((8, size)) for name, size in zip(MODELS, (2, 4, 6, 8), strict=True)
-}
-_BASES["translation"][[2, 5], [0, 1]] = 1
-_BASES["similarity"][[0, 4, 1, 3, 2, 5], [0, 0, 1, 1, 2, 3]] = 1, 1, -1, 1, 1, 1
-_BASES["affine"][range(6), range(6)] = 1
-_BASES["homography"][range(8), range(8)] = 1
+_SHEARS = (
+    np.array([[1, 0, 0, 0, -1, 0, 0, 0], [0, 1, 0, 1, 0, 0, 0, 0], [0] * 6 + [1, 0], [0] * 7 + [1]]) / 1.0
+)
+"""What of a map's first eight entries is no similarity: two sums that are shear, and two entries of
+perspective."""
 
 
 @dataclass(frozen=True)
 class Fit:
     """A map found from points. residual_px: the root of the mean squared distance of the points that were
     believed; spread_px: how uncertain the map leaves the picture's worst corner, one standard deviation;
-    weights (P,): how much each point was believed, 0 to 1; covariance (8, 8) of the matrix's first eight
-    entries, in coordinates from -1 to 1 (`Frame`)."""
+    weights (P,): how much each point was believed, 0 to 1; covariance (8, 8) of the first eight entries of a
+    small map that follows this one, in coordinates from -1 to 1 (`Frame`)."""
 
     matrix: Floats
-    model: str
     residual_px: float
     spread_px: float
     weights: Floats
@@ -77,6 +81,11 @@ def apply(matrix: Floats, points: NDArray[np.floating[Any]]) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         found = points @ matrix[:, :2].T + matrix[:, 2]
         return found[:, :2] / found[:, 2:]
+
+
+def unscaled(matrix: Floats) -> Floats:
+    """The same map with 1 in its last corner."""
+    return matrix / matrix[2, 2]
 
 
 def apart(one: Floats, other: Floats, frame: Frame) -> float:
@@ -124,93 +133,109 @@ def spread(covariance: Floats, matrix: Floats, points: NDArray[np.floating[Any]]
 
 
 def fit(
-    model: str,
     source: NDArray[np.floating[Any]],
     target: NDArray[np.floating[Any]],
     trust: NDArray[np.floating[Any]],
     frame: Frame,
-    start: Floats | None = None,
     turns: int = ITERATIONS,
 ) -> Fit:
-    """The map of this kind that takes source (P, 2) to target (P, 2) best.
+    """The map that takes source (P, 2) to target (P, 2) best.
 
     trust (P, 2, 2): how well each target is known in which direction, as `patches.Seen`: 1 across an edge, 0
-    along it. start: where to begin; a homography needs a similar one. Robust: points far from where the
-    others say do not count (Tukey's biweight, least squares reweighted so many `turns`).
+    along it. Robust: points far from where the others say do not count (Tukey's biweight, least squares
+    reweighted so many `turns`).
+
+    A homography, but its perspective and shear are expected to be as small as goes with its shift
+    (`PERSPECTIVE`), so it is as free as the points' evidence makes it: from few or crowded ones a similarity,
+    and never wild; and what they leave open is in its covariance.
     """
-    normal = frame.normal
-    back, basis = np.linalg.inv(normal), _BASES[model]
-    goal, roots = apply(normal, target), root(trust)
-    matrix = normal if start is None else normal @ start  # source in pixels → coordinates
-    weights = np.ones(len(source))
+    normal, unit = frame.normal, frame.unit
+    here, goal, roots = apply(normal, source), apply(normal, target), root(trust)
     constraints = np.trace(trust, axis1=1, axis2=2)  # each point's, at most 2
-    squared = np.zeros(len(source))
-    information = np.eye(basis.shape[1])
+    entries, weights = np.eye(3).ravel()[:8], np.ones(len(here))
+    variance, mean_square, information = (FIRST_PX / unit) ** 2, 0.0, np.eye(8)
     for turn in range(turns):
-        reached = apply(matrix, source)
+        matrix = np.append(entries, 1).reshape(3, 3)
+        reached = apply(matrix, here)
         gap = (roots @ (goal - reached)[..., None])[..., 0]
         squared = (gap**2).sum(axis=1)
         if turn:
-            usual = max(np.sqrt(np.median(squared) / 1.386), NOISE_PX / frame.unit)  # of one coordinate
+            usual = max(np.sqrt(np.median(squared) / 1.386), NOISE_PX / unit)  # of one coordinate
             weights = (1 - (squared / (TUKEY * usual) ** 2).clip(0, 1)) ** 2
-        rows = roots @ (derivatives(reached) @ basis)  # (P, 2, k)
-        flat = rows.reshape(-1, rows.shape[2])
-        weighted = (rows * weights[:, None, None]).reshape(flat.shape)
-        information = weighted.T @ flat + 1e-9 * np.eye(basis.shape[1])
-        step = np.linalg.solve(information, weighted.T @ gap.ravel())
-        matrix = (np.eye(3) + np.append(basis @ step, 0).reshape(3, 3)) @ matrix
-        matrix /= matrix[2, 2]
-        if turn > 1 and np.abs(step).max() < NOISE_PX / 5 / frame.unit:
+            believed = max(float((weights * constraints).sum()), 1e-9)
+            mean_square = float((weights * squared).sum() / believed)
+            variance = mean_square / max(1 - 8 / believed, 0.1) + (NOISE_PX / unit) ** 2
+        rows = roots @ _by_entry(here, reached, matrix)  # (P, 2, 8)
+        flat = rows.reshape(-1, 8)
+        weighted = (rows * weights[:, None, None]).reshape(-1, 8)
+        expected = _expected(float(np.hypot(*apply(matrix, np.zeros((1, 2)))[0])))
+        information = weighted.T @ flat / variance + expected + 1e-6 * np.eye(8)
+        step = np.linalg.solve(information, weighted.T @ gap.ravel() / variance - expected @ entries)
+        entries = entries + step
+        if turn > 1 and np.abs(step).max() < NOISE_PX / 5 / unit:
             break
-    believed = max(float((weights * constraints).sum()), 1e-9)
-    freedom = max(1 - basis.shape[1] / believed, 0.05)
-    mean_square = float((weights * squared).sum() / believed)  # of one coordinate
-    variance = mean_square / freedom + (NOISE_PX / frame.unit) ** 2
-    covariance = basis @ np.linalg.inv(information) @ basis.T * variance
-    result = back @ matrix
-    result /= result[2, 2]
-    return Fit(
-        result,
-        model,
-        float(np.sqrt(2 * mean_square)) * frame.unit,
-        float(spread(covariance, result, frame.corners, frame).max()),
-        weights,
-        covariance,
+    matrix = np.append(entries, 1).reshape(3, 3)
+    after = _after(matrix)
+    covariance = after @ np.linalg.inv(information) @ after.T
+    result = unscaled(np.linalg.inv(normal) @ matrix @ normal)
+    worst = float(spread(covariance, result, frame.corners, frame).max())
+    return Fit(result, float(np.sqrt(2 * mean_square)) * unit, worst, weights, covariance)
+
+
+def _by_entry(here: Floats, reached: Floats, matrix: Floats) -> Floats:
+    """(P, 2, 8): how the points that `matrix` takes from `here` to `reached` move with its first eight
+    entries."""
+    x, y = here.T
+    w = here @ matrix[2, :2] + matrix[2, 2]
+    rows = np.zeros((len(here), 2, 8))
+    rows[:, 0, 0] = rows[:, 1, 3] = x / w
+    rows[:, 0, 1] = rows[:, 1, 4] = y / w
+    rows[:, 0, 2] = rows[:, 1, 5] = 1 / w
+    rows[:, :, 6] = -reached * (x / w)[:, None]
+    rows[:, :, 7] = -reached * (y / w)[:, None]
+    return rows
+
+
+def _expected(shift: float) -> Floats:
+    """(8, 8): how firmly a map's entries are held to those of a similarity, as an information matrix. shift:
+    by how much it moves the middle, in coordinates from -1 to 1."""
+    deviations = np.hypot(RIGID, np.array([SHEAR, SHEAR, PERSPECTIVE, PERSPECTIVE]) * shift)
+    return np.asarray(_SHEARS.T @ np.diag(deviations**-2) @ _SHEARS)
+
+
+def _after(matrix: Floats) -> Floats:
+    """(8, 8): changes of a map's entries → the entries of the small map that, following it, does the same."""
+    inverse, columns = np.linalg.inv(matrix), []
+    for entry in range(8):
+        change = np.zeros(9)
+        change[entry] = 1
+        small = change.reshape(3, 3) @ inverse
+        columns.append((small - small[2, 2] * np.eye(3)).ravel()[:8])
+    return np.array(columns).T
+
+
+def model_of(found: Fit, frame: Frame) -> str:
+    """The simplest of `MODELS` that is as good, as far as its certainty goes."""
+    corners, unit = frame.corners, np.ones(4)
+    there, enough = apply(found.matrix, corners), max(TELLING_PX, found.spread_px)
+    shift = there.mean(axis=0) - corners.mean(axis=0)
+    if np.linalg.norm(there - corners - shift, axis=1).max() < enough:
+        return "translation"
+    x, y = corners.T
+    none = np.zeros(4)
+    similar = np.concatenate([np.stack([x, -y, unit, none], axis=1), np.stack([y, x, none, unit], axis=1)])
+    affine = np.concatenate(
+        [np.stack([x, y, unit, none, none, none], axis=1), np.stack([none, none, none, x, y, unit], axis=1)]
     )
+    for name, rows in (("similarity", similar), ("affine", affine)):
+        left = there.T.ravel() - rows @ np.linalg.lstsq(rows, there.T.ravel(), rcond=None)[0]
+        if np.hypot(left[:4], left[4:]).max() < enough:
+            return name
+    return "homography"
 
 
-def choose(
-    source: NDArray[np.floating[Any]],
-    target: NDArray[np.floating[Any]],
-    trust: NDArray[np.floating[Any]],
-    frame: Frame,
-    worst_px: float = WORST_PX,
-) -> Fit | None:
-    """The map that the points speak for; None where not even a shift is certain to `worst_px` at the corners.
-
-    A freer model is taken where it explains so much more of the points' motion that its further parameters
-    are paid for (Schwarz, "Estimating the dimension of a model", 1978), and only if the points are many and
-    wide enough apart to hold its corners.
-    """
-    best: tuple[float, Fit] | None = None
-    found: Fit | None = None
-    constraints = float(np.trace(trust, axis1=1, axis2=2).sum())
-    for size, model in zip((2, 4, 6, 8), MODELS, strict=True):
-        if constraints < size + 2:
-            break
-        found = fit(model, source, target, trust, frame, None if found is None else found.matrix)
-        if not found.spread_px <= worst_px:
-            break
-        misses = float(
-            ((1 - found.weights) * 9).sum()
-        )  # one that does not count is as bad as three deviations
-        error = found.residual_px**2 / 2 + NOISE_PX**2
-        cost = constraints * np.log(error) + size * np.log(constraints) + misses
-        if best is None or cost < best[0]:
-            best = cost, found
-    return None if best is None else best[1]
-
-
+_SIMILAR = np.zeros((8, 4))
+_SIMILAR[[0, 4, 1, 3, 2, 5], [0, 0, 1, 1, 2, 3]] = 1, 1, -1, 1, 1, 1
 HYPOTHESES, SAMPLE = 100, 3
 """So many similarities are tried, each through so many points."""
 
@@ -227,7 +252,7 @@ def agree(
     chance = np.random.default_rng(len(source))
     here, roots = apply(frame.normal, source), root(trust)
     gap = (roots @ (apply(frame.normal, target) - here)[..., None])[..., 0]  # (P, 2)
-    rows = roots @ (derivatives(here) @ _BASES["similarity"])  # (P, 2, 4)
+    rows = roots @ (derivatives(here) @ _SIMILAR)  # (P, 2, 4)
     squares = rows.transpose(0, 2, 1) @ rows  # (P, 4, 4)
     sides = (rows.transpose(0, 2, 1) @ gap[..., None])[..., 0]
     sample = chance.integers(len(source), size=(HYPOTHESES, SAMPLE))

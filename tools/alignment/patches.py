@@ -72,12 +72,8 @@ class Patches:
         self._grid = points[:, None] * np.float32(self._scale) + offsets  # (P, N, 2)
         self._free = _free(free, self._grid / np.float32(self._scale))
         self._grey = _sample(grey, self._grid)
-        self._x, self._y = (
-            _sample(
-                cv2.Scharr(grey, cv2.CV_32F, *way, scale=1 / 32, borderType=cv2.BORDER_REPLICATE), self._grid
-            )
-            for way in ((1, 0), (0, 1))
-        )
+        self._x = _sample(_slope(grey, 1, 0), self._grid)
+        self._y = _sample(_slope(grey, 0, 1), self._grid)
 
     def compare(self, grey: Greys, free: NDArray[np.uint8], expected: Floats) -> Seen:
         """With another picture on the same level, near to where it is `expected` (keyframe → it, whole
@@ -111,6 +107,11 @@ class Patches:
         gaps = (inverse @ sides[..., None])[..., 0] / self._scale
         like = (product + 4) / np.sqrt((power[0] + 4) * (power[1] + 4))
         return Seen(share >= LEAST_SEEN * count[1], gaps, trust, like.astype(np.float64))
+
+
+def _slope(grey: Greys, x: int, y: int) -> Greys:
+    """(h, w): by how much it changes from one pixel to the next."""
+    return np.asarray(cv2.Scharr(grey, cv2.CV_32F, x, y, borderType=cv2.BORDER_REPLICATE, scale=1 / 32))
 
 
 def _centred(values: Greys, weights: Greys) -> Greys:

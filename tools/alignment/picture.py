@@ -20,8 +20,8 @@ LEAST_TEXTURE, EDGE = 3e-5, 0.06
 """A point is worth following where the smaller eigenvalue of the gradients about it, plus this share of the
 larger one, is above this (OpenCV's `cornerEigenValsAndVecs` with 5 pixels): corners, and edges, which tell of
 the motion across them."""
-OF_NOISE = 3e-5
-"""So much more for noise of one grey level: about three times the eigenvalue that noise alone has on the
+OF_NOISE = 5e-5
+"""So much more for noise of one grey level: some four times the eigenvalue that noise alone has on the
 average (25 pixels, Sobel's weights, and OpenCV's scale of 1 / 5100)."""
 APART = 6
 """Pixels between two points."""

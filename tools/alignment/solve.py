@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from tools.alignment import transitions
 from tools.alignment.atlas import Atlas
-from tools.alignment.graph import Edge, solve, unscaled
+from tools.alignment.graph import Edge, solve
 from tools.alignment.measure import FOLLOWED, LOST, PLAIN, Chunk
-from tools.alignment.models import MODELS, Floats, Frame, apart, magnification, roll
+from tools.alignment.models import MODELS, Floats, Frame, apart, apply, magnification, roll, unscaled
 from tools.alignment.picture import Working, working_size
 from tools.alignment.tracking import Keyframe
 
@@ -28,6 +28,10 @@ MOST_MAGNIFIED, LEAST_AHEAD = 3.0, 0.2
 that would be magnified by more than one through the other: the camera has turned too far away."""
 
 STILL, MOVED, TAKEN_FOR_STILL = "still", "moved", "taken for still"
+
+
+FEW = 0.05
+"""A smaller share of frames than this tells nothing against a background that is otherwise too plain."""
 
 
 @dataclass(frozen=True)
@@ -111,12 +115,12 @@ def align(chunks: Sequence[Chunk]) -> Alignment:
         members = np.flatnonzero(usable & (groups[of_key] == group))
         if len(members) < LEAST_FRAMES:
             continue
-        reference = _reference(of_key[members], poses, small)
-        maps = _maps(
-            members, of_key, keys, rows, [np.linalg.inv(poses[reference]) @ pose for pose in poses], size
-        )
+        nearest = [np.linalg.inv(poses[_central_key(of_key[members], poses, small)]) @ pose for pose in poses]
+        maps = _maps(members, of_key, keys, rows, nearest, size)
+        reference = members[_central(maps[members], Frame(*size))]
+        maps[members] = [unscaled(np.linalg.inv(maps[reference]) @ maps[n]) for n in members]
         members = members[_kept(maps[members], Frame(*size))]
-        scene = _scene(members, maps, rows, key_frames[reference], Frame(*size))
+        scene = _scene(members, maps, rows, int(reference), Frame(*size))
         scenes[members] = len(found)
         if scene.kind == MOVED:
             matrices[members] = maps[members]
@@ -130,7 +134,17 @@ def _rows(chunks: Sequence[Chunk]) -> tuple[_Rows, tuple[int, int]]:
     size, before = None, 0
     for chunk in chunks:
         size = (int(chunk["size"][0]), int(chunk["size"][1]))
-        for name in ("states", "maps", "models", "people", "support", "residual", "spread", "thumbs"):
+        for name in (
+            "states",
+            "maps",
+            "models",
+            "people",
+            "support",
+            "agree",
+            "residual",
+            "spread",
+            "thumbs",
+        ):
             columns.setdefault(name, []).append(chunk[name])
         columns.setdefault("key", []).append(chunk["keys"] + before)
         before += len(chunk["key_rows"])
@@ -139,7 +153,7 @@ def _rows(chunks: Sequence[Chunk]) -> tuple[_Rows, tuple[int, int]]:
     joined = {name: np.concatenate(parts) for name, parts in columns.items()}
     pixels = size[0] / working_size(size)[0]
     joined["residual"], joined["spread"] = joined["residual"] * pixels, joined["spread"] * pixels
-    shots, mixed = transitions.find(joined.pop("thumbs"), joined["support"])
+    shots, mixed = transitions.find(joined.pop("thumbs"), joined.pop("agree"))
     return _Rows(**joined, shots=shots, mixed=mixed), size
 
 
@@ -195,9 +209,8 @@ def _pixels_to_working(size: tuple[int, int]) -> Floats:
     return np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]])
 
 
-def _reference(keys: NDArray[np.int64], poses: Sequence[Floats], small: Frame) -> int:
-    """The keyframe that is the most central in pan and zoom, so that the others are magnified little. keys:
-    that of each frame."""
+def _central_key(keys: NDArray[np.int64], poses: Sequence[Floats], small: Frame) -> int:
+    """The keyframe that is about in the middle, so that no other is folded. keys: that of each frame."""
     present, counts = np.unique(keys, return_counts=True)
     costs = []
     for key in present:
@@ -205,6 +218,16 @@ def _reference(keys: NDArray[np.int64], poses: Sequence[Floats], small: Frame) -
         off = [apart(back @ poses[other], np.eye(3), small) for other in present]
         costs.append(float(np.dot(np.nan_to_num(off, nan=np.inf).clip(0, 10 * small.unit), counts)))
     return int(present[int(np.argmin(costs))])
+
+
+def _central(maps: Floats, frame: Frame) -> int:
+    """Which of the frames is the most central in pan and zoom, so that the others are magnified little: the
+    one nearest to the median of all places and sizes."""
+    middle = np.array([[frame.width / 2, frame.height / 2]])
+    sizes = np.array([magnification(matrix, frame) for matrix in maps])
+    places = np.array([apply(matrix, middle)[0] for matrix in maps])
+    where = np.column_stack([places, frame.unit * np.log(np.maximum(np.nan_to_num(sizes, nan=1e-3), 1e-3))])
+    return int(np.linalg.norm(where - np.median(where, axis=0), axis=1).argmin())
 
 
 def _maps(
@@ -251,7 +274,8 @@ def _conclude(scenes: NDArray[np.int64], found: list[Scene], plain: NDArray[np.b
         if len(told) == 1 and found[told[0]].kind == STILL and not lost:
             scenes[here & plain] = told[0]
         elif not len(told):
-            members = np.flatnonzero(here & plain)
+            alone = here & (rows.states == LOST)  # a spot on the ground is no texture that a camera moved by
+            members = np.flatnonzero(here & (plain | alone) if alone.sum() < FEW * here.sum() else here & plain)
             if len(members) >= LEAST_FRAMES:
                 scenes[members] = len(found)
                 card = not rows.people[members].any()

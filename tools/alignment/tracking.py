@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,10 +11,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.alignment.models import Fit, Floats, Frame, agree, apart, apply, choose, fit
-from tools.alignment.patches import LEAST_LIKE, LEVELS, Greys, Patches, pyramid
+from tools.alignment.models import Fit, Floats, Frame, agree, apart, apply, fit
+from tools.alignment.patches import LEAST_LIKE, Greys, Patches, pyramid
 from tools.alignment.picture import Working, cell_of, descriptors, find_points, free_cells, noise
 
+WORST_PX = 1.5
+"""Nothing is said where the picture's worst corner would be more uncertain than this (one standard
+deviation)."""
 AGREE_PX = 1.5
 """Points agree on a motion within this distance, in pixels of the level that is compared."""
 LEAST_POINTS, LEAST_CELLS = 8, 5
@@ -26,8 +30,9 @@ LEAST_TRUST = 1.0
 MEET_SHARE = 0.2
 """Of a keyframe's points so many must agree with another keyframe: where two hardly overlap, few points can
 be found anywhere."""
-QUICK_AGREE = 0.6
-"""With so many the first look, at where the picture was expected, is enough."""
+QUICK_AGREE, SURE_AGREE = 0.9, 0.8
+"""With this share of the usual the first look, at where the picture was expected, is enough; and one that
+began far off."""
 LOOKS, SETTLED_PX = 6, 0.25
 """The whole picture is compared again from where it was found, so often at most, until that moves no corner
 by more than this, or than is uncertain of it."""
@@ -96,25 +101,46 @@ class Found:
 
 
 def follow(
-    key: Keyframe, picture: Working, expected: Floats, least_agree: float = LEAST_AGREE
+    key: Keyframe,
+    picture: Working,
+    expected: Sequence[Floats],
+    least_agree: float = LEAST_AGREE,
+    usual_agree: float = 1.0,
 ) -> Found | None:
-    """How `picture` lies to the keyframe, near to where it is `expected` (3, 3); None where too few points
-    agree, or where each look puts it somewhere else."""
+    """How `picture` lies to the keyframe, near to where it is `expected`: maps (3, 3), tried one after the
+    other until one is beyond doubt. usual_agree: so many agreed in the picture before. None where too few
+    points agree, or where each look puts it somewhere else."""
     if len(key.points) < LEAST_POINTS:
         return None
     grey = picture.grey.astype(np.float32)
-    found = _settle(key, picture, grey, expected)
-    if found is None or found.agree < QUICK_AGREE or not _settled(found, expected):
-        levels = pyramid(grey)
-        for level in range(LEVELS - 1, 0, -1):
-            nearer = _nearer(key, picture, levels[level], level, expected)
-            expected = expected if nearer is None else nearer
-        found = _settle(key, picture, grey, expected)
+    best: Found | None = None
+    for start in expected:
+        found = _look(key, picture, [grey], start)
+        if found is not None and found.agree > QUICK_AGREE * usual_agree:
+            return found
+        best = _better(best, found)
+    levels = pyramid(grey)
+    for start in expected:
+        best = _better(best, _look(key, picture, levels, start))
+        if best is not None and best.agree > SURE_AGREE * usual_agree:
+            break
+    return best if best is not None and best.agree >= least_agree else None
+
+
+def _better(one: Found | None, other: Found | None) -> Found | None:
+    return other if one is None or (other is not None and other.agree > one.agree) else one
+
+
+def _look(key: Keyframe, picture: Working, levels: Sequence[Greys], expected: Floats) -> Found | None:
+    """From the smallest of the levels to the whole picture, and there until it stays where it is."""
+    for level in range(len(levels) - 1, 0, -1):
+        nearer = _nearer(key, picture, levels[level], level, expected)
+        expected = expected if nearer is None else nearer
     for _ in range(LOOKS):
+        found = _settle(key, picture, levels[0], expected)
         if found is None or _settled(found, expected):
-            return found if found and found.agree >= least_agree else None
+            return found
         expected = found.fit.matrix
-        found = _settle(key, picture, grey, expected)
     return None
 
 
@@ -125,7 +151,7 @@ def _settled(found: Found, expected: Floats) -> bool:
 
 def meet(key: Keyframe, other: Keyframe, expected: Floats) -> Found | None:
     """As `follow`, for two keyframes that may lie far apart: more must agree."""
-    found = follow(key, other.picture, expected, MEET_AGREE)
+    found = follow(key, other.picture, [expected], MEET_AGREE)
     return None if found is None or found.points < MEET_SHARE * len(key.points) else found
 
 
@@ -148,7 +174,7 @@ def know_again(key: Keyframe, other: Keyframe) -> Found | None:
 
 
 def _nearer(key: Keyframe, picture: Working, grey: Greys, level: int, expected: Floats) -> Floats | None:
-    """A map nearer to the truth than `expected`, by the small similarity that most points agree on."""
+    """A map nearer to the truth than `expected`, by the points that agree on a small similarity."""
     seen = key.patches[level].compare(grey, picture.free, expected)
     source, gaps, trust = key.points[:COARSE][seen.places], seen.gaps[seen.places], seen.trust[seen.places]
     if len(source) < LEAST_POINTS:
@@ -157,7 +183,7 @@ def _nearer(key: Keyframe, picture: Working, grey: Greys, level: int, expected: 
     moved = agree(source, source + gaps, trust, frame, AGREE_PX * 2**level)
     if moved.sum() < LEAST_POINTS:
         return None
-    small = fit("similarity", source[moved], (source + gaps)[moved], trust[moved], frame, turns=2)
+    small = fit(source[moved], (source + gaps)[moved], trust[moved], frame, turns=3)
     nearer = expected @ small.matrix
     return nearer / nearer[2, 2]
 
@@ -176,8 +202,8 @@ def _settle(key: Keyframe, picture: Working, grey: Greys, expected: Floats) -> F
         return None
     target = apply(expected, there)
     turned = _turned(trust, expected)
-    found = choose(source[moved], target[moved], turned[moved], frame)
-    if found is None:
+    found = fit(source[moved], target[moved], turned[moved], frame)
+    if not found.spread_px < WORST_PX:
         return None
     near = _distance(apply(found.matrix, source) - target, turned) < AGREE_PX
     cells = np.unique(cell_of(target[near], picture.size))

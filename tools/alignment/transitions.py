@@ -20,30 +20,30 @@ MIXED = 0.2
 """... and what lies between is a mixture of both, but for this share of their difference."""
 STEADY = 0.12
 """The mixture's share grows from frame to frame as evenly as this (root of the mean square)."""
-HELD = 0.25
-"""While so much of the background is followed, no cut is believed."""
+HELD = 0.6
+"""While so many points of the background are followed, no cut is believed, and no dissolve."""
 ALIKE = 0.8
 """Pictures that correlate by more than this show the same in another light, or a little further on."""
 
 
 def find(
-    thumbs: NDArray[np.uint8], support: NDArray[np.floating[Any]]
+    thumbs: NDArray[np.uint8], agree: NDArray[np.floating[Any]]
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """thumbs (N, h, w, 3), support (N,): the share of the background that was followed from the frame before,
-    0 where it was lost → shots (N,) int64, numbered from 0 and counted on at each cut, and (N,) whether the
-    frame is part of a dissolve or a fade."""
+    """thumbs (N, h, w, 3), agree (N,): the share of the background's points that were followed, 0 where it
+    was lost → shots (N,) int64, numbered from 0 and counted on at each cut, and (N,) whether the frame is
+    part of a dissolve or a fade."""
     flat = thumbs.reshape(len(thumbs), -1).astype(np.float32)
-    mixed = _mixed(flat)
-    cuts = _cuts(flat, support) & ~mixed
+    mixed = _mixed(flat, agree)
+    cuts = _cuts(flat, agree) & ~mixed
     cuts[1:] |= mixed[:-1] & ~mixed[1:]  # what follows a dissolve is another shot
     return np.cumsum(cuts), mixed
 
 
-def _cuts(flat: NDArray[np.float32], support: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
+def _cuts(flat: NDArray[np.float32], agree: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
     """(N,): does another shot begin here?"""
     cuts = np.zeros(len(flat), np.bool_)
     change = np.abs(np.diff(flat, axis=0)).mean(axis=1)  # from frame n to n + 1
-    for place in np.flatnonzero((change > CUT) & (support[1:] < HELD)):
+    for place in np.flatnonzero((change > CUT) & (agree[1:] < HELD)):
         around = np.concatenate(
             [change[max(place - AROUND, 0) : place], change[place + 1 : place + 1 + AROUND]]
         )
@@ -57,12 +57,14 @@ def _cuts(flat: NDArray[np.float32], support: NDArray[np.floating[Any]]) -> NDAr
     return cuts
 
 
-def _mixed(flat: NDArray[np.float32]) -> NDArray[np.bool_]:
+def _mixed(flat: NDArray[np.float32], agree: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
     """(N,): is the frame a mixture of one before and one after it, on its way from the one to the other?"""
     mixed = np.zeros(len(flat), np.bool_)
     for reach in (REACH, REACH // 2):
         for middle in range(reach, len(flat) - reach):
             span = slice(middle - reach, middle + reach + 1)
+            if agree[span].min() > HELD:
+                continue
             first, last = flat[middle - reach], flat[middle + reach]
             way = last - first
             if np.abs(way).mean() < DISSOLVE or _correlation(first, last) > ALIKE:

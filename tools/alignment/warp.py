@@ -25,8 +25,8 @@ def scene_box(matrices: Floats, size: tuple[int, int]) -> Box:
     width, height = size
     outline = Frame(width, height).corners - 0.5  # the outermost edges of the outermost pixels
     corners = np.concatenate([apply(matrix, outline) for matrix in matrices])
-    sides = np.array([width, height])
-    corners = np.clip(corners, -MOST_SIDES * sides, (MOST_SIDES + 1) * sides)
+    limit = MOST_SIDES * np.array([width, height])
+    corners = np.clip(corners, -limit, limit + np.array([width, height]))
     left, top = (math.floor(value + 0.5 + 1e-6) for value in corners.min(axis=0))
     right, bottom = (math.ceil(value + 0.5 - 1e-6) for value in corners.max(axis=0))
     return left, top, right - left, bottom - top
