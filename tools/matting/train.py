@@ -18,7 +18,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from safetensors.torch import save_file
+from safetensors.torch import save as serialized
 from torch import Tensor
 from tqdm import tqdm
 
@@ -188,7 +188,7 @@ def _averaged(average: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
 
 def save(net: MattingNet, path: Path) -> None:
     """Half precision: 1e-3 of a logit is nothing."""
-    save_file({name: tensor.half().contiguous() for name, tensor in net.state_dict().items()}, path)
+    path.write_bytes(serialized({name: each.half().contiguous() for name, each in net.state_dict().items()}))
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import cv2
@@ -41,10 +42,13 @@ class Pictures:
             write(path, picture, quality=97)
             return
         path.unlink(missing_ok=True)
-        path.hardlink_to(self._scanned / path.name)
+        try:
+            path.hardlink_to(self._scanned / path.name)
+        except OSError:  # a disk that knows no links
+            shutil.copyfile(self._scanned / path.name, path)
 
     def write_soft(self, number: int, mask: NDArray[np.uint8]) -> None:
-        """mask (H, W) uint8: the segmentation net's."""
+        """mask (H, W) uint8: the landmark net's."""
         write(self._soft / f"{number:06d}.png", mask)
 
     def write_mask(self, number: int, mask: NDArray[np.uint8]) -> None:

@@ -19,9 +19,15 @@ from tqdm import tqdm
 
 SAMPLES = 72
 """So many frames are looked at."""
-LIT_PERCENTILE, LIT_DEPTH = 80, 0.06
-"""The lit scene's brightness at a pixel: the median of what is not darker than this percentile, over the
-samples in which it is free, by more than a share of LIT_DEPTH."""
+LIT_PERCENTILE = 95
+"""The brightness of a pixel in the light: this percentile over the samples in which it is free."""
+SHADOW, SHADED = 0.95, 0.97
+"""A sample is in shadow below the one share of that brightness; a pixel often is where the median of all its
+samples is below the other share of the median in the light, in every channel."""
+TINT = 0.12
+"""By no more than this do the channels differ in that: a shadow has no colour of its own."""
+LEAST_LIT = 4
+"""A brighter state that was seen less often than this is a reflection or noise, not the floor."""
 ANCHOR = 5e-4
 """How much the lit brightness weighs beside the differences: it holds over some 1 / sqrt(ANCHOR) = 45
 pixels."""
@@ -74,17 +80,41 @@ def _differences(
     across = np.zeros((height, width - 1, 3), np.float32)
     down = np.zeros((height - 1, width, 3), np.float32)
     lit = np.zeros((height, width, 3), np.float32)
-    above, free_above = None, None
+    above: tuple[Floats, NDArray[np.bool_], NDArray[np.bool_]] | None = None
     for y in tqdm(range(height), unit="row", desc="plate", disable=quiet):
         row, free = np.log(frames[:, y].astype(np.float32) + DARK), ~covered[:, y]
-        both = free[:, 1:] & free[:, :-1]
-        across[y] = _percentile(np.diff(row, axis=1), both[..., None], 50)
-        bright = row > _percentile(row, free[..., None], LIT_PERCENTILE) - LIT_DEPTH
-        lit[y] = _percentile(row, free[..., None] & bright, 50)
-        if above is not None and free_above is not None:
-            down[y - 1] = _percentile(row - above, (free & free_above)[..., None], 50)
-        above, free_above = row, free
+        light, lit[y] = _in_light(row, free)
+        across[y] = _median(
+            np.diff(row, axis=1),
+            free[:, 1:] & free[:, :-1],
+            light[:, 1:] & light[:, :-1],
+            np.diff(lit[y], axis=0),
+        )
+        if above is not None:
+            down[y - 1] = _median(row - above[0], free & above[1], light & above[2], lit[y] - lit[y - 1])
+        above = row, free, light
     return across, down, lit
+
+
+def _in_light(row: Floats, free: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], Floats]:
+    """row (S, W, 3) logarithms → in which samples (S, W) each pixel is free and not in shadow, and the median
+    of those (W, 3)."""
+    usual = _percentile(row, free[..., None], 50)
+    brightness = row.mean(axis=2, keepdims=True)
+    top = _percentile(brightness, free[..., None], LIT_PERCENTILE)
+    bright = free & (brightness > top + np.log(SHADOW))[..., 0]
+    in_light = _percentile(row, bright[..., None], 50)
+    ratio = usual - in_light
+    shaded = (ratio.max(axis=1) < np.log(SHADED)) & (np.ptp(ratio, axis=1) < TINT)
+    shaded &= bright.sum(axis=0) >= LEAST_LIT
+    return free & (bright | ~shaded), np.where(shaded[:, None], in_light, usual)
+
+
+def _median(values: Floats, free: NDArray[np.bool_], light: NDArray[np.bool_], lit: Floats) -> Floats:
+    """Differences (S, W, 3) of pixels that are free, and in the light, in samples (S, W) → (W, 3): of those
+    in the light, or `lit` (W, 3), the difference of the lit scene, where none is."""
+    found = _percentile(values, light[..., None], 50)
+    return np.where((light.any(axis=0) | ~free.any(axis=0))[:, None], found, lit)
 
 
 def _percentile(values: Floats, chosen: NDArray[np.bool_], percent: float) -> Floats:

@@ -35,7 +35,7 @@ def test_masks_come_back_as_they_were_and_others_go(tmp_path: Path) -> None:
     mask = np.random.default_rng(0).integers(0, 256, (64, 96), np.uint8)
     for number in (3, 1_234_567):
         pictures.write_mask(number, mask)
-        pictures.write_frame(number, np.repeat(mask[..., None], 3, axis=2))
+        pictures.write_final(number, np.repeat(mask[..., None], 3, axis=2))
     np.testing.assert_array_equal(pictures.mask(1_234_567), mask)
     pictures.keep_only(np.array([3]))
     assert [path.name for path in (tmp_path / "masks").iterdir()] == ["000003.png"]

@@ -99,7 +99,8 @@ def test_what_was_dropped_is_counted_and_told(dataset: Path) -> None:
     assert summary["fps"] == "30" and summary["size"] == [256, 256]
     assert summary["dropped"][rules.NOBODY] >= 1
     assert summary["kept"] + sum(summary["dropped"].values()) == sum(TAKES) + EMPTY
-    assert summary["camera"]["p95_px"] < 0.3
+    assert [scene["kind"] for scene in summary["scenes"]] == ["still"]
+    assert summary["scenes"][0]["kept"] == summary["kept"] and summary["own_background_share"] == 1
     assert summary["light"]["p5"] == pytest.approx(1, abs=0.02)
     page = (dataset / "report.html").read_text()
     assert f"{summary['kept']} of {sum(TAKES) + EMPTY} frames kept" in page
