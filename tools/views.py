@@ -16,7 +16,7 @@ def cut_view(footage: Footage, position: int) -> View:
     """The piece of one frame that holds the player."""
     window, landmarks = piece(footage, position)
     alpha = footage.mask(position)[window]
-    colours = foreground(footage.frame(position)[window], alpha.astype(np.float32) / 255)
+    colours = foreground(footage.frame(position)[window], np.ascontiguousarray(alpha))
     return View(
         np.where(alpha[..., None] > 0, colours, np.uint8(0)),
         np.ascontiguousarray(alpha),

@@ -275,7 +275,9 @@ def _conclude(scenes: NDArray[np.int64], found: list[Scene], plain: NDArray[np.b
             scenes[here & plain] = told[0]
         elif not len(told):
             alone = here & (rows.states == LOST)  # a spot on the ground is no texture that a camera moved by
-            members = np.flatnonzero(here & (plain | alone) if alone.sum() < FEW * here.sum() else here & plain)
+            members = np.flatnonzero(
+                here & (plain | alone) if alone.sum() < FEW * here.sum() else here & plain
+            )
             if len(members) >= LEAST_FRAMES:
                 scenes[members] = len(found)
                 card = not rows.people[members].any()

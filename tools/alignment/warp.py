@@ -33,20 +33,29 @@ def scene_box(matrices: Floats, size: tuple[int, int]) -> Box:
 
 
 def warp(picture: NDArray[np.uint8], matrix: Floats, box: Box) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """A frame (H, W, 3) or a mask (H, W), and its matrix (3, 3): frame → scene → what it shows of the box
-    (h, w[, 3]), black elsewhere, and (h, w) uint8: 255 where it shows something, less between at its edges.
+    """A frame (H, W, 3) and its matrix (3, 3): frame → scene → what it shows of the box (h, w, 3), black
+    elsewhere, and (h, w) uint8: 255 where it shows something, less between at its edges.
 
-    Interpolation by Lanczos' kernel; a shift by whole pixels changes none of them.
+    Bicubic interpolation; a shift by whole pixels changes none of them.
     """
-    place = np.array([[1, 0, -box[0]], [0, 1, -box[1]], [0, 0, 1]], np.float64) @ matrix
-    size = (box[2], box[3])
-    whole = np.full(picture.shape[:2], 255, np.uint8)
     shown = cv2.warpPerspective(
-        picture, place, size, flags=cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE
+        picture, _in_box(matrix, box), box[2:], flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
     )
-    covered = cv2.warpPerspective(whole, place, size, flags=cv2.INTER_LINEAR, borderValue=0)
-    shown[covered == 0] = 0
-    return np.asarray(shown, np.uint8), np.asarray(covered, np.uint8)
+    covered = warp_mask(np.full(picture.shape[:2], 255, np.uint8), matrix, box)
+    if not covered.all():
+        shown[covered == 0] = 0
+    return np.asarray(shown, np.uint8), covered
+
+
+def warp_mask(mask: NDArray[np.uint8], matrix: Floats, box: Box) -> NDArray[np.uint8]:
+    """As `warp`, for a mask (H, W): (h, w), 0 where it shows nothing."""
+    return np.asarray(
+        cv2.warpPerspective(mask, _in_box(matrix, box), box[2:], flags=cv2.INTER_LINEAR), np.uint8
+    )
+
+
+def _in_box(matrix: Floats, box: Box) -> Floats:
+    return np.array([[1, 0, -box[0]], [0, 1, -box[1]], [0, 0, 1]], np.float64) @ matrix
 
 
 def points_in_scene(points: NDArray[np.floating[Any]], matrix: Floats) -> Floats:

@@ -15,7 +15,7 @@ from engines.runtime import Engine, compile_module
 from tools.matting.net import MattingNet
 
 WEIGHTS = Path(__file__).with_name("matting.safetensors")
-SHAPES = ((576, 320), (448, 416), (320, 576))
+SHAPES = ((512, 288), (384, 352), (288, 512))
 """Rows and columns of the pictures that the network is compiled for: standing, about square, lying."""
 MARGIN = 0.08
 """What is shown about the person's box, as a share of its longer side."""

@@ -73,7 +73,7 @@ def compose(render: Render, row: int, backgrounds: list[Picture], random: np.ran
     """One sample from frame `row` of a render. backgrounds: empty scenes to choose from."""
     frame, plate = render.frames[row], render.plate
     alpha = render.alpha[row].astype(np.float32) / 255
-    person = foreground(frame, alpha).astype(np.float32)
+    person = foreground(frame, np.asarray(alpha * 255 + 0.5, np.uint8)).astype(np.float32)
     shadow = _shadow(frame, plate, alpha)
     kind = random.random()
     if kind < ORIGINAL_SHARE:

@@ -22,6 +22,7 @@ from tools.alignment.solve import STILL, TAKEN_FOR_STILL, Alignment, align
 from tools.landmark_net import choose_net
 from tools.matting.cutter import Cutter
 from tools.preparing import PrepareError, report, rules, sheets
+from tools.preparing.ahead import WORKERS
 from tools.preparing.choose import count, judge, require, shots, smooth_extras, too_small
 from tools.preparing.empty import in_scene, load_empty, measure_empty
 from tools.preparing.journal import Journal, write_whole
@@ -36,6 +37,8 @@ from tools.video import VideoError
 
 MARK = "dataset.json"
 NO_SCENE = -1
+SEARCH_EVERY = 5
+"""A hand that is not where its arm points is looked for about it on every so many frames."""
 PREVIEW_S, SHOW_S = 30.0, 120.0
 """With less usable footage than the one it is a preview, with as much as the other enough for a show."""
 
@@ -95,9 +98,10 @@ class _Preparation:
         scenes = self._scenes(scan, footage, left, placement, alignment, empty)
         main = main_scene(placement)
         plate = self._plate(scenes.get(main), empty, taken)
-        extras = Extras(backend=self._options.backend) if self._options.extras else None
-        cutter = Cutter(backend=self._options.backend)
-        refined = Refiner(self._pictures, self._journal, scenes, plate.picture, cutter, extras)(
+        backend = self._options.backend
+        extras = Extras(backend=backend, search_every=SEARCH_EVERY) if self._options.extras else None
+        cutters = [Cutter(backend=backend) for _ in range(WORKERS)]
+        refined = Refiner(self._pictures, self._journal, scenes, plate.picture, cutters, extras)(
             taken, self._options.checkpoint
         )
         reasons[left] = refined.reasons

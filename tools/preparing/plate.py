@@ -9,6 +9,9 @@ images from image sequences", ICCV 2001; the solution by cosine transforms is th
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import pairwise
 from typing import NamedTuple
 
 import cv2
@@ -16,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import dctn, idctn
 from tqdm import tqdm
+
+from tools.preparing.ahead import WORKERS, in_order
 
 SAMPLES = 72
 """So many frames are looked at."""
@@ -43,6 +48,8 @@ RING, ALIKE = 0.15, 0.12
 """It is looked for by its surround, so wide as a share of the part, and taken where that differs by no more
 than ALIKE and half of its own texture: logarithms of brightness, and their slopes. What stands out from its
 surround is not taken."""
+BAND_ROWS = 32
+"""So many rows are worked on in one go, in threads beside each other."""
 LEAST_PIECE_PX = 48
 """A smaller part is not cut further."""
 
@@ -76,23 +83,47 @@ def _differences(
 ) -> tuple[Floats, Floats, Floats]:
     """Medians over time of the logarithms' differences, to the right (H, W - 1, 3) and down (H - 1, W, 3),
     and the lit scene's logarithm (H, W, 3)."""
-    _, height, width, _ = frames.shape
-    across = np.zeros((height, width - 1, 3), np.float32)
-    down = np.zeros((height - 1, width, 3), np.float32)
-    lit = np.zeros((height, width, 3), np.float32)
-    above: tuple[Floats, NDArray[np.bool_], NDArray[np.bool_]] | None = None
-    for y in tqdm(range(height), unit="row", desc="plate", disable=quiet):
+    height = frames.shape[1]
+    edges = np.linspace(0, height, max(1, height // BAND_ROWS) + 1).astype(int).tolist()
+    with (
+        ThreadPoolExecutor(WORKERS) as pool,
+        tqdm(total=height, unit="row", desc="plate", disable=quiet) as bar,
+    ):
+        bands = []
+        for band in in_order(pool, partial(_band, frames, covered), pairwise(edges), WORKERS):
+            bands.append(band)
+            bar.update(len(band[0]))
+    across, down, lit = (np.concatenate(parts) for parts in zip(*bands, strict=True))
+    return across, down[1:], lit
+
+
+def _band(
+    frames: NDArray[np.uint8], covered: NDArray[np.bool_], rows: tuple[int, int]
+) -> tuple[Floats, Floats, Floats]:
+    """Of the rows from the first to before the last: differences to the right, from the row above, and the
+    lit scene."""
+    _, _, width, _ = frames.shape
+    first, end = rows
+    across = np.zeros((end - first, width - 1, 3), np.float32)
+    down = np.zeros((end - first, width, 3), np.float32)
+    lit = np.zeros((end - first, width, 3), np.float32)
+    above: tuple[Floats, NDArray[np.bool_], NDArray[np.bool_], Floats] | None = None
+    for y in range(max(first - 1, 0), end):
         row, free = np.log(frames[:, y].astype(np.float32) + DARK), ~covered[:, y]
-        light, lit[y] = _in_light(row, free)
-        across[y] = _median(
-            np.diff(row, axis=1),
-            free[:, 1:] & free[:, :-1],
-            light[:, 1:] & light[:, :-1],
-            np.diff(lit[y], axis=0),
-        )
-        if above is not None:
-            down[y - 1] = _median(row - above[0], free & above[1], light & above[2], lit[y] - lit[y - 1])
-        above = row, free, light
+        light, lit_row = _in_light(row, free)
+        if y >= first:
+            lit[y - first] = lit_row
+            across[y - first] = _median(
+                np.diff(row, axis=1),
+                free[:, 1:] & free[:, :-1],
+                light[:, 1:] & light[:, :-1],
+                np.diff(lit_row, axis=0),
+            )
+            if above is not None:
+                down[y - first] = _median(
+                    row - above[0], free & above[1], light & above[2], lit_row - above[3]
+                )
+        above = row, free, light, lit_row
     return across, down, lit
 
 

@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from queue import SimpleQueue
 from typing import Any
 
 import cv2
@@ -16,11 +19,12 @@ from tqdm import tqdm
 
 from engines.extras import POINTS
 from engines.pose.extras import Extras
-from tools.alignment.warp import warp
+from tools.alignment.warp import warp, warp_mask
 from tools.body_zone import zone
 from tools.matting.colours import foreground
-from tools.matting.cutter import Cutter
+from tools.matting.cutter import Box, Cutter
 from tools.preparing import rules
+from tools.preparing.ahead import in_order
 from tools.preparing.camera import light
 from tools.preparing.journal import Journal
 from tools.preparing.pictures import Pictures
@@ -74,36 +78,44 @@ class Refiner:
         journal: Journal,
         scenes: Mapping[int, EmptyScene],
         plate: Picture,
-        cutter: Cutter,
+        cutters: Sequence[Cutter],
         extras: Extras | None,
     ) -> None:
-        """scenes: by number. plate: what the dataset shows behind the player. extras: finds hands and face;
-        None: nobody looks for them."""
+        """scenes: by number. plate: what the dataset shows behind the player. cutters: as many frames are
+        worked on at once. extras: finds hands and face; None: nobody looks for them."""
         self._pictures, self._journal, self._extras = pictures, journal, extras
-        self._scenes, self._plate, self._cutter = scenes, plate, cutter
+        self._scenes, self._plate, self._workers = scenes, plate, len(cutters)
+        self._cutters: SimpleQueue[Cutter] = SimpleQueue()
+        for cutter in cutters:
+            self._cutters.put(cutter)
 
     def __call__(self, shots: Shots, checkpoint: int) -> Refined:
         """checkpoint: frames between two saves. Raises OSError."""
         parts: list[dict[str, NDArray[Any]]] = []
-        with tqdm(total=len(shots.numbers), unit="frame", desc="mattes") as bar:
+        with (
+            tqdm(total=len(shots.numbers), unit="frame", desc="mattes") as bar,
+            ThreadPoolExecutor(self._workers) as pool,
+        ):
             for start in range(0, len(shots.numbers), checkpoint):
                 name = f"refine_{start:08d}"
                 rows = range(start, min(start + checkpoint, len(shots.numbers)))
                 if name not in self._journal:
-                    self._journal.save(name, self._part(shots, rows, bar))
+                    self._journal.save(name, self._part(shots, rows, pool, bar))
                 else:
                     bar.update(len(rows))
                 parts.append(self._journal.load(name))
         columns = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
         return Refined(columns["reasons"], columns["gains"], columns["extras"])
 
-    def _part(self, shots: Shots, rows: range, bar: tqdm[Any]) -> dict[str, NDArray[Any]]:
+    def _part(
+        self, shots: Shots, rows: range, pool: ThreadPoolExecutor, bar: tqdm[Any]
+    ) -> dict[str, NDArray[Any]]:
         reasons, gains = [], []
         extras = np.zeros((len(rows), POINTS, 4), np.float32)
         if self._extras is not None:
             self._extras.reset()  # the same result whether or not the run was interrupted before this part
-        for place, row in enumerate(rows):
-            reason, gain, picture = self._shot(shots, row)
+        done = in_order(pool, partial(self._shot, shots), rows, 2 * self._workers)
+        for place, (row, (reason, gain, picture)) in enumerate(zip(rows, done, strict=True)):
             reasons.append(reason)
             gains.append(gain)
             if reason:
@@ -127,7 +139,7 @@ class Refiner:
         whole = np.full((height, width), 255, np.uint8)
         if moved:
             frame, whole = warp(frame, matrix, box)
-            soft, _ = warp(soft, matrix, box)
+            soft = warp_mask(soft, matrix, box)
         scene = self._scenes.get(int(shots.placement.scenes[row]))
         plate = known = None
         gain = np.full(3, np.nan, np.float32)
@@ -139,20 +151,29 @@ class Refiner:
             if np.abs(np.log(gain)).max() > np.log(rules.MOST_GAIN):
                 return rules.OTHER_LIGHT, gain, frame
             if np.abs(gain - 1).max() > UNCHANGED:
-                frame, moved = np.clip(frame / gain + 0.5, 0, 255).astype(np.uint8), True
+                frame, moved = _relit(frame, gain), True
             if _moves(frame, plate, shots.others[row], matrix):
                 return rules.BYSTANDER, gain, frame
-        alpha = self._cutter(frame, soft, _box(landmarks, soft), plate, known)
+        alpha = self._cut(frame, soft, _box(landmarks, soft), plate, known)
         alpha = solid(np.minimum(alpha, whole), soft)
         if rules.covered(alpha, landmarks, shots.standing_px) < rules.LEAST_COVERED:
             return rules.MISSED, gain, frame
         if not shots.placement.own[row]:
             frame, moved = _over(frame, alpha, self._plate), True
-        elif moved:
-            frame = np.where(whole[..., None] == 255, frame, _over(frame, alpha, self._plate))
+        elif moved and not (whole == 255).all():
+            frame = cv2.copyTo(frame, (whole == 255).astype(np.uint8), self._plate.copy())
         self._pictures.write_final(number, frame if moved else None)
         self._pictures.write_mask(number, alpha)
         return "", gain, frame
+
+    def _cut(
+        self, frame: Picture, soft: Picture, box: Box, plate: Picture | None, known: Picture | None
+    ) -> Picture:
+        cutter = self._cutters.get()
+        try:
+            return cutter(frame, soft, box, plate, known)
+        finally:
+            self._cutters.put(cutter)
 
 
 def solid(alpha: Picture, soft: Picture) -> Picture:
@@ -173,11 +194,23 @@ def solid(alpha: Picture, soft: Picture) -> Picture:
     return alpha
 
 
+def _relit(frame: Picture, gain: NDArray[np.float32]) -> Picture:
+    """The frame in the usual light; gain (3,) as in `camera.light`."""
+    table = np.clip(np.arange(256)[:, None] / gain + 0.5, 0, 255).astype(np.uint8)
+    return np.asarray(cv2.LUT(frame, table[None]), np.uint8)
+
+
 def _over(frame: Picture, alpha: Picture, plate: Picture) -> Picture:
     """The player in front of another scene."""
-    share = alpha[..., None].astype(np.float32) / 255
-    person = foreground(frame, share[..., 0]).astype(np.float32)
-    return np.asarray(person * share + plate * (1 - share) + 0.5, np.uint8)
+    result = plate.copy()
+    x, y, width, height = cv2.boundingRect(alpha)
+    if width and height:
+        near = (slice(y, y + height), slice(x, x + width))
+        person = foreground(frame, alpha)[near].astype(np.float32)
+        share = cv2.cvtColor(alpha[near].astype(np.float32) / 255, cv2.COLOR_GRAY2BGR)
+        behind = plate[near].astype(np.float32)
+        result[near] = cv2.convertScaleAbs(behind + share * (person - behind))
+    return result
 
 
 def _box(landmarks: NDArray[np.float32], soft: Picture) -> tuple[float, float, float, float]:

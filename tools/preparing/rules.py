@@ -81,13 +81,20 @@ def around(landmarks: NDArray[np.float32], margin: float) -> tuple[float, float,
 
 def covered(mask: NDArray[np.uint8], landmarks: NDArray[np.float32], standing_px: float) -> float:
     """Share of the visible joints that lie on the mask, or as near to it as a joint may be misread."""
-    reach = 2 * round(MISREAD * standing_px) + 1
-    mask = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+    reach = round(MISREAD * standing_px)
+    near = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1)) > 0
     joints = landmarks[Landmark.LEFT_SHOULDER :]
     x, y = np.floor(joints[:, 0]).astype(int), np.floor(joints[:, 1]).astype(int)
     height, width = mask.shape
     seen = (joints[:, 3] > 0.5) & (x >= 0) & (y >= 0) & (x < width) & (y < height)
-    return float((mask[y[seen], x[seen]] > 127).mean()) if seen.any() else 0.0
+    if not seen.any():
+        return 0.0
+    wide = cv2.copyMakeBorder(mask, reach, reach, reach, reach, cv2.BORDER_CONSTANT, value=0) > 127
+    on = [
+        (wide[row : row + 2 * reach + 1, column : column + 2 * reach + 1] & near).any()
+        for column, row in zip(x[seen], y[seen], strict=True)
+    ]
+    return float(np.mean(on))
 
 
 def near_in_time(flags: NDArray[np.bool_], times_ns: NDArray[np.int64], within_ns: int) -> NDArray[np.bool_]:

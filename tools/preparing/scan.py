@@ -8,6 +8,7 @@ same result whether or not the run was interrupted before it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ from engines.pose.tracker import SURE_SCORE, Pose, PoseTracker
 from tools.alignment.measure import Meter
 from tools.body_zone import zone
 from tools.preparing import rules
+from tools.preparing.ahead import WORKERS
 from tools.preparing.camera import sharpness
 from tools.preparing.journal import Journal
 from tools.preparing.pictures import Pictures
@@ -32,6 +34,9 @@ EMPTY_EVERY = 5
 """Of frames without a person each n-th is kept for the empty scene."""
 ALIGNMENT = "alignment_"
 """What the names of the alignment's arrays begin with in a chunk."""
+
+AHEAD = 3
+"""The tracker is no more frames ahead of what is measured and written."""
 
 Chunk = dict[str, NDArray[Any]]
 COLUMNS = ("numbers", "times_ns", "videos", "landmarks", "world", "reasons", "sharpness", "others")
@@ -96,7 +101,9 @@ class Scanner:
     def __init__(self, pictures: Pictures, journal: Journal, options: Options, net: str) -> None:
         """net: which landmark net, `engines.pose.convert.HEAVY` or `FULL`."""
         self._pictures, self._journal, self._options = pictures, journal, options
-        self._tracker = PoseTracker(net=net, mask=True, backend=options.backend, smooth=False)
+        self._tracker = PoseTracker(
+            net=net, mask=True, backend=options.backend, threads=WORKERS, smooth=False
+        )
 
     def __call__(self, sources: list[Source]) -> Scan:
         """Raises VideoError, OSError."""
@@ -152,33 +159,55 @@ class Scanner:
         numbering: Numbering,
         bar: tqdm[Any],
     ) -> Iterator[Chunk]:
-        rows: list[_Row] = []
+        rows: list[Future[_Row]] = []
         meter: Meter | None = None
         too_close, damaged, position = 0, 0, start - 1
-        for position, t_ns, frame in reader.read(start):
-            if position - start >= self._options.checkpoint:
-                facts = {"too_close": too_close, "damaged": damaged, "next": position, "ended": False}
-                yield _chunk(rows, video, meter, **facts)
-                rows, too_close, start = [], 0, position
-            number = numbering(t_ns)
-            if number is None:
-                too_close += 1
-            else:
-                picture = self._options.fitted(frame)
-                meter = meter or Meter((picture.shape[1], picture.shape[0]))
-                rows.append(self._frame(picture, number, t_ns, meter, fresh=not rows))
-            damaged = reader.damaged
-            bar.update()
-        facts = {"too_close": too_close, "damaged": reader.damaged, "next": position + 1, "ended": True}
-        yield _chunk(rows, video, meter, **facts)
+        with ThreadPoolExecutor(1) as beside:
+            for position, t_ns, frame in reader.read(start):
+                if position - start >= self._options.checkpoint:
+                    facts = {"too_close": too_close, "damaged": damaged, "next": position, "ended": False}
+                    yield _chunk([row.result() for row in rows], video, meter, **facts)
+                    rows, too_close, start = [], 0, position
+                number = numbering(t_ns)
+                if number is None:
+                    too_close += 1
+                else:
+                    picture = self._options.fitted(frame)
+                    meter = meter or Meter((picture.shape[1], picture.shape[0]))
+                    pose, others = self._track(picture, t_ns, fresh=not rows)
+                    rows.append(beside.submit(self._row, picture, number, t_ns, pose, others, meter))
+                    if len(rows) > AHEAD:
+                        rows[-1 - AHEAD].result()
+                damaged = reader.damaged
+                bar.update()
+            facts = {"too_close": too_close, "damaged": reader.damaged, "next": position + 1, "ended": True}
+            yield _chunk([row.result() for row in rows], video, meter, **facts)
 
-    def _frame(
-        self, picture: NDArray[np.uint8], number: int, t_ns: int, meter: Meter, *, fresh: bool
-    ) -> _Row:
+    def _track(
+        self, picture: NDArray[np.uint8], t_ns: int, *, fresh: bool
+    ) -> tuple[Pose | None, list[NDArray[np.float32]]]:
+        """The player, and the boxes of all other people."""
         if fresh:
             self._tracker.reset()
             self._tracker(picture, t_ns)  # so that the region below comes from landmarks, as in later frames
         pose = self._tracker(picture, t_ns)
+        others = [
+            person.box
+            for person in self._tracker.people
+            if pose is not None and person.id != pose.person_id and person.score >= SURE_SCORE
+        ]
+        return pose, others
+
+    def _row(
+        self,
+        picture: NDArray[np.uint8],
+        number: int,
+        t_ns: int,
+        pose: Pose | None,
+        others: list[NDArray[np.float32]],
+        meter: Meter,
+    ) -> _Row:
+        """Frame after frame, in a thread beside the one that tracks."""
         size = (picture.shape[1], picture.shape[0])
         mask = _seen(pose, size)
         meter(picture, _hidden(pose, mask, size))
@@ -189,11 +218,6 @@ class Scanner:
                 self._pictures.write_scanned(number, picture)
             empty = np.full((33, 4), np.nan, np.float32)
             return _Row(number, t_ns, empty, empty[:, :3], rules.NOBODY, float("nan"), nothing)
-        others = [
-            person.box
-            for person in self._tracker.people
-            if person.id != pose.person_id and person.score >= SURE_SCORE
-        ]
         other = max(others, key=_area, default=nothing)
         reason = rules.fault(pose.landmarks, size, others)
         if reason:

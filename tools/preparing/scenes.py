@@ -7,15 +7,18 @@ picture; each frame's view of it is cut out where it is needed.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from engines.skeleton import Landmark
-from tools.alignment.warp import Box, warp
+from tools.alignment.warp import Box, warp, warp_mask
 from tools.body_zone import zone
+from tools.preparing.ahead import WORKERS, in_order
 from tools.preparing.pictures import Pictures
 from tools.preparing.placing import Placement
 from tools.preparing.plate import SAMPLES, Plate, empty_scene
@@ -90,8 +93,10 @@ def build(
         return None
     shown = np.empty((len(chosen) + len(given), height, width, 3), np.uint8)
     covered = np.zeros(shown.shape[:3], np.bool_)
-    for place, row in enumerate(chosen):
-        shown[place], covered[place] = _sample(pictures, frames, int(row), box)
+    with ThreadPoolExecutor(WORKERS) as pool:
+        samples = in_order(pool, partial(_sample, pictures, frames, box), chosen.tolist(), WORKERS)
+        for place, sample in enumerate(samples):
+            shown[place], covered[place] = sample
     for place, (picture, whole) in enumerate(given, start=len(chosen)):
         shown[place], covered[place] = picture, whole < 255
     covered[: len(chosen)] |= ~covered[len(chosen) :].all(axis=0)
@@ -99,7 +104,7 @@ def build(
 
 
 def _sample(
-    pictures: Pictures, frames: Sampled, row: int, box: Box
+    pictures: Pictures, frames: Sampled, box: Box, row: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     number, landmarks = int(frames.numbers[row]), frames.landmarks[row]
     picture = pictures.scanned(number)
@@ -111,7 +116,7 @@ def _sample(
         hidden = cv2.dilate(np.where(pictures.soft(number) > SEEN, np.uint8(255), np.uint8(0)), kernel)
         hidden |= zone(landmarks, size, float(frames.standing_px[row]), widen=0.6)
     shown, whole = warp(picture, frames.maps[row], box)
-    people, _ = warp(hidden, frames.maps[row], box)
+    people = warp_mask(hidden, frames.maps[row], box)
     return shown, (people > 10) | (whole < 255)
 
 

@@ -59,7 +59,12 @@ def footage(folder: Path, gains: list[float], others: list[tuple[float, ...]]) -
 def refine(pictures: Pictures, shots: Shots, plate: NDArray[np.uint8], *, scene: bool = True) -> Refined:
     empty = EmptyScene(Plate(plate, np.zeros(plate.shape[:2], np.bool_)), (0, 0, *SIZE))
     refiner = Refiner(
-        pictures, Journal(pictures.work / "journal"), {0: empty} if scene else {}, plate, Masks(), None
+        pictures,
+        Journal(pictures.work / "journal"),
+        {0: empty} if scene else {},
+        plate,
+        [Masks(), Masks()],
+        None,
     )
     refined = refiner(shots, checkpoint=2)
     assert not refined.extras.any()
