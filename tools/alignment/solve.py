@@ -62,8 +62,8 @@ class Alignment:
     keyframe. support (N,): the share of the background, by area, on which points agree; 0 where the place is
     concluded (a plain ground before a still camera). zoom (N,): how many times larger than in its scene the
     frame shows things; roll (N,): by how many degrees its scene is turned in it, clockwise. shots (N,):
-    counted on at each cut. transition (N,): the frame is part of a dissolve or a fade. found: the scenes,
-    most frames first.
+    counted on at each cut. transition (N,): the frame is part of a dissolve or a fade. plain (N,): its
+    background has too little texture to tell anything. found: the scenes, most frames first.
     """
 
     scenes: NDArray[np.int64]
@@ -75,6 +75,7 @@ class Alignment:
     roll: NDArray[np.float32]
     shots: NDArray[np.int64]
     transition: NDArray[np.bool_]
+    plain: NDArray[np.bool_]
     found: tuple[Scene, ...]
 
 
@@ -305,6 +306,7 @@ def _alignment(
         roll=np.array([-roll(matrix, frame) for matrix in matrices], np.float32),
         shots=rows.shots,
         transition=rows.mixed,
+        plain=rows.states == PLAIN,
         found=tuple(
             Scene(found[n].kind, found[n].reference, int(counts[n]), found[n].model, found[n].card)
             for n in order

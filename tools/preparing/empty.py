@@ -64,8 +64,8 @@ def in_scene(
         matrix = None
         if scene >= 0 and alignment.scenes[first + place] == scene:
             matrix = alignment.matrices[first + place]
-        elif still and alignment.scenes[first + place] < 0:
-            matrix = np.eye(3)  # a plain ground: nothing to align by
+        elif still and alignment.plain[first + place]:
+            matrix = np.eye(3)  # there is nothing to align by
         if matrix is not None:
             shown.append(warp(picture, matrix, box))
     if not shown:

@@ -312,6 +312,7 @@ def summarize(
                 "fps": f"{float(source.fps):.6g}",
                 "frames": scan.frames[video],
                 "declared": source.frames,
+                "broken": scan.broken[video],
                 "kept": int(((reasons == "") & (scan.videos == video)).sum()),
             }
             for video, source in enumerate(sources)
@@ -336,10 +337,16 @@ def shares(extras: NDArray[np.float32]) -> dict[str, float]:
 def warnings_of(summary: dict[str, Any]) -> list[str]:
     """What is no reason to drop frames, yet would make a better player."""
     found = [
+        f"{source['name']} breaks off after {source['frames']} frames; what comes before was used. "
+        f"Was it copied whole? ({source['broken']})"
+        for source in summary["sources"]
+        if source["broken"]
+    ]
+    found += [
         f"{source['name']} holds {source['frames']} of the {source['declared']} frames that it declares: "
         "was it copied whole?"
         for source in summary["sources"]
-        if source["frames"] < 0.9 * source["declared"]
+        if not source["broken"] and source["frames"] < 0.9 * source["declared"]
     ]
     light, kinds = summary["light"], {scene["kind"] for scene in summary["scenes"]}
     if TAKEN_FOR_STILL in kinds:

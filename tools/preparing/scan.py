@@ -26,7 +26,7 @@ from tools.preparing.camera import sharpness
 from tools.preparing.journal import Journal
 from tools.preparing.pictures import Pictures
 from tools.preparing.sources import GAP, Numbering, Options, Source
-from tools.video import VideoReader
+from tools.video import VideoError, VideoReader
 
 SEEN = 0.1
 """Where the landmark net is surer than this that a person is there, nothing is learnt of the background."""
@@ -50,7 +50,8 @@ class Scan:
     which video; landmarks (N, 33, 4), NaN without a person; world (N, 33, 3), metres, likewise; reasons (N,)
     str, "" where the frame is of use; sharpness (N,) as in `camera.sharpness`; others (N, 4) the box of a
     person further off, or NaN. left_out: frames that have no row, by reason. frames: how many each video has.
-    alignment: what `tools.alignment.align` is given, of all rows in order.
+    broken: for each video why it breaks off there, "" where it does not. alignment: what
+    `tools.alignment.align` is given, of all rows in order.
     """
 
     numbers: NDArray[np.int64]
@@ -63,6 +64,7 @@ class Scan:
     others: NDArray[np.float32]
     left_out: dict[str, int]
     frames: tuple[int, ...]
+    broken: tuple[str, ...]
     alignment: Sequence[Chunk]
 
 
@@ -109,7 +111,7 @@ class Scanner:
         """Raises VideoError, OSError."""
         columns: dict[str, list[NDArray[Any]]] = {name: [] for name in COLUMNS}
         left_out = dict.fromkeys((rules.TOO_CLOSE, rules.DAMAGED), 0)
-        next_number, frames, names = 0, [], []
+        next_number, frames, broken, names = 0, [], [], []
         for video, source in enumerate(sources):
             numbering = Numbering(next_number, sources[0].fps)
             for name, chunk in self._video(video, source, numbering):
@@ -121,11 +123,13 @@ class Scanner:
                     names.append(name)
             left_out[rules.DAMAGED] += int(last["damaged"])
             frames.append(int(last["next"]))
+            broken.append(str(last["broken"]))
             next_number = (numbering.first if numbering.last is None else numbering.last) + GAP
         return Scan(
             **{name: np.concatenate(parts) for name, parts in columns.items()},
             left_out=left_out,
             frames=tuple(frames),
+            broken=tuple(broken),
             alignment=JournalChunks(self._journal, names),
         )
 
@@ -162,11 +166,20 @@ class Scanner:
         rows: list[Future[_Row]] = []
         meter: Meter | None = None
         too_close, damaged, position = 0, 0, start - 1
+        broken = ""
         with ThreadPoolExecutor(1) as beside:
-            for position, t_ns, frame in reader.read(start):
+            frames = reader.read(start)
+            while True:
+                try:
+                    position, t_ns, frame = next(frames)
+                except StopIteration:
+                    break
+                except VideoError as error:
+                    broken = str(error)
+                    break
                 if position - start >= self._options.checkpoint:
                     facts = {"too_close": too_close, "damaged": damaged, "next": position, "ended": False}
-                    yield _chunk([row.result() for row in rows], video, meter, **facts)
+                    yield _chunk([row.result() for row in rows], video, meter, "", **facts)
                     rows, too_close, start = [], 0, position
                 number = numbering(t_ns)
                 if number is None:
@@ -181,7 +194,7 @@ class Scanner:
                 damaged = reader.damaged
                 bar.update()
             facts = {"too_close": too_close, "damaged": reader.damaged, "next": position + 1, "ended": True}
-            yield _chunk([row.result() for row in rows], video, meter, **facts)
+            yield _chunk([row.result() for row in rows], video, meter, broken, **facts)
 
     def _track(
         self, picture: NDArray[np.uint8], t_ns: int, *, fresh: bool
@@ -228,7 +241,7 @@ class Scanner:
         return _Row(number, t_ns, pose.landmarks, pose.world, "", sharpness(picture, mask), other)
 
 
-def _chunk(rows: list[_Row], video: int, meter: Meter | None, **facts: int) -> Chunk:
+def _chunk(rows: list[_Row], video: int, meter: Meter | None, broken: str, **facts: int) -> Chunk:
     count = len(rows)
     aligned = {} if meter is None else meter.finish()
     return {
@@ -240,6 +253,7 @@ def _chunk(rows: list[_Row], video: int, meter: Meter | None, **facts: int) -> C
         "reasons": np.array([row.reason for row in rows], np.str_),
         "sharpness": np.array([row.sharpness for row in rows], np.float32),
         "others": np.array([row.other for row in rows], np.float32).reshape(count, 4),
+        "broken": np.array(broken),
         **{name: np.array(value) for name, value in facts.items()},
         **{ALIGNMENT + name: value for name, value in aligned.items()},
     }

@@ -23,9 +23,11 @@ def write_video(
     fps: Fraction = Fraction(30),
     times_ms: Sequence[int] | None = None,
     rotation: int = 0,
+    options: dict[str, str] | None = None,
 ) -> Path:
-    """times_ms: where the frames do not come at an even rate; rotation: as phones note it, degrees."""
-    with av.open(str(path), "w") as container:
+    """options: of the container. times_ms: where the frames do not come at an even rate; rotation: as phones note it,
+    degrees."""
+    with av.open(str(path), "w", options=options or {}) as container:
         stream = container.add_stream("libx264", rate=fps, options={"crf": "18", "preset": "veryfast"})
         stream.codec_context.thread_count = 1
         stream.height, stream.width = frames[0].shape[:2]

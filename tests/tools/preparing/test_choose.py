@@ -31,6 +31,7 @@ def scan_of(frames: int) -> Scan:
         others=np.full((frames, 4), np.nan, np.float32),
         left_out={},
         frames=(frames,),
+        broken=("",),
         alignment=(),
     )
 
@@ -48,6 +49,7 @@ def still(frames: int) -> Alignment:
         roll=none,
         shots=np.zeros(frames, np.int64),
         transition=np.zeros(frames, np.bool_),
+        plain=np.zeros(frames, np.bool_),
         found=(Scene(STILL, 0, frames, "identity", False),),
     )
 

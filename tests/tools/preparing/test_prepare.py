@@ -54,7 +54,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory, takes: Path) -> Path:
 
 
 def command(takes: Path, folder: Path, *more: str) -> list[str]:
-    return [str(takes), str(folder), "--checkpoint", "16", *more]
+    return [str(takes), str(folder), "--checkpoint", "16", "--landmarks", "full", *more]
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -115,7 +115,7 @@ def test_the_plate_is_the_scene_without_the_player(dataset: Path) -> None:
     person = cv2.dilate(footage.mask(5), np.ones((25, 25), np.uint8)) > 0
     difference = np.abs(frame - footage.plate).max(axis=2)
     assert np.median(difference[~person]) < 6
-    assert np.percentile(difference[~person], 95) < 20
+    assert np.percentile(difference[~person], 95) < 30  # the player's shadow is gone too
     assert np.median(difference[footage.mask(5) > 250]) > 15  # he is gone
 
 
@@ -222,17 +222,42 @@ def test_a_missing_broken_or_truncated_file_is_one_line(
     assert not folder.parent.exists()
 
 
-def test_a_file_that_breaks_off_midway_is_named_and_blocks_nothing(
-    tmp_path: Path, takes: Path, capsys: pytest.CaptureFixture[str], frames: list[NDArray[np.uint8]]
+def test_a_file_that_breaks_off_midway_is_used_up_to_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], frames: list[NDArray[np.uint8]]
 ) -> None:
-    data = bytearray((takes / "1.mp4").read_bytes())
-    start, end = data.index(b"mdat"), data.index(b"moov") if b"moov" in data else len(data)
-    middle = (start + end) // 2
-    data[middle : end - 8] = bytes(end - 8 - middle)
+    """As a file that was not copied whole."""
+    whole = write_video(tmp_path / "whole.mp4", [*frames, *frames[::-1]], options={"movflags": "faststart"})
+    data = whole.read_bytes()
     video = tmp_path / "broken.mp4"
-    video.write_bytes(data)
-    assert "broken.mp4" in refused(capsys, [str(video), str(tmp_path / "sets/cut")])
-    assert not list((tmp_path / "sets").iterdir())
+    video.write_bytes(data[: 3 * len(data) // 4])
+    folder = tmp_path / "sets/cut"
+    assert prepare.main(command(video, folder, "--no-extras")) == 0
+    told = capsys.readouterr().out
+    assert "broken.mp4 breaks off after" in told and "was used" in told
+    summary = json.loads((folder / "dataset.json").read_text())
+    assert LEAST_FRAMES <= summary["kept"] <= summary["sources"][0]["frames"] < 2 * len(frames)
+
+
+def test_the_empty_scene_that_was_filmed_is_what_lies_behind_the_player(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], frames: list[NDArray[np.uint8]]
+) -> None:
+    """The player stands still, so most of what is behind the player is never seen free."""
+    video = write_video(tmp_path / "still.mp4", [frames[0]] * (LEAST_FRAMES + 4))
+    scene = cv2.imread(str(PLAYER.parents[1] / "players/demo/plate.png"))
+    empty = np.asarray(cv2.resize(scene, (256, 256), interpolation=cv2.INTER_AREA), np.uint8)
+    cv2.imwrite(str(tmp_path / "empty.png"), empty)
+    folder = tmp_path / "cut"
+    told = ["--no-extras", "--empty", str(tmp_path / "empty.png")]
+    assert prepare.main(command(video, folder, *told)) == 0
+    summary = json.loads((folder / "dataset.json").read_text())
+    assert summary["plate_unseen_share"] == 0
+    assert np.abs(Footage.open(folder).plate.astype(int) - empty).mean() < 4
+    cv2.imwrite(str(tmp_path / "empty.png"), empty[::-1])
+    assert "does not show the scene" in refused(capsys, command(video, tmp_path / "other", *told))
+    cv2.imwrite(str(tmp_path / "empty.png"), empty[:128])
+    assert "256x128" in refused(capsys, command(video, tmp_path / "other", *told))
+    told[-1] = str(tmp_path / "nothing.png")
+    assert "nothing.png: No such file" in refused(capsys, command(video, tmp_path / "other", *told))
 
 
 def test_a_video_without_a_person_or_too_short_is_one_line(
