@@ -28,6 +28,8 @@ AUXILIARY = 2
 """Landmarks 33 and 34: centre and rim of the body's circle, from which the next region comes."""
 
 Floats = NDArray[np.float32]
+RIM = 3
+"""So many pixels of the mask on the rim of the net's picture, and so far inside the frame, are no speck."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,15 @@ class PersonMask:
         """
         mask = 1 / (1 + np.exp(-np.clip(self.logits, -30, 30)))
         return np.asarray(cv2.warpAffine(mask, self.to_frame, size), np.float32)
+
+    def is_cut(self, size: tuple[int, int]) -> bool:
+        """Does the person go on beyond the net's picture, where the frame of `size` (width, height) does?"""
+        rim = np.ones(self.logits.shape, np.bool_)
+        rim[1:-1, 1:-1] = False
+        y, x = np.nonzero(rim & (self.logits > 0))
+        places = self.to_frame[:, :2] @ np.stack([x, y]) + self.to_frame[:, 2:]
+        inside = ((places > RIM) & (places < np.array(size)[:, None] - RIM)).all(axis=0)
+        return int(inside.sum()) >= RIM
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,9 @@ GRACE_NS = 500_000_000
 """What "a moment ago" is; for as long, no bystander is taken in place of the lost one."""
 MAX_TRIES = 2
 """So many people are tried in one frame while nobody is followed."""
+WIDER = 1.3
+"""Where masks are asked for and the region cuts the person's, a region that is larger by this is looked at:
+arms that rise quickly leave the region that the frame before calls for."""
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,9 @@ class PoseTracker:
     def _track(self, frame: Frame, region: Region, t_ns: int, person_id: int) -> Pose | None:
         """The landmarks in `region`, and the region for the next frame; None where the net sees nobody."""
         raw = self._net(frame, region)
+        if raw.mask is not None and raw.mask.is_cut((frame.shape[1], frame.shape[0])):
+            wider = self._net(frame, replace(region, side=WIDER * region.side))
+            raw = wider if wider.is_finite and wider.flag > MIN_FLAG else raw
         if not raw.is_finite or raw.flag <= MIN_FLAG:
             return None
         scale = 1 / max(Region.around(raw.aux[0], raw.aux[1]).side / MARGIN, 1e-6)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from engines.pose.landmarks import project, refine
+from engines.pose.landmarks import PersonMask, project, refine
 from engines.pose.region import Region
 
 
@@ -70,3 +70,13 @@ def test_a_nan_anywhere_is_noticed() -> None:
     assert not project(
         np.zeros((35, 5), np.float32), np.zeros((33, 3), np.float32), math.nan, Region(0, 0, 10, 0)
     ).is_finite
+
+
+def test_a_mask_is_cut_where_it_ends_at_the_rim_inside_the_frame() -> None:
+    logits = np.full((256, 256), -10, np.float32)
+    logits[40:, 100:140] = 10  # down to the lower rim
+    mask = PersonMask(logits, Region(200, 200, 256, 0).to_frame(256))
+    assert mask.is_cut((400, 400))
+    assert not mask.is_cut((400, 328))  # where the frame ends too
+    logits[-1] = -10
+    assert not mask.is_cut((400, 400))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from engines.pose import tracker as module
 from engines.pose.detector import Detection
-from engines.pose.landmarks import RawPose
+from engines.pose.landmarks import PersonMask, RawPose
 from engines.pose.region import Region
 from engines.pose.tracker import GRACE_NS, REFRESH_NS, PoseTracker
 
@@ -25,6 +25,7 @@ class Scene:
         self.people: dict[float, float] = {}  # x of the hips → the detector's score
         self.flag = 1.0
         self.poison = False
+        self.cut_below = 0.0  # regions of a smaller side cut the person's mask
         self.detections = 0
         self.landmark_runs = 0
         self.t_ns = 0
@@ -64,7 +65,9 @@ class FakeNet:
         if self.scene.poison:
             landmarks[3, 1] = np.nan
         aux = np.array([[x, 240], [x, 160]], np.float32)
-        return RawPose(landmarks, np.zeros((33, 3), np.float32), aux, flag)
+        logits = np.full((256, 256), 10 if region.side < self.scene.cut_below else -10, np.float32)
+        mask = PersonMask(logits, region.to_frame(256)) if self.scene.cut_below else None
+        return RawPose(landmarks, np.zeros((33, 3), np.float32), aux, flag, mask)
 
 
 @pytest.fixture
@@ -93,6 +96,16 @@ def test_detects_once_then_tracks(scene: Scene, tracker: PoseTracker) -> None:
     assert pose.landmarks[0, 0] == 300
     scene.step(tracker, 20)
     assert (scene.detections, scene.landmark_runs) == (1, 21)
+
+
+def test_a_region_that_cuts_the_person_is_widened_once(scene: Scene, tracker: PoseTracker) -> None:
+    scene.people, scene.cut_below = {300: 0.9}, 210.0  # the region's side is 200
+    pose = scene.step(tracker)
+    assert pose is not None and pose.mask is not None and not pose.mask.is_cut((640, 480))
+    assert scene.landmark_runs == 2
+    scene.cut_below = 150.0
+    scene.step(tracker)
+    assert scene.landmark_runs == 3
 
 
 def test_people_are_looked_up_once_a_second_while_tracking(scene: Scene, tracker: PoseTracker) -> None:

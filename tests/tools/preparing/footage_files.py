@@ -25,7 +25,7 @@ def write_video(
     rotation: int = 0,
     options: dict[str, str] | None = None,
 ) -> Path:
-    """options: of the container. times_ms: where the frames do not come at an even rate; rotation: as phones note it,
+    """options: of the container. times_ms: where frames do not come at an even rate; rotation: as phones note it,
     degrees."""
     with av.open(str(path), "w", options=options or {}) as container:
         stream = container.add_stream("libx264", rate=fps, options={"crf": "18", "preset": "veryfast"})
