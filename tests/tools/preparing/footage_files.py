@@ -25,8 +25,8 @@ def write_video(
     rotation: int = 0,
     options: dict[str, str] | None = None,
 ) -> Path:
-    """options: of the container. times_ms: where frames do not come at an even rate; rotation: as phones note it,
-    degrees."""
+    """options: of the container. times_ms: where frames do not come at an even rate; rotation: as phones note
+    it, degrees."""
     with av.open(str(path), "w", options=options or {}) as container:
         stream = container.add_stream("libx264", rate=fps, options={"crf": "18", "preset": "veryfast"})
         stream.codec_context.thread_count = 1
