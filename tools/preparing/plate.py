@@ -38,7 +38,7 @@ ANCHOR = 5e-4
 pixels."""
 RARELY = 0.25
 """A pixel that is free in a smaller share of the samples may be in shadow in all of them: differences
-alone."""
+alone, and all that there are."""
 ROUNDS = 15
 DARK = 8.0
 """Added to pixel values before the logarithm, so that noise in the dark does not count."""
@@ -137,7 +137,7 @@ def _in_light(row: Floats, free: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], 
     in_light = _percentile(row, bright[..., None], 50)
     ratio = usual - in_light
     shaded = (ratio.max(axis=1) < np.log(SHADED)) & (np.ptp(ratio, axis=1) < TINT)
-    shaded &= bright.sum(axis=0) >= LEAST_LIT
+    shaded &= (bright.sum(axis=0) >= LEAST_LIT) & (free.mean(axis=0) >= RARELY)
     return free & (bright | ~shaded), np.where(shaded[:, None], in_light, usual)
 
 
