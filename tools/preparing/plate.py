@@ -48,6 +48,8 @@ RING, ALIKE = 0.15, 0.12
 """It is looked for by its surround, so wide as a share of the part, and taken where that differs by no more
 than ALIKE and half of its own texture: logarithms of brightness, and their slopes. What stands out from its
 surround is not taken."""
+SURROUND_PX, PLAIN = 8, 3.0
+"""A surround of that width is plain where its pixels differ from their median by less than this, of 255."""
 BAND_ROWS = 32
 """So many rows are worked on in one go, in threads beside each other."""
 LEAST_PIECE_PX = 48
@@ -76,6 +78,25 @@ def empty_scene(frames: NDArray[np.uint8], covered: NDArray[np.bool_], *, quiet:
     if unseen.any():
         logs = _filled(logs, across, down, unseen)
     return Plate(_picture(logs), unseen)
+
+
+def plain(plate: Plate) -> NDArray[np.bool_]:
+    """(H, W): what was never seen free, and yet is sure: a part whose whole surround is of one colour."""
+    sure = np.zeros(plate.unseen.shape, np.bool_)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(plate.unseen.astype(np.uint8))
+    kernel = np.ones((2 * SURROUND_PX + 1,) * 2, np.uint8)
+    for part in range(1, count):
+        x, y, width, height = stats[part, :4]
+        near = (
+            slice(max(y - SURROUND_PX, 0), y + height + SURROUND_PX),
+            slice(max(x - SURROUND_PX, 0), x + width + SURROUND_PX),
+        )
+        here = (labels[near] == part).astype(np.uint8)
+        around = (cv2.dilate(here, kernel) > 0) & ~plate.unseen[near]
+        colours = plate.picture[near][around]
+        if len(colours) and np.abs(colours - np.median(colours, axis=0)).mean() < PLAIN:
+            sure[near] |= here > 0
+    return sure
 
 
 def _differences(

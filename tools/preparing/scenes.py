@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import cv2
 import numpy as np
@@ -21,7 +21,7 @@ from tools.body_zone import zone
 from tools.preparing.ahead import WORKERS, in_order
 from tools.preparing.pictures import Pictures
 from tools.preparing.placing import Placement
-from tools.preparing.plate import SAMPLES, Plate, empty_scene
+from tools.preparing.plate import SAMPLES, Plate, empty_scene, plain
 
 MOST_BYTES = 400_000_000
 """A scene's samples take no more memory than this."""
@@ -55,15 +55,19 @@ class EmptyScene:
     plate: Plate
     box: Box
 
+    @cached_property
+    def _known(self) -> NDArray[np.bool_]:
+        return ~self.plate.unseen | plain(self.plate)
+
     def view(
         self, corner: NDArray[np.int64], size: tuple[int, int]
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """The part that begins at `corner` (x, y), of `size` (width, height): the picture, its edge continued
-        where the scene ends, and (H, W) uint8: 255 where it was seen free."""
+        where the scene ends, and (H, W) uint8: 255 where it was seen free or is sure (`plate.plain`)."""
         left, top, width, height = self.box
         x = np.clip(np.arange(size[0]) + corner[0] - left, 0, width - 1)
         y = np.clip(np.arange(size[1]) + corner[1] - top, 0, height - 1)
-        known = ~self.plate.unseen[y][:, x]
+        known = self._known[y][:, x]
         known &= (x == np.arange(size[0]) + corner[0] - left)[None]
         known &= (y == np.arange(size[1]) + corner[1] - top)[:, None]
         return self.plate.picture[y][:, x], np.where(known, np.uint8(255), np.uint8(0))

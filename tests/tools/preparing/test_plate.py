@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.packs import textured_plate
-from tools.preparing.plate import empty_scene
+from tools.preparing.plate import Plate, empty_scene, plain
 
 SIZE = (96, 96)
 
@@ -69,3 +69,12 @@ def test_what_was_never_free_is_continued_from_around_and_marked() -> None:
         < 0.5 * np.abs(stripes.astype(int) - 125)[unseen].mean()
     )
     assert flat > 20  # stripes, not a smear
+
+
+def test_a_part_before_a_plain_ground_is_sure_though_it_was_never_free() -> None:
+    picture = np.full((96, 96, 3), 240, np.uint8)
+    picture[:, 60:] = textured_plate(SIZE)[:, 60:]
+    unseen = np.zeros((96, 96), np.bool_)
+    unseen[20:60, 20:40] = unseen[20:60, 70:80] = True
+    sure = plain(Plate(picture, unseen))
+    assert sure[20:60, 20:40].all() and sure.sum() == 40 * 20
