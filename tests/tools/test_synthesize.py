@@ -142,7 +142,7 @@ def test_what_is_wrong_is_named_in_one_line(
     ):
         assert synthesize.main([*arguments(*given[:3]), *given[3:]]) == 1
         error = capsys.readouterr().err
-        assert named in error and error.count("\n") == 1
+        assert named in error and error.count("synthesize: ") == 1
     assert sorted(tmp_path.iterdir()) == [broken, tmp_path / "empty"]
 
 
