@@ -25,11 +25,8 @@ def add_option(parser: argparse.ArgumentParser) -> None:
 def choose_net(wanted: str) -> str:
     """The name of the landmark net (`engines.pose.convert.NETS`) for one of CHOICES; says on stderr which it
     is, and where it is not the heavy one why. Raises LandmarkNetError where the heavy one cannot be had."""
-    from engines.pose.convert import (
-        FULL,
-        HEAVY,
-        fetch_heavy,
-    )  # torch takes seconds, which --help need not wait for
+    # Only here: torch takes seconds, which --help need not wait for.
+    from engines.pose.convert import FULL, HEAVY, fetch_heavy
 
     why = "" if wanted == "full" else fetch_heavy()
     if why and wanted == "heavy":

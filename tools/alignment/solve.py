@@ -23,15 +23,13 @@ the one, and none further than the other: pixels of the frame, of its worst corn
 it."""
 LEAST_FRAMES = 5
 """A scene has at least so many frames."""
+FEW = 0.05
+"""A smaller share of frames than this tells nothing against a background that is otherwise too plain."""
 MOST_MAGNIFIED, LEAST_AHEAD = 3.0, 0.2
 """A frame that its scene would show larger or smaller than the one is left out of it, and one with a corner
 that would be magnified by more than one through the other: the camera has turned too far away."""
 
 STILL, MOVED, TAKEN_FOR_STILL = "still", "moved", "taken for still"
-
-
-FEW = 0.05
-"""A smaller share of frames than this tells nothing against a background that is otherwise too plain."""
 
 
 @dataclass(frozen=True)

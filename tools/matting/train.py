@@ -1,10 +1,10 @@
 """Trains the matting network on renders of people with known alpha.
 
-    python -m tools.matting.train RENDERS weights.safetensors --samples 4000 --steps 6000
+    python -m tools.matting.train RENDERS weights.safetensors --samples 1300 --steps 5000
 
-RENDERS: a folder of NNN.mp4 with NNN.npz (alpha, joints) and NNN.plate.png beside each. The samples are made
-once and kept in --work, then training draws crops from them. An interrupted run goes on with the same
-command.
+So the weights beside this file were made. RENDERS: a folder of NNN.mp4 with NNN.npz (alpha, joints) and
+NNN.plate.png beside each. The samples are made once and kept in --work, then training draws crops from them.
+An interrupted run goes on with the same command.
 """
 
 from __future__ import annotations
@@ -202,8 +202,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--work", type=Path, default=Path("runs/matting"), help="samples and checkpoints (%(default)s)"
     )
-    parser.add_argument("--samples", type=int, default=4000, metavar="N", help="(default %(default)s: 9 GB)")
-    parser.add_argument("--steps", type=int, default=6000, metavar="N", help="(default %(default)s)")
+    parser.add_argument("--samples", type=int, default=1300, metavar="N", help="(default %(default)s: 3 GB)")
+    parser.add_argument("--steps", type=int, default=5000, metavar="N", help="(default %(default)s)")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)

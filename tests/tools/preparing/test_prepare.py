@@ -264,10 +264,10 @@ def test_a_video_without_a_person_or_too_short_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], frames: list[NDArray[np.uint8]]
 ) -> None:
     empty = write_video(tmp_path / "empty.mp4", [np.full((96, 128, 3), 90, np.uint8)] * 5)
-    line = refused(capsys, [str(empty), str(tmp_path / "sets/empty")])
+    line = refused(capsys, command(empty, tmp_path / "sets/empty"))
     assert "empty.mp4 has 0 usable frames" in line and "5 without a person" in line
     short = write_video(tmp_path / "short.mp4", frames[:8])
-    line = refused(capsys, [str(short), str(tmp_path / "sets/short")])
+    line = refused(capsys, command(short, tmp_path / "sets/short"))
     assert "short.mp4 has 8 usable frames, 60 are the least (too short)" in line
     assert not list((tmp_path / "sets").iterdir())
 
@@ -279,7 +279,7 @@ def test_a_failure_leaves_the_old_dataset_and_nothing_else(
     old.mkdir(parents=True)
     (old / "dataset.json").write_text("old")
     empty = write_video(tmp_path / "empty.mp4", [np.full((96, 128, 3), 90, np.uint8)] * 3)
-    refused(capsys, [str(empty), str(old)])
+    refused(capsys, command(empty, old))
     assert (old / "dataset.json").read_text() == "old"
     assert [path.name for path in old.parent.iterdir()] == ["empty"]
 
@@ -288,12 +288,12 @@ def test_a_place_that_may_not_be_written_to_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").touch()
-    assert "file" in refused(capsys, [str(PLAYER), str(tmp_path / "file/cut")])
+    assert "file" in refused(capsys, command(PLAYER, tmp_path / "file/cut"))
     before = os.geteuid()
     if before == 0:
         os.seteuid(65534)  # root may write anywhere
     try:
-        line = refused(capsys, [str(PLAYER), "/not-allowed/cut"])
+        line = refused(capsys, command(PLAYER, Path("/not-allowed/cut")))
     finally:
         if before == 0:
             os.seteuid(before)
@@ -308,5 +308,5 @@ def test_ctrl_c_is_one_line(
 
     monkeypatch.setattr(pictures.cv2, "imencode", interrupted)
     empty = write_video(tmp_path / "empty.mp4", [np.full((96, 128, 3), 90, np.uint8)] * 3)
-    line = refused(capsys, [str(empty), str(tmp_path / "sets/empty")], status=130)
+    line = refused(capsys, command(empty, tmp_path / "sets/empty"), status=130)
     assert "the same command goes on" in line
