@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 
@@ -27,6 +28,7 @@ class Footage:
 
     folder: Path
     size: tuple[int, int]
+    fps: float
     landmarks: NDArray[np.float32]
     extras: NDArray[np.float32]
     indices: NDArray[np.int64]
@@ -45,7 +47,8 @@ class Footage:
                 extras = np.load(folder / "extras.npy", allow_pickle=False)
             body = Body.from_json((folder / "body.json").read_text())
             width, height = summary["size"]
-        except (OSError, ValueError, KeyError) as error:
+            fps = float(Fraction(summary.get("fps", "30")))
+        except (OSError, ValueError, KeyError, ZeroDivisionError) as error:
             raise DatasetError(
                 f"{folder} is no prepared dataset ({error}): run tools/prepare.py first"
             ) from error
@@ -55,7 +58,7 @@ class Footage:
             or extras.shape != (len(landmarks), POINTS, 4)
         ):  # fmt: skip
             raise DatasetError(f"{folder} is damaged: prepare it again")
-        return cls(folder, (width, height), landmarks, extras, indices, np.asarray(plate, np.uint8), body)
+        return cls(folder, (width, height), fps, landmarks, extras, indices, np.asarray(plate, np.uint8), body)
 
     @cached_property
     def points(self) -> NDArray[np.float32]:

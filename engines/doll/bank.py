@@ -1,0 +1,83 @@
+"""The bank: pictures of the player that his paper doll is drawn from, cut into parts, and what is needed to
+choose among them.
+
+What landmarks cannot tell (a shirt's number, a face, a skirt's folds) a net trained on them averages away. A
+picture of it does not. A pack holds some hundred frames of the player's footage; for a pose each part of the
+doll comes from the frame that shows it most alike (`engines.doll.choice`), and is bent onto the pose
+(`engines.doll.drawing`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.body import Body, height_at
+from engines.doll.cutting import Bytes, Floats, Labels, Reals, Sprite, View, cut_up, seen
+from engines.doll.parts import ARMS, COUNT, TABLE, Points, directions, points_of
+from engines.skeleton import Landmark as L
+
+LEAST_SEEN = 0.55
+"""A frame that shows less of a part than this share of what most show hides it, by as much."""
+CUTTERS = 2
+"""Threads that cut a bank up."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A frame of the bank. body: `view.picture` with what the arms hide filled in, or None where they hide
+    nothing."""
+
+    view: View
+    labels: Labels
+    body: Bytes | None = None
+
+
+def standing_px(landmarks: Floats, body: Body) -> NDArray[np.float64]:
+    """(..., 33, 4) → (...): the player's standing height where he stands, pixels."""
+    ankles = landmarks[..., [L.LEFT_ANKLE, L.RIGHT_ANKLE], 1].max(axis=-1)
+    return height_at(body.near, body.far, ankles)
+
+
+class Bank:
+    """Frames of a player, cut up.
+
+    sprites: frame → part → sprite. Of frames and parts: points, see `Points`; directions (F, P, 2, 3); lack (F,
+    P): how much less of a part a frame shows than most, 0..1; leaving (F, P): what is wrong with a part where
+    it is not drawn with its neighbour (an arm before the body, a body that an arm hides), 0..1; covers (F, P),
+    see `Seen`; faults (F, P): see `tools.bank.trials`. heights, numbers (F,).
+
+    Raises ValueError where there is no frame, or one whose landmarks or height are no numbers.
+    """
+
+    def __init__(self, frames: Sequence[Frame], widths: Reals, body: Body, faults: Reals | None = None) -> None:
+        if not frames:
+            raise ValueError("a player's bank needs one frame at least")
+        views = [frame.view for frame in frames]
+        self.frames, self.widths, self.body = tuple(frames), widths, body
+        self.landmarks = np.stack([view.landmarks for view in views]).astype(float)  # (F, 33, 4)
+        self.heights = np.array([view.height for view in views], float)
+        if not (
+            np.isfinite(self.landmarks).all() and np.isfinite(self.heights).all() and (self.heights > 0).all()
+        ):
+            raise ValueError("a frame's landmarks or height in a player's bank are no numbers")
+        self.numbers = np.array([view.number for view in views])
+        self.points: Points[NDArray[np.float64]] = points_of(self.landmarks, TABLE)
+        self.directions = directions(self.landmarks, TABLE)
+        self.faults = np.zeros((len(frames), COUNT)) if faults is None else faults
+        cv2.setNumThreads(1)
+        with ThreadPoolExecutor(CUTTERS) as pool:
+            shown = list(pool.map(lambda frame: seen(frame.view, frame.labels), frames))
+            self.sprites: list[list[Sprite]] = list(
+                pool.map(lambda frame: cut_up(frame.view, frame.labels, widths, frame.body), frames)
+            )
+        area, hidden, astray, self.covers = (np.stack(each) for each in zip(*shown, strict=True))
+        most = np.quantile(area, 0.8, axis=0)
+        self.lack = np.clip(1 - area / np.maximum(most, 1e-9) / LEAST_SEEN, 0, 1)
+        self.leaving = np.where(np.isin(np.arange(COUNT), ARMS), astray, hidden)
+        self.hidden = hidden

@@ -1,0 +1,123 @@
+"""Which frame of the bank each part of the doll is drawn from.
+
+A part wants the frame that shows it turned most alike; a cut between a part and the one that it hangs on costs
+something too, so that where a whole frame is near it is used whole. The body is a tree, so the best choice of
+all parts together is found exactly, from the leaves to the torso (dynamic programming, as in pictorial
+structures: Felzenszwalb and Huttenlocher, 2005).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.doll.bank import Bank
+from engines.doll.cutting import Floats
+from engines.doll.parts import CHILDREN, COUNT, PARENTS, TABLE, TORSO, directions, distance
+
+Frames = NDArray[np.int64]
+"""(P,): a frame for each part."""
+
+CUT = 0.1
+"""What a cut between a part and its parent costs; like all here in units of `parts.distance`."""
+LEAVING = 1.0
+"""What it costs more where the part is not cleanly cut out of its frame (`Bank.leaving`)."""
+COVERED = 20.0
+"""What a squared standing height of the body costs that is filled in, since the arm before it is not drawn."""
+LACKING = 4.0
+"""What a part costs of which nothing is seen."""
+COARSE = 0.5
+"""What a frame costs in which the player is smaller than he is drawn, for each e-fold."""
+STAY = 0.15
+"""What the frame that is shown now is given in advance: no flicker."""
+FOLLOW, FOLLOWING = 0.1, 6
+"""What the frames that come next in the footage are given in advance, and how many they are: cloth and hair
+move on as they were filmed."""
+NEVER = 1e6
+
+
+class Drawing(NamedTuple):
+    """What the doll is drawn from: of each part the frame, the one that it fades from, and how far it has come,
+    0..1 (1: the frame alone)."""
+
+    frames: Frames
+    before: Frames
+    share: Floats
+
+    @classmethod
+    def of(cls, frames: Frames) -> Drawing:
+        """Without a fade."""
+        return cls(frames, frames, np.ones(COUNT, np.float32))
+
+
+def choose(
+    bank: Bank,
+    landmarks: Floats,
+    height: float,
+    current: Frames | None = None,
+    allowed: NDArray[np.bool_] | None = None,
+) -> Frames:
+    """The best frames for a pose (33, 4) of a player `height` pixels high. current: what is shown now. allowed
+    (F,): the frames that may be used; all, by default."""
+    own = directions(landmarks.astype(float), TABLE)
+    cost = distance(bank.directions, own) + LACKING * bank.lack + bank.faults  # (F, P)
+    cost += COARSE * np.log(height / bank.heights).clip(0)[:, None]
+    if allowed is not None:
+        cost[~allowed] += NEVER
+    if current is not None:
+        ahead = bank.numbers[:, None] - bank.numbers[current]  # (F, P)
+        cost -= np.where(ahead == 0, STAY, np.where((ahead > 0) & (ahead <= FOLLOWING), FOLLOW, 0))
+    leave = cost + CUT + LEAVING * bank.leaving  # where the part is not drawn from its parent's frame
+    best, stays = np.zeros(COUNT, np.int64), np.empty(cost.shape, np.bool_)
+    least = np.empty_like(cost)  # of a part with all that hangs on it, given the parent's frame
+    for part in reversed(range(COUNT)):
+        for child in CHILDREN[part]:
+            cost[:, part] += least[:, child]
+            leave[:, part] += least[:, child]
+        best[part] = leave[:, part].argmin()
+        other = leave[best[part], part] + COVERED * bank.covers[:, part]
+        stays[:, part] = cost[:, part] <= other
+        least[:, part] = np.minimum(cost[:, part], other)
+    chosen = np.empty(COUNT, np.int64)
+    chosen[TORSO] = cost[:, TORSO].argmin()
+    for part in range(1, COUNT):
+        parent = chosen[PARENTS[part]]
+        chosen[part] = parent if stays[parent, part] else best[part]
+    return chosen
+
+
+class Chooser:
+    """Chooses picture after picture, and lets the old fade into the new. For one thread.
+
+    fade: over so many pictures a part changes its frame; to one that follows in the footage it changes at once.
+    """
+
+    def __init__(self, bank: Bank, fade: int = 4) -> None:
+        self._bank, self._fade = bank, fade
+        self.reset()
+
+    def reset(self) -> None:
+        """The next picture does not follow the last one."""
+        self._now: Frames | None = None
+        self._before = np.zeros(COUNT, np.int64)
+        self._left = np.zeros(COUNT, np.int64)  # pictures until a part's fade is over
+
+    def __call__(self, landmarks: Floats, height: float) -> Drawing:
+        """For a pose (33, 4) of a player `height` pixels high."""
+        bank, now = self._bank, self._now
+        chosen = choose(bank, landmarks, height, now)
+        if now is None:
+            self._now = chosen
+            return Drawing.of(chosen)
+        fading = self._left > 0
+        changes = ~fading & (chosen != now)
+        ahead = bank.numbers[chosen] - bank.numbers[now]
+        fades = changes & ~((ahead > 0) & (ahead <= FOLLOWING))
+        self._before = np.where(fades, now, self._before)
+        self._left = np.where(fades, self._fade, self._left)
+        self._now = np.where(fading, now, chosen)
+        share = (1 - self._left / (self._fade + 1)).astype(np.float32)
+        self._left = np.maximum(self._left - 1, 0)
+        return Drawing(self._now, np.where(share < 1, self._before, self._now), share)

@@ -1,0 +1,276 @@
+"""Cuts a picture of the player into parts.
+
+Which part each pixel belongs to is told by the distance to the parts' axes, counted in their widths. What lies
+under an arm belongs to the body too, in colours that other frames show there (`tools.bank`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.doll.parts import (
+    ARMS,
+    CHILDREN,
+    CORE,
+    COUNT,
+    HEAD,
+    PARENTS,
+    TABLE,
+    TORSO,
+    WIDTHS,
+    joints_of,
+)
+from engines.skeleton import DEPTH
+from engines.skeleton import Landmark as L
+
+Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+Reals = NDArray[np.float64]
+
+LABELLED_PX = 256.0
+"""Labels are found in a picture in which the player is about so high, pixels."""
+NOTHING = 15
+"""In place of a part: there is none."""
+BODY_REACH = np.where(np.arange(COUNT) == TORSO, 0.12, 0.8)
+"""Up to so many of its half widths, a part of the body goes on under an arm that lies before it."""
+IN_FRONT = 0.03
+"""An arm that is at most this far behind the torso, standing heights, may lie before it."""
+TIGHT = 1.2
+"""Before the body an arm is cut out at this times its own width: no shirt comes along."""
+OVERLAP = 1.2
+"""About a joint the two parts share a disc, in half widths of the narrower: a bent joint does not open."""
+NECK_OVERLAP = 0.6
+EDGE_PX = 2.0
+"""Where a part is cut off, its edge is this soft, pixels."""
+
+
+@dataclass(frozen=True)
+class View:
+    """One picture of the player.
+
+    picture (h, w, 3) uint8 BGR and alpha (h, w) uint8, a piece of the frame; landmarks (33, 4) in pixels of
+    that piece; height: his standing height there, pixels; number: of the frame in the footage.
+    """
+
+    picture: Bytes
+    alpha: Bytes
+    landmarks: Floats
+    height: float
+    number: int = 0
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Which part each pixel of a view belongs to, at the view's size times `scale` or so.
+
+    owner (h, w): the part that is seen there (also where alpha is 0). under (h, w): the part of the body that
+    an arm hides there, or NOTHING.
+    """
+
+    owner: Bytes
+    under: Bytes
+    hidden: Floats = field(init=False)
+    """(h, w) 1 where an arm hides the body."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hidden", (self.under != NOTHING).astype(np.float32))
+
+
+class Sprite(NamedTuple):
+    """One part of one view: premultiplied BGRA (h, w, 4) uint8 and its corner (x, y) in the view."""
+
+    pixels: Bytes
+    corner: tuple[int, int]
+
+
+def reduced(view: View) -> tuple[Bytes, Floats, float]:
+    """A view's alpha, landmarks and standing height, pixels, at the size at which it is labelled."""
+    scale = min(1.0, LABELLED_PX / view.height)
+    alpha = cv2.resize(view.alpha, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    across, down = alpha.shape[1] / view.alpha.shape[1], alpha.shape[0] / view.alpha.shape[0]
+    landmarks = view.landmarks * np.array([across, down, scale, 1], np.float32)
+    return np.asarray(alpha, np.uint8), landmarks, view.height * scale
+
+
+def part_distances(landmarks: Floats, height: float, shape: tuple[int, ...]) -> Floats:
+    """(P, h, w): how far each pixel is from each part's axis, or from the torso's quadrilateral, in the
+    part's half widths."""
+    y, x = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float32)
+    points = landmarks[:, :2].astype(np.float64)
+    starts, ends = points[TABLE.starts].mean(axis=1), points[TABLE.ends].mean(axis=1)  # (P, 2)
+    neck_to_ears = ends[HEAD] - starts[HEAD]  # the head goes from the chin to the crown instead
+    starts[HEAD], ends[HEAD] = starts[HEAD] + 0.75 * neck_to_ears, starts[HEAD] + 1.35 * neck_to_ears
+    gaps = np.empty((COUNT, *shape), np.float32)
+    for part, (start, axis) in enumerate(zip(starts, ends - starts, strict=True)):
+        along = ((x - start[0]) * axis[0] + (y - start[1]) * axis[1]) / (axis @ axis + 1e-6)
+        along = np.clip(along, 0, 1)
+        gaps[part] = cv2.magnitude(x - start[0] - along * axis[0], y - start[1] - along * axis[1])
+    corners = points[[L.LEFT_SHOULDER, L.RIGHT_SHOULDER, L.RIGHT_HIP, L.LEFT_HIP]]
+    outside = np.full(shape, 255, np.uint8)
+    cv2.fillConvexPoly(outside, cv2.convexHull(corners.round().astype(np.int32)), 0)
+    gaps[TORSO] = cv2.distanceTransform(outside, cv2.DIST_L2, 5)
+    return np.asarray(gaps / (WIDTHS[:, None, None] * height), np.float32)
+
+
+def before_body(relative: Floats) -> NDArray[np.bool_]:
+    """(h, w): where the body is, whatever lies before it. relative: see `part_distances`."""
+    reach = BODY_REACH[list(CORE)].astype(np.float32)[:, None, None]
+    return np.asarray((relative[list(CORE)] / reach).min(axis=0) < 1)
+
+
+def label(view: View, widths: Reals) -> Labels:
+    """widths (P,): the player's own half widths, standing heights (`limb_widths`)."""
+    alpha, landmarks, height = reduced(view)
+    relative = part_distances(landmarks, height, alpha.shape)
+    z = landmarks[:, 2] * np.float32(DEPTH)
+    trunk = z[[L.LEFT_SHOULDER, L.RIGHT_SHOULDER, L.LEFT_HIP, L.RIGHT_HIP]].mean()
+    arms, core = np.array(ARMS), np.array(CORE)
+    behind = (z[TABLE.starts[arms]].mean(axis=1) + z[TABLE.ends[arms]].mean(axis=1)) / 2 - trunk
+    own = relative[arms] * (WIDTHS / widths / TIGHT)[arms].astype(np.float32)[:, None, None]
+    own[behind > IN_FRONT * height] = np.inf
+    arm = own.min(axis=0) < 1
+    owner = np.where(arm, arms[own.argmin(axis=0)], relative.argmin(axis=0))
+    hidden = arm & before_body(relative) & (alpha > 0)
+    under = np.where(hidden, core[relative[core].argmin(axis=0)], NOTHING)
+    return Labels(owner.astype(np.uint8), under.astype(np.uint8))
+
+
+class Seen(NamedTuple):
+    """What a view shows of each part, (P,) each, by labels.
+
+    area: in squared standing heights. hidden: the share of it that an arm hides. astray: of an arm's parts,
+    the share that lies before the body, where the cut is less sure. covers: the area of the body that an arm's
+    part hides, with all that hangs on it, in squared standing heights.
+    """
+
+    area: Reals
+    hidden: Reals
+    astray: Reals
+    covers: Reals
+
+
+def seen(view: View, labels: Labels) -> Seen:
+    """Measures a view."""
+    alpha, landmarks, height = reduced(view)
+    there = alpha > 127
+    body = before_body(part_distances(landmarks, height, alpha.shape))
+
+    def count(parts: NDArray[np.generic], where: NDArray[np.bool_]) -> Reals:
+        return np.bincount(parts[where], minlength=NOTHING + 1)[:COUNT].astype(float)
+
+    area, below = count(labels.owner, there), count(labels.under, labels.hidden > 0)
+    before, covers = count(labels.owner, there & body), count(labels.owner, labels.hidden > 0)
+    for part in reversed(ARMS):
+        if PARENTS[part] in ARMS:
+            covers[PARENTS[part]] += covers[part]
+    arm = np.isin(np.arange(COUNT), ARMS)
+    return Seen(
+        area / height**2,
+        below / np.maximum(area + below, 1),
+        np.where(arm, before / np.maximum(area, 1), 0),
+        covers / height**2,
+    )
+
+
+def limb_widths(views: list[View]) -> Reals:
+    """(P,): the player's own half widths, standing heights, measured where a limb is clear of the rest; the
+    table's, a little narrowed, of what is never clear. Left and right are alike."""
+    found: list[list[float]] = [[] for _ in range(COUNT)]
+    for view in views:
+        alpha, landmarks, height = reduced(view)
+        relative = part_distances(landmarks, height, alpha.shape)
+        owner, body = relative.argmin(axis=0), before_body(relative)
+        y, x = np.mgrid[0 : alpha.shape[0], 0 : alpha.shape[1]]
+        for part in (each for each in range(COUNT) if each not in (TORSO, HEAD)):
+            start, end = (landmarks[rows[part], :2].mean(axis=0) for rows in (TABLE.starts, TABLE.ends))
+            axis = end - start
+            length = float(np.hypot(*axis))
+            if length < LEAST_LENGTH * height:
+                continue
+            along = ((x - start[0]) * axis[0] + (y - start[1]) * axis[1]) / length**2
+            middle = (along > 0.2) & (along < 0.8)
+            near = middle & (relative[part] < 0.5)
+            if (owner[near] != part).mean() > 0.1 or (part in ARMS and body[near].any()):
+                continue
+            covered = (middle & (owner == part) & (relative[part] < 2) & (alpha > 127)).sum()
+            found[part].append(covered / (0.6 * length) / 2 / height)
+    widths = np.array(
+        [np.median(each) if len(each) >= 3 else 0.75 * width for each, width in zip(found, WIDTHS, strict=True)]
+    )
+    left, right = slice(1, 7), slice(7, 13)
+    widths[left] = widths[right] = np.maximum(widths[left], widths[right])
+    widths[[TORSO, HEAD]] = WIDTHS[[TORSO, HEAD]]
+    return np.asarray(np.clip(widths, 0.45 * WIDTHS, 1.5 * WIDTHS))
+
+
+LEAST_LENGTH = 0.06
+"""A limb is measured where it is at least so long in the picture, standing heights."""
+
+
+def cut_up(view: View, labels: Labels, widths: Reals, body: Bytes | None = None) -> list[Sprite]:
+    """Each part's sprite. body (h, w, 3): the view's picture with what the arms hide filled in.
+
+    Each pixel belongs to its part; about a joint it belongs to both neighbours, as far as a disc reaches. What
+    is cut off from the part's own axis, fingers beside a thigh, is nobody's.
+    """
+    alpha, landmarks, height = reduced(view)
+    body = view.picture if body is None else body
+    relative = part_distances(landmarks, height, alpha.shape)
+    joints = joints_of(landmarks.astype(float), TABLE)
+    y, x = np.mgrid[0 : alpha.shape[0], 0 : alpha.shape[1]].astype(np.float32)
+    steep = np.float32(view.height / height / EDGE_PX)
+    below = np.where(labels.under == NOTHING, labels.owner, labels.under)
+    sprites = []
+    for part in range(COUNT):
+        owner = labels.owner if part in ARMS else below
+        own = _joined((owner == part) & (alpha > 0), relative[part] < 1)
+        share = own.astype(np.float32)
+        for other in (*CHILDREN[part], *([PARENTS[part]] if part != TORSO else [])):
+            child = other if PARENTS[other] == part else part
+            radius = _overlap(child, widths) * height
+            gap = np.hypot(x - np.float32(joints.x[child]), y - np.float32(joints.y[child]))
+            disc = np.clip((np.float32(radius) - gap) * steep + 0.5, 0, 1)
+            share = np.maximum(share, disc * (owner == other))
+        sprites.append(_sprite(view.picture if part in ARMS else body, view.alpha, share))
+    return sprites
+
+
+def _overlap(child: int, widths: Reals) -> float:
+    """The radius of the disc that a part shares with its parent, standing heights."""
+    if child == HEAD:
+        return float(NECK_OVERLAP * WIDTHS[HEAD])
+    parent = PARENTS[child]
+    return float(OVERLAP * (widths[child] if parent == TORSO else min(widths[child], widths[parent])))
+
+
+def _joined(pixels: NDArray[np.bool_], core: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The connected pieces of `pixels` (h, w) that reach into `core` (h, w)."""
+    count, labels = cv2.connectedComponents(pixels.astype(np.uint8), connectivity=4)
+    kept = np.zeros(count, np.bool_)
+    kept[labels[pixels & core]] = True
+    return kept[labels] & pixels
+
+
+def _sprite(colours: Bytes, alpha: Bytes, share: Floats) -> Sprite:
+    """`colours` (h, w, 3), premultiplied, where `share`, at the size of the labels, leaves anything of `alpha`
+    (h, w); one clear pixel where that is nowhere."""
+    down, across = share.shape[0] / alpha.shape[0], share.shape[1] / alpha.shape[1]
+    rows, columns = (np.flatnonzero((share > 0.03).any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return Sprite(np.zeros((1, 1, 4), np.uint8), (0, 0))
+    top, left = max(0, int(rows[0] / down) - 1), max(0, int(columns[0] / across) - 1)
+    bottom = min(alpha.shape[0], int((rows[-1] + 2) / down))
+    right = min(alpha.shape[1], int((columns[-1] + 2) / across))
+    to_share = np.array([[across, 0, (left + 0.5) * across - 0.5], [0, down, (top + 0.5) * down - 0.5]])
+    whole = cv2.warpAffine(
+        share, to_share, (right - left, bottom - top), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )  # fmt: skip
+    there = np.multiply(alpha[top:bottom, left:right], whole)[..., None]
+    pixels = np.concatenate([colours[top:bottom, left:right] * (there / 255), there], axis=2)
+    return Sprite((pixels + 0.5).astype(np.uint8), (left, top))

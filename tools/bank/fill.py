@@ -1,0 +1,74 @@
+"""Fills in what the arms hide of the body in a bank's frames, from frames that show it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from engines.doll.bank import Bank, Frame
+from engines.doll.choice import Drawing, choose
+from engines.doll.cutting import NOTHING, Bytes, Floats
+from engines.doll.drawing import Doll
+from engines.doll.parts import ARMS, CORE
+
+HIDES = 3.0
+"""What it costs that a frame hides a part of the body itself, where it is to fill in another."""
+OPAQUE = 230
+"""Of a drawn body, pixels of at least this alpha are taken."""
+SPREADS = (1.5, 3, 6, 12, 24)
+"""Where no frame shows anything, colours of the body spread in, each wider than the last, pixels of labels."""
+
+
+def filled(bank: Bank) -> list[Frame]:
+    """The bank's frames with their `body`."""
+    doll = Doll(bank)
+    bank.faults += HIDES * bank.hidden
+    frames = []
+    for number, frame in enumerate(tqdm(bank.frames, unit="frame", desc="bank: filling in")):
+        if not frame.labels.hidden.any() or len(bank.frames) == 1:
+            frames.append(frame)
+            continue
+        view = frame.view
+        others = np.arange(len(bank.frames)) != number
+        chosen = choose(bank, view.landmarks, view.height, allowed=others)
+        drawn = np.empty((*view.alpha.shape, 4), np.uint8)
+        doll.paint(view.landmarks, Drawing.of(chosen), drawn, parts=CORE, height=view.height)
+        frames.append(replace(frame, body=_fill(frame, drawn)))
+    bank.faults -= HIDES * bank.hidden
+    return frames
+
+
+def _fill(frame: Frame, drawn: Bytes) -> Bytes:
+    """The view's picture with the hidden body taken from `drawn` (h, w, 4), and where that shows nothing, from
+    the body all around."""
+    view, labels = frame.view, frame.labels
+    height, width = view.alpha.shape
+    small = labels.owner.shape[1::-1]
+    shown = (drawn[..., 3] >= OPAQUE)[..., None]
+    picture = np.where(shown, drawn[..., :3], view.picture)
+    known = np.isin(labels.owner, ARMS) <= (
+        cv2.resize(drawn[..., 3], small, interpolation=cv2.INTER_AREA) >= OPAQUE
+    )
+    known &= cv2.resize(view.alpha, small, interpolation=cv2.INTER_AREA) > 200
+    spread = _spread(cv2.resize(picture, small, interpolation=cv2.INTER_AREA), known)
+    spread = cv2.resize(spread, (width, height), interpolation=cv2.INTER_LINEAR)
+    hidden = cv2.resize((labels.under != NOTHING).astype(np.float32), (width, height))[..., None]
+    body = np.where(shown, drawn[..., :3].astype(np.float32), spread)
+    return np.asarray(view.picture * (1 - hidden) + body * hidden + 0.5, np.uint8)
+
+
+def _spread(picture: Bytes, known: np.typing.NDArray[np.bool_]) -> Floats:
+    """`picture` (h, w, 3) with its `known` (h, w) colours spread over the rest, 0..255."""
+    weight = known.astype(np.float32)
+    colours = picture.astype(np.float32) * weight[..., None]
+    result, done = colours.copy(), known.copy()
+    for sigma in SPREADS:
+        near = cv2.GaussianBlur(weight, (0, 0), sigma)
+        blurred = cv2.GaussianBlur(colours, (0, 0), sigma)
+        now = ~done & (near > 0.03)
+        result[now] = blurred[now] / near[now][:, None]
+        done |= now
+    return np.asarray(result, np.float32)

@@ -1,0 +1,34 @@
+"""From footage to a bank: frames are picked, cut, filled in where an arm hides the body, and tried."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.doll.bank import Bank, Frame
+from engines.doll.cutting import View, label, limb_widths
+from tools.bank.fill import filled
+from tools.bank.pick import pick
+from tools.bank.trials import faults
+from tools.bank.views import cut_view
+from tools.footage import Footage
+
+FRAMES = 240
+"""So many frames are kept of a player, unless told otherwise."""
+MEASURED = 60
+"""The widths of limbs are measured on so many of them."""
+
+
+def make_bank(footage: Footage, positions: NDArray[np.int64], count: int = FRAMES) -> Bank:
+    """A bank of at most `count` frames from `positions`. Takes a minute or so, and shows its progress."""
+    from tqdm import tqdm
+
+    chosen = pick(footage, positions, count)
+    views: list[View] = [
+        cut_view(footage, int(position)) for position in tqdm(chosen, unit="frame", desc="bank: cutting")
+    ]
+    widths = limb_widths(views[:: max(1, len(views) // MEASURED)])
+    frames = [Frame(view, label(view, widths)) for view in views]
+    bank = Bank(filled(Bank(frames, widths, footage.body)), widths, footage.body)
+    bank.faults[:] = faults(bank, footage, positions)
+    return bank
