@@ -95,7 +95,7 @@ class Trial:
     extras: bool = False
 
 
-CRITICS = ("adversarial", "feature_matching", "temporal", "face_adversarial", "hands_adversarial")
+CRITICS = ("adversarial", "feature_matching", "temporal")
 TRIALS: dict[str, Trial] = {
     "full": Trial("everything, as a player is trained"),
     "stick figure": Trial("RGB stick figure instead of limb maps", generator=StickFigureGenerator),
@@ -107,12 +107,8 @@ TRIALS: dict[str, Trial] = {
     "no flow": Trial("the doll is not bent", generator=StiffGenerator),
     "no trust": Trial("leaving the doll costs nothing", weights={"trust": 0}),
     "no stretch": Trial("stretching the doll costs nothing", weights={"stretch": 0}),
-    "no critics": Trial("reconstruction and perceptual losses alone", weights=dict.fromkeys(CRITICS, 0.0)),
+    "no critics": Trial("reconstruction losses alone", weights=dict.fromkeys(CRITICS, 0.0)),
     "no temporal critic": Trial("no critic of pairs of frames", weights={"temporal": 0}),
-    "no face critic": Trial("no critic of faces", weights={"face_adversarial": 0}),
-    "hands critic": Trial("with a critic of hands", weights={"hands_adversarial": 0.1}),
-    "perceptual": Trial("with the perceptual loss", weights={"perceptual": 1}),
-    "pose": Trial("with pose consistency", weights={"pose": 1}),
     "hands and face": Trial("hands and face are shown beside the limbs", extras=True),
     "no memory": Trial("the net never sees its previous output", memory=False),
     PIX2PIXHD: Trial("pix2pixHD's global generator of equal arithmetic, by its own recipe"),

@@ -28,10 +28,8 @@ from numpy.typing import NDArray
 from engines.folders import only_writer
 from engines.generator import VARIANTS
 from engines.player_pack import PackError, write_pack
-from engines.pose.tflite_graph import GraphError
 from engines.reference import References, View
 from tools.footage import Footage
-from tools.perceptual.weights import WeightsError
 from tools.references import reference_views
 from tools.shadow import find_shadow
 from tools.standby import write_standby
@@ -78,7 +76,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         with process_group() as process:
             return train(options, process)
-    except (PackError, WeightsError, GraphError, FloatingPointError, ValueError, OSError) as error:
+    except (PackError, FloatingPointError, ValueError, OSError) as error:
         print(f"train: {error}", file=sys.stderr)
         return 1
     except torch.OutOfMemoryError:

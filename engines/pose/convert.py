@@ -111,22 +111,17 @@ def load_net(name: str, outputs: Sequence[str] | None = None, folder: Path | Non
     outputs: see TfliteNet. Raises GraphError with one line where the net cannot be had or is not the
     one in the table.
     """
-    return TfliteNet(load_known_graph(name, folder), outputs)
-
-
-def load_known_graph(name: str, folder: Path | None = None) -> Graph:
-    """The net as a graph, as `load_net` has it. Raises GraphError likewise."""
     path = weights_of(name, folder)
     if path.is_file():
         graph = load_graph(path)
         _verify(graph, name, path)
-        return graph
-    graph = convert(name, folder)
-    try:
-        save_graph(graph, path)
-    except OSError as error:  # a read-only installation: the net is here all the same
-        log.warning("%s cannot be written (%s); the net is converted at every start", path, error)
-    return graph
+    else:
+        graph = convert(name, folder)
+        try:
+            save_graph(graph, path)
+        except OSError as error:  # a read-only installation: the net is here all the same
+            log.warning("%s cannot be written (%s); the net is converted at every start", path, error)
+    return TfliteNet(graph, outputs)
 
 
 def weights_of(name: str, folder: Path | None = None) -> Path:

@@ -196,7 +196,6 @@ class Trainer:
             painting: Painting = self._parallel(batch["points"], previous, batch["doll"])
             parts = self.objective.reconstruction(painting, batch)
             views = Views(batch, painting, earlier, random)
-            parts |= self.objective.details(views)
             if share >= config.critics_from and len(self.critics):
                 self._update(self.critics, self.critics_adam, self.objective.criticise(views))
                 parts |= self.objective.persuade(views)
