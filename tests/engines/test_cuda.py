@@ -51,7 +51,7 @@ def inputs_of(engine: DeviceEngine, seed: int) -> dict[str, NDArray[np.generic]]
     inputs, _ = engine.buffers()
     random = np.random.default_rng(seed)
     height, width = inputs["plate"].shape[1:3]
-    inputs["points"][0] = standing(width / 2 + seed, 0.9 * height, 0.7 * height, arms=0.3 * seed)
+    inputs["landmarks"][0] = standing(width / 2 + seed, 0.9 * height, 0.7 * height, arms=0.3 * seed)
     inputs["previous"][:] = random.random(inputs["previous"].shape)
     inputs["plate"][:] = random.integers(0, 256, inputs["plate"].shape)
     inputs["doll"][:] = 0
