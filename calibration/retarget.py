@@ -112,11 +112,6 @@ class Retargeter:
         self._last_ns: int | None = None
         self._last: NDArray[np.float32] | None = None
 
-    @property
-    def exchanged(self) -> bool:
-        """Whether the last landmarks were taken with left and right exchanged: the fan showed his back."""
-        return self._turned
-
     def __call__(
         self, landmarks: NDArray[np.float32], frame_size: tuple[int, int], t_ns: int
     ) -> NDArray[np.float32]:

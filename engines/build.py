@@ -3,7 +3,7 @@
 examples:
   python -m engines.build --player players/demo                         for this machine
   python -m engines.build --backend tensorrt-rtx --target 8.9           for any such GPU, without one
-  python -m engines.build --backend tensorrt-rtx --target 8.9 --all     every network and variant there is
+  python -m engines.build --backend tensorrt-rtx --target 8.9 --all     every variant of the generator too
   python -m engines.build --backend tensorrt-rtx --check                are the show's plans right?
   python -m engines.build --player players/demo --layers                for a show with backgrounds or a key
   python -m engines.build --list                                        what is in the folder
@@ -75,7 +75,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--target", metavar="C", help="compute capability to compile for (8.9), without that GPU"
     )
-    parser.add_argument("--all", action="store_true", help="every pose network, and every variant untrained")
+    parser.add_argument("--all", action="store_true", help="also every variant of the generator, untrained")
     parser.add_argument("--tries", type=int, default=1, metavar="N", help="build so many, keep the fastest")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="the plans' folder (default: in ~/.cache)")
     what = parser.add_mutually_exclusive_group()

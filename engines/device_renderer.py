@@ -24,10 +24,10 @@ from engines.runtime import EngineError
 from engines.runtime.device_engine import DeviceEngine
 from engines.runtime.streams import Graphs, Mark, Stream, pinned
 from engines.shadow_torch import TorchFloor
-from engines.skeleton import LANDMARKS, fitted
+from engines.skeleton import LANDMARKS
 
-CORNER = 2
-"""Of what is sent for a frame: the points, then the window's corner, then each part's view."""
+FLOATS, CORNER = LANDMARKS * 4, 2
+"""Of what is sent for a frame: the landmarks, then the window's corner, then each part's view."""
 
 
 class _Window(NamedTuple):
@@ -51,7 +51,6 @@ class DeviceRenderer:
         self._references = pack.references
         net = self.net(pack.generator())
         self._shown = net.OUTPUTS[0]
-        self._points = net.generator.skeleton.points
         engines = compile_windows(net, pack, backend=backend, threads=threads)
         self._sizes = tuple(engines)
         self.backend = described(engines)
@@ -69,7 +68,7 @@ class DeviceRenderer:
         self._previous = torch.zeros(
             1, PREVIOUS_CHANNELS, pack.size[1] // 4, pack.size[0] // 4, device=self._device
         )
-        self._order = pinned((self._points * 4 + CORNER + len(NAMES),), torch.float32, self._device)
+        self._order = pinned((FLOATS + CORNER + len(NAMES),), torch.float32, self._device)
         self._order_there = torch.zeros_like(self._order, device=self._device)
         graphs = Graphs(self._stream)
         self._windows = {
@@ -90,17 +89,16 @@ class DeviceRenderer:
             self._previous.zero_()
         self._views: NDArray[np.int64] | None = None
 
-    def __call__(self, points: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
+    def __call__(self, landmarks: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
         """As `Renderer`. Into page-locked memory (`page_lock`) the device writes by itself."""
-        points = fitted(points, self._points)
-        if not np.isfinite(points).all():
+        if not np.isfinite(landmarks).all():
             raise ValueError("a landmark is not finite")
-        window = choose_window(points[:LANDMARKS], self.size, self._sizes, self._standing_px)
+        window = choose_window(landmarks, self.size, self._sizes, self._standing_px)
         x, y, width, height = window
-        self._views = self._references.choose(points[:LANDMARKS], self._views)
+        self._views = self._references.choose(landmarks, self._views)
         order = self._order.numpy()
-        order[: points.size] = points.reshape(-1)
-        order[points.size :] = (x, y, *self._views)
+        order[:FLOATS] = landmarks.reshape(-1)
+        order[FLOATS:] = (x, y, *self._views)
         engine, paint = self._windows[width, height]
         near = (slice(y, y + height), slice(x, x + width))
         quarter = self._previous[..., y // 4 : (y + height) // 4, x // 4 : (x + width) // 4]
@@ -118,20 +116,20 @@ class DeviceRenderer:
 
     def _work(self, engine: DeviceEngine, size: tuple[int, int]) -> Callable[[], None]:
         """What is captured for a window of `size` (width, height)."""
-        count, shape = self._points * 4, (size[1], size[0])
+        shape = (size[1], size[0])
         across, down = (torch.arange(side, device=self._device) for side in size)
 
         def work() -> None:
-            points = self._order_there[:count].view(1, -1, 4)
-            corner = self._order_there[count : count + CORNER].view(1, CORNER)
-            views = self._order_there[count + CORNER :].long()[None]
-            doll: Tensor = self._doll(points[:, :LANDMARKS], views, shape, corner)  # (1, 4, h, w) RGBA
+            landmarks = self._order_there[:FLOATS].view(1, LANDMARKS, 4)
+            corner = self._order_there[FLOATS : FLOATS + CORNER].view(1, CORNER)
+            views = self._order_there[FLOATS + CORNER :].long()[None]
+            doll: Tensor = self._doll(landmarks, views, shape, corner)  # (1, 4, h, w) RGBA
             bgra = torch.cat([doll[:, :3].flip(1), doll[:, 3:]], dim=1) * 255 + 0.5
             engine.give["doll"].copy_(bgra.permute(0, 2, 3, 1))
-            engine.give["points"].copy_(points)
-            engine.give["points"][..., :CORNER].sub_(corner[:, None])
+            engine.give["landmarks"].copy_(landmarks)
+            engine.give["landmarks"][..., :CORNER].sub_(corner[:, None])
             if self._floor is not None:
-                self._ground.copy_(self._floor(doll[:, 3:], points[:, :LANDMARKS], corner))
+                self._ground.copy_(self._floor(doll[:, 3:], landmarks, corner))
             if "plate" in engine.give:
                 left, top = corner[0].long()
                 near = self._ground.index_select(0, down + top).index_select(1, across + left)

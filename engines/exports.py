@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,12 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from engines.generator import VARIANTS, Generator, LiveGenerator, multiple
+from engines.generator import Generator, LiveGenerator, multiple
 from engines.layers import LayerGenerator
 from engines.player_pack import PlayerPack
-from engines.pose import detector, face, hands, landmarks
+from engines.pose import detector, landmarks
 from engines.pose.convert import load_net
-from engines.pose.part import PartSource
 from engines.pose.refine import refine
 from engines.pose.region import Region
 from engines.pose.tflite_net import ImageNet
@@ -32,19 +31,18 @@ class PoseNet(NamedTuple):
     """One of the pose's networks.
 
     net: in `convert.NETS`; size: of its picture, pixels; low: what black is to it (white is 1).
-    regions: where in a frame of (width, height) it looks, given a person's region and landmarks (33, 4)
-    there; replicate: whether the frame's edge goes on beyond it. points: its outputs → (N, 2), 0..1 of its
-    picture, or None where it found nothing. extras: only for players with hands and face.
+    region: where in a frame of (width, height) it looks, given a person's region there; replicate: whether
+    the frame's edge goes on beyond it. points: its outputs → (N, 2), 0..1 of its picture, or None where it
+    found nothing.
     """
 
     net: str
     size: int
     low: float
     outputs: tuple[str, ...]
-    regions: Callable[[tuple[int, int], Region, Floats], Sequence[Region | None]]
+    region: Callable[[tuple[int, int], Region], Region]
     replicate: bool
     points: Callable[[Tensors], Floats | None]
-    extras: bool
 
     def module(self) -> ImageNet:
         return ImageNet(load_net(self.net, self.outputs), self.low, 1.0)
@@ -86,19 +84,13 @@ def show_exports(
     *,
     layered: bool = False,
     size: tuple[int, int] | None = None,
-    every_pose_net: bool = False,
 ) -> list[Export]:
     """What a show with this player runs on `backend`.
 
     layered: the generator paints him alone, with alpha, for a show with backgrounds or a key. size: one
-    window of the generator alone, (width, height). every_pose_net: also those of hands and face for a player
-    without. Raises EngineError, GraphError, PackError.
+    window of the generator alone, (width, height). Raises EngineError, GraphError, PackError.
     """
-    found = [
-        _pose_export(name, net)
-        for name, net in POSE_NETS.items()
-        if pack.extras or every_pose_net or not net.extras
-    ]
+    found = [_pose_export(name, net) for name, net in POSE_NETS.items()]
     net = (LayerGenerator if layered else LiveGenerator)(pack.generator()).eval()
     sizes = window_sizes(pack.size, pack.variant, few=is_on_device(backend))
     if size is not None:
@@ -119,16 +111,12 @@ def show_exports(
     return found
 
 
-UNTRAINED = (*((variant, False) for variant in VARIANTS), ("nano", True))
-"""Every variant of the generator, and one with hands and face, whose maps are the same in all."""
-
-
-def untrained_export(variant: str, size: tuple[int, int], *, extras: bool) -> Export:
+def untrained_export(variant: str, size: tuple[int, int]) -> Export:
     """A generator for a picture of about `size`, to see whether a backend compiles it."""
     step = multiple(variant)
     width, height = (max(step, side // step * step) for side in size)
-    net = LiveGenerator(Generator(variant, 0.8 * height, extras=extras).fold()).eval()
-    label = f"untrained-{variant}{'-extras' if extras else ''}.generator"
+    net = LiveGenerator(Generator(variant, 0.8 * height).fold()).eval()
+    label = f"untrained-{variant}.generator"
     return Export(label, net, (net.example((width, height)),), net.OUTPUTS, network_digest(net))
 
 
@@ -141,39 +129,21 @@ def _slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "player"
 
 
-def _whole(size: tuple[int, int], _: Region, __: Floats) -> Sequence[Region]:
-    return [Region(size[0] / 2, size[1] / 2, max(size), 0.0)]
+def _whole(size: tuple[int, int], _: Region) -> Region:
+    return Region(size[0] / 2, size[1] / 2, max(size), 0.0)
 
 
-def _person(_: tuple[int, int], person: Region, __: Floats) -> Sequence[Region]:
-    return [person]
+def _person(_: tuple[int, int], person: Region) -> Region:
+    return person
 
 
-def _arms(_: tuple[int, int], __: Region, pose: Floats) -> Sequence[Region | None]:
-    return [hands.from_arm(pose, right=right) for right in (False, True)]
-
-
-def _about_arms(size: tuple[int, int], person: Region, pose: Floats) -> Sequence[Region]:
-    arms = [arm for arm in _arms(size, person, pose) if arm is not None]
-    return [Region(arm.x, arm.y, arm.side * hands.PALM_REACH, 0.0) for arm in arms]
-
-
-def _head(_: tuple[int, int], __: Region, pose: Floats) -> Sequence[Region | None]:
-    return [face.from_head(pose)]
-
-
-def _found(size: int, strides: Sequence[tuple[int, int]]) -> Callable[[Tensors], Floats | None]:
-    """What a detector's outputs say of the surest it found: its keypoints."""
-    centres = detector.anchors(size, strides)
-
-    def points(outputs: Tensors) -> Floats | None:
-        boxes = np.asarray(outputs["boxes"], np.float32)[0]
-        logits = np.asarray(outputs["scores"], np.float32)[0, :, 0]
-        candidates, scores = detector.decode(boxes, logits, centres, 0.0, size)
-        found = detector.suppress(candidates, scores)
-        return found[0].keypoints if found else None
-
-    return points
+def _found(outputs: Tensors) -> Floats | None:
+    """The keypoints of the surest person that the detector found."""
+    boxes = np.asarray(outputs["boxes"], np.float32)[0]
+    logits = np.asarray(outputs["scores"], np.float32)[0, :, 0]
+    candidates, scores = detector.decode(boxes, logits, detector.anchors(), 0.0)
+    found = detector.suppress(candidates, scores)
+    return found[0].keypoints if found else None
 
 
 def _refined(outputs: Tensors) -> Floats:
@@ -183,33 +153,12 @@ def _refined(outputs: Tensors) -> Floats:
     return refine(raw / np.float32(landmarks.SIZE), heatmap)
 
 
-def _part(source: PartSource) -> Callable[[Tensors], Floats | None]:
-    threshold = 0.0 if source.flag_is_logit else 0.5
-
-    def points(outputs: Tensors) -> Floats | None:
-        if float(outputs["flag"].item()) < threshold:
-            return None
-        return np.asarray(outputs["landmarks"], np.float32).reshape(-1, 3)[:, :2] / np.float32(source.size)
-
-    return points
-
-
-_BOXES, _PART = ("boxes", "scores"), ("landmarks", "flag")
-_HAND, _FACE = hands.SOURCE, face.SOURCE
 POSE_NETS: dict[str, PoseNet] = {
     "detector": PoseNet(
-        "pose_detection", detector.SIZE, -1.0, _BOXES, _whole, False,
-        _found(detector.SIZE, detector.STRIDES), extras=False,
+        "pose_detection", detector.SIZE, -1.0, ("boxes", "scores"), _whole, False, _found,
     ),
     "landmarks": PoseNet(
-        "pose_landmark_full", landmarks.SIZE, 0.0, landmarks.LandmarkNet.OUTPUTS, _person, True,
-        _refined, extras=False,
+        "pose_landmark_full", landmarks.SIZE, 0.0, landmarks.LandmarkNet.OUTPUTS, _person, True, _refined,
     ),
-    "palms": PoseNet(
-        "palm_detection_full", hands.PALM_SIZE, 0.0, _BOXES, _about_arms, False,
-        _found(hands.PALM_SIZE, hands.PALM_STRIDES), extras=True,
-    ),
-    "hand": PoseNet(_HAND.net, _HAND.size, 0.0, _PART, _arms, True, _part(_HAND), extras=True),
-    "face": PoseNet(_FACE.net, _FACE.size, 0.0, _PART, _head, True, _part(_FACE), extras=True),
 }  # fmt: skip
 """TABLE of the pose's networks, as engines/pose compiles them."""

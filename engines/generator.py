@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from engines.skeleton import Skeleton
+from engines.skeleton import LANDMARKS, Skeleton
 
 PREVIOUS_CHANNELS = 4
 """The previous output, RGB times alpha and alpha, at a quarter of the resolution."""
@@ -142,17 +142,17 @@ def _blocks(channels: int, count: int) -> nn.Sequential:
 class Generator(nn.Module):
     """One player's generator.
 
-    variant: a key of `VARIANTS`; body_px, extras: see `Skeleton`.
+    variant: a key of `VARIANTS`; body_px: see `Skeleton`.
     """
 
     pose_maps: ClassVar[type[Skeleton]] = Skeleton
     """What draws the pose for the stem."""
 
-    def __init__(self, variant: str, body_px: float, *, extras: bool = False) -> None:
+    def __init__(self, variant: str, body_px: float) -> None:
         super().__init__()
         channels, encoder, middle, decoder = VARIANTS[variant]
-        self.variant, self.extras = variant, extras
-        self.skeleton = self.pose_maps(body_px, extras=extras)
+        self.variant = variant
+        self.skeleton = self.pose_maps(body_px)
         self.patches = nn.Conv2d(DOLL_CHANNELS, PATCH_CHANNELS, 4, stride=4)
         self.stem = _ConvNorm(self.skeleton.channels + PREVIOUS_CHANNELS + PATCH_CHANNELS, channels[0])
         self.encoder = nn.ModuleList(
@@ -178,10 +178,10 @@ class Generator(nn.Module):
             self.fields.weight *= 0.1
             _bias(self.fields).zero_()[-1] = DOLL_CHOICE
 
-    def forward(self, points: Tensor, previous: Tensor, doll: Tensor) -> Painting:
-        """points (B, skeleton.points, 4) pixels, previous (B, 4, H/4, W/4), doll (B, 4, H, W), premultiplied
+    def forward(self, landmarks: Tensor, previous: Tensor, doll: Tensor) -> Painting:
+        """landmarks (B, 33, 4) pixels, previous (B, 4, H/4, W/4), doll (B, 4, H, W), premultiplied
         RGBA."""
-        features = self.features(points, previous, doll)
+        features = self.features(landmarks, previous, doll)
         own = torch.sigmoid(F.pixel_shuffle(self.head(features), 4).float())  # (B, 3, H, W)
         flow, tint, alpha_logits, choice = self.smooth(features)
         # Trained with what bilinear sampling blurs, the net does not learn to blur more: it is shown sharper.
@@ -198,9 +198,9 @@ class Generator(nn.Module):
         fields = F.interpolate(fields, scale_factor=4.0, mode="bilinear", align_corners=False)
         return fields.split(FIELDS, dim=1)
 
-    def features(self, points: Tensor, previous: Tensor, doll: Tensor) -> Tensor:
+    def features(self, landmarks: Tensor, previous: Tensor, doll: Tensor) -> Tensor:
         """What the heads see: (B, C0, H/4, W/4)."""
-        maps = self.skeleton(points, previous.shape[2], previous.shape[3])  # (B, maps, H/4, W/4)
+        maps = self.skeleton(landmarks, previous.shape[2], previous.shape[3])  # (B, maps, H/4, W/4)
         patches = F.relu(self.patches(doll))  # (B, 32, H/4, W/4)
         x = F.relu(self.stem(torch.cat([maps, previous, patches], dim=1)))  # (B, C0, H/4, W/4)
         skips = []
@@ -263,12 +263,12 @@ def mix(own: Tensor, bent: Tensor, choice: Tensor) -> Tensor:
 class LiveGenerator(nn.Module):
     """The generator as it goes on air, composited: the graph that is exported and compiled.
 
-    forward(points (1, 33 or 143, 4) pixels of the window, see `Skeleton`, previous (1, 4, h/4, w/4), plate
+    forward(landmarks (1, 33, 4) pixels of the window, see `Skeleton`, previous (1, 4, h/4, w/4), plate
     (1, h, w, 3) uint8 BGR, doll (1, h, w, 4) uint8 premultiplied BGRA) → picture (1, h, w, 3) uint8 BGR,
     next previous (1, 4, h/4, w/4).
     """
 
-    INPUTS: tuple[str, ...] = ("points", "previous", "plate", "doll")
+    INPUTS: tuple[str, ...] = ("landmarks", "previous", "plate", "doll")
     OUTPUTS: tuple[str, ...] = ("picture", "next_previous")
     KEEP_FLOAT = (".*skeleton.*", "aten::.*")
     """What INT8 must leave alone: limb maps are coordinates, and this module itself mixes colours."""
@@ -284,18 +284,20 @@ class LiveGenerator(nn.Module):
         self.register_buffer("_rgba", torch.tensor([2, 1, 0, 3]), persistent=False)
         self._rgba: Tensor
 
-    def forward(self, points: Tensor, previous: Tensor, plate: Tensor, doll: Tensor) -> tuple[Tensor, Tensor]:
-        bgr, alpha = self.paint(points, previous, doll)
+    def forward(
+        self, landmarks: Tensor, previous: Tensor, plate: Tensor, doll: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        bgr, alpha = self.paint(landmarks, previous, doll)
         paint = bgr * alpha
         still = plate.permute(0, 3, 1, 2).to(bgr.dtype) * (1 - alpha)
         picture = (paint * 255 + still + 0.5).to(torch.uint8).permute(0, 2, 3, 1)  # (1, h, w, 3)
         return picture, self.next_previous(paint, alpha)
 
-    def paint(self, points: Tensor, previous: Tensor, doll: Tensor) -> tuple[Tensor, Tensor]:
+    def paint(self, landmarks: Tensor, previous: Tensor, doll: Tensor) -> tuple[Tensor, Tensor]:
         """BGR (1, 3, h, w), not yet times alpha, and alpha (1, 1, h, w), both 0..1."""
         net = self.generator
-        bgra = doll.permute(0, 3, 1, 2).to(points.dtype) / 255  # (1, 4, h, w)
-        features = net.features(points, previous, bgra.index_select(1, self._rgba))
+        bgra = doll.permute(0, 3, 1, 2).to(landmarks.dtype) / 255  # (1, 4, h, w)
+        features = net.features(landmarks, previous, bgra.index_select(1, self._rgba))
         flow, tint, alpha_logits, choice = net.smooth(features)
         bent = bend(bgra, flow, tint.flip(1))
         own = torch.sigmoid(F.pixel_shuffle(self.bgr(features), 4))  # (1, 3, h, w)
@@ -313,8 +315,7 @@ class LiveGenerator(nn.Module):
         """Inputs of the right shapes for a window of `size` (width, height) pixels."""
         width, height = size
         return {
-            "points": torch.rand(1, self.generator.skeleton.points, 4)
-            * torch.tensor([width, height, 100.0, 1.0]),
+            "landmarks": torch.rand(1, LANDMARKS, 4) * torch.tensor([width, height, 100.0, 1.0]),
             "previous": torch.zeros(1, PREVIOUS_CHANNELS, height // 4, width // 4),
             "plate": torch.zeros(1, height, width, 3, dtype=torch.uint8),
             "doll": torch.zeros(1, height, width, DOLL_CHANNELS, dtype=torch.uint8),

@@ -14,16 +14,16 @@ from engines.renderer import Renderer
 class LayerGenerator(LiveGenerator):
     """The generator without a plate.
 
-    forward(points (1, 33 or 143, 4) pixels of the window, see `Skeleton`, previous (1, 4, h/4, w/4), doll
+    forward(landmarks (1, 33, 4) pixels of the window, see `Skeleton`, previous (1, 4, h/4, w/4), doll
     (1, h, w, 4) uint8 premultiplied BGRA) → layer (1, h, w, 4) uint8 BGRA, straight (the colours are not
     times alpha), next previous (1, 4, h/4, w/4).
     """
 
-    INPUTS = ("points", "previous", "doll")
+    INPUTS = ("landmarks", "previous", "doll")
     OUTPUTS = ("layer", "next_previous")
 
-    def forward(self, points: Tensor, previous: Tensor, doll: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
-        bgr, alpha = self.paint(points, previous, doll)
+    def forward(self, landmarks: Tensor, previous: Tensor, doll: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        bgr, alpha = self.paint(landmarks, previous, doll)
         layer = (torch.cat([bgr, alpha], dim=1) * 255 + 0.5).to(torch.uint8)
         return layer.permute(0, 2, 3, 1), self.next_previous(bgr * alpha, alpha)
 
@@ -37,9 +37,9 @@ class LayerRenderer(Renderer):
 
     net = LayerGenerator
 
-    def __call__(self, points: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
+    def __call__(self, landmarks: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
         """As `Renderer`, into `out` (H, W, 4) BGRA, straight; all 0 where he is not."""
-        rows, columns, outputs = self.run(points)
+        rows, columns, outputs = self.run(landmarks)
         out[:] = 0
         layer = outputs["layer"][0]
         out[rows, columns] = layer * (layer[..., 3:] > 0)

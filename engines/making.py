@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from engines.build import Row, shape_text
 from engines.builders import BUILDERS, Builder, Built
-from engines.exports import UNTRAINED, Export, show_exports, untrained_export
+from engines.exports import Export, show_exports, untrained_export
+from engines.generator import VARIANTS
 from engines.parity import Run, latency_ms, not_measured, parity
 from engines.plan_cache import Facts, Parity, PlanCache
 from engines.player_pack import PlayerPack
@@ -112,12 +113,9 @@ def make_plans(
 ) -> Made:
     """What is to be made; see the options of `engines.build`. Raises EngineError, GraphError, PackError."""
     builder = BUILDERS[backend](target, cache)
-    exports = show_exports(pack, backend, layered=layered, size=size, every_pose_net=everything)
-    variants = UNTRAINED if everything else ()
-    others = (
-        untrained_export(variant, size if size is not None else pack.size, extras=extras)
-        for variant, extras in variants
-    )
+    exports = show_exports(pack, backend, layered=layered, size=size)
+    variants = tuple(VARIANTS) if everything else ()
+    others = (untrained_export(variant, size if size is not None else pack.size) for variant in variants)
     total = sum(len(_indices(export, builder.is_per_shape)) for export in exports) + len(variants)
     asked = precision if precision is not None else DEFAULT_PRECISION.get(backend, "fp16")
     return Made(builder, itertools.chain(exports, others), total, asked, tries)

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from engines.exports import Export, PoseNet
 from engines.plan_cache import Parity
 from engines.pose.detector import Detector
-from engines.pose.landmarks import LandmarkNet
 from engines.pose.region import Region
 from engines.runtime import Engine, EngineError, Tensors
 
@@ -141,15 +140,15 @@ def _poses(export: Export, index: int) -> Iterator[Sample]:
 
 def _window(sample: Tensors, width: int, height: int) -> Tensors:
     """A piece of a whole picture's inputs; or all of it, enlarged, where the piece is larger."""
-    points = np.asarray(sample["points"], np.float32)
+    landmarks = np.asarray(sample["landmarks"], np.float32)
     pictures = {name: value for name, value in sample.items() if name in ("plate", "doll")}
     rows, columns = pictures["doll"].shape[1:3]
     if width > columns or height > rows:
         stretch = np.array([width / columns, height / rows, width / columns, 1], np.float32)
         larger = {name: _enlarged(value, width, height) for name, value in pictures.items()}
         previous = np.zeros((1, sample["previous"].shape[1], height // 4, width // 4), np.float32)
-        return {"points": points * stretch, "previous": previous, **larger}
-    middle = points[0, :33, :2].mean(axis=0)
+        return {"landmarks": landmarks * stretch, "previous": previous, **larger}
+    middle = landmarks[0, :, :2].mean(axis=0)
     x, y = (
         int(np.clip(round((at - side / 2) / 16) * 16, 0, (whole - side) // 4 * 4))
         for at, side, whole in zip(middle, (width, height), (columns, rows), strict=True)
@@ -157,7 +156,7 @@ def _window(sample: Tensors, width: int, height: int) -> Tensors:
     across, down = slice(x, x + width), slice(y, y + height)
     quarter = (slice(y // 4, (y + height) // 4), slice(x // 4, (x + width) // 4))
     return {
-        "points": points - np.array([x, y, 0, 0], np.float32),
+        "landmarks": landmarks - np.array([x, y, 0, 0], np.float32),
         "previous": np.ascontiguousarray(sample["previous"][:, :, *quarter]),
         **{name: np.ascontiguousarray(value[:, down, across]) for name, value in pictures.items()},
     }
@@ -169,10 +168,9 @@ def _enlarged(pictures: NDArray[np.generic], width: int, height: int) -> NDArray
 
 def _looks(net: PoseNet) -> Iterator[Sample]:
     """What the net is shown of the frames."""
-    for frame, person, pose in _people():
-        for region in net.regions((frame.shape[1], frame.shape[0]), person, pose):
-            if region is not None:
-                yield Sample({"picture": _crop(frame, region, net)}, region.side)
+    for frame, person in _people():
+        region = net.region((frame.shape[1], frame.shape[0]), person)
+        yield Sample({"picture": _crop(frame, region, net)}, region.side)
 
 
 def _crop(frame: NDArray[np.uint8], region: Region, net: PoseNet) -> NDArray[np.uint8]:
@@ -188,11 +186,11 @@ def _crop(frame: NDArray[np.uint8], region: Region, net: PoseNet) -> NDArray[np.
 
 
 @cache
-def _people() -> Sequence[tuple[NDArray[np.uint8], Region, NDArray[np.float32]]]:
-    """Frames of the bundled clip, with the person found in each and the landmarks (33, 4)."""
-    detect, look = Detector(backend="torch"), LandmarkNet(backend="torch")
+def _people() -> Sequence[tuple[NDArray[np.uint8], Region]]:
+    """Frames of the bundled clip, with the person found in each."""
+    detect = Detector(backend="torch")
     found = [
-        (frame, detection.region, look(frame, detection.region).landmarks)
+        (frame, detection.region)
         for frame in itertools.islice(_frames(), MOST)
         for detection in detect(frame)[:1]
     ]

@@ -22,7 +22,7 @@ from engines.folders import new_folder
 from engines.generator import VARIANTS, Generator, multiple
 from engines.reference import References, View
 from engines.shadow import Shadow
-from engines.skeleton import LANDMARKS, WITH_EXTRAS
+from engines.skeleton import LANDMARKS
 
 FORMAT = 3
 MANIFEST = "player.toml"
@@ -41,9 +41,8 @@ class PackError(ValueError):
 class PlayerPack:
     """A verified player pack.
 
-    extras: whether the generator is shown hands and face (engines/extras.py). size: (width, height) of the
-    player's picture, pixels. plate: (H, W, 3) uint8 BGR, the still background. poses: (N, 33, 4), or with
-    extras (N, 143, 4), float32 trained poses in order of time, for calibrating INT8.
+    size: (width, height) of the player's picture, pixels. plate: (H, W, 3) uint8 BGR, the still background.
+    poses: (N, 33, 4) float32 trained poses in order of time, for calibrating INT8.
     references: the views of him that are moved onto a pose and shown to the generator. shadow: what he
     throws on the floor of his plate, or None.
     digest: SHA-256 of the manifest, which names every other file's: it changes when anything does.
@@ -52,7 +51,6 @@ class PlayerPack:
     folder: Path
     name: str
     variant: str
-    extras: bool
     size: tuple[int, int]
     body: Body
     plate: NDArray[np.uint8]
@@ -79,7 +77,6 @@ class PlayerPack:
         try:
             data = tomllib.loads(text.decode())
             name, variant, version = str(data["name"]), str(data["variant"]), data["format"]
-            extras = data.get("extras", False)
             width, height = (int(side) for side in data["size"])
             sums: dict[str, str] = dict(data["sha256"])
             shadow = _shadow(data["shadow"]) if "shadow" in data else None
@@ -87,8 +84,11 @@ class PlayerPack:
             raise PackError(f"{manifest} cannot be read: {error}") from error
         if version != FORMAT:
             raise PackError(f"{manifest} is of format {version}; this version of dancecam reads {FORMAT}")
-        if not isinstance(extras, bool):
-            raise PackError(f"{manifest}: extras must be true or false, not {extras!r}")
+        if data.get("extras"):
+            raise PackError(
+                f"{manifest} is of a generator that is shown hands and face, which this version lacks: "
+                f"make the pack anew with python -m tools.train DATASET {folder} --restart"
+            )
         if variant not in VARIANTS:
             raise PackError(f"{manifest} names the unknown variant {variant!r}; known: {', '.join(VARIANTS)}")
         if min(width, height) < 64 or width % multiple(variant) or height % multiple(variant):
@@ -103,14 +103,12 @@ class PlayerPack:
         if plate is None or plate.shape != (height, width, 3):
             raise PackError(f"{folder / 'plate.png'} is not a picture of {width}x{height}")
         poses = _tensors(folder / "poses.safetensors").get("landmarks")
-        points = WITH_EXTRAS if extras else LANDMARKS
-        if poses is None or poses.ndim != 3 or poses.shape[1:] != (points, 4) or len(poses) < 1:
-            raise PackError(f"{folder / 'poses.safetensors'} holds no landmarks (N, {points}, 4)")
+        if poses is None or poses.ndim != 3 or poses.shape[1:] != (LANDMARKS, 4) or len(poses) < 1:
+            raise PackError(f"{folder / 'poses.safetensors'} holds no landmarks (N, {LANDMARKS}, 4)")
         return cls(
             folder=folder,
             name=name,
             variant=variant,
-            extras=extras,
             size=(width, height),
             body=body,
             plate=np.asarray(plate, np.uint8),
@@ -123,7 +121,7 @@ class PlayerPack:
     def generator(self) -> Generator:
         """The trained net, folded for inference, on the CPU in float32. Raises PackError."""
         path = self.folder / "generator.safetensors"
-        generator = Generator(self.variant, self.body.near.height, extras=self.extras).fold()
+        generator = Generator(self.variant, self.body.near.height).fold()
         try:
             generator.load_state_dict({name: value.float() for name, value in _tensors(path).items()})
         except RuntimeError as error:
@@ -148,7 +146,7 @@ def write_pack(
 ) -> None:
     """Writes a pack beside `folder` and moves it there once it is whole, replacing an older pack.
 
-    generator: trained, not yet folded. poses: (N, 33, 4), or where it takes extras (N, 143, 4).
+    generator: trained, not yet folded. poses: (N, 33, 4).
     notes: how it was made, kept in the manifest for people.
     Raises FileExistsError where `folder` holds something else.
     """
@@ -166,7 +164,6 @@ def write_pack(
             f"format = {FORMAT}",
             f"name = {_toml(name)}",
             f'variant = "{generator.variant}"',
-            *(["extras = true"] if generator.extras else []),
             f"size = [{size[0]}, {size[1]}]",
             *(["\n[shadow]", *_numbers(shadow._asdict())] if shadow is not None else []),
             "\n[sha256]",

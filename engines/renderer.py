@@ -18,7 +18,6 @@ from engines.generator import DOLL_CHANNELS, PREVIOUS_CHANNELS, LiveGenerator, m
 from engines.player_pack import PlayerPack
 from engines.runtime import Calibration, Engine, Tensors, compile_module, is_on_device
 from engines.shadow import Floor
-from engines.skeleton import LANDMARKS, fitted
 
 GRID = 16
 """Windows start at multiples of this: the previous output keeps its place in the net's own grid."""
@@ -137,7 +136,6 @@ class Renderer:
         self._standing_px = pack.body.near.height
         self._references = pack.references
         net = self.net(pack.generator())
-        self._points = net.generator.skeleton.points
         engines = compile_windows(net, pack, backend=backend, threads=threads, sizes=sizes)
         self._sizes = tuple(engines)
         self.backend = described(engines)
@@ -151,14 +149,12 @@ class Renderer:
         self._previous.fill(0)
         self._views: NDArray[np.int64] | None = None
 
-    def __call__(self, points: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
-        """Paints the player in a pose, pixels of his picture, into `out` (H, W, 3) BGR.
+    def __call__(self, landmarks: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
+        """Paints the player in a pose into `out` (H, W, 3) BGR.
 
-        points: the landmarks (33, 4), or with hands and face (143, 4). A player without them takes the
-        landmarks alone; to one with them, those that are not given are not seen.
-        Raises ValueError where a point is not finite.
+        landmarks: (33, 4) pixels of his picture. Raises ValueError where one is not finite.
         """
-        rows, columns, outputs = self.run(points)
+        rows, columns, outputs = self.run(landmarks)
         for around in (
             (slice(0, rows.start), slice(None)),
             (slice(rows.stop, None), slice(None)),
@@ -168,14 +164,12 @@ class Renderer:
             out[around] = self._floor.picture[around]
         out[rows, columns] = outputs["picture"][0]
 
-    def run(self, points: NDArray[np.float32]) -> tuple[slice, slice, Tensors]:
+    def run(self, landmarks: NDArray[np.float32]) -> tuple[slice, slice, Tensors]:
         """The net on the window about the pose: the picture's rows and columns that it covers, and the net's
-        outputs, which the next call overwrites. points, errors: as for a call.
+        outputs, which the next call overwrites. landmarks, errors: as for a call.
         """
-        points = fitted(points, self._points)
-        if not np.isfinite(points).all():
+        if not np.isfinite(landmarks).all():
             raise ValueError("a landmark is not finite")
-        landmarks = points[:LANDMARKS]
         window = choose_window(landmarks, self.size, self._sizes, self._standing_px)
         engine, inputs, outputs = self._engines[window.width, window.height]
         rows, columns = slice(window.y, window.y + window.height), slice(window.x, window.x + window.width)
@@ -184,7 +178,7 @@ class Renderer:
             slice(window.y // 4, (window.y + window.height) // 4),
             slice(window.x // 4, (window.x + window.width) // 4),
         )
-        inputs["points"][0] = points - np.array([window.x, window.y, 0, 0], np.float32)
+        inputs["landmarks"][0] = landmarks - np.array([window.x, window.y, 0, 0], np.float32)
         inputs["previous"][0] = self._previous[quarter]
         self._views = self._references.choose(landmarks, self._views)
         self._references.paint(landmarks, self._views, inputs["doll"][0], (window.x, window.y))
@@ -214,10 +208,9 @@ def _closed_loop(net: LiveGenerator, pack: PlayerPack) -> Iterator[dict[str, NDA
     every = max(1, len(pack.poses) // CALIBRATION_POSES)
     for pose in pack.poses[::every][:CALIBRATION_POSES]:
         doll = np.empty((1, height, width, DOLL_CHANNELS), np.uint8)
-        landmarks = pose[:LANDMARKS]
-        pack.references.paint(landmarks, pack.references.choose(landmarks), doll[0])
+        pack.references.paint(pose, pack.references.choose(pose), doll[0])
         every_input = {
-            "points": pose[None],
+            "landmarks": pose[None],
             "previous": previous.numpy(),
             "plate": plate.numpy(),
             "doll": doll,

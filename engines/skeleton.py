@@ -1,8 +1,7 @@
 """Landmarks → limb maps for the generator.
 
 The limb maps are plain differentiable torch, so they are part of the generator's exported graph: what
-crosses from the pose net to the generator is points, not a picture: the 33 landmarks, and for players with
-hands and face the extras (engines/extras.py) in the rows after them.
+crosses from the pose net to the generator is 33 points, not a picture.
 """
 
 from __future__ import annotations
@@ -10,13 +9,9 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from engines.extras import POINTS
-from engines.extras_maps import ExtrasMaps
 from engines.runtime.half import without_autocast
 
 
@@ -59,8 +54,6 @@ DEPTH = 0.27
 """What the pose net's z is multiplied by to come into the scale of x and y. A rigid bone keeps its length:
 over the demo clips, the squared length in the picture of thighs, hips and shoulders falls by 0.05 to 0.08
 per squared z (correlation -0.5 to -0.9)."""
-WITH_EXTRAS = LANDMARKS + POINTS
-"""How many points a pose has without and with hands and face."""
 
 
 class Limb(NamedTuple):
@@ -110,18 +103,12 @@ class Skeleton(nn.Module):
     depth relative to the hips (in picture heights, times 4; nearer is negative as in the landmarks).
 
     body_px: the standing player's height in the picture; it sets the capsules' widths.
-    extras: whether the hands and the face are drawn too, in the channels of `ExtrasMaps` after the limbs'.
     """
 
     channels = CHANNELS_PER_LIMB * len(LIMBS)
-    """Of the maps; an instance with extras has more."""
 
-    def __init__(self, body_px: float, *, extras: bool = False) -> None:
+    def __init__(self, body_px: float) -> None:
         super().__init__()
-        self.extras = ExtrasMaps(body_px) if extras else None
-        self.points = WITH_EXTRAS if extras else LANDMARKS
-        if extras:
-            self.channels = Skeleton.channels + ExtrasMaps.channels
         starts, ends = torch.zeros(len(LIMBS), LANDMARKS), torch.zeros(len(LIMBS), LANDMARKS)
         for row, limb in enumerate(LIMBS.values()):
             starts[row, list(limb.start)] = 1 / len(limb.start)
@@ -140,17 +127,13 @@ class Skeleton(nn.Module):
         self._hips: Tensor
         self._sharpness: Tensor
 
-    def forward(self, points: Tensor, height: int, width: int) -> Tensor:
-        """(B, self.points, 4) pixels of a picture of 4*height x 4*width → (B, channels, height, width).
+    def forward(self, landmarks: Tensor, height: int, width: int) -> Tensor:
+        """(B, 33, 4) pixels of a picture of 4*height x 4*width → (B, channels, height, width).
 
-        points: the 33 landmarks, and with extras those of engines.extras after them. Float32, and so are the
-        maps, whatever autocast says: in bfloat16 the limbs' ends move.
+        Float32, and so are the maps, whatever autocast says: in bfloat16 the limbs' ends move.
         """
-        with without_autocast(points.device):
-            limbs = self._limbs(points[:, :LANDMARKS], height, width)
-            if self.extras is None:
-                return limbs
-            return torch.cat([limbs, self.extras(points[:, LANDMARKS:], height, width)], dim=1)
+        with without_autocast(landmarks.device):
+            return self._limbs(landmarks, height, width)
 
     def _limbs(self, landmarks: Tensor, height: int, width: int) -> Tensor:
         unit = landmarks[..., :3] / self._body_px  # lengths in body heights: small numbers, fp16-safe
@@ -176,11 +159,3 @@ class Skeleton(nn.Module):
 
 def _gate(weights: Tensor, landmarks: Tensor) -> Tensor:
     return ((weights @ landmarks[..., 3:4]) / VISIBLE).clamp(0, 1)
-
-
-def fitted(points: NDArray[np.float32], count: int) -> NDArray[np.float32]:
-    """A pose's points (LANDMARKS or WITH_EXTRAS, 4) → (count, 4): without the extras, or with extras that
-    are not seen."""
-    if len(points) >= count:
-        return points[:count]
-    return np.concatenate([points, np.zeros((count - len(points), 4), np.float32)])

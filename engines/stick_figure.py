@@ -6,37 +6,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.extras import segments
-from engines.skeleton import LANDMARKS, LEFT, LIMBS, MIDDLE, RIGHT, VISIBLE
+from engines.skeleton import LIMBS, VISIBLE
 
 
-def draw_stick_figure(picture: NDArray[np.uint8], points: NDArray[np.float32]) -> None:
-    """Draws a pose over `picture` (H, W, 3) BGR in place; points (LANDMARKS or WITH_EXTRAS, 4) in its pixels.
-
-    Hands and face are drawn over the limbs.
-    """
+def draw_stick_figure(picture: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> None:
+    """Draws a pose over `picture` (H, W, 3) BGR in place; landmarks (33, 4) in its pixels."""
     thickness = max(2, round(min(picture.shape[:2]) / 120))
     for limb in LIMBS.values():
-        start = points[list(limb.start)].mean(axis=0)
-        end = points[list(limb.end)].mean(axis=0)
+        start = landmarks[list(limb.start)].mean(axis=0)
+        end = landmarks[list(limb.end)].mean(axis=0)
         if min(start[3], end[3]) < VISIBLE or not np.isfinite([*start, *end]).all():
             continue
         ends = [_pixel(point) for point in (start, end)]
         cv2.line(picture, ends[0], ends[1], limb.colour, thickness, cv2.LINE_AA)
         for pixel in ends:
             cv2.circle(picture, pixel, thickness, limb.colour, -1, cv2.LINE_AA)
-    if len(points) > LANDMARKS:
-        _draw_extras(picture, points[LANDMARKS:], max(1, thickness // 3))
-
-
-def _draw_extras(picture: NDArray[np.uint8], extras: NDArray[np.float32], thickness: int) -> None:
-    colours = {"left hand": LEFT, "right hand": RIGHT}
-    for name, strokes in segments().items():
-        for near, far in strokes:
-            start, end = extras[near], extras[far]
-            if min(start[3], end[3]) >= VISIBLE and np.isfinite([*start, *end]).all():
-                colour = colours.get(name, MIDDLE)
-                cv2.line(picture, _pixel(start), _pixel(end), colour, thickness, cv2.LINE_AA)
 
 
 def _pixel(point: NDArray[np.float32]) -> tuple[int, int]:

@@ -18,10 +18,6 @@ if TYPE_CHECKING:  # torch takes seconds, and not every process needs it
 
 Floats = NDArray[np.float32]
 
-SEARCH_EVERY = 5
-"""Where a hand is not where its arm points, it is searched for on every so many frames: a search
-costs a network of its own."""
-
 
 class Person(Protocol):
     """What a tracker finds. landmarks: (33, 4) float32, pixels of the frame. person_id: of the tracker's."""
@@ -61,28 +57,9 @@ class Tracker(Followed, Protocol):
 class Retarget(Protocol):
     mirror: bool
 
-    @property
-    def exchanged(self) -> bool: ...
-
     def __call__(self, landmarks: Floats, frame_size: tuple[int, int], t_ns: int) -> Floats: ...
 
     def reset(self) -> None: ...
-
-
-class FindExtras(Protocol):
-    """`engines.pose.extras.Extras`."""
-
-    def __call__(self, frame: Frame, pose: Floats | None) -> Floats: ...
-
-    def reset(self) -> None: ...
-
-
-class RetargetExtras(Protocol):
-    """`calibration.extras.retarget_extras`."""
-
-    def __call__(
-        self, extras: Floats, fan: Floats, player: Floats, *, mirror_width: int | None, exchanged: bool
-    ) -> Floats: ...
 
 
 class Render(Protocol):
@@ -90,17 +67,9 @@ class Render(Protocol):
 
     backend: str
 
-    def __call__(self, points: Floats, out: NDArray[np.uint8]) -> None: ...
+    def __call__(self, landmarks: Floats, out: NDArray[np.uint8]) -> None: ...
 
     def reset(self) -> None: ...
-
-
-@dataclass(frozen=True)
-class ExtraNets:
-    """What finds hands and face, and what turns the fan's into the player's."""
-
-    find: FindExtras
-    retarget: RetargetExtras
 
 
 class NetsWanted(Protocol):
@@ -119,20 +88,18 @@ def _no_other(folder: Path) -> Nets:
 
 @dataclass(frozen=True)
 class Nets:
-    """The networks of a show, and what draws a stick figure (picture, points) over the player.
+    """The networks of a show, and what draws a stick figure (picture, landmarks) over the player.
 
-    extras: None for a player without hands and face. name, folder: his. load_player: the networks for
-    another player by his pack's folder, in any thread, for as large a picture; those that do not depend on
-    the player are shared. upload: brings a frame (H, W, 3) BGR to where the tracker and the extras look at
-    it. page_lock: is told of memory that pictures will be painted into. left: which backends were tried
-    before and do not work here, and why, a line each.
+    name, folder: the player's. load_player: the networks for another player by his pack's folder, in any
+    thread, for as large a picture; those that do not depend on the player are shared. upload: brings a frame
+    (H, W, 3) BGR to where the tracker looks at it. page_lock: is told of memory that pictures will be painted
+    into. left: which backends were tried before and do not work here, and why, a line each.
     """
 
     tracker: Tracker
     retarget: Retarget
     render: Render
     draw_skeleton: Callable[[NDArray[np.uint8], Floats], None]
-    extras: ExtraNets | None = None
     name: str = ""
     folder: Path = Path()
     load_player: Callable[[Path], Nets] = _no_other
@@ -180,7 +147,6 @@ class NetsLoader:
         self._on_device = is_on_device(backend)
         self._verified: set[str] = set()
         self._tracker = PoseTracker(backend=self._backend, threads=self._threads)
-        self._extras: ExtraNets | None = None
         self._size: tuple[int, int] | None = None
         self._kept: dict[str, Any] = {}
         if self._on_device:
@@ -209,15 +175,12 @@ class NetsLoader:
                 f"{'x'.join(map(str, self._size))}: start a show of its own with it"
             )
         render = self._renderer(pack)
-        if pack.extras and self._extras is None:
-            self._extras = self._load_extras()
         self._size = pack.size
         return Nets(
             tracker=self._tracker,
             retarget=Retargeter(pack.body),
             render=render,
             draw_skeleton=draw_stick_figure,
-            extras=self._extras if pack.extras else None,
             name=pack.name,
             folder=folder,
             load_player=self,
@@ -240,15 +203,6 @@ class NetsLoader:
 
         renderer = LayerRenderer if self._layered else Renderer
         return renderer(pack, backend=self._backend, threads=self._threads)
-
-    def _load_extras(self) -> ExtraNets:
-        from calibration.extras import retarget_extras
-        from engines.pose.extras import Extras
-
-        find = Extras(backend=self._backend, threads=self._threads, search_every=SEARCH_EVERY)
-        if self._on_device:
-            find.warm_up(self._kept["upload"].blank())
-        return ExtraNets(find, retarget_extras)
 
 
 def _frames_on_device() -> dict[str, Any]:

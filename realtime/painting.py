@@ -34,7 +34,7 @@ class Painting:
     def step(self, posed: Posed, camera_period_ns: int, *, skeleton: bool) -> None:
         """camera_period_ns: how far apart the camera's frames lie. A frame that fails is counted."""
         index = sequence = 0
-        if posed.points is None:
+        if posed.landmarks is None:
             self._meter.drop("nobody")
             self._pace.interrupted()
         else:
@@ -44,10 +44,10 @@ class Painting:
                 if posed.new_dancer:
                     posed.nets.render.reset()
                 with self._frames.write() as slot:
-                    posed.nets.render(posed.points, slot.picture)
+                    posed.nets.render(posed.landmarks, slot.picture)
                     self._meter.time("generate", time.monotonic_ns() - started_ns)
                     if skeleton:
-                        _draw_skeleton(posed.nets, slot.picture, posed.points)
+                        _draw_skeleton(posed.nets, slot.picture, posed.landmarks)
             except Exception as error:  # noqa: BLE001  # one frame must not end the show: counted, said once
                 self.skipped.failed("generate_failed", f"generate: {error}")
                 return
@@ -60,7 +60,7 @@ class Painting:
             posed.captured.frame_id,
             index,
             sequence,
-            posed.points is not None,
+            posed.landmarks is not None,
             self._finished,
             max(camera_period_ns, self._pace.period_ns),
             posed.captured.captured_ns,
@@ -71,8 +71,8 @@ class Painting:
         self._frames.send(ticket)
 
 
-def _draw_skeleton(nets: Nets, picture: NDArray[np.uint8], points: NDArray[np.float32]) -> None:
+def _draw_skeleton(nets: Nets, picture: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> None:
     if picture.shape[2] == 4:
-        draw_on(picture, lambda colours: nets.draw_skeleton(colours, points))
+        draw_on(picture, lambda colours: nets.draw_skeleton(colours, landmarks))
     else:
-        nets.draw_skeleton(picture, points)
+        nets.draw_skeleton(picture, landmarks)

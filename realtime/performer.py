@@ -1,7 +1,6 @@
 """The performer's process: camera ▸ pose ▸ retarget ▸ generate ▸ ring. It may crash; the show goes on.
 
-Four threads: capture, pose (with hands and face, and the retargeting), generate, and the main one, which
-sends the heartbeats.
+Four threads: capture, pose (with the retargeting), generate, and the main one, which sends the heartbeats.
 Each hand-over between them holds one frame, so the pose of frame n+1 overlaps the generation of frame n.
 """
 

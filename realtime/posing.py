@@ -1,9 +1,9 @@
-"""From a camera's frame to the points that the generator is shown: pose, hands and face, retargeting."""
+"""From a camera's frame to the landmarks that the generator is shown: pose and retargeting."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import zmq
@@ -12,25 +12,22 @@ from numpy.typing import NDArray
 from realtime.bus import Bus
 from realtime.capture import Captured
 from realtime.control.actions import Orders
-from realtime.nets import ExtraNets, Nets, Person, Retarget
+from realtime.nets import Nets, Person
 from realtime.people import People, Picker
 from realtime.skipped import Skipped
 from realtime.telemetry import Meter
-
-if TYPE_CHECKING:
-    from engines.pose.device_frame import Frame
 
 FORGET_NS = 500_000_000
 """Somebody who was away longer than this is a new dancer: nothing of the old movement is carried over."""
 
 
 class Posed(NamedTuple):
-    """A frame on its way to the generator. points: (33, 4) landmarks, or with hands and face (143, 4), in the
-    player's picture; None: nobody there. nets: the player's."""
+    """A frame on its way to the generator. landmarks: (33, 4) in the player's picture; None: nobody there.
+    nets: the player's."""
 
     captured: Captured
     nets: Nets
-    points: NDArray[np.float32] | None
+    landmarks: NDArray[np.float32] | None
     posed_ns: int
     new_dancer: bool
 
@@ -70,12 +67,12 @@ class Posing:
             before_ns, self._last_seen_ns = self._last_seen_ns, captured.captured_ns
             new_dancer = before_ns is None or captured.captured_ns - before_ns > FORGET_NS
             nets.retarget.mirror = orders.mirror
-            points = self._retargeted(nets, frame, captured.captured_ns, person.landmarks, new_dancer)
+            landmarks = self._retargeted(nets, captured, person.landmarks, new_dancer)
         except Exception as error:  # noqa: BLE001  # one frame must not end the show: counted, said once
             self.skipped.failed("pose_failed", f"pose: {error}")
             return None
         self.skipped.succeeded()
-        return Posed(captured, nets, points, time.monotonic_ns(), new_dancer)
+        return Posed(captured, nets, landmarks, time.monotonic_ns(), new_dancer)
 
     def _pick(self, nets: Nets, captured: Captured, orders: Orders) -> None:
         """Lets the tracker follow whom the operator picked."""
@@ -94,38 +91,12 @@ class Posing:
         self._seen.send(self.people.pack(), zmq.NOBLOCK)
 
     def _retargeted(
-        self, nets: Nets, frame: Frame, captured_ns: int, landmarks: NDArray[np.float32], new_dancer: bool
+        self, nets: Nets, captured: Captured, landmarks: NDArray[np.float32], new_dancer: bool
     ) -> NDArray[np.float32]:
         started_ns = time.monotonic_ns()
-        height, width = frame.shape[:2]
+        height, width = captured.picture.shape[:2]
         if new_dancer:
             nets.retarget.reset()
-            if nets.extras is not None:
-                nets.extras.find.reset()
-        moved = nets.retarget(landmarks, (width, height), captured_ns)
+        moved = nets.retarget(landmarks, (width, height), captured.captured_ns)
         self._meter.time("retarget", time.monotonic_ns() - started_ns)
-        if nets.extras is None:
-            return moved
-        return np.concatenate(
-            [moved, self._hands_and_face(nets.extras, nets.retarget, frame, landmarks, moved)]
-        )
-
-    def _hands_and_face(
-        self,
-        extras: ExtraNets,
-        retarget: Retarget,
-        frame: Frame,
-        fan: NDArray[np.float32],
-        player: NDArray[np.float32],
-    ) -> NDArray[np.float32]:
-        """fan, player: the landmarks (33, 4) found in the frame, and what became of them."""
-        started_ns = time.monotonic_ns()
-        moved = extras.retarget(
-            extras.find(frame, fan),
-            fan,
-            player,
-            mirror_width=frame.shape[1] if retarget.mirror else None,
-            exchanged=retarget.exchanged,
-        )
-        self._meter.time("extras", time.monotonic_ns() - started_ns)
         return moved

@@ -27,7 +27,7 @@ FRAMES = ("captured", "posed", "generated", "shown")
 """A frame's way: taken by the capture thread, given landmarks, painted, seen in the programme."""
 
 TIMES = (
-    "pose", "retarget", "extras", "generate", "capture_to_pose", "pose_to_generate", "capture_to_programme",
+    "pose", "retarget", "generate", "capture_to_pose", "pose_to_generate", "capture_to_programme",
 )  # fmt: skip
 """What is measured for each frame. `capture_to_pose` and `pose_to_generate` are waits between threads."""
 

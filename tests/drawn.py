@@ -47,10 +47,10 @@ def standing(x: float, ankle_y: float, height: float, *, arms: float = 0.0) -> N
     return landmarks
 
 
-def untrained_generator(body_px: float, *, extras: bool = False) -> Generator:
+def untrained_generator(body_px: float, *, seed: int = 0) -> Generator:
     """nano, with weights large enough that its output depends on each of its inputs."""
-    torch.manual_seed(0)
-    generator = Generator("nano", body_px, extras=extras)
+    torch.manual_seed(seed)
+    generator = Generator("nano", body_px)
     with torch.no_grad():
         generator.head.weight.normal_(std=0.5)
         generator.fields.weight[5].normal_(std=0.5)  # the outline

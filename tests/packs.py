@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.body import measure_body
-from engines.extras import FACE_PART, FACE_POINTS, FINGERS, LEFT_HAND, POINTS, RIGHT_HAND
 from engines.player_pack import write_pack
 from engines.reference import References, View
 from engines.shadow import Shadow
@@ -25,20 +24,6 @@ HEIGHT_PX = 90.0
 FRAMES = 80
 GAP = 40
 """The frame number that the dataset lacks."""
-
-
-def made_up_extras(landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(POINTS, 4): hands that hang on the wrists of `standing`, and a face about his nose."""
-    extras = np.zeros((POINTS, 4), np.float32)
-    extras[:, 3] = 0.9
-    for part, wrist, side in ((LEFT_HAND, Landmark.LEFT_WRIST, 1), (RIGHT_HAND, Landmark.RIGHT_WRIST, -1)):
-        extras[part, :2] = landmarks[wrist, :2]
-        for finger, points in enumerate(FINGERS):
-            for bone, point in enumerate(points):
-                extras[part.start + point, :2] += (side * bone * (finger - 2), 2 * bone)
-    angles = np.linspace(0, 2 * np.pi, FACE_POINTS, endpoint=False)
-    extras[FACE_PART, :2] = landmarks[Landmark.NOSE, :2] + 5 * np.stack([np.sin(angles), -np.cos(angles)], 1)
-    return extras
 
 
 def paint(
@@ -82,7 +67,6 @@ def write_dataset(folder: Path) -> Path:
         cv2.imwrite(str(folder / f"masks/{index:06d}.png"), mask)
         poses.append(landmarks)
     np.save(folder / "landmarks.npy", np.stack(poses))
-    np.save(folder / "extras.npy", np.stack([made_up_extras(pose) for pose in poses]))
     np.save(folder / "indices.npy", indices)
     cv2.imwrite(str(folder / "plate.png"), plate)
     (folder / "body.json").write_text(measure_body(np.stack(poses)).to_json())
@@ -100,20 +84,20 @@ def paint_plainly(footage: Footage) -> Paint:
 
 
 def write_nano_pack(
-    folder: Path, dataset: Path, *, name: str = "Number 7", extras: bool = False, shadow: Shadow | None = None
+    folder: Path, dataset: Path, *, name: str = "Number 7", seed: int = 0, shadow: Shadow | None = None
 ) -> Path:
-    """An untrained nano pack of 128x128 of the dataset's player; extras: with hands and face."""
+    """An untrained nano pack of 128x128 of the dataset's player; seed: of its weights."""
     footage = Footage.open(dataset)
     standby = folder.with_name(f"{folder.name}.standby.mp4")
     write_standby(footage, np.arange(10), paint_plainly(footage), standby)
     write_pack(
         folder,
         name=name,
-        generator=untrained_generator(footage.body.near.height, extras=extras),
+        generator=untrained_generator(footage.body.near.height, seed=seed),
         size=footage.size,
         body=footage.body,
         plate=footage.plate,
-        poses=footage.poses(extras=extras),
+        poses=footage.landmarks,
         views=[cut_view(footage, position) for position in (5, 20, 60)],
         shadow=shadow,
         standby=standby,

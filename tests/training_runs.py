@@ -16,19 +16,9 @@ from tools.training.loop import Config, Trainer
 from tools.training.objective import Weights
 from tools.views import cut_view
 
-CHEAP = Weights(
-    perceptual=0,
-    adversarial=0,
-    feature_matching=0,
-    temporal=0,
-    face_adversarial=0,
-    hands_adversarial=0,
-    pose=0,
-)
+CHEAP = Weights(adversarial=0, feature_matching=0, temporal=0)
 """The reconstruction losses alone."""
-CRITICS = replace(
-    CHEAP, adversarial=0.2, feature_matching=2, temporal=0.1, face_adversarial=0.1, hands_adversarial=0.1
-)
+CRITICS = replace(CHEAP, adversarial=0.2, feature_matching=2, temporal=0.1)
 CONFIG = Config(variant="nano", minutes=0.5, batch=2, crop=64, seed=3, weights=CHEAP)
 CPU = torch.device("cpu")
 ROOT = Path(__file__).resolve().parents[1]

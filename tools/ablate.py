@@ -46,16 +46,16 @@ PIX2PIXHD = "pix2pixHD"
 class StickFigure(Skeleton):
     """An RGB stick figure in place of the limb maps, as "Everybody Dance Now" shows it to its generator."""
 
-    def __init__(self, body_px: float, *, extras: bool = False) -> None:
-        super().__init__(body_px, extras=extras)
+    def __init__(self, body_px: float) -> None:
+        super().__init__(body_px)
         self.channels = 3
         colours = torch.tensor([limb.colour[::-1] for limb in LIMBS.values()]) / 255
         self.register_buffer("colours", colours, persistent=False)
         self.colours: Tensor
 
-    def forward(self, points: Tensor, height: int, width: int) -> Tensor:
+    def forward(self, landmarks: Tensor, height: int, width: int) -> Tensor:
         """As `Skeleton`, with (B, 3, height, width)."""
-        capsules = super().forward(points, height, width)[:, : len(LIMBS)]
+        capsules = super().forward(landmarks, height, width)[:, : len(LIMBS)]
         strokes = (capsules > 0.8).to(capsules.dtype)  # (B, L, h, w)
         return (strokes[:, :, None] * self.colours[None, :, :, None, None]).amax(dim=1)
 
@@ -69,8 +69,8 @@ class StickFigureGenerator(Generator):
 class DirectGenerator(Generator):
     """Paints the whole picture: no alpha, no plate."""
 
-    def forward(self, points: Tensor, previous: Tensor, doll: Tensor) -> Painting:
-        painting = super().forward(points, previous, doll)
+    def forward(self, landmarks: Tensor, previous: Tensor, doll: Tensor) -> Painting:
+        painting = super().forward(landmarks, previous, doll)
         return painting._replace(alpha_logits=torch.full_like(painting.alpha_logits, 20.0))
 
 
@@ -85,17 +85,16 @@ class StiffGenerator(Generator):
 @dataclass(frozen=True)
 class Trial:
     """What differs from the player's own training. weights: of the losses; views: how many reference views;
-    memory: whether the net sees its previous output; extras: whether it sees hands and face."""
+    memory: whether the net sees its previous output."""
 
     says: str
     generator: type[Generator] = Generator
     weights: dict[str, float] = field(default_factory=dict)
     views: int = VIEWS
     memory: bool = True
-    extras: bool = False
 
 
-CRITICS = ("adversarial", "feature_matching", "temporal", "face_adversarial", "hands_adversarial")
+CRITICS = ("adversarial", "feature_matching", "temporal")
 TRIALS: dict[str, Trial] = {
     "full": Trial("everything, as a player is trained"),
     "stick figure": Trial("RGB stick figure instead of limb maps", generator=StickFigureGenerator),
@@ -107,13 +106,8 @@ TRIALS: dict[str, Trial] = {
     "no flow": Trial("the doll is not bent", generator=StiffGenerator),
     "no trust": Trial("leaving the doll costs nothing", weights={"trust": 0}),
     "no stretch": Trial("stretching the doll costs nothing", weights={"stretch": 0}),
-    "no critics": Trial("reconstruction and perceptual losses alone", weights=dict.fromkeys(CRITICS, 0.0)),
+    "no critics": Trial("reconstruction losses alone", weights=dict.fromkeys(CRITICS, 0.0)),
     "no temporal critic": Trial("no critic of pairs of frames", weights={"temporal": 0}),
-    "no face critic": Trial("no critic of faces", weights={"face_adversarial": 0}),
-    "hands critic": Trial("with a critic of hands", weights={"hands_adversarial": 0.1}),
-    "perceptual": Trial("with the perceptual loss", weights={"perceptual": 1}),
-    "pose": Trial("with pose consistency", weights={"pose": 1}),
-    "hands and face": Trial("hands and face are shown beside the limbs", extras=True),
     "no memory": Trial("the net never sees its previous output", memory=False),
     PIX2PIXHD: Trial("pix2pixHD's global generator of equal arithmetic, by its own recipe"),
 }
@@ -163,8 +157,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         footage = Footage.open(options.dataset)
         if not options.final:
             footage = footage.first(1 - Config.held_out)
-        if any(TRIALS[name].extras for name in options.trials):
-            footage.poses(extras=True)  # refused now, not after hours of other trials
         options.folder.mkdir(parents=True, exist_ok=True)
         for seed in options.seeds:
             for name in options.trials:
@@ -204,7 +196,7 @@ def run(footage: Footage, name: str, seed: int, options: argparse.Namespace) -> 
         trial = TRIALS[name]
         config = Config(
             variant=options.variant, minutes=options.minutes, steps=options.steps, batch=options.batch,
-            crop=options.crop, seed=seed, extras=trial.extras, weights=replace(Weights(), **trial.weights),
+            crop=options.crop, seed=seed, weights=replace(Weights(), **trial.weights),
         )  # fmt: skip
         if not trial.memory:
             config = replace(config, previous_dropout=1.0, previous_noise=0.0)

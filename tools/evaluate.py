@@ -117,11 +117,7 @@ def evaluate(options: argparse.Namespace) -> Judged:
     packs = [_load(player, footage, options.dataset) for player in players]
     joints = None if options.truth is None else true_joints(options.truth, footage)
     judge = PictureJudge.with_weights_at_hand()
-    dance = (
-        None
-        if options.driver is None
-        else watch(options.driver, options.backend, extras=any(pack.extras for pack in packs))
-    )
+    dance = None if options.driver is None else watch(options.driver, options.backend)
     found = []
     for player, pack in zip(players, packs, strict=True):
         renderer = Renderer(pack, backend=options.backend)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, replace
-from fractions import Fraction
-from functools import cached_property
+        return cls(folder, (width, height), fps, landmarks, indices, np.asarray(plate, np.uint8), body)
 from pathlib import Path
 
 import cv2
@@ -14,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.body import Body
-from engines.extras import POINTS
 
 
 class DatasetError(ValueError):
@@ -23,14 +21,13 @@ class DatasetError(ValueError):
 
 @dataclass(frozen=True)
 class Footage:
-    """A prepared dataset. landmarks: (N, 33, 4) pixels of frames `indices` (N,) of the source; extras: (N,
-    engines.extras.POINTS, 4) hands and face, all zeros where the dataset was prepared without."""
+    """A prepared dataset. landmarks: (N, 33, 4) pixels of frames `indices` (N,) of the source, which has `fps`
+    frames a second."""
 
     folder: Path
     size: tuple[int, int]
     fps: float
     landmarks: NDArray[np.float32]
-    extras: NDArray[np.float32]
     indices: NDArray[np.int64]
     plate: NDArray[np.uint8]
     body: Body
@@ -42,9 +39,6 @@ class Footage:
             summary = json.loads((folder / "dataset.json").read_text())
             landmarks = np.load(folder / "landmarks.npy", allow_pickle=False)
             indices = np.load(folder / "indices.npy", allow_pickle=False)
-            extras = np.zeros((len(landmarks), POINTS, 4), np.float32)
-            if (folder / "extras.npy").is_file():
-                extras = np.load(folder / "extras.npy", allow_pickle=False)
             body = Body.from_json((folder / "body.json").read_text())
             width, height = summary["size"]
             fps = float(Fraction(summary.get("fps", "30")))
@@ -53,41 +47,18 @@ class Footage:
                 f"{folder} is no prepared dataset ({error}): run tools/prepare.py first"
             ) from error
         plate = cv2.imread(str(folder / "plate.png"))
-        if (
-            plate is None or plate.shape != (height, width, 3) or len(landmarks) != len(indices)
-            or extras.shape != (len(landmarks), POINTS, 4)
-        ):  # fmt: skip
+        if plate is None or plate.shape != (height, width, 3) or len(landmarks) != len(indices):
             raise DatasetError(f"{folder} is damaged: prepare it again")
-        return cls(folder, (width, height), fps, landmarks, extras, indices, np.asarray(plate, np.uint8), body)
+        return cls(folder, (width, height), fps, landmarks, indices, np.asarray(plate, np.uint8), body)
 
-    @cached_property
-    def points(self) -> NDArray[np.float32]:
-        """(N, 143, 4): the landmarks, and the extras after them."""
-        return np.concatenate([self.landmarks, self.extras], axis=1)
-
-    def poses(self, *, extras: bool) -> NDArray[np.float32]:
-        """What a player is trained on: `points`, or `landmarks` for one without hands and face.
-
-        Raises DatasetError where there are no extras to be trained on.
-        """
-        if not extras:
-            return self.landmarks
-        if not self.extras.any():
-            raise DatasetError(
-                f"{self.folder} has no hands and face: prepare it again without --no-extras, or train without"
-            )
-        return self.points
-
-    def digest(self, *, extras: bool) -> str:
-        """Names this footage: SHA-256 of its `poses`."""
-        return hashlib.sha256(self.poses(extras=extras).tobytes()).hexdigest()
+    def digest(self) -> str:
+        """Names this footage: SHA-256 of its landmarks."""
+        return hashlib.sha256(self.landmarks.tobytes()).hexdigest()
 
     def first(self, share: float) -> Footage:
         """The first `share` of the footage in time."""
         end = int(len(self.indices) * share)
-        return replace(
-            self, landmarks=self.landmarks[:end], extras=self.extras[:end], indices=self.indices[:end]
-        )
+        return replace(self, landmarks=self.landmarks[:end], indices=self.indices[:end])
 
     def split(self, held_out: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Positions to train on and to judge on: the last `held_out` share in time is never trained on."""

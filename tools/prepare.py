@@ -1,5 +1,4 @@
-"""From videos of the player to a dataset: landmarks, hands and face, person mattes, the empty plate, and what
-was dropped.
+"""From videos of the player to a dataset: landmarks, person mattes, the empty plate, and what was dropped.
 
     python -m tools.prepare assets/player_train.mp4 datasets/demo
     python -m tools.prepare takes/ encore.mov datasets/jones --height 720
@@ -63,12 +62,6 @@ def main(argv: list[str] | None = None) -> int:
         metavar="FRAMES",
         help="save after so many frames (default 120)",
     )
-    parser.add_argument(
-        "--no-extras",
-        dest="extras",
-        action="store_false",
-        help="do not look for hands and face: quicker, for players without them",
-    )
     options = parser.parse_args(argv)
     if options.height < 32 or options.checkpoint < 1:
         parser.error("--height must be 32 or more, --checkpoint 1 or more")
@@ -77,7 +70,6 @@ def main(argv: list[str] | None = None) -> int:
         options.backend,
         options.landmarks,
         options.checkpoint,
-        options.extras,
         options.size,
         options.empty,
     )

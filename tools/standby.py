@@ -30,14 +30,14 @@ def write_standby(
 ) -> None:
     """Writes H.264 to `path`: the calmest unbroken stretch of `positions`, then the same backwards.
 
-    paint: draws the player in a pose (`Footage.points`) into a picture (H, W, 3) BGR, as on air.
+    paint: draws the player in a pose (33, 4) into a picture (H, W, 3) BGR, as on air.
     """
     chosen = calmest(footage.landmarks[positions], footage.indices[positions], SECONDS * FPS)
     pictures = np.empty((len(chosen), footage.size[1], footage.size[0], 3), np.uint8)
     for picture, position in zip(
         tqdm(pictures, unit="frame", desc="standby loop"), positions[chosen], strict=True
     ):
-        paint(footage.points[position], picture)
+        paint(footage.landmarks[position], picture)
     _encode([*pictures, *pictures[-2:0:-1]], footage.size, path)
 
 

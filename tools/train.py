@@ -3,7 +3,6 @@
     python -m tools.train datasets/demo players/demo --minutes 60
     python -m tools.train datasets/jones players/jones --minutes 0          # the paper doll, at once
     python -m tools.train datasets/jones players/jones --variant small --batch 16 --minutes 120
-    python -m tools.train datasets/jones players/jones --extras             # with hands and face
     torchrun --nproc-per-node 2 -m tools.train datasets/jones players/jones --variant std --batch 32
 
 Stopped by Ctrl-C or a crash, the same command goes on from the last checkpoint (one a minute).
@@ -23,15 +22,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from engines.folders import only_writer
 from engines.generator import VARIANTS
 from engines.player_pack import PackError, write_pack
-from engines.pose.tflite_graph import GraphError
 from engines.reference import References, View
 from tools.footage import Footage
-from tools.perceptual.weights import WeightsError
 from tools.references import reference_views
 from tools.shadow import find_shadow
 from tools.standby import write_standby
@@ -62,9 +58,6 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--batch", type=int, default=default.batch)
     parser.add_argument("--crop", type=int, default=default.crop, help="side of the training crops, pixels")
     parser.add_argument(
-        "--extras", action="store_true", help="show the generator hands and face, from a dataset with them"
-    )
-    parser.add_argument(
         "--loss", action="append", default=[], metavar="NAME=WEIGHT",
         help=f"change a loss's weight, 0 to leave it out; {', '.join(asdict(default.weights))}",
     )  # fmt: skip
@@ -78,7 +71,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         with process_group() as process:
             return train(options, process)
-    except (PackError, WeightsError, GraphError, FloatingPointError, ValueError, OSError) as error:
+    except (PackError, FloatingPointError, ValueError, OSError) as error:
         print(f"train: {error}", file=sys.stderr)
         return 1
     except torch.OutOfMemoryError:
@@ -97,14 +90,12 @@ def train(options: argparse.Namespace, process: Process) -> int:
         steps=options.steps,
         batch=options.batch,
         crop=options.crop,
-        extras=options.extras,
         seed=options.seed,
         weights=parse_weights(options.loss),
     )
     if config.batch % process.world:
         raise ValueError(f"--batch {config.batch} cannot be shared among {process.world} processes")
     footage = Footage.open(options.dataset)
-    poses = footage.poses(extras=config.extras)
     positions, _ = footage.split(config.held_out)
     views = reference_views(footage, positions)
     folder = options.runs / options.player.name
@@ -120,13 +111,11 @@ def train(options: argparse.Namespace, process: Process) -> int:
         if trainer.progress.share(config) < 1:
             trainer.run()
         if process.first:
-            write_player(options, trainer, views, poses)
+            write_player(options, trainer, views)
     return 0
 
 
-def write_player(
-    options: argparse.Namespace, trainer: Trainer, views: Sequence[View], poses: NDArray[np.float32]
-) -> None:
+def write_player(options: argparse.Namespace, trainer: Trainer, views: Sequence[View]) -> None:
     """Judges what was trained, paints the standby loop and writes the pack."""
     footage, positions = trainer.footage, trainer.train_positions
     score, _ = trainer.score(count=16)
@@ -141,7 +130,7 @@ def write_player(
         size=footage.size,
         body=footage.body,
         plate=footage.plate,
-        poses=poses[chosen],
+        poses=footage.landmarks[chosen],
         views=views,
         shadow=shadow,
         standby=standby,

@@ -77,30 +77,6 @@ NETS = {
         "9ee168ec7c8f2a16c56fe8e1cfbc514974cbbb7e434051b455635f1bd1462f5c",
         "27c6c990b7abfba8a79ab9ab86fca82cdab90f5f997ac71166b00f17b7a0720a",
     ),
-    "palm_detection_full": NetSource(
-        "modules/palm_detection/palm_detection_full.tflite",
-        ("boxes", "scores"),
-        "1b14e9422c6ad006cde6581a46c8b90dd573c07ab7f3934b5589e7cea3f89a54",
-        "c22a7627aaf224990027a59ce595ceaf934c9220630159511db3bef4a3814524",
-    ),
-    "hand_landmark_full": NetSource(
-        "modules/hand_landmark/hand_landmark_full.tflite",
-        ("landmarks", "flag", "handedness", "world"),
-        "11c272b891e1a99ab034208e23937a8008388cf11ed2a9d776ed3d01d0ba00e3",
-        "e492259298ab59d7322850661da1623eeb9d51910b334d70448500c52c2249f5",
-    ),
-    "face_detection_full_range": NetSource(
-        "modules/face_detection/face_detection_full_range_sparse.tflite",
-        ("boxes", "scores"),
-        "2c3728e6da56f21e21a320433396fb06d40d9088f2247c05e5635a688d45dfe1",
-        "d0bdc1ca60f0acb8fa8821a2b2ed59b5b2f512272d653968d61065e3bc1b167c",
-    ),
-    "face_landmark": NetSource(
-        "modules/face_landmark/face_landmark.tflite",
-        ("landmarks", "flag"),
-        "1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814",
-        "471cd505ac9f6e33be3624ad25a379f0cb8f0fd7f5ea693d183ad54f9925ceb0",
-    ),
 }
 """TABLE of nets. The names of the outputs are ours, in the file's order."""
 
@@ -111,22 +87,17 @@ def load_net(name: str, outputs: Sequence[str] | None = None, folder: Path | Non
     outputs: see TfliteNet. Raises GraphError with one line where the net cannot be had or is not the
     one in the table.
     """
-    return TfliteNet(load_known_graph(name, folder), outputs)
-
-
-def load_known_graph(name: str, folder: Path | None = None) -> Graph:
-    """The net as a graph, as `load_net` has it. Raises GraphError likewise."""
     path = weights_of(name, folder)
     if path.is_file():
         graph = load_graph(path)
         _verify(graph, name, path)
-        return graph
-    graph = convert(name, folder)
-    try:
-        save_graph(graph, path)
-    except OSError as error:  # a read-only installation: the net is here all the same
-        log.warning("%s cannot be written (%s); the net is converted at every start", path, error)
-    return graph
+    else:
+        graph = convert(name, folder)
+        try:
+            save_graph(graph, path)
+        except OSError as error:  # a read-only installation: the net is here all the same
+            log.warning("%s cannot be written (%s); the net is converted at every start", path, error)
+    return TfliteNet(graph, outputs)
 
 
 def weights_of(name: str, folder: Path | None = None) -> Path:

@@ -5,7 +5,6 @@ Constants are those of MediaPipe 0.10.21, modules/pose_detection/pose_detection_
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,32 +74,26 @@ class Detector:
         return suppress(points, scores)
 
 
-def anchors(size: int = SIZE, strides: Sequence[tuple[int, int]] = STRIDES) -> Floats:
-    """(N, 2) centres of the anchors, 0..1 of the letterboxed picture (SsdAnchorsCalculator).
-
-    size: of the net's input, pixels; strides: as `STRIDES`. By default the pose detector's 2254.
-    """
+def anchors() -> Floats:
+    """(2254, 2) centres of the anchors, 0..1 of the letterboxed picture (SsdAnchorsCalculator)."""
     layers = []
-    for stride, count in strides:
-        cells = size // stride
+    for stride, count in STRIDES:
+        cells = SIZE // stride
         centre = (np.arange(cells, dtype=np.float32) + 0.5) / cells
         grid = np.stack(np.meshgrid(centre, centre), -1).reshape(-1, 2)  # row by row: x runs first
         layers.append(np.repeat(grid, count, 0))
     return np.concatenate(layers)
 
 
-def decode(
-    boxes: Floats, logits: Floats, centres: Floats, min_logit: float, size: int = SIZE
-) -> tuple[Floats, Floats]:
+def decode(boxes: Floats, logits: Floats, centres: Floats, min_logit: float) -> tuple[Floats, Floats]:
     """The net's raw values → candidates above the score.
 
-    boxes: (N, 4 + 2K) x, y, w, h of the box and x, y of K keypoints, in pixels of the net from the anchor.
-    logits: (N,). centres: (N, 2). size: of the net's input. Returns points (M, 2 + K, 2), 0..1 of the
-    picture: two corners of the box, then the keypoints; and scores (M,) 0..1. Values that are not finite
-    are left out.
+    boxes: (N, 12) x, y, w, h of the box and x, y of the four keypoints, in pixels of the net from the anchor.
+    logits: (N,). centres: (N, 2). Returns points (M, 6, 2), 0..1 of the picture: two corners of the box, then
+    the keypoints; and scores (M,) 0..1. Values that are not finite are left out.
     """
     keep = np.flatnonzero((logits >= min_logit) & np.isfinite(boxes).all(1))
-    raw = boxes[keep].reshape(len(keep), boxes.shape[1] // 2, 2) / size
+    raw = boxes[keep].reshape(-1, 6, 2) / SIZE
     points = raw + centres[keep, None]
     half = raw[:, 1] / 2
     centre = points[:, 0].copy()
@@ -114,7 +107,7 @@ def suppress(points: Floats, scores: Floats, min_overlap: float = MIN_OVERLAP) -
     """Weighted non-maximum suppression (NonMaxSuppressionCalculator, WEIGHTED): candidates that overlap
     the surest one are averaged by score, and so on with the rest.
 
-    points: (M, 2 + K, 2) as `decode` gives them, any unit.
+    points: (M, 6, 2) as `decode` gives them, any unit.
     """
     left = np.argsort(-scores, kind="stable")
     found = []

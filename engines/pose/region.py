@@ -33,25 +33,6 @@ class Region:
         angle = normalized(math.pi / 2 - math.atan2(-dy, dx))
         return cls(float(centre[0]), float(centre[1]), 2 * math.hypot(dx, dy) * MARGIN, angle)
 
-    @classmethod
-    def scaled(
-        cls,
-        centre: tuple[float, float],
-        size: tuple[float, float],
-        angle: float,
-        *,
-        scale: float,
-        shift: float = 0.0,
-    ) -> Region:
-        """The square about a rotated box: MediaPipe's RectTransformationCalculator with square_long.
-
-        centre, size: of the box, pixels; size (width, height) along its own sides. angle: radians. scale:
-        of the longer side. shift: how far the square moves, in the box's height, down along its own side.
-        """
-        down = size[1] * shift
-        x, y = centre[0] - down * math.sin(angle), centre[1] + down * math.cos(angle)
-        return cls(x, y, max(size) * scale, angle)
-
     @property
     def circle_box(self) -> NDArray[np.float32]:
         """(4,) x0, y0, x1, y1 of the body's circle, without the margin."""
@@ -78,16 +59,6 @@ class Region:
         cos, sin = math.cos(self.angle) * step, math.sin(self.angle) * step
         half = size / 2
         return np.array([[cos, -sin, self.x - (cos - sin) * half], [sin, cos, self.y - (sin + cos) * half]])
-
-    def place(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(N, 3) x, y, z in sides of the crop, x and y from its corner → pixels of the frame, z in the same
-        scale (LandmarkProjectionCalculator)."""
-        cos, sin = math.cos(self.angle), math.sin(self.angle)
-        turn = np.array([[cos, sin], [-sin, cos]], np.float32)  # for row vectors
-        placed = np.empty_like(points)
-        placed[:, :2] = (points[:, :2] - 0.5) @ turn * self.side + np.array([self.x, self.y], np.float32)
-        placed[:, 2] = points[:, 2] * self.side
-        return placed
 
 
 def normalized(angle: float) -> float:

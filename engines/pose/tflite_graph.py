@@ -27,7 +27,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 FORMAT = 1
-ACTIVATIONS = {0: None, 1: "relu", 3: "relu6"}
+ACTIVATIONS = {0: None, 3: "relu6"}
 """schema.fbs, enum ActivationFunctionType."""
 SAME = 0
 """schema.fbs, enum Padding."""
@@ -274,15 +274,6 @@ class _Reader:
             "weights": self._keep(output, weight, self.constants[inputs[2]]),
         }
 
-    def _read_fully_connected(self, node: Any, inputs: list[int], output: int) -> Op:
-        return {"op": "dense", "weights": self._keep(output, *(self.constants[i] for i in inputs[1:]))}
-
-    def _read_prelu(self, node: Any, inputs: list[int], output: int) -> Op:
-        alpha = self.constants[inputs[1]]
-        if alpha.size != alpha.shape[-1]:
-            raise GraphError(f"{self.path}: a PRELU whose slope is not one a channel is unknown")
-        return {"op": "prelu", "weights": self._keep(output, alpha.reshape(-1))}
-
     def _read_add(self, node: Any, inputs: list[int], output: int) -> Op:
         return {"op": "add", **self._two_tensors(inputs)}
 
@@ -330,11 +321,6 @@ class _Reader:
         rank = len(self._shape(output))
         axis = node.builtinOptions.axis % rank
         return {"op": "concat", "axis": (0, 2, 3, 1)[axis] if rank == 4 else axis}
-
-    def _read_mean(self, node: Any, inputs: list[int], output: int) -> Op:
-        if sorted(self.constants[inputs[1]].reshape(-1).tolist()) != [1, 2]:
-            raise GraphError(f"{self.path}: only a mean over height and width is known")
-        return {"op": "mean", "keep": bool(node.builtinOptions.keepDims)}
 
     def _read_logistic(self, node: Any, inputs: list[int], output: int) -> Op:
         return {"op": "sigmoid"}

@@ -16,7 +16,7 @@ from engines.runtime import EngineError
 from engines.shadow import Shadow
 from tests.engines.capturable import count_captures
 from tests.engines.cuda_on_cpu import run_cuda_on_cpu
-from tests.packs import HEIGHT_PX, SIZE, made_up_extras, standing, write_nano_pack
+from tests.packs import HEIGHT_PX, SIZE, standing, write_nano_pack
 
 
 def small(x: float, y: float = 100) -> NDArray[np.float32]:
@@ -47,9 +47,9 @@ def sizes_of(pack: PlayerPack) -> tuple[tuple[int, int], ...]:
     return window_sizes(pack.size, pack.variant, few=True)
 
 
-def render(renderer: Renderer | DeviceRenderer, points: NDArray[np.float32]) -> NDArray[np.uint8]:
+def render(renderer: Renderer | DeviceRenderer, landmarks: NDArray[np.float32]) -> NDArray[np.uint8]:
     out = np.full((SIZE[1], SIZE[0], 3), 9, np.uint8)
-    renderer(points, out)
+    renderer(landmarks, out)
     return out
 
 
@@ -106,22 +106,6 @@ def test_a_landmark_that_is_not_finite_is_refused(on_device: DeviceRenderer, bad
     with pytest.raises(ValueError, match="not finite"):
         on_device(landmarks, out)
     assert (out == 7).all()
-
-
-def test_hands_and_face_are_painted_too(
-    tmp_path: Path, dataset_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run_cuda_on_cpu(monkeypatch)
-    count_captures(monkeypatch)
-    pack = PlayerPack.load(write_nano_pack(tmp_path / "hands", dataset_folder, extras=True))
-    on_device = DeviceRenderer(pack, backend="cuda")
-    on_host = Renderer(pack, backend="torch", sizes=sizes_of(pack))
-    pose = standing(64, 116, HEIGHT_PX, arms=0.4)
-    for points in (pose, np.concatenate([pose, made_up_extras(pose)])):
-        on_device.reset()
-        on_host.reset()
-        ours, theirs = render(on_device, points).astype(int), render(on_host, points)
-        assert np.abs(ours - theirs).mean() < 1
 
 
 def test_the_player_alone_is_that_of_the_host(pack: PlayerPack, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -127,7 +127,7 @@ def test_the_live_generator_is_compiled_with_its_names(backend: str) -> None:
     inputs, outputs = engine.buffers()
     assert (tuple(inputs), tuple(outputs)) == (net.INPUTS, net.OUTPUTS)
     random = np.random.default_rng(0)
-    inputs["points"][0] = standing(32, 60, 50)
+    inputs["landmarks"][0] = standing(32, 60, 50)
     inputs["previous"][:] = random.random(inputs["previous"].shape)
     inputs["plate"][:] = random.integers(0, 256, inputs["plate"].shape)
     inputs["doll"][0, 16:48, 16:48] = (40, 90, 200, 255)

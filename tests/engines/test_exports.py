@@ -14,14 +14,12 @@ from engines.exports import show_exports
 from engines.layers import LayerRenderer
 from engines.plan_cache import Facts
 from engines.player_pack import PlayerPack
-from engines.pose.extras import Extras
 from engines.pose.tracker import PoseTracker
 from engines.renderer import Renderer
 from engines.runtime import Tensors
 from engines.runtime import openvino as openvino_runtime
 from engines.runtime.identity import network_digest
 from engines.runtime.torch_eager import TorchEngine
-from tests.packs import write_nano_pack
 
 
 def test_the_parity_of_layers_is_of_colours_and_alpha(pack_folder: Path) -> None:
@@ -40,9 +38,9 @@ def test_the_parity_of_layers_is_of_colours_and_alpha(pack_folder: Path) -> None
 
 @pytest.mark.parametrize("layered", [False, True])
 def test_what_is_exported_is_what_the_show_compiles(
-    layered: bool, dataset_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    layered: bool, pack_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pack = PlayerPack.load(write_nano_pack(tmp_path / "pack", dataset_folder, extras=True))
+    pack = PlayerPack.load(pack_folder)
     compiled = {}
 
     def seen(module: nn.Module, examples: list[dict[str, Tensor]], outputs: list[str], *_: object) -> object:
@@ -51,7 +49,7 @@ def test_what_is_exported_is_what_the_show_compiles(
         return [TorchEngine(module, example, outputs) for example in examples]
 
     monkeypatch.setattr(openvino_runtime, "compile_openvino", seen)
-    PoseTracker(backend="openvino"), Extras(backend="openvino")
+    PoseTracker(backend="openvino")
     (LayerRenderer if layered else Renderer)(pack, backend="openvino")
     exported = {
         export.digest: (
@@ -73,7 +71,7 @@ def test_a_window_about_the_player_is_a_piece_of_the_picture(pack_folder: Path) 
     for index, sample in ((len(sizes) - 1, whole), (0, piece)):
         shapes = {name: np.shape(array) for name, array in sample.inputs.items()}
         assert shapes == generator.shapes(index)
-    moved = np.asarray(whole.inputs["points"])[0, 0, :2] - np.asarray(piece.inputs["points"])[0, 0, :2]
+    moved = np.asarray(whole.inputs["landmarks"])[0, 0, :2] - np.asarray(piece.inputs["landmarks"])[0, 0, :2]
     x, y = moved.astype(int)
     assert x % 4 == y % 4 == 0
     np.testing.assert_array_equal(

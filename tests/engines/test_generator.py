@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from engines.extras import LEFT_HAND
 from engines.generator import (
     ALPHA_SHARPNESS,
     DOLL_ALPHA,
@@ -20,7 +19,6 @@ from engines.generator import (
     mix,
     multiple,
 )
-from engines.skeleton import WITH_EXTRAS
 from tests.packs import standing, untrained_generator
 
 PARAMETERS_M = {"nano": 1.3, "tiny": 2.9, "small": 6.4, "std": 48.6, "max": 106.5}
@@ -55,22 +53,10 @@ def test_a_variant_is_exported(name: str) -> None:
     assert tuple(following.shape) == (1, 4, 16, 16)
 
 
-@torch.inference_mode()
-def test_a_net_with_extras_is_exported_and_sees_a_hand_move() -> None:
-    net = LiveGenerator(untrained_generator(60, extras=True).fold())
-    example = net.example((64, 64))
-    assert tuple(example["points"].shape) == (1, WITH_EXTRAS, 4)
-    example["points"][..., 3] = 1
-    torch.export.export(net, tuple(example.values()))
-    _, before = net(*example.values())
-    example["points"][:, 33:][:, LEFT_HAND, :2] += 10
-    assert (net(*example.values())[1] - before).abs().max() > 0.01
-
-
 def test_the_exported_net_computes_the_same() -> None:
     net = LiveGenerator(untrained_generator(60).fold())
     example = net.example((64, 64))
-    example["points"] = torch.from_numpy(standing(32, 60, 50))[None]
+    example["landmarks"] = torch.from_numpy(standing(32, 60, 50))[None]
     example["doll"] = bgra(drawn_doll())
     program = torch.export.export(net, tuple(example.values())).module()
     with torch.inference_mode():

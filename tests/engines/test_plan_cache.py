@@ -24,7 +24,7 @@ KEY = PlanKey(
     capability="8.9",
     driver="590.44",
     precision="fp16",
-    shapes=({"points": (1, 33, 4), "doll": (1, 128, 128, 4)},),
+    shapes=({"landmarks": (1, 33, 4), "doll": (1, 128, 128, 4)},),
 )
 FACTS = Facts(
     build_seconds=1.5,
@@ -100,7 +100,7 @@ def test_one_flipped_byte_is_refused_by_name(cache: PlanCache, written: Path, pl
         ({"version": "1.8.0.1"}, r"its version is 1\.7\.1\.116, not 1\.8\.0\.1"),
         ({"precision": "bf16"}, "its precision is fp16, not bf16"),
         ({"network": "cd" * 32}, "it is of other weights or code"),
-        ({"shapes": ({"points": (1, 33, 4), "doll": (1, 64, 64, 4)},)}, "its shapes are others"),
+        ({"shapes": ({"landmarks": (1, 33, 4), "doll": (1, 64, 64, 4)},)}, "its shapes are others"),
     ],
 )
 def test_a_plan_for_something_else_is_refused_by_name(
@@ -136,7 +136,9 @@ def test_a_plan_that_was_compiled_without_a_gpu_serves_all_of_its_kind(cache: Pl
 def test_a_missing_plan_is_named_with_the_next_step(cache: PlanCache) -> None:
     with pytest.raises(PlanError, match=rf"{LABEL}.*is missing; build it with python -m engines\.build"):
         cache.check(LABEL, KEY)
-    with pytest.raises(PlanError, match=r"no tensorrt-rtx plan of a network with points \[1, 33, 4\], doll"):
+    with pytest.raises(
+        PlanError, match=r"no tensorrt-rtx plan of a network with landmarks \[1, 33, 4\], doll"
+    ):
         cache.load(KEY)
 
 

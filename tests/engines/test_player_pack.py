@@ -74,23 +74,6 @@ def test_the_generator_comes_back(pack_folder: Path) -> None:
     assert (pack.generator()(*inputs).rgb - before(*inputs).rgb).abs().max() < 0.05  # stored in float16
 
 
-def test_a_player_with_hands_and_face_says_so(
-    tmp_path: Path, dataset_folder: Path, pack_folder: Path
-) -> None:
-    assert "extras" not in (pack_folder / MANIFEST).read_text()
-    assert not PlayerPack.load(pack_folder).extras
-    folder = write_nano_pack(tmp_path / "hands", dataset_folder, extras=True)
-    pack = PlayerPack.load(folder)
-    assert pack.extras and pack.generator().extras
-    np.testing.assert_array_equal(pack.poses, Footage.open(dataset_folder).points)
-    edit(folder, "extras = true", "extras = 1")
-    with pytest.raises(PackError, match="extras must be true or false, not 1"):
-        PlayerPack.load(folder)
-    edit(folder, "extras = 1", "extras = false")
-    with pytest.raises(PackError, match=r"poses\.safetensors holds no landmarks \(N, 33, 4\)"):
-        PlayerPack.load(folder)
-
-
 def test_a_shadow_comes_back(tmp_path: Path, dataset_folder: Path, pack_folder: Path) -> None:
     assert PlayerPack.load(pack_folder).shadow is None
     folder = write_nano_pack(tmp_path / "shadow", dataset_folder, shadow=Shadow(-0.5, 0.2, 0.02, 0.3))
@@ -139,6 +122,11 @@ def test_a_missing_file_is_named(folder: Path, file: str) -> None:
         ("format = 3", "format = 1", "is of format 1; this version of dancecam reads 3"),
         ("format = 3", "format = 4", "is of format 4; this version of dancecam reads 3"),
         ("format = 3", "", "cannot be read.*format"),
+        (
+            "format = 3",
+            "format = 3\nextras = true",
+            r"shown hands and face.*python -m tools\.train DATASET .*drawn",
+        ),
         ('"references/01.png" =', '"references/11.png" =', r"no SHA-256 for .*01\.png"),
         ('"nano"', '"giant"', "unknown variant 'giant'; known: nano"),
         ("[128, 128]", "[128, 120]", "128x120 is not in multiples of 16"),

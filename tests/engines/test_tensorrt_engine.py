@@ -47,20 +47,20 @@ class FakePlan:
 
 
 def test_tensors_that_kept_their_names_are_bound_by_name() -> None:
-    plan = FakePlan(["doll", "points"], ["next_previous", "picture"])
-    bound = _bound(TRT, plan, ["points", "doll"], ["picture", "next_previous"])
-    assert bound == {name: name for name in ("points", "doll", "picture", "next_previous")}
+    plan = FakePlan(["doll", "landmarks"], ["next_previous", "picture"])
+    bound = _bound(TRT, plan, ["landmarks", "doll"], ["picture", "next_previous"])
+    assert bound == {name: name for name in ("landmarks", "doll", "picture", "next_previous")}
 
 
 def test_tensors_of_other_names_are_bound_in_their_order() -> None:
     plan = FakePlan(["arg0", "arg1"], ["output0", "output1"])
-    bound = _bound(TRT, plan, ["points", "doll"], ["picture", "next_previous"])
-    assert bound == {"points": "arg0", "doll": "arg1", "picture": "output0", "next_previous": "output1"}
+    bound = _bound(TRT, plan, ["landmarks", "doll"], ["picture", "next_previous"])
+    assert bound == {"landmarks": "arg0", "doll": "arg1", "picture": "output0", "next_previous": "output1"}
 
 
 def test_a_plan_of_another_network_is_refused() -> None:
     with pytest.raises(EngineError, match="a plan has 1 tensors of OUTPUT, not 2"):
-        _bound(TRT, FakePlan(["points"], ["picture"]), ["points"], ["picture", "next_previous"])
+        _bound(TRT, FakePlan(["landmarks"], ["picture"]), ["landmarks"], ["picture", "next_previous"])
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")

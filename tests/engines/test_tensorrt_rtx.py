@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from engines.exports import POSE_NETS, UNTRAINED, Export, untrained_export
-from engines.generator import LiveGenerator
+from engines.exports import POSE_NETS, Export, untrained_export
+from engines.generator import VARIANTS, LiveGenerator
 from engines.runtime import EngineError, tensorrt_api, tensorrt_rtx
 from engines.runtime.tensorrt_build import compile_onnx
 from tests.drawn import standing, untrained_generator
@@ -65,11 +65,9 @@ def test_every_pose_net_compiles_with_no_convolution_left_in_float32(name: str) 
     assert not layers["CONVOLUTION", "FLOAT"]
 
 
-@pytest.mark.parametrize(("variant", "extras"), UNTRAINED)
-def test_every_variant_of_the_generator_compiles_with_its_coordinates_in_float32(
-    variant: str, extras: bool
-) -> None:
-    export = untrained_export(variant, (64, 96), extras=extras)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_variant_of_the_generator_compiles_with_its_coordinates_in_float32(variant: str) -> None:
+    export = untrained_export(variant, (64, 96))
     layers = compile_fp16(export)
     assert layers["CONVOLUTION", "HALF"] == convolutions(export.module) - 1  # the folded head is in the other
     assert not layers["CONVOLUTION", "FLOAT"]
@@ -107,7 +105,7 @@ def test_the_live_generator_keeps_landmarks_exact_in_half_precision() -> None:
     runtime = pytest.importorskip("onnxruntime")
     net = LiveGenerator(untrained_generator(60).fold()).eval()
     inputs = {name: tensor.numpy() for name, tensor in net.example((64, 64)).items()}
-    inputs["points"] = standing(32, 60, 50)[None]
+    inputs["landmarks"] = standing(32, 60, 50)[None]
     inputs["doll"][0, 16:48, 16:48] = (40, 90, 200, 255)
     model = export_onnx(net, [net.example((64, 64))], net.OUTPUTS)
     session = runtime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])

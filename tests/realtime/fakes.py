@@ -48,7 +48,6 @@ class TrackerOf(FakeTracker):
 
 class FakeRetarget:
     mirror = False
-    exchanged = False
 
     def __call__(
         self, landmarks: NDArray[np.float32], frame_size: tuple[int, int], t_ns: int
@@ -62,7 +61,7 @@ class FakeRetarget:
 class FakeRender:
     backend = "fake generator"
 
-    def __call__(self, points: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
+    def __call__(self, landmarks: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
         time.sleep(0.01)
         out[:] = 200
 
@@ -71,7 +70,7 @@ class FakeRender:
 
 
 def fake_nets(show: Show) -> Nets:
-    return Nets(FakeTracker(), FakeRetarget(), FakeRender(), lambda picture, points: None)
+    return Nets(FakeTracker(), FakeRetarget(), FakeRender(), lambda picture, landmarks: None)
 
 
 def broken_nets(show: Show) -> Nets:

@@ -20,7 +20,6 @@ from realtime.nets import load_nets
 from realtime.show import Show
 from tests.engines.capturable import count_captures
 from tests.engines.cuda_on_cpu import run_cuda_on_cpu
-from tests.packs import write_nano_pack
 
 CUDA_FAILS: dict[str, tuple[str, object, str]] = {
     "compiled": (
@@ -73,18 +72,6 @@ def test_a_show_with_backgrounds_has_a_player_with_alpha(
     assert not isinstance(load_nets(Show(player=pack_folder)).render, Layers)
 
 
-def test_hands_and_face_are_loaded_for_players_with_them_alone(
-    pack_folder: Path, dataset_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("engines.pose.tracker.PoseTracker", "engines.renderer.Renderer"):
-        monkeypatch.setattr(name, Loaded)
-    assert load_nets(Show(player=pack_folder)).extras is None
-    monkeypatch.setattr("engines.pose.extras.Extras", Loaded)
-    with_hands = write_nano_pack(tmp_path / "hands", dataset_folder, extras=True)
-    extras = load_nets(Show(player=with_hands)).extras
-    assert extras is not None and isinstance(extras.find, Loaded)
-
-
 def test_a_frame_goes_the_whole_way_on_the_device(pack_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run_cuda_on_cpu(monkeypatch)
     captured = count_captures(monkeypatch)
@@ -101,8 +88,8 @@ def test_a_frame_goes_the_whole_way_on_the_device(pack_folder: Path, monkeypatch
         assert isinstance(frame, DeviceFrame) and frame.shape == picture.shape
         person = nets.tracker(frame, t_ns)
         assert person is not None
-        points = nets.retarget(person.landmarks, (frame.shape[1], frame.shape[0]), t_ns)
-        nets.render(points, out)
+        landmarks = nets.retarget(person.landmarks, (frame.shape[1], frame.shape[0]), t_ns)
+        nets.render(landmarks, out)
         pictures.append(out.copy())
     clip.release()
     plate = PlayerPack.load(pack_folder).plate

@@ -10,14 +10,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engines.extras import POINTS
 from engines.pose.tracker import Person
 from realtime import performer
 from realtime.bus import Bus, Ticket, receive_newest
 from realtime.control.actions import Orders
 from realtime.frame_ring import FrameRing
 from realtime.handover import Handover
-from realtime.nets import ExtraNets, Nets
+from realtime.nets import Nets
 from realtime.pacing import Pace
 from realtime.people import People
 from realtime.performer import Performer
@@ -196,11 +195,11 @@ def test_the_camera_is_copied_for_those_who_want_it(start: Callable[[Nets], Stag
 
 
 def test_a_skeleton_over_a_layer_is_opaque(tmp_path: Path) -> None:
-    def draw(picture: NDArray[np.uint8], points: NDArray[np.float32]) -> None:
+    def draw(picture: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> None:
         picture[:2] = (1, 2, 3)
 
     class Faint(FakeRender):
-        def __call__(self, points: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
+        def __call__(self, landmarks: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
             out[:] = (9, 9, 9, 50)
 
     stage = Stage(tmp_path, nets_with(draw_skeleton=draw, render=Faint()), channels=4)
@@ -215,58 +214,12 @@ def test_a_skeleton_over_a_layer_is_opaque(tmp_path: Path) -> None:
         stage.close()
 
 
-class FakeExtras:
-    """Finds extras that are all 1 in every picture."""
-
-    resets = 0
-
-    def __call__(self, frame: NDArray[np.uint8], pose: NDArray[np.float32] | None) -> NDArray[np.float32]:
-        return np.ones((POINTS, 4), np.float32)
-
-    def reset(self) -> None:
-        self.resets += 1
-
-
-def test_hands_and_face_go_with_the_landmarks_where_the_player_has_them(
-    start: Callable[[Nets], Stage],
-) -> None:
-    asked: list[tuple[int | None, bool]] = []
-    drawn: list[NDArray[np.float32]] = []
-
-    def retarget(
-        extras: NDArray[np.float32],
-        fan: NDArray[np.float32],
-        player: NDArray[np.float32],
-        *,
-        mirror_width: int | None,
-        exchanged: bool,
-    ) -> NDArray[np.float32]:
-        asked.append((mirror_width, exchanged))
-        return 2 * extras
-
-    retargeter, find = FakeRetarget(), FakeExtras()
-    retargeter.exchanged = True
-    extras = ExtraNets(find, retarget)
-    stage = start(
-        nets_with(
-            retarget=retargeter, extras=extras, draw_skeleton=lambda picture, points: drawn.append(points)
-        )
-    )
-    assert newest_ticket(stage).good
-    stage.performer.orders = Orders(skeleton=True, mirror=True)
-    stage.until(lambda: len(drawn) > 2)
-    assert asked[0] == (None, True) and asked[-1] == (SIZE[0], True)
-    assert drawn[0].shape == (33 + POINTS, 4)
-    assert (drawn[0][:33] == 10).all() and (drawn[0][33:] == 2).all()
-    assert find.resets == 1, "the first dancer is a new one"
-
-
 def test_another_player_takes_over_between_two_frames(start: Callable[[Nets], Stage]) -> None:
     class Second(FakeRender):
         resets = 0
 
-        def __call__(self, points: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
-            assert points[0, 0] == 11, "the landmarks are those of his own body"
+        def __call__(self, landmarks: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
+            assert landmarks[0, 0] == 11, "the landmarks are those of his own body"
             out[:] = 60
 
         def reset(self) -> None:

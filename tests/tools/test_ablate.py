@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -63,9 +62,9 @@ def test_trials_run_once_and_are_tabulated(
 ) -> None:
     small = ["--variant", "nano", "--batch", "2", "--crop", "64", "--steps", "2", "--frames", "3"]
     arguments = [str(dataset_folder), str(tmp_path / "trials"), *small]
-    assert ablate.main([*arguments, "--trials", "hands and face", "no doll"]) == 0
+    assert ablate.main([*arguments, "--trials", "one view", "no doll"]) == 0
     printed = capsys.readouterr().out
-    assert "| hands and face |" in printed and "| no doll |" in printed
+    assert "| one view |" in printed and "| no doll |" in printed
     path = result_path(tmp_path / "trials", "no doll", 0)
     result = json.loads(path.read_text())
     assert result["steps"] == 2 and np.isfinite(result["psnr_db"]["person"]["mean"])
@@ -95,17 +94,3 @@ def test_a_table_leaves_out_what_was_not_run(tmp_path: Path) -> None:
     lines = table(tmp_path, ["full"], [0]).splitlines()
     assert lines[-1] == "| full | " + " | ".join("-" for _ in COLUMNS) + " |"
     assert set(TRIALS) >= {"full", "no doll", "no critics", ablate.PIX2PIXHD}
-
-
-def test_a_trial_that_the_footage_cannot_serve_is_refused_before_any_runs(
-    dataset_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    bare = tmp_path / "bare"
-    bare.mkdir()
-    for path in dataset_folder.glob("*.*"):
-        if path.name != "extras.npy":
-            shutil.copy(path, bare)
-    trials = ["--trials", "full", "hands and face"]
-    assert ablate.main([str(bare), str(tmp_path / "trials"), "--steps", "2", *trials]) == 1
-    assert "bare has no hands and face" in capsys.readouterr().err
-    assert not (tmp_path / "trials").exists()

@@ -74,5 +74,5 @@ def test_without_pyav_the_loop_is_written_all_the_same(
 
 def paint_plainly_at(footage: Footage, position: int) -> np.ndarray:
     picture = np.empty_like(footage.plate)
-    paint_plainly(footage)(footage.points[position], picture)
+    paint_plainly(footage)(footage.landmarks[position], picture)
     return picture

@@ -16,11 +16,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor
 
-from engines.extras import LEFT_HAND
 from engines.folders import only_writer
 from engines.player_pack import PlayerPack
 from engines.renderer import Renderer
@@ -71,38 +69,6 @@ def test_the_command_trains_a_player_who_can_be_rendered(
     assert_one_line(capsys.readouterr().err, "another variant")
     assert train.main([*command(dataset_folder, tmp_path), "--loss", "face=9"]) == 1
     assert_one_line(capsys.readouterr().err, "another weights")
-
-
-def test_a_player_with_hands_and_face_is_trained_and_follows_a_hand(
-    dataset_folder: Path, tmp_path: Path, footage: Footage, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert train.main(command(dataset_folder, tmp_path, "--extras")) == 0
-    pack = PlayerPack.load(tmp_path / "players/drawn")
-    np.testing.assert_array_equal(pack.poses[0], footage.points[0])
-    renderer = Renderer(pack, backend="torch")
-
-    def shown(points: NDArray[np.float32]) -> NDArray[np.float32]:
-        renderer.reset()
-        return renderer.run(points)[2]["next_previous"].copy()
-
-    points = footage.points[3]
-    moved, unseen = points.copy(), points.copy()
-    moved[33:][LEFT_HAND, 0] += 12
-    unseen[33:] = 0
-    assert (shown(points) == shown(points)).all()
-    assert (shown(moved) != shown(points)).any()
-    assert (shown(points[:33]) == shown(unseen)).all(), "what is not given is not seen"
-    out = np.zeros((*SIZE[::-1], 3), np.uint8)
-    renderer(moved, out)
-    assert out.std() > 1
-
-    # Of a dataset without, there is nothing to train on; nor does a run with them go on without.
-    assert train.main(command(dataset_folder, tmp_path)) == 1
-    assert_one_line(capsys.readouterr().err, "another extras")
-    bare = Path(shutil.copytree(dataset_folder, tmp_path / "bare"))
-    (bare / "extras.npy").unlink()
-    assert train.main(command(bare, tmp_path, "--extras")) == 1
-    assert_one_line(capsys.readouterr().err, "bare has no hands and face: prepare it again")
 
 
 def test_no_minutes_give_the_paper_doll(dataset_folder: Path, tmp_path: Path, footage: Footage) -> None:

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from engines.skeleton import LANDMARKS
 from engines.stick_figure import draw_stick_figure
 
 DOWNS, BLOCKS = 4, 9
@@ -151,13 +150,11 @@ class Pix2PixHD:
         """Nothing is kept from picture to picture."""
 
     @torch.inference_mode()
-    def __call__(self, points: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
-        """Paints the player posed as the landmarks, the first 33 of `points` (P, 4), pixels of the picture,
-        into `out` (H, W, 3) BGR.
+    def __call__(self, landmarks: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
+        """Paints the player posed as landmarks (33, 4), pixels of the picture, into `out` (H, W, 3) BGR.
 
         Raises ValueError where a landmark is not finite.
         """
-        landmarks = points[:LANDMARKS]
         if not np.isfinite(landmarks).all():
             raise ValueError("a landmark is not finite")
         figure = stick_figure(landmarks, self.size, self.size)[None].to(self._device)

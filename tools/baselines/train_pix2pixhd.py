@@ -14,7 +14,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import cv2
@@ -24,11 +23,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from engines.generator import DOLL_CHANNELS, PREVIOUS_CHANNELS, VARIANTS, Generator
-from engines.pose.tflite_graph import GraphError
 from tools.baselines.pix2pixhd import MULTIPLE, GlobalGenerator, Pix2PixHD, macs, nearest_ngf, stick_figure
 from tools.footage import DatasetError, Footage
-from tools.perceptual.features import VGG, perceptual_features, perceptual_loss
-from tools.perceptual.weights import WeightsError
 from tools.picture_scores import psnr
 from tools.training.adversarial import feature_matching, least_squares_discriminator, least_squares_generator
 from tools.training.dataset import Crops, ahead
@@ -44,9 +40,6 @@ examples:
 MODEL = "pix2pixhd.safetensors"
 NARROWEST = 16
 """Channels of a discriminator's first layer, at least."""
-
-Perceptual = Callable[[Tensor, Tensor], Tensor]
-"""Painted and true pictures (B, 3, H, W) RGB 0..1 → their difference to a pretrained net."""
 
 
 class RecipeError(ValueError):
@@ -65,23 +58,15 @@ class Recipe:
     held_out: float = PlayerConfig.held_out
     learning_rate: float = 2e-4
     feature_matching: float = 10.0
-    perceptual: float = 10.0
 
 
 class BaselineTrainer:
     """One run in `folder`: log.jsonl, sample pictures and, in the end, `MODEL` lie there.
 
-    perceptual: weighed as in the paper's code where given. Raises RecipeError where the crops do not fit.
+    Raises RecipeError where the crops do not fit.
     """
 
-    def __init__(
-        self,
-        footage: Footage,
-        recipe: Recipe,
-        folder: Path,
-        device: torch.device,
-        perceptual: Perceptual | None = None,
-    ) -> None:
+    def __init__(self, footage: Footage, recipe: Recipe, folder: Path, device: torch.device) -> None:
         self.crop = (min(recipe.crop, footage.size[0]), min(recipe.crop, footage.size[1]))
         for name, size in (("the crop", self.crop), (str(footage.folder), footage.size)):
             if any(side % MULTIPLE for side in size) or min(size) < 4 * MULTIPLE:
@@ -96,7 +81,6 @@ class BaselineTrainer:
         self.discriminator = MultiScaleDiscriminator(
             picture_channels=6, width=max(NARROWEST, recipe.ngf), norm="instance"
         ).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._perceptual = perceptual
         self.optimizers = [
             torch.optim.Adam(net.parameters(), lr=recipe.learning_rate, betas=(0.5, 0.999))
             for net in (self.generator, self.discriminator)
@@ -156,11 +140,7 @@ class BaselineTrainer:
             "feature_matching": self.recipe.feature_matching * feature_matching(real, fake),
             "discriminator": least_squares_discriminator(real.logits, apart.logits),
         }
-        if self._perceptual is not None:
-            parts["perceptual"] = self.recipe.perceptual * self._perceptual(painted, target)
-        teaching = sum(
-            (value for name, value in parts.items() if name != "discriminator"), target.new_zeros(())
-        )
+        teaching = parts["adversarial"] + parts["feature_matching"]
         self.discriminator.requires_grad_(True)
         for optimizer, loss in zip(self.optimizers, (teaching, parts["discriminator"]), strict=True):
             if not torch.isfinite(loss):
@@ -243,9 +223,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--variant", choices=VARIANTS, default=PlayerConfig.variant, help="(default %(default)s)"
     )
-    parser.add_argument(
-        "--perceptual", choices=(*VGG, "pose"), help="add the perceptual loss of this network (default: none)"
-    )
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default %(default)s)")
     options = parser.parse_args(argv)
     torch.set_num_threads(options.threads)
@@ -259,13 +236,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             batch=options.batch,
             crop=options.crop,
         )
-        perceptual = None
-        if options.perceptual is not None:
-            perceptual = partial(perceptual_loss, perceptual_features(options.perceptual).to(device))
-        trainer = BaselineTrainer(footage, recipe, options.folder, device, perceptual)
+        trainer = BaselineTrainer(footage, recipe, options.folder, device)
         print(f"pix2pixHD, ngf {recipe.ngf}, on {device}; samples in {trainer.folder / 'samples'}")
         trainer.run()
-    except (DatasetError, RecipeError, WeightsError, GraphError, OSError, FloatingPointError) as error:
+    except (DatasetError, RecipeError, OSError, FloatingPointError) as error:
         print(f"train_pix2pixhd: {error}", file=sys.stderr)
         return 1
     except torch.OutOfMemoryError:

@@ -24,7 +24,6 @@ STAGES = {
     "capture_to_pose": "waiting for pose",
     "pose": "pose",
     "retarget": "retarget",
-    "extras": "hands and face",
     "pose_to_generate": "waiting for the generator",
     "generate": "doll and generator",
     "capture_to_programme": "capture to programme",

@@ -15,7 +15,6 @@ from engines.generator import Generator, LiveGenerator
 from engines.player_pack import PlayerPack
 from engines.renderer import calibration
 from engines.runtime import Calibration
-from engines.skeleton import LANDMARKS
 from tools.baselines.pix2pixhd import GlobalGenerator
 from tools.benchmarking.roofline import Work, count
 
@@ -45,7 +44,7 @@ class Subject:
     def work(self, precision: str) -> Work:
         with torch.device("meta"):
             inputs = self.net.example(self.size)
-            net = LiveGenerator(Generator(self.net.generator.variant, 1.0, extras=self.net.generator.extras))
+            net = LiveGenerator(Generator(self.net.generator.variant, 1.0))
             return count(net, list(inputs.values()), ELEMENT_BYTES[precision])
 
     def eager_picture(self) -> NDArray[np.uint8]:
@@ -72,9 +71,8 @@ def of_pack(pack: PlayerPack) -> Subject:
     """A trained player's, shown one of his own poses on the whole picture."""
     net = LiveGenerator(pack.generator())
     inputs = {name: value.numpy().copy() for name, value in net.example(pack.size).items()}
-    pose = pack.poses[len(pack.poses) // 2]
-    landmarks = pose[:LANDMARKS]
-    inputs["points"][0], inputs["plate"][0] = pose, pack.plate
+    landmarks = pack.poses[len(pack.poses) // 2]
+    inputs["landmarks"][0], inputs["plate"][0] = landmarks, pack.plate
     pack.references.paint(landmarks, pack.references.choose(landmarks), inputs["doll"][0])
     return Subject(f"{pack.variant} of {pack.name}", net, pack.size, inputs, calibration(net, pack))
 

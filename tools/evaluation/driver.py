@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from engines.body import Body
-from engines.pose.extras import Extras
 from engines.pose.tracker import PoseTracker
-from engines.skeleton import LANDMARKS
 from tools.evaluation.gallery import Gallery, Shot
 from tools.evaluation.held_out import EvaluationError, Painter
 from tools.evaluation.motion import MARGIN, Flow, change, is_still, warp_error
@@ -29,15 +27,11 @@ PAINTED_LEVELS = 12
 Floats = NDArray[np.float32]
 
 
-def watch(video: Path, backend: str, *, extras: bool = False) -> Dance:
-    """The dance in `video`, to be retargeted to each player; extras: with hands and face.
-
-    Raises VideoError, SynthesisError.
-    """
+def watch(video: Path, backend: str) -> Dance:
+    """The dance in `video`, to be retargeted to each player. Raises VideoError, SynthesisError."""
     source = VideoReader(video)
     try:
-        find = Extras(backend=backend) if extras else None
-        return track(source, PoseTracker(backend=backend), find, desc="driver: pose")
+        return track(source, PoseTracker(backend=backend), desc="driver: pose")
     finally:
         source.close()
 
@@ -53,8 +47,7 @@ def judge_driver(
     backend: str = "auto",
     desc: str = "driver: player",
 ) -> dict[str, Any]:
-    """The player of `body` against another dancer's poses, (33, 4) or (143, 4) each, retargeted by
-    `tools.synthesis`.
+    """The player of `body` against another dancer's poses, (33, 4) each, retargeted by `tools.synthesis`.
 
     The flow is that of the output itself: the warp error says how much appears and vanishes, not whether the
     motion is right. Raises EvaluationError where nobody is in the frames judged.
@@ -68,23 +61,22 @@ def judge_driver(
     last: tuple[int, Picture, Mask] | None = None
     bar = tqdm([position for run in runs for position in run.tolist()], unit="frame", desc=desc)
     for number, position in enumerate(bar):
-        points = poses[position]
-        if points is None:
+        driving = poses[position]
+        if driving is None:
             last = None
             continue
-        driving = points[:LANDMARKS]
         before = poses[last[0]] if last is not None and position - last[0] == 1 else None
         if before is None:
             painter.reset()
             reader.reset()
         output = np.empty_like(plate)
-        painter(points, output)
+        painter(driving, output)
         reader.add(output, driving)
         mask = painted(output, plate)
         error = np.nan
         if before is not None and last is not None and mask.any():
             error = warp_error(last[1], output, flow(last[1], output, mask | last[2]), mask)
-            if is_still(before[:LANDMARKS], driving):
+            if is_still(before, driving):
                 flicker.append(change(last[1], output, mask))
         warp.append(error)
         last = (position, output, mask)

@@ -31,9 +31,8 @@ class EvaluationError(ValueError):
 class Painter(Protocol):
     """What is judged: `engines.renderer.Renderer`, or any network behind the same two calls."""
 
-    def __call__(self, points: Floats, out: Picture) -> None:
-        """Paints the player in a pose, landmarks (33, 4) or with hands and face (143, 4), pixels, into `out`
-        (H, W, 3) BGR."""
+    def __call__(self, landmarks: Floats, out: Picture) -> None:
+        """Paints the player in a pose, landmarks (33, 4) in pixels, into `out` (H, W, 3) BGR."""
 
     def reset(self) -> None:
         """The next frame does not follow the last one."""
@@ -124,7 +123,7 @@ def judge_held_out(
             for reader in readers.values():
                 reader.reset()
         output = np.empty_like(truth)
-        painter(footage.points[position], output)
+        painter(footage.landmarks[position], output)
         now = {"output": output, "truth": truth}
         for of in OF:
             readers[of].add(now[of], driving, None if true_joints is None else true_joints[index])

@@ -122,9 +122,9 @@ def _alone(
         if person is None:
             lost += 1
             continue
-        points = nets.retarget(person.landmarks, camera.size, t_ns)
+        landmarks = nets.retarget(person.landmarks, camera.size, t_ns)
         marks.append(time.perf_counter())
-        nets.render(points, out)
+        nets.render(landmarks, out)
         marks.append(time.perf_counter())
         if index >= warm_up:
             spans = [1000 * (later - earlier) for earlier, later in itertools.pairwise(marks)]
@@ -160,7 +160,7 @@ class _Posed(NamedTuple):
 
     began: float
     nets: Nets
-    points: NDArray[np.float32]
+    landmarks: NDArray[np.float32]
     is_new: bool
 
 
@@ -214,8 +214,8 @@ class _Pipeline:
             is_new, last = nets is not last, nets
             if is_new:
                 nets.retarget.reset()
-            points = nets.retarget(person.landmarks, self._camera.size, t_ns)
-            self._put(_Posed(began, nets, points, is_new))
+            landmarks = nets.retarget(person.landmarks, self._camera.size, t_ns)
+            self._put(_Posed(began, nets, landmarks, is_new))
 
     def _put(self, posed: _Posed) -> None:
         while not self._stop.is_set():
@@ -233,7 +233,7 @@ class _Pipeline:
                 continue
             if posed.is_new:
                 posed.nets.render.reset()
-            posed.nets.render(posed.points, self._out)
+            posed.nets.render(posed.landmarks, self._out)
             self.painted.append(_Painted(posed.began, time.perf_counter(), posed.nets.name))
 
 

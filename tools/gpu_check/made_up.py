@@ -94,7 +94,7 @@ def make_pack(
         size=size,
         body=body,
         plate=enlarged(pack.plate, size),
-        poses=fit.points(pack.poses[:, :33]),
+        poses=fit.points(pack.poses),
         views=[fit.view(view) for view in pack.references.views[:views]],
         shadow=pack.shadow,
         standby=pack.standby,

@@ -1,6 +1,6 @@
 """How far a prepared dataset's mattes are from the true alpha of a render.
 
-    python -m tools.prepare renders/901.mp4 datasets/901 --no-extras
+    python -m tools.prepare renders/901.mp4 datasets/901
     python -m tools.matting.evaluate datasets/901 renders/901.npz
 
 The error is the mean absolute difference of alpha over all pixels, as a share of the person's area; a hole is

@@ -1,1 +1,1 @@
-"""Networks that judge pictures as people do: VGG features to train on, LPIPS to judge with."""
+"""LPIPS: a network that judges pictures as people do."""

@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tools.perceptual.features import ImagenetNormalize
 from tools.perceptual.weights import WEIGHTS, load
 
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+"""Of RGB 0..1: what torchvision's networks were trained with; LPIPS scales pictures of -1..1 to the same."""
 ALEX = (
     # stride, padding, pooled before (3x3, stride 2)
     (4, 2, False), (1, 2, True), (1, 1, True), (1, 1, False), (1, 1, False),
@@ -29,17 +32,21 @@ SMALLEST = 31
 class Lpips(nn.Module):
     """LPIPS v0.1 with AlexNet, the network that its authors recommend for judging."""
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, weights: Mapping[str, Tensor]) -> None:
-        """weights: as `tools.perceptual.weights.load("lpips_alexnet")` returns them."""
+        """weights: as `tools.perceptual.weights.load` returns them."""
         super().__init__()
-        self.normalize = ImagenetNormalize()
+        for name, values in (("mean", IMAGENET_MEAN), ("std", IMAGENET_STD)):
+            self.register_buffer(name, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
         for name, tensor in weights.items():
             self.register_buffer(name.replace(".", "_"), tensor, persistent=False)
 
     @classmethod
     def load(cls, folder: Path = WEIGHTS) -> Lpips:
         """Raises WeightsError where the weights are missing or damaged."""
-        return cls(load("lpips_alexnet", folder))
+        return cls(load(folder))
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """(B, 3, H, W) RGB 0..1, at least 31 pixels each way → (B,) distances: 0 for equal pictures."""
@@ -56,7 +63,7 @@ class Lpips(nn.Module):
         return found
 
     def _features(self, picture: Tensor) -> list[Tensor]:
-        x = self.normalize(picture)
+        x = (picture - self.mean) / self.std
         found = []
         for index, (stride, padding, pooled) in enumerate(ALEX):
             if pooled:

@@ -11,14 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.body import standing_height
-from engines.extras import PARTS
 from tools.alignment.solve import Alignment
 from tools.preparing import PrepareError, rules
 from tools.preparing.placing import MOST_ENLARGED, Placement, mapped
 from tools.preparing.refine import Shots
 from tools.preparing.scan import Scan
 from tools.preparing.sources import GAP
-from tools.synthesis.smoothing import smooth_part, smooth_run
+from tools.synthesis.smoothing import smooth_run
 
 LEAST_FRAMES = 60
 
@@ -73,21 +72,6 @@ def smooth_landmarks(
     for run in np.split(np.arange(len(numbers)), np.flatnonzero(np.diff(numbers) != 1) + 1):
         seconds = times_ns[run] / 1e9
         smooth[run] = smooth_run(landmarks[run], seconds, seconds)
-    return smooth
-
-
-def smooth_extras(
-    extras: NDArray[np.float32], numbers: NDArray[np.int64], times_ns: NDArray[np.int64]
-) -> NDArray[np.float32]:
-    """As `smooth_landmarks`: each hand and the face, over the runs of frames in which it is seen.
-
-    extras (N, engines.extras.POINTS, 4), zeros where a part is not seen.
-    """
-    smooth = extras.copy()
-    for part in PARTS.values():
-        seen = np.flatnonzero(extras[:, part, 3].any(axis=1))
-        for run in np.split(seen, np.flatnonzero(np.diff(numbers[seen]) > 1) + 1):
-            smooth[run, part] = smooth_part(extras[run, part], times_ns[run] / 1e9)
     return smooth
 
 

@@ -15,15 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.body import facing, measure_body, standing_height
-from engines.extras import PARTS
 from engines.folders import resumed_folder
-from engines.pose.extras import Extras
 from tools.alignment.solve import STILL, TAKEN_FOR_STILL, Alignment, align
 from tools.landmark_net import choose_net
 from tools.matting.cutter import Cutter
 from tools.preparing import PrepareError, report, rules, sheets
 from tools.preparing.ahead import WORKERS
-from tools.preparing.choose import count, judge, require, shots, smooth_extras, too_small
+from tools.preparing.choose import count, judge, require, shots, too_small
 from tools.preparing.empty import in_scene, load_empty, measure_empty
 from tools.preparing.journal import Journal, write_whole
 from tools.preparing.pictures import Pictures, encoded, write
@@ -37,8 +35,6 @@ from tools.video import VideoError
 
 MARK = "dataset.json"
 NO_SCENE = -1
-SEARCH_EVERY = 5
-"""A hand that is not where its arm points is looked for about it on every so many frames."""
 PREVIEW_S, SHOW_S = 30.0, 120.0
 """With less usable footage than the one it is a preview, with as much as the other enough for a show."""
 
@@ -98,10 +94,8 @@ class _Preparation:
         scenes = self._scenes(scan, footage, left, placement, alignment, empty)
         main = main_scene(placement)
         plate = self._plate(scenes.get(main), empty, taken)
-        backend = self._options.backend
-        extras = Extras(backend=backend, search_every=SEARCH_EVERY) if self._options.extras else None
-        cutters = [Cutter(backend=backend) for _ in range(WORKERS)]
-        refined = Refiner(self._pictures, self._journal, scenes, plate.picture, cutters, extras)(
+        cutters = [Cutter(backend=self._options.backend) for _ in range(WORKERS)]
+        refined = Refiner(self._pictures, self._journal, scenes, plate.picture, cutters)(
             taken, self._options.checkpoint
         )
         reasons[left] = refined.reasons
@@ -117,7 +111,6 @@ class _Preparation:
             "own_background_share": float(placement.own[refined.reasons == ""].mean()),
             "from_behind_share": float((facing(taken.landmarks[refined.reasons == ""]) < 0).mean()),
         }
-        summary["extras"] = shares(refined.extras[refined.reasons == ""]) if self._options.extras else {}
         summary["warnings"] = warnings_of(summary)
         self._write(scan, footage, reasons, gain, left, taken, refined, plate, summary)
 
@@ -236,11 +229,8 @@ class _Preparation:
         np.save(self._part / "landmarks.npy", landmarks)
         np.save(self._part / "world.npy", scan.world[left[good]])
         np.save(self._part / "indices.npy", numbers)
-        extras = smooth_extras(refined.extras[good], numbers, scan.times_ns[reasons == ""])
-        if self._options.extras:
-            np.save(self._part / "extras.npy", extras)
         (self._part / "body.json").write_text(measure_body(landmarks).to_json())
-        outlines = sheets.outlines(self._pictures, numbers, np.concatenate([landmarks, extras], axis=1))
+        outlines = sheets.outlines(self._pictures, numbers, landmarks)
         write(self._part / "contact_sheet.jpg", outlines)
         page = report.html(
             summary,
@@ -327,11 +317,6 @@ def summarize(
             "flicker": float(np.abs(np.diff(lit)).mean()) if len(lit) > 1 else 0.0,
         },
     }
-
-
-def shares(extras: NDArray[np.float32]) -> dict[str, float]:
-    """In which share of the frames each hand and the face is seen. extras (N, engines.extras.POINTS, 4)."""
-    return {name: float(extras[:, part, 3].any(axis=1).mean()) for name, part in PARTS.items()}
 
 
 def warnings_of(summary: dict[str, Any]) -> list[str]:

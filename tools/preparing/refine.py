@@ -17,8 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from engines.extras import POINTS
-from engines.pose.extras import Extras
 from tools.alignment.warp import warp, warp_mask
 from tools.body_zone import zone
 from tools.matting.colours import foreground
@@ -61,12 +59,10 @@ class Shots:
 @dataclass(frozen=True)
 class Refined:
     """One row a shot. reasons (N,) str, "" where it is of use; gains (N, 3) as in `camera.light`, NaN where
-    nothing is known of the scene; extras (N, engines.extras.POINTS, 4) as they were found, zeros where nobody
-    looked."""
+    nothing is known of the scene."""
 
     reasons: NDArray[np.str_]
     gains: NDArray[np.float32]
-    extras: NDArray[np.float32]
 
 
 class Refiner:
@@ -79,11 +75,10 @@ class Refiner:
         scenes: Mapping[int, EmptyScene],
         plate: Picture,
         cutters: Sequence[Cutter],
-        extras: Extras | None,
     ) -> None:
         """scenes: by number. plate: what the dataset shows behind the player. cutters: as many frames are
-        worked on at once. extras: finds hands and face; None: nobody looks for them."""
-        self._pictures, self._journal, self._extras = pictures, journal, extras
+        worked on at once."""
+        self._pictures, self._journal = pictures, journal
         self._scenes, self._plate, self._workers = scenes, plate, len(cutters)
         self._cutters: SimpleQueue[Cutter] = SimpleQueue()
         for cutter in cutters:
@@ -105,29 +100,20 @@ class Refiner:
                     bar.update(len(rows))
                 parts.append(self._journal.load(name))
         columns = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
-        return Refined(columns["reasons"], columns["gains"], columns["extras"])
+        return Refined(columns["reasons"], columns["gains"])
 
     def _part(
         self, shots: Shots, rows: range, pool: ThreadPoolExecutor, bar: tqdm[Any]
     ) -> dict[str, NDArray[Any]]:
         reasons, gains = [], []
-        extras = np.zeros((len(rows), POINTS, 4), np.float32)
-        if self._extras is not None:
-            self._extras.reset()  # the same result whether or not the run was interrupted before this part
         done = in_order(pool, partial(self._shot, shots), rows, 2 * self._workers)
-        for place, (row, (reason, gain, picture)) in enumerate(zip(rows, done, strict=True)):
+        for row, (reason, gain, picture) in zip(rows, done, strict=True):
             reasons.append(reason)
             gains.append(gain)
             if reason:
                 self._pictures.write_thumb(reason, int(shots.numbers[row]), picture)
-            elif self._extras is not None:
-                extras[place] = self._extras(picture, shots.landmarks[row])
             bar.update()
-        return {
-            "reasons": np.array(reasons, np.str_),
-            "gains": np.array(gains, np.float32),
-            "extras": extras,
-        }
+        return {"reasons": np.array(reasons, np.str_), "gains": np.array(gains, np.float32)}
 
     def _shot(self, shots: Shots, row: int) -> tuple[str, NDArray[np.float32], Picture]:
         """What is wrong with it, its light, and its picture. Writes that and its matte if nothing is."""

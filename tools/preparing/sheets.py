@@ -17,16 +17,16 @@ FLAT = (255, 0, 255)
 
 
 def outlines(
-    pictures: Pictures, numbers: NDArray[np.int64], points: NDArray[np.float32]
+    pictures: Pictures, numbers: NDArray[np.int64], landmarks: NDArray[np.float32]
 ) -> NDArray[np.uint8]:
-    """Kept frames with the stick figure and the matte's outline. points: (N, P, 4), landmarks and extras."""
+    """Kept frames with the stick figure and the matte's outline. landmarks: (N, 33, 4)."""
     cells = []
     for position in _evenly(len(numbers)):
         number = int(numbers[position])
         picture, mask = pictures.frame(number), pictures.mask(number)
         found, _ = cv2.findContours((mask > 127).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(picture, found, -1, (0, 255, 0), 1)
-        draw_stick_figure(picture, points[position])
+        draw_stick_figure(picture, landmarks[position])
         cells.append(picture)
     return _sheet(cells)
 

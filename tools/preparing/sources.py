@@ -29,15 +29,14 @@ TOO_CLOSE = 0.75
 @dataclass(frozen=True)
 class Options:
     """height: taller pictures are scaled down to it. landmarks: "heavy", "full", or "auto": heavy where it
-    can be had. checkpoint: frames between two saves. extras: whether hands and face are found too. size:
-    (width, height) that the middle of every picture is scaled to, whatever the height; None: whole pictures.
-    empty: a picture or a video of the scene without the player."""
+    can be had. checkpoint: frames between two saves. size: (width, height) that the middle of every picture
+    is scaled to, whatever the height; None: whole pictures. empty: a picture or a video of the scene without
+    the player."""
 
     height: int = 720
     backend: str = "auto"
     landmarks: str = "auto"
     checkpoint: int = 120
-    extras: bool = True
     size: tuple[int, int] | None = None
     empty: Path | None = None
 

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from engines.pose.extras import Extras
 from engines.pose.tracker import Pose, PoseTracker
 from tools.synthesis.ahead import ahead
 from tools.video import VideoReader
@@ -29,14 +28,12 @@ class SynthesisError(ValueError):
 class Dance:
     """Who was seen in a video. size: (width, height) of its frames, pixels.
 
-    times_ns: each frame's time since the first. poses: each frame's, None where nobody was found. extras: (N,
-    engines.extras.POINTS, 4) each frame's hands and face, pixels; None where nobody looked for them.
+    times_ns: each frame's time since the first. poses: each frame's, None where nobody was found.
     """
 
     size: tuple[int, int]
     times_ns: list[int]
     poses: list[Pose | None]
-    extras: Floats | None = None
 
     @property
     def landmarks(self) -> Floats:
@@ -45,27 +42,19 @@ class Dance:
         return np.stack(found) if found else np.zeros((0, 33, 4), np.float32)
 
 
-def track(
-    reader: VideoReader, tracker: PoseTracker, find_extras: Extras | None = None, desc: str = "1 of 2: pose"
-) -> Dance:
-    """find_extras: finds hands and face; None: nobody looks for them.
-
-    Raises VideoError where the video breaks off, SynthesisError where there is nobody in it.
-    """
-    times_ns, poses, extras = [], [], []
+def track(reader: VideoReader, tracker: PoseTracker, desc: str = "1 of 2: pose") -> Dance:
+    """Raises VideoError where the video breaks off, SynthesisError where there is nobody in it."""
+    times_ns, poses = [], []
     with ahead(reader) as frames:
         for t_ns, frame in tqdm(frames, total=reader.frames or None, unit="frame", desc=desc):
             times_ns.append(t_ns)
-            pose = tracker(frame, t_ns)
-            poses.append(pose)
-            if find_extras is not None:
-                extras.append(find_extras(frame, None if pose is None else pose.landmarks))
+            poses.append(tracker(frame, t_ns))
     if not any(poses):
         raise SynthesisError(
             f"nobody was found in the {len(poses)} frames of {reader.path}: "
             "use a video of one person, whole in the frame"
         )
-    return Dance(reader.size, times_ns, poses, np.stack(extras) if find_extras is not None else None)
+    return Dance(reader.size, times_ns, poses)
 
 
 def digest(source: Path) -> str:
@@ -91,7 +80,6 @@ def keep(dance: Dance, path: Path, key: str) -> None:
             scores=np.array([pose.score for pose in poses]),
             landmarks=np.stack([pose.landmarks for pose in poses]),
             world=np.stack([pose.world for pose in poses]),
-            **({} if dance.extras is None else {"extras": dance.extras}),
         )
     part.replace(path)
 
@@ -108,8 +96,7 @@ def kept(path: Path, key: str) -> Dance | None:
                 for person_id, landmarks, world, score in rows
             ]
             width, height = (int(side) for side in file["size"])
-            extras = file.get("extras")
-            return Dance((width, height), [int(t_ns) for t_ns in file["times_ns"]], poses, extras)
+            return Dance((width, height), [int(t_ns) for t_ns in file["times_ns"]], poses)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
 

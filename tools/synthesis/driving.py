@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import numpy as np
 
 from calibration.body import ankle_line, measure_body, standing_height
-from calibration.extras import retarget_extras
 from calibration.retarget import Retargeter
 from calibration.source import FixedSource
 from engines.body import Body
@@ -25,28 +24,15 @@ are measured together: one dancer who left and came back keeps his place and his
 
 
 def retarget(dance: Dance, player: Body, *, mirror: bool = False) -> Iterator[Floats | None]:
-    """The player's pose for each frame, pixels of his picture; None where he is not there.
-
-    His landmarks (33, 4), with hands and face (143, 4) where the dance has them.
-    """
+    """The player's landmarks (33, 4) for each frame, pixels of his picture; None where he is not there."""
     retargeters = _retargeters(dance, player, mirror)
     last: tuple[Pose, int, Floats] | None = None
-    for frame, (t_ns, pose) in enumerate(zip(dance.times_ns, dance.poses, strict=True)):
+    for t_ns, pose in zip(dance.times_ns, dance.poses, strict=True):
         if pose is not None:
             retargeter = retargeters[pose.person_id]
             if last is not None and last[0].person_id != pose.person_id:
                 retargeter.reset()
-            points = retargeter(pose.landmarks, dance.size, t_ns)
-            if dance.extras is not None:
-                extras = retarget_extras(
-                    dance.extras[frame],
-                    pose.landmarks,
-                    points,
-                    mirror_width=dance.size[0] if mirror else None,
-                    exchanged=retargeter.exchanged,
-                )
-                points = np.concatenate([points, extras])
-            last = (pose, t_ns, points)
+            last = (pose, t_ns, retargeter(pose.landmarks, dance.size, t_ns))
         yield last[2] if last is not None and t_ns - last[1] <= HOLD_NS else None
 
 

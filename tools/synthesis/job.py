@@ -13,7 +13,6 @@ from tqdm import tqdm
 from engines.layers import LayerRenderer
 from engines.player_pack import PlayerPack
 from engines.pose.convert import FULL
-from engines.pose.extras import Extras
 from engines.pose.tracker import PoseTracker
 from engines.renderer import Renderer
 from engines.runtime import choose_backend
@@ -64,7 +63,6 @@ class Synthesizer:
         self._net = net
         self._backdrop = Backdrop(look.plate, pack.size) if look.plate is not None else None
         self._tracker: PoseTracker | None = None
-        self._find_extras: Extras | None = None
         self._renderer: Renderer | None = None
         self._layer_renderer: LayerRenderer | None = None
 
@@ -103,18 +101,12 @@ class Synthesizer:
     def _dance(self, reader: VideoReader, poses: Path) -> Dance:
         """The dance as it was kept at `poses`, or as it is found now. Raises SynthesisError, VideoError."""
         key = f"{digest(reader.path)} {choose_backend(self._backend)} {self._net}"
-        if self._pack.extras:
-            key += " with hands and face"
         dance = kept(poses, key)
         if dance is None:
             if self._tracker is None:
                 self._tracker = PoseTracker(net=self._net, backend=self._backend, smooth=False)
-                if self._pack.extras:
-                    self._find_extras = Extras(backend=self._backend)
             self._tracker.reset()
-            if self._find_extras is not None:
-                self._find_extras.reset()
-            dance = track(reader, self._tracker, self._find_extras)
+            dance = track(reader, self._tracker)
             keep(dance, poses, key)
         return dance
 

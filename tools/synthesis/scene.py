@@ -20,7 +20,7 @@ DARK = 24
 
 
 def render(renderer: Renderer, plate: Picture, poses: Sequence[Floats | None]) -> Iterator[Picture]:
-    """The player's picture for each of the poses, (33, 4) or (143, 4); the plate where there is none.
+    """The player's picture for each of the poses, (33, 4); the plate where there is none.
 
     plate: (H, W, 3) BGR, or (H, W, 4) all 0 for a `LayerRenderer`. The picture is overwritten by the next.
     """

@@ -3,8 +3,7 @@
 A run is one person without a gap of more than `GAP_NS` and without a camera cut. In each, exchanges of left
 and right are undone and joints that jumped away left out (`repair`), and a cubic smoothing spline goes
 through the rest (`scipy.interpolate.make_smoothing_spline`; Woltring, "A Fortran package for generalized,
-cross-validatory spline smoothing and differentiation", 1986, is its use on human motion). The same spline
-goes through each hand and the face while it is seen without a break.
+cross-validatory spline smoothing and differentiation", 1986, is its use on human motion).
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import make_smoothing_spline
 
-from engines.extras import LEFT_HAND, PARTS, RIGHT_HAND
 from engines.pose.tracker import Pose
 from engines.skeleton import Landmark as L
 from tools.synthesis.dance import Dance
@@ -35,8 +33,6 @@ LEAST_WEIGHT = 0.1
 CUT_SPEED, CUT_STEP, CUT_NS = 12.0, 0.3, 100_000_000
 """A body that moved faster than CUT_SPEED torso lengths a second, and CUT_STEP of them at least, and stays
 away for CUT_NS, was cut to."""
-_HANDS = ((LEFT_HAND, L.LEFT_WRIST, L.RIGHT_WRIST), (RIGHT_HAND, L.RIGHT_WRIST, L.LEFT_WRIST))
-"""Each hand, its own wrist and the other one."""
 _CORE = [L.LEFT_SHOULDER, L.RIGHT_SHOULDER, L.LEFT_HIP, L.RIGHT_HIP]
 
 
@@ -52,47 +48,7 @@ def smooth(dance: Dance) -> Dance:
         latest = np.searchsorted(run, frames, side="right") - 1
         for frame, row, points in zip(frames, latest, landmarks, strict=True):
             poses[frame] = dataclasses.replace(found[row], landmarks=points)
-    extras = None if dance.extras is None else smooth_extras(dance.extras, dance, poses)
-    return dataclasses.replace(dance, poses=poses, extras=extras)
-
-
-def smooth_extras(extras: Floats, dance: Dance, poses: list[Pose | None]) -> Floats:
-    """Hands and face (N, engines.extras.POINTS, 4) smoothed where they are seen in one frame after the other
-    of a run of `dance`; they are not filled in where they are not.
-
-    poses: the smoothed ones: a hand that was found on the other arm, while left and right were exchanged, is
-    left out.
-    """
-    result = extras.copy()
-    for frame, pose in enumerate(poses):
-        for part, own, other in _HANDS:
-            if pose is None or _far(result[frame, part], pose, own) > _far(result[frame, part], pose, other):
-                result[frame, part] = 0
-    seconds = np.array(dance.times_ns) / 1e9
-    for run in runs(dance):
-        for part in PARTS.values():
-            seen = run[result[run, part, 3].any(axis=1)]
-            for stretch in np.split(seen, np.flatnonzero(np.diff(seen) > 1) + 1):
-                result[stretch, part] = smooth_part(result[stretch, part], seconds[stretch])
-    return result
-
-
-def _far(hand: Floats, pose: Pose, wrist: L) -> float:
-    return float(np.linalg.norm(hand[0, :2] - pose.landmarks[wrist, :2]))
-
-
-def smooth_part(part: Floats, seconds: NDArray[np.float64]) -> Floats:
-    """One hand or the face (N, K, 4), seen in consecutive frames at `seconds` (N,), ascending → the same."""
-    moves = np.diff(seconds, prepend=-np.inf) > 0
-    if moves.sum() < 5:
-        return part
-    known = seconds[moves]
-    flat = part[moves, :, :3].reshape(len(known), -1).astype(float)
-    result = part.copy()
-    result[..., :3] = _spline(known, flat, np.gradient(known), STIFFNESS, seconds).reshape(
-        result[..., :3].shape
-    )
-    return result
+    return dataclasses.replace(dance, poses=poses)
 
 
 def runs(dance: Dance) -> Iterator[NDArray[np.int64]]:

@@ -16,7 +16,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from calibration.extras import ANCHORS
 from engines.reference import References
 from engines.skeleton import LANDMARKS
 from tools.footage import Footage
@@ -32,32 +31,30 @@ class Draw(NamedTuple):
     """What one item of a batch is of.
 
     position, earlier, before: of the frame, and of those one and two before it, None where there is none.
-    corner: where (x, y) the crop begins in the frame. points, earlier_points: the poses (P, 4), pixels of the
-    frame, with their errors; the earlier one is that of `position` where there is no earlier frame.
+    corner: where (x, y) the crop begins in the frame. landmarks, earlier_landmarks: the poses (33, 4), pixels
+    of the frame, with their errors; the earlier one is that of `position` where there is no earlier frame.
     """
 
     position: int
     earlier: int | None
     before: int | None
     corner: tuple[int, int]
-    points: NDArray[np.float32]
-    earlier_points: NDArray[np.float32]
+    landmarks: NDArray[np.float32]
+    earlier_landmarks: NDArray[np.float32]
 
     @property
     def shift(self) -> NDArray[np.float32]:
-        """What the crop takes off a point (4,)."""
+        """What the crop takes off a landmark (4,)."""
         return np.array([*self.corner, 0, 0], np.float32)
 
 
 class Crops:
     """crops[step] is one batch: a dict of tensors, RGB 0..1.
 
-    landmarks (B, 33, 4) pixels of the crop, earlier (B, 33, 4) those one frame before; points and
-    earlier_points (B, P, 4) the same with hands and face where the net is shown them; doll and
-    earlier_doll (B, 4, h, w), the paper dolls of both, premultiplied RGBA; previous and before_previous (B,
-    4, h/4, w/4) as `Painting.feedback` makes them from the true frames one and two before (zeros where
-    there is none), target (B, 3, h, w) and earlier_target, the frame before it, mask (B, 1, h, w), plate
-    (B, 3, h, w).
+    landmarks (B, 33, 4) pixels of the crop, earlier (B, 33, 4) those one frame before; doll and earlier_doll
+    (B, 4, h, w), the paper dolls of both, premultiplied RGBA; previous and before_previous (B, 4, h/4, w/4)
+    as `Painting.feedback` makes them from the true frames one and two before (zeros where there is none),
+    target (B, 3, h, w) and earlier_target, the frame before it, mask (B, 1, h, w), plate (B, 3, h, w).
     """
 
     def __init__(
@@ -70,16 +67,13 @@ class Crops:
         crop: int,
         seed: int,
         noise_px: float = 0.0,
-        extras: bool = False,
         share: tuple[int, int] = (0, 1),
     ) -> None:
         """references: None: the dolls are empty. noise_px: standard deviation of the error added to each
         landmark, in pixels of a picture 512 high: the net must live with a pose net's errors, and with bodies
-        that are not quite the player's; hands and face move with the wrists and the nose. extras: whether
-        points hold hands and face. share: (rank, world): of each batch only every world-th item from rank on
-        is made. Raises DatasetError where the footage has no extras to give."""
-        self.footage, self._poses = footage, footage.poses(extras=extras)
-        self.positions = positions
+        that are not quite the player's. share: (rank, world): of each batch only every world-th item from
+        rank on is made."""
+        self.footage, self.positions = footage, positions
         self.references = references
         self._batch = batch
         width, height = footage.size
@@ -107,7 +101,7 @@ class Crops:
         wrong[:, 3] = 0
         earlier, before = self._before(position, 1), self._before(position, 2)
         first = position if earlier is None else earlier
-        now, then = moved(self._poses[position], wrong), moved(self._poses[first], wrong)
+        now, then = self.footage.landmarks[position] + wrong, self.footage.landmarks[first] + wrong
         return Draw(position, earlier, before, corner, now, then)
 
     def _item(self, draw: Draw) -> dict[str, NDArray[np.float32]]:
@@ -117,14 +111,12 @@ class Crops:
         earlier, before = draw.earlier, draw.before
         target, mask = self._true(draw.position, window)
         earlier_target, earlier_mask = (target, mask) if earlier is None else self._true(earlier, window)
-        now, then, shift = draw.points, draw.earlier_points, draw.shift
+        now, then, shift = draw.landmarks, draw.earlier_landmarks, draw.shift
         empty = np.zeros((4, height // 4, width // 4), np.float32)
         return {
-            "landmarks": now[:LANDMARKS] - shift,
-            "earlier": then[:LANDMARKS] - shift,
-            "points": now - shift,
-            "earlier_points": then - shift,
-            **self._dolls({"doll": now[:LANDMARKS], "earlier_doll": then[:LANDMARKS]}, (x0, y0)),
+            "landmarks": now - shift,
+            "earlier": then - shift,
+            **self._dolls({"doll": now, "earlier_doll": then}, (x0, y0)),
             "previous": empty if earlier is None else _feedback(earlier_target, earlier_mask),
             "before_previous": empty if before is None else _feedback(*self._true(before, window)),
             "target": target,
@@ -190,18 +182,6 @@ def ahead(crops: Steps[Made], step: int, workers: int = 2) -> Generator[Made, No
                 yield batch
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-
-
-def moved(points: NDArray[np.float32], by: NDArray[np.float32]) -> NDArray[np.float32]:
-    """points (P, 4) with each landmark moved by its row of `by` (33, 4), and each hand and the face that is
-    seen by the row of the wrist or nose that it hangs on."""
-    result = points.copy()
-    result[:LANDMARKS] += by
-    for part, (anchor, *_) in ANCHORS:
-        rows = result[LANDMARKS:][part]  # none without extras
-        if rows[:, 3].any():
-            rows += by[anchor]
-    return result
 
 
 def _feedback(picture: NDArray[np.float32], alpha: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -9,7 +9,6 @@ as dear.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import torch
@@ -18,8 +17,6 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from engines.runtime.half import without_autocast
-from engines.skeleton import Landmark
-from tools.training.upload import upload
 
 Norm = Literal["spectral", "instance"]
 STRIDES = (2, 2, 2, 1)
@@ -158,71 +155,3 @@ class TemporalDiscriminator(nn.Module):
         maps = None if conditions is None else torch.cat(conditions, dim=1)
         judgement: Judgement = self.pair(torch.cat([earlier, picture], dim=1), maps)
         return judgement
-
-
-class Part(NamedTuple):
-    """A part of the body to look at closely: about the mean of `landmarks`, `side` in standing heights."""
-
-    landmarks: tuple[Landmark, ...]
-    side: float
-
-
-_L = Landmark
-PARTS: dict[str, Part] = {
-    "face": Part((_L.NOSE, _L.LEFT_EAR, _L.RIGHT_EAR), 0.25),
-    "left hand": Part((_L.LEFT_WRIST, _L.LEFT_INDEX, _L.LEFT_PINKY), 0.18),
-    "right hand": Part((_L.RIGHT_WRIST, _L.RIGHT_INDEX, _L.RIGHT_PINKY), 0.18),
-}
-"""TABLE of what crop discriminators look at; each is a `PatchDiscriminator` on `part_crops`."""
-
-
-def part_centres(landmarks: Tensor, parts: Sequence[str]) -> Tensor:
-    """(B, 33, 4) pixels, on the host → (B, len(parts), 2), the centres of `PARTS`."""
-    points = ([landmarks[:, each, :2] for each in PARTS[name].landmarks] for name in parts)
-    return torch.stack([torch.stack(each, dim=1).mean(dim=1) for each in points], dim=1)
-
-
-def pass_over(critic: nn.Module, times: int) -> None:
-    """Leaves a critic as if it had judged so often: its spectral norms are estimated a little further at each
-    use of a weight. Where one process has nothing for it to judge, it stays the critic of the others."""
-    with torch.no_grad():
-        for _ in range(times):
-            for module in critic.modules():
-                if isinstance(module, _Conv):
-                    _ = module.weight
-
-
-def crops_about(pictures: Tensor, centres: Tensor, side_px: float, out_size: int) -> Tensor:
-    """Square crops (B * N, C, out_size, out_size) about `centres` (B, N, 2), x and y in pixels of `pictures`
-    (B, C, H, W), those of one picture after each other. Bilinear and differentiable; outside is zero.
-
-    Pixel i spans i to i + 1, as in `Skeleton`. Choose out_size near side_px: far below, pixels are skipped.
-    """
-    batch, count = centres.shape[:2]
-    step = (torch.arange(out_size, device=centres.device, dtype=centres.dtype) + 0.5) / out_size - 0.5
-    x = (centres[..., 0, None] + step * side_px) * (2 / pictures.shape[-1]) - 1  # (B, N, out)
-    y = (centres[..., 1, None] + step * side_px) * (2 / pictures.shape[-2]) - 1
-    square = (batch, count, out_size, out_size)
-    grid = torch.stack([x[:, :, None, :].expand(square), y[:, :, :, None].expand(square)], dim=-1)
-    crops = F.grid_sample(pictures, grid.reshape(batch, count * out_size, out_size, 2), align_corners=False)
-    crops = crops.unflatten(2, (count, out_size))  # (B, C, N, out, out)
-    return crops.transpose(1, 2).flatten(0, 1)
-
-
-def part_crops(
-    pictures: Tensor, landmarks: Tensor, parts: Sequence[str], body_px: float, out_size: int
-) -> Tensor:
-    """Crops (n, C, out_size, out_size) of one kind of `PARTS` (all of one side) from pictures (B, C, H, W).
-
-    landmarks (B, 33, 4) pixels of `pictures`, on the host, wherever those are: how many crops there are is
-    known without waiting for a device; body_px: see `Skeleton`. Only parts whose centre lies inside
-    the picture are cut, so n may be 0; it depends on the landmarks alone, and so is the same for a recording
-    and for what is painted in its place. For limb maps, give landmarks, body_px and out_size over 4.
-    """
-    (side,) = {PARTS[name].side for name in parts}
-    height, width = pictures.shape[2:]
-    places = part_centres(landmarks, parts).numpy()  # (B, N, 2)
-    rows, columns = ((places >= 0) & (places < (width, height))).all(axis=-1).nonzero()  # (n,) each
-    where = upload(places[rows, columns][:, None], pictures.device)  # (n, 1, 2)
-    shown = pictures.index_select(0, upload(rows, pictures.device))
-    return crops_about(shown, where, side * body_px, out_size)

@@ -87,22 +87,12 @@ def average_gradients(module: nn.Module, process: Process) -> None:
     """Replaces every gradient by its mean over the processes, in place; between backward and the update.
 
     For discriminators, instead of `wrap`: they are called several times a step, which DistributedDataParallel
-    does not follow. All processes must have drawn the same initial weights (the same seed). A parameter to
-    which a process gives no gradient, since its share shows nothing to judge, counts there as one of zeros;
-    one to which no process gives any stays without.
+    does not follow. All processes must have drawn the same initial weights (the same seed), and give the same
+    parameters a gradient: one without, of a critic that had nothing to judge in this step, stays without.
     """
-    if process.world == 1:
+    gradients = [parameter.grad for parameter in module.parameters() if parameter.grad is not None]
+    if process.world == 1 or not gradients:
         return
-    parameters = list(module.parameters())
-    given = torch.tensor([each.grad is not None for each in parameters], dtype=torch.uint8)
-    torch.distributed.all_reduce(given, torch.distributed.ReduceOp.MAX)
-    judged = [each for each, has in zip(parameters, given.tolist(), strict=True) if has]
-    if not judged:
-        return
-    for parameter in judged:
-        if parameter.grad is None:
-            parameter.grad = torch.zeros_like(parameter)
-    gradients = [parameter.grad for parameter in judged if parameter.grad is not None]
     flat = torch.cat([gradient.flatten() for gradient in gradients])
     torch.distributed.all_reduce(flat)
     flat /= process.world

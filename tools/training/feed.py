@@ -22,7 +22,6 @@ from torch import Tensor
 
 from engines.body_parts import NAMES
 from engines.reference_torch import TorchReferences
-from engines.skeleton import LANDMARKS
 from tools.footage import Footage
 from tools.training.dataset import HOST_LANDMARKS, Crops, ahead
 from tools.training.upload import upload
@@ -132,15 +131,15 @@ class Plan(NamedTuple):
     """What a batch of B items is of, as arrays.
 
     positions: (3, B) of the frames, those before and those before that, with others in place of what is not
-    there; there: (2, B) float32, 1 where the two earlier ones are, else 0. corners: (B, 2). points,
-    earlier_points: (B, P, 4) pixels of the frame. views: (B, parts) which view each part of a doll is of.
+    there; there: (2, B) float32, 1 where the two earlier ones are, else 0. corners: (B, 2). landmarks,
+    earlier: (B, 33, 4) pixels of the frame. views: (B, parts) which view each part of a doll is of.
     """
 
     positions: NDArray[np.int64]
     there: NDArray[np.float32]
     corners: NDArray[np.int64]
-    points: NDArray[np.float32]
-    earlier_points: NDArray[np.float32]
+    landmarks: NDArray[np.float32]
+    earlier: NDArray[np.float32]
     views: NDArray[np.int64]
 
 
@@ -158,17 +157,15 @@ class Plans:
             for draw, two in zip(draws, earlier, strict=True)
         ]
         views = [
-            np.zeros(len(NAMES), np.int64)
-            if references is None
-            else references.choose(draw.points[:LANDMARKS])
+            np.zeros(len(NAMES), np.int64) if references is None else references.choose(draw.landmarks)
             for draw in draws
         ]
         return Plan(
             np.array(positions, np.int64).T,
             np.array([[each is not None for each in two] for two in earlier], np.float32).T,
             np.array([draw.corner for draw in draws], np.int64),
-            np.stack([draw.points for draw in draws]),
-            np.stack([draw.earlier_points for draw in draws]),
+            np.stack([draw.landmarks for draw in draws]),
+            np.stack([draw.earlier_landmarks for draw in draws]),
             np.stack(views),
         )
 
@@ -192,23 +189,17 @@ class DeviceCrops:
         there = upload(plan.there, device)[..., None, None, None]  # (2, B, 1, 1, 1)
         feedback = F.avg_pool2d(torch.cat([pictures * masks, masks], dim=1)[count:], 4)  # (2 B, 4, h/4, w/4)
         previous, before_previous = (feedback.unflatten(0, (2, count)) * there).unbind()
-        points, earlier_points = upload(plan.points, device), upload(plan.earlier_points, device)
+        landmarks, earlier = upload(plan.landmarks, device), upload(plan.earlier, device)
         corner = upload(plan.corners, device)  # (B, 2)
-        shift = F.pad(corner, (0, 2))[:, None].to(points.dtype)  # (B, 1, 4)
+        shift = F.pad(corner, (0, 2))[:, None].to(landmarks.dtype)  # (B, 1, 4)
         rows = corner[:, 1:] + torch.arange(height, device=device)  # (B, h)
         columns = corner[:, :1] + torch.arange(width, device=device)  # (B, w)
         views = upload(plan.views, device)
-        doll, earlier_doll = (
-            self._doll(each[:, :LANDMARKS], views, corner) for each in (points, earlier_points)
-        )
-        points, earlier_points = points - shift, earlier_points - shift
         return {
-            "landmarks": points[:, :LANDMARKS],
-            "earlier": earlier_points[:, :LANDMARKS],
-            "points": points,
-            "earlier_points": earlier_points,
-            "doll": doll,
-            "earlier_doll": earlier_doll,
+            "landmarks": landmarks - shift,
+            "earlier": earlier - shift,
+            "doll": self._doll(landmarks, views, corner),
+            "earlier_doll": self._doll(earlier, views, corner),
             "previous": previous,
             "before_previous": before_previous,
             "target": target,
@@ -216,8 +207,7 @@ class DeviceCrops:
             "mask": masks[:count],
             "plate": _planes(self._plate[rows[:, :, None], columns[:, None, :]]),
             HOST_LANDMARKS: torch.from_numpy(
-                plan.points[:, :LANDMARKS]
-                - np.pad(plan.corners, ((0, 0), (0, 2)))[:, None].astype(np.float32)
+                plan.landmarks - np.pad(plan.corners, ((0, 0), (0, 2)))[:, None].astype(np.float32)
             ),
         }
 

@@ -64,8 +64,6 @@ class Config:
     """From this share of the budget on, the critics have their say."""
     noise_px: float = 0.5
     """See `Crops`."""
-    extras: bool = False
-    """Whether the net is shown hands and face."""
     held_out: float = 0.2
     seed: int = 0
     weights: Weights = field(default_factory=Weights)
@@ -98,10 +96,9 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.footage, self.references = footage, references
         self.config, self.folder, self.process, self.device = config, folder, process, process.device
-        self.poses = footage.poses(extras=config.extras)
         self.train_positions, self.held_positions = footage.split(config.held_out)
         body_px = footage.body.near.height
-        self.net = generator(config.variant, body_px, extras=config.extras).to(self.device)
+        self.net = generator(config.variant, body_px).to(self.device)
         self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.ema = Average(self.net, config.ema)
         self.objective = Objective(config.weights, body_px, self.device)
@@ -135,8 +132,7 @@ class Trainer:
         config, process = self.config, self.process
         crops = Crops(
             self.footage, self.train_positions, self.references, batch=config.batch, crop=config.crop,
-            seed=config.seed, noise_px=config.noise_px, extras=config.extras,
-            share=(process.rank, process.world),
+            seed=config.seed, noise_px=config.noise_px, share=(process.rank, process.world),
         )  # fmt: skip
         made = batches(crops, self.device, self.progress.step)
         total, unit = (config.steps, "step") if config.steps else (round(config.minutes * 60), "s")
@@ -188,15 +184,12 @@ class Trainer:
         if share >= config.rollout_from and random.random() < 0.5:
             # With an autocast of its own: what it keeps of the weights in half precision knows no gradients.
             with autocast(self.device), torch.no_grad():
-                earlier = self._parallel(
-                    batch["earlier_points"], batch["before_previous"], batch["earlier_doll"]
-                )
+                earlier = self._parallel(batch["earlier"], batch["before_previous"], batch["earlier_doll"])
         with autocast(self.device):
             previous = self._disturbed(batch["previous"] if earlier is None else earlier.feedback(), random)
-            painting: Painting = self._parallel(batch["points"], previous, batch["doll"])
+            painting: Painting = self._parallel(batch["landmarks"], previous, batch["doll"])
             parts = self.objective.reconstruction(painting, batch)
             views = Views(batch, painting, earlier, random)
-            parts |= self.objective.details(views)
             if share >= config.critics_from and len(self.critics):
                 self._update(self.critics, self.critics_adam, self.objective.criticise(views))
                 parts |= self.objective.persuade(views)
@@ -252,7 +245,7 @@ class Trainer:
             output = np.empty_like(self.footage.plate)
             painter.reset()
             for _ in range(2):  # its previous output settled
-                painter(self.poses[position], output)
+                painter(self.footage.landmarks[position], output)
             truth, mask = self.footage.frame(int(position)), self.footage.mask(int(position)) > 127
             scores.append(psnr(output, truth, mask))
             columns.append(np.vstack([truth, output]))
@@ -269,7 +262,7 @@ class Trainer:
         for kind, optimizer in self._optimizers().items():
             for index, state in optimizer.state_dict()["state"].items():
                 tensors |= {f"{kind}.{index}.{key}": value for key, value in state.items()}
-        meta = {"footage": self.footage.digest(extras=self.config.extras)}
+        meta = {"footage": self.footage.digest()}
         meta |= {"config": json.dumps(asdict(self.config)), "progress": json.dumps(asdict(self.progress))}
         path = self.folder / CHECKPOINT
         part = path.with_suffix(".part")
@@ -296,7 +289,7 @@ class Trainer:
                 f"{path} was trained with another {', '.join(changed)}: "
                 "give the same, or start anew with --restart"
             )
-        if meta.get("footage") != self.footage.digest(extras=self.config.extras):
+        if meta.get("footage") != self.footage.digest():
             raise CheckpointError(f"{path} was trained on other footage: start anew with --restart")
         groups: dict[str, dict[str, Tensor]] = {}
         for key, value in tensors.items():

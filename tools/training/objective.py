@@ -1,8 +1,8 @@
 """What training minimizes: a table of losses, each switched off by a weight of 0 and then not computed.
 
-Reconstruction sees the whole crop. The dear ones look at a patch of it: the perceptual loss, and a critic (a
-multi-scale patch discriminator with feature matching) that tells a recorded patch from a painted one; further
-critics look at pairs of consecutive patches, at faces and at hands. Pose consistency reads the pose back.
+Reconstruction sees the whole crop. The critics look at a patch of it: a multi-scale patch discriminator with
+feature matching tells a recorded patch from a painted one, and a temporal one looks at pairs of consecutive
+patches.
 """
 
 from __future__ import annotations
@@ -12,13 +12,10 @@ from dataclasses import asdict, dataclass, fields, replace
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engines.generator import Painting
-from engines.pose.convert import load_net
 from engines.skeleton import Landmark, Skeleton
-from tools.perceptual.features import perceptual_features, perceptual_loss
 from tools.training.adversarial import (
     Augmentation,
     feature_matching,
@@ -26,14 +23,7 @@ from tools.training.adversarial import (
     hinge_generator,
 )
 from tools.training.dataset import HOST_LANDMARKS
-from tools.training.discriminators import (
-    Judgement,
-    MultiScaleDiscriminator,
-    PatchDiscriminator,
-    TemporalDiscriminator,
-    part_crops,
-    pass_over,
-)
+from tools.training.discriminators import Judgement, MultiScaleDiscriminator, TemporalDiscriminator
 from tools.training.losses import reconstruction_losses
 
 Batch = Mapping[str, Tensor]
@@ -52,32 +42,21 @@ class Weights:
     doll: float = 6.0
     trust: float = 0.5
     stretch: float = 2.0
-    perceptual: float = 0.0
     adversarial: float = 0.1
     feature_matching: float = 3.0
     temporal: float = 0.1
-    face_adversarial: float = 0.1
-    hands_adversarial: float = 0.0
-    pose: float = 0.0
 
 
 PATCH = 128
-"""Side of what the perceptual loss and the critics are shown, pixels."""
+"""Side of what the critics are shown, pixels."""
 CRITIC_WIDTH = 24
-CLOSE_UPS: dict[str, tuple[tuple[str, ...], int]] = {
-    "face_adversarial": (("face",), 64),
-    "hands_adversarial": (("left hand", "right hand"), 48),
-}
-"""TABLE of the crop critics: what they look at, at how many pixels."""
 
 
 class Views:
-    """What the dear losses look at in one step: the painted crop and the true one, and a patch on the person.
+    """What the critics look at in one step: the painted crop and the true one, and a patch on the person.
 
     batch: see `Crops`; painting: of its crops; earlier: of the frames before, without gradient, or None.
     The patch is about a visible joint chosen by `random`.
-
-    landmarks: those of the batch on the host, wherever it lies itself.
     """
 
     def __init__(
@@ -88,8 +67,7 @@ class Views:
         self.earlier = None if earlier is None else earlier.over(batch["plate"]).detach()
         height, width = self.true.shape[2:]
         self._side = min(PATCH, height, width)
-        self.landmarks = batch.get(HOST_LANDMARKS, batch["landmarks"])
-        joints = self.landmarks[:, Landmark.NOSE :, :2].numpy()
+        joints = batch.get(HOST_LANDMARKS, batch["landmarks"])[:, Landmark.NOSE :, :2].numpy()
         picked = joints[np.arange(len(joints)), random.integers(0, joints.shape[1], len(joints))]
         low = np.nan_to_num(picked) - self._side / 2
         self._corners = (np.clip(low, 0, (width - self._side, height - self._side)) // 8 * 8).astype(int)
@@ -106,10 +84,7 @@ class Views:
 
 
 class Objective:
-    """The losses that `weights` asks for, with the networks that they need, on `device`.
-
-    Raises WeightsError, GraphError where a network cannot be had.
-    """
+    """The losses that `weights` asks for, with the critics that they need, on `device`."""
 
     def __init__(self, weights: Weights, body_px: float, device: torch.device) -> None:
         self._weights, self._body_px = asdict(weights), body_px
@@ -119,44 +94,28 @@ class Objective:
             critics["adversarial"] = MultiScaleDiscriminator(Skeleton.channels, width=CRITIC_WIDTH)
         if weights.temporal:
             critics["temporal"] = TemporalDiscriminator(Skeleton.channels, width=CRITIC_WIDTH)
-        critics |= {name: PatchDiscriminator(width=CRITIC_WIDTH) for name in CLOSE_UPS if self._weights[name]}
         self.critics = nn.ModuleDict(critics).to(device)
-        self._features = perceptual_features().to(device) if weights.perceptual else None
-        self._pose = (
-            load_net("pose_landmark_full", ("landmarks", "heatmap")).to(device) if weights.pose else None
-        )
 
     def reconstruction(self, painting: Painting, batch: Batch) -> dict[str, Tensor]:
         """The losses against the recording's own pixels."""
         parts = reconstruction_losses(painting, batch, self._body_px)
         return {name: value for name, value in parts.items() if self._weights[name]}
 
-    def details(self, views: Views) -> dict[str, Tensor]:
-        """The losses of what frozen networks see: perceptual, pose."""
-        parts = {}
-        if self._features is not None:
-            pictures = (views.painted, views.true, views.batch["mask"])
-            parts["perceptual"] = perceptual_loss(self._features, *(views.patch(each) for each in pictures))
-        if self._pose is not None:  # of one picture: it costs as much as the generator
-            parts["pose"] = pose_consistency(self._pose, views.painted[:1], views.true[:1])
-        return parts
-
     def criticise(self, views: Views) -> Tensor:
         """The critics' own loss, of pictures that take no gradient back to the generator."""
-        judged = [self._judge(name, views, views.painted.detach()) for name in self.critics]
-        losses = [hinge_discriminator(real.logits, fake.logits) for real, fake in judged if _any(real)]
+        judged = [self._judge(name, views, views.painted.detach()) for name in self._present(views)]
+        losses = [hinge_discriminator(real.logits, fake.logits) for real, fake in judged]
         return torch.stack(losses).sum() if losses else views.true.new_zeros(()).requires_grad_()
 
     def persuade(self, views: Views) -> dict[str, Tensor]:
         """What the critics say to the generator. Their weights take no gradient meanwhile."""
         parts = {}
         self.critics.requires_grad_(False)
-        for name in self.critics:
+        for name in self._present(views):
             real, fake = self._judge(name, views, views.painted)
-            if _any(real):
-                parts[name] = hinge_generator(fake.logits)
-                if name == "adversarial":
-                    parts["feature_matching"] = feature_matching(real, fake)
+            parts[name] = hinge_generator(fake.logits)
+            if name == "adversarial":
+                parts["feature_matching"] = feature_matching(real, fake)
         self.critics.requires_grad_(True)
         return parts
 
@@ -164,25 +123,18 @@ class Objective:
         """The weighted sum."""
         return torch.stack([self._weights[name] * value for name, value in parts.items()]).sum()
 
+    def _present(self, views: Views) -> list[str]:
+        """The critics that have something to look at: the temporal one, in steps with an earlier frame."""
+        return [name for name in self.critics if name != "temporal" or views.earlier is not None]
+
     def _judge(self, name: str, views: Views, painted: Tensor) -> tuple[Judgement, Judgement]:
         """What critic `name` says of the recording and of what is `painted` in its place."""
         batch, critic = views.batch, self.critics[name]
-        if name in CLOSE_UPS:
-            parts, size = CLOSE_UPS[name]
-            real, fake = (
-                part_crops(pictures, views.landmarks, parts, self._body_px, size)
-                for pictures in (views.true, painted)
-            )
-            if not len(real):
-                pass_over(critic, times=2)
-                return NOTHING, NOTHING
-            return critic(real), critic(fake)
         maps = self._maps(views, batch["landmarks"])
         if name == "adversarial":
             real, fake = (self._patch(views, pictures) for pictures in (views.true, painted))
             return critic(real, maps), critic(fake, maps)
-        if views.earlier is None:
-            return NOTHING, NOTHING
+        assert views.earlier is not None  # noqa: S101  # see _present
         conditions = (self._maps(views, batch["earlier"]), maps)
         befores = (batch["earlier_target"], views.earlier)
         real, fake = (
@@ -199,28 +151,6 @@ class Objective:
         with torch.no_grad():
             maps = self._skeleton(landmarks, height // 4, width // 4)
             return views.augmentation.condition(views.patch(maps, scale=4))
-
-
-NOTHING = Judgement([], [])
-
-
-def _any(judgement: Judgement) -> bool:
-    return bool(judgement.logits)
-
-
-def pose_consistency(net: nn.Module, painted: Tensor, true: Tensor) -> Tensor:
-    """How differently the frozen pose net reads two pictures (B, 3, H, W), RGB 0..1: mean absolute difference
-    of its heatmaps, 0..1, and of the x and y that it is sure of, as shares of the picture, times 10.
-
-    The pose net is differentiable, so the generator learns to be read as the recording is.
-    """
-    (points, heat), (true_points, true_heat) = (
-        net(F.interpolate(each, (256, 256), mode="bilinear", align_corners=False)) for each in (painted, true)
-    )
-    sure = torch.sigmoid(true_points.detach().unflatten(1, (-1, 5))[..., 3:4])  # (B, 39, 1)
-    xy, true_xy = (each.unflatten(1, (-1, 5))[..., :2] / 256 for each in (points, true_points))
-    off = ((xy - true_xy.detach()).abs() * sure).sum() / (2 * sure.sum() + 1e-6)
-    return (heat.sigmoid() - true_heat.detach().sigmoid()).abs().mean() + 10 * off
 
 
 def parse_weights(texts: Sequence[str]) -> Weights:

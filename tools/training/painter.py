@@ -12,7 +12,6 @@ from torch import Tensor
 from engines.generator import DOLL_CHANNELS, PREVIOUS_CHANNELS, Generator, Painting
 from engines.reference import References
 from engines.shadow import Floor, Shadow
-from engines.skeleton import LANDMARKS, fitted
 from tools.footage import Footage
 
 
@@ -47,16 +46,15 @@ class Painter:
         self._views: NDArray[np.int64] | None = None
 
     @torch.inference_mode()
-    def __call__(self, points: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
+    def __call__(self, landmarks: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
         """Paints the player in a pose, see `engines.renderer.Renderer`, into `out` (H, W, 3) BGR."""
-        landmarks = points[:LANDMARKS]
         if self._references is not None:
             self._views = self._references.choose(landmarks, self._views)
             self._references.paint(landmarks, self._views, self._bgra)
             if self._floor.cast(self._bgra[..., 3], landmarks):
                 self._plate = self._planes(self._floor.picture)
         doll = torch.cat([self._planes(self._bgra[..., :3]), self._planes(self._bgra[..., 3:])], dim=1)
-        pose = torch.from_numpy(fitted(points, self._net.skeleton.points))[None].to(self._device)
+        pose = torch.from_numpy(landmarks)[None].to(self._device)
         with autocast(self._device):
             painting: Painting = self._net(pose, self._previous, doll)
         if self._memory:

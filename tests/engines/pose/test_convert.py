@@ -100,9 +100,9 @@ def test_changed_weights_are_refused(tmp_path: Path) -> None:
 
 def test_one_net_does_not_pass_for_another(tmp_path: Path) -> None:
     convert.load_net(NAME, folder=tmp_path)
-    (tmp_path / f"{NAME}.safetensors").rename(tmp_path / "face_landmark.safetensors")
-    with pytest.raises(GraphError, match=r"face_landmark\.safetensors is not the face_landmark"):
-        convert.load_net("face_landmark", folder=tmp_path)
+    (tmp_path / f"{NAME}.safetensors").rename(tmp_path / "pose_detection.safetensors")
+    with pytest.raises(GraphError, match=r"pose_detection\.safetensors is not the pose_detection"):
+        convert.load_net("pose_detection", folder=tmp_path)
 
 
 def test_a_file_that_is_no_network_is_refused(tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from engines.pose.detector import Detector
 from engines.pose.device_crop import PARAMETERS, DeviceCrop
 from engines.pose.device_frame import LARGEST, FrameUpload
-from engines.pose.extras import Extras
 from engines.pose.landmarks import LandmarkNet
 from engines.pose.refine import refine, refine_on_device
 from engines.pose.region import Region
@@ -129,18 +128,15 @@ def test_a_frame_is_uploaded_once_for_all_nets(
 ) -> None:
     run_cuda_on_cpu(monkeypatch)
     captured = count_captures(monkeypatch)
-    tracker, extras, upload = PoseTracker(backend="cuda"), Extras(backend="cuda"), FrameUpload(CPU)
+    tracker, upload = PoseTracker(backend="cuda"), FrameUpload(CPU)
     tracker.warm_up(upload.blank())
-    extras.warm_up(upload.blank())
-    assert len(captured) == 5
+    assert len(captured) == 2
     monkeypatch.setattr(FrameUpload, "__call__", lambda *_: pytest.fail("a net uploaded the frame again"))
     frame = upload.__class__.blank(upload)
     pixels = torch.from_numpy(fan_frames[0].reshape(-1, 3))
     frame.pixels[: len(pixels)].copy_(pixels)
-    pose = tracker(frame, 0)
-    assert pose is not None
-    assert extras(frame, pose.landmarks)[:, 3].max() > 0.5, "a hand or the face is seen"
-    assert len(captured) == 5, "nothing is captured while frames come"
+    assert tracker(frame, 0) is not None
+    assert len(captured) == 2, "nothing is captured while frames come"
 
 
 def test_a_frame_that_is_too_large_is_refused() -> None:

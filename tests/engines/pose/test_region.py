@@ -54,22 +54,6 @@ def test_meets(region: Region, expected: bool) -> None:
     assert region.meets(320, 240) is expected
 
 
-def test_a_scaled_box_becomes_a_square_that_moves_along_its_own_side() -> None:
-    upright = Region.scaled((100, 50), (40, 20), 0.0, scale=2.0, shift=-0.5)
-    assert (upright.x, upright.y, upright.side) == pytest.approx((100, 40, 80))
-    quarter = Region.scaled((100, 50), (40, 20), math.pi / 2, scale=2.0, shift=-0.5)  # up is to the right
-    assert (quarter.x, quarter.y, quarter.side) == pytest.approx((110, 50, 80))
-
-
-def test_points_of_the_crop_are_placed_where_the_crop_was_taken() -> None:
-    region = Region(100, 50, 40, 0.7)
-    points = np.array([[0, 0, 0.1], [0.5, 0.5, 0], [0.3, 0.9, -0.2]], np.float32)
-    corners = np.concatenate([points[:, :2] * 224, np.ones((3, 1))], axis=1) @ region.to_frame(224).T
-    placed = region.place(points)
-    np.testing.assert_allclose(placed[:, :2], corners, atol=1e-4)
-    np.testing.assert_allclose(placed[:, 2], [4, 0, -8], atol=1e-5)
-
-
 @pytest.mark.parametrize("turns", [-3, -1, 0, 2])
 def test_normalized_takes_whole_turns_away(turns: int) -> None:
     assert normalized(1.2 + 2 * math.pi * turns) == pytest.approx(1.2)

@@ -18,7 +18,6 @@ from tools.baselines.train_pix2pixhd import MODEL, BaselineTrainer, Recipe, Reci
 from tools.evaluation.held_out import judge_held_out
 from tools.evaluation.pictures import PictureJudge
 from tools.footage import Footage
-from tools.perceptual.weights import WeightsError
 from tools.training.dataset import Crops
 
 CPU = torch.device("cpu")
@@ -103,21 +102,6 @@ def test_the_seed_decides_the_result(footage: Footage, tmp_path: Path) -> None:
     assert first_loss(1) == first_loss(1) != first_loss(2)
 
 
-def test_a_perceptual_loss_is_weighed_by_ten_and_teaches(footage: Footage, tmp_path: Path) -> None:
-    seen: list[tuple[Tensor, Tensor]] = []
-
-    def perceptual(painted: Tensor, target: Tensor) -> Tensor:
-        seen.append((painted, target))
-        return (painted - target).abs().mean()
-
-    trainer = BaselineTrainer(footage, RECIPE, tmp_path / "run", CPU, perceptual)
-    batch = Crops(footage, trainer.train_positions, None, batch=2, crop=64, seed=1)[0]
-    parts = trainer.step(batch, 0.0)
-    ((painted, target),) = seen
-    assert painted.requires_grad and torch.equal(target, batch["target"])
-    assert parts["perceptual"].item() == pytest.approx(10 * (painted - target).abs().mean().item())
-
-
 def test_a_loss_that_is_not_a_number_stops_the_run(
     trainer: BaselineTrainer, batch: dict[str, Tensor]
 ) -> None:
@@ -148,18 +132,6 @@ def test_a_run_leaves_a_model_that_is_judged_as_a_player_is(
     result = judge_held_out(Pix2PixHD.load(folder / MODEL), footage, frames=4, judge=PictureJudge(None))
     assert result["frames"]["judged"] == 4
     assert np.isfinite(result["psnr_db"]["person"]["mean"])
-
-
-def test_a_network_whose_weights_are_not_here_is_one_line(
-    dataset_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def absent(prefer: str) -> None:
-        raise WeightsError(f"{prefer}: fetch it first")
-
-    monkeypatch.setattr(train_pix2pixhd, "perceptual_features", absent)
-    arguments = [str(dataset_folder), str(tmp_path / "run"), "--ngf", "2", "--crop", "64"]
-    assert train_pix2pixhd.main([*arguments, "--perceptual", "vgg19"]) == 1
-    assert capsys.readouterr().err == "train_pix2pixhd: vgg19: fetch it first\n"
 
 
 def test_a_folder_that_is_no_dataset_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,11 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.extras import LEFT_HAND, POINTS, RIGHT_HAND
-from tests.packs import made_up_extras, standing
+from tests.packs import standing
 from tools.alignment.solve import STILL, Alignment, Scene
 from tools.preparing import PrepareError, rules
-from tools.preparing.choose import count, judge, require, shots, smooth_extras, smooth_landmarks, too_small
+from tools.preparing.choose import count, judge, require, shots, smooth_landmarks, too_small
 from tools.preparing.placing import Placement
 from tools.preparing.scan import Scan
 
@@ -154,17 +153,3 @@ def test_jitter_is_smoothed_but_not_over_a_gap() -> None:
     np.testing.assert_allclose(smooth[..., 3], seen[..., 3], atol=1e-3)
     np.testing.assert_allclose(smooth_landmarks(true, indices, times_ns), true, atol=1e-2)  # the jump is kept
     np.testing.assert_allclose(smooth_landmarks(seen[:4], indices[:4], times_ns[:4]), seen[:4], atol=1e-3)
-
-
-def test_a_hand_is_smoothed_while_it_is_seen_and_stays_away_where_it_is_not() -> None:
-    true = np.stack([made_up_extras(standing(100 + n, 200, 150)) for n in range(30)])
-    seen = true.copy()
-    seen[..., :2] += np.random.default_rng(0).normal(0, 1, (30, POINTS, 2))
-    seen[12:15, LEFT_HAND] = 0
-    smooth = smooth_extras(seen, np.arange(30), np.arange(30) * 33_333_333)
-    assert not smooth[12:15, LEFT_HAND].any()
-    shown = np.r_[0:12, 15:30]
-    before, after = (np.abs(each - true)[shown, :, :2].mean() for each in (seen, smooth))
-    assert after < 0.8 * before
-    np.testing.assert_array_equal(smooth[..., 3], seen[..., 3])
-    np.testing.assert_array_equal(smooth[12:15, RIGHT_HAND, 3], np.float32(0.9))

@@ -15,11 +15,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engines.extras import PARTS, POINTS
-from engines.skeleton import WITH_EXTRAS
 from tests.tools.preparing.footage_files import PLAYER, player_frames, write_video
 from tools import prepare
-from tools.footage import DatasetError, Footage
+from tools.footage import Footage
 from tools.preparing import pictures, rules
 from tools.preparing.choose import LEAST_FRAMES
 from tools.preparing.sources import GAP
@@ -167,36 +165,17 @@ def test_a_full_disk_is_one_line_and_the_same_command_goes_on(
     folder = tmp_path / "cut"
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_bytes", full)
-        line = refused(capsys, command(takes, folder, "--no-extras"))
+        line = refused(capsys, command(takes, folder))
     assert "No space left on device" in line and "the same command goes on" in line
     assert not folder.exists()
     first = next((tmp_path / ".cut.part/work/journal").iterdir())
     before = first.stat().st_mtime_ns
     monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)  # to see what was done anew
-    assert prepare.main(command(takes, folder, "--no-extras")) == 0
+    assert prepare.main(command(takes, folder)) == 0
     assert "going on with an interrupted run" in capsys.readouterr().err
     assert (folder / "work/journal" / first.name).stat().st_mtime_ns == before
     footage = Footage.open(folder)
     np.testing.assert_array_equal(footage.landmarks, Footage.open(dataset).landmarks)
-    assert not (folder / "extras.npy").exists() and not footage.extras.any()
-    assert "Seen:" not in (folder / "report.html").read_text()
-    with pytest.raises(DatasetError, match="cut has no hands and face: prepare it again without --no-extras"):
-        footage.poses(extras=True)
-
-
-def test_hands_and_face_lie_beside_the_landmarks(dataset: Path) -> None:
-    footage, summary = Footage.open(dataset), json.loads((dataset / "dataset.json").read_text())
-    assert np.load(dataset / "extras.npy").shape == footage.extras.shape == (len(footage.indices), POINTS, 4)
-    assert np.isfinite(footage.extras).all()
-    assert footage.points.shape == (len(footage.indices), WITH_EXTRAS, 4)
-    assert summary["extras"].keys() == PARTS.keys()
-    page = (dataset / "report.html").read_text()
-    for name, part in PARTS.items():
-        seen = footage.extras[:, part, 3].any(axis=1)
-        assert summary["extras"][name] == pytest.approx(seen.mean())
-        assert f"{name} in {100 * seen.mean():.0f} %" in page
-        assert not footage.extras[~seen, part].any()
-    assert max(summary["extras"].values()) > 0.3
 
 
 def refused(capsys: pytest.CaptureFixture[str], arguments: list[str], status: int = 1) -> str:
@@ -231,7 +210,7 @@ def test_a_file_that_breaks_off_midway_is_used_up_to_there(
     video = tmp_path / "broken.mp4"
     video.write_bytes(data[: 3 * len(data) // 4])
     folder = tmp_path / "sets/cut"
-    assert prepare.main(command(video, folder, "--no-extras")) == 0
+    assert prepare.main(command(video, folder)) == 0
     told = capsys.readouterr().out
     assert "broken.mp4 breaks off after" in told and "was used" in told
     summary = json.loads((folder / "dataset.json").read_text())
@@ -247,7 +226,7 @@ def test_the_empty_scene_that_was_filmed_is_what_lies_behind_the_player(
     empty = np.asarray(cv2.resize(scene, (256, 256), interpolation=cv2.INTER_AREA), np.uint8)
     cv2.imwrite(str(tmp_path / "empty.png"), empty)
     folder = tmp_path / "cut"
-    told = ["--no-extras", "--empty", str(tmp_path / "empty.png")]
+    told = ["--empty", str(tmp_path / "empty.png")]
     assert prepare.main(command(video, folder, *told)) == 0
     summary = json.loads((folder / "dataset.json").read_text())
     assert summary["plate_unseen_share"] == 0

@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from engines.extras import POINTS
 from engines.pose.tracker import Pose
 from tests.packs import standing
 from tools.synthesis.dance import Dance, keep, kept
@@ -27,15 +25,6 @@ def test_a_dance_comes_back_as_it_was_kept(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found.landmarks, dance().landmarks)
     np.testing.assert_array_equal(found.poses[2].world, np.ones((33, 3)))
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_hands_and_face_are_kept_with_it(tmp_path: Path) -> None:
-    extras = np.random.default_rng(0).random((3, POINTS, 4), np.float32)
-    for kind, kept_extras in (("with", extras), ("without", None)):
-        keep(replace(dance(), extras=kept_extras), tmp_path / kind, "fan")
-        found = kept(tmp_path / kind, "fan")
-        assert found is not None
-        np.testing.assert_array_equal(found.extras, kept_extras)
 
 
 def test_what_is_missing_foreign_or_damaged_is_not_taken(tmp_path: Path) -> None:

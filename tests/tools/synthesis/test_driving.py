@@ -1,14 +1,10 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from calibration.body import MIRRORED, measure_body
-from engines.extras import LEFT_HAND, POINTS, RIGHT_HAND
 from engines.pose.tracker import Pose
-from engines.skeleton import WITH_EXTRAS
-from tests.packs import made_up_extras, standing
+from tests.packs import standing
 from tools.synthesis.dance import Dance
 from tools.synthesis.driving import HOLD_NS, places, retarget
 
@@ -83,23 +79,3 @@ def test_a_vertical_video_drives_the_player_as_a_wide_one_does() -> None:
 def test_someone_seen_for_a_moment_is_learned_on_the_way() -> None:
     landmarks = list(retarget(dance([pose_at(100, 3) for _ in range(5)]), PLAYER))
     assert all(pose is not None and np.isfinite(pose).all() for pose in landmarks)
-
-
-def test_hands_and_face_follow_and_are_mirrored_with_the_dancer() -> None:
-    poses: list[Pose | None] = [None, *(pose_at(80 + number) for number in range(40))]
-    extras = np.zeros((41, POINTS, 4), np.float32)
-    for row, pose in enumerate(poses):
-        if pose is not None:
-            extras[row, LEFT_HAND] = made_up_extras(pose.landmarks)[LEFT_HAND]
-    for mirror, wrist, seen, unseen in (
-        (False, 15, LEFT_HAND, RIGHT_HAND),
-        (True, 16, RIGHT_HAND, LEFT_HAND),
-    ):
-        moved = list(retarget(replace(dance(poses), extras=extras), PLAYER, mirror=mirror))
-        bare = list(retarget(dance(poses), PLAYER, mirror=mirror))
-        assert moved[0] is None and moved[9] is not None and bare[9] is not None
-        assert moved[9].shape == (WITH_EXTRAS, 4)
-        np.testing.assert_array_equal(moved[9][:33], bare[9])
-        hands = moved[9][33:]
-        assert hands[seen, 3].all() and not hands[unseen].any()
-        np.testing.assert_allclose(hands[seen][0, :2], bare[9][wrist, :2], atol=0.1)

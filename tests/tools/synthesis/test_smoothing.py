@@ -1,16 +1,14 @@
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engines.extras import LEFT_HAND, PARTS, POINTS, RIGHT_HAND
 from engines.pose.tracker import Pose
 from engines.skeleton import Landmark as L
-from tests.packs import made_up_extras, standing
+from tests.packs import standing
 from tools.pck import joints, load_truth
 from tools.synthesis.dance import Dance
 from tools.synthesis.smoothing import runs, smooth, split_at_cuts
@@ -107,20 +105,3 @@ def test_the_true_joints_of_the_bundled_dance_survive_smoothing() -> None:
     smoothed = joints(smooth(dance(list(noisy.astype(np.float32)))).landmarks)
     error = np.linalg.norm(smoothed - true, axis=-1).mean()
     assert error < 0.85 * np.linalg.norm(joints(noisy) - true, axis=-1).mean()
-
-
-def test_hands_are_smoothed_while_they_are_seen_on_their_own_arm() -> None:
-    landmarks = [waving(index / FPS) for index in range(60)]
-    true = np.stack([made_up_extras(pose) for pose in landmarks])
-    raw = true.copy()
-    raw[..., :2] += np.random.default_rng(0).normal(0, 2, (60, POINTS, 2))
-    raw[20:23, LEFT_HAND] = 0
-    raw[40, LEFT_HAND] = raw[40, RIGHT_HAND]  # found on the other arm
-    smoothed = smooth(dataclasses.replace(dance(list(landmarks)), extras=raw)).extras
-    assert smoothed is not None and not smoothed[[20, 21, 22, 40], LEFT_HAND].any()
-    for part in PARTS.values():
-        seen = raw[:, part, 3].any(axis=1)
-        seen[40] = False
-        before, after = (np.abs((each - true)[seen, part, :2]).mean() for each in (raw, smoothed))
-        assert after < 0.75 * before
-    assert smooth(dance(list(landmarks))).extras is None

@@ -4,19 +4,15 @@ python distributed_steps.py FOLDER: writes FOLDER/RANK_of_WORLD.pt
 """
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
 
 from engines.generator import Generator
-from tests.training_runs import CHEAP, perfect
 from tools.training.adversarial import hinge_discriminator
 from tools.training.discriminators import PatchDiscriminator
 from tools.training.distributed import Process, average_gradients, process_group, wrap
-from tools.training.objective import Objective, Views
 
 BATCH, STEPS = 4, 3
 
@@ -50,32 +46,6 @@ def discriminator_steps(process: Process) -> dict[str, torch.Tensor]:
     return {f"discriminator.{key}": value for key, value in net.state_dict().items()} | {
         f"discriminator.gradient.2.{key}": each.grad for key, each in net.named_parameters()
     }
-
-
-def face_steps(process: Process) -> dict[str, torch.Tensor]:
-    """A critic of faces: two steps with a face in the first share alone, then one without any."""
-    torch.manual_seed(9)
-    objective = Objective(replace(CHEAP, face_adversarial=1.0), 60.0, torch.device("cpu"))
-    optimizer = torch.optim.Adam(objective.critics.parameters(), lr=1e-3)
-    judged = []
-    for step in range(3):
-        random = torch.Generator().manual_seed(step)
-        whole = {
-            name: torch.rand(2, channels, 64, 64, generator=random)
-            for name, channels in (("target", 3), ("plate", 3), ("mask", 1))
-        }
-        whole["landmarks"] = torch.full((2, 33, 4), 32.0)
-        whole["landmarks"][1 if step < 2 else 0 :] += 1000
-        batch = share(whole, process)
-        views = Views(batch, perfect(batch), None, np.random.default_rng(step))
-        optimizer.zero_grad()
-        objective.criticise(views).backward()
-        average_gradients(objective.critics, process)
-        judged.append(all(each.grad is not None for each in objective.critics.parameters()))
-        optimizer.step()
-        objective.persuade(views)
-    critics = {f"face.{key}": value for key, value in objective.critics.state_dict().items()}
-    return critics | {"face judged": torch.tensor(judged)}
 
 
 def main() -> None:
@@ -113,7 +83,6 @@ def main() -> None:
                 optimizer.step()
             results |= {f"{name}.{key}": value for key, value in net.state_dict().items()}
         results |= discriminator_steps(process)
-        results |= face_steps(process)
     torch.save(results, Path(sys.argv[1]) / f"{process.rank}_of_{process.world}.pt")
 
 

@@ -9,16 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from engines.extras import FACE_PART, LEFT_HAND, RIGHT_HAND
-from engines.skeleton import WITH_EXTRAS
-from engines.skeleton import Landmark as L
 from tests.packs import FRAMES, GAP, SIZE
 from tests.training_runs import (
     crops_of,
     references_of,
 )
 from tools.footage import DatasetError, Footage
-from tools.training.dataset import GRID, Crops, moved
+from tools.training.dataset import GRID, Crops
 
 
 def test_a_batch_is_drawn_from_its_seed_and_step_alone(footage: Footage) -> None:
@@ -33,33 +30,25 @@ def test_a_batch_has_its_shapes_and_ranges(footage: Footage) -> None:
     batch = crops_of(footage, batch=3)[0]
     picture, quarter = (3, 64, 64), (4, 16, 16)
     assert {name: tuple(value.shape[1:]) for name, value in batch.items()} == {
-        "landmarks": (33, 4), "earlier": (33, 4), "points": (33, 4), "earlier_points": (33, 4),
-        "doll": (4, 64, 64), "earlier_doll": (4, 64, 64), "previous": quarter, "before_previous": quarter,
-        "target": picture, "earlier_target": picture, "mask": (1, 64, 64), "plate": picture,
+        "landmarks": (33, 4), "earlier": (33, 4), "doll": (4, 64, 64), "earlier_doll": (4, 64, 64),
+        "previous": quarter, "before_previous": quarter, "target": picture, "earlier_target": picture,
+        "mask": (1, 64, 64), "plate": picture,
     }  # fmt: skip
     assert all(len(value) == 3 for value in batch.values())
     assert all(value.dtype == torch.float32 for value in batch.values())
-    for name in set(batch) - {"landmarks", "earlier", "points", "earlier_points"}:
+    for name in set(batch) - {"landmarks", "earlier"}:
         assert batch[name].min() >= 0 and batch[name].max() <= 1
     assert batch["mask"].any()
 
 
-def test_hands_and_face_stay_attached_whatever_the_noise(footage: Footage) -> None:
+def test_noise_moves_each_landmark_alike_in_both_frames_and_hides_none(footage: Footage) -> None:
     positions, _ = footage.split(0.2)
-    plain, noisy, without = (
-        Crops(footage, positions, None, batch=2, crop=64, seed=3, noise_px=noise, extras=extras)[4]
-        for noise, extras in ((0, True), (40, True), (40, False))
+    plain, noisy = (
+        Crops(footage, positions, None, batch=2, crop=64, seed=3, noise_px=noise)[4] for noise in (0, 40)
     )
-    for points, landmarks in (("points", "landmarks"), ("earlier_points", "earlier")):
-        assert noisy[points].shape == (2, WITH_EXTRAS, 4)
-        assert noisy[points][:, :33].equal(noisy[landmarks])
-        assert noisy[landmarks].equal(without[landmarks]) and without[points].equal(without[landmarks])
-        shift = noisy[points] - plain[points]
-        assert shift[:, 33:, :2].abs().mean() > 2 and shift[..., 3].eq(0).all()
-        for part, anchor in ((LEFT_HAND, L.LEFT_WRIST), (RIGHT_HAND, L.RIGHT_WRIST), (FACE_PART, L.NOSE)):
-            assert torch.allclose(shift[:, 33:][:, part], shift[:, anchor, None], atol=1e-3)
-    nothing = moved(np.zeros((WITH_EXTRAS, 4), np.float32), np.ones((33, 4), np.float32))
-    assert nothing[:33].all() and not nothing[33:].any()
+    now, then = (noisy[name] - plain[name] for name in ("landmarks", "earlier"))
+    assert now[..., :3].abs().mean() > 2 and now[..., 3].eq(0).all()
+    torch.testing.assert_close(then, now, rtol=0, atol=1e-4)
 
 
 def test_processes_share_a_batch(footage: Footage) -> None:
@@ -156,14 +145,6 @@ def test_damaged_footage_is_refused(dataset_folder: Path, tmp_path: Path, name: 
         (folder / name).write_bytes(b"\x93garbage")
     with pytest.raises(DatasetError, match="hurt"):
         Footage.open(folder)
-
-
-def test_extras_that_do_not_fit_the_landmarks_are_refused(dataset_folder: Path, tmp_path: Path) -> None:
-    for path in dataset_folder.glob("*.*"):
-        shutil.copy(path, tmp_path)
-    np.save(tmp_path / "extras.npy", np.load(tmp_path / "extras.npy")[1:])
-    with pytest.raises(DatasetError, match="is damaged: prepare it again"):
-        Footage.open(tmp_path)
 
 
 def test_a_picture_that_cannot_be_read_is_named(dataset_folder: Path, tmp_path: Path) -> None:

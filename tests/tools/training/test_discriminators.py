@@ -1,36 +1,23 @@
-"""Discriminators: shapes, conditions, and crops that are where they should be."""
+"""Discriminators: shapes, norms and conditions."""
 
 from __future__ import annotations
 
-import copy
-
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from engines.skeleton import LANDMARKS, Landmark
 from tools.training.discriminators import (
-    PARTS,
     Judgement,
     MultiScaleDiscriminator,
     Norm,
     PatchDiscriminator,
     TemporalDiscriminator,
-    crops_about,
-    part_centres,
-    part_crops,
-    pass_over,
 )
 
 
 @pytest.fixture(autouse=True)
 def seeded() -> None:
     torch.manual_seed(0)
-
-
-def standing(*, x: float, y: float) -> Tensor:
-    """(1, 33, 4): every landmark at one place."""
-    return torch.tensor([x, y, 0.0, 1.0]).expand(1, LANDMARKS, 4).clone()
 
 
 @pytest.mark.parametrize("norm", ["spectral", "instance"])
@@ -117,76 +104,3 @@ def test_a_temporal_discriminator_tells_the_order_of_two_pictures() -> None:
     assert one.shape == (1, 1, 6, 6)
     assert not torch.allclose(one, other)
     assert TemporalDiscriminator(width=4)(first, second).logits[0].shape == (1, 1, 6, 6)
-
-
-# --- crops ---
-
-
-def test_a_crop_on_whole_pixels_is_a_slice() -> None:
-    pictures = torch.rand(2, 3, 40, 60)
-    centres = torch.tensor([[[20.0, 12.0], [30.0, 20.0]], [[50.0, 30.0], [8.0, 8.0]]])
-    crops = crops_about(pictures, centres, side_px=16, out_size=16)
-    assert crops.shape == (4, 3, 16, 16)
-    for index, (picture, (x, y)) in enumerate([(0, (20, 12)), (0, (30, 20)), (1, (50, 30)), (1, (8, 8))]):
-        slice_ = pictures[picture, :, y - 8 : y + 8, x - 8 : x + 8]
-        torch.testing.assert_close(crops[index], slice_, atol=1e-5, rtol=0)
-
-
-def test_a_crop_is_scaled_to_its_size_and_zero_outside_of_the_picture() -> None:
-    ramp = torch.arange(32.0).expand(1, 1, 32, 32) + 0.5  # the place itself, in pixels
-    crop = crops_about(ramp, torch.tensor([[[16.0, 16.0]]]), side_px=16, out_size=32)[0, 0, 0]
-    torch.testing.assert_close(crop, 8 + (torch.arange(32) + 0.5) / 2, atol=1e-4, rtol=0)
-    corner = crops_about(torch.ones(1, 1, 32, 32), torch.tensor([[[0.0, 0.0]]]), side_px=16, out_size=16)
-    assert corner[0, 0, :7, :7].abs().max() == 0
-    assert corner[0, 0, 9:, 9:].min() == pytest.approx(1)
-
-
-def test_a_crop_passes_gradients_to_the_pixels_that_it_shows_and_to_no_other() -> None:
-    picture = torch.rand(1, 3, 32, 32, requires_grad=True)
-    crops_about(picture, torch.tensor([[[16.0, 10.0]]]), side_px=8, out_size=8).sum().backward()
-    assert picture.grad is not None
-    touched = picture.grad[0, 0].abs() > 1e-4
-    assert touched[6:14, 12:20].all()
-    assert int(touched.sum()) == 64
-
-
-def test_parts_are_where_their_landmarks_are() -> None:
-    landmarks = torch.rand(3, LANDMARKS, 4) * 100
-    face, left = part_centres(landmarks, ["face", "left hand"]).unbind(dim=1)
-    ears = landmarks[:, [Landmark.NOSE, Landmark.LEFT_EAR, Landmark.RIGHT_EAR], :2].mean(dim=1)
-    hand = landmarks[:, [Landmark.LEFT_WRIST, Landmark.LEFT_INDEX, Landmark.LEFT_PINKY], :2].mean(dim=1)
-    torch.testing.assert_close(face, ears)
-    torch.testing.assert_close(left, hand)
-
-
-def test_only_parts_inside_of_the_picture_are_cut_and_maps_follow_their_pictures() -> None:
-    landmarks = torch.cat([standing(x=32, y=32), standing(x=-3, y=32), standing(x=48, y=16)])
-    landmarks[2, Landmark.RIGHT_WRIST :: 2, :2] += 500  # the last one's right hand has left the picture
-    body_px = 64 / PARTS["left hand"].side
-    place = torch.arange(64.0).expand(3, 1, 64, 64)
-    hands = part_crops(place, landmarks, ["left hand", "right hand"], body_px / 2, 32)
-    assert hands.shape == (3, 1, 32, 32)  # two of the first, one of the last
-    assert [round(float(crop.mean())) for crop in hands[:2]] == [32, 32]
-    maps = part_crops(place[..., ::4, ::4], landmarks / 4, ["left hand", "right hand"], body_px / 8, 8)
-    assert maps.shape == (3, 1, 8, 8)
-    away = standing(x=-3, y=32)
-    assert part_crops(place[:1], away, ["face"], body_px, 32).shape == (0, 1, 32, 32)
-
-
-def test_parts_of_different_sides_are_not_cut_at_once() -> None:
-    with pytest.raises(ValueError, match="unpack"):
-        part_crops(torch.rand(1, 3, 64, 64), standing(x=32, y=32), ["face", "left hand"], 100, 32)
-
-
-def test_a_critic_that_is_passed_over_is_as_if_it_had_judged() -> None:
-    torch.manual_seed(0)
-    judged = PatchDiscriminator(width=4)
-    passed = copy.deepcopy(judged)
-    first = copy.deepcopy(judged.state_dict())
-    for _ in range(2):
-        judged(torch.rand(1, 3, 32, 32))
-    pass_over(passed, times=2)
-    ours, theirs = passed.state_dict(), judged.state_dict()
-    assert sum(not torch.equal(first[name], theirs[name]) for name in first) >= 8, "the norms moved"
-    for name, value in theirs.items():
-        assert torch.equal(ours[name], value), name

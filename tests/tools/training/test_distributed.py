@@ -14,9 +14,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from engines.generator import Generator
-from tools.training.discriminators import PatchDiscriminator
 from tools.training.distributed import BatchNorm, Process, process_group, wrap
-from tools.training.objective import CRITIC_WIDTH
 
 ROOT = Path(__file__).resolve().parents[3]
 STEPS = Path(__file__).with_name("distributed_steps.py")
@@ -69,20 +67,6 @@ def test_a_discriminator_with_a_penalty_takes_the_steps_of_one(results: dict[str
     for name, value in one.items():
         torch.testing.assert_close(results["0_of_2"][name], value, rtol=1e-4, atol=1e-6, msg=name)
         assert torch.equal(results["0_of_2"][name], results["1_of_2"][name])
-
-
-def test_a_share_without_a_face_follows_the_others(results: dict[str, dict[str, Tensor]]) -> None:
-    """Gradients that one process lacks are zeros there, and its spectral norms go on with the others'."""
-    first, second, alone = results["0_of_2"], results["1_of_2"], results["0_of_1"]
-    assert all(each["face judged"].tolist() == [True, True, False] for each in (first, second, alone))
-    names = [name for name in first if name.startswith("face.")]
-    assert sum(name.endswith((".0._u", ".0._v")) for name in names) >= 8
-    for name in names:
-        assert torch.equal(first[name], second[name]), name
-    torch.manual_seed(9)
-    untouched = nn.ModuleDict({"face_adversarial": PatchDiscriminator(width=CRITIC_WIDTH)}).state_dict()
-    moved = [name for name in untouched if not torch.equal(untouched[name], first[f"face.{name}"])]
-    assert sum("weight.original" in name for name in moved) == 5
 
 
 def test_the_weights_moved(results: dict[str, dict[str, Tensor]]) -> None:

@@ -139,7 +139,7 @@ def test_no_step_waits_for_the_device(footage: Footage, tmp_path: Path) -> None:
         for trainer.progress.step in (3, ROLLOUT):
             parts |= set(trainer.step(make(plans[trainer.progress.step])))
     assert not waits.found
-    assert {"adversarial", "temporal", "face_adversarial", "hands_adversarial"} <= parts
+    assert {"adversarial", "temporal"} <= parts
     trainer.progress.step = LOOK_EVERY
     with pytest.raises(RuntimeError, match="meta"):  # the loss is looked at
         trainer.step(make(plans[LOOK_EVERY]))

@@ -81,19 +81,18 @@ def test_a_longer_budget_may_be_resumed_but_no_other_run(footage: Footage, tmp_p
         {"batch": 3},
         {"learning_rate": 1e-3},
         {"weights": replace(CHEAP, face=1.0)},
-        {"extras": True},
     ):
         with pytest.raises(CheckpointError, match=f"another {next(iter(change))}.*--restart"):
             trainer_of(footage, tmp_path, replace(CONFIG, **change)).resume()
 
 
-def test_a_checkpoint_from_before_there_were_extras_is_resumed(footage: Footage, tmp_path: Path) -> None:
+def test_a_checkpoint_from_before_there_was_a_setting_is_resumed(footage: Footage, tmp_path: Path) -> None:
     trainer_of(footage, tmp_path).save()
     path = tmp_path / CHECKPOINT
     with safe_open(path, "pt") as file:
         meta = file.metadata()
     config = json.loads(meta["config"])
-    assert config.pop("extras") is False
+    assert config.pop("noise_px") == Config.noise_px
     save_file(load_file(path), path, {**meta, "config": json.dumps(config)})
     trainer_of(footage, tmp_path).resume()
 

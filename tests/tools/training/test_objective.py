@@ -18,7 +18,6 @@ from tests.training_runs import (
     perfect,
 )
 from tools.footage import Footage
-from tools.perceptual.weights import WeightsError
 from tools.training.objective import Objective, Views, Weights, parse_weights
 
 
@@ -33,7 +32,7 @@ def parts_of(objective: Objective, footage: Footage, *, rollout: bool = True) ->
     painting = perfect(batch)
     painting = painting._replace(rgb=(painting.rgb * 0.8).requires_grad_())
     views = Views(batch, painting, perfect(batch) if rollout else None, np.random.default_rng(0))
-    parts = objective.reconstruction(painting, batch) | objective.details(views)
+    parts = objective.reconstruction(painting, batch)
     return parts | objective.persuade(views)
 
 
@@ -50,12 +49,11 @@ def test_a_reconstruction_loss_of_weight_0_is_not_computed(footage: Footage, nam
 
 def test_a_critic_of_weight_0_is_absent(footage: Footage) -> None:
     assert not len(objective_of(CHEAP).critics)
-    for name in ("temporal", "face_adversarial", "hands_adversarial"):
-        assert set(objective_of(replace(CHEAP, **{name: 0.1})).critics) == {name}
+    assert set(objective_of(replace(CHEAP, temporal=0.1)).critics) == {"temporal"}
     for name in ("adversarial", "feature_matching"):
         assert set(objective_of(replace(CHEAP, **{name: 1.0})).critics) == {"adversarial"}
     every = parts_of(objective_of(CRITICS), footage)
-    assert set(every) >= RECONSTRUCTION | {"adversarial", "feature_matching", "temporal"}
+    assert set(every) == RECONSTRUCTION | {"adversarial", "feature_matching", "temporal"}
     assert "temporal" not in parts_of(objective_of(CRITICS), footage, rollout=False)
 
 
@@ -80,22 +78,9 @@ def test_the_critics_learn_without_the_generator_and_it_without_them(footage: Fo
     assert all(each.grad is None and each.requires_grad for each in objective.critics.parameters())
 
 
-def test_without_vgg_the_perceptual_loss_falls_back_to_the_pose_nets(
-    footage: Footage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tools.perceptual.features.VggFeatures.load", no_weights)
-    objective = objective_of(replace(CHEAP, perceptual=1.0))
-    assert objective._features is not None and objective._features.name == "pose"
-    assert parts_of(objective, footage)["perceptual"] > 0
-
-
-def no_weights(*_: object, **__: object) -> None:
-    raise WeightsError("not here")
-
-
 def test_weights_are_read_from_the_command_line() -> None:
     assert parse_weights([]) == Weights()
-    assert parse_weights(["temporal=0", "pose=0.5"]) == replace(Weights(), temporal=0.0, pose=0.5)
+    assert parse_weights(["temporal=0", "face=0.5"]) == replace(Weights(), temporal=0.0, face=0.5)
     for text, said in (
         ("beauty=1", "no loss 'beauty'; known: adversarial"),
         ("face", "give a number, such as face=0.5"),
