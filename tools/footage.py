@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, replace
-        return cls(folder, (width, height), fps, landmarks, indices, np.asarray(plate, np.uint8), body)
+from fractions import Fraction
 from pathlib import Path
 
 import cv2

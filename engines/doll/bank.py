@@ -52,14 +52,16 @@ class Bank:
     it is not drawn with its neighbour (an arm before the body, a body that an arm hides), 0..1; covers (F, P),
     see `Seen`; faults (F, P): see `tools.bank.trials`. heights, numbers (F,).
 
+    keep: whether the frames themselves are kept too, for `store.write_bank`.
+
     Raises ValueError where there is no frame, or one whose landmarks or height are no numbers.
     """
 
-    def __init__(self, frames: Sequence[Frame], widths: Reals, body: Body, faults: Reals | None = None) -> None:
+    def __init__(self, frames: Sequence[Frame], widths: Reals, body: Body, faults: Reals | None = None, *, keep: bool = True) -> None:
         if not frames:
             raise ValueError("a player's bank needs one frame at least")
         views = [frame.view for frame in frames]
-        self.frames, self.widths, self.body = tuple(frames), widths, body
+        self.frames, self.widths, self.body = tuple(frames) if keep else (), widths, body
         self.landmarks = np.stack([view.landmarks for view in views]).astype(float)  # (F, 33, 4)
         self.heights = np.array([view.height for view in views], float)
         if not (
