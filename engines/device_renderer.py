@@ -14,11 +14,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engines.body_parts import NAMES
+from engines.doll.choice import Chooser
+from engines.doll.drawing_torch import TorchDoll
+from engines.doll.parts import COUNT
 from engines.generator import PREVIOUS_CHANNELS, LiveGenerator
 from engines.layers import LayerGenerator
 from engines.player_pack import PlayerPack
-from engines.reference_torch import TorchReferences
 from engines.renderer import choose_window, compile_windows, described
 from engines.runtime import EngineError
 from engines.runtime.device_engine import DeviceEngine
@@ -48,7 +49,7 @@ class DeviceRenderer:
     def __init__(self, pack: PlayerPack, *, backend: str = "auto", threads: int = 1) -> None:
         self.size = pack.size
         self._standing_px = pack.body.near.height
-        self._references = pack.references
+        self._chooser = Chooser(pack.bank)
         net = self.net(pack.generator())
         self._shown = net.OUTPUTS[0]
         engines = compile_windows(net, pack, backend=backend, threads=threads)
@@ -56,7 +57,7 @@ class DeviceRenderer:
         self.backend = described(engines)
         self._device = _on_device(next(iter(engines.values()))).device
         self._stream, self._done = Stream(self._device), Mark(self._device)
-        self._doll = TorchReferences(pack.references).to(self._device)
+        self._doll = TorchDoll(pack.bank).to(self._device)
         around = torch.from_numpy(self.around(pack)).to(self._device)
         self._ground = around.clone()  # with his shadow
         self._floor = (
@@ -68,7 +69,7 @@ class DeviceRenderer:
         self._previous = torch.zeros(
             1, PREVIOUS_CHANNELS, pack.size[1] // 4, pack.size[0] // 4, device=self._device
         )
-        self._order = pinned((FLOATS + CORNER + len(NAMES),), torch.float32, self._device)
+        self._order = pinned((FLOATS + CORNER + 3 * COUNT,), torch.float32, self._device)
         self._order_there = torch.zeros_like(self._order, device=self._device)
         graphs = Graphs(self._stream)
         self._windows = {
@@ -87,7 +88,7 @@ class DeviceRenderer:
         """Forgets the previous output."""
         with self._stream.current():
             self._previous.zero_()
-        self._views: NDArray[np.int64] | None = None
+        self._chooser.reset()
 
     def __call__(self, landmarks: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
         """As `Renderer`. Into page-locked memory (`page_lock`) the device writes by itself."""
@@ -95,10 +96,10 @@ class DeviceRenderer:
             raise ValueError("a landmark is not finite")
         window = choose_window(landmarks, self.size, self._sizes, self._standing_px)
         x, y, width, height = window
-        self._views = self._references.choose(landmarks, self._views)
+        drawing = self._chooser(landmarks)
         order = self._order.numpy()
         order[:FLOATS] = landmarks.reshape(-1)
-        order[FLOATS:] = (x, y, *self._views)
+        order[FLOATS:] = (x, y, *drawing.frames, *drawing.before, *drawing.share)
         engine, paint = self._windows[width, height]
         near = (slice(y, y + height), slice(x, x + width))
         quarter = self._previous[..., y // 4 : (y + height) // 4, x // 4 : (x + width) // 4]
@@ -122,8 +123,10 @@ class DeviceRenderer:
         def work() -> None:
             landmarks = self._order_there[:FLOATS].view(1, LANDMARKS, 4)
             corner = self._order_there[FLOATS : FLOATS + CORNER].view(1, CORNER)
-            views = self._order_there[FLOATS + CORNER :].long()[None]
-            doll: Tensor = self._doll(landmarks, views, shape, corner)  # (1, 4, h, w) RGBA
+            frames, before, share = self._order_there[FLOATS + CORNER :].view(3, 1, COUNT).unbind()
+            doll: Tensor = self._doll(
+                landmarks, frames.long(), shape, corner, before.long(), share
+            )  # (1, 4, h, w) RGBA
             bgra = torch.cat([doll[:, :3].flip(1), doll[:, 3:]], dim=1) * 255 + 0.5
             engine.give["doll"].copy_(bgra.permute(0, 2, 3, 1))
             engine.give["landmarks"].copy_(landmarks)

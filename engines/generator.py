@@ -4,7 +4,7 @@ A U-Net of plain 3x3 residual blocks that works at a quarter of the picture's re
 maps and the doll's patches come in and a PixelShuffle head goes out at a quarter, so no convolution ever
 sees full resolution (plain 3x3 everywhere: depthwise ones save arithmetic but are bound by memory on a GPU).
 What the net paints itself is blurred wherever landmarks do not tell enough; so it also bends the doll
-(`engines.reference`) by a small flow, and chooses between the two. Flow, tint, choice and outline are smooth
+(`engines.doll`) by a small flow, and chooses between the two. Flow, tint, choice and outline are smooth
 fields, given at a quarter of the resolution and interpolated: only colours come pixel by pixel, so nothing
 can tear the outline into the head's own 4x4 grid. BatchNorm in training; `fold` merges it into the
 convolutions for export.
@@ -35,8 +35,11 @@ DOLL_CHANNELS = 4
 """The doll, premultiplied RGBA at full resolution."""
 PATCH_CHANNELS = 32
 """What the stem sees of each 4x4 patch of the doll."""
-FLOW_PX = 8.0
-"""The doll is bent by this much at most, pixels."""
+FLOW = 0.026
+"""The doll is bent by this much at most, standing heights."""
+SOFT = 0.01
+"""Within so much of the doll's outline, standing heights, the net says where the player ends; farther inside
+he is opaque."""
 TINT = 0.3
 """The doll's colours are changed by this much at most, 0..1: a view's light is not always the pose's."""
 FIELDS = (2, 3, 1, 1)
@@ -49,7 +52,8 @@ doll's colours starts. An untrained net shows the doll, and training departs fro
 class Painting(NamedTuple):
     """What the net gives. rgb (B, 3, H, W) 0..1, alpha_logits (B, 1, H, W); how it came about: own (B, 3, H,
     W) 0..1 its own colours, bent (B, 4, H, W) the doll as bent and tinted, choice (B, 1, H, W) 0..1 how much
-    of the bent doll is taken where there is one, flow (B, 2, H, W) pixels."""
+    of the bent doll is taken where there is one, flow (B, 2, H, W) pixels, inside (B, 1, H, W) 0..1 where the
+    doll says that the player is, whatever the logits."""
 
     rgb: Tensor
     alpha_logits: Tensor
@@ -57,11 +61,12 @@ class Painting(NamedTuple):
     bent: Tensor
     choice: Tensor
     flow: Tensor
+    inside: Tensor
 
     @property
     def alpha(self) -> Tensor:
         """(B, 1, H, W) 0..1, as it is shown."""
-        return torch.sigmoid(self.alpha_logits * ALPHA_SHARPNESS)
+        return torch.maximum(torch.sigmoid(self.alpha_logits * ALPHA_SHARPNESS), self.inside)
 
     def feedback(self) -> Tensor:
         """What the net is shown of this as its previous output: (B, 4, H/4, W/4)."""
@@ -153,6 +158,7 @@ class Generator(nn.Module):
         channels, encoder, middle, decoder = VARIANTS[variant]
         self.variant = variant
         self.skeleton = self.pose_maps(body_px)
+        self.flow_px, self.soft_px = FLOW * body_px, max(1, round(SOFT * body_px))
         self.patches = nn.Conv2d(DOLL_CHANNELS, PATCH_CHANNELS, 4, stride=4)
         self.stem = _ConvNorm(self.skeleton.channels + PREVIOUS_CHANNELS + PATCH_CHANNELS, channels[0])
         self.encoder = nn.ModuleList(
@@ -188,13 +194,15 @@ class Generator(nn.Module):
         bent = bend(doll, flow, tint, sharp=not self.training)  # (B, 4, H, W)
         choice = torch.sigmoid(choice)
         alpha_logits = alpha_logits + DOLL_ALPHA * (2 * bent[:, 3:] - 1)
-        return Painting(mix(own, bent, choice), alpha_logits, own, bent, choice, flow)
+        return Painting(
+            mix(own, bent, choice), alpha_logits, own, bent, choice, flow, inside(bent, self.soft_px)
+        )
 
     def smooth(self, features: Tensor) -> tuple[Tensor, ...]:
         """(B, C0, H/4, W/4) → `FIELDS` at full resolution: how the doll is bent (B, 2, H, W), pixels, and
         tinted (B, 3, H, W), RGB; logits of the outline and of the choice of the doll, (B, 1, H, W) each."""
         flow, tint, alpha, choice = self.fields(features).float().split(FIELDS, dim=1)
-        fields = torch.cat([torch.tanh(flow) * FLOW_PX, torch.tanh(tint) * TINT, alpha, choice], dim=1)
+        fields = torch.cat([torch.tanh(flow) * self.flow_px, torch.tanh(tint) * TINT, alpha, choice], dim=1)
         fields = F.interpolate(fields, scale_factor=4.0, mode="bilinear", align_corners=False)
         return fields.split(FIELDS, dim=1)
 
@@ -255,6 +263,11 @@ def bend(doll: Tensor, flow: Tensor, tint: Tensor, *, sharp: bool = True) -> Ten
     return torch.cat([bent[:, :3] + tint * cover, cover], dim=1)
 
 
+def inside(bent: Tensor, margin: int) -> Tensor:
+    """(B, 1, H, W) 0..1: the alpha of the bent doll (B, 4, H, W), drawn in by `margin` pixels."""
+    return 1 - F.max_pool2d(1 - bent[:, 3:], 2 * margin + 1, stride=1, padding=margin)
+
+
 def mix(own: Tensor, bent: Tensor, choice: Tensor) -> Tensor:
     """The player's colours (B, 3, H, W) 0..1: the bent doll's where it is and is chosen, else the net's."""
     return (own * (1 - choice * bent[:, 3:]) + choice * bent[:, :3]).clamp(0, 1)
@@ -302,7 +315,7 @@ class LiveGenerator(nn.Module):
         bent = bend(bgra, flow, tint.flip(1))
         own = torch.sigmoid(F.pixel_shuffle(self.bgr(features), 4))  # (1, 3, h, w)
         logits = alpha_logits + DOLL_ALPHA * (2 * bent[:, 3:] - 1)
-        alpha = torch.sigmoid(logits * ALPHA_SHARPNESS)  # (1, 1, h, w)
+        alpha = torch.maximum(torch.sigmoid(logits * ALPHA_SHARPNESS), inside(bent, net.soft_px))
         choice = torch.sigmoid(choice)  # (1, 1, h, w)
         return mix(own, bent, choice), alpha
 

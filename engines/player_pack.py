@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,19 +18,19 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from engines.body import Body
+from engines.doll.bank import Bank
+from engines.doll.store import read_bank, write_bank
 from engines.folders import new_folder
 from engines.generator import VARIANTS, Generator, multiple
-from engines.reference import References, View
 from engines.shadow import Shadow
 from engines.skeleton import LANDMARKS
 
-FORMAT = 3
+FORMAT = 4
 MANIFEST = "player.toml"
 FILES = (
-    "generator.safetensors", "poses.safetensors", "references.safetensors", "body.json", "plate.png",
+    "generator.safetensors", "poses.safetensors", "bank.safetensors", "body.json", "plate.png",
     "standby.mp4", "LICENSES.md",
 )  # fmt: skip
-VIEW = "references/{:02d}.png"
 
 
 class PackError(ValueError):
@@ -43,7 +43,7 @@ class PlayerPack:
 
     size: (width, height) of the player's picture, pixels. plate: (H, W, 3) uint8 BGR, the still background.
     poses: (N, 33, 4) float32 trained poses in order of time, for calibrating INT8.
-    references: the views of him that are moved onto a pose and shown to the generator. shadow: what he
+    bank: the frames of the player that the doll is drawn from, which the generator is shown. shadow: what he
     throws on the floor of his plate, or None.
     digest: SHA-256 of the manifest, which names every other file's: it changes when anything does.
     """
@@ -55,7 +55,7 @@ class PlayerPack:
     body: Body
     plate: NDArray[np.uint8]
     poses: NDArray[np.float32]
-    references: References
+    bank: Bank
     shadow: Shadow | None
     digest: str
 
@@ -113,7 +113,7 @@ class PlayerPack:
             body=body,
             plate=np.asarray(plate, np.uint8),
             poses=poses.float().numpy(),
-            references=_read_references(folder, sums, body),
+            bank=_read_bank(folder / "bank.safetensors", body),
             shadow=shadow,
             digest=hashlib.sha256(text).hexdigest(),
         )
@@ -138,7 +138,7 @@ def write_pack(
     body: Body,
     plate: NDArray[np.uint8],
     poses: NDArray[np.float32],
-    views: Sequence[View],
+    bank: Bank,
     shadow: Shadow | None,
     standby: Path,
     licences: str,
@@ -154,7 +154,7 @@ def write_pack(
         weights = {key: value.half().contiguous() for key, value in generator.fold().state_dict().items()}
         safetensors.torch.save_file(weights, part / "generator.safetensors")
         safetensors.torch.save_file({"landmarks": torch.from_numpy(poses)}, part / "poses.safetensors")
-        pictures = _write_views(part, views)
+        write_bank(bank, part / "bank.safetensors")
         (part / "body.json").write_text(body.to_json())
         if not cv2.imwrite(str(part / "plate.png"), plate):
             raise OSError(f"cannot write {part / 'plate.png'}")
@@ -167,7 +167,7 @@ def write_pack(
             f"size = [{size[0]}, {size[1]}]",
             *(["\n[shadow]", *_numbers(shadow._asdict())] if shadow is not None else []),
             "\n[sha256]",
-            *(f'"{file}" = "{_sha256(part / file)}"' for file in (*FILES, *pictures)),
+            *(f'"{file}" = "{_sha256(part / file)}"' for file in FILES),
             "\n[made]",
             *(f"{key} = {_toml(value)}" for key, value in notes.items()),
         ]
@@ -188,41 +188,11 @@ def _shadow(table: Mapping[str, float]) -> Shadow:
     return shadow
 
 
-def _read_references(folder: Path, sums: Mapping[str, str], body: Body) -> References:
-    path = folder / "references.safetensors"
-    tensors = _tensors(path)
-    landmarks, heights = tensors.get("landmarks"), tensors.get("heights")
-    if (
-        landmarks is None or heights is None or heights.ndim != 1 or not len(heights)
-        or landmarks.shape != (len(heights), 33, 4) or not torch.isfinite(landmarks).all()
-        or not torch.isfinite(heights).all() or not (heights > 0).all()
-    ):  # fmt: skip
-        raise PackError(f"{path} holds no landmarks (V, 33, 4) and heights (V,) of the reference views")
-    views = []
-    for index, (points, height) in enumerate(zip(landmarks, heights, strict=True)):
-        picture_path = folder / VIEW.format(index)
-        _verify(picture_path, sums.get(VIEW.format(index)))
-        bgra = cv2.imread(str(picture_path), cv2.IMREAD_UNCHANGED)
-        if bgra is None or bgra.ndim != 3 or bgra.shape[2] != 4:
-            raise PackError(f"{picture_path} is not a picture with alpha")
-        pixels = np.asarray(bgra, np.uint8)
-        views.append(View(pixels[..., :3], pixels[..., 3], points.float().numpy(), float(height)))
-    return References(views, body)
-
-
-def _write_views(folder: Path, views: Sequence[View]) -> list[str]:
-    """Writes the reference views, and returns the names of their pictures."""
-    (folder / VIEW).parent.mkdir()
-    tensors = {
-        "landmarks": torch.from_numpy(np.stack([view.landmarks for view in views])),
-        "heights": torch.tensor([view.height for view in views]),
-    }
-    safetensors.torch.save_file(tensors, folder / "references.safetensors")
-    names = [VIEW.format(index) for index in range(len(views))]
-    for name, view in zip(names, views, strict=True):
-        if not cv2.imwrite(str(folder / name), np.dstack([view.picture, view.alpha])):
-            raise OSError(f"cannot write {folder / name}")
-    return names
+def _read_bank(path: Path, body: Body) -> Bank:
+    try:
+        return read_bank(path, body)
+    except ValueError as error:
+        raise PackError(f"{path}: {error}") from error
 
 
 def _toml(value: str | int | float) -> str:

@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from engines.doll.choice import Chooser, Drawing, choose
+from engines.doll.drawing import Doll
 from engines.generator import DOLL_CHANNELS, PREVIOUS_CHANNELS, LiveGenerator, multiple
 from engines.player_pack import PlayerPack
 from engines.runtime import Calibration, Engine, Tensors, compile_module, is_on_device
@@ -134,7 +136,7 @@ class Renderer:
         self.size = pack.size
         self._floor = Floor(pack.plate, pack.shadow, pack.body.near.height)
         self._standing_px = pack.body.near.height
-        self._references = pack.references
+        self._chooser, self._doll = Chooser(pack.bank), Doll(pack.bank)
         net = self.net(pack.generator())
         engines = compile_windows(net, pack, backend=backend, threads=threads, sizes=sizes)
         self._sizes = tuple(engines)
@@ -147,7 +149,7 @@ class Renderer:
     def reset(self) -> None:
         """Forgets the previous output."""
         self._previous.fill(0)
-        self._views: NDArray[np.int64] | None = None
+        self._chooser.reset()
 
     def __call__(self, landmarks: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
         """Paints the player in a pose into `out` (H, W, 3) BGR.
@@ -180,8 +182,7 @@ class Renderer:
         )
         inputs["landmarks"][0] = landmarks - np.array([window.x, window.y, 0, 0], np.float32)
         inputs["previous"][0] = self._previous[quarter]
-        self._views = self._references.choose(landmarks, self._views)
-        self._references.paint(landmarks, self._views, inputs["doll"][0], (window.x, window.y))
+        self._doll.paint(landmarks, self._chooser(landmarks), inputs["doll"][0], (window.x, window.y))
         if "plate" in inputs:
             outline = np.asarray(inputs["doll"][0, ..., 3], np.uint8)
             moved = self._floor.cast(outline, landmarks, (window.x, window.y))
@@ -204,11 +205,11 @@ def _closed_loop(net: LiveGenerator, pack: PlayerPack) -> Iterator[dict[str, NDA
     """The inputs that the net sees on the player's own poses, for calibrating INT8."""
     width, height = pack.size
     previous = torch.zeros(1, PREVIOUS_CHANNELS, height // 4, width // 4)
-    plate = torch.from_numpy(pack.plate)[None]
+    plate, drawer = torch.from_numpy(pack.plate)[None], Doll(pack.bank)
     every = max(1, len(pack.poses) // CALIBRATION_POSES)
     for pose in pack.poses[::every][:CALIBRATION_POSES]:
         doll = np.empty((1, height, width, DOLL_CHANNELS), np.uint8)
-        pack.references.paint(pose, pack.references.choose(pose), doll[0])
+        drawer.paint(pose, Drawing.of(choose(pack.bank, pose)), doll[0])
         every_input = {
             "landmarks": pose[None],
             "previous": previous.numpy(),

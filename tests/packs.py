@@ -7,17 +7,17 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from engines.reference import References, View
 from numpy.typing import NDArray
+from tools.views import cut_view
 
 from calibration.body import measure_body
 from engines.player_pack import write_pack
-from engines.reference import References, View
 from engines.shadow import Shadow
 from engines.skeleton import LIMBS, Landmark
 from tests.drawn import standing, untrained_generator
 from tools.footage import Footage
 from tools.standby import Paint, write_standby
-from tools.views import cut_view
 
 SIZE = (128, 128)
 HEIGHT_PX = 90.0

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from engines.doll.bank import Bank, Frame
+from engines.doll.cutting import label
+from engines.doll.parts import WIDTHS
 from engines.generator import Painting
-from engines.reference import References
+from tools.bank.views import cut_view
 from tools.footage import Footage
 from tools.training.dataset import Crops
 from tools.training.loop import Config, Trainer
 from tools.training.objective import Weights
-from tools.views import cut_view
 
 CHEAP = Weights(adversarial=0, feature_matching=0, temporal=0)
 """The reconstruction losses alone."""
@@ -24,19 +27,22 @@ CPU = torch.device("cpu")
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def references_of(footage: Footage) -> References:
-    return References([cut_view(footage, position) for position in (5, 60)], footage.body)
+def bank_of(footage: Footage, positions: Sequence[int] = (5, 20, 40, 60)) -> Bank:
+    """Of some frames as they are, neither filled in nor tried."""
+    views = [cut_view(footage, position) for position in positions]
+    frames = [Frame(view, label(view, 0.75 * WIDTHS)) for view in views]
+    return Bank(frames, 0.75 * WIDTHS, footage.body)
 
 
 def crops_of(
     footage: Footage, *, seed: int = 3, batch: int = 2, crop: int = 64, share: tuple[int, int] = (0, 1)
 ) -> Crops:
     positions, _ = footage.split(0.2)
-    return Crops(footage, positions, references_of(footage), batch=batch, crop=crop, seed=seed, share=share)
+    return Crops(footage, positions, bank_of(footage), batch=batch, crop=crop, seed=seed, share=share)
 
 
 def trainer_of(footage: Footage, folder: Path, config: Config = CONFIG) -> Trainer:
-    return Trainer(footage, references_of(footage), config, folder)
+    return Trainer(footage, bank_of(footage), config, folder)
 
 
 def steps(trainer: Trainer, count: int) -> list[dict[str, Tensor]]:
@@ -55,5 +61,11 @@ def perfect(batch: dict[str, Tensor]) -> Painting:
     logits = (batch["mask"] * 2 - 1) * 50
     bent = torch.cat([batch["target"] * batch["mask"], batch["mask"]], dim=1)
     return Painting(
-        batch["target"], logits, batch["target"], bent, torch.ones_like(logits), torch.zeros_like(bent[:, :2])
+        batch["target"],
+        logits,
+        batch["target"],
+        bent,
+        torch.ones_like(logits),
+        torch.zeros_like(bent[:, :2]),
+        torch.zeros_like(logits),
     )

@@ -29,13 +29,13 @@ import torch
 from torch import Tensor
 
 from engines.generator import VARIANTS, Generator, Painting
-from engines.reference import VIEWS, References
 from engines.skeleton import LIMBS, Skeleton
+from tools.bank import make_bank
+from tools.bank.make import FRAMES
 from tools.baselines.train_pix2pixhd import BaselineTrainer, Recipe, equal_ngf
 from tools.evaluation.gallery import Gallery
 from tools.evaluation.held_out import judge_held_out, true_joints
 from tools.footage import DatasetError, Footage
-from tools.references import reference_views
 from tools.training.loop import Config, Trainer
 from tools.training.objective import Weights
 from tools.training.painter import Painter
@@ -84,13 +84,13 @@ class StiffGenerator(Generator):
 
 @dataclass(frozen=True)
 class Trial:
-    """What differs from the player's own training. weights: of the losses; views: how many reference views;
-    memory: whether the net sees its previous output."""
+    """What differs from the player's own training. weights: of the losses; frames: how many of the footage
+    the doll is drawn from; memory: whether the net sees its previous output."""
 
     says: str
     generator: type[Generator] = Generator
     weights: dict[str, float] = field(default_factory=dict)
-    views: int = VIEWS
+    frames: int = FRAMES
     memory: bool = True
 
 
@@ -101,8 +101,9 @@ TRIALS: dict[str, Trial] = {
     "direct": Trial(
         "the whole picture, no alpha over a plate", generator=DirectGenerator, weights={"alpha": 0}
     ),
-    "no doll": Trial("no reference view", views=0),
-    "one view": Trial("one reference view", views=1),
+    "no doll": Trial("no frame to draw from", frames=0),
+    "one frame": Trial("a doll of one frame", frames=1),
+    "8 frames": Trial("a doll of eight frames", frames=8),
     "no flow": Trial("the doll is not bent", generator=StiffGenerator),
     "no trust": Trial("leaving the doll costs nothing", weights={"trust": 0}),
     "no stretch": Trial("stretching the doll costs nothing", weights={"stretch": 0}),
@@ -201,11 +202,10 @@ def run(footage: Footage, name: str, seed: int, options: argparse.Namespace) -> 
         if not trial.memory:
             config = replace(config, previous_dropout=1.0, previous_noise=0.0)
         positions, _ = footage.split(config.held_out)
-        views = reference_views(footage, positions, trial.views) if trial.views else []
-        references = References(views, footage.body) if views else None
-        trainer = Trainer(footage, references, config, folder, generator=trial.generator)
+        bank = make_bank(footage, positions, trial.frames) if trial.frames else None
+        trainer = Trainer(footage, bank, config, folder, generator=trial.generator)
         trainer.run(checkpoint_s=300, clock=time.process_time)
-        painter = Painter(trainer.generator, footage, references, memory=trial.memory)
+        painter = Painter(trainer.generator, footage, bank, memory=trial.memory)
         steps = trainer.progress.step
     gallery = Gallery()
     joints = true_joints(options.truth, footage) if options.truth is not None else None

@@ -21,8 +21,8 @@ class DatasetError(ValueError):
 
 @dataclass(frozen=True)
 class Footage:
-    """A prepared dataset. landmarks: (N, 33, 4) pixels of frames `indices` (N,) of the source, which has `fps`
-    frames a second."""
+    """A prepared dataset. landmarks: (N, 33, 4) pixels of frames `indices` (N,) of the source, which has
+    `fps` frames a second."""
 
     folder: Path
     size: tuple[int, int]

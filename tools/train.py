@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -23,12 +22,13 @@ import cv2
 import numpy as np
 import torch
 
+from engines.doll.bank import Bank
 from engines.folders import only_writer
 from engines.generator import VARIANTS
 from engines.player_pack import PackError, write_pack
-from engines.reference import References, View
+from tools.bank import make_bank
+from tools.bank.make import FRAMES
 from tools.footage import Footage
-from tools.references import reference_views
 from tools.shadow import find_shadow
 from tools.standby import write_standby
 from tools.training.distributed import Process, process_group
@@ -55,6 +55,11 @@ def main(argv: list[str] | None = None) -> int:
         help="budget (default %(default)s); 0: no training, the paper doll for a preview",
     )  # fmt: skip
     parser.add_argument("--steps", type=int, default=0, help="a budget in steps instead of minutes")
+    parser.add_argument(
+        "--frames", type=int, default=FRAMES,
+        help="the doll is drawn from so many frames of the footage at most (default %(default)s): about "
+        "12 KB each in a pack of 512x512, 33 KB of 720p",
+    )  # fmt: skip
     parser.add_argument("--batch", type=int, default=default.batch)
     parser.add_argument("--crop", type=int, default=default.crop, help="side of the training crops, pixels")
     parser.add_argument(
@@ -97,11 +102,11 @@ def train(options: argparse.Namespace, process: Process) -> int:
         raise ValueError(f"--batch {config.batch} cannot be shared among {process.world} processes")
     footage = Footage.open(options.dataset)
     positions, _ = footage.split(config.held_out)
-    views = reference_views(footage, positions)
+    bank = make_bank(footage, positions, options.frames)
     folder = options.runs / options.player.name
     folder.mkdir(parents=True, exist_ok=True)
     with only_writer(folder, folder) if process.first else nullcontext():
-        trainer = Trainer(footage, References(views, footage.body), config, folder, process)
+        trainer = Trainer(footage, bank, config, folder, process)
         if (folder / CHECKPOINT).exists() and not options.restart:
             trainer.resume()
             done = trainer.progress
@@ -111,11 +116,11 @@ def train(options: argparse.Namespace, process: Process) -> int:
         if trainer.progress.share(config) < 1:
             trainer.run()
         if process.first:
-            write_player(options, trainer, views)
+            write_player(options, trainer, bank)
     return 0
 
 
-def write_player(options: argparse.Namespace, trainer: Trainer, views: Sequence[View]) -> None:
+def write_player(options: argparse.Namespace, trainer: Trainer, bank: Bank) -> None:
     """Judges what was trained, paints the standby loop and writes the pack."""
     footage, positions = trainer.footage, trainer.train_positions
     score, _ = trainer.score(count=16)
@@ -131,7 +136,7 @@ def write_player(options: argparse.Namespace, trainer: Trainer, views: Sequence[
         body=footage.body,
         plate=footage.plate,
         poses=footage.landmarks[chosen],
-        views=views,
+        bank=bank,
         shadow=shadow,
         standby=standby,
         licences=options.licences.read_text() if options.licences else UNLICENSED,

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -47,17 +48,25 @@ def standing_px(landmarks: Floats, body: Body) -> NDArray[np.float64]:
 class Bank:
     """Frames of a player, cut up.
 
-    sprites: frame → part → sprite. Of frames and parts: points, see `Points`; directions (F, P, 2, 3); lack (F,
-    P): how much less of a part a frame shows than most, 0..1; leaving (F, P): what is wrong with a part where
-    it is not drawn with its neighbour (an arm before the body, a body that an arm hides), 0..1; covers (F, P),
-    see `Seen`; faults (F, P): see `tools.bank.trials`. heights, numbers (F,).
+    sprites: frame → part → sprite. Of frames and parts: points, see `Points`; directions (F, P, 2, 3); lack
+    (F, P): how much less of a part a frame shows than most, 0..1; leaving (F, P): what is wrong with a part
+    where it is not drawn with its neighbour (an arm before the body, a body that an arm hides), 0..1; covers
+    (F, P), see `Seen`; faults (F, P): see `tools.bank.trials`. heights, numbers (F,).
 
     keep: whether the frames themselves are kept too, for `store.write_bank`.
 
     Raises ValueError where there is no frame, or one whose landmarks or height are no numbers.
     """
 
-    def __init__(self, frames: Sequence[Frame], widths: Reals, body: Body, faults: Reals | None = None, *, keep: bool = True) -> None:
+    def __init__(
+        self,
+        frames: Sequence[Frame],
+        widths: Reals,
+        body: Body,
+        faults: Reals | None = None,
+        *,
+        keep: bool = True,
+    ) -> None:
         if not frames:
             raise ValueError("a player's bank needs one frame at least")
         views = [frame.view for frame in frames]
@@ -69,7 +78,7 @@ class Bank:
         ):
             raise ValueError("a frame's landmarks or height in a player's bank are no numbers")
         self.numbers = np.array([view.number for view in views])
-        self.points: Points[NDArray[np.float64]] = points_of(self.landmarks, TABLE)
+        self.points: Points[NDArray[Any]] = points_of(self.landmarks, TABLE)
         self.directions = directions(self.landmarks, TABLE)
         self.faults = np.zeros((len(frames), COUNT)) if faults is None else faults
         cv2.setNumThreads(1)

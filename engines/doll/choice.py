@@ -1,9 +1,9 @@
 """Which frame of the bank each part of the doll is drawn from.
 
-A part wants the frame that shows it turned most alike; a cut between a part and the one that it hangs on costs
-something too, so that where a whole frame is near it is used whole. The body is a tree, so the best choice of
-all parts together is found exactly, from the leaves to the torso (dynamic programming, as in pictorial
-structures: Felzenszwalb and Huttenlocher, 2005).
+A part wants the frame that shows it turned most alike; a cut between a part and the one that it hangs on
+costs something too, so that where a whole frame is near it is used whole. The body is a tree, so the best
+choice of all parts together is found exactly, from the leaves to the torso (dynamic programming, as in
+pictorial structures: Felzenszwalb and Huttenlocher, 2005).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.doll.bank import Bank
+from engines.doll.bank import Bank, standing_px
 from engines.doll.cutting import Floats
 from engines.doll.parts import CHILDREN, COUNT, PARENTS, TABLE, TORSO, directions, distance
 
@@ -25,7 +25,8 @@ CUT = 0.1
 LEAVING = 1.0
 """What it costs more where the part is not cleanly cut out of its frame (`Bank.leaving`)."""
 COVERED = 20.0
-"""What a squared standing height of the body costs that is filled in, since the arm before it is not drawn."""
+"""What a squared standing height of the body costs that is filled in, since the arm before it is not
+drawn."""
 LACKING = 4.0
 """What a part costs of which nothing is seen."""
 COARSE = 0.5
@@ -39,8 +40,8 @@ NEVER = 1e6
 
 
 class Drawing(NamedTuple):
-    """What the doll is drawn from: of each part the frame, the one that it fades from, and how far it has come,
-    0..1 (1: the frame alone)."""
+    """What the doll is drawn from: of each part the frame, the one that it fades from, and how far it has
+    come, 0..1 (1: the frame alone)."""
 
     frames: Frames
     before: Frames
@@ -55,12 +56,15 @@ class Drawing(NamedTuple):
 def choose(
     bank: Bank,
     landmarks: Floats,
-    height: float,
     current: Frames | None = None,
+    *,
     allowed: NDArray[np.bool_] | None = None,
+    height: float | None = None,
 ) -> Frames:
-    """The best frames for a pose (33, 4) of a player `height` pixels high. current: what is shown now. allowed
-    (F,): the frames that may be used; all, by default."""
+    """The best frames for a pose (33, 4). current: what is shown now. allowed (F,): the frames that may be
+    used; all, by default. height: see `Doll.paint`."""
+    if height is None:
+        height = float(standing_px(landmarks, bank.body))
     own = directions(landmarks.astype(float), TABLE)
     cost = distance(bank.directions, own) + LACKING * bank.lack + bank.faults  # (F, P)
     cost += COARSE * np.log(height / bank.heights).clip(0)[:, None]
@@ -91,7 +95,8 @@ def choose(
 class Chooser:
     """Chooses picture after picture, and lets the old fade into the new. For one thread.
 
-    fade: over so many pictures a part changes its frame; to one that follows in the footage it changes at once.
+    fade: over so many pictures a part changes its frame; to one that follows in the footage it changes at
+    once.
     """
 
     def __init__(self, bank: Bank, fade: int = 4) -> None:
@@ -104,10 +109,10 @@ class Chooser:
         self._before = np.zeros(COUNT, np.int64)
         self._left = np.zeros(COUNT, np.int64)  # pictures until a part's fade is over
 
-    def __call__(self, landmarks: Floats, height: float) -> Drawing:
-        """For a pose (33, 4) of a player `height` pixels high."""
+    def __call__(self, landmarks: Floats) -> Drawing:
+        """For a pose (33, 4)."""
         bank, now = self._bank, self._now
-        chosen = choose(bank, landmarks, height, now)
+        chosen = choose(bank, landmarks, now)
         if now is None:
             self._now = chosen
             return Drawing.of(chosen)

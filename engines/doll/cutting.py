@@ -1,7 +1,7 @@
 """Cuts a picture of the player into parts.
 
-Which part each pixel belongs to is told by the distance to the parts' axes, counted in their widths. What lies
-under an arm belongs to the body too, in colours that other frames show there (`tools.bank`).
+Which part each pixel belongs to is told by the distance to the parts' axes, counted in their widths. What
+lies under an arm belongs to the body too, in colours that other frames show there (`tools.bank`).
 """
 
 from __future__ import annotations
@@ -144,8 +144,8 @@ class Seen(NamedTuple):
     """What a view shows of each part, (P,) each, by labels.
 
     area: in squared standing heights. hidden: the share of it that an arm hides. astray: of an arm's parts,
-    the share that lies before the body, where the cut is less sure. covers: the area of the body that an arm's
-    part hides, with all that hangs on it, in squared standing heights.
+    the share that lies before the body, where the cut is less sure. covers: the area of the body that an
+    arm's part hides, with all that hangs on it, in squared standing heights.
     """
 
     area: Reals
@@ -200,7 +200,10 @@ def limb_widths(views: list[View]) -> Reals:
             covered = (middle & (owner == part) & (relative[part] < 2) & (alpha > 127)).sum()
             found[part].append(covered / (0.6 * length) / 2 / height)
     widths = np.array(
-        [np.median(each) if len(each) >= 3 else 0.75 * width for each, width in zip(found, WIDTHS, strict=True)]
+        [
+            np.median(each) if len(each) >= 3 else 0.75 * width
+            for each, width in zip(found, WIDTHS, strict=True)
+        ]
     )
     left, right = slice(1, 7), slice(7, 13)
     widths[left] = widths[right] = np.maximum(widths[left], widths[right])
@@ -215,8 +218,8 @@ LEAST_LENGTH = 0.06
 def cut_up(view: View, labels: Labels, widths: Reals, body: Bytes | None = None) -> list[Sprite]:
     """Each part's sprite. body (h, w, 3): the view's picture with what the arms hide filled in.
 
-    Each pixel belongs to its part; about a joint it belongs to both neighbours, as far as a disc reaches. What
-    is cut off from the part's own axis, fingers beside a thigh, is nobody's.
+    Each pixel belongs to its part; about a joint it belongs to both neighbours, as far as a disc reaches.
+    What is cut off from the part's own axis, fingers beside a thigh, is nobody's.
     """
     alpha, landmarks, height = reduced(view)
     body = view.picture if body is None else body
@@ -257,8 +260,8 @@ def _joined(pixels: NDArray[np.bool_], core: NDArray[np.bool_]) -> NDArray[np.bo
 
 
 def _sprite(colours: Bytes, alpha: Bytes, share: Floats) -> Sprite:
-    """`colours` (h, w, 3), premultiplied, where `share`, at the size of the labels, leaves anything of `alpha`
-    (h, w); one clear pixel where that is nowhere."""
+    """`colours` (h, w, 3), premultiplied, where `share`, at the size of the labels, leaves anything of
+    `alpha` (h, w); one clear pixel where that is nowhere."""
     down, across = share.shape[0] / alpha.shape[0], share.shape[1] / alpha.shape[1]
     rows, columns = (np.flatnonzero((share > 0.03).any(axis=axis)) for axis in (1, 0))
     if not len(rows):

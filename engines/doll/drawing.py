@@ -1,14 +1,15 @@
 """Draws the paper doll on a CPU: each part bent onto the pose, back to front.
 
-A part moves by its own affine map, and near a joint by its neighbour's: the two maps are blended across the plane
-that halves the joint's angle (as in smooth skinning), so that parts from one frame stay in one piece and cloth
-bends softly. The maps lead from the pose to the frame, so that a part is one look-up for each pixel.
-`engines.doll.drawing_torch` draws the same picture as differentiable torch.
+A part moves by its own affine map, and near a joint by its neighbour's: the two maps are blended across the
+plane that halves the joint's angle (as in smooth skinning), so that parts from one frame stay in one piece
+and cloth bends softly. The maps lead from the pose to the frame, so that a part is one look-up for each
+pixel. `engines.doll.drawing_torch` draws the same picture as differentiable torch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -43,7 +44,7 @@ MARGIN = 0.015
 
 
 class Doll:
-    """Draws the dolls of one player. For one thread."""
+    """Draws the dolls of one player, in any thread."""
 
     def __init__(self, bank: Bank) -> None:
         self.bank = bank
@@ -62,8 +63,8 @@ class Doll:
         """Draws the doll of `landmarks` (33, 4), finite, pixels of the player's picture, into `out` (h, w,
         4): premultiplied BGRA, a window of the picture with its upper left corner at `corner` (x, y).
 
-        height: the player's standing height, pixels; that of his place in the picture, by default. parts: those
-        that are drawn.
+        height: the player's standing height, pixels; that of his place in the picture, by default. parts:
+        those that are drawn.
         """
         out.fill(0)
         if height is None:
@@ -87,15 +88,22 @@ class Doll:
                 _over(*layer, out)
 
     def _maps(self, pose: Reals, height: float, frames: NDArray[np.int64]) -> Reals:
-        """(U, P, 2, 3): each part's affine map from pixels of the window to pixels of each of `frames` (U,)."""
+        """(U, P, 2, 3): each part's affine map from pixels of the window to pixels of each of `frames`
+        (U,)."""
         bank = self.bank
         recorded = Points(*(each[frames] for each in bank.points))
         rows = fit(points_of(pose, TABLE), recorded, np.array([height]), bank.heights[frames, None], TABLE)
         return np.stack(rows, axis=-1).reshape(len(frames), COUNT, 2, 3)
 
     def _layer(
-        self, part: int, frame: int, maps: Reals, joints: Joints[Reals], height: float, shape: Sequence[int]
-    ) -> tuple[Bytes, list[int]] | None:
+        self,
+        part: int,
+        frame: int,
+        maps: Reals,
+        joints: Joints[NDArray[Any]],
+        height: float,
+        shape: Sequence[int],
+    ) -> tuple[Bytes, list[int]] | None:  # fmt: skip
         """A part of a frame as it is drawn, premultiplied BGRA, and its box x0, y0, x1, y1 in the window."""
         sprite = self.bank.sprites[frame][part]
         box = _box(maps[part], self._outlines[frame][part], MARGIN * height, shape)
@@ -129,7 +137,7 @@ class Doll:
         return np.asarray(moved, np.uint8).reshape(y1 - y0, x1 - x0, 4), box
 
 
-def blend(x: Reals, y: Reals, joints: Joints[Reals], child: int, sign: int, height: float) -> Reals:
+def blend(x: Reals, y: Reals, joints: Joints[NDArray[Any]], child: int, sign: int, height: float) -> Reals:
     """How much of the neighbour's map is taken at places x, y (N,), 0..1, about the joint of `child` and its
     parent. sign: 1 within the parent, -1 within the child."""
     reach = BLEND * WIDTHS[child] * height

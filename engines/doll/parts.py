@@ -99,9 +99,9 @@ class Table(Generic[Array]):
     """The parts' numbers as arrays: landmark indices, with short rows filled up by repetition, and reals.
 
     points (P, K), weights (P, K) with rows that sum to 1 (0 for what fills up); starts, ends, inwards (P, 2):
-    the axis, and where the parent lies; to, of (P, 2, 2): two vectors that tell how a part is turned lead from
-    `of` to `to`; slack, nearer (P,), see `Part`; begin (P,): where along the axis the part begins; space (3,):
-    what x, y and z are multiplied by to be of one scale.
+    the axis, and where the parent lies; to, of (P, 2, 2): two vectors that tell how a part is turned lead
+    from `of` to `to`; slack, nearer (P,), see `Part`; begin (P,): where along the axis the part begins; space
+    (3,): what x, y and z are multiplied by to be of one scale.
     """
 
     points: Array

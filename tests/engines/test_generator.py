@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from engines.generator import (
     ALPHA_SHARPNESS,
     DOLL_ALPHA,
-    FLOW_PX,
+    FLOW,
     TINT,
     VARIANTS,
     Generator,
@@ -191,7 +191,7 @@ def test_between_pixels_the_doll_stays_sharp_but_in_training() -> None:
 def test_flow_and_tint_are_bounded() -> None:
     generator = Generator("nano", 60)
     flow, tint, alpha, choice = generator.smooth(1e4 * torch.randn(1, 32, 8, 8))
-    assert flow.abs().max() == FLOW_PX and tint.abs().max().item() == pytest.approx(TINT)
+    assert flow.abs().max() == pytest.approx(60 * FLOW) and tint.abs().max().item() == pytest.approx(TINT)
     assert flow.shape == (1, 2, 32, 32) and tint.shape == (1, 3, 32, 32)
     assert alpha.shape == choice.shape == (1, 1, 32, 32)
 
@@ -210,7 +210,7 @@ def test_the_choice_is_between_the_doll_and_the_nets_own_colours() -> None:
 
 def painting(rgb: Tensor, alpha_logits: Tensor) -> Painting:
     nothing = torch.zeros_like(alpha_logits)
-    return Painting(rgb, alpha_logits, rgb, torch.cat([rgb, nothing], dim=1), nothing, nothing)
+    return Painting(rgb, alpha_logits, rgb, torch.cat([rgb, nothing], dim=1), nothing, nothing, nothing)
 
 
 def test_feedback_is_the_premultiplied_picture_at_a_quarter() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from tools.views import cut_view
 
 from engines import player_pack as module
 from engines.generator import Generator
@@ -15,7 +16,6 @@ from engines.player_pack import FILES, MANIFEST, PackError, PlayerPack, write_pa
 from engines.shadow import Shadow
 from tests.packs import SIZE, standing, untrained_generator, write_nano_pack
 from tools.footage import Footage
-from tools.views import cut_view
 
 PICTURES = ["00.png", "01.png", "02.png"]
 

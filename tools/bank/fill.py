@@ -19,7 +19,8 @@ HIDES = 3.0
 OPAQUE = 230
 """Of a drawn body, pixels of at least this alpha are taken."""
 SPREADS = (1.5, 3, 6, 12, 24)
-"""Where no frame shows anything, colours of the body spread in, each wider than the last, pixels of labels."""
+"""Where no frame shows anything, colours of the body spread in, each wider than the last, pixels of
+labels."""
 
 
 def filled(bank: Bank) -> list[Frame]:
@@ -33,7 +34,7 @@ def filled(bank: Bank) -> list[Frame]:
             continue
         view = frame.view
         others = np.arange(len(bank.frames)) != number
-        chosen = choose(bank, view.landmarks, view.height, allowed=others)
+        chosen = choose(bank, view.landmarks, allowed=others, height=view.height)
         drawn = np.empty((*view.alpha.shape, 4), np.uint8)
         doll.paint(view.landmarks, Drawing.of(chosen), drawn, parts=CORE, height=view.height)
         frames.append(replace(frame, body=_fill(frame, drawn)))
@@ -42,8 +43,8 @@ def filled(bank: Bank) -> list[Frame]:
 
 
 def _fill(frame: Frame, drawn: Bytes) -> Bytes:
-    """The view's picture with the hidden body taken from `drawn` (h, w, 4), and where that shows nothing, from
-    the body all around."""
+    """The view's picture with the hidden body taken from `drawn` (h, w, 4), and where that shows nothing,
+    from the body all around."""
     view, labels = frame.view, frame.labels
     height, width = view.alpha.shape
     small = labels.owner.shape[1::-1]

@@ -26,8 +26,8 @@ def pick(footage: Footage, positions: NDArray[np.int64], count: int) -> NDArray[
     """At most `count` of `positions`, in order of time.
 
     Greedy: each next frame is the one that brings all candidates' parts nearest to a picked frame's, in
-    `parts.distance`, together. The gain of a frame only falls as others are picked, so most of them need not be
-    counted anew (lazy evaluation: Minoux, 1978).
+    `parts.distance`, together. The gain of a frame only falls as others are picked, so most of them need not
+    be counted anew (lazy evaluation: Minoux, 1978).
     """
     chosen = positions[np.linspace(0, len(positions) - 1, min(CANDIDATES, len(positions))).astype(int)]
     chosen = np.unique(chosen)
@@ -36,7 +36,9 @@ def pick(footage: Footage, positions: NDArray[np.int64], count: int) -> NDArray[
     landmarks = footage.landmarks[chosen]
     turned = directions(landmarks.astype(np.float32), TABLE)
     bad = BLURRED * _motion(footage, chosen)[:, None] + UNSEEN * (1 - _visible(landmarks))  # (C, P)
-    worst = np.full(turned.shape[:2], 8.0, np.float32)  # (C, P): how far each candidate is from a picked frame
+    worst = np.full(
+        turned.shape[:2], 8.0, np.float32
+    )  # (C, P): how far each candidate is from a picked frame
 
     def gain(candidate: int) -> float:
         return float((WEIGHT * (worst - costs(candidate)).clip(0)).sum())

@@ -1,7 +1,7 @@
 """Tries a bank on the footage itself: a frame's part from which others are drawn badly is used less.
 
-A view's landmarks may be off, a hand blurred, its matte hold a piece of the scene, an arm be cut out with some
-shirt: it shows in what is drawn from it.
+A view's landmarks may be off, a hand blurred, its matte hold a piece of the scene, an arm be cut out with
+some shirt: it shows in what is drawn from it.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def _try(
     """The frames that a recorded frame is drawn from, and (P,) the mean difference to it where each part is
     seen, levels; NaN where a part is not seen."""
     view = cut_view(footage, position)
-    frames = choose(bank, view.landmarks, view.height, allowed=allowed)
+    frames = choose(bank, view.landmarks, allowed=allowed, height=view.height)
     drawn = np.empty((*view.alpha.shape, 4), np.uint8)
     doll.paint(view.landmarks, Drawing.of(frames), drawn, height=view.height)
     true = cv2.merge([*cv2.split(_premultiplied(view.picture, view.alpha)), view.alpha])
@@ -88,5 +88,3 @@ def _try(
 
 def _premultiplied(picture: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.multiply(picture, cv2.merge([alpha] * 3), scale=1 / 255), np.uint8)
-
-

@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engines.doll.choice import Drawing, choose
+from engines.doll.drawing import Doll
 from engines.generator import Generator, LiveGenerator
 from engines.player_pack import PlayerPack
 from engines.renderer import calibration
@@ -73,7 +75,8 @@ def of_pack(pack: PlayerPack) -> Subject:
     inputs = {name: value.numpy().copy() for name, value in net.example(pack.size).items()}
     landmarks = pack.poses[len(pack.poses) // 2]
     inputs["landmarks"][0], inputs["plate"][0] = landmarks, pack.plate
-    pack.references.paint(landmarks, pack.references.choose(landmarks), inputs["doll"][0])
+    drawing = Drawing.of(choose(pack.bank, landmarks))
+    Doll(pack.bank).paint(landmarks, drawing, inputs["doll"][0])
     return Subject(f"{pack.variant} of {pack.name}", net, pack.size, inputs, calibration(net, pack))
 
 

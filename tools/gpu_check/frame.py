@@ -17,11 +17,11 @@ import torch
 from numpy.typing import NDArray
 
 from engines.player_pack import PlayerPack
-from engines.reference import VIEWS
 from engines.renderer import Renderer
 from engines.runtime.streams import page_lock, pinned
 from realtime.nets import Nets, NetsLoader
 from realtime.player_swap import PlayerSwap, SwapState
+from tools.bank.make import FRAMES
 from tools.benchmarking.subjects import psnr
 from tools.gpu_check.clock import PATIENCE_S, allocations, figures
 from tools.gpu_check.made_up import FRAME_NS, frames, make_pack, there_and_back
@@ -84,7 +84,7 @@ def _player(setting: Setting, case: Case, folder: Path, which: int = 0) -> Path:
     if case.variant is None:
         return bundled
     pack = PlayerPack.load(bundled)
-    return make_pack(folder, pack, case.variant, case.size, seed=which, views=setting.some(VIEWS, 2))
+    return make_pack(folder, pack, case.variant, case.size, seed=which, count=setting.some(FRAMES, 4))
 
 
 def _ring(nets: Nets, case: Case, device: torch.device) -> NDArray[np.uint8]:

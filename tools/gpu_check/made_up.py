@@ -15,10 +15,12 @@ import torch
 from numpy.typing import NDArray
 
 from engines.body import Body, Stance
+from engines.doll.bank import Bank, Frame
+from engines.doll.cutting import View, label
+from engines.doll.store import read_bank
 from engines.generator import Generator
 from engines.player_pack import PlayerPack, write_pack
 from engines.pose.tracker import PoseTracker
-from engines.reference import VIEWS, View
 from tools.footage import Footage
 from tools.gpu_check.record import CheckError
 
@@ -60,7 +62,7 @@ class Fit(NamedTuple):
             for each in (view.picture, view.alpha)
         )
         landmarks = view.landmarks * np.array([self.scale, self.scale, self.scale, 1], np.float32)
-        return View(picture, alpha, landmarks, self.scale * view.height)
+        return View(picture, alpha, landmarks, self.scale * view.height, view.number)
 
     def picture(self, picture: Picture, around: Picture) -> Picture:
         """`picture`, square, before `around`, which is of the whole size."""
@@ -80,9 +82,9 @@ def enlarged(plate: Picture, size: tuple[int, int]) -> Picture:
 
 
 def make_pack(
-    folder: Path, pack: PlayerPack, variant: str, size: tuple[int, int], *, seed: int = 0, views: int = VIEWS
+    folder: Path, pack: PlayerPack, variant: str, size: tuple[int, int], *, seed: int = 0, count: int = 16
 ) -> Path:
-    """An untrained player of `size` (width, height) in `folder`, with the poses and some of the views of
+    """An untrained player of `size` (width, height) in `folder`, with the poses and `count` of the frames of
     `pack`, whose picture is square."""
     fit = Fit.of(pack.size[1], size)
     torch.manual_seed(seed)
@@ -95,13 +97,21 @@ def make_pack(
         body=body,
         plate=enlarged(pack.plate, size),
         poses=fit.points(pack.poses),
-        views=[fit.view(view) for view in pack.references.views[:views]],
+        bank=enlarged_bank(pack, fit, count),
         shadow=pack.shadow,
         standby=pack.standby,
         licences=(pack.folder / "LICENSES.md").read_text(),
         notes={"steps": 0},
     )
     return folder
+
+
+def enlarged_bank(pack: PlayerPack, fit: Fit, count: int) -> Bank:
+    """At most `count` frames of the pack's bank, spread over it, each enlarged."""
+    bank = read_bank(pack.folder / "bank.safetensors", pack.body, keep=True)
+    rows = np.linspace(0, len(bank.frames) - 1, min(count, len(bank.frames))).astype(int)
+    views = [fit.view(bank.frames[row].view) for row in rows]
+    return Bank([Frame(view, label(view, bank.widths)) for view in views], bank.widths, fit.body(pack.body))
 
 
 def frames(video: Path, count: int, size: tuple[int, int] | None = None) -> list[Picture]:

@@ -13,12 +13,14 @@ from torch import Tensor
 
 from engines.player_pack import PlayerPack
 from engines.pose.tracker import PoseTracker
-from engines.reference import References
-from tools.gpu_check.made_up import Fit, make_footage
+from tools.gpu_check.made_up import Fit, enlarged_bank, make_footage
 from tools.gpu_check.record import CheckError, Notebook
 from tools.gpu_check.setting import FOOTAGE, Setting, size_text
 from tools.training.distributed import Process
 from tools.training.loop import Config, Trainer
+
+BANK = 60
+"""Frames that dolls are drawn from in training."""
 
 
 class Course(NamedTuple):
@@ -54,12 +56,12 @@ def check(name: str, setting: Setting, notebook: Notebook) -> None:
         tracker = PoseTracker(backend="cuda")
         footage = make_footage(Path(folder) / "footage", pack, FOOTAGE, course.frames, course.size, tracker)
         notebook.row("making footage up", seconds=round(time.perf_counter() - started, 2))
-        references = References([fit.view(view) for view in pack.references.views], footage.body)
+        bank = enlarged_bank(pack, fit, BANK)
         config = Config(
             variant=course.variant, minutes=course.seconds / 60, steps=course.steps, batch=course.batch,
             crop=course.crop,
         )  # fmt: skip
-        trainer = _Timed(footage, references, config, Path(folder) / "run", Process(0, 1, device))
+        trainer = _Timed(footage, bank, config, Path(folder) / "run", Process(0, 1, device))
         trainer.run()
         what = (
             f"{course.variant}, {course.batch} crops of {course.crop}x{course.crop}, {size_text(course.size)}"

@@ -16,13 +16,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engines.reference import References
+from engines.doll.bank import Bank
+from engines.doll.choice import Drawing, Frames, choose
+from engines.doll.drawing import Doll
+from engines.doll.parts import COUNT
 from engines.skeleton import LANDMARKS
+from tools.bank.trials import apart
 from tools.footage import Footage
 
 HOST_LANDMARKS = "landmarks on the host"
 """In a batch on a device, where the landmarks lie on the host too, for what is decided there."""
 Made = TypeVar("Made", covariant=True)
+FARTHER, LEFT = 0.3, (0.02, 0.1, 0.4)
+"""In this share of the items the doll is drawn from a few frames alone, so that it is of a pose farther away,
+as a stranger's dance will ask; such a share of the frames is left."""
 GRID = 16
 """Crops start at multiples of this, as the live windows do."""
 
@@ -41,6 +48,7 @@ class Draw(NamedTuple):
     corner: tuple[int, int]
     landmarks: NDArray[np.float32]
     earlier_landmarks: NDArray[np.float32]
+    frames: Frames
 
     @property
     def shift(self) -> NDArray[np.float32]:
@@ -61,7 +69,7 @@ class Crops:
         self,
         footage: Footage,
         positions: NDArray[np.int64],
-        references: References | None,
+        bank: Bank | None,
         *,
         batch: int,
         crop: int,
@@ -69,12 +77,13 @@ class Crops:
         noise_px: float = 0.0,
         share: tuple[int, int] = (0, 1),
     ) -> None:
-        """references: None: the dolls are empty. noise_px: standard deviation of the error added to each
+        """bank: None: the dolls are empty. noise_px: standard deviation of the error added to each
         landmark, in pixels of a picture 512 high: the net must live with a pose net's errors, and with bodies
         that are not quite the player's. share: (rank, world): of each batch only every world-th item from
         rank on is made."""
         self.footage, self.positions = footage, positions
-        self.references = references
+        self.bank, self._doll = bank, None if bank is None else Doll(bank)
+        self._gap = apart(footage)
         self._batch = batch
         width, height = footage.size
         self.size = (min(crop, width), min(crop, height))
@@ -102,7 +111,20 @@ class Crops:
         earlier, before = self._before(position, 1), self._before(position, 2)
         first = position if earlier is None else earlier
         now, then = self.footage.landmarks[position] + wrong, self.footage.landmarks[first] + wrong
-        return Draw(position, earlier, before, corner, now, then)
+        return Draw(position, earlier, before, corner, now, then, self._frames(position, now, random))
+
+    def _frames(self, position: int, landmarks: NDArray[np.float32], random: np.random.Generator) -> Frames:
+        """What the doll of a frame is drawn from: never that frame or one soon before or after it, and at
+        times from none of those that come near: else the net would learn to copy."""
+        if self.bank is None:
+            return np.zeros(COUNT, np.int64)
+        away = np.abs(self.bank.numbers - self.footage.indices[position])
+        allowed = away > self._gap
+        if random.random() < FARTHER:
+            allowed &= random.random(len(away)) < random.choice(LEFT)
+        if not allowed.any():
+            allowed[away.argmax()] = True
+        return choose(self.bank, landmarks, allowed=allowed)
 
     def _item(self, draw: Draw) -> dict[str, NDArray[np.float32]]:
         x0, y0 = draw.corner
@@ -116,7 +138,7 @@ class Crops:
         return {
             "landmarks": now - shift,
             "earlier": then - shift,
-            **self._dolls({"doll": now, "earlier_doll": then}, (x0, y0)),
+            **self._dolls({"doll": now, "earlier_doll": then}, draw.frames, (x0, y0)),
             "previous": empty if earlier is None else _feedback(earlier_target, earlier_mask),
             "before_previous": empty if before is None else _feedback(*self._true(before, window)),
             "target": target,
@@ -126,15 +148,14 @@ class Crops:
         }
 
     def _dolls(
-        self, poses: dict[str, NDArray[np.float32]], corner: tuple[int, int]
+        self, poses: dict[str, NDArray[np.float32]], frames: Frames, corner: tuple[int, int]
     ) -> dict[str, NDArray[np.float32]]:
-        """The doll of each pose, all of the views that suit the first."""
-        dolls, chosen = {}, None
+        """The doll of each pose, all drawn from `frames`."""
+        dolls, drawing = {}, Drawing.of(frames)
         for name, landmarks in poses.items():
             doll = np.zeros((self.size[1], self.size[0], 4), np.uint8)
-            if self.references is not None:
-                chosen = self.references.choose(landmarks) if chosen is None else chosen
-                self.references.paint(landmarks, chosen, doll, corner)
+            if self._doll is not None:
+                self._doll.paint(landmarks, drawing, doll, corner)
             dolls[name] = np.concatenate([_planes(doll[..., :3]), _mask(doll[..., 3])])
         return dolls
 

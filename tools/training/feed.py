@@ -20,8 +20,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engines.body_parts import NAMES
-from engines.reference_torch import TorchReferences
+from engines.doll.drawing_torch import TorchDoll
 from tools.footage import Footage
 from tools.training.dataset import HOST_LANDMARKS, Crops, ahead
 from tools.training.upload import upload
@@ -132,7 +131,8 @@ class Plan(NamedTuple):
 
     positions: (3, B) of the frames, those before and those before that, with others in place of what is not
     there; there: (2, B) float32, 1 where the two earlier ones are, else 0. corners: (B, 2). landmarks,
-    earlier: (B, 33, 4) pixels of the frame. views: (B, parts) which view each part of a doll is of.
+    earlier: (B, 33, 4) pixels of the frame. frames: (B, parts) which frame of
+    the bank each part of a doll is of.
     """
 
     positions: NDArray[np.int64]
@@ -140,7 +140,7 @@ class Plan(NamedTuple):
     corners: NDArray[np.int64]
     landmarks: NDArray[np.float32]
     earlier: NDArray[np.float32]
-    views: NDArray[np.int64]
+    frames: NDArray[np.int64]
 
 
 class Plans:
@@ -150,15 +150,11 @@ class Plans:
         self._crops = crops
 
     def __getitem__(self, step: int) -> Plan:
-        draws, references = self._crops.draws(step), self._crops.references
+        draws = self._crops.draws(step)
         earlier = [(draw.earlier, draw.before) for draw in draws]
         positions = [
             [draw.position, *(draw.position if each is None else each for each in two)]
             for draw, two in zip(draws, earlier, strict=True)
-        ]
-        views = [
-            np.zeros(len(NAMES), np.int64) if references is None else references.choose(draw.landmarks)
-            for draw in draws
         ]
         return Plan(
             np.array(positions, np.int64).T,
@@ -166,7 +162,7 @@ class Plans:
             np.array([draw.corner for draw in draws], np.int64),
             np.stack([draw.landmarks for draw in draws]),
             np.stack([draw.earlier_landmarks for draw in draws]),
-            np.stack(views),
+            np.stack([draw.frames for draw in draws]),
         )
 
 
@@ -176,8 +172,7 @@ class DeviceCrops:
     def __init__(self, crops: Crops, store: Store, device: torch.device) -> None:
         self._crops, self._store, self._device = crops, store, device
         self._plate = torch.from_numpy(crops.footage.plate).to(device)  # (H, W, 3)
-        references = crops.references
-        self._dolls = None if references is None else TorchReferences(references).to(device)
+        self._dolls = None if crops.bank is None else TorchDoll(crops.bank).to(device)
 
     @torch.no_grad()
     def __call__(self, plan: Plan) -> Batch:
@@ -194,12 +189,12 @@ class DeviceCrops:
         shift = F.pad(corner, (0, 2))[:, None].to(landmarks.dtype)  # (B, 1, 4)
         rows = corner[:, 1:] + torch.arange(height, device=device)  # (B, h)
         columns = corner[:, :1] + torch.arange(width, device=device)  # (B, w)
-        views = upload(plan.views, device)
+        frames = upload(plan.frames, device)
         return {
             "landmarks": landmarks - shift,
             "earlier": earlier - shift,
-            "doll": self._doll(landmarks, views, corner),
-            "earlier_doll": self._doll(earlier, views, corner),
+            "doll": self._doll(landmarks, frames, corner),
+            "earlier_doll": self._doll(earlier, frames, corner),
             "previous": previous,
             "before_previous": before_previous,
             "target": target,
@@ -211,11 +206,11 @@ class DeviceCrops:
             ),
         }
 
-    def _doll(self, landmarks: Tensor, views: Tensor, corner: Tensor) -> Tensor:
+    def _doll(self, landmarks: Tensor, frames: Tensor, corner: Tensor) -> Tensor:
         width, height = self._crops.size
         if self._dolls is None:
             return landmarks.new_zeros(len(landmarks), 4, height, width)
-        doll: Tensor = self._dolls(landmarks, views, (height, width), corner)
+        doll: Tensor = self._dolls(landmarks, frames, (height, width), corner)
         return doll
 
 

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from engines.doll.bank import Bank
 from engines.generator import Generator, Painting
-from engines.reference import References
 from engines.shadow import Shadow
 from tools.footage import Footage
 from tools.picture_scores import psnr
@@ -87,14 +87,14 @@ class Trainer:
     def __init__(
         self,
         footage: Footage,
-        references: References | None,
+        bank: Bank | None,
         config: Config,
         folder: Path,
         process: Process = ALONE,
         generator: type[Generator] = Generator,
     ) -> None:
         torch.manual_seed(config.seed)
-        self.footage, self.references = footage, references
+        self.footage, self.bank = footage, bank
         self.config, self.folder, self.process, self.device = config, folder, process, process.device
         self.train_positions, self.held_positions = footage.split(config.held_out)
         body_px = footage.body.near.height
@@ -131,7 +131,7 @@ class Trainer:
         Ctrl-C saves a checkpoint and is raised on."""
         config, process = self.config, self.process
         crops = Crops(
-            self.footage, self.train_positions, self.references, batch=config.batch, crop=config.crop,
+            self.footage, self.train_positions, self.bank, batch=config.batch, crop=config.crop,
             seed=config.seed, noise_px=config.noise_px, share=(process.rank, process.world),
         )  # fmt: skip
         made = batches(crops, self.device, self.progress.step)
@@ -235,7 +235,7 @@ class Trainer:
 
     def painter(self, shadow: Shadow | None = None) -> Painter:
         """The averaged net at work. shadow: what the player throws."""
-        return Painter(self.generator, self.footage, self.references, shadow=shadow)
+        return Painter(self.generator, self.footage, self.bank, shadow=shadow)
 
     def score(self, count: int = 8) -> tuple[float, NDArray[np.uint8]]:
         """Mean foreground PSNR of held-out frames, dB, and their picture: truth over output."""

@@ -72,7 +72,7 @@ def reconstruction_losses(
 ) -> dict[str, Tensor]:
     """Each loss by itself, for a batch of `Crops`."""
     target, mask, plate = batch["target"], batch["mask"], batch["plate"]
-    rgb, alpha = painting.rgb, torch.sigmoid(painting.alpha_logits)
+    rgb, alpha = painting.rgb, torch.maximum(torch.sigmoid(painting.alpha_logits), painting.inside)
     picture = rgb * alpha + plate * (1 - alpha)
     person = torch.cat([picture * mask, alpha], dim=1)
     truth = torch.cat([target * mask, mask], dim=1)

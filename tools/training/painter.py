@@ -9,8 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engines.doll.bank import Bank
+from engines.doll.choice import Chooser
+from engines.doll.drawing import Doll
 from engines.generator import DOLL_CHANNELS, PREVIOUS_CHANNELS, Generator, Painting
-from engines.reference import References
 from engines.shadow import Floor, Shadow
 from tools.footage import Footage
 
@@ -26,12 +28,14 @@ class Painter:
         self,
         net: Generator,
         footage: Footage,
-        references: References | None,
+        bank: Bank | None,
         *,
         memory: bool = True,
         shadow: Shadow | None = None,
     ) -> None:
-        self._net, self._references, self._memory = net.eval(), references, memory
+        self._net, self._memory = net.eval(), memory
+        self._doll = None if bank is None else Doll(bank)
+        self._chooser = None if bank is None else Chooser(bank)
         self._device = next(net.parameters()).device
         self.size = footage.size
         self._floor = Floor(footage.plate, shadow, footage.body.near.height)
@@ -43,14 +47,14 @@ class Painter:
         """Forgets the previous output."""
         width, height = self.size
         self._previous = torch.zeros(1, PREVIOUS_CHANNELS, height // 4, width // 4, device=self._device)
-        self._views: NDArray[np.int64] | None = None
+        if self._chooser is not None:
+            self._chooser.reset()
 
     @torch.inference_mode()
     def __call__(self, landmarks: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
         """Paints the player in a pose, see `engines.renderer.Renderer`, into `out` (H, W, 3) BGR."""
-        if self._references is not None:
-            self._views = self._references.choose(landmarks, self._views)
-            self._references.paint(landmarks, self._views, self._bgra)
+        if self._doll is not None and self._chooser is not None:
+            self._doll.paint(landmarks, self._chooser(landmarks), self._bgra)
             if self._floor.cast(self._bgra[..., 3], landmarks):
                 self._plate = self._planes(self._floor.picture)
         doll = torch.cat([self._planes(self._bgra[..., :3]), self._planes(self._bgra[..., 3:])], dim=1)

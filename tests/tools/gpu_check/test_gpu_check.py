@@ -177,9 +177,7 @@ def test_a_made_up_player_is_the_other_one_enlarged(tmp_path: Path, pack_folder:
     assert larger.poses[3, 5].tolist() == pytest.approx(
         [1.5 * pack.poses[3, 5, 0] + 64, *(1.5 * pack.poses[3, 5, 1:3]), pack.poses[3, 5, 3]], rel=1e-5
     )
-    views = [
-        (each.landmarks, each.alpha.shape) for each in (pack.references.views[0], larger.references.views[0])
-    ]
+    views = [(each.bank.landmarks[0], each.bank.sprites[0][0].pixels.shape) for each in (pack, larger)]
     (landmarks, shape), (moved, bigger) = views
     assert moved[11, 0] == pytest.approx(1.5 * landmarks[11, 0], rel=1e-5)
     assert bigger == tuple(round(1.5 * side) for side in shape)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-
 from engines.reference import References
+from tools.views import cut_view
+
 from engines.shadow import Shadow
 from tests.drawn import untrained_generator
 from tests.packs import SIZE
 from tools.footage import Footage
 from tools.training.painter import Painter
-from tools.views import cut_view
 
 
 def test_he_throws_his_shadow_as_on_air(dataset_folder: Path) -> None:

@@ -1,0 +1,145 @@
+"""A bank in a file of a player pack.
+
+`bank.safetensors` holds pictures as WebP (colours lossy, alpha exact) and labels as PNG, one after another,
+with where each ends; and numbers: landmarks (F, 33, 4), heights (F,), numbers (F,), faults (F, P), widths
+(P,), boxes (F, 4): x0, y0, x1, y1 of the piece of a frame's `body` that is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import safetensors.torch
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+
+from engines.body import Body
+from engines.doll.bank import CUTTERS, Bank, Frame
+from engines.doll.cutting import NOTHING, Bytes, Labels, View, reduced
+from engines.doll.parts import ARMS, COUNT
+from engines.skeleton import LANDMARKS
+
+QUALITY = 92
+"""Of the WebP pictures: from 88 on nothing is seen of it at 1:1."""
+MOST = 2000
+"""A file with more frames is refused: it would fill the memory."""
+
+
+def write_bank(bank: Bank, path: Path) -> None:
+    """Writes the bank's frames and numbers."""
+    pictures, bodies, labels, boxes = [], [], [], []
+    for frame in bank.frames:
+        pictures.append(_coded(".webp", np.dstack([frame.view.picture, frame.view.alpha])))
+        box = _hidden_box(frame)
+        boxes.append(box)
+        x0, y0, x1, y1 = box
+        bodies.append(b"" if frame.body is None else _coded(".webp", frame.body[y0:y1, x0:x1]))
+        labels.append(_coded(".png", np.bitwise_or(frame.labels.owner, frame.labels.under * np.uint8(16))))
+    tensors = {
+        "landmarks": torch.from_numpy(bank.landmarks).float(),
+        "heights": torch.from_numpy(bank.heights).float(),
+        "numbers": torch.from_numpy(bank.numbers),
+        "faults": torch.from_numpy(bank.faults).float(),
+        "widths": torch.from_numpy(bank.widths).float(),
+        "boxes": torch.tensor(boxes),
+    }
+    for name, every in (("pictures", pictures), ("bodies", bodies), ("labels", labels)):
+        tensors[name] = torch.frombuffer(bytearray(b"".join(every) or b"\0"), dtype=torch.uint8)
+        tensors[f"{name}_end"] = torch.tensor(np.cumsum([len(each) for each in every]))
+    safetensors.torch.save_file(tensors, path)
+
+
+def read_bank(path: Path, body: Body, *, keep: bool = False) -> Bank:
+    """The bank of a file. keep: see `Bank`. Raises ValueError with one line where it holds none."""
+    try:
+        tensors = {name: tensor.numpy() for name, tensor in safetensors.torch.load_file(path).items()}
+        count = len(tensors["heights"])
+        shapes: dict[str, tuple[int, ...]] = {
+            "landmarks": (count, LANDMARKS, 4), "heights": (count,), "numbers": (count,), "boxes": (count, 4),
+            "faults": (count, COUNT), "widths": (COUNT,),
+            **{f"{name}_end": (count,) for name in ("pictures", "bodies", "labels")},
+        }  # fmt: skip
+        wrong = [name for name, shape in shapes.items() if tensors[name].shape != shape]
+        if wrong or not 1 <= count <= MOST:
+            raise ValueError(f"{', '.join(wrong) or 'heights'} of another shape, or too many frames")
+        if not all(np.isfinite(tensors[name]).all() for name in ("faults", "widths")):
+            raise ValueError("a fault or a width is no number")
+        pieces = [_pieces(tensors[name], tensors[f"{name}_end"]) for name in ("pictures", "bodies", "labels")]
+        with ThreadPoolExecutor(CUTTERS) as pool:
+            frames = list(
+                pool.map(
+                    _frame, *pieces, tensors["boxes"], tensors["landmarks"], tensors["heights"],
+                    tensors["numbers"],
+                )
+            )  # fmt: skip
+    except (SafetensorError, KeyError, OSError) as error:
+        raise ValueError(f"no bank of the player's frames ({error})") from error
+    widths, faults = (tensors[name].astype(float) for name in ("widths", "faults"))
+    return Bank(frames, widths, body, faults, keep=keep)
+
+
+def _frame(
+    picture: Bytes, body: Bytes, labels: Bytes, box: NDArray[np.int64], landmarks: NDArray[np.float32],
+    height: np.float32, number: np.int64,
+) -> Frame:  # fmt: skip
+    bgra = _decoded(picture, 4)
+    if not (np.isfinite(landmarks).all() and np.isfinite(height) and height > 0):
+        raise ValueError("a frame's landmarks or height are no numbers")
+    view = View(bgra[..., :3], np.ascontiguousarray(bgra[..., 3]), landmarks, float(height), int(number))
+    both = _decoded(labels, 1)[..., 0]
+    owner, under = both % np.uint8(16), both // np.uint8(16)
+    if both.shape != reduced(view)[0].shape or owner.max() >= COUNT or np.isin(under, (*ARMS, COUNT)).any():
+        raise ValueError("a frame's labels do not fit its picture")
+    if not len(body):
+        return Frame(view, Labels(owner, under))
+    x0, y0, x1, y1 = box.tolist()
+    piece, whole = _decoded(body, 3), view.picture.copy()
+    if not (0 <= x0 < x1 <= whole.shape[1] and 0 <= y0 < y1 <= whole.shape[0]):
+        raise ValueError("a frame's filled piece lies outside its picture")
+    if piece.shape[:2] != (y1 - y0, x1 - x0):
+        raise ValueError("a frame's filled piece is of another size")
+    whole[y0:y1, x0:x1] = piece
+    return Frame(view, Labels(owner, under), whole)
+
+
+def _hidden_box(frame: Frame) -> list[int]:
+    """x0, y0, x1, y1 of what the arms hide, pixels of the view; a pixel of labels more all around."""
+    height, width = frame.view.alpha.shape
+    rows, columns = (np.flatnonzero((frame.labels.under != NOTHING).any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return [0, 0, 0, 0]
+    down, across = height / frame.labels.under.shape[0], width / frame.labels.under.shape[1]
+    return [
+        max(0, int((columns[0] - 1) * across)), max(0, int((rows[0] - 1) * down)),
+        min(width, int((columns[-1] + 2) * across) + 1), min(height, int((rows[-1] + 2) * down) + 1),
+    ]  # fmt: skip
+
+
+def _coded(ending: str, picture: Bytes) -> bytes:
+    options = [cv2.IMWRITE_WEBP_QUALITY, QUALITY] if ending == ".webp" else []
+    done, code = cv2.imencode(ending, np.ascontiguousarray(picture), options)
+    if not done:
+        raise OSError(f"OpenCV cannot write {ending} pictures: install opencv-python of requirements.txt")
+    return bytes(code)
+
+
+def _decoded(code: Bytes, channels: int) -> Bytes:
+    picture = cv2.imdecode(code, cv2.IMREAD_UNCHANGED) if len(code) else None
+    if picture is None or picture.dtype != np.uint8:
+        raise ValueError("a picture cannot be read")
+    picture = picture.reshape(*picture.shape[:2], -1)
+    if picture.shape[2] != channels:
+        raise ValueError(f"a picture has {picture.shape[2]} channels, not {channels}")
+    return np.asarray(picture, np.uint8)
+
+
+def _pieces(every: Bytes, ends: NDArray[np.int64]) -> Sequence[Bytes]:
+    starts = np.concatenate([[0], ends[:-1]])
+    if (starts > ends).any() or (starts < 0).any() or ends[-1] > len(every):
+        raise ValueError("where the pictures end is not in order")
+    return [every[start:end] for start, end in zip(starts, ends, strict=True)]
