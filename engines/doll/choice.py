@@ -56,8 +56,8 @@ class Drawing(NamedTuple):
 def choose(
     bank: Bank,
     landmarks: Floats,
-    current: Frames | None = None,
     *,
+    current: Frames | None = None,
     allowed: NDArray[np.bool_] | None = None,
     height: float | None = None,
 ) -> Frames:
@@ -112,7 +112,7 @@ class Chooser:
     def __call__(self, landmarks: Floats) -> Drawing:
         """For a pose (33, 4)."""
         bank, now = self._bank, self._now
-        chosen = choose(bank, landmarks, now)
+        chosen = choose(bank, landmarks, current=now)
         if now is None:
             self._now = chosen
             return Drawing.of(chosen)

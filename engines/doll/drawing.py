@@ -9,14 +9,14 @@ pixel. `engines.doll.drawing_torch` draws the same picture as differentiable tor
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from engines.doll.bank import Bank, standing_px
-from engines.doll.choice import Drawing
+from engines.doll.choice import Drawing, Frames
 from engines.doll.cutting import Bytes, Floats, Reals, Sprite
 from engines.doll.parts import (
     CHILDREN,
@@ -35,7 +35,7 @@ from engines.doll.parts import (
 
 BLEND = 1.0
 """About a joint the maps are blended over so many half widths of the part that begins there, either way."""
-STEP = 0.022
+STEP = 0.03
 """Maps are blended on a grid of this step, standing heights, and interpolated."""
 THIN = 1e-3
 """A part is not drawn where its map shrinks areas to less than this: it is seen edge on, or is not finite."""
@@ -43,12 +43,37 @@ MARGIN = 0.015
 """A bent part may reach this far beyond where its own map alone would put it, standing heights."""
 
 
+class Bend(NamedTuple):
+    """A joint about which a part takes its neighbour's map: that of `child` and its parent. sign: 1 for the
+    parent, -1 for the child."""
+
+    part: int
+    neighbour: int
+    child: int
+    sign: int
+
+
+BENDS = [
+    bend
+    for part in range(COUNT)
+    for bend in (
+        *([Bend(part, PARENTS[part], part, -1)] if part != TORSO else []),
+        *(Bend(part, child, child, 1) for child in CHILDREN[part]),
+    )
+]
+"""TABLE of the joints of each part, part after part."""
+_PART, _NEIGHBOUR, _CHILD, _SIGN = (np.array(column) for column in zip(*BENDS, strict=True))
+
+
 class Doll:
     """Draws the dolls of one player, in any thread."""
 
     def __init__(self, bank: Bank) -> None:
         self.bank = bank
-        self._outlines = [[outline(sprite) for sprite in each] for each in bank.sprites]  # F, P, (8, 2)
+        self._outlines = np.array(
+            [[outline(sprite) for sprite in each] for each in bank.sprites]
+        )  # (F, P, 8, 2)
+        self._corners = np.array([[sprite.corner for sprite in each] for each in bank.sprites], np.float32)
 
     def paint(
         self,
@@ -71,84 +96,99 @@ class Doll:
             height = float(standing_px(landmarks, self.bank.body))
         pose = landmarks.astype(float)
         pose[:, :2] -= corner
-        frames, rows = np.unique(np.concatenate([drawing.frames, drawing.before]), return_inverse=True)
-        maps = self._maps(pose, height, frames)  # (U, P, 2, 3)
-        joints = joints_of(pose, TABLE)
+        fading = np.flatnonzero(drawing.share < 1)
+        parts_drawn = np.concatenate([np.arange(COUNT), fading])
+        frames = np.concatenate([drawing.frames, drawing.before[fading]])
+        layers = self._layers(pose, height, parts_drawn, frames, out.shape)
+        old = {part: COUNT + row for row, part in enumerate(fading.tolist())}
         for part in np.argsort(-depths(pose, np.array([height]), TABLE), kind="stable").tolist():
             if part not in parts:
                 continue
-            share = float(drawing.share[part])
-            layer = self._layer(part, int(drawing.frames[part]), maps[rows[part]], joints, height, out.shape)
-            if share < 1:
-                before = self._layer(
-                    part, int(drawing.before[part]), maps[rows[COUNT + part]], joints, height, out.shape
-                )
-                layer = _mixed(before, layer, share)
+            layer = self._look_up(layers, part)
+            if part in old:
+                layer = _mixed(self._look_up(layers, old[part]), layer, float(drawing.share[part]))
             if layer is not None:
                 _over(*layer, out)
 
-    def _maps(self, pose: Reals, height: float, frames: NDArray[np.int64]) -> Reals:
-        """(U, P, 2, 3): each part's affine map from pixels of the window to pixels of each of `frames`
-        (U,)."""
-        bank = self.bank
-        recorded = Points(*(each[frames] for each in bank.points))
+    def _layers(
+        self, pose: Reals, height: float, parts: NDArray[np.int64], frames: Frames, shape: Sequence[int]
+    ) -> _Layers:
+        """Where each of `parts` (L,) lies, drawn from its frame of `frames` (L,), in a picture of `shape` (h,
+        w, ...)."""
+        bank, count = self.bank, len(parts)
+        recorded = Points(*(each[frames] for each in bank.points))  # (L, P, K)
         rows = fit(points_of(pose, TABLE), recorded, np.array([height]), bank.heights[frames, None], TABLE)
-        return np.stack(rows, axis=-1).reshape(len(frames), COUNT, 2, 3)
-
-    def _layer(
-        self,
-        part: int,
-        frame: int,
-        maps: Reals,
-        joints: Joints[NDArray[Any]],
-        height: float,
-        shape: Sequence[int],
-    ) -> tuple[Bytes, list[int]] | None:  # fmt: skip
-        """A part of a frame as it is drawn, premultiplied BGRA, and its box x0, y0, x1, y1 in the window."""
-        sprite = self.bank.sprites[frame][part]
-        box = _box(maps[part], self._outlines[frame][part], MARGIN * height, shape)
-        if box is None:
-            return None
-        x0, y0, x1, y1 = box
+        maps = np.stack(rows, axis=-1).reshape(count, COUNT, 2, 3)
+        own = maps[np.arange(count), parts]  # (L, 2, 3)
+        boxes = _boxes(own, self._outlines[frames, parts], MARGIN * height, shape)  # (L, 4)
+        drawn = boxes[boxes[:, 0] < boxes[:, 2]]
+        low, high = (drawn[:, :2].min(axis=0), drawn[:, 2:].max(axis=0)) if len(drawn) else np.zeros((2, 2))
         step = max(2.0, STEP * height)
-        across, down = int(np.ceil((x1 - x0) / step)) + 1, int(np.ceil((y1 - y0) / step)) + 1
-        x, y = x0 + step * np.arange(across), y0 + step * np.arange(down)
-        places = np.stack([np.tile(x, down), np.repeat(y, across), np.ones(across * down)], axis=1)  # (N, 3)
-        own = places @ maps[part].T  # (N, 2)
-        weights, other = [], []
-        for child, sign in ((part, -1), *((each, 1) for each in CHILDREN[part])):
-            if child == TORSO:
-                continue
-            neighbour = child if sign == 1 else PARENTS[part]
-            weight = blend(places[:, 0], places[:, 1], joints, child, sign, height)
-            if weight.any():
-                weights.append(weight)
-                other.append(places @ maps[neighbour].T - own)
-        if weights:
-            scale = 1 / np.maximum(np.sum(weights, axis=0), 1)
-            for weight, away in zip(weights, other, strict=True):
-                own = own + (weight * scale)[:, None] * away
-        field = (own - sprite.corner).astype(np.float32).reshape(down, across, 2)
-        every = cv2.warpAffine(
-            field, np.array([[1 / step, 0, 0], [0, 1 / step, 0]]), (x1 - x0, y1 - y0),
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE,
+        across, down = (int(side) + 2 for side in (high - low) / step)
+        x = np.tile(low[0] + step * np.arange(across), down).astype(np.float32)
+        y = np.repeat(low[1] + step * np.arange(down), across).astype(np.float32)
+        places = np.stack([x, y, np.ones_like(x)])  # (3, N)
+        layer, bend = _bends_of(parts)  # (B,) each
+        weights = blend(x, y, joints_of(pose, TABLE), height)[bend]  # (B, N)
+        away = (maps[layer, _NEIGHBOUR[bend]] - own[layer]).astype(np.float32) @ places  # (B, 2, N)
+        away *= weights[:, None]
+        belongs = (layer == np.arange(count)[:, None]).astype(np.float32)  # (L, B)
+        total = np.maximum(belongs @ weights, 1)  # (L, N)
+        fields = own.astype(np.float32) @ places  # (L, 2, N)
+        fields += (belongs @ away.reshape(len(layer), -1)).reshape(fields.shape) / total[:, None]
+        fields -= self._corners[frames, parts][..., None]
+        grid = np.ascontiguousarray(fields.transpose(0, 2, 1)).reshape(count, down, across, 2)
+        sprites = [bank.sprites[frame][part].pixels for part, frame in zip(parts, frames, strict=True)]
+        return _Layers(sprites, boxes.tolist(), grid, (float(low[0]), float(low[1])), step)
+
+    @staticmethod
+    def _look_up(layers: _Layers, row: int) -> tuple[Bytes, list[int]] | None:
+        """A layer as it is drawn, premultiplied BGRA, and its box x0, y0, x1, y1."""
+        x0, y0, x1, y1 = layers.boxes[row]
+        if x0 >= x1 or y0 >= y1:
+            return None
+        left, top = (x0 - layers.start[0]) / layers.step, (y0 - layers.start[1]) / layers.step
+        places = cv2.warpAffine(
+            layers.grid[row], np.array([[1 / layers.step, 0, left], [0, 1 / layers.step, top]]),
+            (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
         )  # fmt: skip
-        moved = cv2.remap(sprite.pixels, every, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-        return np.asarray(moved, np.uint8).reshape(y1 - y0, x1 - x0, 4), box
+        moved = cv2.remap(layers.sprites[row], places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        return np.asarray(moved, np.uint8).reshape(y1 - y0, x1 - x0, 4), layers.boxes[row]
 
 
-def blend(x: Reals, y: Reals, joints: Joints[NDArray[Any]], child: int, sign: int, height: float) -> Reals:
-    """How much of the neighbour's map is taken at places x, y (N,), 0..1, about the joint of `child` and its
-    parent. sign: 1 within the parent, -1 within the child."""
-    reach = BLEND * WIDTHS[child] * height
-    from_x, from_y = x - joints.x[child], y - joints.y[child]
-    across = (from_x * joints.out_x[child] + from_y * joints.out_y[child]) * (sign / reach)
-    near = 2 - np.hypot(from_x, from_y) / (1.5 * reach)
-    return _smooth(0.5 + 0.5 * across) * _smooth(near)
+class _Layers(NamedTuple):
+    """Where L parts lie. sprites; boxes: x0, y0, x1, y1 each, empty for what is not drawn; grid (L, gh, gw,
+    2): where a pixel of the window lies in the sprite, every `step` pixels from `start` (x, y)."""
+
+    sprites: list[Bytes]
+    boxes: list[list[int]]
+    grid: Floats
+    start: tuple[float, float]
+    step: float
 
 
-def _smooth(share: Reals) -> Reals:
-    share = np.clip(share, 0, 1)
+def _bends_of(parts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Of all joints of `parts` (L,), (B,) each: which of `parts` it is of, and its row in `BENDS`."""
+    layer, bend = np.nonzero(parts[:, None] == _PART)
+    return layer, bend
+
+
+def blend(x: Floats, y: Floats, joints: Joints[NDArray[Any]], height: float) -> Floats:
+    """(rows, N): how much of the neighbour's map each of `BENDS` takes at places x, y (N,), 0..1."""
+    reach = (BLEND * WIDTHS * height)[_CHILD, None].astype(np.float32)
+    from_x, from_y = x - _of(joints.x), y - _of(joints.y)  # (B, N)
+    across = (from_x * _of(joints.out_x) + from_y * _of(joints.out_y)) * (_SIGN[:, None] / reach)
+    near = 2 - np.sqrt(from_x * from_x + from_y * from_y) / (1.5 * reach)
+    return _smooth((0.5 + 0.5 * across).astype(np.float32)) * _smooth(near)
+
+
+def _of(values: Reals) -> Floats:
+    return values[_CHILD, None].astype(np.float32)
+
+
+def _smooth(share: Floats) -> Floats:
+    np.clip(share, 0, 1, out=share)
     return share * share * (3 - 2 * share)
 
 
@@ -173,18 +213,20 @@ def outline(sprite: Sprite) -> Reals:
     )  # fmt: skip
 
 
-def _box(to_frame: Reals, corners: Reals, margin: float, shape: Sequence[int]) -> list[int] | None:
-    """x0, y0, x1, y1 of what a part covers in a picture of `shape` (h, w, ...); None where that is nothing.
-    to_frame (2, 3), corners (8, 2), see `outline`."""
-    (a, b, x), (c, d, y) = to_frame
+def _boxes(to_frame: Reals, outlines: Reals, margin: float, shape: Sequence[int]) -> NDArray[np.int64]:
+    """(P, 4): x0, y0, x1, y1 of what each part covers in a picture of `shape` (h, w, ...), empty for one that
+    is not drawn. to_frame (P, 2, 3), outlines (P, 8, 2), see `outline`."""
+    (a, b), (c, d) = to_frame[:, 0, :2].T, to_frame[:, 1, :2].T
     determinant = a * d - b * c
-    if not abs(determinant) > THIN:
-        return None
-    u, v = (corners[:, 0] - x) / determinant, (corners[:, 1] - y) / determinant
-    across, down = d * u - b * v, a * v - c * u
-    x0, y0 = max(0, int(across.min() - margin)), max(0, int(down.min() - margin))
-    x1, y1 = min(shape[1], int(across.max() + margin) + 2), min(shape[0], int(down.max() + margin) + 2)
-    return [x0, y0, x1, y1] if x0 < x1 and y0 < y1 else None
+    drawn = np.abs(determinant) > THIN
+    scale = np.divide(1.0, determinant, out=np.zeros_like(determinant), where=drawn)
+    x, y = (outlines - to_frame[:, None, :, 2]).transpose(2, 1, 0)  # (8, P) each
+    placed = np.stack([(d * x - b * y) * scale, (a * y - c * x) * scale], axis=-1)  # (8, P, 2)
+    limit = (shape[1], shape[0])
+    low = np.clip(np.floor(placed.min(axis=0) - margin), 0, limit)
+    high = np.clip(np.ceil(placed.max(axis=0) + margin) + 1, 0, limit)
+    high[~drawn] = low[~drawn]
+    return np.hstack([low, high]).astype(np.int64)
 
 
 def _mixed(

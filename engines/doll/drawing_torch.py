@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from itertools import accumulate
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,13 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engines.doll.bank import Bank
-from engines.doll.drawing import BLEND, STEP, THIN
+from engines.doll.drawing import BENDS, BLEND, STEP, THIN
 from engines.doll.parts import (
-    CHILDREN,
     COUNT,
-    PARENTS,
     TABLE,
-    TORSO,
     WIDTHS,
     Points,
     Table,
@@ -32,23 +28,6 @@ from engines.doll.parts import (
 )
 from engines.runtime.half import without_autocast
 from engines.skeleton import Landmark as L
-
-
-class _Joint(NamedTuple):
-    """Of a part, one of the joints about which it takes a neighbour's map, see `drawing.blend`."""
-
-    child: int
-    sign: int
-    neighbour: int
-
-
-JOINTS = [
-    [
-        *([_Joint(part, -1, PARENTS[part])] if part != TORSO else []),
-        *(_Joint(child, 1, child) for child in CHILDREN[part]),
-    ]
-    for part in range(COUNT)
-]  # fmt: skip
 
 
 class TorchDoll(nn.Module):
@@ -62,7 +41,7 @@ class TorchDoll(nn.Module):
     sides: Tensor  # (F, P, 2) width and height
     corners: Tensor  # (F, P, 2), x and y in the view
     heights: Tensor  # (F,)
-    joints: Tensor  # (3, P, J), see `_Joint`
+    bends: Tensor  # (3, P, J): neighbour, child and sign of each part's `BENDS`
     widths: Tensor  # (P,)
 
     def __init__(self, bank: Bank) -> None:
@@ -83,9 +62,10 @@ class TorchDoll(nn.Module):
         for name, value in vars(TABLE).items():
             tensor = torch.from_numpy(value)
             self.register_buffer(f"table_{name}", tensor.float() if tensor.is_floating_point() else tensor)
-        most = max(len(joints) for joints in JOINTS)
-        rows = [[*joints, *[_Joint(0, 0, 0)] * (most - len(joints))] for joints in JOINTS]  # sign 0: none
-        self.register_buffer("joints", torch.tensor(rows).permute(2, 0, 1))  # (3, P, J)
+        most = max(sum(bend.part == part for bend in BENDS) for part in range(COUNT))
+        rows = [[bend[1:] for bend in BENDS if bend.part == part] for part in range(COUNT)]
+        padded = [[*row, *[(0, 0, 0)] * (most - len(row))] for row in rows]  # sign 0: none
+        self.register_buffer("bends", torch.tensor(padded).permute(2, 0, 1))  # (3, P, J)
         self.register_buffer("widths", torch.from_numpy(WIDTHS).float())
         self._near, self._far = asdict(bank.body.near), asdict(bank.body.far)
 
@@ -153,7 +133,7 @@ class TorchDoll(nn.Module):
             """(..., 2, 3) → (..., 2, gh, gw)."""
             return torch.einsum("...ij,jyx->...iyx", of[..., :2], places) + of[..., 2, None, None]
 
-        children, signs, neighbours = self.joints.unbind(0)  # (P, J) each
+        neighbours, children, signs = self.bends.unbind(0)  # (P, J) each
         parts = torch.arange(COUNT, device=pose.device)[:, None]
         others = at(maps[:, parts, neighbours])  # (B, P, J, 2, gh, gw)
         joints = [each[:, children][..., None, None] for each in joints_of(pose, self._table())]
