@@ -14,12 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from engines.body import Body, height_at
-from engines.doll.cutting import Bytes, Floats, Labels, Reals, Sprite, View, cut_up, seen
+from engines.doll.cutting import Bytes, Floats, Labels, Reals, Seen, Sprite, View, cut_up, seen
 from engines.doll.parts import ARMS, COUNT, TABLE, Points, directions, points_of
 from engines.skeleton import Landmark as L
 
@@ -53,7 +52,8 @@ class Bank:
     where it is not drawn with its neighbour (an arm before the body, a body that an arm hides), 0..1; covers
     (F, P), see `Seen`; faults (F, P): see `tools.bank.trials`. heights, numbers (F,).
 
-    keep: whether the frames themselves are kept too, for `store.write_bank`.
+    shown: what the frames show, (F, P) each, where it is known. keep: whether the frames themselves are kept
+    too, for `store.write_bank`.
 
     Raises ValueError where there is no frame, or one whose landmarks or height are no numbers.
     """
@@ -65,6 +65,7 @@ class Bank:
         body: Body,
         faults: Reals | None = None,
         *,
+        shown: Seen | None = None,
         keep: bool = True,
     ) -> None:
         if not frames:
@@ -81,13 +82,15 @@ class Bank:
         self.points: Points[NDArray[Any]] = points_of(self.landmarks, TABLE)
         self.directions = directions(self.landmarks, TABLE)
         self.faults = np.zeros((len(frames), COUNT)) if faults is None else faults
-        cv2.setNumThreads(1)
         with ThreadPoolExecutor(CUTTERS) as pool:
-            shown = list(pool.map(lambda frame: seen(frame.view, frame.labels), frames))
+            if shown is None:
+                every = pool.map(lambda frame: seen(frame.view, frame.labels), frames)
+                shown = Seen(*(np.stack(each) for each in zip(*every, strict=True)))
             self.sprites: list[list[Sprite]] = list(
                 pool.map(lambda frame: cut_up(frame.view, frame.labels, widths, frame.body), frames)
             )
-        area, hidden, astray, self.covers = (np.stack(each) for each in zip(*shown, strict=True))
+        self.seen = shown
+        area, hidden, astray, self.covers = shown
         most = np.quantile(area, 0.8, axis=0)
         self.lack = np.clip(1 - area / np.maximum(most, 1e-9) / LEAST_SEEN, 0, 1)
         self.leaving = np.where(np.isin(np.arange(COUNT), ARMS), astray, hidden)

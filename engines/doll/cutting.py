@@ -32,7 +32,7 @@ Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 Reals = NDArray[np.float64]
 
-LABELLED_PX = 256.0
+LABELLED_PX = 192.0
 """Labels are found in a picture in which the player is about so high, pixels."""
 NOTHING = 15
 """In place of a part: there is none."""
@@ -225,8 +225,7 @@ def cut_up(view: View, labels: Labels, widths: Reals, body: Bytes | None = None)
     body = view.picture if body is None else body
     relative = part_distances(landmarks, height, alpha.shape)
     joints = joints_of(landmarks.astype(float), TABLE)
-    y, x = np.mgrid[0 : alpha.shape[0], 0 : alpha.shape[1]].astype(np.float32)
-    steep = np.float32(view.height / height / EDGE_PX)
+    steep = view.height / height / EDGE_PX
     below = np.where(labels.under == NOTHING, labels.owner, labels.under)
     sprites = []
     for part in range(COUNT):
@@ -236,11 +235,26 @@ def cut_up(view: View, labels: Labels, widths: Reals, body: Bytes | None = None)
         for other in (*CHILDREN[part], *([PARENTS[part]] if part != TORSO else [])):
             child = other if PARENTS[other] == part else part
             radius = _overlap(child, widths) * height
-            gap = np.hypot(x - np.float32(joints.x[child]), y - np.float32(joints.y[child]))
-            disc = np.clip((np.float32(radius) - gap) * steep + 0.5, 0, 1)
-            share = np.maximum(share, disc * (owner == other))
+            _share_disc(share, owner == other, (joints.x[child], joints.y[child]), radius, steep)
         sprites.append(_sprite(view.picture if part in ARMS else body, view.alpha, share))
     return sprites
+
+
+def _share_disc(
+    share: Floats, where: NDArray[np.bool_], middle: tuple[float, float], radius: float, steep: float
+) -> None:
+    """Raises `share` (h, w) to 1 in a disc, within `where` (h, w). steep: how fast it falls at the edge, a
+    pixel."""
+    (x, y), reach = middle, radius + 1 / steep + 1
+    height, width = share.shape
+    rows, columns = (
+        slice(int(np.clip(at - reach, 0, side)), int(np.clip(at + reach + 1, 0, side)))
+        for at, side in ((y, height), (x, width))
+    )
+    across, down = np.arange(columns.start, columns.stop) - x, np.arange(rows.start, rows.stop) - y
+    gap = np.hypot(across, down[:, None])
+    disc = np.clip((radius - gap) * steep + 0.5, 0, 1).astype(np.float32) * where[rows, columns]
+    np.maximum(share[rows, columns], disc, out=share[rows, columns])
 
 
 def _overlap(child: int, widths: Reals) -> float:

@@ -39,7 +39,7 @@ STEP = 0.03
 """Maps are blended on a grid of this step, standing heights, and interpolated."""
 THIN = 1e-3
 """A part is not drawn where its map shrinks areas to less than this: it is seen edge on, or is not finite."""
-MARGIN = 0.015
+MARGIN = 0.02
 """A bent part may reach this far beyond where its own map alone would put it, standing heights."""
 
 
@@ -122,11 +122,13 @@ class Doll:
         own = maps[np.arange(count), parts]  # (L, 2, 3)
         boxes = _boxes(own, self._outlines[frames, parts], MARGIN * height, shape)  # (L, 4)
         drawn = boxes[boxes[:, 0] < boxes[:, 2]]
-        low, high = (drawn[:, :2].min(axis=0), drawn[:, 2:].max(axis=0)) if len(drawn) else np.zeros((2, 2))
-        step = max(2.0, STEP * height)
-        across, down = (int(side) + 2 for side in (high - low) / step)
-        x = np.tile(low[0] + step * np.arange(across), down).astype(np.float32)
-        y = np.repeat(low[1] + step * np.arange(down), across).astype(np.float32)
+        low, high = (
+            (drawn[:, :2].min(axis=0), drawn[:, 2:].max(axis=0)) if len(drawn) else np.zeros((2, 2), np.int64)
+        )
+        step = max(2, round(STEP * height))
+        across, down = (max(1, -(-int(side) // step)) for side in high - low)
+        x = np.tile(low[0] + step * (np.arange(across) + 0.5) - 0.5, down).astype(np.float32)
+        y = np.repeat(low[1] + step * (np.arange(down) + 0.5) - 0.5, across).astype(np.float32)
         places = np.stack([x, y, np.ones_like(x)])  # (3, N)
         layer, bend = _bends_of(parts)  # (B,) each
         weights = blend(x, y, joints_of(pose, TABLE), height)[bend]  # (B, N)
@@ -137,9 +139,9 @@ class Doll:
         fields = own.astype(np.float32) @ places  # (L, 2, N)
         fields += (belongs @ away.reshape(len(layer), -1)).reshape(fields.shape) / total[:, None]
         fields -= self._corners[frames, parts][..., None]
-        grid = np.ascontiguousarray(fields.transpose(0, 2, 1)).reshape(count, down, across, 2)
         sprites = [bank.sprites[frame][part].pixels for part, frame in zip(parts, frames, strict=True)]
-        return _Layers(sprites, boxes.tolist(), grid, (float(low[0]), float(low[1])), step)
+        grid = fields.reshape(count, 2, down, across)
+        return _Layers(sprites, boxes.tolist(), grid, (int(low[0]), int(low[1])), step)
 
     @staticmethod
     def _look_up(layers: _Layers, row: int) -> tuple[Bytes, list[int]] | None:
@@ -147,13 +149,16 @@ class Doll:
         x0, y0, x1, y1 = layers.boxes[row]
         if x0 >= x1 or y0 >= y1:
             return None
-        left, top = (x0 - layers.start[0]) / layers.step, (y0 - layers.start[1]) / layers.step
-        places = cv2.warpAffine(
-            layers.grid[row], np.array([[1 / layers.step, 0, left], [0, 1 / layers.step, top]]),
-            (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_REPLICATE,
-        )  # fmt: skip
-        moved = cv2.remap(layers.sprites[row], places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        (left, top), step = layers.start, layers.step
+        cells = [(x0 - left) // step, (y0 - top) // step, -(-(x1 - left) // step), -(-(y1 - top) // step)]
+        size = (step * (cells[2] - cells[0]), step * (cells[3] - cells[1]))
+        rows = slice(y0 - top - step * cells[1], y1 - top - step * cells[1])
+        columns = slice(x0 - left - step * cells[0], x1 - left - step * cells[0])
+        u, v = (
+            cv2.resize(plane[cells[1] : cells[3], cells[0] : cells[2]], size)[rows, columns]
+            for plane in layers.grid[row]
+        )
+        moved = cv2.remap(layers.sprites[row], u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
         return np.asarray(moved, np.uint8).reshape(y1 - y0, x1 - x0, 4), layers.boxes[row]
 
 
@@ -164,8 +169,8 @@ class _Layers(NamedTuple):
     sprites: list[Bytes]
     boxes: list[list[int]]
     grid: Floats
-    start: tuple[float, float]
-    step: float
+    start: tuple[int, int]
+    step: int
 
 
 def _bends_of(parts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

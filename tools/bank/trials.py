@@ -28,8 +28,8 @@ APART_S = 2.0
 GAIN = 0.3
 """What it costs, in units of `parts.distance`, that a part is drawn from a frame twice as badly as usual."""
 USUAL, MOST = 0.3, 0.4
-"""What is worse by less than this share costs nothing: frames differ by chance; and the most that is said of a
-part."""
+"""What is worse by less than this share costs nothing: frames differ by chance; and the most that is said of
+a part."""
 FIRM = 2.0
 """A part that was tried so often is believed half of what was seen."""
 
