@@ -9,11 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from tests.packs import FRAMES, GAP, SIZE
-from tests.training_runs import (
-    crops_of,
-    references_of,
-)
+from tests.packs import FRAMES, GAP, SIZE, bank_of
+from tests.training_runs import crops_of
 from tools.footage import DatasetError, Footage
 from tools.training.dataset import GRID, Crops
 
@@ -60,7 +57,7 @@ def test_processes_share_a_batch(footage: Footage) -> None:
 
 def test_the_doll_is_that_of_the_crops_landmarks(footage: Footage) -> None:
     crops = crops_of(footage, crop=128)
-    batch, references = crops[0], references_of(footage)
+    batch, references = crops[0], bank_of(footage)
     for name, landmarks in (("doll", "landmarks"), ("earlier_doll", "earlier")):
         pose = batch[landmarks][0].numpy()  # the crop is the whole picture
         out = np.empty((128, 128, 4), np.uint8)
@@ -109,7 +106,7 @@ def test_the_previous_output_comes_from_the_frame_before_alone(footage: Footage)
         GAP + 1,
         GAP + 2,
     ):  # position GAP is frame GAP + 1: one is missing
-        crops = Crops(footage, positions, references_of(footage), batch=1, crop=SIZE[0], seed=0)
+        crops = Crops(footage, positions, bank_of(footage), batch=1, crop=SIZE[0], seed=0)
         item = crops._item(crops._draw(position, np.random.default_rng(0)))
         seen[position] = (bool(item["previous"].any()), bool(item["before_previous"].any()))
         if seen[position][0]:
