@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.doll.bank import Bank, standing_px
-from engines.doll.choice import Drawing, Frames
+from engines.doll.choice import Drawing, Frames, in_order
 from engines.doll.cutting import Bytes, Floats, Reals, Sprite
 from engines.doll.parts import (
     CHILDREN,
@@ -27,7 +27,6 @@ from engines.doll.parts import (
     WIDTHS,
     Joints,
     Points,
-    depths,
     fit,
     joints_of,
     points_of,
@@ -101,7 +100,8 @@ class Doll:
         frames = np.concatenate([drawing.frames, drawing.before[fading]])
         layers = self._layers(pose, height, parts_drawn, frames, out.shape)
         old = {part: COUNT + row for row, part in enumerate(fading.tolist())}
-        for part in np.argsort(-depths(pose, np.array([height]), TABLE), kind="stable").tolist():
+        order = in_order(pose, height) if drawing.order is None else drawing.order
+        for part in order.tolist():
             if part not in parts:
                 continue
             layer = self._look_up(layers, part)

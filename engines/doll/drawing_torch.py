@@ -77,11 +77,12 @@ class TorchDoll(nn.Module):
         corner: Tensor,
         before: Tensor | None = None,
         share: Tensor | None = None,
+        order: Tensor | None = None,
     ) -> Tensor:
         """The dolls (B, 4, h, w), premultiplied RGBA 0..1, differentiable with respect to the landmarks.
 
         landmarks (B, 33, 4) finite, pixels of the player's picture; size (h, w) and corner (B, 2), x and y:
-        the window of the picture that is painted; frames, before (B, P) int64 and share (B, P), see
+        the window of the picture that is painted; frames, before, order (B, P) int64 and share (B, P), see
         `choice.Drawing`.
         """
         with without_autocast(landmarks.device):
@@ -91,7 +92,8 @@ class TorchDoll(nn.Module):
             if before is not None and share is not None:
                 old = self._layers(pose, height, before, size)
                 layers = old + (layers - old) * share.float()[..., None, None, None]
-            order = (-depths(pose, height, self._table())).argsort(dim=1, stable=True)  # (B, P)
+            if order is None:
+                order = (-depths(pose, height, self._table())).argsort(dim=1, stable=True)  # (B, P)
             batch = torch.arange(len(pose), device=pose.device)
             doll = pose.new_zeros(len(pose), *size, 4)
             for part in order.unbind(1):  # (B,): each row draws its own next part
