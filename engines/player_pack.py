@@ -83,11 +83,9 @@ class PlayerPack:
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
             raise PackError(f"{manifest} cannot be read: {error}") from error
         if version != FORMAT:
-            raise PackError(f"{manifest} is of format {version}; this version of dancecam reads {FORMAT}")
-        if data.get("extras"):
             raise PackError(
-                f"{manifest} is of a generator that is shown hands and face, which this version lacks: "
-                f"make the pack anew with python -m tools.train DATASET {folder} --restart"
+                f"{manifest} is of format {version}; this version of dancecam reads {FORMAT}: make the pack anew "
+                f"with python -m tools.train DATASET {folder} --restart"
             )
         if variant not in VARIANTS:
             raise PackError(f"{manifest} names the unknown variant {variant!r}; known: {', '.join(VARIANTS)}")
