@@ -84,8 +84,8 @@ class PlayerPack:
             raise PackError(f"{manifest} cannot be read: {error}") from error
         if version != FORMAT:
             raise PackError(
-                f"{manifest} is of format {version}; this version of dancecam reads {FORMAT}: make the pack anew "
-                f"with python -m tools.train DATASET {folder} --restart"
+                f"{manifest} is of format {version}; this version of dancecam reads {FORMAT}: "
+                f"make the pack anew with python -m tools.train DATASET {folder} --restart"
             )
         if variant not in VARIANTS:
             raise PackError(f"{manifest} names the unknown variant {variant!r}; known: {', '.join(VARIANTS)}")
