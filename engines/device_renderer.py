@@ -69,7 +69,7 @@ class DeviceRenderer:
         self._previous = torch.zeros(
             1, PREVIOUS_CHANNELS, pack.size[1] // 4, pack.size[0] // 4, device=self._device
         )
-        self._order = pinned((FLOATS + CORNER + 3 * COUNT,), torch.float32, self._device)
+        self._order = pinned((FLOATS + CORNER + 4 * COUNT,), torch.float32, self._device)
         self._order_there = torch.zeros_like(self._order, device=self._device)
         graphs = Graphs(self._stream)
         self._windows = {
@@ -97,9 +97,10 @@ class DeviceRenderer:
         window = choose_window(landmarks, self.size, self._sizes, self._standing_px)
         x, y, width, height = window
         drawing = self._chooser(landmarks)
+        assert drawing.order is not None  # noqa: S101  # a chooser gives one
         order = self._order.numpy()
         order[:FLOATS] = landmarks.reshape(-1)
-        order[FLOATS:] = (x, y, *drawing.frames, *drawing.before, *drawing.share)
+        order[FLOATS:] = (x, y, *drawing.frames, *drawing.before, *drawing.share, *drawing.order)
         engine, paint = self._windows[width, height]
         near = (slice(y, y + height), slice(x, x + width))
         quarter = self._previous[..., y // 4 : (y + height) // 4, x // 4 : (x + width) // 4]
@@ -123,9 +124,9 @@ class DeviceRenderer:
         def work() -> None:
             landmarks = self._order_there[:FLOATS].view(1, LANDMARKS, 4)
             corner = self._order_there[FLOATS : FLOATS + CORNER].view(1, CORNER)
-            frames, before, share = self._order_there[FLOATS + CORNER :].view(3, 1, COUNT).unbind()
+            frames, before, share, order = self._order_there[FLOATS + CORNER :].view(4, 1, COUNT).unbind()
             doll: Tensor = self._doll(
-                landmarks, frames.long(), shape, corner, before.long(), share
+                landmarks, frames.long(), shape, corner, before.long(), share, order.long()
             )  # (1, 4, h, w) RGBA
             bgra = torch.cat([doll[:, :3].flip(1), doll[:, 3:]], dim=1) * 255 + 0.5
             engine.give["doll"].copy_(bgra.permute(0, 2, 3, 1))

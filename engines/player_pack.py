@@ -83,10 +83,8 @@ class PlayerPack:
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
             raise PackError(f"{manifest} cannot be read: {error}") from error
         if version != FORMAT:
-            raise PackError(f"{manifest} is of format {version}; this version of dancecam reads {FORMAT}")
-        if data.get("extras"):
             raise PackError(
-                f"{manifest} is of a generator that is shown hands and face, which this version lacks: "
+                f"{manifest} is of format {version}; this version of dancecam reads {FORMAT}: "
                 f"make the pack anew with python -m tools.train DATASET {folder} --restart"
             )
         if variant not in VARIANTS:

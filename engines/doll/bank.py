@@ -52,8 +52,8 @@ class Bank:
     where it is not drawn with its neighbour (an arm before the body, a body that an arm hides), 0..1; covers
     (F, P), see `Seen`; faults (F, P): see `tools.bank.trials`. heights, numbers (F,).
 
-    shown: what the frames show, (F, P) each, where it is known. keep: whether the frames themselves are kept
-    too, for `store.write_bank`.
+    widths: see `limb_widths`; skirt: see `skirt_of`, none by default. shown: what the frames show, where it
+    is known. keep: whether the frames themselves are kept too, for `store.write_bank`.
 
     Raises ValueError where there is no frame, or one whose landmarks or height are no numbers.
     """
@@ -65,6 +65,7 @@ class Bank:
         body: Body,
         faults: Reals | None = None,
         *,
+        skirt: Reals | None = None,
         shown: Seen | None = None,
         keep: bool = True,
     ) -> None:
@@ -82,12 +83,15 @@ class Bank:
         self.points: Points[NDArray[Any]] = points_of(self.landmarks, TABLE)
         self.directions = directions(self.landmarks, TABLE)
         self.faults = np.zeros((len(frames), COUNT)) if faults is None else faults
+        self.skirt = np.zeros(2) if skirt is None else skirt
         with ThreadPoolExecutor(CUTTERS) as pool:
             if shown is None:
                 every = pool.map(lambda frame: seen(frame.view, frame.labels), frames)
                 shown = Seen(*(np.stack(each) for each in zip(*every, strict=True)))
             self.sprites: list[list[Sprite]] = list(
-                pool.map(lambda frame: cut_up(frame.view, frame.labels, widths, frame.body), frames)
+                pool.map(
+                    lambda frame: cut_up(frame.view, frame.labels, widths, self.skirt, frame.body), frames
+                )
             )
         self.seen = shown
         area, hidden, astray, self.covers = shown

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from engines.doll.bank import Bank, standing_px
 from engines.doll.cutting import Floats
-from engines.doll.parts import CHILDREN, COUNT, PARENTS, TABLE, TORSO, directions, distance
+from engines.doll.parts import CHILDREN, COUNT, PARENTS, TABLE, TORSO, depths, directions, distance
 
 Frames = NDArray[np.int64]
 """(P,): a frame for each part."""
@@ -37,15 +37,19 @@ FOLLOW, FOLLOWING = 0.1, 6
 """What the frames that come next in the footage are given in advance, and how many they are: cloth and hair
 move on as they were filmed."""
 NEVER = 1e6
+CLEAR = 0.02
+"""A part passes before another once it is nearer by this, standing heights."""
 
 
 class Drawing(NamedTuple):
-    """What the doll is drawn from: of each part the frame, the one that it fades from, and how far it has
+    """How the doll is drawn: of each part the frame, the one that it fades from, and how far it has
     come, 0..1 (1: the frame alone)."""
 
     frames: Frames
     before: Frames
     share: Floats
+    order: Frames | None = None
+    """The parts, back to front; None: as the pose says."""
 
     @classmethod
     def of(cls, frames: Frames) -> Drawing:
@@ -92,6 +96,23 @@ def choose(
     return chosen
 
 
+def in_order(landmarks: Floats, height: float, before: Frames | None = None) -> Frames:
+    """(P,): the parts of a pose (33, 4) of a player `height` pixels high, back to front.
+
+    before: the order of the last picture: two parts change places only where that is clear.
+    """
+    depth = depths(landmarks.astype(float), np.array([height]), TABLE)
+    if before is None:
+        return np.argsort(-depth, kind="stable")
+    order = before.tolist()
+    for end in range(1, COUNT):  # insertion sort, with a threshold
+        for row in range(end, 0, -1):
+            if depth[order[row]] <= depth[order[row - 1]] + CLEAR:
+                break
+            order[row - 1], order[row] = order[row], order[row - 1]
+    return np.array(order)
+
+
 class Chooser:
     """Chooses picture after picture, and lets the old fade into the new. For one thread.
 
@@ -106,6 +127,7 @@ class Chooser:
     def reset(self) -> None:
         """The next picture does not follow the last one."""
         self._now: Frames | None = None
+        self._order: Frames | None = None
         self._before = np.zeros(COUNT, np.int64)
         self._left = np.zeros(COUNT, np.int64)  # pictures until a part's fade is over
 
@@ -113,9 +135,10 @@ class Chooser:
         """For a pose (33, 4)."""
         bank, now = self._bank, self._now
         chosen = choose(bank, landmarks, current=now)
+        self._order = in_order(landmarks, float(standing_px(landmarks, bank.body)), self._order)
         if now is None:
             self._now = chosen
-            return Drawing.of(chosen)
+            return Drawing.of(chosen)._replace(order=self._order)
         fading = self._left > 0
         changes = ~fading & (chosen != now)
         ahead = bank.numbers[chosen] - bank.numbers[now]
@@ -125,4 +148,4 @@ class Chooser:
         self._now = np.where(fading, now, chosen)
         share = (1 - self._left / (self._fade + 1)).astype(np.float32)
         self._left = np.maximum(self._left - 1, 0)
-        return Drawing(self._now, np.where(share < 1, self._before, self._now), share)
+        return Drawing(self._now, np.where(share < 1, self._before, self._now), share, self._order)

@@ -19,6 +19,7 @@ from engines.doll.parts import (
     CORE,
     COUNT,
     HEAD,
+    LEGS,
     PARENTS,
     TABLE,
     TORSO,
@@ -45,6 +46,8 @@ TIGHT = 1.2
 OVERLAP = 1.2
 """About a joint the two parts share a disc, in half widths of the narrower: a bent joint does not open."""
 NECK_OVERLAP = 0.6
+STRIP = 0.3
+"""Legs in a skirt share what is farther from the one than from the other by so many half widths at most."""
 EDGE_PX = 2.0
 """Where a part is cut off, its edge is this soft, pixels."""
 
@@ -213,9 +216,45 @@ def limb_widths(views: list[View]) -> Reals:
 
 LEAST_LENGTH = 0.06
 """A limb is measured where it is at least so long in the picture, standing heights."""
+LEG_WIDTHS = ((0.06, 0.042), (0.038, 0.03))
+"""Half widths of a leg, standing heights, in trousers rather than bare, where thigh and shin begin and
+end."""
+PLACES = (0.6, 0.75, 0.9)
+"""Where along them it is looked whether something hangs between the legs."""
+LEAST_GAP = 0.03
 
 
-def cut_up(view: View, labels: Labels, widths: Reals, body: Bytes | None = None) -> list[Sprite]:
+def skirt_of(views: list[View]) -> Reals:
+    """(2,): how much the thighs, and the shins, hang together, 0..1.
+
+    By the share of the gap between them that is the player's, in views in which the legs are far enough apart
+    for one; 0 where they never are.
+    """
+    shares: tuple[list[float], list[float]] = ([], [])
+    for view in views:
+        alpha, landmarks, height = reduced(view)
+        for row, (found, widths) in enumerate(zip(shares, LEG_WIDTHS, strict=True)):
+            starts, ends = (
+                np.stack([landmarks[rows[LEGS[side][row]], :2].mean(axis=0) for side in (0, 1)])
+                for rows in (TABLE.starts, TABLE.ends)
+            )
+            for place in PLACES:
+                left, right = starts + place * (ends - starts)
+                apart = float(np.hypot(*(right - left)))
+                width = (widths[0] + place * (widths[1] - widths[0])) * height
+                if apart - 2 * width < LEAST_GAP * height:
+                    continue
+                across = np.linspace(width / apart, 1 - width / apart, 9)[1:-1, None]
+                x, y = (left + across * (right - left)).round().astype(int).T
+                inside = (x >= 0) & (x < alpha.shape[1]) & (y >= 0) & (y < alpha.shape[0])
+                found.append(float((alpha[y[inside], x[inside]] > 127).mean()) if inside.any() else 0.0)
+    filled = np.array([np.median(found) if len(found) >= 5 else 0.0 for found in shares])
+    return np.asarray(np.clip((filled - 0.5) / 0.4, 0, 1))  # below: wide trousers
+
+
+def cut_up(
+    view: View, labels: Labels, widths: Reals, skirt: Reals, body: Bytes | None = None
+) -> list[Sprite]:
     """Each part's sprite. body (h, w, 3): the view's picture with what the arms hide filled in.
 
     Each pixel belongs to its part; about a joint it belongs to both neighbours, as far as a disc reaches.
@@ -236,6 +275,11 @@ def cut_up(view: View, labels: Labels, widths: Reals, body: Bytes | None = None)
             child = other if PARENTS[other] == part else part
             radius = _overlap(child, widths) * height
             _share_disc(share, owner == other, (joints.x[child], joints.y[child]), radius, steep)
+        for one, other in ((0, 1), (1, 0)):  # in the middle of a skirt both legs have a strip
+            if part in LEGS[one] and skirt[LEGS[one].index(part)] > 0:
+                opposite = LEGS[other][LEGS[one].index(part)]
+                strip = (owner == opposite) & (relative[part] - relative[opposite] < STRIP)
+                share = np.maximum(share, strip.astype(np.float32))
         sprites.append(_sprite(view.picture if part in ARMS else body, view.alpha, share))
     return sprites
 

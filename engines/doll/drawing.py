@@ -16,18 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.doll.bank import Bank, standing_px
-from engines.doll.choice import Drawing, Frames
+from engines.doll.choice import Drawing, Frames, in_order
 from engines.doll.cutting import Bytes, Floats, Reals, Sprite
 from engines.doll.parts import (
     CHILDREN,
     COUNT,
+    LEGS,
     PARENTS,
     TABLE,
     TORSO,
     WIDTHS,
     Joints,
     Points,
-    depths,
     fit,
     joints_of,
     points_of,
@@ -43,13 +43,21 @@ MARGIN = 0.02
 """A bent part may reach this far beyond where its own map alone would put it, standing heights."""
 
 
+SKIRT = 0.06
+"""Between the legs of a skirt, their maps are blended over so much either way, standing heights."""
+REACH = np.append(BLEND * WIDTHS, [SKIRT] * 2)
+"""(P + 2,) see `Joints`: over how much either way maps are blended about each, standing heights."""
+NEAR = np.append(1.5 * BLEND * WIDTHS, [0.35] * 2)
+"""(P + 2,) and how far from it the blending ends; at half of that it begins to fade."""
+
+
 class Bend(NamedTuple):
-    """A joint about which a part takes its neighbour's map: that of `child` and its parent. sign: 1 for the
-    parent, -1 for the child."""
+    """A joint about which a part takes its neighbour's map, by its row in `Joints`. sign: 1 where the
+    neighbour lies outwards of it, -1 inwards."""
 
     part: int
     neighbour: int
-    child: int
+    joint: int
     sign: int
 
 
@@ -59,10 +67,16 @@ BENDS = [
     for bend in (
         *([Bend(part, PARENTS[part], part, -1)] if part != TORSO else []),
         *(Bend(part, child, child, 1) for child in CHILDREN[part]),
+        *(
+            Bend(part, LEGS[1 - side][row], COUNT + row, 2 * side - 1)
+            for side in (0, 1)
+            for row in (0, 1)
+            if LEGS[side][row] == part
+        ),
     )
 ]
 """TABLE of the joints of each part, part after part."""
-_PART, _NEIGHBOUR, _CHILD, _SIGN = (np.array(column) for column in zip(*BENDS, strict=True))
+_PART, _NEIGHBOUR, _JOINT, _SIGN = (np.array(column) for column in zip(*BENDS, strict=True))
 
 
 class Doll:
@@ -101,7 +115,8 @@ class Doll:
         frames = np.concatenate([drawing.frames, drawing.before[fading]])
         layers = self._layers(pose, height, parts_drawn, frames, out.shape)
         old = {part: COUNT + row for row, part in enumerate(fading.tolist())}
-        for part in np.argsort(-depths(pose, np.array([height]), TABLE), kind="stable").tolist():
+        order = in_order(pose, height) if drawing.order is None else drawing.order
+        for part in order.tolist():
             if part not in parts:
                 continue
             layer = self._look_up(layers, part)
@@ -131,7 +146,7 @@ class Doll:
         y = np.repeat(low[1] + step * (np.arange(down) + 0.5) - 0.5, across).astype(np.float32)
         places = np.stack([x, y, np.ones_like(x)])  # (3, N)
         layer, bend = _bends_of(parts)  # (B,) each
-        weights = blend(x, y, joints_of(pose, TABLE), height)[bend]  # (B, N)
+        weights = blend(x, y, joints_of(pose, TABLE), height, bank.skirt)[bend]  # (B, N)
         away = (maps[layer, _NEIGHBOUR[bend]] - own[layer]).astype(np.float32) @ places  # (B, 2, N)
         away *= weights[:, None]
         belongs = (layer == np.arange(count)[:, None]).astype(np.float32)  # (L, B)
@@ -179,17 +194,18 @@ def _bends_of(parts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.i
     return layer, bend
 
 
-def blend(x: Floats, y: Floats, joints: Joints[NDArray[Any]], height: float) -> Floats:
+def blend(x: Floats, y: Floats, joints: Joints[NDArray[Any]], height: float, skirt: Reals) -> Floats:
     """(rows, N): how much of the neighbour's map each of `BENDS` takes at places x, y (N,), 0..1."""
-    reach = (BLEND * WIDTHS * height)[_CHILD, None].astype(np.float32)
+    reach, end = ((each * height)[_JOINT, None].astype(np.float32) for each in (REACH, NEAR))
+    strength = np.append(np.ones(COUNT), skirt)[_JOINT, None].astype(np.float32)
     from_x, from_y = x - _of(joints.x), y - _of(joints.y)  # (B, N)
     across = (from_x * _of(joints.out_x) + from_y * _of(joints.out_y)) * (_SIGN[:, None] / reach)
-    near = 2 - np.sqrt(from_x * from_x + from_y * from_y) / (1.5 * reach)
-    return _smooth((0.5 + 0.5 * across).astype(np.float32)) * _smooth(near)
+    near = 2 - np.sqrt(from_x * from_x + from_y * from_y) / end
+    return strength * _smooth((0.5 + 0.5 * across).astype(np.float32)) * _smooth(near)
 
 
 def _of(values: Reals) -> Floats:
-    return values[_CHILD, None].astype(np.float32)
+    return values[_JOINT, None].astype(np.float32)
 
 
 def _smooth(share: Floats) -> Floats:

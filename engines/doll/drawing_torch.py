@@ -14,11 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engines.doll.bank import Bank
-from engines.doll.drawing import BENDS, BLEND, STEP, THIN
+from engines.doll.drawing import BENDS, NEAR, REACH, STEP, THIN
 from engines.doll.parts import (
     COUNT,
     TABLE,
-    WIDTHS,
     Points,
     Table,
     depths,
@@ -41,8 +40,10 @@ class TorchDoll(nn.Module):
     sides: Tensor  # (F, P, 2) width and height
     corners: Tensor  # (F, P, 2), x and y in the view
     heights: Tensor  # (F,)
-    bends: Tensor  # (3, P, J): neighbour, child and sign of each part's `BENDS`
-    widths: Tensor  # (P,)
+    bends: Tensor  # (3, P, J): neighbour, joint and sign of each part's `BENDS`
+    reach: Tensor  # (P + 2,), see `drawing.REACH`; near and strength likewise
+    near: Tensor
+    strength: Tensor
 
     def __init__(self, bank: Bank) -> None:
         super().__init__()
@@ -66,7 +67,9 @@ class TorchDoll(nn.Module):
         rows = [[bend[1:] for bend in BENDS if bend.part == part] for part in range(COUNT)]
         padded = [[*row, *[(0, 0, 0)] * (most - len(row))] for row in rows]  # sign 0: none
         self.register_buffer("bends", torch.tensor(padded).permute(2, 0, 1))  # (3, P, J)
-        self.register_buffer("widths", torch.from_numpy(WIDTHS).float())
+        strength = np.append(np.ones(COUNT), bank.skirt)
+        for name, value in (("reach", REACH), ("near", NEAR), ("strength", strength)):
+            self.register_buffer(name, torch.from_numpy(value).float())
         self._near, self._far = asdict(bank.body.near), asdict(bank.body.far)
 
     def forward(
@@ -77,11 +80,12 @@ class TorchDoll(nn.Module):
         corner: Tensor,
         before: Tensor | None = None,
         share: Tensor | None = None,
+        order: Tensor | None = None,
     ) -> Tensor:
         """The dolls (B, 4, h, w), premultiplied RGBA 0..1, differentiable with respect to the landmarks.
 
         landmarks (B, 33, 4) finite, pixels of the player's picture; size (h, w) and corner (B, 2), x and y:
-        the window of the picture that is painted; frames, before (B, P) int64 and share (B, P), see
+        the window of the picture that is painted; frames, before, order (B, P) int64 and share (B, P), see
         `choice.Drawing`.
         """
         with without_autocast(landmarks.device):
@@ -91,7 +95,8 @@ class TorchDoll(nn.Module):
             if before is not None and share is not None:
                 old = self._layers(pose, height, before, size)
                 layers = old + (layers - old) * share.float()[..., None, None, None]
-            order = (-depths(pose, height, self._table())).argsort(dim=1, stable=True)  # (B, P)
+            if order is None:
+                order = (-depths(pose, height, self._table())).argsort(dim=1, stable=True)  # (B, P)
             batch = torch.arange(len(pose), device=pose.device)
             doll = pose.new_zeros(len(pose), *size, 4)
             for part in order.unbind(1):  # (B,): each row draws its own next part
@@ -133,17 +138,17 @@ class TorchDoll(nn.Module):
             """(..., 2, 3) → (..., 2, gh, gw)."""
             return torch.einsum("...ij,jyx->...iyx", of[..., :2], places) + of[..., 2, None, None]
 
-        neighbours, children, signs = self.bends.unbind(0)  # (P, J) each
+        neighbours, rows, signs = self.bends.unbind(0)  # (P, J) each
         parts = torch.arange(COUNT, device=pose.device)[:, None]
         others = at(maps[:, parts, neighbours])  # (B, P, J, 2, gh, gw)
-        joints = [each[:, children][..., None, None] for each in joints_of(pose, self._table())]
+        joints = [each[:, rows][..., None, None] for each in joints_of(pose, self._table())]
         joint_x, joint_y, out_x, out_y = joints  # (B, P, J, 1, 1) each
-        reach = (BLEND * self.widths[children] * height[:, :, None])[..., None, None]
+        reach, end = ((each[rows] * height[:, :, None])[..., None, None] for each in (self.reach, self.near))
         from_x, from_y = places[0] - joint_x, places[1] - joint_y
         sign = signs[..., None, None]
-        near = 2 - (from_x**2 + from_y**2 + 1e-12) ** 0.5 / (1.5 * reach)
+        near = 2 - (from_x**2 + from_y**2 + 1e-12) ** 0.5 / end
         weight = _smooth(0.5 + 0.5 * sign * (from_x * out_x + from_y * out_y) / reach) * _smooth(near)
-        weight = weight * (sign != 0)  # (B, P, J, gh, gw)
+        weight = weight * (self.strength[rows] * (signs != 0))[..., None, None]  # (B, P, J, gh, gw)
         weight = weight / weight.sum(2, keepdim=True).clamp(min=1)
         mine = at(own)  # (B, P, 2, gh, gw)
         return mine + (weight[:, :, :, None] * (others - mine[:, :, None])).sum(2)

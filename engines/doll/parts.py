@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -86,6 +87,7 @@ CORE = tuple(row for row in range(COUNT) if row not in ARMS)
 """All but the arms: what an arm can hide."""
 PARENTS = tuple(NAMES.index(part.parent) if part.parent else -1 for part in PARTS.values())
 CHILDREN = tuple(tuple(row for row in range(COUNT) if PARENTS[row] == part) for part in range(COUNT))
+LEGS = tuple(tuple(NAMES.index(f"{side} {name}") for name in ("thigh", "shin")) for side in ("left", "right"))
 WIDTHS = np.array([part.width for part in PARTS.values()])
 NECK = 0.4
 """The head begins at this share of the way from the shoulders to the ears."""
@@ -100,8 +102,8 @@ class Table(Generic[Array]):
 
     points (P, K), weights (P, K) with rows that sum to 1 (0 for what fills up); starts, ends, inwards (P, 2):
     the axis, and where the parent lies; to, of (P, 2, 2): two vectors that tell how a part is turned lead
-    from `of` to `to`; slack, nearer (P,), see `Part`; begin (P,): where along the axis the part begins; space
-    (3,): what x, y and z are multiplied by to be of one scale.
+    from `of` to `to`; slack, nearer (P,), see `Part`; begin (P,): where along the axis the part begins; legs
+    (2, 2): thigh and shin, left and right; space (3,): what x, y and z are multiplied by to be of one scale.
     """
 
     points: Array
@@ -114,6 +116,7 @@ class Table(Generic[Array]):
     slack: Array
     nearer: Array
     begin: Array
+    legs: Array
     space: Array
 
 
@@ -140,6 +143,7 @@ def _table() -> Table[NDArray[Any]]:
         slack=np.array([part.slack for part in parts]),
         nearer=np.array([part.nearer for part in parts]),
         begin=np.array([NECK if name == "head" else 0.0 for name in PARTS]),
+        legs=np.array(LEGS),
         space=np.array([1.0, 1.0, DEPTH]),
     )
 
@@ -193,9 +197,9 @@ def fit(
 
 
 class Joints(NamedTuple, Generic[Array]):
-    """Where each part hangs on its parent: x, y (..., P) the joint, pixels; out_x, out_y (..., P) the unit
-    vector out of the parent into the part, across the plane that halves their angle. The torso's means
-    nothing."""
+    """Where each part hangs on its parent: x, y (..., P + 2) the joint, pixels; out_x, out_y (..., P + 2) the
+    unit vector out of the parent into the part, across the plane that halves their angle. The torso's means
+    nothing. The last two stand between the thighs and between the shins: out is towards the left leg."""
 
     x: Array
     y: Array
@@ -215,7 +219,32 @@ def joints_of(landmarks: Array, table: Table[Array]) -> Joints[Array]:
     x, y = start_x + table.begin * (end_x - start_x), start_y + table.begin * (end_y - start_y)
     out_x, out_y = _unit(end_x - x, end_y - y)
     in_x, in_y = _unit(in_x - start_x, in_y - start_y)
-    return Joints(x, y, *_unit(out_x - in_x, out_y - in_y))
+    out_x, out_y = _unit(out_x - in_x, out_y - in_y)
+    left, right = table.legs[0], table.legs[1]
+    middle_x, middle_y = (
+        (start[..., left] + start[..., right] + end[..., left] + end[..., right]) / 4
+        for start, end in ((start_x, end_x), (start_y, end_y))
+    )
+    down_x, down_y = (
+        end[..., left] + end[..., right] - start[..., left] - start[..., right]
+        for start, end in ((start_x, end_x), (start_y, end_y))
+    )
+    over_x, over_y = (
+        start[..., left] + end[..., left] - start[..., right] - end[..., right]
+        for start, end in ((start_x, end_x), (start_y, end_y))
+    )
+    side = over_y * down_x - over_x * down_y
+    side = side / (abs(side) + 1e-6)
+    across_x, across_y = _unit(-down_y * side, down_x * side)
+    return Joints(
+        _joined(x, middle_x), _joined(y, middle_y), _joined(out_x, across_x), _joined(out_y, across_y)
+    )
+
+
+def _joined(one: Array, other: Array) -> Array:
+    if isinstance(one, Tensor):
+        return torch.cat([one, other], dim=-1)
+    return np.concatenate([one, other], axis=-1)
 
 
 def _unit(x: Array, y: Array) -> tuple[Array, Array]:

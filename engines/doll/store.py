@@ -46,6 +46,7 @@ def write_bank(bank: Bank, path: Path) -> None:
         "numbers": torch.from_numpy(bank.numbers),
         "faults": torch.from_numpy(bank.faults).float(),
         "widths": torch.from_numpy(bank.widths).float(),
+        "skirt": torch.from_numpy(bank.skirt).float(),
         **{name: torch.from_numpy(value).float() for name, value in bank.seen._asdict().items()},
         "boxes": torch.tensor(boxes),
     }
@@ -62,13 +63,14 @@ def read_bank(path: Path, body: Body, *, keep: bool = False) -> Bank:
         count = len(tensors["heights"])
         shapes: dict[str, tuple[int, ...]] = {
             "landmarks": (count, LANDMARKS, 4), "heights": (count,), "numbers": (count,), "boxes": (count, 4),
-            "widths": (COUNT,), **dict.fromkeys(("faults", *Seen._fields), (count, COUNT)),
+            "widths": (COUNT,), "skirt": (2,),
+            **dict.fromkeys(("faults", *Seen._fields), (count, COUNT)),
             **{f"{name}_end": (count,) for name in ("pictures", "bodies", "labels")},
         }  # fmt: skip
         wrong = [name for name, shape in shapes.items() if tensors[name].shape != shape]
         if wrong or not 1 <= count <= MOST:
             raise ValueError(f"{', '.join(wrong) or 'heights'} of another shape, or too many frames")
-        if not all(np.isfinite(tensors[name]).all() for name in ("faults", "widths", *Seen._fields)):
+        if not all(np.isfinite(tensors[name]).all() for name in ("faults", "widths", "skirt", *Seen._fields)):
             raise ValueError("a fault or a width is no number")
         pieces = [_pieces(tensors[name], tensors[f"{name}_end"]) for name in ("pictures", "bodies", "labels")]
         with ThreadPoolExecutor(CUTTERS) as pool:
@@ -80,9 +82,9 @@ def read_bank(path: Path, body: Body, *, keep: bool = False) -> Bank:
             )  # fmt: skip
     except (SafetensorError, KeyError, OSError) as error:
         raise ValueError(f"no bank of the player's frames ({error})") from error
-    widths, faults = (tensors[name].astype(float) for name in ("widths", "faults"))
+    widths, faults, skirt = (tensors[name].astype(float) for name in ("widths", "faults", "skirt"))
     shown = Seen(*(tensors[name].astype(float) for name in Seen._fields))
-    return Bank(frames, widths, body, faults, shown=shown, keep=keep)
+    return Bank(frames, widths, body, faults, skirt=skirt, shown=shown, keep=keep)
 
 
 def _frame(

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.doll.bank import Bank, Frame
-from engines.doll.cutting import View, label, limb_widths
+from engines.doll.cutting import View, label, limb_widths, skirt_of
 from tools.bank.fill import filled
 from tools.bank.pick import pick
 from tools.bank.trials import faults
@@ -27,8 +27,10 @@ def make_bank(footage: Footage, positions: NDArray[np.int64], count: int = FRAME
     views: list[View] = [
         cut_view(footage, int(position)) for position in tqdm(chosen, unit="frame", desc="bank: cutting")
     ]
-    widths = limb_widths(views[:: max(1, len(views) // MEASURED)])
+    measured = views[:: max(1, len(views) // MEASURED)]
+    widths, skirt = limb_widths(measured), skirt_of(measured)
     frames = [Frame(view, label(view, widths)) for view in views]
-    bank = Bank(filled(Bank(frames, widths, footage.body)), widths, footage.body)
+    whole = filled(Bank(frames, widths, footage.body, skirt=skirt))
+    bank = Bank(whole, widths, footage.body, skirt=skirt)
     bank.faults[:] = faults(bank, footage, positions)
     return bank
