@@ -114,7 +114,11 @@ def test_a_missing_file_is_named(folder: Path, file: str) -> None:
         ("format = 4", "format = 3", "is of format 3; this version of dancecam reads 4"),
         ("format = 4", "format = 5", "is of format 5; this version of dancecam reads 4"),
         ("format = 4", "", "cannot be read.*format"),
-        ("format = 4", "format = 2", r"make the pack anew with python -m tools\.train DATASET .*drawn --restart"),
+        (
+            "format = 4",
+            "format = 2",
+            r"make the pack anew with python -m tools\.train DATASET .* --restart",
+        ),
         ('"bank.safetensors" =', '"views.safetensors" =', r"no SHA-256 for bank\.safetensors"),
         ('"nano"', '"giant"', "unknown variant 'giant'; known: nano"),
         ("[128, 128]", "[128, 120]", "128x120 is not in multiples of 16"),

@@ -44,7 +44,9 @@ def dressed(landmarks: Floats, height: float = HEIGHT, size: tuple[int, int] = S
 
     def strokes(names: Sequence[str], colour: tuple[int, int, int]) -> None:
         for name in names:
-            start, end = (points[list(ends)].mean(axis=0).round().astype(int).tolist() for ends in LIMBS[name][:2])
+            start, end = (
+                points[list(ends)].mean(axis=0).round().astype(int).tolist() for ends in LIMBS[name][:2]
+            )
             for image, paint in ((picture, colour), (mask, 255)):
                 cv2.line(image, start, end, paint, max(2, round(0.08 * LIMBS[name].width * height)))
 
@@ -101,7 +103,9 @@ def turned(landmarks: Floats, points: Sequence[int], middle: Floats, degrees: fl
     """Some landmarks turned about a place (x, y) in the picture, clockwise as it is seen."""
     cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     result = landmarks.copy()
-    result[list(points), :2] = (landmarks[list(points), :2] - middle[:2]) @ np.array([[cos, sin], [-sin, cos]])
+    result[list(points), :2] = (landmarks[list(points), :2] - middle[:2]) @ np.array(
+        [[cos, sin], [-sin, cos]]
+    )
     result[list(points), :2] += middle[:2]
     return result
 
@@ -138,3 +142,22 @@ def drawn(
 
 FRONT: Floats = standing(80, 140, HEIGHT, arms=0.7)
 WIDE: Floats = standing(80, 140, HEIGHT, arms=1.3)
+
+
+def arm_before_chest(landmarks: Floats) -> Floats:
+    """The left forearm lies across the trunk, before it."""
+    result = landmarks.copy()
+    shoulder, hip = landmarks[L.LEFT_SHOULDER, :2], landmarks[L.RIGHT_HIP, :2]
+    elbow = shoulder + np.array([4, 0.18 * HEIGHT], np.float32)
+    along = (landmarks[L.RIGHT_SHOULDER, :2] + hip) / 2 - elbow
+    along /= np.hypot(*along)
+    for joint, reach in (
+        (L.LEFT_ELBOW, 0.0),
+        (L.LEFT_WRIST, 0.16),
+        (L.LEFT_THUMB, 0.18),
+        (L.LEFT_INDEX, 0.21),
+        (L.LEFT_PINKY, 0.21),
+    ):
+        result[joint, :2] = elbow + reach * HEIGHT * along
+        result[joint, 2] = -20
+    return result

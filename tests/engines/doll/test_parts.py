@@ -106,7 +106,9 @@ def test_maps_are_finite_whatever_the_landmarks(
 
 def test_landmarks_that_fall_together_are_not_turned() -> None:
     here = np.full((33, 4), 50, np.float32)
-    np.testing.assert_allclose(maps(here, FRONT)[:, :, :2], np.broadcast_to(np.eye(2), (COUNT, 2, 2)), atol=1e-3)
+    np.testing.assert_allclose(
+        maps(here, FRONT)[:, :, :2], np.broadcast_to(np.eye(2), (COUNT, 2, 2)), atol=1e-3
+    )
 
 
 # --- joints ---
