@@ -17,7 +17,7 @@ from engines.doll.choice import Drawing, Frames, choose
 from engines.doll.cutting import Bytes, Floats, View, label
 from engines.doll.drawing import Doll
 from engines.doll.parts import COUNT, NAMES, WIDTHS
-from engines.skeleton import LIMBS
+from engines.skeleton import DEPTH, LIMBS
 from engines.skeleton import Landmark as L
 from tests.drawn import standing
 
@@ -107,6 +107,15 @@ def turned(landmarks: Floats, points: Sequence[int], middle: Floats, degrees: fl
         [[cos, sin], [-sin, cos]]
     )
     result[list(points), :2] += middle[:2]
+    return result
+
+
+def facing(landmarks: Floats, degrees: float) -> Floats:
+    """The person turned about the upright axis through the picture's middle."""
+    result, radians = landmarks.copy(), np.radians(degrees)
+    x, z = landmarks[:, 0] - SIZE[0] / 2, landmarks[:, 2] * DEPTH
+    result[:, 0] = SIZE[0] / 2 + x * np.cos(radians) + z * np.sin(radians)
+    result[:, 2] = (z * np.cos(radians) - x * np.sin(radians)) / DEPTH
     return result
 
 
