@@ -70,7 +70,7 @@ def choose(
     if height is None:
         height = float(standing_px(landmarks, bank.body))
     own = directions(landmarks.astype(float), TABLE)
-    cost = distance(bank.directions, own) + LACKING * bank.lack + bank.faults  # (F, P)
+    cost = distance(bank.directions, own) + LACKING * bank.lack  # (F, P)
     cost += COARSE * np.log(height / bank.heights).clip(0)[:, None]
     if allowed is not None:
         cost[~allowed] += NEVER

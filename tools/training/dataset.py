@@ -21,12 +21,14 @@ from engines.doll.choice import Drawing, Frames, choose
 from engines.doll.drawing import Doll
 from engines.doll.parts import COUNT
 from engines.skeleton import LANDMARKS
-from tools.bank.trials import apart
 from tools.footage import Footage
 
 HOST_LANDMARKS = "landmarks on the host"
 """In a batch on a device, where the landmarks lie on the host too, for what is decided there."""
 Made = TypeVar("Made", covariant=True)
+APART_S = 2.0
+"""A doll is never drawn from frames that were filmed less than this before or after; less in short
+footage."""
 FARTHER, LEFT = 0.3, (0.02, 0.1, 0.4)
 """In this share of the items the doll is drawn from a few frames alone, so that it is of a pose farther away,
 as a stranger's dance will ask; such a share of the frames is left."""
@@ -83,7 +85,8 @@ class Crops:
         rank on is made."""
         self.footage, self.positions = footage, positions
         self.bank, self._doll = bank, None if bank is None else Doll(bank)
-        self._gap = apart(footage)
+        span = float(footage.indices[-1] - footage.indices[0])
+        self._gap = min(APART_S * footage.fps, 0.1 * span)
         self._batch = batch
         width, height = footage.size
         self.size = (min(crop, width), min(crop, height))
