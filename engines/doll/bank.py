@@ -50,8 +50,7 @@ class Bank:
     sprites: frame → part → sprite. Of frames and parts: points, see `Points`; directions (F, P, 2, 3); lack
     (F, P): how much less of a part a frame shows than most, 0..1; leaving (F, P): what is wrong with a part
     where it is not drawn with its neighbour (an arm before the body, a body that an arm hides), 0..1; covers
-    (F, P), see `Seen`; faults (F, P): what speaks against a part, `tools.bank.pick.faults`. heights, numbers
-    (F,).
+    (F, P), see `Seen`. heights, numbers (F,).
 
     widths: see `limb_widths`; skirt: see `skirt_of`, none by default. shown: what the frames show, where it
     is known. keep: whether the frames themselves are kept too, for `store.write_bank`.
