@@ -20,7 +20,7 @@ from engines.doll.parts import CHILDREN, COUNT, PARENTS, TABLE, TORSO, depths, d
 Frames = NDArray[np.int64]
 """(P,): a frame for each part."""
 
-CUT = 0.1
+CUT = 0.03
 """What a cut between a part and its parent costs; like all here in units of `parts.distance`."""
 LEAVING = 1.0
 """What it costs more where the part is not cleanly cut out of its frame (`Bank.leaving`)."""
