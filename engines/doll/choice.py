@@ -22,7 +22,7 @@ Frames = NDArray[np.int64]
 
 CUT = 0.03
 """What a cut between a part and its parent costs; like all here in units of `parts.distance`."""
-LEAVING = 1.0
+LEAVING = 0.5
 """What it costs more where the part is not cleanly cut out of its frame (`Bank.leaving`)."""
 COVERED = 20.0
 """What a squared standing height of the body costs that is filled in, since the arm before it is not
