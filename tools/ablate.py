@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import math
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -85,12 +86,13 @@ class StiffGenerator(Generator):
 @dataclass(frozen=True)
 class Trial:
     """What differs from the player's own training. weights: of the losses; frames: how many of the footage
-    the doll is drawn from; memory: whether the net sees its previous output."""
+    the doll is drawn from, seconds: of how much of it; memory: whether the net sees its previous output."""
 
     says: str
     generator: type[Generator] = Generator
     weights: dict[str, float] = field(default_factory=dict)
     frames: int = FRAMES
+    seconds: float = math.inf
     memory: bool = True
 
 
@@ -102,6 +104,10 @@ TRIALS: dict[str, Trial] = {
         "the whole picture, no alpha over a plate", generator=DirectGenerator, weights={"alpha": 0}
     ),
     "no doll": Trial("no frame to draw from", frames=0),
+    **{
+        f"{seconds} s": Trial(f"a doll of the first {seconds} seconds", seconds=seconds)
+        for seconds in (10, 30, 60)
+    },
     "one frame": Trial("a doll of one frame", frames=1),
     "8 frames": Trial("a doll of eight frames", frames=8),
     "no flow": Trial("the doll is not bent", generator=StiffGenerator),
@@ -202,9 +208,12 @@ def run(footage: Footage, name: str, seed: int, options: argparse.Namespace) -> 
         if not trial.memory:
             config = replace(config, previous_dropout=1.0, previous_noise=0.0)
         positions, _ = footage.split(config.held_out)
-        bank = make_bank(footage, positions, trial.frames) if trial.frames else None
+        filmed = footage.indices[positions] - footage.indices[0]
+        early = positions[filmed < trial.seconds * footage.fps]
+        bank = make_bank(footage, early, trial.frames) if trial.frames else None
         trainer = Trainer(footage, bank, config, folder, generator=trial.generator)
-        trainer.run(checkpoint_s=300, clock=time.process_time)
+        if config.steps or config.minutes:
+            trainer.run(checkpoint_s=300, clock=time.process_time)
         painter = Painter(trainer.generator, footage, bank, memory=trial.memory)
         steps = trainer.progress.step
     gallery = Gallery()

@@ -50,7 +50,7 @@ class Bank:
     sprites: frame → part → sprite. Of frames and parts: points, see `Points`; directions (F, P, 2, 3); lack
     (F, P): how much less of a part a frame shows than most, 0..1; leaving (F, P): what is wrong with a part
     where it is not drawn with its neighbour (an arm before the body, a body that an arm hides), 0..1; covers
-    (F, P), see `Seen`; faults (F, P): see `tools.bank.trials`. heights, numbers (F,).
+    (F, P), see `Seen`. heights, numbers (F,).
 
     widths: see `limb_widths`; skirt: see `skirt_of`, none by default. shown: what the frames show, where it
     is known. keep: whether the frames themselves are kept too, for `store.write_bank`.
@@ -63,7 +63,6 @@ class Bank:
         frames: Sequence[Frame],
         widths: Reals,
         body: Body,
-        faults: Reals | None = None,
         *,
         skirt: Reals | None = None,
         shown: Seen | None = None,
@@ -82,7 +81,6 @@ class Bank:
         self.numbers = np.array([view.number for view in views])
         self.points: Points[NDArray[Any]] = points_of(self.landmarks, TABLE)
         self.directions = directions(self.landmarks, TABLE)
-        self.faults = np.zeros((len(frames), COUNT)) if faults is None else faults
         self.skirt = np.zeros(2) if skirt is None else skirt
         with ThreadPoolExecutor(CUTTERS) as pool:
             if shown is None:

@@ -20,9 +20,9 @@ from engines.doll.parts import CHILDREN, COUNT, PARENTS, TABLE, TORSO, depths, d
 Frames = NDArray[np.int64]
 """(P,): a frame for each part."""
 
-CUT = 0.1
+CUT = 0.03
 """What a cut between a part and its parent costs; like all here in units of `parts.distance`."""
-LEAVING = 1.0
+LEAVING = 0.5
 """What it costs more where the part is not cleanly cut out of its frame (`Bank.leaving`)."""
 COVERED = 20.0
 """What a squared standing height of the body costs that is filled in, since the arm before it is not
@@ -70,7 +70,7 @@ def choose(
     if height is None:
         height = float(standing_px(landmarks, bank.body))
     own = directions(landmarks.astype(float), TABLE)
-    cost = distance(bank.directions, own) + LACKING * bank.lack + bank.faults  # (F, P)
+    cost = distance(bank.directions, own) + LACKING * bank.lack  # (F, P)
     cost += COARSE * np.log(height / bank.heights).clip(0)[:, None]
     if allowed is not None:
         cost[~allowed] += NEVER

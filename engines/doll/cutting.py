@@ -18,6 +18,7 @@ from engines.doll.parts import (
     CHILDREN,
     CORE,
     COUNT,
+    HANDS,
     HEAD,
     LEGS,
     PARENTS,
@@ -39,6 +40,8 @@ NOTHING = 15
 """In place of a part: there is none."""
 BODY_REACH = np.where(np.arange(COUNT) == TORSO, 0.12, 0.8)
 """Up to so many of its half widths, a part of the body goes on under an arm that lies before it."""
+FINGERS = 1.7
+"""A hand reaches so much farther than its landmarks."""
 IN_FRONT = 0.03
 """An arm that is at most this far behind the torso, standing heights, may lie before it."""
 TIGHT = 1.2
@@ -108,6 +111,8 @@ def part_distances(landmarks: Floats, height: float, shape: tuple[int, ...]) -> 
     starts, ends = points[TABLE.starts].mean(axis=1), points[TABLE.ends].mean(axis=1)  # (P, 2)
     neck_to_ears = ends[HEAD] - starts[HEAD]  # the head goes from the chin to the crown instead
     starts[HEAD], ends[HEAD] = starts[HEAD] + 0.75 * neck_to_ears, starts[HEAD] + 1.35 * neck_to_ears
+    for hand in HANDS:  # its landmarks end at the knuckles
+        ends[hand] = starts[hand] + FINGERS * (ends[hand] - starts[hand])
     gaps = np.empty((COUNT, *shape), np.float32)
     for part, (start, axis) in enumerate(zip(starts, ends - starts, strict=True)):
         along = ((x - start[0]) * axis[0] + (y - start[1]) * axis[1]) / (axis @ axis + 1e-6)
@@ -204,7 +209,7 @@ def limb_widths(views: list[View]) -> Reals:
             found[part].append(covered / (0.6 * length) / 2 / height)
     widths = np.array(
         [
-            np.median(each) if len(each) >= 3 else 0.75 * width
+            np.median(each) if len(each) >= 3 else NARROW * width
             for each, width in zip(found, WIDTHS, strict=True)
         ]
     )
@@ -214,14 +219,17 @@ def limb_widths(views: list[View]) -> Reals:
     return np.asarray(np.clip(widths, 0.45 * WIDTHS, 1.5 * WIDTHS))
 
 
+NARROW = 0.65
+"""A limb that is never clear has this share of the width in the table: rather too little of it than some
+shirt."""
 LEAST_LENGTH = 0.06
 """A limb is measured where it is at least so long in the picture, standing heights."""
-LEG_WIDTHS = ((0.06, 0.042), (0.038, 0.03))
+LEG_WIDTHS = ((0.055, 0.036), (0.036, 0.028))
 """Half widths of a leg, standing heights, in trousers rather than bare, where thigh and shin begin and
 end."""
 PLACES = (0.6, 0.75, 0.9)
 """Where along them it is looked whether something hangs between the legs."""
-LEAST_GAP = 0.03
+LEAST_GAP = 0.015
 
 
 def skirt_of(views: list[View]) -> Reals:

@@ -83,6 +83,7 @@ NAMES = tuple(PARTS)
 COUNT = len(NAMES)
 TORSO, HEAD = NAMES.index("torso"), NAMES.index("head")
 ARMS = tuple(row for row, name in enumerate(NAMES) if name.endswith(("arm", "hand")))
+HANDS = tuple(row for row, name in enumerate(NAMES) if name.endswith("hand"))
 CORE = tuple(row for row in range(COUNT) if row not in ARMS)
 """All but the arms: what an arm can hide."""
 PARENTS = tuple(NAMES.index(part.parent) if part.parent else -1 for part in PARTS.values())

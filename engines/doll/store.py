@@ -1,8 +1,8 @@
 """A bank in a file of a player pack.
 
 `bank.safetensors` holds pictures as WebP (colours lossy, alpha exact) and labels as PNG, one after another,
-with where each ends; and numbers: landmarks (F, 33, 4), heights (F,), numbers (F,), faults (F, P), widths
-(P,), boxes (F, 4): x0, y0, x1, y1 of the piece of a frame's `body` that is kept.
+with where each ends; and numbers: landmarks (F, 33, 4), heights (F,), numbers (F,), what is `Seen` (F, P),
+widths (P,), boxes (F, 4): x0, y0, x1, y1 of the piece of a frame's `body` that is kept.
 """
 
 from __future__ import annotations
@@ -44,7 +44,6 @@ def write_bank(bank: Bank, path: Path) -> None:
         "landmarks": torch.from_numpy(bank.landmarks).float(),
         "heights": torch.from_numpy(bank.heights).float(),
         "numbers": torch.from_numpy(bank.numbers),
-        "faults": torch.from_numpy(bank.faults).float(),
         "widths": torch.from_numpy(bank.widths).float(),
         "skirt": torch.from_numpy(bank.skirt).float(),
         **{name: torch.from_numpy(value).float() for name, value in bank.seen._asdict().items()},
@@ -64,14 +63,14 @@ def read_bank(path: Path, body: Body, *, keep: bool = False) -> Bank:
         shapes: dict[str, tuple[int, ...]] = {
             "landmarks": (count, LANDMARKS, 4), "heights": (count,), "numbers": (count,), "boxes": (count, 4),
             "widths": (COUNT,), "skirt": (2,),
-            **dict.fromkeys(("faults", *Seen._fields), (count, COUNT)),
+            **dict.fromkeys(Seen._fields, (count, COUNT)),
             **{f"{name}_end": (count,) for name in ("pictures", "bodies", "labels")},
         }  # fmt: skip
         wrong = [name for name, shape in shapes.items() if tensors[name].shape != shape]
         if wrong or not 1 <= count <= MOST:
             raise ValueError(f"{', '.join(wrong) or 'heights'} of another shape, or too many frames")
-        if not all(np.isfinite(tensors[name]).all() for name in ("faults", "widths", "skirt", *Seen._fields)):
-            raise ValueError("a fault or a width is no number")
+        if not all(np.isfinite(tensors[name]).all() for name in ("widths", "skirt", *Seen._fields)):
+            raise ValueError("a width or an area is no number")
         pieces = [_pieces(tensors[name], tensors[f"{name}_end"]) for name in ("pictures", "bodies", "labels")]
         with ThreadPoolExecutor(CUTTERS) as pool:
             frames = list(
@@ -82,9 +81,9 @@ def read_bank(path: Path, body: Body, *, keep: bool = False) -> Bank:
             )  # fmt: skip
     except (SafetensorError, KeyError, OSError) as error:
         raise ValueError(f"no bank of the player's frames ({error})") from error
-    widths, faults, skirt = (tensors[name].astype(float) for name in ("widths", "faults", "skirt"))
+    widths, skirt = (tensors[name].astype(float) for name in ("widths", "skirt"))
     shown = Seen(*(tensors[name].astype(float) for name in Seen._fields))
-    return Bank(frames, widths, body, faults, skirt=skirt, shown=shown, keep=keep)
+    return Bank(frames, widths, body, skirt=skirt, shown=shown, keep=keep)
 
 
 def _frame(

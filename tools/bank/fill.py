@@ -12,10 +12,8 @@ from engines.doll.bank import Bank, Frame
 from engines.doll.choice import Drawing, choose
 from engines.doll.cutting import NOTHING, Bytes, Floats
 from engines.doll.drawing import Doll
-from engines.doll.parts import ARMS, CORE
+from engines.doll.parts import ARMS, CORE, TORSO
 
-HIDES = 3.0
-"""What it costs that a frame hides a part of the body itself, where it is to fill in another."""
 OPAQUE = 230
 """Of a drawn body, pixels of at least this alpha are taken."""
 SPREADS = (1.5, 3, 6, 12, 24)
@@ -26,19 +24,18 @@ labels."""
 def filled(bank: Bank) -> list[Frame]:
     """The bank's frames with their `body`."""
     doll = Doll(bank)
-    bank.faults += HIDES * bank.hidden
-    frames = []
+    frames, clear = [], np.median(bank.hidden[:, TORSO])
     for number, frame in enumerate(tqdm(bank.frames, unit="frame", desc="bank: filling in")):
         if not frame.labels.hidden.any() or len(bank.frames) == 1:
             frames.append(frame)
             continue
         view = frame.view
-        others = np.arange(len(bank.frames)) != number
-        chosen = choose(bank, view.landmarks, allowed=others, height=view.height)
+        others = bank.hidden[:, TORSO] <= clear
+        others[number] = False
+        chosen = choose(bank, view.landmarks, allowed=others if others.any() else None, height=view.height)
         drawn = np.empty((*view.alpha.shape, 4), np.uint8)
         doll.paint(view.landmarks, Drawing.of(chosen), drawn, parts=CORE, height=view.height)
         frames.append(replace(frame, body=_fill(frame, drawn)))
-    bank.faults -= HIDES * bank.hidden
     return frames
 
 

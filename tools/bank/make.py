@@ -1,4 +1,4 @@
-"""From footage to a bank: frames are picked, cut, filled in where an arm hides the body, and tried."""
+"""From footage to a bank: frames are picked, cut, and filled in where an arm hides the body."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from engines.doll.bank import Bank, Frame
 from engines.doll.cutting import View, label, limb_widths, skirt_of
 from tools.bank.fill import filled
 from tools.bank.pick import pick
-from tools.bank.trials import faults
 from tools.bank.views import cut_view
 from tools.footage import Footage
 
@@ -30,6 +29,4 @@ def make_bank(footage: Footage, positions: NDArray[np.int64], count: int = FRAME
     widths, skirt = limb_widths(measured), skirt_of(measured)
     frames = [Frame(view, label(view, widths)) for view in views]
     whole = filled(Bank(frames, widths, footage.body, skirt=skirt))
-    bank = Bank(whole, widths, footage.body, skirt=skirt)
-    bank.faults[:] = faults(bank, footage, positions)
-    return bank
+    return Bank(whole, widths, footage.body, skirt=skirt)

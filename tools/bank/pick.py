@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from engines.doll.bank import standing_px
 from engines.doll.parts import HEAD, NAMES, TABLE, TORSO, directions, distance
-from engines.skeleton import Landmark
 from tools.footage import Footage
 
 CANDIDATES = 900
@@ -35,7 +34,7 @@ def pick(footage: Footage, positions: NDArray[np.int64], count: int) -> NDArray[
         return chosen
     landmarks = footage.landmarks[chosen]
     turned = directions(landmarks.astype(np.float32), TABLE)
-    bad = BLURRED * _motion(footage, chosen)[:, None] + UNSEEN * (1 - _visible(landmarks))  # (C, P)
+    bad = _bad(footage, chosen)
     worst = np.full(
         turned.shape[:2], 8.0, np.float32
     )  # (C, P): how far each candidate is from a picked frame
@@ -60,13 +59,20 @@ def pick(footage: Footage, positions: NDArray[np.int64], count: int) -> NDArray[
     return chosen[np.sort(picked)]
 
 
+def _bad(footage: Footage, positions: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(C, P): what speaks against a part of a frame, in units of `parts.distance`: it is blurred, or
+    hidden."""
+    return np.asarray(
+        BLURRED * _motion(footage, positions) + UNSEEN * (1 - _visible(footage.landmarks[positions]))
+    )
+
+
 def _motion(footage: Footage, positions: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(C,): how far the fastest joint moves about each frame, standing heights a frame."""
-    joints = footage.landmarks[:, Landmark.LEFT_SHOULDER :, :2]
-    last = len(joints) - 1
-    before, after = joints[np.maximum(positions - 1, 0)], joints[np.minimum(positions + 1, last)]
-    step = np.linalg.norm(after - before, axis=-1).max(axis=-1) / 2
-    return np.asarray(step / standing_px(footage.landmarks[positions], footage.body))
+    """(C, P): how far the end of each part moves about each frame, standing heights a frame."""
+    last = len(footage.landmarks) - 1
+    before, after = (footage.landmarks[np.clip(positions + by, 0, last), :, :2] for by in (-1, 1))
+    step = np.linalg.norm(after - before, axis=-1)[:, TABLE.ends].mean(axis=-1) / 2
+    return np.asarray(step / standing_px(footage.landmarks[positions], footage.body)[:, None])
 
 
 def _visible(landmarks: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -21,15 +21,24 @@ from engines.doll.choice import Drawing, Frames, choose
 from engines.doll.drawing import Doll
 from engines.doll.parts import COUNT
 from engines.skeleton import LANDMARKS
-from tools.bank.trials import apart
 from tools.footage import Footage
 
 HOST_LANDMARKS = "landmarks on the host"
 """In a batch on a device, where the landmarks lie on the host too, for what is decided there."""
 Made = TypeVar("Made", covariant=True)
+APART_S = 2.0
+"""A doll is never drawn from frames that were filmed less than this before or after; less in short
+footage."""
 FARTHER, LEFT = 0.3, (0.02, 0.1, 0.4)
 """In this share of the items the doll is drawn from a few frames alone, so that it is of a pose farther away,
 as a stranger's dance will ask; such a share of the frames is left."""
+TOGETHER = 2.5
+"""In half of the items landmarks that lie together are wrong together, by so many times `noise_px` more: as
+two landmark nets differ, which on the demo clip is by 1.6 pixels (standard deviation; wrist and index:
+correlation .94, elbow and wrist: .39)."""
+GROUPS = np.array([*[0] * 11, 11, 12, 13, 14, *[15, 16] * 4, 23, 24, 25, 26, *[27, 28] * 3])
+"""(33,): of each landmark, the one that it is wrong together with: those of the face, of a hand, of a
+foot."""
 GRID = 16
 """Crops start at multiples of this, as the live windows do."""
 
@@ -83,7 +92,8 @@ class Crops:
         rank on is made."""
         self.footage, self.positions = footage, positions
         self.bank, self._doll = bank, None if bank is None else Doll(bank)
-        self._gap = apart(footage)
+        span = float(footage.indices[-1] - footage.indices[0])
+        self._gap = min(APART_S * footage.fps, 0.1 * span)
         self._batch = batch
         width, height = footage.size
         self.size = (min(crop, width), min(crop, height))
@@ -106,7 +116,11 @@ class Crops:
 
     def _draw(self, position: int, random: np.random.Generator) -> Draw:
         corner = self._place(self.footage.landmarks[position], random)
-        wrong = random.normal(0, self._noise_px, (LANDMARKS, 4)).astype(np.float32)
+        wrong = self._noise_px * random.normal(0, 1, (LANDMARKS, 4)).astype(np.float32)
+        if random.random() < 0.5:
+            wrong += (
+                self._noise_px * TOGETHER * random.normal(0, 1, (LANDMARKS, 4)).astype(np.float32)[GROUPS]
+            )
         wrong[:, 3] = 0
         earlier, before = self._before(position, 1), self._before(position, 2)
         first = position if earlier is None else earlier
