@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from engines.doll.cutting import (
+    NARROW,
     NOTHING,
     View,
     cut_up,
@@ -80,6 +81,17 @@ def test_a_limb_belongs_to_its_own_part() -> None:
     for limb in ("left forearm", "left thigh"):
         assert (labels.owner[mask_of(limb, FRONT)] == NAMES.index(limb)).all()
     assert labels.owner[70, 80] == TORSO and labels.owner.max() < COUNT
+
+
+def test_a_hand_reaches_to_the_fingertips() -> None:
+    """Its landmarks end at the knuckles."""
+    pose = standing(80, 140, HEIGHT, arms=0.15)
+    view = view_of(pose)
+    knuckles, wrist = pose[L.LEFT_INDEX, :2], pose[L.LEFT_WRIST, :2]
+    tips = (knuckles + 0.6 * (knuckles - wrist)).round().astype(int)
+    cv2.line(view.alpha, knuckles.round().astype(int).tolist(), tips.tolist(), 255, 3)
+    assert label(view, OWN_WIDTHS).owner[tips[1], tips[0]] == HAND
+    assert sprites_of(view)[HAND][tips[1], tips[0], 3] == 255
 
 
 def test_what_does_not_hang_together_with_a_part_is_nobodys() -> None:
@@ -175,7 +187,7 @@ def test_limbs_are_measured_where_they_are_clear() -> None:
 
 
 def test_limbs_that_are_never_clear_are_the_tables_narrowed() -> None:
-    np.testing.assert_allclose(limb_widths([])[1:7], 0.75 * WIDTHS[1:7])
+    np.testing.assert_allclose(limb_widths([])[1:7], NARROW * WIDTHS[1:7])
 
 
 @pytest.mark.parametrize("skirt", [False, True])
