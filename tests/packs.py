@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
-from engines.reference import References, View
 from numpy.typing import NDArray
-from tools.views import cut_view
 
 from calibration.body import measure_body
+from engines.doll.bank import Bank, Frame
+from engines.doll.choice import Drawing, choose
+from engines.doll.cutting import label
+from engines.doll.drawing import Doll
+from engines.doll.parts import WIDTHS
 from engines.player_pack import write_pack
 from engines.shadow import Shadow
 from engines.skeleton import LIMBS, Landmark
 from tests.drawn import standing, untrained_generator
+from tools.bank.views import cut_view
 from tools.footage import Footage
 from tools.standby import Paint, write_standby
 
@@ -83,6 +88,13 @@ def paint_plainly(footage: Footage) -> Paint:
     return draw
 
 
+def bank_of(footage: Footage, positions: Sequence[int] = (5, 20, 40, 60)) -> Bank:
+    """Of some frames as they are, neither filled in nor tried."""
+    views = [cut_view(footage, position) for position in positions]
+    frames = [Frame(view, label(view, 0.75 * WIDTHS)) for view in views]
+    return Bank(frames, 0.75 * WIDTHS, footage.body)
+
+
 def write_nano_pack(
     folder: Path, dataset: Path, *, name: str = "Number 7", seed: int = 0, shadow: Shadow | None = None
 ) -> Path:
@@ -98,7 +110,7 @@ def write_nano_pack(
         body=footage.body,
         plate=footage.plate,
         poses=footage.landmarks,
-        views=[cut_view(footage, position) for position in (5, 20, 60)],
+        bank=bank_of(footage),
         shadow=shadow,
         standby=standby,
         licences="Drawn for tests.\n",
@@ -108,13 +120,13 @@ def write_nano_pack(
     return folder
 
 
-def doll_error(footage: Footage, views: list[View], positions: NDArray[np.int64]) -> float:
-    """How far the doll of `views` is from the recording where the player is, mean level."""
-    doll, wrong = References(views, footage.body), []
+def doll_error(footage: Footage, bank: Bank, positions: NDArray[np.int64]) -> float:
+    """How far the doll of `bank` is from the recording where the player is, mean level."""
+    doll, wrong = Doll(bank), []
     bgra = np.empty((SIZE[1], SIZE[0], 4), np.uint8)
     for position in positions:
         landmarks = footage.landmarks[position]
-        doll.paint(landmarks, doll.choose(landmarks), bgra)
+        doll.paint(landmarks, Drawing.of(choose(bank, landmarks)), bgra)
         shown = bgra[..., :3] + footage.plate * (1 - bgra[..., 3:] / 255)
         wrong.append(np.abs(shown - footage.frame(position))[footage.mask(position) > 127].mean())
     return float(np.mean(wrong))

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from engines.doll.bank import Bank, Frame
-from engines.doll.cutting import label
-from engines.doll.parts import WIDTHS
 from engines.generator import Painting
-from tools.bank.views import cut_view
+from tests.packs import bank_of
 from tools.footage import Footage
 from tools.training.dataset import Crops
 from tools.training.loop import Config, Trainer
@@ -25,13 +21,6 @@ CRITICS = replace(CHEAP, adversarial=0.2, feature_matching=2, temporal=0.1)
 CONFIG = Config(variant="nano", minutes=0.5, batch=2, crop=64, seed=3, weights=CHEAP)
 CPU = torch.device("cpu")
 ROOT = Path(__file__).resolve().parents[1]
-
-
-def bank_of(footage: Footage, positions: Sequence[int] = (5, 20, 40, 60)) -> Bank:
-    """Of some frames as they are, neither filled in nor tried."""
-    views = [cut_view(footage, position) for position in positions]
-    frames = [Frame(view, label(view, 0.75 * WIDTHS)) for view in views]
-    return Bank(frames, 0.75 * WIDTHS, footage.body)
 
 
 def crops_of(

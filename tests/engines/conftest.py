@@ -7,7 +7,6 @@ import importlib.util
 NEEDED = {
     "test_build.py": ("pydantic", "zmq", "openvino"),
     "test_exports.py": ("openvino",),
-    "test_reference.py": ("hypothesis",),
     "test_renderer.py": ("hypothesis",),
     "test_runtime.py": ("openvino",),
 }

@@ -10,12 +10,14 @@ from engines.generator import (
     ALPHA_SHARPNESS,
     DOLL_ALPHA,
     FLOW,
+    SOFT,
     TINT,
     VARIANTS,
     Generator,
     LiveGenerator,
     Painting,
     bend,
+    inside,
     mix,
     multiple,
 )
@@ -211,6 +213,46 @@ def test_the_choice_is_between_the_doll_and_the_nets_own_colours() -> None:
 def painting(rgb: Tensor, alpha_logits: Tensor) -> Painting:
     nothing = torch.zeros_like(alpha_logits)
     return Painting(rgb, alpha_logits, rgb, torch.cat([rgb, nothing], dim=1), nothing, nothing, nothing)
+
+
+@torch.no_grad()
+def test_inside_the_doll_he_is_opaque_whatever_the_net_says() -> None:
+    generator = Generator("nano", 100).eval()
+    assert generator.soft_px == round(100 * SOFT)
+    generator.fields.weight.zero_()
+    landmarks, previous, doll = inputs_of()
+    seen = {}
+    for logit in (-100.0, 100.0):
+        assert generator.fields.bias is not None
+        generator.fields.bias[5] = logit
+        out: Painting = generator(landmarks, previous, doll)
+        seen[logit] = out.alpha[0, 0]
+        shown = out.feedback()[0, 3]
+        assert torch.allclose(shown, nn.functional.avg_pool2d(out.alpha, 4)[0, 0])
+    soft = generator.soft_px
+    deep, doll_there = slice(16 + soft, 48 - soft), doll[0, 3] == 1
+    assert seen[-100.0][deep, deep].eq(1).all(), "no hole can be torn into him"
+    rim = doll_there.clone()
+    rim[deep, deep] = False
+    assert rim.any() and seen[-100.0][rim].max() < 1e-3, "where the outline is, the net decides"
+    assert seen[-100.0][~doll_there].max() < 1e-3 and seen[100.0].min() > 0.999
+
+
+def test_inside_is_the_doll_drawn_in_by_the_margin() -> None:
+    bent = torch.zeros(1, 4, 12, 12)
+    bent[:, 3, 2:10, 2:10] = 1
+    bent[:, 3, 6, 6] = 0.25  # a hole in the doll is not covered up
+    drawn_in = inside(bent, 1)[0, 0]
+    assert drawn_in[3:5, 3:9].eq(1).all() and drawn_in[5:8, 5:8].eq(0.25).all()
+    assert not drawn_in[2].any() and not drawn_in[:, 9].any()
+
+
+def test_flow_and_outline_are_shares_of_the_body() -> None:
+    for body_px in (100.0, 400.0):
+        generator = Generator("nano", body_px)
+        assert generator.flow_px == pytest.approx(FLOW * body_px)
+        assert generator.soft_px == round(SOFT * body_px)
+    assert Generator("nano", 10.0).soft_px == 1, "never sharper than a pixel"
 
 
 def test_feedback_is_the_premultiplied_picture_at_a_quarter() -> None:

@@ -3,21 +3,17 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import safetensors.torch
 import torch
-from tools.views import cut_view
 
 from engines import player_pack as module
 from engines.generator import Generator
 from engines.player_pack import FILES, MANIFEST, PackError, PlayerPack, write_pack
 from engines.shadow import Shadow
-from tests.packs import SIZE, standing, untrained_generator, write_nano_pack
+from tests.packs import SIZE, bank_of, standing, untrained_generator, write_nano_pack
 from tools.footage import Footage
-
-PICTURES = ["00.png", "01.png", "02.png"]
 
 
 @pytest.fixture
@@ -37,7 +33,7 @@ def write_again(folder: Path, dataset: Path, generator: Generator) -> None:
     footage = Footage.open(dataset)
     write_pack(
         folder, name="another", generator=generator, size=footage.size, body=footage.body,
-        plate=footage.plate, poses=footage.landmarks, views=[cut_view(footage, 5)],
+        plate=footage.plate, poses=footage.landmarks, bank=bank_of(footage, (5,)),
         shadow=None, standby=folder / "standby.mp4", licences="", notes={},
     )  # fmt: skip
 
@@ -50,15 +46,11 @@ def test_round_trip(pack_folder: Path, dataset_folder: Path) -> None:
     np.testing.assert_array_equal(pack.plate, footage.plate)
     np.testing.assert_array_equal(pack.poses, footage.landmarks)
     assert pack.standby.stat().st_size > 0
-    views = [cut_view(footage, position) for position in (5, 20, 60)]
-    assert len(pack.references.views) == len(views)
-    for ours, theirs in zip(pack.references.views, views, strict=True):
-        np.testing.assert_array_equal(ours.picture, theirs.picture)
-        np.testing.assert_array_equal(ours.alpha, theirs.alpha)
-        np.testing.assert_array_equal(ours.landmarks, theirs.landmarks)
-        assert ours.height == pytest.approx(theirs.height)
-    assert {path.name for path in pack_folder.iterdir()} == {MANIFEST, "references", *FILES}
-    assert sorted(path.name for path in (pack_folder / "references").iterdir()) == PICTURES
+    bank = bank_of(footage)
+    np.testing.assert_array_equal(pack.bank.landmarks, bank.landmarks)
+    np.testing.assert_array_equal(pack.bank.numbers, bank.numbers)
+    assert pack.bank.frames == (), "the frames themselves are not kept"
+    assert {path.name for path in pack_folder.iterdir()} == {MANIFEST, *FILES}
     assert not list(pack_folder.parent.glob(".*")), "unfinished work is left beside the pack"
 
 
@@ -100,7 +92,7 @@ def test_the_digest_changes_with_any_file(folder: Path, pack_folder: Path, datas
     assert PlayerPack.load(folder).digest != digest
 
 
-@pytest.mark.parametrize("file", [*FILES, "references/00.png", "references/02.png"])
+@pytest.mark.parametrize("file", FILES)
 def test_a_flipped_bit_is_found(folder: Path, file: str) -> None:
     data = bytearray((folder / file).read_bytes())
     data[len(data) // 2] ^= 1
@@ -109,7 +101,7 @@ def test_a_flipped_bit_is_found(folder: Path, file: str) -> None:
         PlayerPack.load(folder)
 
 
-@pytest.mark.parametrize("file", [*FILES, "references/00.png", "references/02.png"])
+@pytest.mark.parametrize("file", FILES)
 def test_a_missing_file_is_named(folder: Path, file: str) -> None:
     (folder / file).unlink()
     with pytest.raises(PackError, match=f"{file} is missing"):
@@ -119,15 +111,15 @@ def test_a_missing_file_is_named(folder: Path, file: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("format = 3", "format = 1", "is of format 1; this version of dancecam reads 3"),
-        ("format = 3", "format = 4", "is of format 4; this version of dancecam reads 3"),
-        ("format = 3", "", "cannot be read.*format"),
+        ("format = 4", "format = 3", "is of format 3; this version of dancecam reads 4"),
+        ("format = 4", "format = 5", "is of format 5; this version of dancecam reads 4"),
+        ("format = 4", "", "cannot be read.*format"),
         (
-            "format = 3",
-            "format = 3\nextras = true",
-            r"shown hands and face.*python -m tools\.train DATASET .*drawn",
+            "format = 4",
+            "format = 2",
+            r"make the pack anew with python -m tools\.train DATASET .* --restart",
         ),
-        ('"references/01.png" =', '"references/11.png" =', r"no SHA-256 for .*01\.png"),
+        ('"bank.safetensors" =', '"views.safetensors" =', r"no SHA-256 for bank\.safetensors"),
         ('"nano"', '"giant"', "unknown variant 'giant'; known: nano"),
         ("[128, 128]", "[128, 120]", "128x120 is not in multiples of 16"),
         ("[128, 128]", "[0, 128]", "0x128"),
@@ -166,9 +158,12 @@ def test_another_folder_is_no_pack(tmp_path: Path) -> None:
         ("plate.png", b"no picture", r"plate\.png is not a picture"),
         ("poses.safetensors", b"no tensors", r"poses\.safetensors cannot be read"),
         ("generator.safetensors", b"no tensors", r"generator\.safetensors cannot be read"),
-        ("references.safetensors", b"no tensors", r"references\.safetensors cannot be read"),
-        ("references/01.png", b"no picture", r"references/01\.png is not a picture with alpha"),
-        ("references/01.png", cv2.imencode(".png", np.zeros((8, 8, 3), np.uint8))[1].tobytes(), "with alpha"),
+        ("bank.safetensors", b"no tensors", r"bank\.safetensors: no bank of the player's frames"),
+        (
+            "bank.safetensors",
+            safetensors.torch.save({"heights": torch.ones(3)}),
+            r"bank\.safetensors: no bank of the player's frames \('landmarks'\)",
+        ),
     ],
 )
 def test_a_file_that_was_wrong_from_the_start_is_named(
@@ -181,36 +176,11 @@ def test_a_file_that_was_wrong_from_the_start_is_named(
         PlayerPack.load(folder).generator()
 
 
-VIEWS = {"landmarks": torch.zeros(3, 33, 4), "heights": torch.ones(3)}
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"landmarks": torch.zeros(3, 32, 4)},
-        {"landmarks": torch.zeros(2, 33, 4)},
-        {"landmarks": torch.full((3, 33, 4), torch.nan)},
-        {"heights": torch.ones(3, 1)},
-        {"heights": torch.tensor([1.0, 0.0, 1.0])},
-        {"heights": torch.tensor([1.0, torch.inf, 1.0])},
-        {"heights": torch.ones(()), "landmarks": torch.zeros(33, 4)},
-        {"landmarks": torch.zeros(0, 33, 4), "heights": torch.zeros(0)},
-    ],
-)
-def test_views_of_wrong_shape_are_refused(folder: Path, wrong: dict[str, torch.Tensor]) -> None:
-    path = folder / "references.safetensors"
-    before = module._sha256(path)
-    safetensors.torch.save_file(VIEWS | wrong, path)
-    edit(folder, before, module._sha256(path))
-    with pytest.raises(PackError, match=r"references\.safetensors holds no landmarks \(V, 33, 4\)"):
-        PlayerPack.load(folder)
-
-
 def test_a_new_pack_replaces_the_old_one(folder: Path, dataset_folder: Path) -> None:
     (folder / "stray.txt").write_text("of the old pack")
     write_again(folder, dataset_folder, untrained_generator(90))
     pack = PlayerPack.load(folder)
-    assert pack.name == "another" and len(pack.references.views) == 1
+    assert pack.name == "another" and len(pack.bank.numbers) == 1
     assert not (folder / "stray.txt").exists()
 
 

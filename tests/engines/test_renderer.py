@@ -9,6 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from engines.doll import choice
+from engines.doll.bank import Bank
+from engines.doll.choice import Chooser, Drawing, choose
+from engines.doll.drawing import Doll
 from engines.generator import VARIANTS, LiveGenerator, multiple
 from engines.player_pack import PlayerPack
 from engines.renderer import GRID, HAIR, REACH, Renderer, Window, choose_window, window_sizes
@@ -123,12 +127,12 @@ def test_the_previous_output_stays_in_its_place_as_the_window_moves(
     poses = [small(40), small(60), standing(64, 120, HEIGHT_PX), small(90, 80), small(90, 80)]
     windows = [choose_window(pose, SIZE, NANO, pack.body.near.height) for pose in poses]
     assert len(set(windows)) == 4, "the windows are meant to move"
-    views, whole = None, np.empty((SIZE[1], SIZE[0], 4), np.uint8)  # the doll of the whole picture
+    chooser, doll_of = Chooser(pack.bank), Doll(pack.bank)
+    whole = np.empty((SIZE[1], SIZE[0], 4), np.uint8)  # the doll of the whole picture
     for pose, window in zip(poses, windows, strict=True):
         x, y, width, height = window
         near = (slice(y, y + height), slice(x, x + width))
-        views = pack.references.choose(pose, views)
-        pack.references.paint(pose, views, whole)
+        doll_of.paint(pose, chooser(pose), whole)
         quarter = (..., slice(y // 4, (y + height) // 4), slice(x // 4, (x + width) // 4))
         plate = torch.from_numpy(pack.plate[near].copy())[None]
         shifted = torch.from_numpy(pose - np.array([x, y, 0, 0], np.float32))[None]
@@ -146,7 +150,7 @@ def test_the_doll_is_shown_where_he_is(renderer: Renderer, pack: PlayerPack) -> 
     for pose in (small(40), small(84), standing(64, 116, HEIGHT_PX, arms=0.9)):
         renderer.reset()
         out = render(renderer, pose).astype(int)
-        pack.references.paint(pose, pack.references.choose(pose), doll)
+        Doll(pack.bank).paint(pose, Drawing.of(choose(pack.bank, pose)), doll)
         solid, clear = doll[..., 3] == 255, doll[..., 3] == 0
         assert (
             np.abs(out - doll[..., :3])[solid].mean()
@@ -158,17 +162,18 @@ def test_the_doll_is_shown_where_he_is(renderer: Renderer, pack: PlayerPack) -> 
         )
 
 
-def test_a_part_keeps_its_view_until_reset(renderer: Renderer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_choice_of_frames_goes_on_until_reset(
+    renderer: Renderer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shown: list[NDArray[np.int64] | None] = []
-    choose = renderer._references.choose
 
     def watched(
-        landmarks: NDArray[np.float32], current: NDArray[np.int64] | None = None
+        bank: Bank, landmarks: NDArray[np.float32], *, current: NDArray[np.int64] | None = None
     ) -> NDArray[np.int64]:
         shown.append(current)
-        return choose(landmarks, current)
+        return choose(bank, landmarks, current=current)
 
-    monkeypatch.setattr(renderer._references, "choose", watched)
+    monkeypatch.setattr(choice, "choose", watched)
     for reset in (False, False, True):
         if reset:
             renderer.reset()

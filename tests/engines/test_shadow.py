@@ -11,6 +11,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from engines.doll.choice import Drawing, choose
+from engines.doll.drawing import Doll
 from engines.player_pack import PlayerPack
 from engines.renderer import Renderer
 from engines.shadow import Floor, Shadow
@@ -115,7 +117,8 @@ def test_on_air_it_lies_on_the_plate_beside_the_player(tmp_path: Path, dataset_f
     renderer, out = Renderer(pack, backend="torch"), np.empty((SIZE[1], SIZE[0], 3), np.uint8)
     renderer(standing(80, 112, 60), out)
     doll = np.empty((*out.shape[:2], 4), np.uint8)
-    pack.references.paint(standing(80, 112, 60), pack.references.choose(standing(80, 112, 60)), doll)
+    pose = standing(80, 112, 60)
+    Doll(pack.bank).paint(pose, Drawing.of(choose(pack.bank, pose)), doll)
     off_him = cv2.dilate(doll[..., 3], np.ones((15, 15))) == 0
     darker = (pack.plate.astype(int) - out).min(axis=2) > 15
     assert (darker & off_him).sum() > 50, "a shadow"

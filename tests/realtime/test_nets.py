@@ -30,7 +30,7 @@ CUDA_FAILS: dict[str, tuple[str, object, str]] = {
         "does not fit into the GPU's memory",
     ),
     "brought to the GPU": (
-        "engines.device_renderer.TorchReferences",
+        "engines.device_renderer.TorchDoll",
         lambda *_: (_ for _ in ()).throw(
             torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
         ),
@@ -42,8 +42,8 @@ CUDA_FAILS: dict[str, tuple[str, object, str]] = {
         "RuntimeError: operation not permitted when stream is capturing",
     ),
     "verified": (
-        "engines.device_renderer.TorchReferences.forward",
-        lambda _, landmarks, chosen, size, corner: torch.full((1, 4, *size), torch.nan),
+        "engines.device_renderer.TorchDoll.forward",
+        lambda _, landmarks, frames, size, *__: torch.full((1, 4, *size), torch.nan),
         "paints Number 7 wrongly",
     ),
 }

@@ -62,9 +62,9 @@ def test_trials_run_once_and_are_tabulated(
 ) -> None:
     small = ["--variant", "nano", "--batch", "2", "--crop", "64", "--steps", "2", "--frames", "3"]
     arguments = [str(dataset_folder), str(tmp_path / "trials"), *small]
-    assert ablate.main([*arguments, "--trials", "one view", "no doll"]) == 0
+    assert ablate.main([*arguments, "--trials", "one frame", "no doll"]) == 0
     printed = capsys.readouterr().out
-    assert "| one view |" in printed and "| no doll |" in printed
+    assert "| one frame |" in printed and "| no doll |" in printed
     path = result_path(tmp_path / "trials", "no doll", 0)
     result = json.loads(path.read_text())
     assert result["steps"] == 2 and np.isfinite(result["psnr_db"]["person"]["mean"])

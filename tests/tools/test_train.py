@@ -19,6 +19,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from engines.doll.choice import Drawing, choose
+from engines.doll.drawing import Doll
 from engines.folders import only_writer
 from engines.player_pack import PlayerPack
 from engines.renderer import Renderer
@@ -76,7 +78,8 @@ def test_no_minutes_give_the_paper_doll(dataset_folder: Path, tmp_path: Path, fo
     pack = PlayerPack.load(tmp_path / "players/drawn")
     out, doll = np.empty((*SIZE[::-1], 3), np.uint8), np.empty((*SIZE[::-1], 4), np.uint8)
     Renderer(pack, backend="torch")(footage.landmarks[70], out)
-    pack.references.paint(footage.landmarks[70], pack.references.choose(footage.landmarks[70]), doll)
+    pose = footage.landmarks[70]
+    Doll(pack.bank).paint(pose, Drawing.of(choose(pack.bank, pose)), doll)
     drawn = doll[..., :3] + pack.plate * (1 - doll[..., 3:] / 255)
     assert np.abs(out - drawn).mean() < 8
     assert np.abs(out - drawn)[doll[..., 3] == 255].mean() < 25

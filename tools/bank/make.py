@@ -23,9 +23,8 @@ def make_bank(footage: Footage, positions: NDArray[np.int64], count: int = FRAME
     from tqdm import tqdm
 
     chosen = pick(footage, positions, count)
-    views: list[View] = [
-        cut_view(footage, int(position)) for position in tqdm(chosen, unit="frame", desc="bank: cutting")
-    ]
+    with tqdm(chosen, unit="frame", desc="bank: cutting") as bar:  # closed before an error is printed
+        views: list[View] = [cut_view(footage, int(position)) for position in bar]
     measured = views[:: max(1, len(views) // MEASURED)]
     widths, skirt = limb_widths(measured), skirt_of(measured)
     frames = [Frame(view, label(view, widths)) for view in views]

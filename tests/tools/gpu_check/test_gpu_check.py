@@ -9,8 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import cv2
+import numpy as np
 import pytest
 
+from engines.doll.choice import Drawing
+from engines.doll.drawing import Doll
+from engines.doll.parts import COUNT
 from engines.plan_cache import Parity
 from engines.player_pack import PlayerPack
 from tools import benchmark
@@ -177,10 +182,14 @@ def test_a_made_up_player_is_the_other_one_enlarged(tmp_path: Path, pack_folder:
     assert larger.poses[3, 5].tolist() == pytest.approx(
         [1.5 * pack.poses[3, 5, 0] + 64, *(1.5 * pack.poses[3, 5, 1:3]), pack.poses[3, 5, 3]], rel=1e-5
     )
-    views = [(each.bank.landmarks[0], each.bank.sprites[0][0].pixels.shape) for each in (pack, larger)]
-    (landmarks, shape), (moved, bigger) = views
-    assert moved[11, 0] == pytest.approx(1.5 * landmarks[11, 0], rel=1e-5)
-    assert bigger == tuple(round(1.5 * side) for side in shape)
+    assert len(larger.bank.numbers) == len(pack.bank.numbers)
+    np.testing.assert_allclose(larger.bank.heights, 1.5 * pack.bank.heights, rtol=1e-5)
+    small, large = (np.empty((height, width, 4), np.uint8) for height, width in ((128, 128), (192, 320)))
+    for each, out in ((pack, small), (larger, large)):
+        Doll(each.bank).paint(each.poses[3], Drawing.of(np.ones(COUNT, np.int64)), out)
+    middle = cv2.resize(large[:, 64:256], (128, 128), interpolation=cv2.INTER_AREA)
+    assert np.abs(middle[small[..., 3] > 0].astype(int) - small[small[..., 3] > 0]).mean() < 20
+    assert (middle[..., 3] > 127).sum() == pytest.approx((small[..., 3] > 127).sum(), rel=0.05)
 
 
 def test_the_page_shows_what_a_gpu_showed_and_what_failed() -> None:

@@ -8,14 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
-from tests.packs import FRAMES, GAP, SIZE
-from tests.training_runs import (
-    crops_of,
-    references_of,
-)
+from engines.doll.bank import Bank
+from engines.doll.choice import Drawing, choose
+from engines.doll.drawing import Doll
+from tests.packs import FRAMES, GAP, SIZE, bank_of
+from tests.training_runs import crops_of
+from tools.bank.trials import apart
 from tools.footage import DatasetError, Footage
-from tools.training.dataset import GRID, Crops
+from tools.training import dataset
+from tools.training.dataset import FARTHER, GRID, Crops
 
 
 def test_a_batch_is_drawn_from_its_seed_and_step_alone(footage: Footage) -> None:
@@ -60,14 +63,56 @@ def test_processes_share_a_batch(footage: Footage) -> None:
 
 def test_the_doll_is_that_of_the_crops_landmarks(footage: Footage) -> None:
     crops = crops_of(footage, crop=128)
-    batch, references = crops[0], references_of(footage)
+    batch, frames, doll = crops[0], crops.draws(0)[0].frames, Doll(bank_of(footage))
     for name, landmarks in (("doll", "landmarks"), ("earlier_doll", "earlier")):
         pose = batch[landmarks][0].numpy()  # the crop is the whole picture
         out = np.empty((128, 128, 4), np.uint8)
-        references.paint(pose, references.choose(batch["landmarks"][0].numpy()), out)
+        doll.paint(pose, Drawing.of(frames), out)
         drawn = torch.from_numpy(out[..., [2, 1, 0, 3]]).permute(2, 0, 1) / 255
         assert (batch[name][0] - drawn).abs().max() < 1e-6
     assert (batch["doll"][:, 3] - batch["mask"][:, 0]).abs().mean() < 0.05
+
+
+def test_no_doll_is_drawn_from_frames_filmed_about_when_its_own_was(footage: Footage) -> None:
+    positions, _ = footage.split(0.2)
+    bank = bank_of(footage, tuple(range(0, 64, 3)))
+    crops, gap = Crops(footage, positions, bank, batch=8, crop=64, seed=1), apart(footage)
+    assert gap >= 6, "frames next to each other are meant to be left out"
+    used, away = set(), []
+    for step in range(40):
+        for draw in crops.draws(step):
+            away.append(np.abs(bank.numbers[draw.frames] - footage.indices[draw.position]).min())
+            used |= set(draw.frames.tolist())
+    assert min(away) > gap
+    assert len(used) > len(bank.numbers) / 2
+
+
+def test_at_times_a_doll_is_drawn_from_few_frames_of_other_poses(
+    footage: Footage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    positions, _ = footage.split(0.2)
+    left: list[int] = []
+
+    def watched(
+        bank: Bank, landmarks: NDArray[np.float32], *, allowed: NDArray[np.bool_]
+    ) -> NDArray[np.int64]:
+        left.append(int(allowed.sum()))
+        return choose(bank, landmarks, allowed=allowed)
+
+    monkeypatch.setattr(dataset, "choose", watched)
+    bank = bank_of(footage, tuple(range(0, 64, 2)))
+    crops = Crops(footage, positions, bank, batch=8, crop=64, seed=1)
+    for step in range(25):
+        crops.draws(step)
+    few = np.mean(np.array(left) < 0.6 * len(bank.numbers))
+    assert FARTHER / 2 < few < 2 * FARTHER and min(left) >= 1
+
+
+def test_where_all_frames_were_filmed_then_the_farthest_draws_the_doll(footage: Footage) -> None:
+    positions, _ = footage.split(0.2)
+    crops = Crops(footage, positions, bank_of(footage, (5, 6, 8)), batch=1, crop=64, seed=1)
+    draw = crops._draw(5, np.random.default_rng(0))
+    assert (draw.frames == 2).all()
 
 
 def test_crops_are_cut_on_the_grid_inside_the_picture(footage: Footage) -> None:
@@ -109,7 +154,7 @@ def test_the_previous_output_comes_from_the_frame_before_alone(footage: Footage)
         GAP + 1,
         GAP + 2,
     ):  # position GAP is frame GAP + 1: one is missing
-        crops = Crops(footage, positions, references_of(footage), batch=1, crop=SIZE[0], seed=0)
+        crops = Crops(footage, positions, bank_of(footage), batch=1, crop=SIZE[0], seed=0)
         item = crops._item(crops._draw(position, np.random.default_rng(0)))
         seen[position] = (bool(item["previous"].any()), bool(item["before_previous"].any()))
         if seen[position][0]:

@@ -11,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch.utils._python_dispatch import _disable_current_modes
 
+from tests.packs import bank_of
 from tests.tools.training.waits import Waits
-from tests.training_runs import CONFIG, CPU, CRITICS, crops_of, references_of
+from tests.training_runs import CONFIG, CPU, CRITICS, crops_of
 from tools.footage import Footage
 from tools.training import feed
 from tools.training.dataset import HOST_LANDMARKS, Crops, ahead
@@ -42,7 +43,7 @@ def test_a_batch_made_on_the_device_is_that_of_the_host(
     footage: Footage, store: Store, step: int, noise_px: float
 ) -> None:
     positions, _ = footage.split(0.2)
-    crops = Crops(footage, positions, references_of(footage), batch=6, crop=64, seed=3, noise_px=noise_px)
+    crops = Crops(footage, positions, bank_of(footage), batch=6, crop=64, seed=3, noise_px=noise_px)
     theirs, ours = crops[step], DeviceCrops(crops, store, CPU)(Plans(crops)[step])
     assert set(ours) == {*theirs, HOST_LANDMARKS}
     for name, value in theirs.items():
@@ -57,8 +58,8 @@ def test_a_batch_made_on_the_device_is_that_of_the_host(
 
 
 def test_frames_without_one_before_them_are_fed_alike(footage: Footage, store: Store) -> None:
-    references = references_of(footage)
-    crops = Crops(footage, np.arange(2), references, batch=8, crop=64, seed=1)
+    bank = bank_of(footage)
+    crops = Crops(footage, np.arange(2), bank, batch=8, crop=64, seed=1)
     theirs, ours = crops[0], DeviceCrops(crops, store, CPU)(Plans(crops)[0])
     gone = (theirs["before_previous"] == 0).flatten(1).all(dim=1)
     assert gone.all() and (theirs["previous"] == 0).flatten(1).all(dim=1).any()
@@ -126,7 +127,7 @@ def eager_to_be_seen(footage: Footage, folder: Path, device: torch.device) -> Tr
         CONFIG, weights=CRITICS, rollout_from=0.0, critics_from=0.0, batch=4, steps=2 * LOOK_EVERY
     )
     kind = Meta if device == META else Trainer
-    return kind(footage, references_of(footage), config, folder, Process(0, 1, device))
+    return kind(footage, bank_of(footage), config, folder, Process(0, 1, device))
 
 
 def test_no_step_waits_for_the_device(footage: Footage, tmp_path: Path) -> None:
