@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from tools.bank.trials import apart
 
 from engines.doll.bank import Bank
 from engines.doll.choice import Drawing, choose
 from engines.doll.drawing import Doll
 from tests.packs import FRAMES, GAP, SIZE, bank_of
 from tests.training_runs import crops_of
-from tools.bank.trials import apart
 from tools.footage import DatasetError, Footage
 from tools.training import dataset
 from tools.training.dataset import FARTHER, GRID, Crops
