@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from engines.body import Body, height_at
 from engines.doll.cutting import Bytes, Floats, Labels, Reals, Seen, Sprite, View, cut_up, seen
-from engines.doll.parts import ARMS, COUNT, TABLE, Points, directions, points_of
+from engines.doll.parts import ARMS, COUNT, HEAD, TABLE, Points, directions, points_of
 from engines.skeleton import Landmark as L
 
 LEAST_SEEN = 0.55
@@ -50,7 +50,7 @@ class Bank:
     sprites: frame → part → sprite. Of frames and parts: points, see `Points`; directions (F, P, 2, 3); lack
     (F, P): how much less of a part a frame shows than most, 0..1; leaving (F, P): what is wrong with a part
     where it is not drawn with its neighbour (an arm before the body, a body that an arm hides), 0..1; covers
-    (F, P), see `Seen`. heights, numbers (F,).
+    (F, P), see `Seen`; at_camera (F, P): how much a limb is foreshortened, 0..1. heights, numbers (F,).
 
     widths: see `limb_widths`; skirt: see `skirt_of`, none by default. shown: what the frames show, where it
     is known. keep: whether the frames themselves are kept too, for `store.write_bank`.
@@ -81,6 +81,8 @@ class Bank:
         self.numbers = np.array([view.number for view in views])
         self.points: Points[NDArray[Any]] = points_of(self.landmarks, TABLE)
         self.directions = directions(self.landmarks, TABLE)
+        self.at_camera = 1 - np.linalg.norm(self.directions[:, :, 0, :2], axis=-1)
+        self.at_camera[:, HEAD] = 0  # its first direction is the nose's
         self.skirt = np.zeros(2) if skirt is None else skirt
         with ThreadPoolExecutor(CUTTERS) as pool:
             if shown is None:

@@ -20,13 +20,15 @@ from engines.doll.parts import CHILDREN, COUNT, PARENTS, TABLE, TORSO, depths, d
 Frames = NDArray[np.int64]
 """(P,): a frame for each part."""
 
-CUT = 0.03
+CUT = 0.05
 """What a cut between a part and its parent costs; like all here in units of `parts.distance`."""
-LEAVING = 0.5
+LEAVING = 0.7
 """What it costs more where the part is not cleanly cut out of its frame (`Bank.leaving`)."""
 COVERED = 20.0
 """What a squared standing height of the body costs that is filled in, since the arm before it is not
 drawn."""
+AT_CAMERA = 0.3
+"""What it costs to leave out a limb that points at the camera: what it hangs on shows some of it."""
 LACKING = 4.0
 """What a part costs of which nothing is seen."""
 COARSE = 0.5
@@ -85,7 +87,7 @@ def choose(
             cost[:, part] += least[:, child]
             leave[:, part] += least[:, child]
         best[part] = leave[:, part].argmin()
-        other = leave[best[part], part] + COVERED * bank.covers[:, part]
+        other = leave[best[part], part] + COVERED * bank.covers[:, part] + AT_CAMERA * bank.at_camera[:, part]
         stays[:, part] = cost[:, part] <= other
         least[:, part] = np.minimum(cost[:, part], other)
     chosen = np.empty(COUNT, np.int64)

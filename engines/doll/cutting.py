@@ -46,6 +46,8 @@ IN_FRONT = 0.03
 """An arm that is at most this far behind the torso, standing heights, may lie before it."""
 TIGHT = 1.2
 """Before the body an arm is cut out at this times its own width: no shirt comes along."""
+LEAST_APART, LEAST_PIXELS = 18.0, 12
+"""An arm's edge is found by colour where it differs by this from the body, CIELAB, in so many pixels."""
 OVERLAP = 1.2
 """About a joint the two parts share a disc, in half widths of the narrower: a bent joint does not open."""
 NECK_OVERLAP = 0.6
@@ -141,11 +143,52 @@ def label(view: View, widths: Reals) -> Labels:
     behind = (z[TABLE.starts[arms]].mean(axis=1) + z[TABLE.ends[arms]].mean(axis=1)) / 2 - trunk
     own = relative[arms] * (WIDTHS / widths / TIGHT)[arms].astype(np.float32)[:, None, None]
     own[behind > IN_FRONT * height] = np.inf
+    body, there = before_body(relative), alpha > 0
+    small = cv2.resize(view.picture, alpha.shape[::-1], interpolation=cv2.INTER_AREA)
+    lab = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_BGR2LAB)
+    for part, distance in zip(ARMS, own, strict=True):
+        _follow_colour(distance, lab, body & there, grows=part in HANDS)
     arm = own.min(axis=0) < 1
-    owner = np.where(arm, arms[own.argmin(axis=0)], relative.argmin(axis=0))
-    hidden = arm & before_body(relative) & (alpha > 0)
-    under = np.where(hidden, core[relative[core].argmin(axis=0)], NOTHING)
+    owner = np.where(arm, arms[_nearer(own, behind)], relative.argmin(axis=0))
+    on_body = core[relative[core].argmin(axis=0)]
+    owner = np.where(~arm & body & np.isin(owner, arms), on_body, owner)
+    hidden = arm & body & there
+    under = np.where(hidden, on_body, NOTHING)
     return Labels(owner.astype(np.uint8), under.astype(np.uint8))
+
+
+def _nearer(own: Floats, behind: Floats) -> NDArray[np.int64]:
+    """(h, w): which of the arms' parts is seen: of the left ones and of the right ones the nearest by `own`
+    (6, h, w), and where both are there, the arm that is less far `behind` (6,)."""
+    left, right = own[:3].argmin(axis=0), 3 + own[3:].argmin(axis=0)
+    both = (own[:3].min(axis=0) < 1) & (own[3:].min(axis=0) < 1)
+    first = np.where(both, behind[left] <= behind[right], own[:3].min(axis=0) <= own[3:].min(axis=0))
+    return np.where(first, left, right)
+
+
+def _follow_colour(distance: Floats, lab: Floats, body: NDArray[np.bool_], *, grows: bool) -> None:
+    """Moves the edge of an arm's part before the body to where the colour changes, if the two differ.
+
+    distance (h, w): to the part's axis, 1 at its edge; where it is changed, pixels near the edge come to lie
+    outside, or inside too if it `grows`, as a hand with its fingers. lab (h, w, 3): CIELAB colours. body (h,
+    w): where the body is.
+    """
+    core, ring = body & (distance < 0.4), body & (distance > 1.3) & (distance < 2.2)
+    if min(core.sum(), ring.sum()) < LEAST_PIXELS:
+        return
+    (one, spread), (other, around) = ((lab[of].mean(axis=0), lab[of].std(axis=0)) for of in (core, ring))
+    away = one - other
+    apart = float(np.linalg.norm(away))
+    direction = away / max(apart, 1e-6)
+    if apart < max(LEAST_APART, 1.5 * float(np.linalg.norm((spread + around) * direction))):
+        return
+    is_arm = (lab - other) @ direction > apart / 2
+    near = body & (distance >= 0.4) & (distance < (1.7 if grows else 1))
+    likely = ((near & is_arm) | core).astype(np.uint8)
+    inside = cv2.morphologyEx(likely, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
+    inside = _joined(inside > 0, core)
+    distance[near & inside] = np.minimum(distance[near & inside], 0.99)
+    distance[near & ~inside] = np.maximum(distance[near & ~inside], 1.01)
 
 
 class Seen(NamedTuple):

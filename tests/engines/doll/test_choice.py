@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from engines.doll.bank import Bank, Frame
 from engines.doll.choice import (
+    AT_CAMERA,
     COARSE,
     COVERED,
     CUT,
@@ -60,7 +61,7 @@ def made_up(count: int, seed: int) -> Bank:
     shape = (count, COUNT)
     bank.directions = np.stack([directions(random.normal(size=(33, 4)), TABLE) for _ in range(count)])
     bank.lack, bank.leaving = random.random(shape) ** 4, random.random(shape)
-    bank.covers = 0.1 * random.random(shape)
+    bank.covers, bank.at_camera = 0.1 * random.random(shape), random.random(shape)
     bank.heights = HEIGHT * random.uniform(0.7, 1.2, count)
     return bank
 
@@ -82,6 +83,7 @@ def cost_of(
         if part != TORSO:
             parents = choices[:, PARENTS[part]]
             leaves = CUT + LEAVING * bank.leaving[frames, part] + COVERED * bank.covers[parents, part]
+            leaves += AT_CAMERA * bank.at_camera[parents, part]
             total += np.where(frames != parents, leaves, 0)
     return total
 
