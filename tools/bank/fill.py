@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from engines.doll.bank import Bank, Frame
 from engines.doll.choice import Drawing, choose
-from engines.doll.cutting import NOTHING, Bytes, Floats
+from engines.doll.cutting import NOTHING, Bytes, Floats, Labels
 from engines.doll.drawing import Doll
 from engines.doll.parts import ARMS, CORE, TORSO
 
@@ -23,20 +23,30 @@ labels."""
 
 def filled(bank: Bank) -> list[Frame]:
     """The bank's frames with their `body`."""
-    doll = Doll(bank)
+    doll = Doll(_without_arms(bank))
     frames, clear = [], np.median(bank.hidden[:, TORSO])
     for number, frame in enumerate(tqdm(bank.frames, unit="frame", desc="bank: filling in")):
         if not frame.labels.hidden.any() or len(bank.frames) == 1:
             frames.append(frame)
             continue
         view = frame.view
-        others = bank.hidden[:, TORSO] <= clear
-        others[number] = False
-        chosen = choose(bank, view.landmarks, allowed=others if others.any() else None, height=view.height)
+        others = np.arange(len(bank.frames)) != number
+        clearest = others & (bank.hidden[:, TORSO] <= clear)
+        allowed = clearest if clearest.any() else others
+        chosen = choose(bank, view.landmarks, allowed=allowed, height=view.height)
         drawn = np.empty((*view.alpha.shape, 4), np.uint8)
         doll.paint(view.landmarks, Drawing.of(chosen), drawn, parts=CORE, height=view.height)
         frames.append(replace(frame, body=_fill(frame, drawn)))
     return frames
+
+
+def _without_arms(bank: Bank) -> Bank:
+    """The same frames; where an arm hides the body, the body is clear, not of the arm's colours."""
+    frames = [
+        replace(frame, labels=Labels(frame.labels.owner, np.full_like(frame.labels.under, NOTHING)))
+        for frame in bank.frames
+    ]
+    return Bank(frames, bank.widths, bank.body, skirt=bank.skirt, shown=bank.seen, keep=False)
 
 
 def _fill(frame: Frame, drawn: Bytes) -> Bytes:
