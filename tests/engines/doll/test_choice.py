@@ -138,7 +138,7 @@ def test_a_hand_that_is_turned_over_comes_from_another_frame() -> None:
         assert choose(bank, pose)[LEFT_HAND] == row
     mixed = palm.copy()
     mixed[[L.LEFT_INDEX, L.LEFT_PINKY]] = palm[[L.LEFT_PINKY, L.LEFT_INDEX]]
-    bank.faults[1, TORSO] = 0.3  # all else is the other one's
+    bank.lack[1, TORSO] = 0.3 / LACKING  # all else is the other one's
     chosen = choose(bank, mixed)
     assert chosen[LEFT_HAND] == 1 and chosen[TORSO] == chosen[HEAD] == 0
 
@@ -156,7 +156,7 @@ def test_an_arm_before_the_body_is_taken_with_the_body() -> None:
     crossed = arm_before_chest(FRONT)
     bank = bank_of(crossed, FRONT)
     assert (choose(bank, crossed) == 0).all()
-    bank.faults[0, TORSO] = 0.3  # less than what it costs that the arm leaves its shirt
+    bank.lack[0, TORSO] = 0.15 / LACKING  # less than what it costs that the arm leaves its shirt
     chosen = choose(bank, crossed)
     assert chosen[TORSO] == chosen[NAMES.index("left forearm")] == 0
 
@@ -195,7 +195,7 @@ def test_a_part_stays_with_its_frame_until_another_is_clearly_better() -> None:
 )
 def test_the_next_frames_of_the_footage_are_followed(ahead: int, follows: bool) -> None:
     bank = bank_of(FRONT, FRONT, FRONT, numbers=[100, 100 + ahead, 500])
-    bank.faults[:] = np.array([0.3, 0.5 * FOLLOW, 0.0])[:, None]
+    bank.lack[:] = np.array([0.3, 0.5 * FOLLOW, 0.0])[:, None] / LACKING
     current = np.zeros(COUNT, np.int64)
     assert (choose(bank, FRONT) == 2).all()
     assert (choose(bank, FRONT, current=current) == (1 if follows else 2)).all()

@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from engines.doll.cutting import (
+    NARROW,
     NOTHING,
     View,
     cut_up,
@@ -175,7 +176,7 @@ def test_limbs_are_measured_where_they_are_clear() -> None:
 
 
 def test_limbs_that_are_never_clear_are_the_tables_narrowed() -> None:
-    np.testing.assert_allclose(limb_widths([])[1:7], 0.75 * WIDTHS[1:7])
+    np.testing.assert_allclose(limb_widths([])[1:7], NARROW * WIDTHS[1:7])
 
 
 @pytest.mark.parametrize("skirt", [False, True])
