@@ -155,7 +155,7 @@ def test_a_bent_joint_shows_no_gap(part: str, degrees: float) -> None:
     line, middle = np.zeros(SIZE[::-1], np.uint8), pose[joint, :2].round().astype(int).tolist()
     for end in (into, out_of):
         cv2.line(line, np.round(end).astype(int).tolist(), middle, 255, 2)
-    assert alpha[line > 0].min() > 120 and np.sort(alpha[line > 0])[4] > 240, "a trace at a corner, no more"
+    assert alpha[line > 0].min() > 150, "more than a trace at the corner"
 
 
 def test_a_neck_that_is_bent_shows_no_gap() -> None:
