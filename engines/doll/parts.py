@@ -249,7 +249,7 @@ def _joined(one: Array, other: Array) -> Array:
 
 
 def _unit(x: Array, y: Array) -> tuple[Array, Array]:
-    length = (x * x + y * y) ** 0.5 + 1e-6
+    length = (x * x + y * y + 1e-12) ** 0.5  # within the root, or where both are 0 it has no gradient
     return x / length, y / length
 
 
@@ -262,7 +262,7 @@ def directions(landmarks: Array, table: Table[Array]) -> Array:
     """
     xyz = landmarks[..., :3] * table.space
     both = xyz[..., table.to, :].mean(-2) - xyz[..., table.of, :].mean(-2)
-    return both / ((both * both).sum(-1) ** 0.5 + 1e-6)[..., None]
+    return both / (((both * both).sum(-1) + 1e-12) ** 0.5)[..., None]
 
 
 def distance(one: Array, other: Array) -> Array:

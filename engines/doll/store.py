@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -26,6 +27,7 @@ from engines.skeleton import LANDMARKS
 
 QUALITY = 92
 """Of the WebP pictures: from 88 on nothing is seen of it at 1:1."""
+CODES = ("pictures", "bodies", "labels")
 MOST = 2000
 """A file with more frames is refused: it would fill the memory."""
 
@@ -58,20 +60,8 @@ def write_bank(bank: Bank, path: Path) -> None:
 def read_bank(path: Path, body: Body, *, keep: bool = False) -> Bank:
     """The bank of a file. keep: see `Bank`. Raises ValueError with one line where it holds none."""
     try:
-        tensors = {name: tensor.numpy() for name, tensor in safetensors.torch.load_file(path).items()}
-        count = len(tensors["heights"])
-        shapes: dict[str, tuple[int, ...]] = {
-            "landmarks": (count, LANDMARKS, 4), "heights": (count,), "numbers": (count,), "boxes": (count, 4),
-            "widths": (COUNT,), "skirt": (2,),
-            **dict.fromkeys(Seen._fields, (count, COUNT)),
-            **{f"{name}_end": (count,) for name in ("pictures", "bodies", "labels")},
-        }  # fmt: skip
-        wrong = [name for name, shape in shapes.items() if tensors[name].shape != shape]
-        if wrong or not 1 <= count <= MOST:
-            raise ValueError(f"{', '.join(wrong) or 'heights'} of another shape, or too many frames")
-        if not all(np.isfinite(tensors[name]).all() for name in ("widths", "skirt", *Seen._fields)):
-            raise ValueError("a width or an area is no number")
-        pieces = [_pieces(tensors[name], tensors[f"{name}_end"]) for name in ("pictures", "bodies", "labels")]
+        tensors = _tensors(path)
+        pieces = [_pieces(tensors[name], tensors[f"{name}_end"]) for name in CODES]
         with ThreadPoolExecutor(CUTTERS) as pool:
             frames = list(
                 pool.map(
@@ -81,9 +71,35 @@ def read_bank(path: Path, body: Body, *, keep: bool = False) -> Bank:
             )  # fmt: skip
     except (SafetensorError, KeyError, OSError) as error:
         raise ValueError(f"no bank of the player's frames ({error})") from error
+    except cv2.error as error:  # its text has several lines
+        raise ValueError("a frame's picture cannot be used at its height") from error
     widths, skirt = (tensors[name].astype(float) for name in ("widths", "skirt"))
     shown = Seen(*(tensors[name].astype(float) for name in Seen._fields))
     return Bank(frames, widths, body, skirt=skirt, shown=shown, keep=keep)
+
+
+def _tensors(path: Path) -> dict[str, NDArray[Any]]:
+    """What a file holds, of the right kinds and shapes. Raises ValueError, SafetensorError, KeyError,
+    OSError."""
+    tensors = safetensors.torch.load_file(path)
+    count = tensors["heights"].numel()
+    reals: dict[str, tuple[int, ...]] = {
+        "landmarks": (count, LANDMARKS, 4), "heights": (count,), "widths": (COUNT,), "skirt": (2,),
+        **dict.fromkeys(Seen._fields, (count, COUNT)),
+    }  # fmt: skip
+    whole = {"numbers": (count,), "boxes": (count, 4), **{f"{name}_end": (count,) for name in CODES}}
+    codes = {name: (tensors[name].numel(),) for name in CODES}
+    wrong = [
+        name
+        for kind, shapes in ((torch.float32, reals), (torch.int64, whole), (torch.uint8, codes))
+        for name, shape in shapes.items()
+        if tensors[name].dtype != kind or tensors[name].shape != shape
+    ]
+    if wrong or not 1 <= count <= MOST:
+        raise ValueError(f"{', '.join(wrong) or 'heights'} of another shape or kind, or too many frames")
+    if not all(tensors[name].isfinite().all() for name in ("widths", "skirt", *Seen._fields)):
+        raise ValueError("a width or an area is no number")
+    return {name: tensor.numpy() for name, tensor in tensors.items() if name in {**reals, **whole, **codes}}
 
 
 def _frame(

@@ -83,6 +83,17 @@ def test_a_limb_belongs_to_its_own_part() -> None:
     assert labels.owner[70, 80] == TORSO and labels.owner.max() < COUNT
 
 
+def test_a_hand_reaches_to_the_fingertips() -> None:
+    """Its landmarks end at the knuckles."""
+    pose = standing(80, 140, HEIGHT, arms=0.15)
+    view = view_of(pose)
+    knuckles, wrist = pose[L.LEFT_INDEX, :2], pose[L.LEFT_WRIST, :2]
+    tips = (knuckles + 0.6 * (knuckles - wrist)).round().astype(int)
+    cv2.line(view.alpha, knuckles.round().astype(int).tolist(), tips.tolist(), 255, 3)
+    assert label(view, OWN_WIDTHS).owner[tips[1], tips[0]] == HAND
+    assert sprites_of(view)[HAND][tips[1], tips[0], 3] == 255
+
+
 def test_what_does_not_hang_together_with_a_part_is_nobodys() -> None:
     """Fingers beside a thigh lie nearer to it than to the knuckles, where the hand's landmarks end."""
     view = view_of(FRONT)

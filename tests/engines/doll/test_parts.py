@@ -195,3 +195,12 @@ def test_numpy_and_torch_compute_the_same(pose: NDArray[np.float32]) -> None:
     np.testing.assert_allclose(directions(theirs, table).numpy(), directions(ours, TABLE), atol=1e-9)
     for one, other in zip(joints_of(theirs, table), joints_of(ours, TABLE), strict=True):
         np.testing.assert_allclose(one.numpy(), other, atol=1e-6)
+
+
+@pytest.mark.parametrize("pose", [FRONT, np.zeros((33, 4), np.float32)], ids=["front", "none"])
+def test_joints_and_directions_have_finite_gradients(pose: NDArray[np.float32]) -> None:
+    table = Table(**{name: torch.from_numpy(value) for name, value in vars(TABLE).items()})
+    landmarks = torch.from_numpy(pose).double().requires_grad_()
+    total = directions(landmarks, table).sum() + sum(each.sum() for each in joints_of(landmarks, table))
+    (slope,) = torch.autograd.grad(total, landmarks)
+    assert torch.isfinite(slope).all() and slope.any()
