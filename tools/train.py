@@ -58,7 +58,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--frames", type=int, default=FRAMES,
         help="the doll is drawn from so many frames of the footage at most (default %(default)s): about "
-        "12 KB each in a pack of 512x512, 33 KB of 720p",
+        "23 KB each in a pack of 512x512",
     )  # fmt: skip
     parser.add_argument("--batch", type=int, default=default.batch)
     parser.add_argument("--crop", type=int, default=default.crop, help="side of the training crops, pixels")

@@ -48,7 +48,7 @@ TIGHT = 1.2
 """Before the body an arm is cut out at this times its own width: no shirt comes along."""
 LEAST_APART, LEAST_PIXELS = 18.0, 12
 """An arm's edge is found by colour where it differs by this from the body, CIELAB, in so many pixels."""
-OVERLAP = 1.2
+OVERLAP = 1.3
 """About a joint the two parts share a disc, in half widths of the narrower: a bent joint does not open."""
 NECK_OVERLAP = 0.6
 STRIP = 0.3
