@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from engines.doll.bank import Bank
 from engines.doll.choice import Drawing, in_order
-from engines.doll.drawing import BENDS, Doll, outline
-from engines.doll.parts import COUNT, HEAD, NAMES, PARENTS, TORSO
+from engines.doll.drawing import BENDS, BLEND, Doll, blend, outline
+from engines.doll.parts import COUNT, HEAD, NAMES, PARENTS, TABLE, TORSO, WIDTHS, joints_of
 from engines.skeleton import Landmark as L
 from tests.engines.doll.dolls import (
     FACE,
@@ -156,6 +156,31 @@ def test_a_bent_joint_shows_no_gap(part: str, degrees: float) -> None:
     for end in (into, out_of):
         cv2.line(line, np.round(end).astype(int).tolist(), middle, 255, 3)
     assert alpha[line > 0].min() > 120 and alpha[line > 0].mean() > 252
+
+
+def test_about_a_joint_both_parts_move_alike() -> None:
+    """Each takes the other's map by what the other keeps of its own: they stay in one piece."""
+    joints, elbow = joints_of(FRONT.astype(float), TABLE), NAMES.index("left forearm")
+    rows = [bend.part for bend in BENDS].index(elbow), [bend.joint for bend in BENDS].index(elbow)
+    inner, outer = sorted(rows, key=lambda row: -BENDS[row].sign)  # the upper arm's, the forearm's
+    assert BENDS[inner][:2] == BENDS[outer][1::-1] == (NAMES.index("left upper arm"), elbow)
+    steps = HEIGHT * BLEND * WIDTHS[elbow] * np.array([-1, -0.5, 0, 0.5, 1])
+    x, y = (at[elbow] + steps * out[elbow] for at, out in ((joints[0], joints[2]), (joints[1], joints[3])))
+    weights = blend(x.astype(np.float32), y.astype(np.float32), joints, HEIGHT, np.zeros(2))
+    np.testing.assert_allclose(weights[inner] + weights[outer], 1, atol=1e-3)
+    np.testing.assert_allclose(weights[inner], [0, 0.156, 0.5, 0.844, 1], atol=0.01)
+    far = blend(x[-1:].astype(np.float32) + 50, y[-1:].astype(np.float32), joints, HEIGHT, np.zeros(2))
+    assert not far[[inner, outer]].any()
+
+
+def test_legs_bend_into_each_other_as_much_as_the_skirt_says() -> None:
+    joints, left = joints_of(FRONT.astype(float), TABLE), NAMES.index("left thigh")
+    (row,) = [
+        row for row, bend in enumerate(BENDS) if bend.part == left and NAMES[bend.neighbour] == "right thigh"
+    ]
+    place = joints.x[[COUNT]].astype(np.float32), joints.y[[COUNT]].astype(np.float32)
+    for share in (0.0, 0.5, 1.0):
+        assert blend(*place, joints, HEIGHT, np.array([share, 0]))[row] == pytest.approx(share / 2, abs=1e-3)
 
 
 def test_a_neck_that_is_bent_shows_no_gap() -> None:

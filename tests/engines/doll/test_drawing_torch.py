@@ -9,6 +9,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from engines.doll import drawing, drawing_torch
 from engines.doll.bank import Bank
 from engines.doll.choice import Drawing, in_order
 from engines.doll.drawing_torch import TorchDoll
@@ -54,18 +55,16 @@ def wrong(landmarks: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
 POSES = np.stack([FRONT, wrong(FRONT, 1), wrong(WIDE, 2), facing(wrong(arm_before_chest(FRONT), 3), 40)])
 
 
-def theirs(
-    pose: NDArray[np.float32], drawing: Drawing, corner: tuple[int, int], of: Bank
-) -> NDArray[np.uint8]:
-    return drawn(of, pose, drawing=drawing, size=WINDOW[::-1], corner=corner)
+def theirs(pose: NDArray[np.float32], how: Drawing, corner: tuple[int, int], of: Bank) -> NDArray[np.uint8]:
+    return drawn(of, pose, drawing=how, size=WINDOW[::-1], corner=corner)
 
 
 def ours(
-    pose: NDArray[np.float32], drawing: Drawing, corner: tuple[int, int], of: TorchDoll
+    pose: NDArray[np.float32], how: Drawing, corner: tuple[int, int], of: TorchDoll
 ) -> NDArray[np.float32]:
     """(h, w, 4) BGRA, levels."""
-    order = None if drawing.order is None else torch.from_numpy(drawing.order)[None]
-    frames, before, share = (torch.from_numpy(each)[None] for each in drawing[:3])
+    order = None if how.order is None else torch.from_numpy(how.order)[None]
+    frames, before, share = (torch.from_numpy(each)[None] for each in how[:3])
     with torch.no_grad():
         doll = of(torch.from_numpy(pose)[None], frames, WINDOW, torch.tensor([corner]), before, share, order)
     return np.asarray(doll[0].permute(1, 2, 0)[..., [2, 1, 0, 3]].numpy() * 255)
@@ -79,15 +78,26 @@ def test_it_is_the_picture_that_the_cpu_draws(row: int, corner: tuple[int, int],
     random, pose = np.random.default_rng(10 * row + skirt), POSES[row]
     frames, before = random.integers(0, 4, (2, COUNT))
     share = np.where(random.random(COUNT) < 0.4, random.random(COUNT), 1).astype(np.float32)
-    for drawing in (
-        Drawing.of(frames),
-        Drawing(frames, before, share, in_order(POSES[0], HEIGHT)),
-    ):
-        host, device = theirs(pose, drawing, corner, bank(skirt)), ours(pose, drawing, corner, net(skirt))
+    for each in (Drawing.of(frames), Drawing(frames, before, share, in_order(POSES[0], HEIGHT))):
+        host, device = theirs(pose, each, corner, bank(skirt)), ours(pose, each, corner, net(skirt))
         assert (host[..., 3] > 0).mean() > 0.05, "the window is meant to show him"
         off = np.abs(device - host)
         assert off.mean() < 1.2  # both interpolate the bends on a grid of their own
         assert (off > 64).mean() < 0.005
+
+
+@pytest.mark.parametrize("corner", CORNERS[:2])
+def test_it_bends_about_several_joints_at_once_alike(
+    corner: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of someone half as tall; on grids so fine that they make no difference."""
+    for module in (drawing, drawing_torch):
+        monkeypatch.setattr(module, "STEP", 0.005)
+    pose = moved(FRONT * np.array([0.5, 0.5, 0.5, 1], np.float32), 40, 40)
+    frame = Drawing.of(np.zeros(COUNT, np.int64))
+    host, device = theirs(pose, frame, corner, bank()), ours(pose, frame, corner, net())
+    seen = host[..., 3] > 0
+    assert seen.mean() > 0.05 and np.abs(device - host)[seen].mean() < 0.6
 
 
 def test_a_batch_is_its_rows() -> None:
