@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,9 +12,11 @@ from numpy.typing import NDArray
 
 from engines.doll import drawing, drawing_torch
 from engines.doll.bank import Bank
-from engines.doll.choice import Drawing, in_order
+from engines.doll.choice import Chooser, Drawing, in_order
 from engines.doll.drawing_torch import TorchDoll
 from engines.doll.parts import COUNT
+from engines.player_pack import PlayerPack
+from engines.skeleton import Landmark as L
 from tests.engines.doll.dolls import (
     FRONT,
     HEIGHT,
@@ -28,6 +31,7 @@ from tests.engines.doll.dolls import (
 )
 
 Frames = NDArray[np.int64]
+DEMO = Path(__file__).resolve().parents[3] / "players/demo"
 WINDOW = (96, 112)
 """Height and width."""
 CORNERS = ((30, 20), (0, 50), (-37, -11))
@@ -98,6 +102,21 @@ def test_it_bends_about_several_joints_at_once_alike(
     host, device = theirs(pose, frame, corner, bank()), ours(pose, frame, corner, net())
     seen = host[..., 3] > 0
     assert seen.mean() > 0.05 and np.abs(device - host)[seen].mean() < 0.6
+
+
+@pytest.mark.skipif(not DEMO.is_dir(), reason="the demo player is not here")
+def test_it_is_so_for_the_demo_player(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On grids so fine that they make little difference; most parts fade."""
+    for module in (drawing, drawing_torch):
+        monkeypatch.setattr(module, "STEP", 0.005)
+    pack = PlayerPack.load(DEMO)
+    device, chooser = TorchDoll(pack.bank), Chooser(pack.bank)
+    for pose in pack.poses[::40]:
+        middle = pose[[L.LEFT_SHOULDER, L.RIGHT_SHOULDER], :2].mean(axis=0).astype(int)
+        corner, how = (int(middle[0]) - 56, int(middle[1]) - 48), chooser(pose)
+        host = theirs(pose, how, corner, pack.bank)
+        off = np.abs(ours(pose, how, corner, device) - host)
+        assert (host[..., 3] > 0).mean() > 0.2 and off.mean() < 2
 
 
 def test_a_batch_is_its_rows() -> None:
