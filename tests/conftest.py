@@ -9,11 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import cv2
 import pytest
 import torch
 
 if TYPE_CHECKING:
     from tools.footage import Footage
+
+cv2.setNumThreads(1)
+"""Before anything is drawn: a process that is forked from one in which OpenCV's threads run hangs in them."""
 
 
 @pytest.fixture(scope="session", autouse=True)
