@@ -162,7 +162,7 @@ def test_another_folder_is_no_pack(tmp_path: Path) -> None:
         (
             "bank.safetensors",
             safetensors.torch.save({"heights": torch.ones(3)}),
-            r"bank\.safetensors: no bank of the player's frames \('\w+'\)",
+            r"bank\.safetensors: no bank of the player's frames \('pictures'\)",
         ),
     ],
 )
