@@ -144,15 +144,13 @@ class Doll:
         across, down = (max(1, -(-int(side) // step)) for side in high - low)
         x = np.tile(low[0] + step * (np.arange(across) + 0.5) - 0.5, down).astype(np.float32)
         y = np.repeat(low[1] + step * (np.arange(down) + 0.5) - 0.5, across).astype(np.float32)
-        places = np.stack([x, y, np.ones_like(x)])  # (3, N)
-        layer, bend = _bends_of(parts)  # (B,) each
+        layer, bend = _bends_of(parts)  # (B,) each, layer after layer
         weights = blend(x, y, joints_of(pose, TABLE), height, bank.skirt)[bend]  # (B, N)
-        away = (maps[layer, _NEIGHBOUR[bend]] - own[layer]).astype(np.float32) @ places  # (B, 2, N)
+        away = _mapped(maps[layer, _NEIGHBOUR[bend]] - own[layer], x, y)  # (B, 2, N)
         away *= weights[:, None]
-        belongs = (layer == np.arange(count)[:, None]).astype(np.float32)  # (L, B)
-        total = np.maximum(belongs @ weights, 1)  # (L, N)
-        fields = own.astype(np.float32) @ places  # (L, 2, N)
-        fields += (belongs @ away.reshape(len(layer), -1)).reshape(fields.shape) / total[:, None]
+        first = np.searchsorted(layer, np.arange(count))
+        fields = _mapped(own, x, y)  # (L, 2, N)
+        fields += np.add.reduceat(away, first) / np.maximum(np.add.reduceat(weights, first), 1)[:, None]
         fields -= self._corners[frames, parts][..., None]
         sprites = [bank.sprites[frame][part].pixels for part, frame in zip(parts, frames, strict=True)]
         grid = fields.reshape(count, 2, down, across)
@@ -186,6 +184,13 @@ class _Layers(NamedTuple):
     grid: Floats
     start: tuple[int, int]
     step: int
+
+
+def _mapped(maps: Reals, x: Floats, y: Floats) -> Floats:
+    """Places x, y (N,) under maps (M, 2, 3): (M, 2, N). Not as a matrix product, for which NumPy's BLAS would
+    start threads that take the cores from the networks."""
+    across, down, start = (maps[..., column, None].astype(np.float32) for column in range(3))
+    return np.asarray(across * x + down * y + start, np.float32)
 
 
 def _bends_of(parts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
