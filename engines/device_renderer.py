@@ -17,10 +17,10 @@ from torch import Tensor
 from engines.doll.choice import Chooser
 from engines.doll.drawing_torch import TorchDoll
 from engines.doll.parts import COUNT
-from engines.generator import PREVIOUS_CHANNELS, LiveGenerator
+from engines.generator import LiveGenerator
 from engines.layers import LayerGenerator
 from engines.player_pack import PlayerPack
-from engines.renderer import choose_window, compile_windows, described
+from engines.renderer import Windows, compile_windows, described
 from engines.runtime import EngineError
 from engines.runtime.device_engine import DeviceEngine
 from engines.runtime.streams import Graphs, Mark, Stream, pinned
@@ -53,12 +53,12 @@ class DeviceRenderer:
         net = self.net(pack.generator())
         self._shown = net.OUTPUTS[0]
         engines = compile_windows(net, pack, backend=backend, threads=threads)
-        self._sizes = tuple(engines)
+        self._windows_of = Windows.of(pack, few=True)
         self.backend = described(engines)
         self._device = _on_device(next(iter(engines.values()))).device
         self._stream, self._done = Stream(self._device), Mark(self._device)
         self._doll = TorchDoll(pack.bank).to(self._device)
-        around = torch.from_numpy(self.around(pack)).to(self._device)
+        around = torch.from_numpy(self._windows_of.spread(self.around(pack))).to(self._device)
         self._ground = around.clone()  # with his shadow
         self._floor = (
             TorchFloor(around, pack.shadow, self._standing_px).to(self._device)
@@ -66,9 +66,7 @@ class DeviceRenderer:
             else None
         )
         self._picture = torch.zeros_like(around)
-        self._previous = torch.zeros(
-            1, PREVIOUS_CHANNELS, pack.size[1] // 4, pack.size[0] // 4, device=self._device
-        )
+        self._previous = torch.from_numpy(self._windows_of.previous())[None].to(self._device)
         self._order = pinned((FLOATS + CORNER + 4 * COUNT,), torch.float32, self._device)
         self._order_there = torch.zeros_like(self._order, device=self._device)
         graphs = Graphs(self._stream)
@@ -94,7 +92,7 @@ class DeviceRenderer:
         """As `Renderer`. Into page-locked memory (`page_lock`) the device writes by itself."""
         if not np.isfinite(landmarks).all():
             raise ValueError("a landmark is not finite")
-        window = choose_window(landmarks, self.size, self._sizes, self._standing_px)
+        window = self._windows_of.choose(landmarks, tuple(self._windows))
         x, y, width, height = window
         drawing = self._chooser(landmarks)
         assert drawing.order is not None  # noqa: S101  # a chooser gives one
@@ -103,16 +101,16 @@ class DeviceRenderer:
         order[FLOATS:] = (x, y, *drawing.frames, *drawing.before, *drawing.share, *drawing.order)
         engine, paint = self._windows[width, height]
         near = (slice(y, y + height), slice(x, x + width))
-        quarter = self._previous[..., y // 4 : (y + height) // 4, x // 4 : (x + width) // 4]
+        before = self._previous[0][self._windows_of.cells(window)]
         with self._stream.current():
             self._order_there.copy_(self._order, non_blocking=True)
-            engine.give["previous"].copy_(quarter)
+            engine.give["previous"][0].copy_(before)
             paint()
             self._previous.zero_()
-            quarter.copy_(engine.take["next_previous"])
+            before.copy_(engine.take["next_previous"][0])
             self._picture.copy_(self._ground)
             self._picture[near].copy_(engine.take[self._shown][0])
-            torch.from_numpy(out).copy_(self._picture, non_blocking=True)
+            torch.from_numpy(out).copy_(self._picture[: out.shape[0], : out.shape[1]], non_blocking=True)
             self._done.set()
         self._done.wait()
 

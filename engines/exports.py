@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from engines.generator import Generator, LiveGenerator, multiple
+from engines.generator import Generator, LiveGenerator
 from engines.layers import LayerGenerator
 from engines.player_pack import PlayerPack
 from engines.pose import detector, landmarks
@@ -20,7 +20,7 @@ from engines.pose.convert import load_net
 from engines.pose.refine import refine
 from engines.pose.region import Region
 from engines.pose.tflite_net import ImageNet
-from engines.renderer import calibration, window_sizes
+from engines.renderer import Windows, calibration
 from engines.runtime import Calibration, EngineError, Tensors, is_on_device
 from engines.runtime.identity import network_digest
 
@@ -92,9 +92,9 @@ def show_exports(
     """
     found = [_pose_export(name, net) for name, net in POSE_NETS.items()]
     net = (LayerGenerator if layered else LiveGenerator)(pack.generator()).eval()
-    sizes = window_sizes(pack.size, pack.variant, few=is_on_device(backend))
+    sizes = Windows.of(pack, few=is_on_device(backend)).sizes
     if size is not None:
-        step = multiple(pack.variant)
+        step = net.generator.multiple
         if size[0] % step or size[1] % step or min(size) < step:
             raise EngineError(f"--size {size[0]}x{size[1]}: the sides must be multiples of {step}")
         sizes = (size,)
@@ -113,9 +113,9 @@ def show_exports(
 
 def untrained_export(variant: str, size: tuple[int, int]) -> Export:
     """A generator for a picture of about `size`, to see whether a backend compiles it."""
-    step = multiple(variant)
+    net = LiveGenerator(Generator(variant, 0.8 * size[1]).fold()).eval()
+    step = net.generator.multiple
     width, height = (max(step, side // step * step) for side in size)
-    net = LiveGenerator(Generator(variant, 0.8 * height).fold()).eval()
     label = f"untrained-{variant}.generator"
     return Export(label, net, (net.example((width, height)),), net.OUTPUTS, network_digest(net))
 

@@ -1,13 +1,12 @@
 """The generator: a pose, the player's paper doll and its own previous output in, his RGB and alpha out.
 
-A U-Net of plain 3x3 residual blocks that works at a quarter of the picture's resolution and below. Limb
-maps and the doll's patches come in and a PixelShuffle head goes out at a quarter, so no convolution ever
-sees full resolution (plain 3x3 everywhere: depthwise ones save arithmetic but are bound by memory on a GPU).
-What the net paints itself is blurred wherever landmarks do not tell enough; so it also bends the doll
-(`engines.doll`) by a small flow, and chooses between the two. Flow, tint, choice and outline are smooth
-fields, given at a quarter of the resolution and interpolated: only colours come pixel by pixel, so nothing
-can tear the outline into the head's own 4x4 grid. BatchNorm in training; `fold` merges it into the
-convolutions for export.
+A U-Net of plain 3x3 residual blocks on a grid of its own, whose cells are as large as the player's body
+says (`cell_px`): about 40 to his height, so that one net serves pictures of several sizes, and its cost does
+not grow with the picture. No convolution sees full resolution (plain 3x3 everywhere: depthwise ones save
+arithmetic but are bound by memory on a GPU). What the net paints itself is blurred wherever landmarks do not
+tell enough; so it also bends the doll (`engines.doll`), at full resolution, by a small flow, and chooses
+between the two. Flow, tint, choice and outline are smooth fields, given for each cell and interpolated; its
+own colours come 4x4 to a cell. BatchNorm in training; `fold` merges it into the convolutions for export.
 """
 
 from __future__ import annotations
@@ -22,8 +21,12 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from engines.skeleton import LANDMARKS, Skeleton
 
+CELLS = 40
+"""So many cells of the net's grid are about as high as the standing player."""
+FINE = 4
+"""Each cell is so many pixels wide in what the net sees of the doll, and in its own colours."""
 PREVIOUS_CHANNELS = 4
-"""The previous output, RGB times alpha and alpha, at a quarter of the resolution."""
+"""The previous output, RGB times alpha and alpha, for each cell."""
 
 ALPHA_SHARPNESS = 2.0
 """What alpha's logits are multiplied by in a picture, after training: an arm that the net is unsure of is
@@ -34,12 +37,12 @@ found him in 100 % rather than 98.5 %, at 0.2 dB of foreground PSNR."""
 DOLL_CHANNELS = 4
 """The doll, premultiplied RGBA at full resolution."""
 PATCH_CHANNELS = 32
-"""What the stem sees of each 4x4 patch of the doll."""
+"""What the stem sees of each cell of the doll."""
 FLOW = 0.026
 """The doll is bent by this much at most, standing heights."""
 SOFT = 0.01
-"""Within so much of the doll's outline, standing heights, the net says where the player ends; farther inside
-he is opaque."""
+"""Within about so much of the doll's outline, standing heights, the net says where the player ends; farther
+inside he is opaque."""
 TINT = 0.3
 """The doll's colours are changed by this much at most, 0..1: a view's light is not always the pose's."""
 FIELDS = (2, 3, 1, 1)
@@ -68,10 +71,11 @@ class Painting(NamedTuple):
         """(B, 1, H, W) 0..1, as it is shown."""
         return torch.maximum(torch.sigmoid(self.alpha_logits * ALPHA_SHARPNESS), self.inside)
 
-    def feedback(self) -> Tensor:
-        """What the net is shown of this as its previous output: (B, 4, H/4, W/4)."""
+    def feedback(self, cell: int) -> Tensor:
+        """What a net with cells of so many pixels is shown of this as its previous output: (B, 4, H/cell,
+        W/cell)."""
         alpha = self.alpha
-        return F.avg_pool2d(torch.cat([self.rgb * alpha, alpha], dim=1), 4)
+        return F.avg_pool2d(torch.cat([self.rgb * alpha, alpha], dim=1), cell)
 
     def over(self, plate: Tensor) -> Tensor:
         """The picture (B, 3, H, W) before `plate`, the same, 0..1."""
@@ -79,8 +83,8 @@ class Painting(NamedTuple):
 
 
 class Variant(NamedTuple):
-    """Channels a level (the first at a quarter of the resolution, each next at half the one before), and
-    residual blocks in the encoder's and decoder's levels (top first) and in the middle."""
+    """Channels a level (the first of the grid's cells, each next at half the resolution before), and residual
+    blocks in the encoder's and decoder's levels (top first) and in the middle."""
 
     channels: tuple[int, ...]
     encoder: tuple[int, ...]
@@ -97,9 +101,21 @@ VARIANTS: dict[str, Variant] = {
 }
 
 
-def multiple(variant: str) -> int:
-    """The sides of a picture must be multiples of this many pixels."""
-    return 4 * 2 ** (len(VARIANTS[variant].channels) - 1)
+def cell_px(body_px: float) -> int:
+    """The side of the net's cells, pixels, for a player who stands `body_px` high: a multiple of `FINE`."""
+    return FINE * max(1, round(body_px / (CELLS * FINE)))
+
+
+def multiple(variant: str, cell: int) -> int:
+    """The sides of what a net paints must be multiples of this many pixels."""
+    return int(cell * 2 ** (len(VARIANTS[variant].channels) - 1))
+
+
+def canvas_of(size: tuple[int, int], step: int) -> tuple[int, int]:
+    """A picture's size (width, height) with what must be added at its right and lower edge for multiples of
+    `step`."""
+    width, height = (-(-side // step) * step for side in size)
+    return width, height
 
 
 class _ConvNorm(nn.Module):
@@ -156,10 +172,12 @@ class Generator(nn.Module):
     def __init__(self, variant: str, body_px: float) -> None:
         super().__init__()
         channels, encoder, middle, decoder = VARIANTS[variant]
-        self.variant = variant
-        self.skeleton = self.pose_maps(body_px)
-        self.flow_px, self.soft_px = FLOW * body_px, max(1, round(SOFT * body_px))
-        self.patches = nn.Conv2d(DOLL_CHANNELS, PATCH_CHANNELS, 4, stride=4)
+        self.variant, self.body_px = variant, body_px
+        self.cell = cell_px(body_px)
+        self.multiple = multiple(variant, self.cell)
+        self.skeleton = self.pose_maps(body_px, self.cell)
+        self.flow_px, self.soft = FLOW * body_px, max(1, round(SOFT * body_px * FINE / self.cell))
+        self.patches = nn.Conv2d(DOLL_CHANNELS, PATCH_CHANNELS, FINE, stride=FINE)
         self.stem = _ConvNorm(self.skeleton.channels + PREVIOUS_CHANNELS + PATCH_CHANNELS, channels[0])
         self.encoder = nn.ModuleList(
             _blocks(count, blocks) for count, blocks in zip(channels, encoder, strict=False)
@@ -174,43 +192,47 @@ class Generator(nn.Module):
         self.decoder = nn.ModuleList(
             _blocks(count, blocks) for count, blocks in zip(channels, decoder, strict=False)
         )
-        self.head = nn.Conv2d(channels[0], 16 * 3, 3, padding=1)  # its own RGB
+        self.head = nn.Conv2d(channels[0], FINE**2 * 3, 3, padding=1)  # its own RGB
         self.fields = nn.Conv2d(channels[0], sum(FIELDS), 3, padding=1)
         for up in self.ups:
             _icnr(up, 2)
-        _icnr(self.head, 4)
+        _icnr(self.head, FINE)
         with torch.no_grad():
             self.head.weight *= 0.2
             self.fields.weight *= 0.1
             _bias(self.fields).zero_()[-1] = DOLL_CHOICE
 
     def forward(self, landmarks: Tensor, previous: Tensor, doll: Tensor) -> Painting:
-        """landmarks (B, 33, 4) pixels, previous (B, 4, H/4, W/4), doll (B, 4, H, W), premultiplied
+        """landmarks (B, 33, 4) pixels, previous (B, 4, H/cell, W/cell), doll (B, 4, H, W), premultiplied
         RGBA."""
         features = self.features(landmarks, previous, doll)
-        own = torch.sigmoid(F.pixel_shuffle(self.head(features), 4).float())  # (B, 3, H, W)
+        own = self.own(self.head(features).float())  # (B, 3, H, W)
         flow, tint, alpha_logits, choice = self.smooth(features)
         # Trained with what bilinear sampling blurs, the net does not learn to blur more: it is shown sharper.
         bent = bend(doll, flow, tint, sharp=not self.training)  # (B, 4, H, W)
         choice = torch.sigmoid(choice)
         alpha_logits = alpha_logits + DOLL_ALPHA * (2 * bent[:, 3:] - 1)
         return Painting(
-            mix(own, bent, choice), alpha_logits, own, bent, choice, flow, inside(bent, self.soft_px)
+            mix(own, bent, choice), alpha_logits, own, bent, choice, flow, inside(bent, self.soft, self.cell)
         )
 
+    def own(self, colours: Tensor) -> Tensor:
+        """What the head gives (B, 48, H/cell, W/cell) → colours (B, 3, H, W) 0..1."""
+        return _larger(torch.sigmoid(F.pixel_shuffle(colours, FINE)), self.cell // FINE)
+
     def smooth(self, features: Tensor) -> tuple[Tensor, ...]:
-        """(B, C0, H/4, W/4) → `FIELDS` at full resolution: how the doll is bent (B, 2, H, W), pixels, and
-        tinted (B, 3, H, W), RGB; logits of the outline and of the choice of the doll, (B, 1, H, W) each."""
+        """(B, C0, H/cell, W/cell) → `FIELDS` at full resolution: how the doll is bent (B, 2, H, W), pixels,
+        and tinted (B, 3, H, W), RGB; logits of the outline and of the choice of the doll, (B, 1, H, W)
+        each."""
         flow, tint, alpha, choice = self.fields(features).float().split(FIELDS, dim=1)
         fields = torch.cat([torch.tanh(flow) * self.flow_px, torch.tanh(tint) * TINT, alpha, choice], dim=1)
-        fields = F.interpolate(fields, scale_factor=4.0, mode="bilinear", align_corners=False)
-        return fields.split(FIELDS, dim=1)
+        return _larger(fields, self.cell).split(FIELDS, dim=1)
 
     def features(self, landmarks: Tensor, previous: Tensor, doll: Tensor) -> Tensor:
-        """What the heads see: (B, C0, H/4, W/4)."""
-        maps = self.skeleton(landmarks, previous.shape[2], previous.shape[3])  # (B, maps, H/4, W/4)
-        patches = F.relu(self.patches(doll))  # (B, 32, H/4, W/4)
-        x = F.relu(self.stem(torch.cat([maps, previous, patches], dim=1)))  # (B, C0, H/4, W/4)
+        """What the heads see: (B, C0, h, w), of h x w cells."""
+        maps = self.skeleton(landmarks, previous.shape[2], previous.shape[3])  # (B, maps, h, w)
+        patches = F.relu(self.patches(_smaller(doll, self.cell // FINE)))  # (B, 32, h, w)
+        x = F.relu(self.stem(torch.cat([maps, previous, patches], dim=1)))  # (B, C0, h, w)
         skips = []
         for blocks, down in zip(self.encoder, self.downs, strict=True):
             x = blocks(x)
@@ -263,9 +285,25 @@ def bend(doll: Tensor, flow: Tensor, tint: Tensor, *, sharp: bool = True) -> Ten
     return torch.cat([bent[:, :3] + tint * cover, cover], dim=1)
 
 
-def inside(bent: Tensor, margin: int) -> Tensor:
-    """(B, 1, H, W) 0..1: the alpha of the bent doll (B, 4, H, W), drawn in by `margin` pixels."""
-    return 1 - F.max_pool2d(1 - bent[:, 3:], 2 * margin + 1, stride=1, padding=margin)
+def inside(bent: Tensor, margin: int, cell: int) -> Tensor:
+    """(B, 1, H, W) 0..1: the alpha of the bent doll (B, 4, H, W), drawn in by `margin` of the pixels that a
+    `cell` has `FINE` of a side, and by up to two of them more, as its outline lies in them."""
+    clear, scale = 1 - bent[:, 3:], cell // FINE
+    coarse = F.max_pool2d(clear, scale) if scale > 1 else clear
+    coarse = F.max_pool2d(coarse, 2 * margin + 1, stride=1, padding=margin)
+    return 1 - torch.maximum(clear, _larger(coarse, scale))
+
+
+def _larger(fields: Tensor, scale: int) -> Tensor:
+    """(B, C, h, w) → (B, C, scale h, scale w), bilinear."""
+    if scale == 1:
+        return fields
+    return F.interpolate(fields, scale_factor=float(scale), mode="bilinear", align_corners=False)
+
+
+def _smaller(pictures: Tensor, scale: int) -> Tensor:
+    """(B, C, scale h, scale w) → (B, C, h, w), each the mean of its pixels."""
+    return pictures if scale == 1 else F.avg_pool2d(pictures, scale)
 
 
 def mix(own: Tensor, bent: Tensor, choice: Tensor) -> Tensor:
@@ -276,9 +314,9 @@ def mix(own: Tensor, bent: Tensor, choice: Tensor) -> Tensor:
 class LiveGenerator(nn.Module):
     """The generator as it goes on air, composited: the graph that is exported and compiled.
 
-    forward(landmarks (1, 33, 4) pixels of the window, see `Skeleton`, previous (1, 4, h/4, w/4), plate
+    forward(landmarks (1, 33, 4) pixels of the window, see `Skeleton`, previous (1, 4, h/cell, w/cell), plate
     (1, h, w, 3) uint8 BGR, doll (1, h, w, 4) uint8 premultiplied BGRA) → picture (1, h, w, 3) uint8 BGR,
-    next previous (1, 4, h/4, w/4).
+    next previous (1, 4, h/cell, w/cell).
     """
 
     INPUTS: tuple[str, ...] = ("landmarks", "previous", "plate", "doll")
@@ -292,7 +330,7 @@ class LiveGenerator(nn.Module):
         # A head that gives BGR costs the same arithmetic, and spares the picture a flip at full resolution.
         self.bgr = nn.Conv2d(generator.head.in_channels, generator.head.out_channels, 3, padding=1)
         for name, parameter in self.bgr.named_parameters():
-            red, green, blue = generator.head.get_parameter(name).detach().split(16)
+            red, green, blue = generator.head.get_parameter(name).detach().split(FINE**2)
             parameter.data = torch.cat([blue, green, red])
         self.register_buffer("_rgba", torch.tensor([2, 1, 0, 3]), persistent=False)
         self._rgba: Tensor
@@ -313,23 +351,23 @@ class LiveGenerator(nn.Module):
         features = net.features(landmarks, previous, bgra.index_select(1, self._rgba))
         flow, tint, alpha_logits, choice = net.smooth(features)
         bent = bend(bgra, flow, tint.flip(1))
-        own = torch.sigmoid(F.pixel_shuffle(self.bgr(features), 4))  # (1, 3, h, w)
+        own = net.own(self.bgr(features))  # (1, 3, h, w)
         logits = alpha_logits + DOLL_ALPHA * (2 * bent[:, 3:] - 1)
-        alpha = torch.maximum(torch.sigmoid(logits * ALPHA_SHARPNESS), inside(bent, net.soft_px))
+        alpha = torch.maximum(torch.sigmoid(logits * ALPHA_SHARPNESS), inside(bent, net.soft, net.cell))
         choice = torch.sigmoid(choice)  # (1, 1, h, w)
         return mix(own, bent, choice), alpha
 
-    @staticmethod
-    def next_previous(paint: Tensor, alpha: Tensor) -> Tensor:
+    def next_previous(self, paint: Tensor, alpha: Tensor) -> Tensor:
         """`Painting.feedback`, RGB, of BGR times alpha (1, 3, h, w) and alpha (1, 1, h, w)."""
-        return torch.cat([F.avg_pool2d(paint, 4).flip(1), F.avg_pool2d(alpha, 4)], dim=1)
+        cell = self.generator.cell
+        return torch.cat([F.avg_pool2d(paint, cell).flip(1), F.avg_pool2d(alpha, cell)], dim=1)
 
     def example(self, size: tuple[int, int]) -> dict[str, Tensor]:
         """Inputs of the right shapes for a window of `size` (width, height) pixels."""
-        width, height = size
+        (width, height), cell = size, self.generator.cell
         return {
             "landmarks": torch.rand(1, LANDMARKS, 4) * torch.tensor([width, height, 100.0, 1.0]),
-            "previous": torch.zeros(1, PREVIOUS_CHANNELS, height // 4, width // 4),
+            "previous": torch.zeros(1, PREVIOUS_CHANNELS, height // cell, width // cell),
             "plate": torch.zeros(1, height, width, 3, dtype=torch.uint8),
             "doll": torch.zeros(1, height, width, DOLL_CHANNELS, dtype=torch.uint8),
         }

@@ -14,9 +14,9 @@ from engines.renderer import Renderer
 class LayerGenerator(LiveGenerator):
     """The generator without a plate.
 
-    forward(landmarks (1, 33, 4) pixels of the window, see `Skeleton`, previous (1, 4, h/4, w/4), doll
+    forward(landmarks (1, 33, 4) pixels of the window, see `Skeleton`, previous (1, 4, h/cell, w/cell), doll
     (1, h, w, 4) uint8 premultiplied BGRA) → layer (1, h, w, 4) uint8 BGRA, straight (the colours are not
-    times alpha), next previous (1, 4, h/4, w/4).
+    times alpha), next previous (1, 4, h/cell, w/cell).
     """
 
     INPUTS = ("landmarks", "previous", "doll")
@@ -41,5 +41,6 @@ class LayerRenderer(Renderer):
         """As `Renderer`, into `out` (H, W, 4) BGRA, straight; all 0 where he is not."""
         rows, columns, outputs = self.run(landmarks)
         out[:] = 0
-        layer = outputs["layer"][0]
+        height, width = out.shape[:2]
+        layer = np.asarray(outputs["layer"], np.uint8)[0, : height - rows.start, : width - columns.start]
         out[rows, columns] = layer * (layer[..., 3:] > 0)

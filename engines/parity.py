@@ -143,21 +143,22 @@ def _window(sample: Tensors, width: int, height: int) -> Tensors:
     landmarks = np.asarray(sample["landmarks"], np.float32)
     pictures = {name: value for name, value in sample.items() if name in ("plate", "doll")}
     rows, columns = pictures["doll"].shape[1:3]
+    cell = rows // sample["previous"].shape[2]
     if width > columns or height > rows:
         stretch = np.array([width / columns, height / rows, width / columns, 1], np.float32)
         larger = {name: _enlarged(value, width, height) for name, value in pictures.items()}
-        previous = np.zeros((1, sample["previous"].shape[1], height // 4, width // 4), np.float32)
+        previous = np.zeros((1, sample["previous"].shape[1], height // cell, width // cell), np.float32)
         return {"landmarks": landmarks * stretch, "previous": previous, **larger}
     middle = landmarks[0, :, :2].mean(axis=0)
     x, y = (
-        int(np.clip(round((at - side / 2) / 16) * 16, 0, (whole - side) // 4 * 4))
+        int(np.clip(round((at - side / 2) / cell) * cell, 0, (whole - side) // cell * cell))
         for at, side, whole in zip(middle, (width, height), (columns, rows), strict=True)
     )
     across, down = slice(x, x + width), slice(y, y + height)
-    quarter = (slice(y // 4, (y + height) // 4), slice(x // 4, (x + width) // 4))
+    cells = (slice(y // cell, (y + height) // cell), slice(x // cell, (x + width) // cell))
     return {
         "landmarks": landmarks - np.array([x, y, 0, 0], np.float32),
-        "previous": np.ascontiguousarray(sample["previous"][:, :, *quarter]),
+        "previous": np.ascontiguousarray(sample["previous"][:, :, *cells]),
         **{name: np.ascontiguousarray(value[:, down, across]) for name, value in pictures.items()},
     }
 

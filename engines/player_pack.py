@@ -21,12 +21,14 @@ from engines.body import Body
 from engines.doll.bank import Bank
 from engines.doll.store import read_bank, write_bank
 from engines.folders import new_folder
-from engines.generator import VARIANTS, Generator, multiple
+from engines.generator import VARIANTS, Generator
 from engines.shadow import Shadow
 from engines.skeleton import LANDMARKS
 
-FORMAT = 4
+FORMAT = 5
 MANIFEST = "player.toml"
+MULTIPLE = 4
+"""The sides of a player's picture are multiples of this."""
 FILES = (
     "generator.safetensors", "poses.safetensors", "bank.safetensors", "body.json", "plate.png",
     "standby.mp4", "LICENSES.md",
@@ -89,8 +91,8 @@ class PlayerPack:
             )
         if variant not in VARIANTS:
             raise PackError(f"{manifest} names the unknown variant {variant!r}; known: {', '.join(VARIANTS)}")
-        if min(width, height) < 64 or width % multiple(variant) or height % multiple(variant):
-            raise PackError(f"{manifest}: size {width}x{height} is not in multiples of {multiple(variant)}")
+        if min(width, height) < 64 or width % MULTIPLE or height % MULTIPLE:
+            raise PackError(f"{manifest}: size {width}x{height} is not in multiples of {MULTIPLE}")
         for file in FILES:
             _verify(folder / file, sums.get(file))
         try:

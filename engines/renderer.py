@@ -7,22 +7,31 @@ arithmetic; on a GPU each size is one captured graph.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from engines.doll.choice import Chooser, Drawing, choose
 from engines.doll.drawing import Doll
-from engines.generator import DOLL_CHANNELS, PREVIOUS_CHANNELS, LiveGenerator, multiple
+from engines.generator import (
+    DOLL_CHANNELS,
+    PREVIOUS_CHANNELS,
+    LiveGenerator,
+    canvas_of,
+    cell_px,
+    multiple,
+)
 from engines.player_pack import PlayerPack
 from engines.runtime import Calibration, Engine, Tensors, compile_module, is_on_device
 from engines.shadow import Floor
 
-GRID = 16
-"""Windows start at multiples of this: the previous output keeps its place in the net's own grid."""
+GRID = 2
+"""Windows start at multiples of so many cells: the previous output keeps its place in the net's own grid."""
 WIDTHS, HEIGHTS = (5 / 16, 3 / 8, 1 / 2, 5 / 8, 3 / 4, 1), (3 / 4, 13 / 16, 7 / 8, 1)
 """Window sizes as shares of the picture."""
 FEW_WIDTHS, FEW_HEIGHTS = (3 / 8, 1 / 2, 3 / 4, 1), (7 / 8, 1)
@@ -42,48 +51,77 @@ class Window(NamedTuple):
     height: int
 
 
-def window_sizes(size: tuple[int, int], variant: str, *, few: bool = False) -> tuple[tuple[int, int], ...]:
-    """The (width, height) of the windows for a picture of `size`, smallest area first.
+class Windows:
+    """The windows for a picture of `size` (width, height) of a player who stands `standing_px` high.
 
-    few: for a backend whose engines stay on a device (`runtime.is_on_device`).
+    canvas: the picture with what is added at its right and lower edge, so that its sides are multiples of
+    what the net asks for. sizes: (width, height), smallest area first. few: for a backend whose engines stay
+    on a device (`runtime.is_on_device`).
     """
-    widths, heights = (FEW_WIDTHS, FEW_HEIGHTS) if few else (WIDTHS, HEIGHTS)
-    step = max(multiple(variant), GRID)
 
-    def sides(whole: int, shares: Sequence[float]) -> set[int]:
-        return {min(whole, int(-(-whole * share // step) * step)) for share in shares}
+    def __init__(self, size: tuple[int, int], variant: str, standing_px: float, *, few: bool = False) -> None:
+        widths, heights = (FEW_WIDTHS, FEW_HEIGHTS) if few else (WIDTHS, HEIGHTS)
+        self.cell = cell_px(standing_px)
+        step = multiple(variant, self.cell)
+        self.canvas = canvas_of(size, step)
+        self._standing_px = standing_px
 
-    every = {(width, height) for width in sides(size[0], widths) for height in sides(size[1], heights)}
-    return tuple(sorted(every, key=lambda each: (each[0] * each[1], each)))
+        def sides(whole: int, shares: Sequence[float]) -> set[int]:
+            return {min(whole, int(-(-whole * share // step) * step)) for share in shares}
 
+        every = itertools.product(sides(self.canvas[0], widths), sides(self.canvas[1], heights))
+        self.sizes = tuple(sorted(every, key=lambda each: (each[0] * each[1], each)))
 
-def choose_window(
-    landmarks: NDArray[np.float32],
-    size: tuple[int, int],
-    sizes: Sequence[tuple[int, int]],
-    standing_px: float,
-) -> Window:
-    """The smallest of `sizes` that holds the player, centred on him as far as the picture allows.
+    @classmethod
+    def of(cls, pack: PlayerPack, *, few: bool = False) -> Windows:
+        """Those of a player."""
+        return cls(pack.size, pack.variant, pack.body.near.height, few=few)
 
-    landmarks (33, 4) pixels, finite. Where he reaches out of the picture, its edge is the limit.
-    """
-    (left, top), (right, bottom) = (
-        landmarks[:, :2].min(axis=0).tolist(),
-        landmarks[:, :2].max(axis=0).tolist(),
-    )
-    reach, hair = REACH * standing_px, HAIR * standing_px
-    x0, x1 = (min(max(x, 0), size[0]) for x in (left - reach, right + reach))
-    y0, y1 = (min(max(y, 0), size[1]) for y in (top - hair, bottom + reach))
-    for width, height in sizes:
-        x, y = _start(x0, x1, width, size[0]), _start(y0, y1, height, size[1])
-        if x <= x0 and x + width >= x1 and y <= y0 and y + height >= y1:
-            return Window(x, y, width, height)
-    return Window(0, 0, *size)
+    def choose(
+        self, landmarks: NDArray[np.float32], sizes: Sequence[tuple[int, int]] | None = None
+    ) -> Window:
+        """The smallest of `sizes` (all, by default) that holds the player, centred on him as far as the
+        canvas allows.
 
+        landmarks (33, 4) pixels, finite. Where he reaches out of the canvas, its edge is the limit.
+        """
+        (left, top), (right, bottom) = (
+            landmarks[:, :2].min(axis=0).tolist(),
+            landmarks[:, :2].max(axis=0).tolist(),
+        )
+        reach, hair, size = REACH * self._standing_px, HAIR * self._standing_px, self.canvas
+        x0, x1 = (min(max(x, 0), size[0]) for x in (left - reach, right + reach))
+        y0, y1 = (min(max(y, 0), size[1]) for y in (top - hair, bottom + reach))
+        for width, height in self.sizes if sizes is None else sizes:
+            x, y = self._start(x0, x1, width, size[0]), self._start(y0, y1, height, size[1])
+            if x <= x0 and x + width >= x1 and y <= y0 and y + height >= y1:
+                return Window(x, y, width, height)
+        return Window(0, 0, *size)
 
-def _start(low: float, high: float, side: int, whole: int) -> int:
-    centred = (low + high - side) / 2
-    return min(max(round(centred / GRID) * GRID, 0), (whole - side) // GRID * GRID)
+    def _start(self, low: float, high: float, side: int, whole: int) -> int:
+        grid, centred = GRID * self.cell, (low + high - side) / 2
+        return min(max(round(centred / grid) * grid, 0), (whole - side) // grid * grid)
+
+    def cells(self, window: Window) -> tuple[slice, slice, slice]:
+        """Where a window lies in the previous output (C, h, w) of the whole canvas."""
+        left, top, right, bottom = (
+            side // self.cell
+            for side in (window.x, window.y, window.x + window.width, window.y + window.height)
+        )
+        return slice(None), slice(top, bottom), slice(left, right)
+
+    def previous(self) -> NDArray[np.float32]:
+        """A previous output of the whole canvas that shows nothing."""
+        width, height = (side // self.cell for side in self.canvas)
+        return np.zeros((PREVIOUS_CHANNELS, height, width), np.float32)
+
+    def spread(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """A picture (H, W, C) on the canvas: its edge goes on."""
+        (width, height), (rows, columns) = self.canvas, picture.shape[:2]
+        if (columns, rows) == (width, height):
+            return picture
+        wider = cv2.copyMakeBorder(picture, 0, height - rows, 0, width - columns, cv2.BORDER_REPLICATE)
+        return np.asarray(wider, np.uint8)
 
 
 def compile_windows(
@@ -97,7 +135,7 @@ def compile_windows(
     """An engine for each of the pack's windows, by (width, height), smallest first; of `sizes` alone where
     they are given. Raises EngineError."""
     if sizes is None:
-        sizes = window_sizes(pack.size, pack.variant, few=is_on_device(backend))
+        sizes = Windows.of(pack, few=is_on_device(backend)).sizes
     engines = compile_module(
         net,
         [net.example(size) for size in sizes],
@@ -134,8 +172,8 @@ class Renderer:
     ) -> None:
         """sizes: the windows, (width, height); by default all that suit the backend."""
         self.size = pack.size
-        self._floor = Floor(pack.plate, pack.shadow, pack.body.near.height)
-        self._standing_px = pack.body.near.height
+        self._windows = Windows.of(pack)
+        self._floor = Floor(self._windows.spread(pack.plate), pack.shadow, pack.body.near.height)
         self._chooser, self._doll = Chooser(pack.bank), Doll(pack.bank)
         net = self.net(pack.generator())
         engines = compile_windows(net, pack, backend=backend, threads=threads, sizes=sizes)
@@ -143,7 +181,7 @@ class Renderer:
         self.backend = described(engines)
         self._engines = {size: (engine, *engine.buffers()) for size, engine in engines.items()}
         self._plates: dict[tuple[int, int], Window] = {}  # which window's plate each engine was given last
-        self._previous = np.zeros((PREVIOUS_CHANNELS, self.size[1] // 4, self.size[0] // 4), np.float32)
+        self._previous = self._windows.previous()
         self.reset()
 
     def reset(self) -> None:
@@ -157,31 +195,29 @@ class Renderer:
         landmarks: (33, 4) pixels of his picture. Raises ValueError where one is not finite.
         """
         rows, columns, outputs = self.run(landmarks)
+        height, width = out.shape[:2]
         for around in (
             (slice(0, rows.start), slice(None)),
             (slice(rows.stop, None), slice(None)),
             (rows, slice(0, columns.start)),
             (rows, slice(columns.stop, None)),
         ):
-            out[around] = self._floor.picture[around]
-        out[rows, columns] = outputs["picture"][0]
+            out[around] = self._floor.picture[:height, :width][around]
+        out[rows, columns] = outputs["picture"][0, : height - rows.start, : width - columns.start]
 
     def run(self, landmarks: NDArray[np.float32]) -> tuple[slice, slice, Tensors]:
-        """The net on the window about the pose: the picture's rows and columns that it covers, and the net's
-        outputs, which the next call overwrites. landmarks, errors: as for a call.
+        """The net on the window about the pose: the canvas's rows and columns that it covers, which may reach
+        beyond the picture, and the net's outputs, which the next call overwrites. landmarks, errors: as for a
+        call.
         """
         if not np.isfinite(landmarks).all():
             raise ValueError("a landmark is not finite")
-        window = choose_window(landmarks, self.size, self._sizes, self._standing_px)
+        window = self._windows.choose(landmarks, self._sizes)
         engine, inputs, outputs = self._engines[window.width, window.height]
         rows, columns = slice(window.y, window.y + window.height), slice(window.x, window.x + window.width)
-        quarter = (
-            slice(None),
-            slice(window.y // 4, (window.y + window.height) // 4),
-            slice(window.x // 4, (window.x + window.width) // 4),
-        )
+        cells = self._windows.cells(window)
         inputs["landmarks"][0] = landmarks - np.array([window.x, window.y, 0, 0], np.float32)
-        inputs["previous"][0] = self._previous[quarter]
+        inputs["previous"][0] = self._previous[cells]
         self._doll.paint(landmarks, self._chooser(landmarks), inputs["doll"][0], (window.x, window.y))
         if "plate" in inputs:
             outline = np.asarray(inputs["doll"][0, ..., 3], np.uint8)
@@ -191,7 +227,7 @@ class Renderer:
                 self._plates[window.width, window.height] = window
         engine.run(inputs, outputs)
         self._previous.fill(0)
-        self._previous[quarter] = outputs["next_previous"][0]
+        self._previous[cells] = outputs["next_previous"][0]
         return rows, columns, outputs
 
 
@@ -203,9 +239,10 @@ def calibration(net: LiveGenerator, pack: PlayerPack) -> Calibration:
 @torch.inference_mode()
 def _closed_loop(net: LiveGenerator, pack: PlayerPack) -> Iterator[dict[str, NDArray[np.generic]]]:
     """The inputs that the net sees on the player's own poses, for calibrating INT8."""
-    width, height = pack.size
-    previous = torch.zeros(1, PREVIOUS_CHANNELS, height // 4, width // 4)
-    plate, drawer = torch.from_numpy(pack.plate)[None], Doll(pack.bank)
+    windows = Windows.of(pack)
+    width, height = windows.canvas
+    previous = torch.from_numpy(windows.previous())[None]
+    plate, drawer = torch.from_numpy(windows.spread(pack.plate))[None], Doll(pack.bank)
     every = max(1, len(pack.poses) // CALIBRATION_POSES)
     for pose in pack.poses[::every][:CALIBRATION_POSES]:
         doll = np.empty((1, height, width, DOLL_CHANNELS), np.uint8)

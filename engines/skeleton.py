@@ -96,19 +96,21 @@ VISIBLE = 0.25
 
 
 class Skeleton(nn.Module):
-    """Draws `LIMBS` as soft capsules at a quarter of the picture's resolution.
+    """Draws `LIMBS` as soft capsules, on a grid of cells.
 
     For each limb three channels: the capsule (1 on the axis, falling off as a Gaussian), the capsule
     times the place along the limb (-1 at its start, 1 at its end), and the capsule times the limb's
     depth relative to the hips (in picture heights, times 4; nearer is negative as in the landmarks).
 
-    body_px: the standing player's height in the picture; it sets the capsules' widths.
+    body_px: the standing player's height in the picture; it sets the capsules' widths. cell: the side of a
+    cell, pixels.
     """
 
     channels = CHANNELS_PER_LIMB * len(LIMBS)
 
-    def __init__(self, body_px: float) -> None:
+    def __init__(self, body_px: float, cell: int = 4) -> None:
         super().__init__()
+        self._cell = cell
         starts, ends = torch.zeros(len(LIMBS), LANDMARKS), torch.zeros(len(LIMBS), LANDMARKS)
         for row, limb in enumerate(LIMBS.values()):
             starts[row, list(limb.start)] = 1 / len(limb.start)
@@ -128,7 +130,7 @@ class Skeleton(nn.Module):
         self._sharpness: Tensor
 
     def forward(self, landmarks: Tensor, height: int, width: int) -> Tensor:
-        """(B, 33, 4) pixels of a picture of 4*height x 4*width → (B, channels, height, width).
+        """(B, 33, 4) pixels of a picture of `height` x `width` cells → (B, channels, height, width).
 
         Float32, and so are the maps, whatever autocast says: in bfloat16 the limbs' ends move.
         """
@@ -141,8 +143,8 @@ class Skeleton(nn.Module):
         hips = self._hips @ unit  # (B, 1, 3)
         gate = _gate(self._starts, landmarks) * _gate(self._ends, landmarks)  # (B, L, 1)
 
-        # Pixel centres of the quarter-resolution grid in full-resolution pixels.
-        step = 4.0 / self._body_px
+        # The cells' centres.
+        step = self._cell / self._body_px
         x = (torch.arange(width, device=unit.device, dtype=unit.dtype) + 0.5) * step
         y = (torch.arange(height, device=unit.device, dtype=unit.dtype) + 0.5) * step
         axis = end - start  # (B, L, 3)

@@ -7,7 +7,7 @@ import numpy as np
 from engines.device_renderer import DeviceLayerRenderer, DeviceRenderer
 from engines.layers import LayerRenderer
 from engines.player_pack import PlayerPack
-from engines.renderer import Renderer, choose_window, window_sizes
+from engines.renderer import Renderer, Windows
 from engines.runtime import EngineError
 from engines.skeleton import LANDMARKS
 
@@ -22,8 +22,7 @@ def verify(renderer: DeviceRenderer, pack: PlayerPack) -> None:
     It takes seconds. Raises EngineError where the two differ.
     """
     pose = pack.poses[len(pack.poses) // 2]
-    sizes = window_sizes(pack.size, pack.variant, few=True)
-    window = choose_window(pose[:LANDMARKS], pack.size, sizes, pack.body.near.height)
+    window = Windows.of(pack, few=True).choose(pose[:LANDMARKS])
     kind = LayerRenderer if isinstance(renderer, DeviceLayerRenderer) else Renderer
     reference = kind(pack, backend="torch", sizes=[(window.width, window.height)])
     ground = renderer.around(pack)

@@ -47,8 +47,8 @@ PIX2PIXHD = "pix2pixHD"
 class StickFigure(Skeleton):
     """An RGB stick figure in place of the limb maps, as "Everybody Dance Now" shows it to its generator."""
 
-    def __init__(self, body_px: float) -> None:
-        super().__init__(body_px)
+    def __init__(self, body_px: float, cell: int = 4) -> None:
+        super().__init__(body_px, cell)
         self.channels = 3
         colours = torch.tensor([limb.colour[::-1] for limb in LIMBS.values()]) / 255
         self.register_buffer("colours", colours, persistent=False)
@@ -153,7 +153,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     default = Config()
     parser.add_argument("--variant", choices=VARIANTS, default=default.variant, help="(default %(default)s)")
     parser.add_argument("--batch", type=int, default=default.batch, help="(default %(default)s)")
-    parser.add_argument("--crop", type=int, default=default.crop, help="(default %(default)s)")
+    parser.add_argument("--crop", type=int, default=256, help="pixels (default %(default)s)")
     parser.add_argument("--frames", type=int, default=300, help="judged (default %(default)s)")
     parser.add_argument("--truth", type=Path, help="true joints of the source, to judge poses by")
     options = parser.parse_args(argv)

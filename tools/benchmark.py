@@ -27,7 +27,7 @@ from pathlib import Path
 
 import torch
 
-from engines.generator import VARIANTS, multiple
+from engines.generator import VARIANTS
 from engines.player_pack import PackError, PlayerPack
 from engines.runtime import BACKENDS, EngineError, choose_backend
 from tools.benchmarking.machine import details, machine
@@ -61,7 +61,7 @@ def generator(options: argparse.Namespace) -> Result:
     if options.variant is None:
         subject = of_pack(PlayerPack.load(options.player))
     else:
-        subject = of_variant(options.variant, _size(options.size, multiple(options.variant)))
+        subject = of_variant(options.variant, _size(options.size))
     rows = part.measure(subject, options.device, options.precisions, options.rounds, options.threads)
     width, height = subject.size
     return _result(options, "generator", f"{subject.name}, {width}x{height}", rows)
@@ -119,12 +119,10 @@ def _result(
     return Result(part, title, machine(device), command, rows, notes or [], details(device))
 
 
-def _size(text: str, step: int) -> tuple[int, int]:
+def _size(text: str) -> tuple[int, int]:
     width, _, height = text.partition("x")
     if not (width.isdecimal() and height.isdecimal()) or int(width) * int(height) == 0:
-        raise UsageError(f"--size {text}: write WIDTHxHEIGHT, for example 1920x1088")
-    if int(width) % step or int(height) % step:
-        raise UsageError(f"--size {text}: both sides of this variant are multiples of {step}")
+        raise UsageError(f"--size {text}: write WIDTHxHEIGHT, for example 1920x1080")
     return int(width), int(height)
 
 

@@ -61,7 +61,12 @@ def main(argv: list[str] | None = None) -> int:
         "23 KB each in a pack of 512x512",
     )  # fmt: skip
     parser.add_argument("--batch", type=int, default=default.batch)
-    parser.add_argument("--crop", type=int, default=default.crop, help="side of the training crops, pixels")
+    parser.add_argument(
+        "--crop",
+        type=int,
+        default=default.crop,
+        help="side of the training crops, pixels (default: four fifths of the player's height)",
+    )
     parser.add_argument(
         "--loss", action="append", default=[], metavar="NAME=WEIGHT",
         help=f"change a loss's weight, 0 to leave it out; {', '.join(asdict(default.weights))}",

@@ -17,7 +17,7 @@ from engines.pose.detector import Detector
 from engines.pose.device_frame import FrameUpload
 from engines.pose.landmarks import LandmarkNet
 from engines.pose.region import Region
-from engines.renderer import window_sizes
+from engines.renderer import Windows
 from tests.engines.capturable import Capturable, capture_on, count_captures
 from tests.engines.cuda_on_cpu import run_cuda_on_cpu
 
@@ -39,7 +39,7 @@ def test_a_bundled_player_is_captured_in_every_window(
     pack = PlayerPack.load(player)
     assert pack.shadow is not None, "his shadow is drawn there too"
     renderer(pack, backend="cuda")
-    assert len(captured) == len(window_sizes(pack.size, pack.variant, few=True))
+    assert len(captured) == len(Windows.of(pack, few=True).sizes)
 
 
 def test_a_bundled_player_paints_with_what_was_captured(monkeypatch: pytest.MonkeyPatch) -> None:

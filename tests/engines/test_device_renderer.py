@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from engines.device_renderer import DeviceLayerRenderer, DeviceRenderer
 from engines.layers import LayerRenderer
 from engines.player_pack import PlayerPack
-from engines.renderer import Renderer, window_sizes
+from engines.renderer import Renderer, Windows
 from engines.runtime import EngineError
 from engines.shadow import Shadow
 from tests.engines.capturable import count_captures
@@ -44,7 +44,7 @@ def on_device(pack: PlayerPack) -> DeviceRenderer:
 
 def sizes_of(pack: PlayerPack) -> tuple[tuple[int, int], ...]:
     """The windows that a device has."""
-    return window_sizes(pack.size, pack.variant, few=True)
+    return Windows.of(pack, few=True).sizes
 
 
 def render(renderer: Renderer | DeviceRenderer, landmarks: NDArray[np.float32]) -> NDArray[np.uint8]:

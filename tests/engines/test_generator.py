@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from engines.generator import (
     ALPHA_SHARPNESS,
     DOLL_ALPHA,
+    FINE,
     FLOW,
     SOFT,
     TINT,
@@ -17,6 +18,8 @@ from engines.generator import (
     LiveGenerator,
     Painting,
     bend,
+    canvas_of,
+    cell_px,
     inside,
     mix,
     multiple,
@@ -32,7 +35,13 @@ def test_the_table_is_sound(name: str) -> None:
     assert len(encoder) == len(decoder) == len(channels) - 1
     assert list(channels) == sorted(channels) and all(count % 16 == 0 for count in channels)
     assert middle > 0
-    assert multiple(name) == {3: 16, 4: 32}[len(channels)]
+    assert multiple(name, 4) == {3: 16, 4: 32}[len(channels)]
+
+
+def test_the_cells_follow_the_players_height() -> None:
+    heights = {10: 4, 100: 4, 313: 8, 440: 12, 660: 16, 1320: 32}
+    assert {height: cell_px(height) for height in heights} == heights
+    assert canvas_of((1280, 720), 48) == (1296, 720) and canvas_of((64, 64), 16) == (64, 64)
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -44,15 +53,37 @@ def test_a_variant_has_its_size(name: str) -> None:
     assert count / 1e6 == pytest.approx(PARAMETERS_M[name], rel=0.05)
 
 
+@pytest.mark.parametrize("body_px", [60, 480])
 @pytest.mark.parametrize("name", VARIANTS)
-def test_a_variant_is_exported(name: str) -> None:
+def test_a_variant_is_exported(name: str, body_px: float) -> None:
     with torch.device("meta"):
-        net = LiveGenerator(Generator(name, 60)).eval()
-        example = net.example((64, 64))
+        net = LiveGenerator(Generator(name, body_px)).eval()
+        cell = net.generator.cell
+        assert cell == {60: 4, 480: 12}[body_px]
+        example = net.example((16 * cell, 16 * cell))
     program = torch.export.export(net, tuple(example.values()))
     picture, following = (node.meta["val"] for node in program.graph.find_nodes(op="output")[0].args[0])
-    assert (tuple(picture.shape), picture.dtype) == ((1, 64, 64, 3), torch.uint8)
+    assert (tuple(picture.shape), picture.dtype) == ((1, 16 * cell, 16 * cell, 3), torch.uint8)
     assert tuple(following.shape) == (1, 4, 16, 16)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("factor", [2, 3])
+def test_a_larger_picture_of_the_same_pose_is_the_same_picture_larger(factor: int) -> None:
+    """What a net learns at one size serves another: all it sees is in cells, all it gives in heights."""
+    small, large = (untrained_generator(height).fold() for height in (160, 160 * factor))
+    assert large.cell == factor * small.cell
+    for net in (small, large):
+        net.fields.weight *= 100
+    landmarks, previous, doll = inputs_of()
+    larger = doll.repeat_interleave(factor, 2).repeat_interleave(factor, 3)
+    stretch = torch.tensor([factor, factor, factor, 1.0])
+    given = small.features(landmarks, previous, doll)
+    found = large.features(landmarks * stretch, previous, larger)
+    assert torch.allclose(found, given, atol=1e-4) and given.std() > 0.01
+    flow, wider = small.smooth(given)[0], large.smooth(given)[0]
+    assert flow.std() > 0.1
+    assert (nn.functional.avg_pool2d(wider, factor) - factor * flow).std() < 0.2 * (factor * flow).std()
 
 
 def test_the_exported_net_computes_the_same() -> None:
@@ -218,7 +249,7 @@ def painting(rgb: Tensor, alpha_logits: Tensor) -> Painting:
 @torch.no_grad()
 def test_inside_the_doll_he_is_opaque_whatever_the_net_says() -> None:
     generator = Generator("nano", 100).eval()
-    assert generator.soft_px == round(100 * SOFT)
+    assert generator.soft == round(100 * SOFT)
     generator.fields.weight.zero_()
     landmarks, previous, doll = inputs_of()
     seen = {}
@@ -227,9 +258,9 @@ def test_inside_the_doll_he_is_opaque_whatever_the_net_says() -> None:
         generator.fields.bias[5] = logit
         out: Painting = generator(landmarks, previous, doll)
         seen[logit] = out.alpha[0, 0]
-        shown = out.feedback()[0, 3]
+        shown = out.feedback(4)[0, 3]
         assert torch.allclose(shown, nn.functional.avg_pool2d(out.alpha, 4)[0, 0])
-    soft = generator.soft_px
+    soft = generator.soft
     deep, doll_there = slice(16 + soft, 48 - soft), doll[0, 3] == 1
     assert seen[-100.0][deep, deep].eq(1).all(), "no hole can be torn into him"
     rim = doll_there.clone()
@@ -242,22 +273,34 @@ def test_inside_is_the_doll_drawn_in_by_the_margin() -> None:
     bent = torch.zeros(1, 4, 12, 12)
     bent[:, 3, 2:10, 2:10] = 1
     bent[:, 3, 6, 6] = 0.25  # a hole in the doll is not covered up
-    drawn_in = inside(bent, 1)[0, 0]
+    drawn_in = inside(bent, 1, FINE)[0, 0]
     assert drawn_in[3:5, 3:9].eq(1).all() and drawn_in[5:8, 5:8].eq(0.25).all()
     assert not drawn_in[2].any() and not drawn_in[:, 9].any()
+
+
+@pytest.mark.parametrize("scale", [2, 3])
+def test_a_coarser_inside_is_never_more_than_the_doll(scale: int) -> None:
+    bent = torch.zeros(1, 4, 20 * scale, 20 * scale)
+    bent[:, 3, 7:-9, 5:-6] = 1
+    drawn_in = inside(bent, 1, FINE * scale)
+    assert (drawn_in <= bent[:, 3:]).all()
+    deep = 4 * scale
+    assert drawn_in[..., 7 + deep : -9 - deep, 5 + deep : -6 - deep].eq(1).all()
+    assert not drawn_in[..., 7 : 7 + scale // 2, :].any(), "at the outline the net decides"
 
 
 def test_flow_and_outline_are_shares_of_the_body() -> None:
     for body_px in (100.0, 400.0):
         generator = Generator("nano", body_px)
         assert generator.flow_px == pytest.approx(FLOW * body_px)
-        assert generator.soft_px == round(SOFT * body_px)
-    assert Generator("nano", 10.0).soft_px == 1, "never sharper than a pixel"
+        assert generator.soft * generator.cell / FINE == pytest.approx(SOFT * body_px, abs=generator.cell / 8)
+    assert Generator("nano", 10.0).soft == 1, "never sharper than a pixel"
 
 
-def test_feedback_is_the_premultiplied_picture_at_a_quarter() -> None:
+def test_feedback_is_the_premultiplied_picture_in_cells() -> None:
     out = painting(torch.rand(2, 3, 16, 24), torch.randn(2, 1, 16, 24))
-    shown, alpha = out.feedback(), out.alpha
+    assert out.feedback(8).shape == (2, 4, 2, 3)
+    shown, alpha = out.feedback(4), out.alpha
     assert shown.shape == (2, 4, 4, 6)
     assert alpha.allclose((ALPHA_SHARPNESS * out.alpha_logits).sigmoid())
     assert torch.allclose(shown[1, :3, 2, 3], (out.rgb * alpha)[1, :, 8:12, 12:16].mean(dim=(1, 2)))
@@ -293,16 +336,18 @@ def test_alpha_chooses_between_plate_and_colour() -> None:
 
 
 @torch.inference_mode()
-def test_on_air_the_net_paints_what_it_was_trained_to() -> None:
-    generator = untrained_generator(60).fold()
+@pytest.mark.parametrize("body_px", [60, 320])
+def test_on_air_the_net_paints_what_it_was_trained_to(body_px: float) -> None:
+    generator = untrained_generator(body_px).fold()
     generator.fields.weight.normal_(std=0.1)
     live = LiveGenerator(generator).eval()
     landmarks, previous, doll = inputs_of()
     doll = (doll * 255).round() / 255
+    previous = nn.functional.avg_pool2d(previous, generator.cell // 4)
     plate = torch.randint(0, 256, (1, 64, 64, 3), dtype=torch.uint8)
     out: Painting = generator(landmarks, previous, doll)
     assert out.rgb.std() > 0.02 and out.alpha.std() > 0.02 and out.flow.abs().mean() > 0.1
     truth = out.over(plate.permute(0, 3, 1, 2).flip(1) / 255) * 255
     picture, following = live(landmarks, previous, plate, bgra(doll))
     assert (picture.permute(0, 3, 1, 2).flip(1) - truth).abs().max() <= 0.52
-    assert torch.allclose(following, out.feedback(), atol=1e-5)
+    assert torch.allclose(following, out.feedback(generator.cell), atol=1e-5)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -14,11 +16,10 @@ from engines.doll.bank import Bank
 from engines.doll.choice import Chooser, Drawing, choose
 from engines.doll.drawing import Doll
 from engines.generator import VARIANTS, LiveGenerator, multiple
+from engines.layers import LayerRenderer
 from engines.player_pack import PlayerPack
-from engines.renderer import GRID, HAIR, REACH, Renderer, Window, choose_window, window_sizes
+from engines.renderer import GRID, HAIR, REACH, Renderer, Window, Windows
 from tests.packs import HEIGHT_PX, SIZE, standing
-
-NANO = window_sizes(SIZE, "nano")
 
 
 @pytest.fixture(scope="module")
@@ -49,12 +50,17 @@ def small(x: float, y: float = 100) -> NDArray[np.float32]:
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("size", [(512, 512), (1280, 736), (64, 64)])
-def test_the_window_sizes_fit_the_net_and_the_picture(variant: str, size: tuple[int, int]) -> None:
-    sizes = window_sizes(size, variant)
-    step = multiple(variant)
-    assert all(w % step == 0 and h % step == 0 and w <= size[0] and h <= size[1] for w, h in sizes)
-    assert sizes[-1] == size
+@pytest.mark.parametrize(
+    ("size", "standing_px"), [((512, 512), 310), ((1280, 720), 440), ((1920, 1080), 660), ((64, 64), 40)]
+)
+def test_the_window_sizes_fit_the_net_and_the_picture(
+    variant: str, size: tuple[int, int], standing_px: float
+) -> None:
+    windows = Windows(size, variant, standing_px)
+    sizes, canvas, step = windows.sizes, windows.canvas, multiple(variant, windows.cell)
+    assert all(w % step == 0 and h % step == 0 and w <= canvas[0] and h <= canvas[1] for w, h in sizes)
+    assert all(0 <= wide - side < step for wide, side in zip(canvas, size, strict=True))
+    assert sizes[-1] == canvas
     areas = [width * height for width, height in sizes]
     assert areas == sorted(areas) and len(set(sizes)) == len(sizes)
 
@@ -67,13 +73,14 @@ def test_the_window_sizes_fit_the_net_and_the_picture(variant: str, size: tuple[
 def test_the_window_is_the_smallest_that_holds_the_player(
     low: tuple[float, float], extent: tuple[float, float], standing_px: float
 ) -> None:
-    size, sizes = (512, 512), window_sizes((512, 512), "tiny")
+    windows = Windows((512, 512), "tiny", standing_px)
+    size, sizes, grid = windows.canvas, windows.sizes, GRID * windows.cell
     landmarks = np.zeros((33, 4), np.float32)
     landmarks[:, :2] = np.add(low, extent)
     landmarks[5, :2] = low
-    window = choose_window(landmarks, size, sizes, standing_px)
+    window = windows.choose(landmarks)
     assert (window.width, window.height) in sizes
-    assert window.x % GRID == 0 and window.y % GRID == 0
+    assert window.x % grid == 0 and window.y % grid == 0
     assert 0 <= window.x <= size[0] - window.width and 0 <= window.y <= size[1] - window.height
     needed = np.clip(
         [
@@ -81,16 +88,19 @@ def test_the_window_is_the_smallest_that_holds_the_player(
             [landmarks[:, 1].min() - HAIR * standing_px, landmarks[:, 1].max() + REACH * standing_px],
         ],
         0,
-        512,
+        np.array(size)[:, None],
     )
     assert holds((window.x, window.x + window.width), needed[0], 1e-2)
     assert holds((window.y, window.y + window.height), needed[1], 1e-2)
 
-    def fits(side: int, interval: NDArray[np.float64]) -> bool:
-        return any(holds((start, start + side), interval, -1e-2) for start in range(0, 512 - side + 1, GRID))
+    def fits(side: int, interval: NDArray[np.float64], whole: int) -> bool:
+        starts = range(0, whole - side + 1, grid)
+        return any(holds((start, start + side), interval, -1e-2) for start in starts)
 
     smaller = [each for each in sizes if each[0] * each[1] < window.width * window.height]
-    assert not any(fits(width, needed[0]) and fits(height, needed[1]) for width, height in smaller)
+    assert not any(
+        fits(width, needed[0], size[0]) and fits(height, needed[1], size[1]) for width, height in smaller
+    )
 
 
 def holds(outer: tuple[int, int], inner: NDArray[np.float64], tolerance: float) -> bool:
@@ -99,17 +109,18 @@ def holds(outer: tuple[int, int], inner: NDArray[np.float64], tolerance: float) 
 
 def test_at_the_edge_the_window_stays_in_the_picture() -> None:
     sizes = ((48, 96), (96, 128), (128, 128))
-    assert choose_window(small(4), SIZE, sizes, 40) == Window(0, 32, 48, 96)
-    assert choose_window(small(126), SIZE, sizes, 40) == Window(80, 32, 48, 96)
-    beyond = choose_window(small(400), SIZE, sizes, 40)
+    few, many = Windows(SIZE, "nano", 40), Windows(SIZE, "nano", 125)
+    assert few.choose(small(4), sizes) == Window(0, 32, 48, 96)
+    assert few.choose(small(126), sizes) == Window(80, 32, 48, 96)
+    beyond = few.choose(small(400), sizes)
     assert beyond.x + beyond.width == SIZE[0]
-    assert choose_window(standing(64, 127, 125), SIZE, sizes, 125) == Window(16, 0, 96, 128)
-    assert choose_window(standing(64, 127, 125, arms=1.5), SIZE, sizes, 125) == Window(0, 0, 128, 128)
+    assert many.choose(standing(64, 127, 125), sizes) == Window(16, 0, 96, 128)
+    assert many.choose(standing(64, 127, 125, arms=1.5), sizes) == Window(0, 0, 128, 128)
 
 
 def test_outside_the_window_is_the_plate(renderer: Renderer, pack: PlayerPack) -> None:
     landmarks = small(40)
-    window = choose_window(landmarks, SIZE, NANO, pack.body.near.height)
+    window = Windows.of(pack).choose(landmarks)
     assert window.width < SIZE[0]
     outside = np.ones(SIZE[::-1], bool)
     outside[window.y : window.y + window.height, window.x : window.x + window.width] = False
@@ -122,10 +133,10 @@ def test_outside_the_window_is_the_plate(renderer: Renderer, pack: PlayerPack) -
 def test_the_previous_output_stays_in_its_place_as_the_window_moves(
     renderer: Renderer, pack: PlayerPack
 ) -> None:
-    net = LiveGenerator(pack.generator())
-    previous = torch.zeros(1, 4, SIZE[1] // 4, SIZE[0] // 4)  # of the whole picture
+    net, cell = LiveGenerator(pack.generator()), Windows.of(pack).cell
+    previous = torch.zeros(1, 4, SIZE[1] // cell, SIZE[0] // cell)  # of the whole picture
     poses = [small(40), small(60), standing(64, 120, HEIGHT_PX), small(90, 80), small(90, 80)]
-    windows = [choose_window(pose, SIZE, NANO, pack.body.near.height) for pose in poses]
+    windows = [Windows.of(pack).choose(pose) for pose in poses]
     assert len(set(windows)) == 4, "the windows are meant to move"
     chooser, doll_of = Chooser(pack.bank), Doll(pack.bank)
     whole = np.empty((SIZE[1], SIZE[0], 4), np.uint8)  # the doll of the whole picture
@@ -133,15 +144,48 @@ def test_the_previous_output_stays_in_its_place_as_the_window_moves(
         x, y, width, height = window
         near = (slice(y, y + height), slice(x, x + width))
         doll_of.paint(pose, chooser(pose), whole)
-        quarter = (..., slice(y // 4, (y + height) // 4), slice(x // 4, (x + width) // 4))
+        cells = (..., slice(y // cell, (y + height) // cell), slice(x // cell, (x + width) // cell))
         plate = torch.from_numpy(pack.plate[near].copy())[None]
         shifted = torch.from_numpy(pose - np.array([x, y, 0, 0], np.float32))[None]
         doll = torch.from_numpy(whole[near].copy())[None]
-        picture, following = net(shifted, previous[quarter], plate, doll)
+        picture, following = net(shifted, previous[cells], plate, doll)
         previous = torch.zeros_like(previous)
-        previous[quarter] = following
+        previous[cells] = following
         out = render(renderer, pose)
         assert np.abs(out[near].astype(int) - picture[0].numpy()).mean() < 0.3
+
+
+@pytest.mark.parametrize("taller", [1.0, 3.0])
+def test_a_picture_of_any_size_is_painted_whole(pack_folder: Path, taller: float) -> None:
+    """Neither its sides nor the net's cells need divide it: the canvas reaches beyond it."""
+    pack = PlayerPack.load(pack_folder)
+    size = (132, 124)
+    stance = replace(pack.body.near, height=taller * pack.body.near.height)
+    odd = replace(
+        pack,
+        size=size,
+        plate=np.asarray(cv2.resize(pack.plate, size), np.uint8),
+        body=replace(pack.body, near=stance),
+    )
+    windows = Windows.of(odd)
+    assert windows.cell == {1.0: 4, 3.0: 8}[taller]
+    assert windows.canvas[0] > size[0] and windows.canvas[1] > size[1]
+    renderer, out = Renderer(odd, backend="torch"), np.full((size[1], size[0], 3), 7, np.uint8)
+    net, previous = LiveGenerator(odd.generator()).eval(), torch.from_numpy(windows.previous())[None]
+    plate = torch.from_numpy(windows.spread(odd.plate))[None]
+    bgra = np.empty((windows.canvas[1], windows.canvas[0], 4), np.uint8)
+    landmarks = standing(100, 130, HEIGHT_PX, arms=1.4)
+    Doll(odd.bank).paint(landmarks, Drawing.of(choose(odd.bank, landmarks)), bgra)
+    with torch.inference_mode():
+        whole, _ = net(torch.from_numpy(landmarks)[None], previous, plate, torch.from_numpy(bgra)[None])
+    whole = whole[0, : size[1], : size[0]].numpy().astype(int)
+    renderer(landmarks, out)
+    assert (np.abs(out - whole).max(axis=2) > 3).mean() < 0.01, "a window sees less around it than the whole"
+    layers = np.full((size[1], size[0], 4), 7, np.uint8)
+    LayerRenderer(odd, backend="torch")(landmarks, layers)
+    alpha = layers[..., 3:] / 255
+    shown = layers[..., :3] * alpha + odd.plate * (1 - alpha)
+    assert (np.abs(shown - whole).max(axis=2) > 3).mean() < 0.01
 
 
 def test_the_doll_is_shown_where_he_is(renderer: Renderer, pack: PlayerPack) -> None:

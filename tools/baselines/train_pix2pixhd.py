@@ -54,7 +54,7 @@ class Recipe:
     minutes: float = 20.0
     seed: int = 0
     batch: int = PlayerConfig.batch
-    crop: int = PlayerConfig.crop
+    crop: int = 256
     held_out: float = PlayerConfig.held_out
     learning_rate: float = 2e-4
     feature_matching: float = 10.0

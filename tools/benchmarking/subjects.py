@@ -13,9 +13,9 @@ from torch import Tensor
 
 from engines.doll.choice import Drawing, choose
 from engines.doll.drawing import Doll
-from engines.generator import Generator, LiveGenerator
+from engines.generator import Generator, LiveGenerator, canvas_of
 from engines.player_pack import PlayerPack
-from engines.renderer import calibration
+from engines.renderer import Windows, calibration
 from engines.runtime import Calibration
 from tools.baselines.pix2pixhd import GlobalGenerator
 from tools.benchmarking.roofline import Work, count
@@ -30,7 +30,8 @@ Arrays = Mapping[str, NDArray[np.generic]]
 
 @dataclass(frozen=True)
 class Subject:
-    """A generator of ours to measure. name: in the table. size: (width, height) pixels. inputs: what it is
+    """A generator of ours to measure. name: in the table. size: (width, height) pixels of what it paints, the
+    picture on its canvas. inputs: what it is
     shown. calibration: for INT8; None without a pack."""
 
     name: str
@@ -46,7 +47,7 @@ class Subject:
     def work(self, precision: str) -> Work:
         with torch.device("meta"):
             inputs = self.net.example(self.size)
-            net = LiveGenerator(Generator(self.net.generator.variant, 1.0))
+            net = LiveGenerator(Generator(self.net.generator.variant, self.net.generator.body_px))
             return count(net, list(inputs.values()), ELEMENT_BYTES[precision])
 
     def eager_picture(self) -> NDArray[np.uint8]:
@@ -72,18 +73,20 @@ class Contestant:
 def of_pack(pack: PlayerPack) -> Subject:
     """A trained player's, shown one of his own poses on the whole picture."""
     net = LiveGenerator(pack.generator())
-    inputs = {name: value.numpy().copy() for name, value in net.example(pack.size).items()}
+    windows = Windows.of(pack)
+    inputs = {name: value.numpy().copy() for name, value in net.example(windows.canvas).items()}
     landmarks = pack.poses[len(pack.poses) // 2]
-    inputs["landmarks"][0], inputs["plate"][0] = landmarks, pack.plate
+    inputs["landmarks"][0], inputs["plate"][0] = landmarks, windows.spread(pack.plate)
     drawing = Drawing.of(choose(pack.bank, landmarks))
     Doll(pack.bank).paint(landmarks, drawing, inputs["doll"][0])
-    return Subject(f"{pack.variant} of {pack.name}", net, pack.size, inputs, calibration(net, pack))
+    return Subject(f"{pack.variant} of {pack.name}", net, windows.canvas, inputs, calibration(net, pack))
 
 
 def of_variant(variant: str, size: tuple[int, int]) -> Subject:
     """An untrained one: as fast as a trained one, but its picture says nothing."""
     torch.manual_seed(0)
     net = LiveGenerator(Generator(variant, 0.7 * size[1]).fold())
+    size = canvas_of(size, net.generator.multiple)
     inputs = {name: value.numpy().copy() for name, value in net.example(size).items()}
     return Subject(f"{variant}, untrained", net, size, inputs)
 

@@ -20,6 +20,8 @@ from engines.doll.bank import Bank
 from engines.doll.choice import Drawing, Frames, choose
 from engines.doll.drawing import Doll
 from engines.doll.parts import COUNT
+from engines.generator import cell_px
+from engines.renderer import GRID
 from engines.skeleton import LANDMARKS
 from tools.footage import Footage
 
@@ -39,8 +41,6 @@ correlation .94, elbow and wrist: .39)."""
 GROUPS = np.array([*[0] * 11, 11, 12, 13, 14, *[15, 16] * 4, 23, 24, 25, 26, *[27, 28] * 3])
 """(33,): of each landmark, the one that it is wrong together with: those of the face, of a hand, of a
 foot."""
-GRID = 16
-"""Crops start at multiples of this, as the live windows do."""
 
 
 class Draw(NamedTuple):
@@ -69,9 +69,9 @@ class Crops:
     """crops[step] is one batch: a dict of tensors, RGB 0..1.
 
     landmarks (B, 33, 4) pixels of the crop, earlier (B, 33, 4) those one frame before; doll and earlier_doll
-    (B, 4, h, w), the paper dolls of both, premultiplied RGBA; previous and before_previous (B, 4, h/4, w/4)
-    as `Painting.feedback` makes them from the true frames one and two before (zeros where there is none),
-    target (B, 3, h, w) and earlier_target, the frame before it, mask (B, 1, h, w), plate (B, 3, h, w).
+    (B, 4, h, w), the paper dolls of both, premultiplied RGBA; previous and before_previous (B, 4, h/cell,
+    w/cell) as `Painting.feedback` makes them from the true frames one and two before (zeros where there is
+    none), target (B, 3, h, w) and earlier_target, the frame before it, mask (B, 1, h, w), plate (B, 3, h, w).
     """
 
     def __init__(
@@ -85,18 +85,20 @@ class Crops:
         seed: int,
         noise_px: float = 0.0,
         share: tuple[int, int] = (0, 1),
+        step: int = 1,
     ) -> None:
-        """bank: None: the dolls are empty. noise_px: standard deviation of the error added to each
-        landmark, in pixels of a picture 512 high: the net must live with a pose net's errors, and with bodies
-        that are not quite the player's. share: (rank, world): of each batch only every world-th item from
-        rank on is made."""
+        """bank: None: the dolls are empty. crop: pixels; its sides are cut to multiples of `step`. noise_px:
+        standard deviation of the error added to each landmark, in pixels of a picture 512 high: the net must
+        live with a pose net's errors, and with bodies that are not quite the player's. share: (rank, world):
+        of each batch only every world-th item from rank on is made."""
         self.footage, self.positions = footage, positions
         self.bank, self._doll = bank, None if bank is None else Doll(bank)
         span = float(footage.indices[-1] - footage.indices[0])
         self._gap = min(APART_S * footage.fps, 0.1 * span)
         self._batch = batch
         width, height = footage.size
-        self.size = (min(crop, width), min(crop, height))
+        self.size = (min(crop, width) // step * step, min(crop, height) // step * step)
+        self.cell = cell_px(footage.body.near.height)
         self._seed = seed
         self._noise_px = noise_px * height / 512
         self._share = share
@@ -148,13 +150,13 @@ class Crops:
         target, mask = self._true(draw.position, window)
         earlier_target, earlier_mask = (target, mask) if earlier is None else self._true(earlier, window)
         now, then, shift = draw.landmarks, draw.earlier_landmarks, draw.shift
-        empty = np.zeros((4, height // 4, width // 4), np.float32)
+        empty = np.zeros((4, height // self.cell, width // self.cell), np.float32)
         return {
             "landmarks": now - shift,
             "earlier": then - shift,
             **self._dolls({"doll": now, "earlier_doll": then}, draw.frames, (x0, y0)),
-            "previous": empty if earlier is None else _feedback(earlier_target, earlier_mask),
-            "before_previous": empty if before is None else _feedback(*self._true(before, window)),
+            "previous": empty if earlier is None else _feedback(earlier_target, earlier_mask, self.cell),
+            "before_previous": empty if before is None else _feedback(*self._true(before, window), self.cell),
             "target": target,
             "earlier_target": earlier_target,
             "mask": mask,
@@ -174,7 +176,8 @@ class Crops:
         return dolls
 
     def _place(self, landmarks: NDArray[np.float32], random: np.random.Generator) -> tuple[int, int]:
-        """Somewhere on the person, on the grid, inside the picture."""
+        """Somewhere on the person, on the grid of the live windows, inside the picture."""
+        grid = GRID * self.cell
         low, high = landmarks[:, :2].min(axis=0), landmarks[:, :2].max(axis=0)
         corner = []
         for axis in range(2):
@@ -182,7 +185,7 @@ class Crops:
             margin = 0.25 * side
             first, last = low[axis] - margin, high[axis] + margin - side
             start = random.uniform(min(first, last), max(first, last))
-            corner.append(int(np.clip(round(start / GRID) * GRID, 0, whole - side)))
+            corner.append(int(np.clip(round(start / grid) * grid, 0, (whole - side) // 4 * 4)))
         return corner[0], corner[1]
 
     def _before(self, position: int, frames: int) -> int | None:
@@ -219,11 +222,11 @@ def ahead(crops: Steps[Made], step: int, workers: int = 2) -> Generator[Made, No
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _feedback(picture: NDArray[np.float32], alpha: NDArray[np.float32]) -> NDArray[np.float32]:
+def _feedback(picture: NDArray[np.float32], alpha: NDArray[np.float32], cell: int) -> NDArray[np.float32]:
     """`Painting.feedback` of a recorded picture (3, h, w) and its mask (1, h, w)."""
     whole = np.concatenate([picture * alpha, alpha])
     channels, height, width = whole.shape
-    return whole.reshape(channels, height // 4, 4, width // 4, 4).mean(axis=(2, 4))
+    return whole.reshape(channels, height // cell, cell, width // cell, cell).mean(axis=(2, 4))
 
 
 def _planes(picture: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -182,7 +182,7 @@ class DeviceCrops:
         pictures, masks = _planes(seen[..., :3]), _planes(seen[..., 3:])  # (3 B, 3, h, w), (3 B, 1, h, w)
         target, earlier_target, _ = pictures.split(count)
         there = upload(plan.there, device)[..., None, None, None]  # (2, B, 1, 1, 1)
-        feedback = F.avg_pool2d(torch.cat([pictures * masks, masks], dim=1)[count:], 4)  # (2 B, 4, h/4, w/4)
+        feedback = F.avg_pool2d(torch.cat([pictures * masks, masks], dim=1)[count:], self._crops.cell)
         previous, before_previous = (feedback.unflatten(0, (2, count)) * there).unbind()
         landmarks, earlier = upload(plan.landmarks, device), upload(plan.earlier, device)
         corner = upload(plan.corners, device)  # (B, 2)

@@ -32,6 +32,7 @@ from tools.training.objective import Objective, Views, Weights
 from tools.training.painter import Painter, autocast
 from tools.training.upload import upload
 
+CROP = 32
 CHECKPOINT = "checkpoint.safetensors"
 ALONE = Process(0, 1, torch.device("cpu"))
 LOOK_EVERY = 100
@@ -51,7 +52,8 @@ class Config:
     steps: int = 0
     """Train for so many steps instead, where it is not 0: for comparisons."""
     batch: int = 6
-    crop: int = 256
+    crop: int = 0
+    """Side of what is cut out of a frame, pixels; 0: `CROP` cells of the net's grid."""
     learning_rate: float = 2e-3
     critic_rate: float = 4e-4
     ema: float = 0.998
@@ -131,7 +133,8 @@ class Trainer:
         Ctrl-C saves a checkpoint and is raised on."""
         config, process = self.config, self.process
         crops = Crops(
-            self.footage, self.train_positions, self.bank, batch=config.batch, crop=config.crop,
+            self.footage, self.train_positions, self.bank, batch=config.batch,
+            crop=config.crop or CROP * self.net.cell, step=self.net.multiple,
             seed=config.seed, noise_px=config.noise_px, share=(process.rank, process.world),
         )  # fmt: skip
         made = batches(crops, self.device, self.progress.step)
@@ -186,7 +189,9 @@ class Trainer:
             with autocast(self.device), torch.no_grad():
                 earlier = self._parallel(batch["earlier"], batch["before_previous"], batch["earlier_doll"])
         with autocast(self.device):
-            previous = self._disturbed(batch["previous"] if earlier is None else earlier.feedback(), random)
+            previous = self._disturbed(
+                batch["previous"] if earlier is None else earlier.feedback(self.net.cell), random
+            )
             painting: Painting = self._parallel(batch["landmarks"], previous, batch["doll"])
             parts = self.objective.reconstruction(painting, batch)
             views = Views(batch, painting, earlier, random)

@@ -12,7 +12,8 @@ from torch import Tensor
 from engines.doll.bank import Bank
 from engines.doll.choice import Chooser
 from engines.doll.drawing import Doll
-from engines.generator import DOLL_CHANNELS, PREVIOUS_CHANNELS, Generator, Painting
+from engines.generator import DOLL_CHANNELS, Generator, Painting
+from engines.renderer import Windows
 from engines.shadow import Floor, Shadow
 from tools.footage import Footage
 
@@ -38,15 +39,16 @@ class Painter:
         self._chooser = None if bank is None else Chooser(bank)
         self._device = next(net.parameters()).device
         self.size = footage.size
-        self._floor = Floor(footage.plate, shadow, footage.body.near.height)
-        self._plate = self._planes(footage.plate)
-        self._bgra = np.zeros((self.size[1], self.size[0], DOLL_CHANNELS), np.uint8)
+        self._windows = Windows(footage.size, net.variant, footage.body.near.height)
+        plate = self._windows.spread(footage.plate)
+        self._floor = Floor(plate, shadow, footage.body.near.height)
+        self._plate = self._planes(plate)
+        self._bgra = np.zeros((*plate.shape[:2], DOLL_CHANNELS), np.uint8)
         self.reset()
 
     def reset(self) -> None:
         """Forgets the previous output."""
-        width, height = self.size
-        self._previous = torch.zeros(1, PREVIOUS_CHANNELS, height // 4, width // 4, device=self._device)
+        self._previous = torch.from_numpy(self._windows.previous())[None].to(self._device)
         if self._chooser is not None:
             self._chooser.reset()
 
@@ -62,8 +64,9 @@ class Painter:
         with autocast(self._device):
             painting: Painting = self._net(pose, self._previous, doll)
         if self._memory:
-            self._previous = painting.feedback()
+            self._previous = painting.feedback(self._net.cell)
         rgb = painting.over(self._plate)[0].flip(0).permute(1, 2, 0) * 255
+        rgb = rgb[: out.shape[0], : out.shape[1]]
         out[:] = rgb.round().to(torch.uint8).cpu().numpy()
 
     def _planes(self, picture: NDArray[np.uint8]) -> Tensor:
