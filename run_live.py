@@ -164,7 +164,7 @@ def check(show: Show, report: Path | None, role: str = "all") -> Player:
             from engines.plan_check import require_plans
 
             for folder, each in ((show.player, pack), *others):
-                require_plans(folder, each, show.backend, layered=show.layered)
+                require_plans(folder, each, show.backend)
     except (PackError, EngineError) as error:
         raise UsageError(str(error)) from error
     names = {pack.name: show.player}

@@ -5,7 +5,6 @@ examples:
   python -m engines.build --backend tensorrt-rtx --target 8.9           for any such GPU, without one
   python -m engines.build --backend tensorrt-rtx --target 8.9 --all     every variant of the generator too
   python -m engines.build --backend tensorrt-rtx --check                are the show's plans right?
-  python -m engines.build --player players/demo --layers                for a show with backgrounds or a key
   python -m engines.build --list                                        what is in the folder
 """
 
@@ -65,11 +64,6 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--precision",
         choices=PRECISIONS,
         help="of the generator's convolutions (default: fp16; openvino: bf16)",
-    )
-    parser.add_argument(
-        "--layers",
-        action="store_true",
-        help="the player with alpha, for shows with backgrounds or a key",
     )
     parser.add_argument("--size", type=_size, metavar="WxH", help="only this window of the generator, pixels")
     parser.add_argument(
@@ -161,7 +155,7 @@ def _run(options: argparse.Namespace) -> int:
         print(f"{backend} needs no plans: a show makes what is missing when it starts")
         return 0
     if options.check:
-        problems = check_show(pack, backend, cache, layered=options.layers, target=options.target)
+        problems = check_show(pack, backend, cache, target=options.target)
         for problem in problems:
             print(problem, file=sys.stderr)
         seconds = time.perf_counter() - started
@@ -172,7 +166,7 @@ def _run(options: argparse.Namespace) -> int:
     try:
         made = make_plans(
             pack, backend, cache,
-            layered=options.layers, precision=options.precision, size=options.size, target=options.target,
+            precision=options.precision, size=options.size, target=options.target,
             everything=options.all, tries=options.tries,
         )  # fmt: skip
         with tqdm(total=made.total, unit="plan", disable=None) as bar:

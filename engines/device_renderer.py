@@ -1,40 +1,45 @@
 """`engines.renderer` for a device: doll, net and composite stay there, the picture alone comes back.
 
-The host chooses the window and the views, as `Renderer` does, and sends a few hundred bytes; the device draws
-the doll, paints, and copies the finished picture into the caller's memory.
+The host chooses the window and the frames, as `Renderer` does, and sends a few hundred bytes; the device
+draws the doll, paints, and copies the finished picture into the caller's memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import ClassVar, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engines.compositing import FLOW
+from engines.compositing_torch import TorchCompositor
 from engines.doll.choice import Chooser
 from engines.doll.drawing_torch import TorchDoll
 from engines.doll.parts import COUNT
-from engines.generator import LiveGenerator
-from engines.layers import LayerGenerator
+from engines.generator import FINE, LiveGenerator
 from engines.player_pack import PlayerPack
-from engines.renderer import Windows, compile_windows, described
-from engines.runtime import EngineError
+from engines.renderer import compile_windows, described
+from engines.runtime import Engine, EngineError
 from engines.runtime.device_engine import DeviceEngine
 from engines.runtime.streams import Graphs, Mark, Stream, pinned
 from engines.shadow_torch import TorchFloor
 from engines.skeleton import LANDMARKS
+from engines.windows import Windows
 
 FLOATS, CORNER = LANDMARKS * 4, 2
-"""Of what is sent for a frame: the landmarks, then the window's corner, then each part's view."""
+"""Of what is sent for a frame: the landmarks, then the window's corner, then each part's drawing."""
 
 
 class _Window(NamedTuple):
-    """One size of window: its engine, and what draws the doll and runs the net on it."""
+    """One size of window: its engine, what it shows (h, w, channels) and what its net is shown next, and what
+    paints it."""
 
     engine: DeviceEngine
+    shown: Tensor
+    following: Tensor
     paint: Callable[[], None]
 
 
@@ -44,36 +49,27 @@ class DeviceRenderer:
     The constructor compiles and captures every window and takes seconds. Raises PackError, EngineError.
     """
 
-    net: ClassVar[type[LiveGenerator]] = LiveGenerator
-
     def __init__(self, pack: PlayerPack, *, backend: str = "auto", threads: int = 1) -> None:
         self.size = pack.size
-        self._standing_px = pack.body.near.height
         self._chooser = Chooser(pack.bank)
-        net = self.net(pack.generator())
-        self._shown = net.OUTPUTS[0]
-        engines = compile_windows(net, pack, backend=backend, threads=threads)
+        generator = pack.generator()
+        engines = compile_windows(LiveGenerator(generator), pack, backend=backend, threads=threads)
         self._windows_of = Windows.of(pack, few=True)
         self.backend = described(engines)
         self._device = _on_device(next(iter(engines.values()))).device
         self._stream, self._done = Stream(self._device), Mark(self._device)
         self._doll = TorchDoll(pack.bank).to(self._device)
+        self._small_doll = TorchDoll(pack.bank, generator.cell // FINE).to(self._device)
+        self._compositor = TorchCompositor(generator)
         around = torch.from_numpy(self._windows_of.spread(self.around(pack))).to(self._device)
         self._ground = around.clone()  # with his shadow
-        self._floor = (
-            TorchFloor(around, pack.shadow, self._standing_px).to(self._device)
-            if pack.shadow is not None and "plate" in net.INPUTS
-            else None
-        )
+        self._floor = self._floor_of(pack, around)
         self._picture = torch.zeros_like(around)
         self._previous = torch.from_numpy(self._windows_of.previous())[None].to(self._device)
         self._order = pinned((FLOATS + CORNER + 4 * COUNT,), torch.float32, self._device)
         self._order_there = torch.zeros_like(self._order, device=self._device)
         graphs = Graphs(self._stream)
-        self._windows = {
-            size: _Window(_on_device(engine), graphs.capture(self._work(_on_device(engine), size)))
-            for size, engine in engines.items()
-        }
+        self._windows = {size: self._window(graphs, engine, size) for size, engine in engines.items()}
         self._stream.wait_for_default()
         self.reset()
 
@@ -81,6 +77,11 @@ class DeviceRenderer:
     def around(pack: PlayerPack) -> NDArray[np.uint8]:
         """What is shown where the player is not, (H, W, channels)."""
         return pack.plate
+
+    def _floor_of(self, pack: PlayerPack, around: Tensor) -> TorchFloor | None:
+        if pack.shadow is None:
+            return None
+        return TorchFloor(around, pack.shadow, pack.body.near.height).to(self._device)
 
     def reset(self) -> None:
         """Forgets the previous output."""
@@ -99,7 +100,7 @@ class DeviceRenderer:
         order = self._order.numpy()
         order[:FLOATS] = landmarks.reshape(-1)
         order[FLOATS:] = (x, y, *drawing.frames, *drawing.before, *drawing.share, *drawing.order)
-        engine, paint = self._windows[width, height]
+        engine, shown, following, paint = self._windows[width, height]
         near = (slice(y, y + height), slice(x, x + width))
         before = self._previous[0][self._windows_of.cells(window)]
         with self._stream.current():
@@ -107,58 +108,74 @@ class DeviceRenderer:
             engine.give["previous"][0].copy_(before)
             paint()
             self._previous.zero_()
-            before.copy_(engine.take["next_previous"][0])
+            before.copy_(following[0])
             self._picture.copy_(self._ground)
-            self._picture[near].copy_(engine.take[self._shown][0])
+            self._picture[near].copy_(shown)
             torch.from_numpy(out).copy_(self._picture[: out.shape[0], : out.shape[1]], non_blocking=True)
             self._done.set()
         self._done.wait()
 
-    def _work(self, engine: DeviceEngine, size: tuple[int, int]) -> Callable[[], None]:
-        """What is captured for a window of `size` (width, height)."""
-        shape = (size[1], size[0])
+    def _window(self, graphs: Graphs, engine: Engine, size: tuple[int, int]) -> _Window:
+        """Captures what is done on a window of `size` (width, height)."""
+        there = _on_device(engine)
+        channels = self._picture.shape[2]
+        shown = torch.zeros(size[1], size[0], channels, dtype=torch.uint8, device=self._device)
+        following = torch.zeros_like(there.give["previous"])
         across, down = (torch.arange(side, device=self._device) for side in size)
 
+        def draw(doll: TorchDoll, flow: Tensor | None = None) -> Tensor:
+            """(1, 4, h, w) premultiplied BGRA 0..1."""
+            landmarks, corner, (frames, before, share, order) = self._orders()
+            rgba: Tensor = doll(
+                landmarks, frames.long(), (size[1], size[0]), corner, before.long(), share, order.long(), flow
+            )
+            return torch.cat([rgba[:, :3].flip(1), rgba[:, 3:]], dim=1)
+
         def work() -> None:
-            landmarks = self._order_there[:FLOATS].view(1, LANDMARKS, 4)
-            corner = self._order_there[FLOATS : FLOATS + CORNER].view(1, CORNER)
-            frames, before, share, order = self._order_there[FLOATS + CORNER :].view(4, 1, COUNT).unbind()
-            doll: Tensor = self._doll(
-                landmarks, frames.long(), shape, corner, before.long(), share, order.long()
-            )  # (1, 4, h, w) RGBA
-            bgra = torch.cat([doll[:, :3].flip(1), doll[:, 3:]], dim=1) * 255 + 0.5
-            engine.give["doll"].copy_(bgra.permute(0, 2, 3, 1))
-            engine.give["landmarks"].copy_(landmarks)
-            engine.give["landmarks"][..., :CORNER].sub_(corner[:, None])
+            landmarks, corner, _ = self._orders()
+            there.give["doll"].copy_((draw(self._small_doll) * 255 + 0.5).permute(0, 2, 3, 1))
+            there.give["landmarks"].copy_(landmarks)
+            there.give["landmarks"][..., :CORNER].sub_(corner[:, None])
+            there.enqueue()
+            own, fields = (there.take[name] for name in LiveGenerator.OUTPUTS)
+            doll = draw(self._doll, fields[..., FLOW].permute(0, 3, 1, 2))
+            colours, alpha = self._compositor.paint(doll, own, fields)
+            following.copy_(self._compositor.feedback(colours, alpha))
             if self._floor is not None:
                 self._ground.copy_(self._floor(doll[:, 3:], landmarks, corner))
-            if "plate" in engine.give:
-                left, top = corner[0].long()
-                near = self._ground.index_select(0, down + top).index_select(1, across + left)
-                engine.give["plate"][0].copy_(near)
-            engine.enqueue()
+            left, top = corner[0].long()
+            ground = self._ground.index_select(0, down + top).index_select(1, across + left)
+            shown.copy_(self._shown(colours, alpha, ground))
 
-        return work
+        return _Window(there, shown, following, graphs.capture(work))
+
+    def _orders(self) -> tuple[Tensor, Tensor, Sequence[Tensor]]:
+        """What the host sent: landmarks (1, 33, 4), corner (1, 2), and the fields of `Drawing` (1, parts)."""
+        landmarks = self._order_there[:FLOATS].view(1, LANDMARKS, 4)
+        corner = self._order_there[FLOATS : FLOATS + CORNER].view(1, CORNER)
+        return landmarks, corner, self._order_there[FLOATS + CORNER :].view(4, 1, COUNT).unbind()
+
+    def _shown(self, colours: Tensor, alpha: Tensor, ground: Tensor) -> Tensor:
+        """The window's picture (h, w, channels) 0..255, of `TorchCompositor.paint` and what is around."""
+        still = ground.permute(2, 0, 1)[None]
+        mixed = colours * alpha * 255 + still * (1 - alpha) + 0.5
+        return mixed[0].permute(1, 2, 0)
 
 
 class DeviceLayerRenderer(DeviceRenderer):
-    """`engines.layers.LayerRenderer` on a device: the player alone, into (H, W, 4) BGRA, straight."""
-
-    net = LayerGenerator
+    """`engines.renderer.LayerRenderer` on a device: the player alone, into (H, W, 4) BGRA, straight."""
 
     @staticmethod
     def around(pack: PlayerPack) -> NDArray[np.uint8]:
         """Nothing."""
         return np.zeros((pack.size[1], pack.size[0], 4), np.uint8)
 
-    def _work(self, engine: DeviceEngine, size: tuple[int, int]) -> Callable[[], None]:
-        paint, layer = super()._work(engine, size), engine.take[self._shown]
+    def _floor_of(self, pack: PlayerPack, around: Tensor) -> TorchFloor | None:
+        return None
 
-        def work() -> None:
-            paint()
-            layer.mul_(layer[..., 3:] > 0)  # no colour where he is not at all
-
-        return work
+    def _shown(self, colours: Tensor, alpha: Tensor, ground: Tensor) -> Tensor:
+        layer = (torch.cat([colours, alpha], dim=1) * 255 + 0.5).floor()
+        return (layer * (layer[:, 3:] >= 1))[0].permute(1, 2, 0)  # no colour where he is not at all
 
 
 def _on_device(engine: object) -> DeviceEngine:

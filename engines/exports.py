@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 from torch import nn
 
 from engines.generator import Generator, LiveGenerator
-from engines.layers import LayerGenerator
 from engines.player_pack import PlayerPack
 from engines.pose import detector, landmarks
 from engines.pose.convert import load_net
 from engines.pose.refine import refine
 from engines.pose.region import Region
 from engines.pose.tflite_net import ImageNet
-from engines.renderer import Windows, calibration
+from engines.renderer import calibration
 from engines.runtime import Calibration, EngineError, Tensors, is_on_device
 from engines.runtime.identity import network_digest
+from engines.windows import Windows
 
 Floats = NDArray[np.float32]
 
@@ -74,24 +74,29 @@ class Export:
         """Of one shape: a generator has several."""
         if self.pose is not None:
             return self.label
-        height, width = self.examples[index]["doll"].shape[1:3]
-        return f"{self.label}-{width}x{height}"
+        cell = self.generator.cell
+        rows, columns = self.examples[index]["previous"].shape[2:]
+        return f"{self.label}-{cell * columns}x{cell * rows}"
+
+    @property
+    def generator(self) -> Generator:
+        """The player's; for an export that is none of the pose's."""
+        assert isinstance(self.module, LiveGenerator)  # noqa: S101  # for the type checker
+        return self.module.generator
 
 
 def show_exports(
     pack: PlayerPack,
     backend: str,
     *,
-    layered: bool = False,
     size: tuple[int, int] | None = None,
 ) -> list[Export]:
     """What a show with this player runs on `backend`.
 
-    layered: the generator paints him alone, with alpha, for a show with backgrounds or a key. size: one
-    window of the generator alone, (width, height). Raises EngineError, GraphError, PackError.
+    size: one window of the generator alone, (width, height). Raises EngineError, GraphError, PackError.
     """
     found = [_pose_export(name, net) for name, net in POSE_NETS.items()]
-    net = (LayerGenerator if layered else LiveGenerator)(pack.generator()).eval()
+    net = LiveGenerator(pack.generator()).eval()
     sizes = Windows.of(pack, few=is_on_device(backend)).sizes
     if size is not None:
         step = net.generator.multiple
@@ -100,7 +105,7 @@ def show_exports(
         sizes = (size,)
     found.append(
         Export(
-            f"{_slug(pack.name)}.{'layers' if layered else 'generator'}",
+            f"{_slug(pack.name)}.generator",
             net,
             tuple(net.example(each) for each in sizes),
             net.OUTPUTS,

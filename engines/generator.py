@@ -11,6 +11,7 @@ own colours come 4x4 to a cell. BatchNorm in training; `fold` merges it into the
 
 from __future__ import annotations
 
+import copy
 import itertools
 from typing import ClassVar, NamedTuple
 
@@ -205,33 +206,33 @@ class Generator(nn.Module):
     def forward(self, landmarks: Tensor, previous: Tensor, doll: Tensor) -> Painting:
         """landmarks (B, 33, 4) pixels, previous (B, 4, H/cell, W/cell), doll (B, 4, H, W), premultiplied
         RGBA."""
-        features = self.features(landmarks, previous, doll)
-        own = self.own(self.head(features).float())  # (B, 3, H, W)
-        flow, tint, alpha_logits, choice = self.smooth(features)
-        # Trained with what bilinear sampling blurs, the net does not learn to blur more: it is shown sharper.
-        bent = bend(doll, flow, tint, sharp=not self.training)  # (B, 4, H, W)
-        choice = torch.sigmoid(choice)
+        scale = self.cell // FINE
+        features = self.features(landmarks, previous, _smaller(doll, scale))
+        own = larger(self.own(self.head(features).float()), scale)  # (B, 3, H, W)
+        flow, tint, alpha_logits, choice = larger(self.smooth(features), self.cell).split(FIELDS, dim=1)
+        bent = bend(doll, flow, tint)  # (B, 4, H, W)
         alpha_logits = alpha_logits + DOLL_ALPHA * (2 * bent[:, 3:] - 1)
         return Painting(
             mix(own, bent, choice), alpha_logits, own, bent, choice, flow, inside(bent, self.soft, self.cell)
         )
 
     def own(self, colours: Tensor) -> Tensor:
-        """What the head gives (B, 48, H/cell, W/cell) → colours (B, 3, H, W) 0..1."""
-        return _larger(torch.sigmoid(F.pixel_shuffle(colours, FINE)), self.cell // FINE)
+        """What the head gives (B, 48, h, w) → its own colours (B, 3, 4 h, 4 w) 0..1."""
+        return torch.sigmoid(F.pixel_shuffle(colours, FINE))
 
-    def smooth(self, features: Tensor) -> tuple[Tensor, ...]:
-        """(B, C0, H/cell, W/cell) → `FIELDS` at full resolution: how the doll is bent (B, 2, H, W), pixels,
-        and tinted (B, 3, H, W), RGB; logits of the outline and of the choice of the doll, (B, 1, H, W)
-        each."""
+    def smooth(self, features: Tensor) -> Tensor:
+        """(B, C0, h, w) → `FIELDS` (B, 7, h, w) for each cell: how the doll is bent, x and y in pixels, and
+        tinted, RGB; logit of the outline; how much of the doll is chosen, 0..1."""
         flow, tint, alpha, choice = self.fields(features).float().split(FIELDS, dim=1)
-        fields = torch.cat([torch.tanh(flow) * self.flow_px, torch.tanh(tint) * TINT, alpha, choice], dim=1)
-        return _larger(fields, self.cell).split(FIELDS, dim=1)
+        return torch.cat(
+            [torch.tanh(flow) * self.flow_px, torch.tanh(tint) * TINT, alpha, torch.sigmoid(choice)], dim=1
+        )
 
     def features(self, landmarks: Tensor, previous: Tensor, doll: Tensor) -> Tensor:
-        """What the heads see: (B, C0, h, w), of h x w cells."""
+        """What the heads see: (B, C0, h, w), of h x w cells. doll: (B, 4, 4 h, 4 w), `FINE` pixels a
+        cell."""
         maps = self.skeleton(landmarks, previous.shape[2], previous.shape[3])  # (B, maps, h, w)
-        patches = F.relu(self.patches(_smaller(doll, self.cell // FINE)))  # (B, 32, h, w)
+        patches = F.relu(self.patches(doll))  # (B, 32, h, w)
         x = F.relu(self.stem(torch.cat([maps, previous, patches], dim=1)))  # (B, C0, h, w)
         skips = []
         for blocks, down in zip(self.encoder, self.downs, strict=True):
@@ -267,20 +268,18 @@ def _icnr(conv: nn.Module, factor: int) -> None:
         _bias(conv).zero_()
 
 
-def bend(doll: Tensor, flow: Tensor, tint: Tensor, *, sharp: bool = True) -> Tensor:
+def bend(doll: Tensor, flow: Tensor, tint: Tensor) -> Tensor:
     """The doll (B, 4, H, W), premultiplied, seen through flow (B, 2, H, W) and tinted (B, 3, H, W).
 
-    Each pixel takes its colour from x + flow[0], y + flow[1] pixels away; there is nothing outside.
-    sharp: bicubic (Keys, 1981, a = -0.75), else bilinear, which between pixels takes a sixth of the gradient
-    energy. The tinted colours may leave 0..1.
+    Each pixel takes its colour from x + flow[0], y + flow[1] pixels away; there is nothing outside. The
+    tinted colours may leave 0..1. In training alone: on air the doll is drawn as it is bent, once.
     """
     height, width = doll.shape[2:]
     x = (torch.arange(width, device=doll.device, dtype=flow.dtype) + 0.5) * (2 / width) - 1
     y = (torch.arange(height, device=doll.device, dtype=flow.dtype) + 0.5) * (2 / height) - 1
     grid = torch.cat([x + flow[:, :1] * (2 / width), y[:, None] + flow[:, 1:] * (2 / height)], dim=1)
     grid = grid.permute(0, 2, 3, 1)  # (B, H, W, 2); stacking on a last dimension is slow in OpenVINO
-    mode = "bicubic" if sharp else "bilinear"
-    bent = F.grid_sample(doll, grid, mode=mode, padding_mode="zeros", align_corners=False).clamp(0, 1)
+    bent = F.grid_sample(doll, grid, padding_mode="zeros", align_corners=False)
     cover = bent[:, 3:]
     return torch.cat([bent[:, :3] + tint * cover, cover], dim=1)
 
@@ -291,10 +290,10 @@ def inside(bent: Tensor, margin: int, cell: int) -> Tensor:
     clear, scale = 1 - bent[:, 3:], cell // FINE
     coarse = F.max_pool2d(clear, scale) if scale > 1 else clear
     coarse = F.max_pool2d(coarse, 2 * margin + 1, stride=1, padding=margin)
-    return 1 - torch.maximum(clear, _larger(coarse, scale))
+    return 1 - torch.maximum(clear, larger(coarse, scale))
 
 
-def _larger(fields: Tensor, scale: int) -> Tensor:
+def larger(fields: Tensor, scale: int) -> Tensor:
     """(B, C, h, w) → (B, C, scale h, scale w), bilinear."""
     if scale == 1:
         return fields
@@ -312,62 +311,44 @@ def mix(own: Tensor, bent: Tensor, choice: Tensor) -> Tensor:
 
 
 class LiveGenerator(nn.Module):
-    """The generator as it goes on air, composited: the graph that is exported and compiled.
+    """The generator as it goes on air: the graph that is exported and compiled. What is left to do at full
+    resolution, `engines.compositing` does on a CPU and `engines.compositing_torch` on a GPU.
 
-    forward(landmarks (1, 33, 4) pixels of the window, see `Skeleton`, previous (1, 4, h/cell, w/cell), plate
-    (1, h, w, 3) uint8 BGR, doll (1, h, w, 4) uint8 premultiplied BGRA) → picture (1, h, w, 3) uint8 BGR,
-    next previous (1, 4, h/cell, w/cell).
+    forward(landmarks (1, 33, 4) pixels of the window, see `Skeleton`, previous (1, 4, h, w), doll (1, 4 h, 4
+    w, 4) uint8 premultiplied BGRA, `FINE` pixels a cell) → own (1, 4 h, 4 w, 3) BGR 0..1, fields (1, h, w,
+    7), as `Generator.smooth` with a tint in BGR.
     """
 
-    INPUTS: tuple[str, ...] = ("landmarks", "previous", "plate", "doll")
-    OUTPUTS: tuple[str, ...] = ("picture", "next_previous")
+    INPUTS: tuple[str, ...] = ("landmarks", "previous", "doll")
+    OUTPUTS: tuple[str, ...] = ("own", "fields")
     KEEP_FLOAT = (".*skeleton.*", "aten::.*")
     """What INT8 must leave alone: limb maps are coordinates, and this module itself mixes colours."""
 
     def __init__(self, generator: Generator) -> None:
+        """generator: folded or not; it is left alone."""
         super().__init__()
-        self.generator = generator
-        # A head that gives BGR costs the same arithmetic, and spares the picture a flip at full resolution.
-        self.bgr = nn.Conv2d(generator.head.in_channels, generator.head.out_channels, 3, padding=1)
-        for name, parameter in self.bgr.named_parameters():
-            red, green, blue = generator.head.get_parameter(name).detach().split(FINE**2)
-            parameter.data = torch.cat([blue, green, red])
-        self.register_buffer("_rgba", torch.tensor([2, 1, 0, 3]), persistent=False)
-        self._rgba: Tensor
+        # Weights in another order cost nothing, where to index the channels of pictures does.
+        self.generator = net = copy.deepcopy(generator)
+        with torch.no_grad():
+            net.patches.weight.copy_(generator.patches.weight[:, [2, 1, 0, 3]])
+            for name, parameter in net.head.named_parameters():
+                red, green, blue = generator.head.get_parameter(name).split(FINE**2)
+                parameter.copy_(torch.cat([blue, green, red]))
+            for name, parameter in net.fields.named_parameters():
+                parameter.copy_(generator.fields.get_parameter(name)[[0, 1, 4, 3, 2, 5, 6]])
 
-    def forward(
-        self, landmarks: Tensor, previous: Tensor, plate: Tensor, doll: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        bgr, alpha = self.paint(landmarks, previous, doll)
-        paint = bgr * alpha
-        still = plate.permute(0, 3, 1, 2).to(bgr.dtype) * (1 - alpha)
-        picture = (paint * 255 + still + 0.5).to(torch.uint8).permute(0, 2, 3, 1)  # (1, h, w, 3)
-        return picture, self.next_previous(paint, alpha)
-
-    def paint(self, landmarks: Tensor, previous: Tensor, doll: Tensor) -> tuple[Tensor, Tensor]:
-        """BGR (1, 3, h, w), not yet times alpha, and alpha (1, 1, h, w), both 0..1."""
+    def forward(self, landmarks: Tensor, previous: Tensor, doll: Tensor) -> tuple[Tensor, Tensor]:
         net = self.generator
-        bgra = doll.permute(0, 3, 1, 2).to(landmarks.dtype) / 255  # (1, 4, h, w)
-        features = net.features(landmarks, previous, bgra.index_select(1, self._rgba))
-        flow, tint, alpha_logits, choice = net.smooth(features)
-        bent = bend(bgra, flow, tint.flip(1))
-        own = net.own(self.bgr(features))  # (1, 3, h, w)
-        logits = alpha_logits + DOLL_ALPHA * (2 * bent[:, 3:] - 1)
-        alpha = torch.maximum(torch.sigmoid(logits * ALPHA_SHARPNESS), inside(bent, net.soft, net.cell))
-        choice = torch.sigmoid(choice)  # (1, 1, h, w)
-        return mix(own, bent, choice), alpha
-
-    def next_previous(self, paint: Tensor, alpha: Tensor) -> Tensor:
-        """`Painting.feedback`, RGB, of BGR times alpha (1, 3, h, w) and alpha (1, 1, h, w)."""
-        cell = self.generator.cell
-        return torch.cat([F.avg_pool2d(paint, cell).flip(1), F.avg_pool2d(alpha, cell)], dim=1)
+        bgra = doll.permute(0, 3, 1, 2).to(landmarks.dtype) / 255  # (1, 4, 4 h, 4 w)
+        features = net.features(landmarks, previous, bgra)
+        own, fields = net.own(net.head(features).float()), net.smooth(features)
+        return own.permute(0, 2, 3, 1), fields.permute(0, 2, 3, 1)
 
     def example(self, size: tuple[int, int]) -> dict[str, Tensor]:
         """Inputs of the right shapes for a window of `size` (width, height) pixels."""
-        (width, height), cell = size, self.generator.cell
+        columns, rows = (side // self.generator.cell for side in size)
         return {
-            "landmarks": torch.rand(1, LANDMARKS, 4) * torch.tensor([width, height, 100.0, 1.0]),
-            "previous": torch.zeros(1, PREVIOUS_CHANNELS, height // cell, width // cell),
-            "plate": torch.zeros(1, height, width, 3, dtype=torch.uint8),
-            "doll": torch.zeros(1, height, width, DOLL_CHANNELS, dtype=torch.uint8),
+            "landmarks": torch.rand(1, LANDMARKS, 4) * torch.tensor([*size, 100.0, 1.0]),
+            "previous": torch.zeros(1, PREVIOUS_CHANNELS, rows, columns),
+            "doll": torch.zeros(1, FINE * rows, FINE * columns, DOLL_CHANNELS, dtype=torch.uint8),
         }

@@ -104,7 +104,6 @@ def make_plans(
     backend: str,
     cache: PlanCache,
     *,
-    layered: bool = False,
     precision: str | None = None,
     size: tuple[int, int] | None = None,
     target: str | None = None,
@@ -113,7 +112,7 @@ def make_plans(
 ) -> Made:
     """What is to be made; see the options of `engines.build`. Raises EngineError, GraphError, PackError."""
     builder = BUILDERS[backend](target, cache)
-    exports = show_exports(pack, backend, layered=layered, size=size)
+    exports = show_exports(pack, backend, size=size)
     variants = tuple(VARIANTS) if everything else ()
     others = (untrained_export(variant, size if size is not None else pack.size) for variant in variants)
     total = sum(len(_indices(export, builder.is_per_shape)) for export in exports) + len(variants)

@@ -14,7 +14,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from engines.compositing import FLOW, Compositor
 from engines.exports import Export, PoseNet
+from engines.generator import FINE
 from engines.plan_cache import Parity
 from engines.pose.detector import Detector
 from engines.pose.region import Region
@@ -71,8 +73,9 @@ def parity(export: Export, index: int, precision: str, run: Run) -> Parity:
     reference = eager(export)
     if export.pose is None:
         least = LEAST_DB.get(precision, LEAST_DB_ELSE)
+        scale = export.generator.cell // FINE
         psnr = [
-            _psnr(sample.inputs, reference(sample.inputs), run(sample.inputs))
+            _psnr(sample.inputs, reference(sample.inputs), run(sample.inputs), scale)
             for sample in itertools.islice(_poses(export, index), POSES)
         ]
         return Parity("dB", least, round(min(psnr), 2))
@@ -109,25 +112,29 @@ def latency_ms(export: Export, index: int, run: Run) -> float:
     return round(1000 * float(np.median(times[WARM_UP:])), 3)
 
 
-def _psnr(inputs: Tensors, true: Tensors, found: Tensors) -> float:
-    """Of the pixels that the player covers: a plate that stays itself says nothing."""
-    covered = (
-        np.asarray(true["layer"][..., 3], np.bool_)
-        if "layer" in true
-        else (true["picture"] != inputs["plate"]).any(axis=-1)
-    )
+def _psnr(inputs: Tensors, true: Tensors, found: Tensors, scale: int) -> float:
+    """Of the pixels that the player covers, before nothing. scale: pixels of the picture to one that
+    `LiveGenerator` is shown of the doll."""
+    truth, seen = (_layer(inputs, each, scale) for each in (true, found))
+    covered = truth[..., 3] > 0
     if not covered.any():
         raise EngineError("the player's poses show nothing of him: the pack is not trained")
-    error = float(np.square(_seen(true) - _seen(found))[covered].mean())
+    error = float(np.square(truth - seen)[covered].mean())
     return 10 * float(np.log10(255**2 / max(error, 1e-6)))
 
 
-def _seen(outputs: Tensors) -> NDArray[np.float32]:
-    """The picture (1, H, W, 3); or of a layer the colours times alpha, and alpha (1, H, W, 4)."""
-    if "layer" not in outputs:
-        return np.asarray(outputs["picture"], np.float32)
-    layer = np.asarray(outputs["layer"], np.float32)
-    return np.concatenate([layer[..., :3] * layer[..., 3:] / 255, layer[..., 3:]], axis=-1)
+def _layer(inputs: Tensors, outputs: Tensors, scale: int) -> NDArray[np.float32]:
+    """What comes of what `LiveGenerator` gives, at the resolution of its doll: colours times alpha, and
+    alpha, (H, W, 4) 0..255."""
+    doll, own = np.asarray(inputs["doll"][0], np.uint8), np.asarray(outputs["own"][0], np.float32)
+    fields = np.asarray(outputs["fields"][0], np.float32)
+    height, width = doll.shape[:2]
+    flow = cv2.resize(fields[..., FLOW], (width, height)) / np.float32(scale)
+    flow[..., 0] += np.arange(width, dtype=np.float32)
+    flow[..., 1] += np.arange(height, dtype=np.float32)[:, None]
+    bent = cv2.remap(doll, flow, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    colours, alpha = Compositor(FINE, 1).paint(np.asarray(bent, np.uint8), own, fields)
+    return np.dstack([colours * alpha[..., None], alpha * 255])
 
 
 def _poses(export: Export, index: int) -> Iterator[Sample]:
@@ -135,36 +142,32 @@ def _poses(export: Export, index: int) -> Iterator[Sample]:
     assert export.calibration is not None  # noqa: S101  # a generator has one
     height, width = export.examples[index]["doll"].shape[1:3]
     for sample in export.calibration.samples():
-        yield Sample(_window(sample, width, height))
+        yield Sample(_window(sample, width, height, export.generator.cell))
 
 
-def _window(sample: Tensors, width: int, height: int) -> Tensors:
-    """A piece of a whole picture's inputs; or all of it, enlarged, where the piece is larger."""
-    landmarks = np.asarray(sample["landmarks"], np.float32)
-    pictures = {name: value for name, value in sample.items() if name in ("plate", "doll")}
-    rows, columns = pictures["doll"].shape[1:3]
-    cell = rows // sample["previous"].shape[2]
+def _window(sample: Tensors, width: int, height: int, cell_px: int) -> Tensors:
+    """A piece of a whole picture's inputs of `width` x `height` pixels of its doll; or all of it, enlarged,
+    where the piece is larger. cell_px: pixels of the picture, in which landmarks are, to a cell."""
+    landmarks, previous = (np.asarray(sample[name], np.float32) for name in ("landmarks", "previous"))
+    doll = np.asarray(sample["doll"], np.uint8)
+    rows, columns = doll.shape[1:3]
     if width > columns or height > rows:
         stretch = np.array([width / columns, height / rows, width / columns, 1], np.float32)
-        larger = {name: _enlarged(value, width, height) for name, value in pictures.items()}
-        previous = np.zeros((1, sample["previous"].shape[1], height // cell, width // cell), np.float32)
-        return {"landmarks": landmarks * stretch, "previous": previous, **larger}
-    middle = landmarks[0, :, :2].mean(axis=0)
-    x, y = (
-        int(np.clip(round((at - side / 2) / cell) * cell, 0, (whole - side) // cell * cell))
+        larger = cv2.resize(doll[0], (width, height), interpolation=cv2.INTER_LINEAR)[None]
+        nothing = np.zeros((1, previous.shape[1], height // FINE, width // FINE), np.float32)
+        return {"landmarks": landmarks * stretch, "previous": nothing, "doll": larger}
+    middle = landmarks[0, :, :2].mean(axis=0) / cell_px
+    x, y = (  # in cells
+        int(np.clip(round(at - side / FINE / 2), 0, (whole - side) // FINE))
         for at, side, whole in zip(middle, (width, height), (columns, rows), strict=True)
     )
-    across, down = slice(x, x + width), slice(y, y + height)
-    cells = (slice(y // cell, (y + height) // cell), slice(x // cell, (x + width) // cell))
+    across, down = slice(FINE * x, FINE * x + width), slice(FINE * y, FINE * y + height)
+    cells = (slice(y, y + height // FINE), slice(x, x + width // FINE))
     return {
-        "landmarks": landmarks - np.array([x, y, 0, 0], np.float32),
-        "previous": np.ascontiguousarray(sample["previous"][:, :, *cells]),
-        **{name: np.ascontiguousarray(value[:, down, across]) for name, value in pictures.items()},
+        "landmarks": landmarks - np.array([x, y, 0, 0], np.float32) * cell_px,
+        "previous": np.ascontiguousarray(previous[:, :, *cells]),
+        "doll": np.ascontiguousarray(doll[:, down, across]),
     }
-
-
-def _enlarged(pictures: NDArray[np.generic], width: int, height: int) -> NDArray[np.generic]:
-    return cv2.resize(np.asarray(pictures[0]), (width, height), interpolation=cv2.INTER_LINEAR)[None]
 
 
 def _looks(net: PoseNet) -> Iterator[Sample]:

@@ -24,19 +24,18 @@ def check_show(
     backend: str,
     cache: PlanCache | None = None,
     *,
-    layered: bool = False,
     target: str | None = None,
 ) -> list[PlanError]:
     """What is wrong with the plans of a show with this player, by name; empty where all is right, or where
     the backend needs no plans.
 
-    layered: see `show_exports`. Raises EngineError where the backend cannot be had at all.
+    Raises EngineError where the backend cannot be had at all.
     """
     if backend not in PLANNED:
         return []
     cache = cache if cache is not None else PlanCache(plan_folder())
     problems = []
-    for export in show_exports(pack, backend, layered=layered):
+    for export in show_exports(pack, backend):
         for index in range(len(export.examples)):
             key = plan_key(backend, export.digest, [export.shapes(index)], target=target)
             try:
@@ -46,13 +45,12 @@ def check_show(
     return problems
 
 
-def require_plans(player: Path, pack: PlayerPack, backend: str, *, layered: bool) -> None:
-    """Raises PlanError, in one line, where a show with this player would lack a plan. layered: see
-    `show_exports`."""
-    problems = check_show(pack, backend, layered=layered)
+def require_plans(player: Path, pack: PlayerPack, backend: str) -> None:
+    """Raises PlanError, in one line, where a show with this player would lack a plan."""
+    problems = check_show(pack, backend)
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        step = f"{problems[0].step} --player {player} --backend {backend}{' --layers' if layered else ''}"
+        step = f"{problems[0].step} --player {player} --backend {backend}"
         raise PlanError(f"{problems[0].reason}{more}", step)
 
 

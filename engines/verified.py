@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from engines.device_renderer import DeviceLayerRenderer, DeviceRenderer
-from engines.layers import LayerRenderer
 from engines.player_pack import PlayerPack
-from engines.renderer import Renderer, Windows
+from engines.renderer import LayerRenderer, Renderer
 from engines.runtime import EngineError
 from engines.skeleton import LANDMARKS
+from engines.windows import Windows
 
 LEAST_DB = 30.0
 """PSNR of the player's pixels. Half precision and a doll that is not rounded give 36 and more; numbers that

@@ -1,6 +1,6 @@
 """The player with alpha: over a background, fitted into the programme, faded. Pure arithmetic on uint8.
 
-A layer is straight: its colours are not times alpha, and all 0 where he is not (`engines.layers`).
+A layer is straight: its colours are not times alpha, and all 0 where he is not (`LayerRenderer`).
 """
 
 from __future__ import annotations

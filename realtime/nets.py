@@ -198,8 +198,7 @@ class NetsLoader:
                 verify(painter, pack)
                 self._verified.add(pack.digest)
             return painter
-        from engines.layers import LayerRenderer
-        from engines.renderer import Renderer
+        from engines.renderer import LayerRenderer, Renderer
 
         renderer = LayerRenderer if self._layered else Renderer
         return renderer(pack, backend=self._backend, threads=self._threads)

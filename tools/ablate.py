@@ -29,7 +29,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engines.generator import VARIANTS, Generator, Painting
+from engines.generator import FIELDS, VARIANTS, Generator
 from engines.skeleton import LIMBS, Skeleton
 from tools.bank import make_bank
 from tools.bank.make import FRAMES
@@ -70,17 +70,17 @@ class StickFigureGenerator(Generator):
 class DirectGenerator(Generator):
     """Paints the whole picture: no alpha, no plate."""
 
-    def forward(self, landmarks: Tensor, previous: Tensor, doll: Tensor) -> Painting:
-        painting = super().forward(landmarks, previous, doll)
-        return painting._replace(alpha_logits=torch.full_like(painting.alpha_logits, 20.0))
+    def smooth(self, features: Tensor) -> Tensor:
+        flow, tint, outline, choice = super().smooth(features).split(FIELDS, dim=1)
+        return torch.cat([flow, tint, torch.full_like(outline, 20.0), choice], dim=1)
 
 
 class StiffGenerator(Generator):
     """Takes the doll as it is: no flow."""
 
-    def smooth(self, features: Tensor) -> tuple[Tensor, ...]:
-        flow, *others = super().smooth(features)
-        return flow * 0, *others
+    def smooth(self, features: Tensor) -> Tensor:
+        flow, others = super().smooth(features).tensor_split([2], dim=1)
+        return torch.cat([flow * 0, others], dim=1)
 
 
 @dataclass(frozen=True)

@@ -122,7 +122,7 @@ class Chooser:
     once.
     """
 
-    def __init__(self, bank: Bank, fade: int = 4) -> None:
+    def __init__(self, bank: Bank, fade: int = 2) -> None:
         self._bank, self._fade = bank, fade
         self.reset()
 

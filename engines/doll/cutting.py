@@ -51,6 +51,9 @@ LEAST_APART, LEAST_PIXELS = 18.0, 12
 OVERLAP = 1.3
 """About a joint the two parts share a disc, in half widths of the narrower: a bent joint does not open."""
 NECK_OVERLAP = 0.6
+SHARPER = 0.08
+"""Of the difference to each neighbour. Sampled between pixels, on average over all places, detail of two
+pixels loses 42 % and of four 18 %; this gives 32 and 16 % more."""
 STRIP = 0.3
 """Legs in a skirt share what is farther from the one than from the other by so many half widths at most."""
 EDGE_PX = 2.0
@@ -312,7 +315,8 @@ def cut_up(
     What is cut off from the part's own axis, fingers beside a thigh, is nobody's.
     """
     alpha, landmarks, height = reduced(view)
-    body = view.picture if body is None else body
+    picture = sharper(view.picture, view.alpha)
+    body = picture if body is None else sharper(body, view.alpha)
     relative = part_distances(landmarks, height, alpha.shape)
     joints = joints_of(landmarks.astype(float), TABLE)
     steep = view.height / height / EDGE_PX
@@ -331,8 +335,23 @@ def cut_up(
                 opposite = LEGS[other][LEGS[one].index(part)]
                 strip = (owner == opposite) & (relative[part] - relative[opposite] < STRIP)
                 share = np.maximum(share, strip.astype(np.float32))
-        sprites.append(_sprite(view.picture if part in ARMS else body, view.alpha, share))
+        sprites.append(_sprite(picture if part in ARMS else body, view.alpha, share))
     return sprites
+
+
+def sharper(picture: Bytes, alpha: Bytes) -> Bytes:
+    """A picture (h, w, 3) as much sharper, where `alpha` (h, w) is, as bilinear sampling between its pixels
+    will blur it: each pixel is pushed away from its neighbours in the person, along rows and columns."""
+    weight = alpha.astype(np.float32) / 255
+    weights, colours = cv2.merge([weight] * 3), picture.astype(np.float32)
+    for kernel in (
+        SHARPER * np.array([[1, 0, 1]], np.float32),
+        SHARPER * np.array([[1], [0], [1]], np.float32),
+    ):
+        near = cv2.filter2D(weights, -1, kernel, borderType=cv2.BORDER_CONSTANT)
+        around = cv2.filter2D(colours * weights, -1, kernel, borderType=cv2.BORDER_CONSTANT)
+        colours += colours * near - around
+    return np.asarray(cv2.convertScaleAbs(cv2.max(colours, 0.0)), np.uint8)
 
 
 def _share_disc(

@@ -37,6 +37,9 @@ BLEND = 1.0
 """About a joint the maps are blended over so many half widths of the part that begins there, either way."""
 STEP = 0.03
 """Maps are blended on a grid of this step, standing heights, and interpolated."""
+AROUND = 2
+"""The grid goes on so many steps beyond what is drawn: one to interpolate with, one for what a flow brings
+in."""
 THIN = 1e-3
 """A part is not drawn where its map shrinks areas to less than this: it is seen edge on, or is not finite."""
 MARGIN = 0.02
@@ -80,14 +83,19 @@ _PART, _NEIGHBOUR, _JOINT, _SIGN = (np.array(column) for column in zip(*BENDS, s
 
 
 class Doll:
-    """Draws the dolls of one player, in any thread."""
+    """Draws the dolls of one player, in any thread.
 
-    def __init__(self, bank: Bank) -> None:
-        self.bank = bank
+    reduction: it also draws pictures whose sides are so many times smaller (`Placed.draw`).
+    """
+
+    def __init__(self, bank: Bank, reduction: int = 1) -> None:
+        self.bank, self.reduction = bank, reduction
         self._outlines = np.array(
             [[outline(sprite) for sprite in each] for each in bank.sprites]
         )  # (F, P, 8, 2)
         self._corners = np.array([[sprite.corner for sprite in each] for each in bank.sprites], np.float32)
+        self.sprites = [[sprite.pixels for sprite in each] for each in bank.sprites]
+        self.reduced = [[reduced(pixels, reduction) for pixels in each] for each in self.sprites]
 
     def paint(
         self,
@@ -105,92 +113,221 @@ class Doll:
         height: the player's standing height, pixels; that of his place in the picture, by default. parts:
         those that are drawn.
         """
-        out.fill(0)
+        size = (out.shape[1], out.shape[0])
+        self.place(landmarks, drawing, size, corner, height=height, parts=parts).draw(out)
+
+    def place(
+        self,
+        landmarks: Floats,
+        drawing: Drawing,
+        size: tuple[int, int],
+        corner: tuple[int, int] = (0, 0),
+        *,
+        height: float | None = None,
+        step: int = 0,
+        parts: Sequence[int] = tuple(range(COUNT)),
+    ) -> Placed:
+        """Where the parts lie in a window of `size` (width, height); the rest as in `paint`.
+
+        step: between the places at which maps are blended, pixels; by default `STEP`.
+        """
         if height is None:
             height = float(standing_px(landmarks, self.bank.body))
         pose = landmarks.astype(float)
         pose[:, :2] -= corner
         fading = np.flatnonzero(drawing.share < 1)
-        parts_drawn = np.concatenate([np.arange(COUNT), fading])
+        drawn = np.concatenate([np.arange(COUNT), fading])
         frames = np.concatenate([drawing.frames, drawing.before[fading]])
-        layers = self._layers(pose, height, parts_drawn, frames, out.shape)
         old = {part: COUNT + row for row, part in enumerate(fading.tolist())}
         order = in_order(pose, height) if drawing.order is None else drawing.order
-        for part in order.tolist():
-            if part not in parts:
-                continue
-            layer = self._look_up(layers, part)
-            if part in old:
-                layer = _mixed(self._look_up(layers, old[part]), layer, float(drawing.share[part]))
-            if layer is not None:
-                _over(*layer, out)
+        stack = [
+            Fade(part, old.get(part), float(drawing.share[part])) for part in order.tolist() if part in parts
+        ]
+        step = step or max(2, round(STEP * height))
+        boxes, nodes, grid = self._grid(pose, height, drawn, frames, size, step)
+        rows = list(zip(frames.tolist(), drawn.tolist(), strict=True))
+        return Placed(self, rows, boxes, nodes, grid, size, stack)
 
-    def _layers(
-        self, pose: Reals, height: float, parts: NDArray[np.int64], frames: Frames, shape: Sequence[int]
-    ) -> _Layers:
-        """Where each of `parts` (L,) lies, drawn from its frame of `frames` (L,), in a picture of `shape` (h,
-        w, ...)."""
+    def _grid(
+        self,
+        pose: Reals,
+        height: float,
+        parts: NDArray[np.int64],
+        frames: Frames,
+        size: tuple[int, int],
+        step: int,
+    ) -> tuple[NDArray[np.int64], Nodes, Floats]:
+        """The boxes, nodes and grid of `Placed`, of `parts` (L,), each drawn from its frame of `frames`
+        (L,)."""
         bank, count = self.bank, len(parts)
         recorded = Points(*(each[frames] for each in bank.points))  # (L, P, K)
         rows = fit(points_of(pose, TABLE), recorded, np.array([height]), bank.heights[frames, None], TABLE)
         maps = np.stack(rows, axis=-1).reshape(count, COUNT, 2, 3)
         own = maps[np.arange(count), parts]  # (L, 2, 3)
-        boxes = _boxes(own, self._outlines[frames, parts], MARGIN * height, shape)  # (L, 4)
-        drawn = boxes[boxes[:, 0] < boxes[:, 2]]
-        low, high = (
-            (drawn[:, :2].min(axis=0), drawn[:, 2:].max(axis=0)) if len(drawn) else np.zeros((2, 2), np.int64)
-        )
-        step = max(2, round(STEP * height))
-        across, down = (max(1, -(-int(side) // step)) for side in high - low)
-        x = np.tile(low[0] + step * (np.arange(across) + 0.5) - 0.5, down).astype(np.float32)
-        y = np.repeat(low[1] + step * (np.arange(down) + 0.5) - 0.5, across).astype(np.float32)
+        boxes = _boxes(own, self._outlines[frames, parts], MARGIN * height, size)  # (L, 4)
+        nodes = Nodes.about(boxes, step)
+        x, y = nodes.places()  # (N,)
         layer, bend = _bends_of(parts)  # (B,) each, layer after layer
-        weights = blend(x, y, joints_of(pose, TABLE), height, bank.skirt)[bend]  # (B, N)
-        away = _mapped(maps[layer, _NEIGHBOUR[bend]] - own[layer], x, y)  # (B, 2, N)
-        away *= weights[:, None]
-        first = np.searchsorted(layer, np.arange(count))
-        fields = _mapped(own, x, y)  # (L, 2, N)
-        fields += np.add.reduceat(away, first) / np.maximum(np.add.reduceat(weights, first), 1)[:, None]
-        fields -= self._corners[frames, parts][..., None]
-        sprites = [bank.sprites[frame][part].pixels for part, frame in zip(parts, frames, strict=True)]
-        grid = fields.reshape(count, 2, down, across)
-        return _Layers(sprites, boxes.tolist(), grid, (int(low[0]), int(low[1])), step)
+        which, node = nodes.of_layers(layer)  # (M,) each: every bend at every node of its layer
+        near_x, near_y = x[node], y[node]
+        weights = blend(near_x, near_y, bend[which], joints_of(pose, TABLE), height, bank.skirt)
+        away = _mapped(maps[layer, _NEIGHBOUR[bend]] - own[layer], which, near_x, near_y)  # (2, M)
+        whole = np.maximum(np.bincount(node, weights, len(x)), 1)  # (N,)
+        fields = _mapped(own, nodes.layer, x, y)  # (2, N)
+        for field, by in zip(fields, away, strict=True):
+            field += np.bincount(node, weights * by, len(x)) / whole
+        return boxes, nodes, np.stack(fields, axis=1) - self._corners[frames, parts][nodes.layer]
 
-    @staticmethod
-    def _look_up(layers: _Layers, row: int) -> tuple[Bytes, list[int]] | None:
-        """A layer as it is drawn, premultiplied BGRA, and its box x0, y0, x1, y1."""
-        x0, y0, x1, y1 = layers.boxes[row]
-        if x0 >= x1 or y0 >= y1:
-            return None
-        (left, top), step = layers.start, layers.step
-        cells = [(x0 - left) // step, (y0 - top) // step, -(-(x1 - left) // step), -(-(y1 - top) // step)]
-        size = (step * (cells[2] - cells[0]), step * (cells[3] - cells[1]))
-        rows = slice(y0 - top - step * cells[1], y1 - top - step * cells[1])
-        columns = slice(x0 - left - step * cells[0], x1 - left - step * cells[0])
-        u, v = (
-            cv2.resize(plane[cells[1] : cells[3], cells[0] : cells[2]], size)[rows, columns]
-            for plane in layers.grid[row]
+
+class Nodes:
+    """Grids over L boxes, whose nodes lie in the middle of squares of `step` pixels, node after node.
+
+    low (L, 2): the first square, x and y; sides (L, 2): how many there are; first (L,): the index of each
+    grid's first node. Of each node: layer (N,), across and down (N,) in its grid.
+    """
+
+    def __init__(self, low: NDArray[np.int64], high: NDArray[np.int64], step: int) -> None:
+        """low, high (L, 2): in squares."""
+        self.low, self.sides, self.step = low, high - low, step
+        self.counts = self.sides.prod(axis=1)
+        self.first = np.cumsum(self.counts) - self.counts
+        self.layer = np.repeat(np.arange(len(low)), self.counts)
+        self.down, self.across = np.divmod(
+            np.arange(len(self.layer)) - self.first[self.layer], np.maximum(self.sides[self.layer, 0], 1)
         )
-        moved = cv2.remap(layers.sprites[row], u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-        return np.asarray(moved, np.uint8).reshape(y1 - y0, x1 - x0, 4), layers.boxes[row]
+
+    @classmethod
+    def about(cls, boxes: NDArray[np.int64], step: int) -> Nodes:
+        """Over boxes (L, 4), x0, y0, x1, y1, and `AROUND` squares around; over an empty one none."""
+        drawn = (boxes[:, 0] < boxes[:, 2])[:, None]
+        low, high = boxes[:, :2] // step - AROUND, -(-boxes[:, 2:] // step) + AROUND
+        return cls(low * drawn, high * drawn, step)
+
+    def places(self) -> tuple[Floats, Floats]:
+        """x and y of every node (N,), pixels."""
+        low = self.low[self.layer]
+        x, y = (
+            (self.step * (start + place + 0.5) - 0.5).astype(np.float32)
+            for start, place in ((low[:, 0], self.across), (low[:, 1], self.down))
+        )
+        return x, y
+
+    def of_layers(self, layers: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(M,) each: all nodes of each of `layers` (B,), and to which of `layers` they belong."""
+        counts = self.counts[layers]
+        which = np.repeat(np.arange(len(layers)), counts)
+        begin = self.first[layers] - (np.cumsum(counts) - counts)
+        return which, np.arange(len(which)) + begin[which]
+
+    def between(self, grid: Floats, x: Floats, y: Floats) -> Floats:
+        """A grid (N, 2) at places x, y (N,) of each node's own grid, bilinear; beyond its edge as there.
+        (`cv2.remap` rounds places to 1/32.)"""
+        sides = self.sides[self.layer]
+        x, y = np.clip(x, 0, sides[:, 0] - 1), np.clip(y, 0, sides[:, 1] - 1)
+        left = np.minimum(x.astype(np.int64), sides[:, 0] - 2)
+        top = np.minimum(y.astype(np.int64), sides[:, 1] - 2)
+        right, low = ((by - at).astype(np.float32)[:, None] for by, at in ((x, left), (y, top)))
+        at = self.first[self.layer] + top * sides[:, 0] + left
+        upper, lower = grid[at], grid[at + sides[:, 0]]
+        upper += right * (grid[at + 1] - upper)
+        lower += right * (grid[at + sides[:, 0] + 1] - lower)
+        upper += low * (lower - upper)
+        return upper
 
 
-class _Layers(NamedTuple):
-    """Where L parts lie. sprites; boxes: x0, y0, x1, y1 each, empty for what is not drawn; grid (L, gh, gw,
-    2): where a pixel of the window lies in the sprite, every `step` pixels from `start` (x, y)."""
+class Fade(NamedTuple):
+    """A part in a stack of layers: its row, the row that it fades from, and how far it has come, 0..1."""
 
-    sprites: list[Bytes]
-    boxes: list[list[int]]
+    row: int
+    old: int | None
+    share: float
+
+
+class Placed(NamedTuple):
+    """A doll as it lies in a window of `size` (width, height), L layers of it.
+
+    rows: of each layer the frame and the part. boxes (L, 4): x0, y0, x1, y1 in the window, empty for what is
+    not drawn. grid (N, 2): x and y in the layer's sprite where the window's pixel at each of `nodes` lies.
+    stack: what is drawn, back to front.
+    """
+
+    doll: Doll
+    rows: list[tuple[int, int]]
+    boxes: NDArray[np.int64]
+    nodes: Nodes
     grid: Floats
-    start: tuple[int, int]
-    step: int
+    size: tuple[int, int]
+    stack: list[Fade]
+
+    def bent(self, flow: Floats) -> Placed:
+        """The same, seen through `flow` (h, w, 2): each pixel shows what lies so many pixels away, x and y.
+        It is given for the middle of each square of the nodes' step, of the window."""
+        nodes = self.nodes
+        low = nodes.low[nodes.layer]
+        row = np.clip(low[:, 1] + nodes.down, 0, flow.shape[0] - 1)
+        column = np.clip(low[:, 0] + nodes.across, 0, flow.shape[1] - 1)
+        away = flow[row, column]  # (N, 2)
+        moved = away / np.float32(nodes.step)
+        grid = nodes.between(self.grid, nodes.across + moved[:, 0], nodes.down + moved[:, 1])
+        most = min(int(np.ceil(np.abs(away).max(initial=0))), nodes.step)
+        drawn = self.boxes[:, 0] < self.boxes[:, 2]
+        wider = self.boxes + np.array([-most, -most, most, most])
+        boxes = np.clip(wider, 0, [*self.size, *self.size]) * drawn[:, None]
+        return self._replace(grid=grid, boxes=boxes)
+
+    def draw(self, out: Bytes, *, reduced: bool = False) -> None:
+        """Into `out` (h, w, 4), premultiplied BGRA. reduced: at a resolution lower by the doll's
+        `reduction`."""
+        out.fill(0)
+        scale = self.doll.reduction if reduced else 1
+        sprites = self.doll.reduced if reduced else self.doll.sprites
+        low, high = self.boxes[:, :2] // scale, -(-self.boxes[:, 2:] // scale)
+        boxes = np.hstack([low, np.minimum(high, [out.shape[1], out.shape[0]])]).tolist()
+        grid, nodes, step = self.grid, self.nodes, self.nodes.step // scale
+        if scale > 1:
+            grid = (grid + np.float32(0.5)) / np.float32(scale) - np.float32(0.5)
+
+        def look_up(row: int) -> tuple[Bytes, list[int]] | None:
+            """A layer as it is drawn, and its box x0, y0, x1, y1."""
+            x0, y0, x1, y1 = boxes[row]
+            if x0 >= x1 or y0 >= y1:
+                return None
+            (left, top), (across, down) = nodes.low[row].tolist(), nodes.sides[row].tolist()
+            own = grid[nodes.first[row] : nodes.first[row] + nodes.counts[row]].reshape(down, across, 2)
+            cells = [x0 // step - left, y0 // step - top, -(-x1 // step) - left, -(-y1 // step) - top]
+            # One step more on each side: `resize` has nothing to interpolate with beyond its edge.
+            near = own[cells[1] - 1 : cells[3] + 1, cells[0] - 1 : cells[2] + 1]
+            fine = cv2.resize(near, (step * near.shape[1], step * near.shape[0]))
+            x, y = x0 - step * (cells[0] - 1 + left), y0 - step * (cells[1] - 1 + top)
+            frame, part = self.rows[row]
+            moved = cv2.remap(
+                sprites[frame][part], fine[y : y + y1 - y0, x : x + x1 - x0], None, cv2.INTER_LINEAR,
+                borderMode=cv2.BORDER_CONSTANT,
+            )  # fmt: skip
+            return np.asarray(moved, np.uint8).reshape(y1 - y0, x1 - x0, 4), boxes[row]
+
+        for fade in self.stack:
+            layer = look_up(fade.row)
+            if fade.old is not None:
+                layer = _mixed(look_up(fade.old), layer, fade.share)
+            if layer is not None:
+                _over(*layer, out)
 
 
-def _mapped(maps: Reals, x: Floats, y: Floats) -> Floats:
-    """Places x, y (N,) under maps (M, 2, 3): (M, 2, N). Not as a matrix product, for which NumPy's BLAS would
-    start threads that take the cores from the networks."""
-    across, down, start = (maps[..., column, None].astype(np.float32) for column in range(3))
-    return np.asarray(across * x + down * y + start, np.float32)
+def reduced(pixels: Bytes, scale: int) -> Bytes:
+    """A sprite `scale` times smaller, each pixel the mean of what it covers; beyond its edge it is clear."""
+    if scale == 1:
+        return pixels
+    rows, columns = (-(-side // scale) for side in pixels.shape[:2])
+    down, across = scale * rows - pixels.shape[0], scale * columns - pixels.shape[1]
+    whole = cv2.copyMakeBorder(pixels, 0, down, 0, across, cv2.BORDER_CONSTANT)
+    return np.asarray(cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _mapped(maps: Reals, which: NDArray[np.int64], x: Floats, y: Floats) -> list[Floats]:
+    """Places x, y (N,), each under its own (N,) of `maps` (B, 2, 3): x and y (N,)."""
+    a, b, c, d, e, f = maps.reshape(-1, 6).T.astype(np.float32)[:, which]
+    return [a * x + b * y + c, d * x + e * y + f]
 
 
 def _bends_of(parts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -199,18 +336,30 @@ def _bends_of(parts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.i
     return layer, bend
 
 
-def blend(x: Floats, y: Floats, joints: Joints[NDArray[Any]], height: float, skirt: Reals) -> Floats:
-    """(rows, N): how much of the neighbour's map each of `BENDS` takes at places x, y (N,), 0..1."""
-    reach, end = ((each * height)[_JOINT, None].astype(np.float32) for each in (REACH, NEAR))
-    strength = np.append(np.ones(COUNT), skirt)[_JOINT, None].astype(np.float32)
-    from_x, from_y = x - _of(joints.x), y - _of(joints.y)  # (B, N)
-    across = (from_x * _of(joints.out_x) + from_y * _of(joints.out_y)) * (_SIGN[:, None] / reach)
-    near = 2 - np.sqrt(from_x * from_x + from_y * from_y) / end
-    return strength * _smooth((0.5 + 0.5 * across).astype(np.float32)) * _smooth(near)
-
-
-def _of(values: Reals) -> Floats:
-    return values[_JOINT, None].astype(np.float32)
+def blend(
+    x: Floats,
+    y: Floats,
+    bends: NDArray[np.int64],
+    joints: Joints[NDArray[Any]],
+    height: float,
+    skirt: Reals,
+) -> Floats:
+    """(M,): how much of the neighbour's map is taken at places x, y (M,), at each by its own of `BENDS`
+    (M,), 0..1."""
+    strength = np.append(np.ones(COUNT), skirt)
+    table = np.stack(
+        [
+            joints.x[_JOINT], joints.y[_JOINT],
+            joints.out_x[_JOINT] * _SIGN / (REACH[_JOINT] * height),
+            joints.out_y[_JOINT] * _SIGN / (REACH[_JOINT] * height),
+            1 / (NEAR[_JOINT] * height), strength[_JOINT],
+        ]
+    ).astype(np.float32)  # fmt: skip
+    joint_x, joint_y, across_x, across_y, end, share = table[:, bends]  # (M,) each
+    from_x, from_y = x - joint_x, y - joint_y
+    across = from_x * across_x + from_y * across_y
+    near = 2 - np.sqrt(from_x * from_x + from_y * from_y) * end
+    return share * _smooth(0.5 + 0.5 * across) * _smooth(near)
 
 
 def _smooth(share: Floats) -> Floats:
@@ -239,18 +388,17 @@ def outline(sprite: Sprite) -> Reals:
     )  # fmt: skip
 
 
-def _boxes(to_frame: Reals, outlines: Reals, margin: float, shape: Sequence[int]) -> NDArray[np.int64]:
-    """(P, 4): x0, y0, x1, y1 of what each part covers in a picture of `shape` (h, w, ...), empty for one that
-    is not drawn. to_frame (P, 2, 3), outlines (P, 8, 2), see `outline`."""
+def _boxes(to_frame: Reals, outlines: Reals, margin: float, size: tuple[int, int]) -> NDArray[np.int64]:
+    """(P, 4): x0, y0, x1, y1 of what each part covers in a picture of `size` (width, height), empty for one
+    that is not drawn. to_frame (P, 2, 3), outlines (P, 8, 2), see `outline`."""
     (a, b), (c, d) = to_frame[:, 0, :2].T, to_frame[:, 1, :2].T
     determinant = a * d - b * c
     drawn = np.abs(determinant) > THIN
     scale = np.divide(1.0, determinant, out=np.zeros_like(determinant), where=drawn)
     x, y = (outlines - to_frame[:, None, :, 2]).transpose(2, 1, 0)  # (8, P) each
     placed = np.stack([(d * x - b * y) * scale, (a * y - c * x) * scale], axis=-1)  # (8, P, 2)
-    limit = (shape[1], shape[0])
-    low = np.clip(np.floor(placed.min(axis=0) - margin), 0, limit)
-    high = np.clip(np.ceil(placed.max(axis=0) + margin) + 1, 0, limit)
+    low = np.clip(np.floor(placed.min(axis=0) - margin), 0, size)
+    high = np.clip(np.ceil(placed.max(axis=0) + margin) + 1, 0, size)
     high[~drawn] = low[~drawn]
     return np.hstack([low, high]).astype(np.int64)
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from realtime.picture import Picture
 
 Layer = NDArray[np.uint8]
-"""(H, W, 4) uint8 BGRA, straight (the colours are not times alpha), as `engines.layers` paints it."""
+"""(H, W, 4) uint8 BGRA, straight (the colours are not times alpha), as `LayerRenderer` paints it."""
 
 Part = Literal["picture", "layer", "clean", "preview"]
 """A field of `ProgrammeFrame`."""

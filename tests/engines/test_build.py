@@ -296,7 +296,7 @@ def test_a_show_on_a_planned_backend_is_refused_before_it_starts(
     assert heard.count("\n") == 1
 
 
-def test_a_show_with_backgrounds_needs_the_players_layers_and_each_player_his_own(
+def test_each_player_of_a_show_needs_plans_and_backgrounds_need_no_others(
     fake: list[str],
     folder: Path,
     pack_folder: Path,
@@ -305,7 +305,7 @@ def test_a_show_with_backgrounds_needs_the_players_layers_and_each_player_his_ow
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(plan_check, "plan_folder", lambda: folder)
-    other = write_nano_pack(tmp_path / "other", dataset_folder, name="Number 8")
+    other = write_nano_pack(tmp_path / "other", dataset_folder, name="Number 8", seed=1)
     show_file = tmp_path / "show.toml"
 
     def refused(**keys: str) -> str:
@@ -318,27 +318,15 @@ def test_a_show_with_backgrounds_needs_the_players_layers_and_each_player_his_ow
             return str(error)
         return ""
 
-    def build_it(*arguments: str) -> None:
-        use_gpu(monkeypatch, None)  # there is none to run them on
-        assert build.main([*arguments, *RTX, "--out", str(folder)]) == 0
-        use_gpu(monkeypatch, CARD)
-
     green = "[{kind = 'colour', name = 'green', colour = '#00b140'}]"
     assert build.main(fake) == 0
     use_gpu(monkeypatch, CARD)
-    assert not refused()
-    layers = refused(backgrounds=green)
-    assert f"number-7.layers-{WINDOWS[0]}.tensorrt-rtx-8.9.plan is missing" in layers
-    assert f"(and {len(WINDOWS) - 1} more)" in layers
-    assert layers.endswith(f"--player {pack_folder} --backend tensorrt-rtx --layers")
-    build_it("--player", str(pack_folder), "--layers")
-    assert not refused(backgrounds=green)
-    assert not refused(), "the other generator's plans are still there"
-
-    second = refused(backgrounds=green, players="['other']")
-    assert f"number-8.layers-{WINDOWS[0]}" in second and f"--player {other}" in second
-    build_it("--player", str(other))
-    assert not refused(players="['other']")
-    assert refused(backgrounds=green, players="['other']") == second
-    build_it("--player", str(other), "--layers")
-    assert not refused(backgrounds=green, players="['other']")
+    assert not refused() and not refused(backgrounds=green)
+    second = refused(players="['other']")
+    assert f"number-8.generator-{WINDOWS[0]}.tensorrt-rtx-8.9.plan is missing" in second
+    assert f"(and {len(WINDOWS) - 1} more)" in second
+    assert second.endswith(f"--player {other} --backend tensorrt-rtx")
+    use_gpu(monkeypatch, None)  # there is none to run them on
+    assert build.main(["--player", str(other), *RTX, "--out", str(folder)]) == 0
+    use_gpu(monkeypatch, CARD)
+    assert not refused(players="['other']") and not refused(backgrounds=green, players="['other']")

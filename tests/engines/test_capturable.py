@@ -17,7 +17,7 @@ from engines.pose.detector import Detector
 from engines.pose.device_frame import FrameUpload
 from engines.pose.landmarks import LandmarkNet
 from engines.pose.region import Region
-from engines.renderer import Windows
+from engines.windows import Windows
 from tests.engines.capturable import Capturable, capture_on, count_captures
 from tests.engines.cuda_on_cpu import run_cuda_on_cpu
 

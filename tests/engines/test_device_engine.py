@@ -8,7 +8,6 @@ import torch
 from torch import nn
 
 from engines.generator import LiveGenerator
-from engines.layers import LayerGenerator
 from engines.pose.convert import load_net
 from engines.pose.tflite_graph import GraphError
 from engines.pose.tflite_net import ImageNet
@@ -75,7 +74,7 @@ def test_a_precision_that_it_has_not_is_refused(precision: str) -> None:
         compiled(Small(), precision)
 
 
-def test_in_half_precision_the_generator_paints_the_same_picture() -> None:
+def test_in_half_precision_the_generator_gives_the_same() -> None:
     net = LiveGenerator(untrained_generator(90).fold()).eval()
     net_inputs = net.example((128, 128))
     net_inputs["landmarks"][0] = torch.from_numpy(standing(64, 116, 90))
@@ -86,9 +85,9 @@ def test_in_half_precision_the_generator_paints_the_same_picture() -> None:
         inputs[name][:] = tensor.numpy()
     engine.run(inputs, outputs)
     with torch.inference_mode():
-        picture, _ = net(*net_inputs.values())
-    error = float(np.square(outputs["picture"].astype(float) - picture.numpy()).mean())
-    assert 10 * np.log10(255**2 / max(error, 1e-9)) > 40
+        own, fields = net(*net_inputs.values())
+    assert own.std() > 0.05 and np.abs(outputs["own"] - own.numpy()).max() < 0.02
+    assert np.abs(outputs["fields"] - fields.numpy()).max() < 0.05
 
 
 def test_what_cannot_be_captured_is_noticed() -> None:
@@ -99,10 +98,9 @@ def test_what_cannot_be_captured_is_noticed() -> None:
         float(x.sum())
 
 
-@pytest.mark.parametrize("kind", [LiveGenerator, LayerGenerator])
-def test_the_generator_can_be_captured(kind: type[LiveGenerator], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_generator_can_be_captured(monkeypatch: pytest.MonkeyPatch) -> None:
     captured = count_captures(monkeypatch)
-    net = kind(untrained_generator(60).fold()).eval()
+    net = LiveGenerator(untrained_generator(60).fold()).eval()
     engine = compile_module(net, net.example((64, 64)), net.OUTPUTS, backend="cuda", precision="fp16")
     engine.run(*engine.buffers())
     engine.run(*engine.buffers())

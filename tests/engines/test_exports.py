@@ -11,29 +11,34 @@ from torch import Tensor, nn
 
 from engines import parity
 from engines.exports import show_exports
-from engines.layers import LayerRenderer
 from engines.plan_cache import Facts
 from engines.player_pack import PlayerPack
 from engines.pose.tracker import PoseTracker
-from engines.renderer import Renderer
+from engines.renderer import LayerRenderer, Renderer
 from engines.runtime import Tensors
 from engines.runtime import openvino as openvino_runtime
 from engines.runtime.identity import network_digest
 from engines.runtime.torch_eager import TorchEngine
 
 
-def test_the_parity_of_layers_is_of_colours_and_alpha(pack_folder: Path) -> None:
-    export = show_exports(PlayerPack.load(pack_folder), "torch", layered=True)[-1]
-    exact = parity.eager(export)
+@pytest.mark.parametrize("window", [0, -1])
+def test_the_parity_of_a_generator_is_of_the_picture_that_comes_of_it(pack_folder: Path, window: int) -> None:
+    export = show_exports(PlayerPack.load(pack_folder), "torch")[-1]
+    exact, index = parity.eager(export), range(len(export.examples))[window]
 
-    def fainter(inputs: Tensors) -> Tensors:
-        layer = exact(inputs)["layer"].copy()
-        layer[..., 3] //= 2
-        return {"layer": layer}
+    def changed(name: str, channel: int | slice, by: float) -> parity.Run:
+        def run(inputs: Tensors) -> Tensors:
+            outputs = {each: value.copy() for each, value in exact(inputs).items()}
+            outputs[name][..., channel] += by
+            return outputs
 
-    index = len(export.examples) - 1
+        return run
+
     assert parity.parity(export, index, "fp16", exact).value == pytest.approx(108.1, abs=0.1)
-    assert (parity.parity(export, index, "fp16", fainter).value or 0) < 30
+    wrong = {"outline": (5, -3.0), "tint": (slice(2, 5), 0.2), "flow": (0, 2.0)}
+    for channel, by in wrong.values():
+        assert (parity.parity(export, index, "fp16", changed("fields", channel, by)).value or 0) < 35
+    assert (parity.parity(export, index, "fp16", changed("own", slice(0, 3), 0.5)).value or 0) < 35
 
 
 @pytest.mark.parametrize("layered", [False, True])
@@ -56,7 +61,7 @@ def test_what_is_exported_is_what_the_show_compiles(
             [export.shapes(index) for index in range(len(export.examples))],
             list(export.outputs),
         )
-        for export in show_exports(pack, "openvino", layered=layered)
+        for export in show_exports(pack, "openvino")
     }
     assert exported == compiled
 
@@ -74,8 +79,8 @@ def test_a_window_about_the_player_is_a_piece_of_the_picture(pack_folder: Path) 
     moved = np.asarray(whole.inputs["landmarks"])[0, 0, :2] - np.asarray(piece.inputs["landmarks"])[0, 0, :2]
     x, y = moved.astype(int)
     assert x % 4 == y % 4 == 0
-    np.testing.assert_array_equal(
-        piece.inputs["plate"][0], whole.inputs["plate"][0, y : y + sizes[0][0], x : x + sizes[0][1]]
-    )
+    there = whole.inputs["doll"][0, y : y + sizes[0][0], x : x + sizes[0][1]]
+    np.testing.assert_array_equal(piece.inputs["doll"][0], there)
+    assert there.any()
     facts = Facts(1.0, parity.not_measured(generator, "fp16", "no GPU"))
     assert str(dataclasses.replace(facts).parity) == "not measured (no GPU)"

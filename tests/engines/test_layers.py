@@ -5,9 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.layers import LayerRenderer
 from engines.player_pack import PlayerPack
-from engines.renderer import Renderer
+from engines.renderer import LayerRenderer, Renderer
 from tests.packs import SIZE, standing
 
 

@@ -111,17 +111,17 @@ def test_a_missing_file_is_named(folder: Path, file: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("format = 4", "format = 3", "is of format 3; this version of dancecam reads 4"),
-        ("format = 4", "format = 5", "is of format 5; this version of dancecam reads 4"),
-        ("format = 4", "", "cannot be read.*format"),
+        ("format = 5", "format = 4", "is of format 4; this version of dancecam reads 5"),
+        ("format = 5", "format = 6", "is of format 6; this version of dancecam reads 5"),
+        ("format = 5", "", "cannot be read.*format"),
         (
-            "format = 4",
+            "format = 5",
             "format = 2",
             r"make the pack anew with python -m tools\.train DATASET .* --restart",
         ),
         ('"bank.safetensors" =', '"views.safetensors" =', r"no SHA-256 for bank\.safetensors"),
         ('"nano"', '"giant"', "unknown variant 'giant'; known: nano"),
-        ("[128, 128]", "[128, 120]", "128x120 is not in multiples of 16"),
+        ("[128, 128]", "[128, 122]", "128x122 is not in multiples of 4"),
         ("[128, 128]", "[0, 128]", "0x128"),
         ("[128, 128]", "[128]", "cannot be read"),
         ("[128, 128]", '"big"', "cannot be read"),

@@ -69,9 +69,8 @@ def test_every_pose_net_compiles_with_no_convolution_left_in_float32(name: str) 
 def test_every_variant_of_the_generator_compiles_with_its_coordinates_in_float32(variant: str) -> None:
     export = untrained_export(variant, (64, 96))
     layers = compile_fp16(export)
-    assert layers["CONVOLUTION", "HALF"] == convolutions(export.module) - 1  # the folded head is in the other
+    assert layers["CONVOLUTION", "HALF"] == convolutions(export.module)
     assert not layers["CONVOLUTION", "FLOAT"]
-    assert layers["GRID_SAMPLE", "FLOAT"] == 1
     assert layers["MATRIX_MULTIPLY", "FLOAT"] >= 3
     assert not layers["MATRIX_MULTIPLY", "HALF"]
 
@@ -109,12 +108,12 @@ def test_the_live_generator_keeps_landmarks_exact_in_half_precision() -> None:
     inputs["doll"][0, 16:48, 16:48] = (40, 90, 200, 255)
     model = export_onnx(net, [net.example((64, 64))], net.OUTPUTS)
     session = runtime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    picture, following = session.run(list(net.OUTPUTS), inputs)
+    own, fields = session.run(list(net.OUTPUTS), inputs)
     with torch.inference_mode():
-        true, true_following = net(*(torch.from_numpy(inputs[name]) for name in net.INPUTS))
-    assert np.ptp(picture) > 30
-    assert np.abs(picture.astype(int) - true.numpy()).max() <= 3
-    np.testing.assert_allclose(following, true_following.numpy(), atol=0.01)
+        true, true_fields = net(*(torch.from_numpy(inputs[name]) for name in net.INPUTS))
+    assert np.ptp(own) > 0.1
+    np.testing.assert_allclose(own, true.numpy(), atol=0.01)
+    np.testing.assert_allclose(fields, true_fields.numpy(), atol=0.02)
 
 
 @pytest.mark.parametrize("capability", ["9.0", "8.7", "any"])

@@ -66,7 +66,7 @@ def test_a_show_with_backgrounds_has_a_player_with_alpha(
 
     monkeypatch.setattr("engines.pose.tracker.PoseTracker", Loaded)
     monkeypatch.setattr("engines.renderer.Renderer", Loaded)
-    monkeypatch.setattr("engines.layers.LayerRenderer", Layers)
+    monkeypatch.setattr("engines.renderer.LayerRenderer", Layers)
     green = Colour(kind="colour", name="green", colour="#00b140")
     assert isinstance(load_nets(Show(player=pack_folder, backgrounds=(green,))).render, Layers)
     assert not isinstance(load_nets(Show(player=pack_folder)).render, Layers)

@@ -21,8 +21,8 @@ from engines.doll.choice import Drawing, Frames, choose
 from engines.doll.drawing import Doll
 from engines.doll.parts import COUNT
 from engines.generator import cell_px
-from engines.renderer import GRID
 from engines.skeleton import LANDMARKS
+from engines.windows import GRID
 from tools.footage import Footage
 
 HOST_LANDMARKS = "landmarks on the host"

@@ -1,0 +1,46 @@
+"""From what the net gives to the player's picture, at full resolution, on a device: `engines.compositing` in
+torch, from one tensor to the next, so that it can be captured."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from engines.generator import (
+    ALPHA_SHARPNESS,
+    DOLL_ALPHA,
+    FIELDS,
+    FINE,
+    Generator,
+    inside,
+    larger,
+    mix,
+)
+
+
+class TorchCompositor:
+    """Composites windows of `generator`."""
+
+    def __init__(self, generator: Generator) -> None:
+        self._cell, self._soft = generator.cell, generator.soft
+
+    def paint(self, doll: Tensor, own: Tensor, fields: Tensor) -> tuple[Tensor, Tensor]:
+        """The player's colours (1, 3, h, w) BGR, not yet times alpha, and alpha (1, 1, h, w), both 0..1.
+
+        doll: (1, 4, h, w) premultiplied BGRA 0..1, bent. own, fields: see `LiveGenerator`.
+        """
+        own = larger(own.permute(0, 3, 1, 2).float(), self._cell // FINE)
+        smooth = larger(fields.permute(0, 3, 1, 2).float(), self._cell)
+        _, tint, outline, choice = smooth.split(FIELDS, dim=1)
+        cover = doll[:, 3:]
+        bent = torch.cat([doll[:, :3] + tint * cover, cover], dim=1)
+        logits = outline + DOLL_ALPHA * (2 * cover - 1)
+        opaque = inside(bent, self._soft, self._cell)
+        alpha = torch.maximum(torch.sigmoid(logits * ALPHA_SHARPNESS), opaque)
+        return mix(own, bent, choice), alpha
+
+    def feedback(self, colours: Tensor, alpha: Tensor) -> Tensor:
+        """What the net is shown of this as its previous output, (1, 4, h/cell, w/cell): see
+        `Painting.feedback`."""
+        return F.avg_pool2d(torch.cat([(colours * alpha).flip(1), alpha], dim=1), self._cell)

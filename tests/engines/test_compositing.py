@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from engines.compositing import FLOW, Compositor
+from engines.compositing_torch import TorchCompositor
+from engines.doll.choice import Drawing, choose
+from engines.doll.drawing import Doll
+from engines.generator import FINE, LiveGenerator
+from engines.player_pack import PlayerPack
+from tests.drawn import standing, untrained_generator
+from tests.packs import HEIGHT_PX, SIZE
+
+
+class Scene:
+    """What an untrained net gives of a doll, at two sizes of its cells."""
+
+    def __init__(self, pack: PlayerPack, body_px: float) -> None:
+        self.net = generator = untrained_generator(body_px).fold()
+        with torch.no_grad():
+            generator.fields.weight.normal_(std=0.3)
+        cell, scale = generator.cell, generator.cell // FINE
+        landmarks = standing(64, 120, HEIGHT_PX, arms=0.8)
+        doll = Doll(pack.bank, scale)
+        placed = doll.place(landmarks, Drawing.of(choose(pack.bank, landmarks)), SIZE, step=cell)
+        rows, columns = SIZE[1] // cell, SIZE[0] // cell
+        small = np.empty((1, FINE * rows, FINE * columns, 4), np.uint8)
+        placed.draw(small[0], reduced=True)
+        previous = torch.rand(1, 4, rows, columns)
+        with torch.inference_mode():
+            own, fields = LiveGenerator(generator).eval()(
+                torch.from_numpy(landmarks)[None], previous, torch.from_numpy(small)
+            )
+        self.own, self.fields = own[0].numpy(), fields[0].numpy()
+        self.doll = np.empty((SIZE[1], SIZE[0], 4), np.uint8)
+        placed.bent(self.fields[..., FLOW]).draw(self.doll)
+        self.compositor = Compositor(cell, generator.soft)
+
+
+@pytest.fixture(scope="module", params=[100, 300])
+def scene(request: pytest.FixtureRequest, pack_folder: object) -> Scene:
+    return Scene(PlayerPack.load(pack_folder), request.param)  # type: ignore[arg-type]
+
+
+def test_it_is_the_picture_that_a_gpu_paints(scene: Scene) -> None:
+    assert scene.fields.std(axis=(0, 1)).min() > 0.005
+    plate = np.random.default_rng(0).integers(0, 256, (SIZE[1], SIZE[0], 3), np.uint8)
+    colours, alpha = scene.compositor.paint(scene.doll, scene.own, scene.fields)
+    theirs = TorchCompositor(scene.net)
+    doll = torch.from_numpy(scene.doll).permute(2, 0, 1)[None] / 255
+    bgr, opaque = theirs.paint(doll, *(torch.from_numpy(each)[None] for each in (scene.own, scene.fields)))
+    off = np.abs(alpha - opaque[0, 0].numpy())
+    # The two draw the doll in by a few pixels more or less.
+    assert off.mean() < 0.003 and (off > 0.02).mean() < 0.02
+    # The net's own colours and its choice are multiplied before they are enlarged, or after.
+    off = np.abs(colours - 255 * bgr[0].permute(1, 2, 0).numpy())
+    assert off.mean() < 0.6 and off.max() < 8
+    mixed = colours * alpha[..., None] + plate * (1 - alpha[..., None])
+    assert np.abs(scene.compositor.over(colours, alpha, plate) - mixed).max() <= 1
+    feedback, following = scene.compositor.feedback(colours, alpha), theirs.feedback(bgr, opaque)[0].numpy()
+    assert feedback.shape == following.shape and feedback.std() > 0.1
+    assert np.abs(feedback - following).mean() < 0.005
+
+
+def test_inside_the_doll_he_is_opaque_and_far_outside_the_net_decides(scene: Scene) -> None:
+    own, fields, compositor = scene.own, scene.fields.copy(), scene.compositor
+    for logit in (-500.0, 500.0):
+        fields[..., 5] = logit
+        _, alpha = compositor.paint(scene.doll, own, fields)
+        assert np.isfinite(alpha).all()
+        there = scene.doll[..., 3] == 255
+        assert there.any() and alpha[scene.doll[..., 3] == 0].max() == pytest.approx(
+            float(logit > 0), abs=1e-6
+        )
+        if logit < 0:
+            assert 0.05 < (alpha == 1).sum() / there.sum() < 0.95 and (alpha[~there] < 1).all()
+
+
+def test_windows_of_changing_sizes_do_not_mix(scene: Scene) -> None:
+    own, fields, compositor = scene.own, scene.fields, scene.compositor
+    other = Compositor(scene.net.cell, scene.net.soft)
+    cell = scene.net.cell
+    half = (slice(0, SIZE[1] // 2), slice(0, SIZE[0]))
+    pieces = (
+        scene.doll[half].copy(),
+        own[: own.shape[0] // 2].copy(),
+        fields[: SIZE[1] // 2 // cell].copy(),
+    )
+    first = [each.copy() for each in compositor.paint(scene.doll, own, fields)]
+    small = [each.copy() for each in compositor.paint(*pieces)]
+    again = compositor.paint(scene.doll, own, fields)
+    for before, after in zip(first, again, strict=True):
+        np.testing.assert_array_equal(before, after)
+    for one, fresh in zip(small, other.paint(*pieces), strict=True):
+        np.testing.assert_array_equal(one, fresh)
