@@ -21,6 +21,7 @@ from engines.doll.cutting import Bytes, Floats, Reals, Sprite
 from engines.doll.parts import (
     CHILDREN,
     COUNT,
+    HEAD,
     LEGS,
     PARENTS,
     TABLE,
@@ -48,10 +49,15 @@ MARGIN = 0.02
 
 SKIRT = 0.06
 """Between the legs of a skirt, their maps are blended over so much either way, standing heights."""
+NECK_BLEND = 0.05
+"""About the neck they are blended less far, standing heights: a head that is tilted leaves the shoulders
+where they are."""
 REACH = np.append(BLEND * WIDTHS, [SKIRT] * 2)
 """(P + 2,) see `Joints`: over how much either way maps are blended about each, standing heights."""
+REACH[HEAD] = NECK_BLEND
 NEAR = np.append(1.5 * BLEND * WIDTHS, [0.35] * 2)
-"""(P + 2,) and how far from it the blending ends; at half of that it begins to fade."""
+"""(P + 2,) and how far from it the blending begins to fade; at twice that it ends."""
+NEAR[HEAD] = NECK_BLEND
 
 
 class Bend(NamedTuple):

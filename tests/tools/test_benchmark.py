@@ -35,7 +35,7 @@ def test_a_missing_player_is_one_clear_line(tmp_path: Path, capsys: pytest.Captu
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("generator", "--variant", "std", "--size", "1920x1080"), "multiples of 32"),
+        (("generator", "--variant", "std", "--size", "1920by1080"), "write WIDTHxHEIGHT"),
         (("generator", "--variant", "tiny", "--size", "512"), "WIDTHxHEIGHT"),
         (("outputs", "--markdown", "page.md"), "--json"),
         (("generator", "--rounds", "0"), "--rounds 0"),

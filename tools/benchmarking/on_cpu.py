@@ -10,7 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from engines.runtime import Calibration, Engine, choose_backend, compile_module
@@ -88,8 +90,9 @@ def _ours(subject: Subject, precisions: list[str], threads: int) -> list[Contest
             subject.net, subject.tensors, subject.net.OUTPUTS, backend=backend, precision=precision,
             threads=threads, calibration=subject.calibration,
         )  # fmt: skip
-        run, outputs = _filled(engine, subject.tensors)
-        run()
+        net, outputs = _filled(engine, subject.tensors)
+        run = partial(_finished, net, subject.finisher(), outputs)
+        picture = run()
         found.append(
             Contestant(
                 f"ours, {engine.backend} {engine.precision}",
@@ -97,10 +100,18 @@ def _ours(subject: Subject, precisions: list[str], threads: int) -> list[Contest
                 subject.work(engine.precision),
                 engine.precision,
                 engine.backend,
-                psnr(outputs["picture"], reference) if engine.backend != "torch" else None,
+                psnr(picture, reference) if engine.backend != "torch" else None,
             )
         )
     return found
+
+
+def _finished(
+    net: Callable[[], None], finish: Callable[[Mapping[str, Any]], NDArray[np.uint8]], outputs: dict[str, Any]
+) -> NDArray[np.uint8]:
+    """Runs the net, and makes the picture."""
+    net()
+    return finish(outputs)
 
 
 def _filled(engine: Engine, tensors: Mapping[str, Tensor]) -> tuple[Callable[[], None], dict[str, Any]]:
@@ -129,6 +140,10 @@ def _onnxruntime(subject: Subject, threads: int) -> list[Contestant]:
             output_names=list(subject.net.OUTPUTS), opset_version=OPSET, dynamo=False,
         )  # fmt: skip
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    run = partial(session.run, None, dict(subject.inputs))
-    distance = psnr(run()[0], subject.eager_picture())
+    finish = subject.finisher()
+
+    def run() -> NDArray[np.uint8]:
+        return finish(dict(zip(subject.net.OUTPUTS, session.run(None, dict(subject.inputs)), strict=True)))
+
+    distance = psnr(run(), subject.eager_picture())
     return [Contestant("ours, onnxruntime f32", run, subject.work("f32"), "f32", "onnxruntime", distance)]

@@ -7,10 +7,12 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.memory_format import convert_conv2d_weight_memory_format
 
+from engines.compositing_torch import TorchCompositor
 from engines.runtime.cuda import compile_cuda
 from tools.baselines.pix2pixhd import GlobalGenerator, nearest_ngf
 from tools.benchmarking.roofline import Work, probe
@@ -29,15 +31,30 @@ def contestants(subject: Subject) -> list[Contestant]:
     (engine,) = compile_cuda(subject.net, [subject.tensors], subject.net.OUTPUTS, "fp16")
     for name, value in subject.tensors.items():
         engine.give[name].copy_(value)
-    found = _both("ours", engine.enqueue, work)
+    compositor, doll = TorchCompositor(subject.net.generator), _doll(subject)
+
+    def run_ours() -> None:
+        engine.enqueue()
+        compositor.paint(doll, *(engine.take[name] for name in subject.net.OUTPUTS))
+
+    found = _both("ours, with the doll straight", run_ours, work)
     found[0].run()
-    distance = psnr(engine.take["picture"].cpu().numpy(), subject.eager_picture())
+    outputs = {name: value.cpu().numpy() for name, value in engine.take.items()}
+    distance = psnr(subject.finisher()(outputs), subject.eager_picture())
     found = [replace(each, psnr_db=distance) for each in found]
     figure = torch.rand(1, 3, subject.size[1], subject.size[0], device="cuda", dtype=torch.float16)
     for ngf in (nearest_ngf(work.macs, subject.size), PAPER_NGF):
         run = partial(_pass, _halved(GlobalGenerator(ngf)), [figure])
         found += _both(f"pix2pixHD global, ngf {ngf}", run, peer_work(ngf, subject.size, "fp16"))
     return found
+
+
+def _doll(subject: Subject) -> Tensor:
+    """(1, 4, h, w) on the GPU, as it lies without a flow."""
+    doll = np.zeros((subject.size[1], subject.size[0], 4), np.uint8)
+    if subject.placed is not None:
+        subject.placed.draw(doll)
+    return torch.from_numpy(doll).cuda().permute(2, 0, 1)[None] / 255
 
 
 def probes() -> dict[tuple[str, str], Callable[[], Any]]:

@@ -11,9 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engines.compositing import FLOW, Compositor
 from engines.doll.choice import Drawing, choose
-from engines.doll.drawing import Doll
-from engines.generator import Generator, LiveGenerator, canvas_of
+from engines.doll.drawing import Doll, Placed
+from engines.generator import FINE, Generator, LiveGenerator, canvas_of
 from engines.player_pack import PlayerPack
 from engines.renderer import calibration
 from engines.runtime import Calibration
@@ -32,13 +33,15 @@ Arrays = Mapping[str, NDArray[np.generic]]
 @dataclass(frozen=True)
 class Subject:
     """A generator of ours to measure. name: in the table. size: (width, height) pixels of what it paints, the
-    picture on its canvas. inputs: what it is
-    shown. calibration: for INT8; None without a pack."""
+    picture on its canvas. inputs: what the net is shown. placed: the doll, where there is a pack. plate: (h,
+    w, 3). calibration: for INT8; None without a pack."""
 
     name: str
     net: LiveGenerator
     size: tuple[int, int]
     inputs: Arrays
+    plate: NDArray[np.uint8]
+    placed: Placed | None = None
     calibration: Calibration | None = None
 
     @property
@@ -48,13 +51,29 @@ class Subject:
     def work(self, precision: str) -> Work:
         with torch.device("meta"):
             inputs = self.net.example(self.size)
-            net = LiveGenerator(Generator(self.net.generator.variant, self.net.generator.body_px))
+            generator = self.net.generator
+            net = LiveGenerator(Generator(generator.variant, generator.body_px))
             return count(net, list(inputs.values()), ELEMENT_BYTES[precision])
 
+    def finisher(self) -> Callable[[Mapping[str, Any]], NDArray[np.uint8]]:
+        """What makes the picture (h, w, 3) BGR of the net's outputs on a CPU, as a show does."""
+        generator, doll = self.net.generator, np.zeros((self.size[1], self.size[0], 4), np.uint8)
+        compositor = Compositor(generator.cell, generator.soft)
+
+        def finish(outputs: Mapping[str, Any]) -> NDArray[np.uint8]:
+            own, fields = outputs["own"][0], outputs["fields"][0]
+            if self.placed is not None:
+                self.placed.bent(fields[..., FLOW]).draw(doll)
+            return compositor.over(*compositor.paint(doll, own, fields), self.plate)
+
+        return finish
+
     def eager_picture(self) -> NDArray[np.uint8]:
-        """(1, H, W, 3) BGR, by eager torch in f32: what the others are compared with."""
+        """(h, w, 3) BGR, by eager torch in f32: what the others are compared with."""
         with torch.inference_mode():
-            return np.asarray(self.net.eval()(*self.tensors.values())[0].numpy(), np.uint8)
+            outputs = self.net.eval()(*self.tensors.values())
+        named = zip(self.net.OUTPUTS, outputs, strict=True)
+        return self.finisher()({name: each.numpy() for name, each in named})
 
 
 @dataclass(frozen=True)
@@ -73,14 +92,18 @@ class Contestant:
 
 def of_pack(pack: PlayerPack) -> Subject:
     """A trained player's, shown one of his own poses on the whole picture."""
-    net = LiveGenerator(pack.generator())
-    windows = Windows.of(pack)
+    net, windows = LiveGenerator(pack.generator()), Windows.of(pack)
+    cell = windows.cell
     inputs = {name: value.numpy().copy() for name, value in net.example(windows.canvas).items()}
     landmarks = pack.poses[len(pack.poses) // 2]
-    inputs["landmarks"][0], inputs["plate"][0] = landmarks, windows.spread(pack.plate)
+    inputs["landmarks"][0] = landmarks
     drawing = Drawing.of(choose(pack.bank, landmarks))
-    Doll(pack.bank).paint(landmarks, drawing, inputs["doll"][0])
-    return Subject(f"{pack.variant} of {pack.name}", net, windows.canvas, inputs, calibration(net, pack))
+    placed = Doll(pack.bank, cell // FINE).place(landmarks, drawing, windows.canvas, step=cell)
+    placed.draw(inputs["doll"][0], reduced=True)
+    return Subject(
+        f"{pack.variant} of {pack.name}", net, windows.canvas, inputs, windows.spread(pack.plate), placed,
+        calibration(net, pack),
+    )  # fmt: skip
 
 
 def of_variant(variant: str, size: tuple[int, int]) -> Subject:
@@ -89,7 +112,8 @@ def of_variant(variant: str, size: tuple[int, int]) -> Subject:
     net = LiveGenerator(Generator(variant, 0.7 * size[1]).fold())
     size = canvas_of(size, net.generator.multiple)
     inputs = {name: value.numpy().copy() for name, value in net.example(size).items()}
-    return Subject(f"{variant}, untrained", net, size, inputs)
+    plate = np.zeros((size[1], size[0], 3), np.uint8)
+    return Subject(f"{variant}, untrained", net, size, inputs, plate)
 
 
 def peer_work(ngf: int, size: tuple[int, int], precision: str) -> Work:

@@ -18,6 +18,7 @@ from engines.doll.cutting import (
     limb_widths,
     reduced,
     seen,
+    sharper,
     skirt_of,
 )
 from engines.doll.parts import ARMS, COUNT, LEGS, NAMES, TORSO, WIDTHS
@@ -73,7 +74,31 @@ def test_parts_are_premultiplied_pieces_of_the_picture() -> None:
     soft = replace(view, alpha=cv2.GaussianBlur(view.alpha, (0, 0), 1))
     for part in sprites_of(soft):
         alpha = part[..., 3:].astype(int)
-        assert np.abs(part[..., :3] - view.picture * (alpha / 255)).max() <= 2
+        assert np.abs(part[..., :3] - sharper(view.picture, soft.alpha) * (alpha / 255)).max() <= 2
+
+
+def test_a_sharper_picture_looks_as_sharp_between_its_pixels_as_it_was() -> None:
+    random = np.random.default_rng(0)
+    picture = cv2.GaussianBlur(random.integers(0, 256, (64, 64, 3), np.uint8), (0, 0), 0.8)
+    whole = np.full((64, 64), 255, np.uint8)
+
+    def energy(of: NDArray[np.uint8]) -> float:
+        """Of what is seen through places between the pixels, on average."""
+        y, x = np.mgrid[4:60, 4:60].astype(np.float32)
+        seen = [cv2.remap(of, x + right, y + down, cv2.INTER_LINEAR) for right in shares for down in shares]
+        return float(np.mean([np.square(np.diff(each.astype(float), axis=1)).mean() for each in seen]))
+
+    shares = (0.0, 0.25, 0.5, 0.75)
+    true = np.square(np.diff(picture[4:60, 4:60].astype(float), axis=1)).mean()
+    assert energy(picture) < 0.75 * true
+    assert 0.85 * true < energy(sharper(picture, whole)) < 1.1 * true
+
+
+def test_what_lies_beside_the_player_sharpens_nothing() -> None:
+    picture = np.full((20, 20, 3), 90, np.uint8)
+    picture[:, 10:] = 250
+    alpha = np.where(np.arange(20) < 10, 255, 0).astype(np.uint8)[None].repeat(20, 0)
+    np.testing.assert_array_equal(sharper(picture, alpha)[:, :10], picture[:, :10])
 
 
 def test_a_limb_belongs_to_its_own_part() -> None:

@@ -32,7 +32,7 @@ def test_a_pass_takes_as_long_as_the_scarcer_of_arithmetic_and_traffic() -> None
 
 def test_generator_and_peer_cost_what_is_known() -> None:
     """GMAC of tiny at 512x512, and of pix2pixHD's global generator as in its paper."""
-    assert of_variant("tiny", (512, 512)).work("f32").macs == pytest.approx(6.4e9, rel=0.05)
+    assert of_variant("tiny", (512, 512)).work("f32").macs == pytest.approx(1.6e9, rel=0.05)
     assert peer_work(64, (512, 512), "f32").macs == pytest.approx(218e9, rel=0.01)
 
 
