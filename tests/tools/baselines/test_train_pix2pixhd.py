@@ -80,7 +80,7 @@ def test_a_batch_is_learned(footage: Footage, tmp_path: Path) -> None:
     before = error()
     for _ in range(25):
         trainer.step(batch, 0.0)
-    assert error() < 0.6 * before
+    assert error() < 0.8 * before
 
 
 @pytest.mark.parametrize(("share", "rate"), [(0.0, 2e-4), (0.5, 2e-4), (0.75, 1e-4), (1.0, 0.0)])
