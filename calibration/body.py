@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from engines.body import BONES, Body, Stance, height_at
+from engines.skeleton import DEPTH
 from engines.skeleton import Landmark as L
 
+SPACE = np.array([1.0, 1.0, DEPTH])
+"""What x, y and z of a landmark are multiplied by to be of one scale."""
 MIRRORED = np.array([0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9, *(i + 1 if i % 2 else i - 1 for i in range(11, 33))])
 """The index of each landmark's counterpart on the body's other side."""
 
@@ -28,18 +33,21 @@ def joint(landmarks: NDArray[np.float32], of: tuple[L, ...]) -> NDArray[np.float
     return mean
 
 
-def standing_height(landmarks: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Length of the chain ears - shoulders - hips - knees - ankles in the picture's plane, pixels.
+def in_space(landmarks: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """(..., N, 4) → (..., N, 3): landmarks with z in the scale of x and y."""
+    return np.asarray(landmarks[..., :3] * SPACE, float)
 
-    (..., 33, 4) → (...). A chain rather than a plain height, so that it stays about the same when the
-    person bends or squats facing the camera.
+
+def standing_height(landmarks: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Length of the chain ears - shoulders - hips - knees - ankles in space, pixels.
+
+    (..., 33, 4) → (...). A chain rather than a plain height, and in space rather than in the picture, so that
+    it stays about the same when the person bends, squats, sits or turns.
     """
-    flat = landmarks[..., :2]
-    offsets = flat[..., _CHAIN_ENDS, :].mean(axis=-2) - flat[..., _CHAIN_STARTS, :].mean(
-        axis=-2
-    )  # (..., 6, 2)
-    neck, torso, *legs = np.moveaxis(np.hypot(offsets[..., 0], offsets[..., 1]).astype(float), -1, 0)
-    return neck + torso + np.maximum(legs[0] + legs[1], legs[2] + legs[3])
+    points = in_space(landmarks)
+    offsets = points[..., _CHAIN_ENDS, :].mean(axis=-2) - points[..., _CHAIN_STARTS, :].mean(axis=-2)
+    neck, torso, *legs = np.moveaxis(np.linalg.norm(offsets, axis=-1), -1, 0)  # (...) each
+    return np.asarray(neck + torso + (legs[0] + legs[1] + legs[2] + legs[3]) / 2)
 
 
 def ankle_line(landmarks: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -61,10 +69,8 @@ def facing(landmarks: NDArray[np.float32]) -> NDArray[np.float64]:
 def measure_body(landmarks: NDArray[np.float32]) -> Body:
     """(N, 33, 4) landmarks of one person, pixels → Body. N >= 30.
 
-    A bone's full length is the 95th percentile of its length in the picture over the frame's height:
-    a bone that points at the camera looks shorter, never longer (but for noise).
-    Near and far stances are the 95th and 5th percentiles of the ankle line, with the median height of
-    the frames about them.
+    A bone's length is the median of its length in space over the frame's height. Near and far stances are the
+    95th and 5th percentiles of the ankle line, with the median height of the frames about them.
     """
     if len(landmarks) < 30:
         raise ValueError(f"a body needs 30 frames of landmarks at least, not {len(landmarks)}")
@@ -74,7 +80,7 @@ def measure_body(landmarks: NDArray[np.float32]) -> Body:
     for percentile in (95, 5):
         line = float(np.percentile(lines, percentile))
         about = np.abs(lines - line) <= max(np.ptp(lines) * 0.1, 1.0)
-        stances.append(Stance(line, float(np.percentile(chain[about], 80))))
+        stances.append(Stance(line, float(np.median(chain[about]))))
     near, far = stances
     if near.height < far.height:  # the camera looks up, or nobody walked: one stance
         height = (near.height + far.height) / 2
@@ -84,7 +90,7 @@ def measure_body(landmarks: NDArray[np.float32]) -> Body:
     bones = {
         name: float(
             np.percentile(
-                np.concatenate([_distance(side, *ends) / heights for side in (landmarks, mirrored)]), 95
+                np.concatenate([_distance(side, *ends) / heights for side in (landmarks, mirrored)]), 50
             )
         )
         for name, ends in BONES.items()
@@ -104,6 +110,4 @@ def measure_body(landmarks: NDArray[np.float32]) -> Body:
 
 
 def _distance(landmarks: NDArray[np.float32], near: tuple[L, ...], far: tuple[L, ...]) -> NDArray[np.float64]:
-    offset = joint(landmarks, far)[..., :2] - joint(landmarks, near)[..., :2]
-    length: NDArray[np.float64] = np.hypot(offset[..., 0], offset[..., 1]).astype(float)
-    return length
+    return np.asarray(np.linalg.norm(in_space(joint(landmarks, far) - joint(landmarks, near)), axis=-1))

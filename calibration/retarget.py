@@ -1,10 +1,11 @@
 """The fan's landmarks → the player's: his place, his size and his bones, the fan's pose.
 
 Global pose normalization after Chan et al., "Everybody Dance Now" (2019), section 3.4: the height and the
-ankle line between far and near, source to target. On top, every bone keeps the fan's direction and
-foreshortening but takes the player's length, so that a child or a very tall fan does not distort him;
-and the lower foot stays on his floor, unless the fan jumps. A player who was never filmed from behind
-faces the camera while the fan shows his back. Pure: time is an argument.
+ankle line between far and near, source to target. On top, every bone keeps the fan's direction in space but
+takes the player's length, so that a child or a very tall fan does not distort the player. The lowest part of
+the body, mostly a foot, stays on the player's floor, unless the fan jumps, and feet that stand do not slide.
+A player who was never filmed from behind faces the camera while the fan shows his back. Pure: time is an
+argument.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.body import MIRRORED, facing
-from calibration.source import AdaptiveSource, Source
+from calibration.source import AdaptiveSource, Source, View, lowest
 from engines.body import BONES, Body
 from engines.skeleton import Landmark as L
 
@@ -28,6 +29,12 @@ TURN = 0.05
 before they are exchanged; and the other way round."""
 HOLD_S, FADE_S = 0.4, 0.6
 """A missing limb keeps its pose this long, then eases into the resting pose in this time."""
+LONGEST = 1.05
+"""A bone is drawn this much longer than it is at most: what the picture shows beyond that is an error."""
+PLANTED = 0.06
+"""A foot that is this much higher than the lowest part, heights, does not stand."""
+SLACK, CREEP_S = 0.008, 4.0
+"""A foot that stands may seem to move by so much, fan heights, and does not; it follows in this time."""
 SMALLEST_RATIO, LARGEST_RATIO = 0.6, 1.6
 """Bounds on a bone's length, player over fan, at equal heights: beyond lie measuring errors."""
 
@@ -85,6 +92,7 @@ class _Chain:
 
 
 _CHAIN = _Chain()
+_OF_FACE = _CHAIN.bone == list(BONES).index("half ears")
 _HEEL_REST = np.isin(_CHAIN.end, [L.LEFT_HEEL, L.RIGHT_HEEL])
 
 
@@ -109,6 +117,7 @@ class Retargeter:
         self._held = self._resting.copy()
         self._missing_s = np.full(len(_CHAIN.end), HOLD_S + FADE_S)
         self._turned = False
+        self._feet = np.full(2, np.nan)  # where they stand: right of the middle, fan heights
         self._last_ns: int | None = None
         self._last: NDArray[np.float32] | None = None
 
@@ -131,6 +140,7 @@ class Retargeter:
         view = self._source.update(points, present, frame_size, dt_s)
         if self._must_turn(points, view.height_px):
             points = _with_middles(points[MIRRORED])
+            points[:, 2] *= -1  # what is before his back was before it: the whole body turns
             present = _present(points, frame_size)
 
         near, far = self._body.near, self._body.far
@@ -138,15 +148,14 @@ class Retargeter:
         floor_y = far.ankle_y + view.nearness * (near.ankle_y - far.ankle_y)
         ratios = np.clip(self._bones / view.bones, SMALLEST_RATIO, LARGEST_RATIO)
         unit = (points[_CHAIN.end, :3] - points[_CHAIN.start, :3]) / view.height_px  # fan heights
-        target = unit * ratios[_CHAIN.bone, None]  # player heights
+        target = self._within(unit * ratios[_CHAIN.bone, None])  # player heights
         seen = present[_CHAIN.end] & present[_CHAIN.start] & np.isfinite(target).all(axis=1)
         target = self._hold(target, seen, dt_s)
 
         placed = _CHAIN.paths @ target  # (36, 3)
-        ankles = placed[[L.LEFT_ANKLE, L.RIGHT_ANKLE], 1]
         placed *= height
-        placed[:, 0] += self._place_x(view.offset_x * height, height)
-        placed[:, 1] += floor_y - ankles.max() * height - view.jump * height
+        placed[:, 0] += self._place_x(self._root_x(points, present, view, placed, height, dt_s), height)
+        placed[:, 1] += floor_y - view.jump * height - lowest(placed, height)
         result = np.empty((33, 4), np.float32)
         result[:, :3] = placed[:33]
         result[:, 3] = np.nan_to_num(points[:33, 3])
@@ -154,6 +163,47 @@ class Retargeter:
         result[resting, 3] = 1.0  # a resting limb is drawn in full
         self._last = result
         return result.copy()
+
+    def _within(self, target: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Bones (bones of the chain, 3), player heights, no longer in the picture than they are."""
+        across = np.hypot(target[:, 0], target[:, 1])
+        most = LONGEST * self._bones[_CHAIN.bone]
+        most[_OF_FACE] = np.inf  # ears' distance says nothing of the nose's
+        target[:, :2] *= np.minimum(1, most / np.maximum(across, 1e-9))[:, None]
+        return target
+
+    def _root_x(
+        self,
+        points: NDArray[np.float64],
+        present: NDArray[np.bool_],
+        view: View,
+        placed: NDArray[np.float64],
+        height: float,
+        dt_s: float,
+    ) -> float:
+        """Where the middle of the hips goes, pixels right of the middle of the player's place: as far off as
+        the fan's feet that stand say, so that the player's stand too; else as far off as the fan's hips.
+
+        placed: (36, 3) of the player's, pixels from the middle of the hips.
+        """
+        ankles = [L.LEFT_ANKLE, L.RIGHT_ANKLE]
+        offsets = (points[[*ankles, _CHAIN.MIDDLE_HIPS], 0] - view.middle_x) / view.height_px
+        low = points[ankles, 1][present[ankles]].max(initial=-np.inf)
+        with np.errstate(invalid="ignore"):
+            gaps = (low - points[ankles, 1]) / view.height_px
+        stands = np.where(present[ankles] & np.isfinite(offsets[:2]), np.clip(1 - gaps / PLANTED, 0, 1), 0.0)
+        stands = np.nan_to_num(stands)
+        feet = np.where(np.isfinite(offsets[:2]), offsets[:2], 0.0)
+        lock = (stands > 0.5) & np.isfinite(self._feet)
+        held = np.where(lock, self._feet, feet)
+        held += (1 - np.exp(-dt_s / CREEP_S)) * (feet - held)
+        held = np.clip(held, feet - SLACK, feet + SLACK)
+        self._feet = np.where(stands > 0.5, held, np.nan)
+        wanted = np.append(
+            np.where(stands > 0.5, held, feet) * height - placed[ankles, 0], offsets[2] * height
+        )
+        weights = np.append(stands, 1 - stands.max())
+        return float(weights @ wanted / weights.sum())
 
     def _must_turn(self, points: NDArray[np.float64], height_px: float) -> bool:
         """Whether left and right must be exchanged for a fan seen as the player never was: from behind."""
@@ -171,11 +221,12 @@ class Retargeter:
         return np.where(seen[:, None], target, self._held + easing * (self._resting - self._held))
 
     def _place_x(self, offset: float, height: float) -> float:
-        """Where the hips stand: as far off the middle as the fan, softly kept where the player was filmed
-        and an eighth of his height around."""
+        """Where the hips stand: as far off the middle as the fan where the player was filmed, and softly kept
+        within an eighth of the height around."""
         low, high = self._body.x_range
-        middle, room = (low + high) / 2, (high - low) / 2 + height / 8
-        return middle + room * float(np.tanh(offset / room))
+        room, around = (high - low) / 2, height / 8
+        beyond = around * float(np.tanh(max(0.0, abs(offset) - room) / around))
+        return (low + high) / 2 + float(np.copysign(min(abs(offset), room) + beyond, offset))
 
 
 def _resting(body: Body) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.body import ankle_line, standing_height
+from calibration.body import in_space
 from engines.body import BONES, Body, height_at
 from engines.skeleton import Landmark as L
 
@@ -21,22 +21,22 @@ class View:
     """The fan at one moment.
 
     height_px: standing height, ears to ankles, in his frame's pixels. bones: each of `BONES` as a share
-    of it. nearness: 0 (far) to 1 (near), where between the player's stances he goes. offset_x: how far
-    right of his place's middle, in his heights. jump: how far his lower foot is off the floor, in heights.
+    of it. nearness: 0 (far) to 1 (near), where between the player's stances he goes. middle_x: the middle of
+    his place, pixels of his frame. jump: how far his lowest part is off the floor, in heights.
     """
 
     height_px: float
     bones: NDArray[np.float64]
     nearness: float
-    offset_x: float
+    middle_x: float
     jump: float
 
 
 class Floor:
-    """The y of the floor under a person's feet: the lower ankle of the last second or so.
+    """The y of the floor under a person: of his lowest part in the last second or so.
 
-    It follows a foot down within a fraction of a second, and rises slowly, so that a jump stays a jump
-    while a step back is followed. Units: pixels; `height_px` scales the rates.
+    It follows downwards within a fraction of a second, and rises slowly, so that a jump stays a jump while a
+    step back is followed. Units: pixels; `height_px` scales the rates.
     """
 
     FALL, RISE = 1.5, 0.12
@@ -45,15 +45,15 @@ class Floor:
     def __init__(self) -> None:
         self.y: float | None = None
 
-    def update(self, ankle_y: float | None, height_px: float, dt_s: float) -> float:
-        """Returns how far above the floor the foot is, pixels; 0 while no foot is seen."""
-        if ankle_y is None:
+    def update(self, lowest_y: float | None, height_px: float, dt_s: float) -> float:
+        """Returns how far above the floor the lowest part is, pixels; 0 while it is not seen."""
+        if lowest_y is None:
             return 0.0
         if self.y is None:
-            self.y = ankle_y
+            self.y = lowest_y
         low, high = self.y - self.RISE * height_px * dt_s, self.y + self.FALL * height_px * dt_s
-        self.y = min(max(ankle_y, low), high)
-        return max(0.0, self.y - ankle_y)
+        self.y = min(max(lowest_y, low), high)
+        return max(0.0, self.y - lowest_y)
 
 
 class Source(ABC):
@@ -97,30 +97,34 @@ class FixedSource(Source):
         dt_s: float,
     ) -> View:
         near, far = self._body.near, self._body.far
-        jump_px = self._floor.update(_ankle(points, present), near.height, dt_s)
+        jump_px = self._floor.update(_lowest_seen(points, present, near.height), near.height, dt_s)
         floor_y = self._floor.y if self._floor.y is not None else near.ankle_y
         height_px = float(height_at(near, far, np.array(floor_y)))
         nearness = 0.5 + (floor_y - (near.ankle_y + far.ankle_y) / 2) / self._span_px
         low, high = self._body.x_range
-        offset = (points[MIDDLE_HIPS, 0] - (low + high) / 2) / height_px
-        return View(height_px, self._bones, min(max(nearness, 0.0), 1.0), float(offset), jump_px / height_px)
+        nearness = min(max(nearness, 0.0), 1.0)
+        return View(height_px, self._bones, nearness, (low + high) / 2, jump_px / height_px)
 
 
 class AdaptiveSource(Source):
     """A fan nobody measured: starts from the player's own proportions and learns the fan's on the way.
 
-    Lengths follow what is seen quickly upwards and slowly downwards, since foreshortening only ever makes
-    a bone look shorter. The place's middle follows slowly, so that a fan who stands off centre does not
-    leave the player at the edge.
+    Lengths are measured in space (`calibration.body.in_space`), so that a fan who turns, bows, squats or sits
+    teaches nothing false. They are the mean of what was seen so far, and of the last while later: sound
+    within a second, steady after some. The place's middle follows slowly, so that a fan who stands off centre
+    does not leave the player at the edge.
     """
 
-    HEIGHT_UP_S, HEIGHT_DOWN_S = 0.4, 4.0
-    BONE_UP_S, BONE_DOWN_S = 1.5, 12.0
-    MIDDLE_S, DISTANCE_S = 20.0, 20.0
+    HEIGHT_S, BONE_S = 1.5, 20.0
+    """Over so long a height and a bone's share of it are averaged, at most; from the first frame on over as
+    long as the fan has been seen."""
+    PRIOR_S = 0.15
+    """What is assumed before anything is seen counts as much as so long a look."""
+    MIDDLE_S, DISTANCE_S = 60.0, 20.0
     BONE_BOUNDS = (0.7, 1.4)
     """A bone's share of the height, over the player's."""
-    FIRST_S = 1.0
-    """No bone is learned faster than this; down, a new fan's at first about as fast as he has been seen."""
+    OUTLIER = 1.5
+    """A height or a length that differs by this factor from what is known is an error."""
 
     def __init__(self, player: Body) -> None:
         self._prior = np.array([player.bones[name] for name in BONES])
@@ -129,10 +133,11 @@ class AdaptiveSource(Source):
     def reset(self) -> None:
         self._floor = Floor()
         self._bones = self._prior.copy()
+        self._bones_s = np.full(len(BONES), self.PRIOR_S)
         self._height_px: float | None = None
         self._usual_height_px = 0.0
+        self._height_s = 0.0
         self._middle_x: float | None = None
-        self._age_s = 0.0
 
     def update(
         self,
@@ -141,50 +146,63 @@ class AdaptiveSource(Source):
         frame_size: tuple[int, int],
         dt_s: float,
     ) -> View:
-        seen = self._seen_height(points, present)
+        lengths, seen = self._lengths(points, present)
+        found = self._seen_height(lengths, seen)
         if self._height_px is None:
-            self._height_px = self._usual_height_px = max(seen, 1.0)
-        elif seen > 0:
-            bounded = float(np.clip(seen, self._height_px / 2, self._height_px * 2))
-            time_s = self.HEIGHT_UP_S if bounded > self._height_px else self.HEIGHT_DOWN_S
-            self._height_px += _share(dt_s, time_s) * (bounded - self._height_px)
+            self._height_px = self._usual_height_px = max(found, 1.0)
+        elif found > 0:
+            bounded = float(np.clip(found, self._height_px / self.OUTLIER, self._height_px * self.OUTLIER))
+            self._height_s = min(self._height_s + dt_s, self.HEIGHT_S)
+            self._height_px += _mean_share(dt_s, self._height_s) * (bounded - self._height_px)
             self._usual_height_px += _share(dt_s, self.DISTANCE_S) * (self._height_px - self._usual_height_px)
-        self._learn_bones(points, present, dt_s)
+        self._learn_bones(lengths, seen, dt_s)
         x = float(points[MIDDLE_HIPS, 0])
         if self._middle_x is None:
             self._middle_x = (x + frame_size[0] / 2) / 2
         self._middle_x += _share(dt_s, self.MIDDLE_S) * (x - self._middle_x)
-        jump_px = self._floor.update(_ankle(points, present), self._height_px, dt_s)
+        jump_px = self._floor.update(_lowest_seen(points, present, self._height_px), self._height_px, dt_s)
         # A fan who looks a fifth larger than usual has come near; a sixth smaller, he has gone far.
         nearness = 0.5 + 2.5 * float(np.log(self._height_px / self._usual_height_px))
         return View(
             height_px=self._height_px,
             bones=self._bones,
             nearness=float(np.clip(nearness, 0, 1)),
-            offset_x=(x - self._middle_x) / self._height_px,
+            middle_x=self._middle_x,
             jump=jump_px / self._height_px,
         )
 
-    def _seen_height(self, points: NDArray[np.float64], present: NDArray[np.bool_]) -> float:
-        """The standing height, pixels; from the torso alone while no leg is seen; 0 without a torso."""
-        legs = ([L.LEFT_HIP, L.LEFT_KNEE, L.LEFT_ANKLE], [L.RIGHT_HIP, L.RIGHT_KNEE, L.RIGHT_ANKLE])
-        if any(present[leg].all() for leg in legs) and present[[L.LEFT_EAR, L.RIGHT_EAR]].all():
-            return float(standing_height(points[:33].astype(np.float32)))
-        torso = np.linalg.norm(points[34, :2] - points[33, :2])
-        return float(torso / self._bones[list(BONES).index("torso")])
+    @staticmethod
+    def _lengths(
+        points: NDArray[np.float64], present: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Each bone's length in space, pixels, the mean of both sides that are seen; and whether one is."""
+        there = in_space(np.where(present[:33, None], points[:33], 0))
+        lengths = np.linalg.norm(_BONE_OFFSETS @ there, axis=1).reshape(2, -1)
+        seen = ~(_BONE_POINTS & ~present[:33]).any(axis=1).reshape(2, -1)
+        return (lengths * seen).sum(axis=0) / np.maximum(seen.sum(axis=0), 1), seen.any(axis=0)
 
-    def _learn_bones(self, points: NDArray[np.float64], present: NDArray[np.bool_], dt_s: float) -> None:
-        """Follows the longer of the left and the right bone, where both of its ends are seen."""
-        lengths = np.hypot(*(_BONE_OFFSETS @ np.where(present[:33, None], points[:33, :2], 0)).T)
-        seen = ~(_BONE_POINTS & ~present[:33]).any(axis=1)
-        longest = np.where(seen, lengths, 0).reshape(2, -1).max(axis=0)
+    def _seen_height(self, lengths: NDArray[np.float64], seen: NDArray[np.bool_]) -> float:
+        """The standing height, pixels: of the bones that make it up, where all are seen; else of those that
+        are, by their learned shares; 0 without any."""
+        chain = seen & (_UPRIGHT > 0)
+        if not chain.any():
+            return 0.0
+        return float((_UPRIGHT * lengths)[chain].sum() / (_UPRIGHT * self._bones)[chain].sum())
+
+    def _learn_bones(self, lengths: NDArray[np.float64], seen: NDArray[np.bool_], dt_s: float) -> None:
+        if self._height_px is None:
+            return
         low, high = (self._prior * bound for bound in self.BONE_BOUNDS)
-        shares = np.clip(longest / self._height_px, low, high)
-        self._age_s += dt_s
-        up = _share(dt_s, self.BONE_UP_S)
-        down = _share(dt_s, min(self.BONE_DOWN_S, max(self.FIRST_S, self._age_s)))
-        step = np.where(shares > self._bones, up, down) * (shares - self._bones)
-        self._bones = self._bones + np.where(seen.reshape(2, -1).any(axis=0), step, 0)
+        shares = np.clip(lengths / self._height_px, low, high)
+        known = np.clip(shares, self._bones / self.OUTLIER, self._bones * self.OUTLIER)
+        self._bones_s = np.where(seen, np.minimum(self._bones_s + dt_s, self.BONE_S), self._bones_s)
+        step = np.minimum(1, dt_s / self._bones_s) * (known - self._bones)
+        self._bones = self._bones + np.where(seen, step, 0)
+        self._bones = self._bones / float((_UPRIGHT * self._bones).sum())  # they make up the height
+
+
+_UPRIGHT = np.array([float(name in ("torso", "neck", "thigh", "shin")) for name in BONES])
+"""(bones,): 1 for those that make up the standing height."""
 
 
 def _bone_offsets() -> NDArray[np.float64]:
@@ -202,13 +220,37 @@ def _bone_offsets() -> NDArray[np.float64]:
 _BONE_OFFSETS = _bone_offsets()
 _BONE_POINTS = _BONE_OFFSETS != 0
 
+_PADS = {
+    **dict.fromkeys((L.LEFT_ANKLE, L.RIGHT_ANKLE, L.LEFT_KNEE, L.RIGHT_KNEE), 0.0),
+    **dict.fromkeys((L.LEFT_WRIST, L.RIGHT_WRIST), -0.03),
+    **dict.fromkeys((L.LEFT_ELBOW, L.RIGHT_ELBOW), -0.02),
+    **dict.fromkeys((L.LEFT_HIP, L.RIGHT_HIP), 0.04),
+    **dict.fromkeys((L.LEFT_SHOULDER, L.RIGHT_SHOULDER), 0.02),
+    **dict.fromkeys((L.NOSE, L.LEFT_EAR, L.RIGHT_EAR), 0.02),
+}
+"""TABLE of what can touch the floor: how much thicker flesh and clothes are below this landmark than below an
+ankle, heights."""
+_TOUCHING, _THICK = np.array([int(each) for each in _PADS]), np.array(list(_PADS.values()))
 
-def _ankle(points: NDArray[np.float64], present: NDArray[np.bool_]) -> float | None:
-    """The ankle line, pixels, where both ankles are seen."""
+
+def lowest(points: NDArray[np.float64], height_px: float) -> float:
+    """Where the ankles of somebody who stands on the same floor would be, pixels: the lowest of what can
+    touch it, of `points` (33 or more, 2 or more)."""
+    return float((points[_TOUCHING, 1] + _THICK * height_px).max())
+
+
+def _lowest_seen(points: NDArray[np.float64], present: NDArray[np.bool_], height_px: float) -> float | None:
+    """`lowest` of the points that are present; None where not both feet are: what is below the frame's edge
+    might be lower."""
     if not present[[L.LEFT_ANKLE, L.RIGHT_ANKLE]].all():
         return None
-    return float(ankle_line(points[:33].astype(np.float32)))
+    return lowest(np.where(present[:, None], points, -np.inf), height_px)
 
 
 def _share(dt_s: float, time_s: float) -> float:
     return 1 - float(np.exp(-dt_s / time_s))
+
+
+def _mean_share(dt_s: float, seen_s: float) -> float:
+    """What the newest of `seen_s` seconds counts in their mean."""
+    return min(1.0, dt_s / seen_s) if seen_s > 0 else 0.0
