@@ -81,6 +81,9 @@ class NetsWanted(Protocol):
     @property
     def layered(self) -> bool: ...
 
+    @property
+    def lead_ms(self) -> int: ...
+
 
 def _no_other(folder: Path) -> Nets:
     raise ValueError(f"{folder}: this show has one player only")
@@ -138,7 +141,7 @@ class NetsLoader:
     """
 
     def __init__(self, show: NetsWanted, backend: str) -> None:
-        from engines.pose.tracker import PoseTracker
+        from engines.pose.tracker import LIVE, PoseTracker
         from engines.runtime import is_on_device
 
         self._backend = backend
@@ -146,7 +149,8 @@ class NetsLoader:
         self._threads = max(1, min(4, os.cpu_count() or 1))  # they take turns more often than they overlap
         self._on_device = is_on_device(backend)
         self._verified: set[str] = set()
-        self._tracker = PoseTracker(backend=self._backend, threads=self._threads)
+        smoothing = LIVE._replace(lead_s=show.lead_ms / 1000)
+        self._tracker = PoseTracker(backend=self._backend, threads=self._threads, smoothing=smoothing)
         self._size: tuple[int, int] | None = None
         self._kept: dict[str, Any] = {}
         if self._on_device:

@@ -123,6 +123,13 @@ class Show(_Model):
         title="Start",
         description="'live' goes on air as soon as it is healthy; 'standby' waits for the operator's TAKE.",
     )
+    lead_ms: int = Field(
+        default=20,
+        ge=0,
+        le=100,
+        title="Lead",
+        description="How far ahead the fan's movement is foretold, in milliseconds: less lag, more jitter.",
+    )
     hold_ms: int = Field(
         default=250,
         ge=0,

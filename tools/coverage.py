@@ -84,7 +84,7 @@ def add_source(
     if (source / "landmarks.npy").is_file():
         add_dataset(coverage, Footage.open(source), dataset_fps)
         return
-    tracker = PoseTracker(backend=backend, smooth=False)
+    tracker = PoseTracker(backend=backend, smoothing=None)
     for video in videos_of(source):
         tracker.reset()
         add_video(coverage, video, tracker, every)

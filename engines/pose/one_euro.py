@@ -32,6 +32,14 @@ class OneEuroFilter:
         self._raw: Floats | None = None
         self._value: Floats | None = None
         self._speed: Floats | None = None
+        self._scale = 1.0
+
+    def ahead(self, seconds: float) -> Floats:
+        """What the values will be so much later, if they go on as they do. Raises ValueError before the first
+        call."""
+        if self._value is None or self._speed is None:
+            raise ValueError("nothing was filtered yet")
+        return self._value + self._speed * np.float32(seconds / self._scale)
 
     def __call__(self, values: Floats, t_ns: int, scale: float = 1.0) -> Floats:
         """values: any shape, the same at every call. t_ns: nanoseconds; where time has not gone on since
@@ -48,6 +56,7 @@ class OneEuroFilter:
             self._speed = self._speed + np.float32(alpha) * (speed - self._speed)
             cutoff = self.min_cutoff + self.beta * np.abs(self._speed)
             self._value = self._value + _alpha(cutoff, seconds) * (values - self._value)
+        self._scale = scale
         self._t_ns = t_ns
         self._raw = values.copy()
         return self._value.copy()

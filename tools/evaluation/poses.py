@@ -31,7 +31,7 @@ class PoseReader:
 
     def __init__(self, backend: str, near_px: float) -> None:
         self._detector = Detector(backend=backend)
-        self._tracker = PoseTracker(backend=backend, smooth=False)
+        self._tracker = PoseTracker(backend=backend, smoothing=None)
         self._near_px = near_px
         self._found: list[bool] = []
         self._right: dict[float, list[NDArray[np.bool_]]] = {share: [] for share in PCK}

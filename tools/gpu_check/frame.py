@@ -40,6 +40,7 @@ class _Wanted:
 
     backend: str = "cuda"
     layered: bool = False
+    lead_ms: int = 0
 
 
 class _Camera:

@@ -60,7 +60,7 @@ def make_samples(renders: Path, work: Path, count: int, seed: int) -> NDArray[np
     paths = sorted(renders.glob("*.mp4"))
     people = [Render.load(path, 3) for path in tqdm(paths, desc="renders", disable=None)]
     scenes = [person.plate for person in people]
-    trackers = {net: PoseTracker(net=net, mask=True, smooth=False) for net in (HEAVY, FULL)}
+    trackers = {net: PoseTracker(net=net, mask=True, smoothing=None) for net in (HEAVY, FULL)}
     for index in tqdm(range(done, count), initial=done, total=count, desc="samples", disable=None):
         random = np.random.default_rng([seed, index])
         while True:

@@ -104,7 +104,7 @@ class Scanner:
         """net: which landmark net, `engines.pose.convert.HEAVY` or `FULL`."""
         self._pictures, self._journal, self._options = pictures, journal, options
         self._tracker = PoseTracker(
-            net=net, mask=True, backend=options.backend, threads=WORKERS, smooth=False
+            net=net, mask=True, backend=options.backend, threads=WORKERS, smoothing=None
         )
 
     def __call__(self, sources: list[Source]) -> Scan:

@@ -105,7 +105,7 @@ class Session:
         """
         self._capture.start(must_open=True)
         try:
-            judge = Judge(self._recording.coverage, PoseTracker(backend=backend, smooth=False))
+            judge = Judge(self._recording.coverage, PoseTracker(backend=backend, smoothing=None))
             self._writer.start(NS_PER_S / self._capture.period_ns)
             self._filming = True
             with surface:

@@ -103,7 +103,7 @@ class Synthesizer:
         dance = kept(poses, key)
         if dance is None:
             if self._tracker is None:
-                self._tracker = PoseTracker(net=self._net, backend=self._backend, smooth=False)
+                self._tracker = PoseTracker(net=self._net, backend=self._backend, smoothing=None)
             self._tracker.reset()
             dance = track(reader, self._tracker)
             keep(dance, poses, key)

@@ -84,3 +84,13 @@ def test_low_pass() -> None:
     assert low(value(0)) == pytest.approx(0.9)
     low.reset()
     assert low(value(0)) == 0
+
+
+def test_ahead_goes_on_as_the_values_do() -> None:
+    smooth = OneEuroFilter(5.0, 10.0)
+    for frame in range(60):
+        result = smooth(value(2.0 * frame), frame * FRAME_NS, scale=0.01)
+    assert smooth.ahead(0) == result
+    assert smooth.ahead(0.1) - result == pytest.approx(0.1 * 2.0 / (FRAME_NS * 1e-9), rel=0.01)
+    with pytest.raises(ValueError, match="nothing was filtered"):
+        OneEuroFilter(1.0, 0.0).ahead(0.1)

@@ -12,7 +12,7 @@ from engines.pose import tracker as module
 from engines.pose.detector import Detection
 from engines.pose.landmarks import PersonMask, RawPose
 from engines.pose.region import Region
-from engines.pose.tracker import GRACE_NS, REFRESH_NS, PoseTracker
+from engines.pose.tracker import GRACE_NS, LIVE, MEDIAPIPE, REFRESH_NS, PoseTracker
 
 FRAME = np.zeros((480, 640, 3), np.uint8)
 FRAME_NS = 33_333_333
@@ -80,7 +80,7 @@ def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
 
 @pytest.fixture
 def tracker(scene: Scene) -> PoseTracker:
-    return PoseTracker(smooth=False)
+    return PoseTracker(smoothing=None)
 
 
 def test_nobody_is_none(scene: Scene, tracker: PoseTracker) -> None:
@@ -279,7 +279,7 @@ def test_reset_forgets_everybody(scene: Scene, tracker: PoseTracker) -> None:
 
 
 def test_smoothing_starts_afresh_after_a_loss(scene: Scene) -> None:
-    tracker = PoseTracker(smooth=True)
+    tracker = PoseTracker(smoothing=MEDIAPIPE)
     scene.people = {300: 0.9}
     scene.step(tracker, 5)
     scene.people = {320: 0.9}
@@ -292,6 +292,21 @@ def test_smoothing_starts_afresh_after_a_loss(scene: Scene) -> None:
     again = scene.step(tracker)
     assert again is not None
     assert again.landmarks[0, 0] == 350
+
+
+def test_what_moves_on_is_foretold(scene: Scene) -> None:
+    """Of somebody who walks steadily the live tracker says where he will be, a filter alone where he was."""
+    places = {}
+    for smoothing in (LIVE, LIVE._replace(lead_s=0.0), LIVE._replace(lead_s=0.1)):
+        tracker = PoseTracker(smoothing=smoothing)
+        for x in range(300, 340, 2):
+            scene.people = {x: 0.9}
+            pose = scene.step(tracker)
+        assert pose is not None
+        places[smoothing.lead_s] = float(pose.landmarks[0, 0])
+    speed = 2 / (FRAME_NS * 1e-9)
+    assert places[0.0] < 338 and places[0.0] < places[LIVE.lead_s] < places[0.1]
+    assert places[0.1] - places[0.0] == pytest.approx(0.1 * speed, rel=0.15)
 
 
 @pytest.mark.parametrize(

@@ -267,7 +267,7 @@ def _real_chunks(path: Path) -> list[Chunk]:
     from tools.preparing.pictures import fit_height
     from tools.video import VideoReader
 
-    tracker, meter, chunks = PoseTracker(smooth=False), None, []
+    tracker, meter, chunks = PoseTracker(smoothing=None), None, []
     with VideoReader(path) as reader:
         for number, t_ns, frame in reader.read():
             if number % 3:

@@ -32,7 +32,7 @@ BONES = [
 @pytest.fixture(scope="module")
 def seen() -> list[tuple[Picture, Pose, Picture]]:
     """Five frames, with pose and landmark net's mask."""
-    tracker, found = PoseTracker(mask=True, smooth=False), []
+    tracker, found = PoseTracker(mask=True, smoothing=None), []
     with VideoReader(PLAYER) as reader:
         for number, (t_ns, frame) in enumerate(reader):
             if number % 30 == 0:
