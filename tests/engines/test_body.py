@@ -9,7 +9,7 @@ import pytest
 
 from calibration.body import MIRRORED, ankle_line, measure_body, standing_height
 from engines.body import BONES, Body, Stance, height_at
-from engines.skeleton import Landmark
+from engines.skeleton import DEPTH, Landmark
 from tests.drawn import BONES as TRUE_BONES
 from tests.packs import standing
 
@@ -25,7 +25,10 @@ def test_standing_height_is_the_chain_from_ears_to_ankles() -> None:
     landmarks = walk()
     np.testing.assert_allclose(standing_height(landmarks), [150.0] * 20 + [210.0] * 20, rtol=1e-5)
     bent = standing(100, 200, 150)
-    bent[Landmark.LEFT_ANKLE, 1] -= 30  # one lifted foot shortens nothing
+    bent[Landmark.LEFT_ANKLE, 1] -= 30  # a lifted foot, the shin towards the camera, shortens nothing
+    bent[Landmark.LEFT_ANKLE, 2] -= (
+        np.sqrt((150 * TRUE_BONES["shin"]) ** 2 - (150 * TRUE_BONES["shin"] - 30) ** 2) / DEPTH
+    )
     assert standing_height(bent) == pytest.approx(150, rel=1e-5)
     assert ankle_line(bent) == pytest.approx(200)
 

@@ -89,8 +89,11 @@ def test_a_part_that_fails_crashes_or_hangs_leaves_the_others(
     assert found["half"].rows == [Row("the second", {})]
     assert "ZeroDivisionError" in found["wrong"].failures[0].traceback
     assert found["crash"].rows == [Row("before the crash", {})]
-    assert "it ended with status -" in found["crash"].failures[0].error
-    assert "Fatal Python error" in found["crash"].failures[0].traceback
+    (failure,) = found["crash"].failures
+    assert "it ended with status -" in failure.error
+    # Where this process has used a CPU's AMX, its registers do not fit on the stack on which Python 3.11 would
+    # write the traceback: it dies of that instead (-11), and says nothing.
+    assert "Fatal Python error" in failure.traceback or failure.error.endswith("-11")
     assert found["hang"].rows == [Row("before it hung", {})]
     assert "it was stopped after its 2 s" in found["hang"].failures[0].error
     assert "in hang" in found["hang"].failures[0].traceback, "it says where it hung"
