@@ -91,8 +91,8 @@ def test_a_part_that_fails_crashes_or_hangs_leaves_the_others(
     assert found["crash"].rows == [Row("before the crash", {})]
     (failure,) = found["crash"].failures
     assert "it ended with status -" in failure.error
-    # Where this process has used a CPU's AMX, its registers do not fit on the stack on which Python 3.11 would
-    # write the traceback: it dies of that instead (-11), and says nothing.
+    # Where this process has used a CPU's AMX, its registers do not fit on the stack on which Python 3.11
+    # would write the traceback: it dies of that instead (-11), and says nothing.
     assert "Fatal Python error" in failure.traceback or failure.error.endswith("-11")
     assert found["hang"].rows == [Row("before it hung", {})]
     assert "it was stopped after its 2 s" in found["hang"].failures[0].error
