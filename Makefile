@@ -17,7 +17,7 @@ help: ## show this list
 live: $(VENV)/.installed system ## run the show: the bundled clip drives the demo player, in a web page
 	$(BIN)/python run_live.py
 
-test: $(VENV)/.installed-dev system ## run the tests that need no GPU and no camera, and take seconds
+test: $(VENV)/.installed-dev system ## run the tests that need no GPU and no camera: 25 minutes on two cores
 	$(BIN)/python -m pytest -m "not gpu and not camera and not soak"
 
 lint: $(VENV)/.installed-dev ## check style, format and types

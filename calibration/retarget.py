@@ -32,7 +32,7 @@ HOLD_S, FADE_S = 0.4, 0.6
 LONGEST = 1.05
 """A bone is drawn this much longer than it is at most: what the picture shows beyond that is an error."""
 PLANTED = 0.06
-"""A foot that is this much higher than the lowest part, heights, does not stand."""
+"""A foot that is this much higher than the lowest part of the body, heights, does not stand."""
 SLACK, CREEP_S = 0.008, 4.0
 """A foot that stands may seem to move by so much, fan heights, and does not; it follows in this time."""
 SMALLEST_RATIO, LARGEST_RATIO = 0.6, 1.6
@@ -188,7 +188,7 @@ class Retargeter:
         """
         ankles = [L.LEFT_ANKLE, L.RIGHT_ANKLE]
         offsets = (points[[*ankles, _CHAIN.MIDDLE_HIPS], 0] - view.middle_x) / view.height_px
-        low = points[ankles, 1][present[ankles]].max(initial=-np.inf)
+        low = lowest(np.where(present[:, None], points, -np.inf), view.height_px)
         with np.errstate(invalid="ignore"):
             gaps = (low - points[ankles, 1]) / view.height_px
         stands = np.where(present[ankles] & np.isfinite(offsets[:2]), np.clip(1 - gaps / PLANTED, 0, 1), 0.0)
@@ -210,8 +210,10 @@ class Retargeter:
         least, most = self._body.facing
         turn = float(facing(points[:33].astype(np.float32))) / height_px
         as_is, exchanged = (max(least - each, each - most, 0.0) for each in (turn, -turn))
-        self._turned = exchanged < as_is + (TURN if self._turned else -TURN)
-        return self._turned
+        turned = exchanged < as_is + (TURN if self._turned else -TURN)
+        if turned != self._turned:
+            self._turned, self._feet = turned, self._feet[::-1].copy()
+        return turned
 
     def _hold(self, target: NDArray[np.float64], seen: NDArray[np.bool_], dt_s: float) -> NDArray[np.float64]:
         """Missing limbs keep their last pose, then ease into the resting one; (bones, 3) each."""

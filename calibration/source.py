@@ -102,8 +102,9 @@ class FixedSource(Source):
         height_px = float(height_at(near, far, np.array(floor_y)))
         nearness = 0.5 + (floor_y - (near.ankle_y + far.ankle_y) / 2) / self._span_px
         low, high = self._body.x_range
-        nearness = min(max(nearness, 0.0), 1.0)
-        return View(height_px, self._bones, nearness, (low + high) / 2, jump_px / height_px)
+        return View(
+            height_px, self._bones, min(max(nearness, 0.0), 1.0), (low + high) / 2, jump_px / height_px
+        )
 
 
 class AdaptiveSource(Source):
@@ -124,7 +125,8 @@ class AdaptiveSource(Source):
     BONE_BOUNDS = (0.7, 1.4)
     """A bone's share of the height, over the player's."""
     OUTLIER = 1.5
-    """A height or a length that differs by this factor from what is known is an error."""
+    """A height or a length that differs by more than this factor from what is known counts as differing by
+    it: it is an error."""
 
     def __init__(self, player: Body) -> None:
         self._prior = np.array([player.bones[name] for name in BONES])

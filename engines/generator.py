@@ -36,7 +36,7 @@ found him in 100 % rather than 98.5 %, at 0.2 dB of foreground PSNR."""
 
 
 DOLL_CHANNELS = 4
-"""The doll, premultiplied RGBA at full resolution."""
+"""The doll, premultiplied RGBA."""
 PATCH_CHANNELS = 32
 """What the stem sees of each cell of the doll."""
 FLOW = 0.026
@@ -278,7 +278,7 @@ def bend(doll: Tensor, flow: Tensor, tint: Tensor) -> Tensor:
     x = (torch.arange(width, device=doll.device, dtype=flow.dtype) + 0.5) * (2 / width) - 1
     y = (torch.arange(height, device=doll.device, dtype=flow.dtype) + 0.5) * (2 / height) - 1
     grid = torch.cat([x + flow[:, :1] * (2 / width), y[:, None] + flow[:, 1:] * (2 / height)], dim=1)
-    grid = grid.permute(0, 2, 3, 1)  # (B, H, W, 2); stacking on a last dimension is slow in OpenVINO
+    grid = grid.permute(0, 2, 3, 1)  # (B, H, W, 2)
     bent = F.grid_sample(doll, grid, padding_mode="zeros", align_corners=False)
     cover = bent[:, 3:]
     return torch.cat([bent[:, :3] + tint * cover, cover], dim=1)
@@ -322,7 +322,7 @@ class LiveGenerator(nn.Module):
     INPUTS: tuple[str, ...] = ("landmarks", "previous", "doll")
     OUTPUTS: tuple[str, ...] = ("own", "fields")
     KEEP_FLOAT = (".*skeleton.*", "aten::.*")
-    """What INT8 must leave alone: limb maps are coordinates, and this module itself mixes colours."""
+    """What INT8 must leave alone: limb maps are coordinates, and so are the fields that this module gives."""
 
     def __init__(self, generator: Generator) -> None:
         """generator: folded or not; it is left alone."""

@@ -103,9 +103,8 @@ class PoseRenderer:
         self._chooser = None if bank is None else Chooser(bank)
         self._doll = None if bank is None else Doll(bank, self._cell // FINE)
         self._compositor = Compositor(self._cell, generator.soft)
-        self._dolls = {
-            window: np.zeros((window[1], window[0], DOLL_CHANNELS), np.uint8) for window in self._sizes
-        }
+        width, height = self._windows.canvas
+        self._bgra = np.zeros((height, width, DOLL_CHANNELS), np.uint8)
         self._previous = self._windows.previous()
         self.reset()
 
@@ -137,7 +136,7 @@ class PoseRenderer:
         if not np.isfinite(landmarks).all():
             raise ValueError("a landmark is not finite")
         window = self._windows.choose(landmarks, self._sizes)
-        net, doll = self._nets[window.width, window.height], self._dolls[window.width, window.height]
+        net, doll = self._nets[window.width, window.height], self._bgra[: window.height, : window.width]
         cells, corner = self._windows.cells(window), (window.x, window.y)
         net.inputs["landmarks"][0] = landmarks - np.array([*corner, 0, 0], np.float32)
         net.inputs["previous"][0] = self._previous[cells]

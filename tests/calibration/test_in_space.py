@@ -141,6 +141,24 @@ def test_feet_that_stand_do_not_slide_while_the_hips_sway() -> None:
     assert np.abs(settled[..., 1].max(axis=1) - 435).max() < 0.02 * 310
 
 
+def test_feet_in_the_air_of_a_handstand_hold_nothing() -> None:
+    """Hands stand there: the body goes where the hips go."""
+    retarget = Retargeter(player())
+    landmarks = Mannequin(
+        left_arm=(Segment(175), Segment(175)), right_arm=(Segment(175), Segment(175))
+    ).landmarks(FRAME)
+    middle = landmarks[[L.LEFT_HIP, L.RIGHT_HIP], :2].mean(axis=0)
+    landmarks[:, :2] = 2 * middle - landmarks[:, :2]
+    places = []
+    for swing in (-60, 60):  # the legs tip over, the hips stay
+        tipped = landmarks.copy()
+        tipped[L.LEFT_KNEE :, 0] += swing
+        for frame in range(RATE):
+            ours = retarget(tipped, FRAME, int((len(places) * RATE + frame) / RATE * 1e9))
+        places.append(ours[[L.LEFT_HIP, L.RIGHT_HIP], 0].mean())
+    assert places[1] == pytest.approx(places[0], abs=0.01 * 310)
+
+
 @pytest.mark.parametrize("x", [560, 640, 700])
 def test_who_drives_himself_before_the_same_camera_stays_where_he_was(x: float) -> None:
     figures = [
@@ -173,7 +191,7 @@ def test_the_lowest_part_touches_the_floor(posture: str) -> None:
     assert ours[:, 1].max() < 435 + 0.1 * 310, "nothing is below the floor"
 
 
-def test_a_turn_of_sides_forgets_where_the_feet_stood() -> None:
+def test_a_turn_of_sides_leaves_the_feet_where_they_stood() -> None:
     retarget = Retargeter(player())
     front = Mannequin(size=0.6).landmarks(FRAME)
     for frame in range(RATE):

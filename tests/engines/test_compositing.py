@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -40,8 +42,8 @@ class Scene:
 
 
 @pytest.fixture(scope="module", params=[100, 300])
-def scene(request: pytest.FixtureRequest, pack_folder: object) -> Scene:
-    return Scene(PlayerPack.load(pack_folder), request.param)  # type: ignore[arg-type]
+def scene(request: pytest.FixtureRequest, pack_folder: Path) -> Scene:
+    return Scene(PlayerPack.load(pack_folder), request.param)
 
 
 def test_it_is_the_picture_that_a_gpu_paints(scene: Scene) -> None:
