@@ -32,7 +32,9 @@ Crosses = Literal["never", "with a link", "only"]
 
 @dataclass(frozen=True)
 class Topic:
-    """binds: the process that has it once; the others connect. newest: only the newest message is kept.
+    """binds: the process that has it once; the others connect. newest: only the newest message is kept, and
+    the last one may wait in the socket until another follows (libzmq's CONFLATE can miss a wake-up), so
+    these are topics on which messages keep coming.
 
     crosses: whether it goes from machine to machine where there are two; "only": it has no other use.
     """

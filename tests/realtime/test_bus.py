@@ -38,19 +38,20 @@ def test_messages_survive_the_way() -> None:
 def test_only_the_newest_ticket_is_kept(bus: Bus) -> None:
     sender, receiver = bus.sender("tickets", "performer"), bus.receiver("tickets", "playout")
     while receive_newest(receiver) is None:  # until they have found each other
-        sender.send(TICKET.pack(), zmq.NOBLOCK)
+        sender.send(TICKET._replace(frame_id=0).pack(), zmq.NOBLOCK)
         time.sleep(0.01)
     for n in range(100):
         sender.send(TICKET._replace(frame_id=n).pack(), zmq.NOBLOCK)
+    seen = [0]
     deadline = time.monotonic() + 5
-    seen = []
-    while not seen or seen[-1] != 99:
+    while seen[-1] < 100:  # what comes last may wait in the socket for what follows, see `Topic.newest`
         assert time.monotonic() < deadline
-        message = receive_newest(receiver)
-        if message is not None:
-            seen.append(Ticket.unpack(message).frame_id)
-    assert len(seen) < 100
-    assert receive_newest(receiver) is None
+        n += 1
+        sender.send(TICKET._replace(frame_id=n).pack(), zmq.NOBLOCK)
+        if receiver.poll(10):
+            seen.append(Ticket.unpack(receiver.recv()).frame_id)
+    assert seen == sorted(seen)
+    assert len(seen) < 50  # of the hundred that came at once most were passed over
 
 
 def test_every_status_is_kept(bus: Bus) -> None:
