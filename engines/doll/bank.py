@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.body import Body, height_at
-from engines.doll.cutting import Bytes, Floats, Labels, Reals, Seen, Sprite, View, cut_up, seen
+from engines.doll.cutting import Bytes, Floats, Labels, Reals, Seen, View, seen
 from engines.doll.parts import ARMS, COUNT, HEAD, TABLE, Points, directions, points_of
+from engines.doll.sprites import Sprite, cut_up
 from engines.skeleton import Landmark as L
 
 LEAST_SEEN = 0.55

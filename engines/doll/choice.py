@@ -22,11 +22,14 @@ Frames = NDArray[np.int64]
 
 CUT = 0.05
 """What a cut between a part and its parent costs; like all here in units of `parts.distance`."""
-LEAVING = 0.7
+LEAVING = 1.5
 """What it costs more where the part is not cleanly cut out of its frame (`Bank.leaving`)."""
-COVERED = 20.0
+COVERED = 200.0
 """What a squared standing height of the body costs that is filled in, since the arm before it is not
 drawn."""
+MOVED, UNCOVERED = 0.4, 0.3
+"""Where the arm is drawn but turned otherwise by `MOVED` or more, this share of it: it moves off what it
+hides."""
 AT_CAMERA = 0.3
 """What it costs to leave out a limb that points at the camera: what it hangs on shows some of it."""
 LACKING = 4.0
@@ -72,7 +75,8 @@ def choose(
     if height is None:
         height = float(standing_px(landmarks, bank.body))
     own = directions(landmarks.astype(float), TABLE)
-    cost = distance(bank.directions, own) + LACKING * bank.lack  # (F, P)
+    apart = distance(bank.directions, own)  # (F, P)
+    cost = apart + LACKING * bank.lack + UNCOVERED * COVERED * bank.covers * np.clip(apart / MOVED, 0, 1)
     cost += COARSE * np.log(height / bank.heights).clip(0)[:, None]
     if allowed is not None:
         cost[~allowed] += NEVER

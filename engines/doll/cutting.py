@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from engines.doll.parts import (
     ARMS,
-    CHILDREN,
     CORE,
     COUNT,
     HANDS,
@@ -25,7 +24,6 @@ from engines.doll.parts import (
     TABLE,
     TORSO,
     WIDTHS,
-    joints_of,
 )
 from engines.skeleton import DEPTH
 from engines.skeleton import Landmark as L
@@ -40,6 +38,9 @@ NOTHING = 15
 """In place of a part: there is none."""
 BODY_REACH = np.where(np.arange(COUNT) == TORSO, 0.12, 0.8)
 """Up to so many of its half widths, a part of the body goes on under an arm that lies before it."""
+TRUNK = 2.4
+"""Beside the torso, pixels are shared out between it and an arm as if it were so many times thinner: as thin
+as the arm."""
 FINGERS = 1.7
 """A hand reaches so much farther than its landmarks."""
 IN_FRONT = 0.03
@@ -48,16 +49,6 @@ TIGHT = 1.2
 """Before the body an arm is cut out at this times its own width: no shirt comes along."""
 LEAST_APART, LEAST_PIXELS = 18.0, 12
 """An arm's edge is found by colour where it differs by this from the body, CIELAB, in so many pixels."""
-OVERLAP = 1.3
-"""About a joint the two parts share a disc, in half widths of the narrower: a bent joint does not open."""
-NECK_OVERLAP = 0.6
-SHARPER = 0.08
-"""Of the difference to each neighbour. Sampled between pixels, on average over all places, detail of two
-pixels loses 42 % and of four 18 %; this gives 32 and 16 % more."""
-STRIP = 0.3
-"""Legs in a skirt share what is farther from the one than from the other by so many half widths at most."""
-EDGE_PX = 2.0
-"""Where a part is cut off, its edge is this soft, pixels."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +70,8 @@ class View:
 class Labels:
     """Which part each pixel of a view belongs to, at the view's size times `scale` or so.
 
-    owner (h, w): the part that is seen there (also where alpha is 0). under (h, w): the part of the body that
-    an arm hides there, or NOTHING.
+    owner (h, w): the part that is seen there, also where alpha is 0. under (h, w): the part of the body that
+    an arm hides there. NOTHING in both: none.
     """
 
     owner: Bytes
@@ -90,13 +81,6 @@ class Labels:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", (self.under != NOTHING).astype(np.float32))
-
-
-class Sprite(NamedTuple):
-    """One part of one view: premultiplied BGRA (h, w, 4) uint8 and its corner (x, y) in the view."""
-
-    pixels: Bytes
-    corner: tuple[int, int]
 
 
 def reduced(view: View) -> tuple[Bytes, Floats, float]:
@@ -152,7 +136,9 @@ def label(view: View, widths: Reals) -> Labels:
     for part, distance in zip(ARMS, own, strict=True):
         _follow_colour(distance, lab, body & there, grows=part in HANDS)
     arm = own.min(axis=0) < 1
-    owner = np.where(arm, arms[_nearer(own, behind)], relative.argmin(axis=0))
+    beside = relative.copy()
+    beside[TORSO] *= TRUNK
+    owner = np.where(arm, arms[_nearer(own, behind)], beside.argmin(axis=0))
     on_body = core[relative[core].argmin(axis=0)]
     owner = np.where(~arm & body & np.isin(owner, arms), on_body, owner)
     hidden = arm & body & there
@@ -189,7 +175,7 @@ def _follow_colour(distance: Floats, lab: Floats, body: NDArray[np.bool_], *, gr
     near = body & (distance >= 0.4) & (distance < (1.7 if grows else 1))
     likely = ((near & is_arm) | core).astype(np.uint8)
     inside = cv2.morphologyEx(likely, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
-    inside = _joined(inside > 0, core)
+    inside = joined(inside > 0, core)
     distance[near & inside] = np.minimum(distance[near & inside], 0.99)
     distance[near & ~inside] = np.maximum(distance[near & ~inside], 1.01)
 
@@ -273,18 +259,21 @@ LEAST_LENGTH = 0.06
 LEG_WIDTHS = ((0.055, 0.036), (0.036, 0.028))
 """Half widths of a leg, standing heights, in trousers rather than bare, where thigh and shin begin and
 end."""
-PLACES = (0.6, 0.75, 0.9)
+PLACES = (0.45, 0.6, 0.75, 0.9)
 """Where along them it is looked whether something hangs between the legs."""
-LEAST_GAP = 0.015
+HANGS = 0.7
+"""It does where this share of the gap is filled; wide trousers fill less."""
+LEAST_GAP, LEAST_VIEWS = 0.04, 5
+"""A gap is measured where it is so wide, standing heights, and believed in so many views."""
 
 
 def skirt_of(views: list[View]) -> Reals:
-    """(2,): how much the thighs, and the shins, hang together, 0..1.
+    """(2,): down to where the thighs, and the shins, hang together, as a share of their length, 0..1.
 
-    By the share of the gap between them that is the player's, in views in which the legs are far enough apart
-    for one; 0 where they never are.
+    By how much of the gap between them is the player's, in views in which the legs are far enough apart for
+    one; 0 where they never are.
     """
-    shares: tuple[list[float], list[float]] = ([], [])
+    shares: list[list[list[float]]] = [[[] for _ in PLACES] for _ in LEG_WIDTHS]
     for view in views:
         alpha, landmarks, height = reduced(view)
         for row, (found, widths) in enumerate(zip(shares, LEG_WIDTHS, strict=True)):
@@ -292,7 +281,7 @@ def skirt_of(views: list[View]) -> Reals:
                 np.stack([landmarks[rows[LEGS[side][row]], :2].mean(axis=0) for side in (0, 1)])
                 for rows in (TABLE.starts, TABLE.ends)
             )
-            for place in PLACES:
+            for each, place in zip(found, PLACES, strict=True):
                 left, right = starts + place * (ends - starts)
                 apart = float(np.hypot(*(right - left)))
                 width = (widths[0] + place * (widths[1] - widths[0])) * height
@@ -301,107 +290,30 @@ def skirt_of(views: list[View]) -> Reals:
                 across = np.linspace(width / apart, 1 - width / apart, 9)[1:-1, None]
                 x, y = (left + across * (right - left)).round().astype(int).T
                 inside = (x >= 0) & (x < alpha.shape[1]) & (y >= 0) & (y < alpha.shape[0])
-                found.append(float((alpha[y[inside], x[inside]] > 127).mean()) if inside.any() else 0.0)
-    filled = np.array([np.median(found) if len(found) >= 5 else 0.0 for found in shares])
-    return np.asarray(np.clip((filled - 0.5) / 0.4, 0, 1))  # below: wide trousers
+                each.append(float((alpha[y[inside], x[inside]] > 127).mean()) if inside.any() else 0.0)
+    thighs, shins = (_hem(found) for found in shares)
+    return np.array([thighs, shins if thighs == 1 else 0.0])
 
 
-def cut_up(
-    view: View, labels: Labels, widths: Reals, skirt: Reals, body: Bytes | None = None
-) -> list[Sprite]:
-    """Each part's sprite. body (h, w, 3): the view's picture with what the arms hide filled in.
-
-    Each pixel belongs to its part; about a joint it belongs to both neighbours, as far as a disc reaches.
-    What is cut off from the part's own axis, fingers beside a thigh, is nobody's.
-    """
-    alpha, landmarks, height = reduced(view)
-    picture = sharper(view.picture, view.alpha)
-    body = picture if body is None else sharper(body, view.alpha)
-    relative = part_distances(landmarks, height, alpha.shape)
-    joints = joints_of(landmarks.astype(float), TABLE)
-    steep = view.height / height / EDGE_PX
-    below = np.where(labels.under == NOTHING, labels.owner, labels.under)
-    sprites = []
-    for part in range(COUNT):
-        owner = labels.owner if part in ARMS else below
-        own = _joined((owner == part) & (alpha > 0), relative[part] < 1)
-        share = own.astype(np.float32)
-        for other in (*CHILDREN[part], *([PARENTS[part]] if part != TORSO else [])):
-            child = other if PARENTS[other] == part else part
-            radius = _overlap(child, widths) * height
-            _share_disc(share, owner == other, (joints.x[child], joints.y[child]), radius, steep)
-        for one, other in ((0, 1), (1, 0)):  # in the middle of a skirt both legs have a strip
-            if part in LEGS[one] and skirt[LEGS[one].index(part)] > 0:
-                opposite = LEGS[other][LEGS[one].index(part)]
-                strip = (owner == opposite) & (relative[part] - relative[opposite] < STRIP)
-                share = np.maximum(share, strip.astype(np.float32))
-        sprites.append(_sprite(picture if part in ARMS else body, view.alpha, share))
-    return sprites
+def _hem(found: list[list[float]]) -> float:
+    """Down to where a gap is filled, by what is measured at each of `PLACES`: from the last place at which it
+    is, halfway to the next."""
+    known = [
+        (place, np.median(each) > HANGS)
+        for place, each in zip(PLACES, found, strict=True)
+        if len(each) >= LEAST_VIEWS
+    ]
+    filled = 0.0
+    for number, (place, hangs) in enumerate(known):
+        if not hangs:
+            return (filled + place) / 2 if number else 0.0
+        filled = place
+    return 1.0 if known else 0.0
 
 
-def sharper(picture: Bytes, alpha: Bytes) -> Bytes:
-    """A picture (h, w, 3) as much sharper, where `alpha` (h, w) is, as bilinear sampling between its pixels
-    will blur it: each pixel is pushed away from its neighbours in the person, along rows and columns."""
-    weight = alpha.astype(np.float32) / 255
-    weights, colours = cv2.merge([weight] * 3), picture.astype(np.float32)
-    for kernel in (
-        SHARPER * np.array([[1, 0, 1]], np.float32),
-        SHARPER * np.array([[1], [0], [1]], np.float32),
-    ):
-        near = cv2.filter2D(weights, -1, kernel, borderType=cv2.BORDER_CONSTANT)
-        around = cv2.filter2D(colours * weights, -1, kernel, borderType=cv2.BORDER_CONSTANT)
-        colours += colours * near - around
-    return np.asarray(cv2.convertScaleAbs(cv2.max(colours, 0.0)), np.uint8)
-
-
-def _share_disc(
-    share: Floats, where: NDArray[np.bool_], middle: tuple[float, float], radius: float, steep: float
-) -> None:
-    """Raises `share` (h, w) to 1 in a disc, within `where` (h, w). steep: how fast it falls at the edge, a
-    pixel."""
-    (x, y), reach = middle, radius + 1 / steep + 1
-    height, width = share.shape
-    rows, columns = (
-        slice(int(np.clip(at - reach, 0, side)), int(np.clip(at + reach + 1, 0, side)))
-        for at, side in ((y, height), (x, width))
-    )
-    across, down = np.arange(columns.start, columns.stop) - x, np.arange(rows.start, rows.stop) - y
-    gap = np.hypot(across, down[:, None])
-    disc = np.clip((radius - gap) * steep + 0.5, 0, 1).astype(np.float32) * where[rows, columns]
-    np.maximum(share[rows, columns], disc, out=share[rows, columns])
-
-
-def _overlap(child: int, widths: Reals) -> float:
-    """The radius of the disc that a part shares with its parent, standing heights."""
-    if child == HEAD:
-        return float(NECK_OVERLAP * WIDTHS[HEAD])
-    parent = PARENTS[child]
-    return float(OVERLAP * (widths[child] if parent == TORSO else min(widths[child], widths[parent])))
-
-
-def _joined(pixels: NDArray[np.bool_], core: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def joined(pixels: NDArray[np.bool_], core: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The connected pieces of `pixels` (h, w) that reach into `core` (h, w)."""
     count, labels = cv2.connectedComponents(pixels.astype(np.uint8), connectivity=4)
     kept = np.zeros(count, np.bool_)
     kept[labels[pixels & core]] = True
     return kept[labels] & pixels
-
-
-def _sprite(colours: Bytes, alpha: Bytes, share: Floats) -> Sprite:
-    """`colours` (h, w, 3), premultiplied, where `share`, at the size of the labels, leaves anything of
-    `alpha` (h, w); one clear pixel where that is nowhere."""
-    down, across = share.shape[0] / alpha.shape[0], share.shape[1] / alpha.shape[1]
-    rows, columns = (np.flatnonzero((share > 0.03).any(axis=axis)) for axis in (1, 0))
-    if not len(rows):
-        return Sprite(np.zeros((1, 1, 4), np.uint8), (0, 0))
-    top, left = max(0, int(rows[0] / down) - 1), max(0, int(columns[0] / across) - 1)
-    bottom = min(alpha.shape[0], int((rows[-1] + 2) / down))
-    right = min(alpha.shape[1], int((columns[-1] + 2) / across))
-    to_share = np.array([[across, 0, (left + 0.5) * across - 0.5], [0, down, (top + 0.5) * down - 0.5]])
-    whole = cv2.warpAffine(
-        share, to_share, (right - left, bottom - top), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
-    )  # fmt: skip
-    there = np.multiply(alpha[top:bottom, left:right], whole)[..., None]
-    pixels = np.concatenate([colours[top:bottom, left:right] * (there / 255), there], axis=2)
-    return Sprite((pixels + 0.5).astype(np.uint8), (left, top))

@@ -9,83 +9,34 @@ pixel. `engines.doll.drawing_torch` draws the same picture as differentiable tor
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from engines.doll.bank import Bank, standing_px
+from engines.doll.bending import NEIGHBOUR, bends_of, blend, reach_of, softness
 from engines.doll.choice import Drawing, Frames, in_order
-from engines.doll.cutting import Bytes, Floats, Reals, Sprite
+from engines.doll.cutting import Bytes, Floats, Reals
+from engines.doll.nodes import Nodes
 from engines.doll.parts import (
-    CHILDREN,
     COUNT,
-    HEAD,
-    LEGS,
-    PARENTS,
     TABLE,
-    TORSO,
-    WIDTHS,
-    Joints,
     Points,
+    agreement,
     fit,
     joints_of,
     points_of,
 )
+from engines.doll.sprites import Sprite
 
-BLEND = 1.0
-"""About a joint the maps are blended over so many half widths of the part that begins there, either way."""
 STEP = 0.03
 """Maps are blended on a grid of this step, standing heights, and interpolated."""
-AROUND = 2
-"""The grid goes on so many steps beyond what is drawn: one to interpolate with, one for what a flow brings
-in."""
 THIN = 1e-3
 """A part is not drawn where its map shrinks areas to less than this: it is seen edge on, or is not finite."""
 MARGIN = 0.02
 """A bent part may reach this far beyond where its own map alone would put it, standing heights."""
-
-
-SKIRT = 0.06
-"""Between the legs of a skirt, their maps are blended over so much either way, standing heights."""
-NECK_BLEND = 0.05
-"""About the neck they are blended less far, standing heights: a head that is tilted leaves the shoulders
-where they are."""
-REACH = np.append(BLEND * WIDTHS, [SKIRT] * 2)
-"""(P + 2,) see `Joints`: over how much either way maps are blended about each, standing heights."""
-REACH[HEAD] = NECK_BLEND
-NEAR = np.append(1.5 * BLEND * WIDTHS, [0.35] * 2)
-"""(P + 2,) and how far from it the blending begins to fade; at twice that it ends."""
-NEAR[HEAD] = NECK_BLEND
-
-
-class Bend(NamedTuple):
-    """A joint about which a part takes its neighbour's map, by its row in `Joints`. sign: 1 where the
-    neighbour lies outwards of it, -1 inwards."""
-
-    part: int
-    neighbour: int
-    joint: int
-    sign: int
-
-
-BENDS = [
-    bend
-    for part in range(COUNT)
-    for bend in (
-        *([Bend(part, PARENTS[part], part, -1)] if part != TORSO else []),
-        *(Bend(part, child, child, 1) for child in CHILDREN[part]),
-        *(
-            Bend(part, LEGS[1 - side][row], COUNT + row, 2 * side - 1)
-            for side in (0, 1)
-            for row in (0, 1)
-            if LEGS[side][row] == part
-        ),
-    )
-]
-"""TABLE of the joints of each part, part after part."""
-_PART, _NEIGHBOUR, _JOINT, _SIGN = (np.array(column) for column in zip(*BENDS, strict=True))
 
 
 class Doll:
@@ -96,6 +47,7 @@ class Doll:
 
     def __init__(self, bank: Bank, reduction: int = 1) -> None:
         self.bank, self.reduction = bank, reduction
+        self._reach = reach_of(bank.widths, bank.skirt)
         self._outlines = np.array(
             [[outline(sprite) for sprite in each] for each in bank.sprites]
         )  # (F, P, 8, 2)
@@ -173,72 +125,18 @@ class Doll:
         boxes = _boxes(own, self._outlines[frames, parts], MARGIN * height, size)  # (L, 4)
         nodes = Nodes.about(boxes, step)
         x, y = nodes.places()  # (N,)
-        layer, bend = _bends_of(parts)  # (B,) each, layer after layer
+        layer, bend = bends_of(parts)  # (B,) each, layer after layer
         which, node = nodes.of_layers(layer)  # (M,) each: every bend at every node of its layer
         near_x, near_y = x[node], y[node]
-        weights = blend(near_x, near_y, bend[which], joints_of(pose, TABLE), height, bank.skirt)
-        away = _mapped(maps[layer, _NEIGHBOUR[bend]] - own[layer], which, near_x, near_y)  # (2, M)
+        neighbours = maps[layer, NEIGHBOUR[bend]]  # (B, 2, 3)
+        weights = blend(near_x, near_y, bend[which], joints_of(pose, TABLE), height, self._reach)
+        weights *= softness(agreement(neighbours, own[layer]))[which]
+        away = _mapped(neighbours - own[layer], which, near_x, near_y)  # (2, M)
         whole = np.maximum(np.bincount(node, weights, len(x)), 1)  # (N,)
         fields = _mapped(own, nodes.layer, x, y)  # (2, N)
         for field, by in zip(fields, away, strict=True):
             field += np.bincount(node, weights * by, len(x)) / whole
         return boxes, nodes, np.stack(fields, axis=1) - self._corners[frames, parts][nodes.layer]
-
-
-class Nodes:
-    """Grids over L boxes, whose nodes lie in the middle of squares of `step` pixels, node after node.
-
-    low (L, 2): the first square, x and y; sides (L, 2): how many there are; first (L,): the index of each
-    grid's first node. Of each node: layer (N,), across and down (N,) in its grid.
-    """
-
-    def __init__(self, low: NDArray[np.int64], high: NDArray[np.int64], step: int) -> None:
-        """low, high (L, 2): in squares."""
-        self.low, self.sides, self.step = low, high - low, step
-        self.counts = self.sides.prod(axis=1)
-        self.first = np.cumsum(self.counts) - self.counts
-        self.layer = np.repeat(np.arange(len(low)), self.counts)
-        self.down, self.across = np.divmod(
-            np.arange(len(self.layer)) - self.first[self.layer], np.maximum(self.sides[self.layer, 0], 1)
-        )
-
-    @classmethod
-    def about(cls, boxes: NDArray[np.int64], step: int) -> Nodes:
-        """Over boxes (L, 4), x0, y0, x1, y1, and `AROUND` squares around; over an empty one none."""
-        drawn = (boxes[:, 0] < boxes[:, 2])[:, None]
-        low, high = boxes[:, :2] // step - AROUND, -(-boxes[:, 2:] // step) + AROUND
-        return cls(low * drawn, high * drawn, step)
-
-    def places(self) -> tuple[Floats, Floats]:
-        """x and y of every node (N,), pixels."""
-        low = self.low[self.layer]
-        x, y = (
-            (self.step * (start + place + 0.5) - 0.5).astype(np.float32)
-            for start, place in ((low[:, 0], self.across), (low[:, 1], self.down))
-        )
-        return x, y
-
-    def of_layers(self, layers: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """(M,) each: all nodes of each of `layers` (B,), and to which of `layers` they belong."""
-        counts = self.counts[layers]
-        which = np.repeat(np.arange(len(layers)), counts)
-        begin = self.first[layers] - (np.cumsum(counts) - counts)
-        return which, np.arange(len(which)) + begin[which]
-
-    def between(self, grid: Floats, x: Floats, y: Floats) -> Floats:
-        """A grid (N, 2) at places x, y (N,) of each node's own grid, bilinear; beyond its edge as there.
-        (`cv2.remap` rounds places to 1/32.)"""
-        sides = self.sides[self.layer]
-        x, y = np.clip(x, 0, sides[:, 0] - 1), np.clip(y, 0, sides[:, 1] - 1)
-        left = np.minimum(x.astype(np.int64), sides[:, 0] - 2)
-        top = np.minimum(y.astype(np.int64), sides[:, 1] - 2)
-        right, low = ((by - at).astype(np.float32)[:, None] for by, at in ((x, left), (y, top)))
-        at = self.first[self.layer] + top * sides[:, 0] + left
-        upper, lower = grid[at], grid[at + sides[:, 0]]
-        upper += right * (grid[at + 1] - upper)
-        lower += right * (grid[at + sides[:, 0] + 1] - lower)
-        upper += low * (lower - upper)
-        return upper
 
 
 class Fade(NamedTuple):
@@ -334,43 +232,6 @@ def _mapped(maps: Reals, which: NDArray[np.int64], x: Floats, y: Floats) -> list
     """Places x, y (N,), each under its own (N,) of `maps` (B, 2, 3): x and y (N,)."""
     a, b, c, d, e, f = maps.reshape(-1, 6).T.astype(np.float32)[:, which]
     return [a * x + b * y + c, d * x + e * y + f]
-
-
-def _bends_of(parts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Of all joints of `parts` (L,), (B,) each: which of `parts` it is of, and its row in `BENDS`."""
-    layer, bend = np.nonzero(parts[:, None] == _PART)
-    return layer, bend
-
-
-def blend(
-    x: Floats,
-    y: Floats,
-    bends: NDArray[np.int64],
-    joints: Joints[NDArray[Any]],
-    height: float,
-    skirt: Reals,
-) -> Floats:
-    """(M,): how much of the neighbour's map is taken at places x, y (M,), at each by its own of `BENDS`
-    (M,), 0..1."""
-    strength = np.append(np.ones(COUNT), skirt)
-    table = np.stack(
-        [
-            joints.x[_JOINT], joints.y[_JOINT],
-            joints.out_x[_JOINT] * _SIGN / (REACH[_JOINT] * height),
-            joints.out_y[_JOINT] * _SIGN / (REACH[_JOINT] * height),
-            1 / (NEAR[_JOINT] * height), strength[_JOINT],
-        ]
-    ).astype(np.float32)  # fmt: skip
-    joint_x, joint_y, across_x, across_y, end, share = table[:, bends]  # (M,) each
-    from_x, from_y = x - joint_x, y - joint_y
-    across = from_x * across_x + from_y * across_y
-    near = 2 - np.sqrt(from_x * from_x + from_y * from_y) * end
-    return share * _smooth(0.5 + 0.5 * across) * _smooth(near)
-
-
-def _smooth(share: Floats) -> Floats:
-    np.clip(share, 0, 1, out=share)
-    return share * share * (3 - 2 * share)
 
 
 def outline(sprite: Sprite) -> Reals:

@@ -14,12 +14,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engines.doll.bank import Bank
-from engines.doll.drawing import BENDS, NEAR, REACH, STEP, THIN, reduced
+from engines.doll.bending import BENDS, SOFT, STIFF, reach_of
+from engines.doll.drawing import STEP, THIN, reduced
 from engines.doll.parts import (
     COUNT,
     TABLE,
     Points,
     Table,
+    agreement,
     depths,
     fit,
     joints_of,
@@ -42,7 +44,7 @@ class TorchDoll(nn.Module):
     corners: Tensor  # (F, P, 2), x and y in the view
     heights: Tensor  # (F,)
     bends: Tensor  # (3, P, J): neighbour, joint and sign of each part's `BENDS`
-    reach: Tensor  # (P + 2,), see `drawing.REACH`; near and strength likewise
+    across: Tensor  # (P + 2,), see `bending.Reach`; near and strength likewise
     near: Tensor
     strength: Tensor
 
@@ -70,8 +72,7 @@ class TorchDoll(nn.Module):
         rows = [[bend[1:] for bend in BENDS if bend.part == part] for part in range(COUNT)]
         padded = [[*row, *[(0, 0, 0)] * (most - len(row))] for row in rows]  # sign 0: none
         self.register_buffer("bends", torch.tensor(padded).permute(2, 0, 1))  # (3, P, J)
-        strength = np.append(np.ones(COUNT), bank.skirt)
-        for name, value in (("reach", REACH), ("near", NEAR), ("strength", strength)):
+        for name, value in reach_of(bank.widths, bank.skirt)._asdict().items():
             self.register_buffer(name, torch.from_numpy(value).float())
         self._near, self._far = asdict(bank.body.near), asdict(bank.body.far)
 
@@ -182,10 +183,12 @@ class TorchDoll(nn.Module):
 
         neighbours, rows, signs = self.bends.unbind(0)  # (P, J) each
         parts = torch.arange(COUNT, device=pose.device)[:, None]
-        others = at(maps[:, parts, neighbours])  # (B, P, J, 2, gh, gw)
+        theirs = maps[:, parts, neighbours]  # (B, P, J, 2, 3)
+        others = at(theirs)  # (B, P, J, 2, gh, gw)
+        bends = _smooth((agreement(theirs, own[:, :, None]) - STIFF) / (SOFT - STIFF))
         joints = [each[:, rows][..., None, None] for each in joints_of(pose, self._table())]
         joint_x, joint_y, out_x, out_y = joints  # (B, P, J, 1, 1) each
-        reach, end = ((each[rows] * height[:, :, None])[..., None, None] for each in (self.reach, self.near))
+        reach, end = ((each[rows] * height[:, :, None])[..., None, None] for each in (self.across, self.near))
         place_x, place_y = (places[..., axis, :, :] for axis in (0, 1))
         if flow is not None:
             place_x, place_y = (each[:, None, None] for each in (place_x, place_y))
@@ -193,7 +196,7 @@ class TorchDoll(nn.Module):
         sign = signs[..., None, None]
         near = 2 - (from_x**2 + from_y**2 + 1e-12) ** 0.5 / end
         weight = _smooth(0.5 + 0.5 * sign * (from_x * out_x + from_y * out_y) / reach) * _smooth(near)
-        weight = weight * (self.strength[rows] * (signs != 0))[..., None, None]  # (B, P, J, gh, gw)
+        weight = weight * (bends * self.strength[rows] * (signs != 0))[..., None, None]  # (B, P, J, gh, gw)
         weight = weight / weight.sum(2, keepdim=True).clamp(min=1)
         mine = at(own)  # (B, P, 2, gh, gw)
         return mine + (weight[:, :, :, None] * (others - mine[:, :, None])).sum(2)

@@ -197,6 +197,14 @@ def fit(
     return x_x, x_y, p_x - x_x * q_x - x_y * q_y, y_x, y_y, p_y - y_x * q_x - y_y * q_y
 
 
+def agreement(one: Array, other: Array) -> Array:
+    """Two affine maps (..., 2, 3) → (...): the cosine of the turn between them, -1..1."""
+    a, b, c, d = one[..., 0, 0], one[..., 0, 1], one[..., 1, 0], one[..., 1, 1]
+    e, f, g, h = other[..., 0, 0], other[..., 0, 1], other[..., 1, 0], other[..., 1, 1]
+    dot, cross = a * e + b * f + c * g + d * h, a * g + b * h - c * e - d * f
+    return dot / (dot**2 + cross**2 + 1e-12) ** 0.5
+
+
 class Joints(NamedTuple, Generic[Array]):
     """Where each part hangs on its parent: x, y (..., P + 2) the joint, pixels; out_x, out_y (..., P + 2) the
     unit vector out of the parent into the part, across the plane that halves their angle. The torso's means

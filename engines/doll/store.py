@@ -112,7 +112,11 @@ def _frame(
     view = View(bgra[..., :3], np.ascontiguousarray(bgra[..., 3]), landmarks, float(height), int(number))
     both = _decoded(labels, 1)[..., 0]
     owner, under = both % np.uint8(16), both // np.uint8(16)
-    if both.shape != reduced(view)[0].shape or owner.max() >= COUNT or np.isin(under, (*ARMS, COUNT)).any():
+    if (
+        both.shape != reduced(view)[0].shape
+        or np.isin(owner, (COUNT,)).any()
+        or np.isin(under, (*ARMS, COUNT)).any()
+    ):
         raise ValueError("a frame's labels do not fit its picture")
     if not len(body):
         return Frame(view, Labels(owner, under))
@@ -127,15 +131,15 @@ def _frame(
 
 
 def _hidden_box(frame: Frame) -> list[int]:
-    """x0, y0, x1, y1 of what the arms hide, pixels of the view; a pixel of labels more all around."""
+    """x0, y0, x1, y1 of what the arms hide, pixels of the view; four pixels of labels more all around."""
     height, width = frame.view.alpha.shape
     rows, columns = (np.flatnonzero((frame.labels.under != NOTHING).any(axis=axis)) for axis in (1, 0))
     if not len(rows):
         return [0, 0, 0, 0]
     down, across = height / frame.labels.under.shape[0], width / frame.labels.under.shape[1]
     return [
-        max(0, int((columns[0] - 1) * across)), max(0, int((rows[0] - 1) * down)),
-        min(width, int((columns[-1] + 2) * across) + 1), min(height, int((rows[-1] + 2) * down) + 1),
+        max(0, int((columns[0] - 4) * across)), max(0, int((rows[0] - 4) * down)),
+        min(width, int((columns[-1] + 5) * across) + 1), min(height, int((rows[-1] + 5) * down) + 1),
     ]  # fmt: skip
 
 

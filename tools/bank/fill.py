@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from engines.doll.bank import Bank, Frame
@@ -16,6 +17,8 @@ from engines.doll.parts import ARMS, CORE, TORSO
 
 OPAQUE = 230
 """Of a drawn body, pixels of at least this alpha are taken."""
+AROUND = 5
+"""What an arm hides is filled in with so many pixels of labels around it, across."""
 SPREADS = (1.5, 3, 6, 12, 24)
 """Where no frame shows anything, colours of the body spread in, each wider than the last, pixels of
 labels."""
@@ -57,18 +60,24 @@ def _fill(frame: Frame, drawn: Bytes) -> Bytes:
     small = labels.owner.shape[1::-1]
     shown = (drawn[..., 3] >= OPAQUE)[..., None]
     picture = np.where(shown, drawn[..., :3], view.picture)
-    known = np.isin(labels.owner, ARMS) <= (
+    covered = _wider(labels.under != NOTHING)
+    known = (np.isin(labels.owner, ARMS) | covered) <= (
         cv2.resize(drawn[..., 3], small, interpolation=cv2.INTER_AREA) >= OPAQUE
     )
     known &= cv2.resize(view.alpha, small, interpolation=cv2.INTER_AREA) > 200
     spread = _spread(cv2.resize(picture, small, interpolation=cv2.INTER_AREA), known)
     spread = cv2.resize(spread, (width, height), interpolation=cv2.INTER_LINEAR)
-    hidden = cv2.resize((labels.under != NOTHING).astype(np.float32), (width, height))[..., None]
+    hidden = cv2.resize(covered.astype(np.float32), (width, height))[..., None]
     body = np.where(shown, drawn[..., :3].astype(np.float32), spread)
     return np.asarray(view.picture * (1 - hidden) + body * hidden + 0.5, np.uint8)
 
 
-def _spread(picture: Bytes, known: np.typing.NDArray[np.bool_]) -> Floats:
+def _wider(hidden: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """`hidden` (h, w) with what lies around: an arm is blurred where it moves, and casts a shadow."""
+    return cv2.dilate(hidden.astype(np.uint8), np.ones((AROUND, AROUND), np.uint8)) > 0
+
+
+def _spread(picture: Bytes, known: NDArray[np.bool_]) -> Floats:
     """`picture` (h, w, 3) with its `known` (h, w) colours spread over the rest, 0..255."""
     weight = known.astype(np.float32)
     colours = picture.astype(np.float32) * weight[..., None]

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from engines.doll.bank import Bank, Frame
 from engines.doll.cutting import View, label, limb_widths, skirt_of
+from tools.bank.agree import agreed
 from tools.bank.fill import filled
 from tools.bank.pick import pick
 from tools.bank.views import cut_view
@@ -28,5 +29,6 @@ def make_bank(footage: Footage, positions: NDArray[np.int64], count: int = FRAME
     measured = views[:: max(1, len(views) // MEASURED)]
     widths, skirt = limb_widths(measured), skirt_of(measured)
     frames = [Frame(view, label(view, widths)) for view in views]
-    whole = filled(Bank(frames, widths, footage.body, skirt=skirt))
-    return Bank(whole, widths, footage.body, skirt=skirt)
+    for corrected in (agreed, filled):
+        frames = corrected(Bank(frames, widths, footage.body, skirt=skirt))
+    return Bank(frames, widths, footage.body, skirt=skirt)

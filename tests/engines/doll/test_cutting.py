@@ -13,15 +13,14 @@ from engines.doll.cutting import (
     NARROW,
     NOTHING,
     View,
-    cut_up,
     label,
     limb_widths,
     reduced,
     seen,
-    sharper,
     skirt_of,
 )
 from engines.doll.parts import ARMS, COUNT, LEGS, NAMES, TORSO, WIDTHS
+from engines.doll.sprites import cut_up, sharper
 from engines.skeleton import Landmark as L
 from tests.engines.doll.dolls import (
     FRONT,

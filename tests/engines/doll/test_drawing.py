@@ -11,9 +11,10 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from engines.doll.bank import Bank
+from engines.doll.bending import BENDS, BLEND, blend, reach_of
 from engines.doll.choice import Drawing, choose, in_order
-from engines.doll.drawing import BENDS, BLEND, Doll, blend, outline
-from engines.doll.parts import COUNT, HEAD, NAMES, PARENTS, TABLE, TORSO, WIDTHS, joints_of
+from engines.doll.drawing import Doll, outline
+from engines.doll.parts import COUNT, HEAD, NAMES, PARENTS, TABLE, TORSO, joints_of
 from engines.skeleton import Landmark as L
 from tests.engines.doll.dolls import (
     FACE,
@@ -164,13 +165,23 @@ def test_about_a_joint_both_parts_move_alike() -> None:
     rows = [bend.part for bend in BENDS].index(elbow), [bend.joint for bend in BENDS].index(elbow)
     inner, outer = sorted(rows, key=lambda row: -BENDS[row].sign)  # the upper arm's, the forearm's
     assert BENDS[inner][:2] == BENDS[outer][1::-1] == (NAMES.index("left upper arm"), elbow)
-    steps = HEIGHT * BLEND * WIDTHS[elbow] * np.array([-1, -0.5, 0, 0.5, 1])
+    steps = HEIGHT * BLEND * OWN_WIDTHS[elbow] * np.array([-1, -0.5, 0, 0.5, 1])
     x, y = (at[elbow] + steps * out[elbow] for at, out in ((joints[0], joints[2]), (joints[1], joints[3])))
     x, y = x.astype(np.float32), y.astype(np.float32)
-    at_inner, at_outer = (blend(x, y, np.full(5, row), joints, HEIGHT, np.zeros(2)) for row in (inner, outer))
+    at_inner, at_outer = (
+        blend(x, y, np.full(5, row), joints, HEIGHT, reach_of(OWN_WIDTHS, np.zeros(2)))
+        for row in (inner, outer)
+    )
     np.testing.assert_allclose(at_inner + at_outer, 1, atol=1e-3)
     np.testing.assert_allclose(at_inner, [0, 0.156, 0.5, 0.844, 1], atol=0.01)
-    far = blend(x[[-1, -1]] + 50, y[[-1, -1]], np.array([inner, outer]), joints, HEIGHT, np.zeros(2))
+    far = blend(
+        x[[-1, -1]] + 50,
+        y[[-1, -1]],
+        np.array([inner, outer]),
+        joints,
+        HEIGHT,
+        reach_of(OWN_WIDTHS, np.zeros(2)),
+    )
     assert not far.any()
 
 
@@ -181,7 +192,7 @@ def test_legs_bend_into_each_other_as_much_as_the_skirt_says() -> None:
     ]
     place = joints.x[[COUNT]].astype(np.float32), joints.y[[COUNT]].astype(np.float32)
     for share in (0.0, 0.5, 1.0):
-        weight = blend(*place, np.array([row]), joints, HEIGHT, np.array([share, 0]))
+        weight = blend(*place, np.array([row]), joints, HEIGHT, reach_of(OWN_WIDTHS, np.array([share, 0])))
         assert weight == pytest.approx(share / 2, abs=1e-3)
 
 

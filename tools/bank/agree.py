@@ -1,0 +1,109 @@
+"""Corrects the labels of a bank's frames by each other.
+
+In a single frame landmarks cannot tell whether there is any skirt behind a hand beside the hip, or whose the
+hair beside an arm is. Frames in which the same part is turned alike, and clear of the rest, can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.doll.bank import Bank, Frame
+from engines.doll.cutting import BODY_REACH, NOTHING, Bytes, Floats, Labels, Reals, part_distances, reduced
+from engines.doll.parts import ARMS, CORE, COUNT, HEAD, PARENTS, TABLE, TORSO, WIDTHS, Points, distance, fit
+
+ASKED = 9
+"""So many frames are asked about each part of a frame."""
+UNCLEAR = 2.0
+"""What `Bank.leaving` counts beside `distance` where they are picked."""
+FEWEST = 2.5
+"""Where fewer than so many of them can tell, they decide nothing."""
+BODY = 0.5
+"""The body goes on behind an arm where this share of them show it."""
+ARM = 0.12
+"""A pixel is no arm's where less than this share of them show the arm: about one of the nine."""
+OWN = 1.15
+"""Where nobody can tell, a leg goes on behind an arm at so many of its own half widths."""
+
+
+class _Asked(NamedTuple):
+    """A frame at the size of its labels: whose each pixel is, NOTHING where it is not the player's (h, w);
+    the points of the parts and the standing height, pixels."""
+
+    whose: Bytes
+    points: Points[NDArray[Any]]
+    height: float
+
+
+def agreed(bank: Bank) -> list[Frame]:
+    """The bank's frames with labels that most alike frames agree to."""
+    asked = [_asked(bank, row) for row in range(len(bank.frames))]
+    return [_agreed(bank, row, asked) for row in range(len(bank.frames))]
+
+
+def _asked(bank: Bank, row: int) -> _Asked:
+    frame = bank.frames[row]
+    alpha, _, height = reduced(frame.view)
+    points = Points(*(each[row] * (height / frame.view.height) for each in bank.points))
+    return _Asked(np.where(alpha > 127, frame.labels.owner, np.uint8(NOTHING)), points, height)
+
+
+def _agreed(bank: Bank, row: int, asked: Sequence[_Asked]) -> Frame:
+    frame = bank.frames[row]
+    owner, under = frame.labels.owner.copy(), frame.labels.under.copy()
+    cost = distance(bank.directions, bank.directions[row]) + UNCLEAR * bank.leaving  # (F, P)
+    cost[row] = np.inf
+    nearest = np.argsort(cost, axis=0)[: min(ASKED, len(asked) - 1)]  # (K, P)
+    own = _within_own_widths(frame, bank.widths)
+    for part in range(COUNT):
+        mine = (owner if part in ARMS else under) == part
+        if not mine.any():
+            continue
+        shown, known = _answers(part, asked[row], [asked[other] for other in nearest[:, part].tolist()])
+        share = shown / np.maximum(known, 1e-3)
+        if part in ARMS:
+            owner[_opened(mine & (known >= FEWEST) & (share < ARM))] = NOTHING
+        else:
+            under[mine & np.where(known >= FEWEST, share < BODY, ~own)] = NOTHING
+    return replace(frame, labels=Labels(owner, under))
+
+
+def _within_own_widths(frame: Frame, widths: Reals) -> NDArray[np.bool_]:
+    """(h, w): where there is body by the player's own `widths` (P,), of torso and head by the table's."""
+    alpha, landmarks, height = reduced(frame.view)
+    relative = part_distances(landmarks, height, alpha.shape)
+    reach = np.where(np.isin(np.arange(COUNT), (TORSO, HEAD)), BODY_REACH, OWN * widths / WIDTHS)
+    core = list(CORE)
+    return np.asarray((relative[core] / reach[core, None, None]).min(axis=0) < 1)
+
+
+def _answers(part: int, one: _Asked, others: Sequence[_Asked]) -> tuple[Floats, Floats]:
+    """(h, w) each: how many of `others` show at each pixel of `one` what the part belongs to, its arm or the
+    body, and how many can tell: an arm before the body hides it, and a body leaves open where an arm ends."""
+    height, width = one.whose.shape
+    shown, known = np.zeros((height, width), np.float32), np.zeros((height, width), np.float32)
+    arm = [
+        each for each in ARMS if part in (each, PARENTS[each]) or PARENTS[part] == each
+    ]  # and what it touches
+    same, opposite = (arm, CORE) if part in ARMS else (CORE, ARMS)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    for other in others:
+        rows = fit(one.points, other.points, np.array([one.height]), np.array([other.height]), TABLE)
+        to_other = np.array([float(each[part]) for each in rows]).reshape(2, 3)
+        shows, tells = np.isin(other.whose, list(same)), ~np.isin(other.whose, list(opposite))
+        shown += cv2.warpAffine(shows.astype(np.float32), to_other, (width, height), flags=flags)
+        known += cv2.warpAffine(
+            tells.astype(np.float32), to_other, (width, height), flags=flags, borderValue=1
+        )
+    return shown, known
+
+
+def _opened(pixels: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """`pixels` (h, w) without what is thinner than three: landmarks are not more exact than that."""
+    return cv2.morphologyEx(pixels.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
