@@ -21,7 +21,9 @@ from engines.doll.choice import (
     FOLLOWING,
     LACKING,
     LEAVING,
+    MOVED,
     STAY,
+    UNCOVERED,
     Chooser,
     Drawing,
     choose,
@@ -61,7 +63,7 @@ def made_up(count: int, seed: int) -> Bank:
     shape = (count, COUNT)
     bank.directions = np.stack([directions(random.normal(size=(33, 4)), TABLE) for _ in range(count)])
     bank.lack, bank.leaving = random.random(shape) ** 4, random.random(shape)
-    bank.covers, bank.at_camera = 0.1 * random.random(shape), random.random(shape)
+    bank.covers, bank.at_camera = 0.02 * random.random(shape), random.random(shape)
     bank.heights = HEIGHT * random.uniform(0.7, 1.2, count)
     return bank
 
@@ -73,7 +75,9 @@ def cost_of(
     own, total = directions(landmarks.astype(float), TABLE), np.zeros(len(choices))
     for part in range(COUNT):
         frames = choices[:, part]
-        cost = distance(bank.directions, own)[:, part] + LACKING * bank.lack[:, part]
+        apart = distance(bank.directions, own)[:, part]
+        cost = apart + LACKING * bank.lack[:, part]
+        cost = cost + UNCOVERED * COVERED * bank.covers[:, part] * np.clip(apart / MOVED, 0, 1)
         cost = cost + COARSE * np.maximum(np.log(HEIGHT / bank.heights), 0)
         if current is not None:
             ahead = bank.numbers - bank.numbers[current[part]]
@@ -121,8 +125,8 @@ def test_a_pose_is_shown_by_its_own_frame() -> None:
 
 
 def test_an_arm_that_is_held_otherwise_comes_from_a_frame_of_its_own() -> None:
-    bank = bank_of(standing(80, 140, HEIGHT, arms=0.4), standing(80, 140, HEIGHT, arms=2.6))
-    pose = standing(80, 140, HEIGHT, arms=0.4)
+    bank = bank_of(standing(80, 140, HEIGHT, arms=1.2), standing(80, 140, HEIGHT, arms=2.6))
+    pose = standing(80, 140, HEIGHT, arms=1.2)
     for joint in ("ELBOW", "WRIST", "INDEX", "PINKY", "THUMB"):
         pose[L[f"LEFT_{joint}"]] = standing(80, 140, HEIGHT, arms=2.6)[L[f"LEFT_{joint}"]]
     chosen = dict(zip(NAMES, choose(bank, pose).tolist(), strict=True))
