@@ -125,14 +125,13 @@ def test_a_pose_is_shown_by_its_own_frame() -> None:
 
 
 def test_an_arm_that_is_held_otherwise_comes_from_a_frame_of_its_own() -> None:
-    bank = bank_of(standing(80, 140, HEIGHT, arms=1.2), standing(80, 140, HEIGHT, arms=2.6))
+    bank = bank_of(standing(80, 140, HEIGHT, arms=1.2), standing(80, 140, HEIGHT, arms=2.0))
     pose = standing(80, 140, HEIGHT, arms=1.2)
     for joint in ("ELBOW", "WRIST", "INDEX", "PINKY", "THUMB"):
-        pose[L[f"LEFT_{joint}"]] = standing(80, 140, HEIGHT, arms=2.6)[L[f"LEFT_{joint}"]]
+        pose[L[f"LEFT_{joint}"]] = standing(80, 140, HEIGHT, arms=2.0)[L[f"LEFT_{joint}"]]
     chosen = dict(zip(NAMES, choose(bank, pose).tolist(), strict=True))
-    assert {name for name, frame in chosen.items() if frame == 1} == {
-        "left upper arm", "left forearm", "left hand",
-    }  # fmt: skip
+    for side, frame in (("left", 1), ("right", 0)):
+        assert {chosen[f"{side} {part}"] for part in ("forearm", "hand")} == {frame}
 
 
 def test_a_hand_that_is_turned_over_comes_from_another_frame() -> None:

@@ -217,7 +217,7 @@ def test_limbs_that_are_never_clear_are_the_tables_narrowed() -> None:
 @pytest.mark.parametrize("skirt", [False, True])
 def test_legs_hang_together_where_the_gap_between_them_is_the_players(skirt: bool) -> None:
     views = []
-    for apart in (8, 10, 12):
+    for apart in range(8, 18, 2):
         pose = standing(80, 140, HEIGHT, arms=1.2)
         for side, way in (("LEFT", 1), ("RIGHT", -1)):
             joints = [L[f"{side}_{name}"] for name in ("KNEE", "ANKLE", "HEEL", "TOE")]
@@ -242,3 +242,42 @@ def test_in_a_skirt_both_legs_have_what_lies_between_them() -> None:
         both = np.minimum(parts[left][..., 3], parts[right][..., 3])[85:108]
         shared[share] = int((both == 255).sum())
     assert shared[1.0] > shared[0.0] + 20
+
+
+def test_what_hangs_between_the_legs_ends_at_the_hem() -> None:
+    views = []
+    for apart in range(8, 18, 2):
+        pose = standing(80, 140, HEIGHT, arms=1.2)
+        for side, way in (("LEFT", 1), ("RIGHT", -1)):
+            pose[[L[f"{side}_{name}"] for name in ("KNEE", "ANKLE", "HEEL", "TOE")], 0] += way * apart
+        view = view_of(pose)
+        middle = 0.3 * pose[[L.LEFT_HIP, L.RIGHT_HIP], :2] + 0.7 * pose[[L.LEFT_KNEE, L.RIGHT_KNEE], :2]
+        corners = np.array([*pose[[L.LEFT_HIP, L.RIGHT_HIP], :2], middle[1], middle[0]])
+        cv2.fillConvexPoly(view.alpha, corners.round().astype(np.int32), 255)
+        views.append(view)
+    thighs, shins = skirt_of(views)
+    assert 0.5 < thighs < 0.85 and shins == 0
+
+
+def test_a_strip_between_the_legs_reaches_down_to_the_hem_alone() -> None:
+    view = view_of(FRONT)
+    hip, knee = (int(FRONT[[L[f"LEFT_{name}"]], 1][0]) for name in ("HIP", "KNEE"))
+    view.alpha[hip : knee + 8, 72:88] = 255
+    left, right = LEGS[0][0], LEGS[1][0]
+    parts = sprites_of(view, np.array([0.5, 0]))
+    both = (np.minimum(parts[left][..., 3], parts[right][..., 3]) > 200).sum(axis=1)
+    rows = hip + (np.array([0.4, 0.75]) * (knee - hip)).astype(int)
+    assert both[rows[0]] >= 2 and both[rows[1]] == 0
+
+
+def test_what_lies_between_an_arm_and_the_trunk_is_the_nearers() -> None:
+    pose = standing(80, 140, HEIGHT, arms=0.35)
+    view = view_of(pose)
+    elbow, shoulder = pose[L.LEFT_ELBOW, :2].astype(int), pose[L.LEFT_SHOULDER, :2].astype(int)
+    row = (elbow[1] + shoulder[1]) // 2
+    view.alpha[row, shoulder[0] - 4 : elbow[0] + 6] = 255
+    owner = label(view, OWN_WIDTHS).owner[row]
+    arm = np.flatnonzero(owner == NAMES.index("left upper arm"))
+    edge = int(pose[[L.LEFT_SHOULDER, L.LEFT_HIP], 0].max())
+    middle = (elbow[0] + shoulder[0]) // 2
+    assert arm.min() <= (edge + middle) / 2 + 1 and owner[edge - 3] == TORSO

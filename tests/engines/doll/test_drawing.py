@@ -11,10 +11,10 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from engines.doll.bank import Bank
-from engines.doll.bending import BENDS, BLEND, blend, reach_of
+from engines.doll.bending import BENDS, BLEND, blend, reach_of, softness
 from engines.doll.choice import Drawing, choose, in_order
 from engines.doll.drawing import Doll, outline
-from engines.doll.parts import COUNT, HEAD, NAMES, PARENTS, TABLE, TORSO, joints_of
+from engines.doll.parts import COUNT, HEAD, NAMES, PARENTS, TABLE, TORSO, agreement, joints_of
 from engines.skeleton import Landmark as L
 from tests.engines.doll.dolls import (
     FACE,
@@ -36,6 +36,7 @@ from tests.engines.doll.dolls import (
 
 ONE, BOTH = bank_of(FRONT), bank_of(FRONT, WIDE)
 EVERY = range(33)
+REACH = reach_of(OWN_WIDTHS, np.zeros(2))
 MIDDLE = np.array([80, 80], np.float32)
 JOINTS = {
     "upper arm": ("SHOULDER", ("ELBOW", "WRIST", "INDEX", "PINKY", "THUMB")),
@@ -168,10 +169,7 @@ def test_about_a_joint_both_parts_move_alike() -> None:
     steps = HEIGHT * BLEND * OWN_WIDTHS[elbow] * np.array([-1, -0.5, 0, 0.5, 1])
     x, y = (at[elbow] + steps * out[elbow] for at, out in ((joints[0], joints[2]), (joints[1], joints[3])))
     x, y = x.astype(np.float32), y.astype(np.float32)
-    at_inner, at_outer = (
-        blend(x, y, np.full(5, row), joints, HEIGHT, reach_of(OWN_WIDTHS, np.zeros(2)))
-        for row in (inner, outer)
-    )
+    at_inner, at_outer = (blend(x, y, np.full(5, row), joints, HEIGHT, REACH) for row in (inner, outer))
     np.testing.assert_allclose(at_inner + at_outer, 1, atol=1e-3)
     np.testing.assert_allclose(at_inner, [0, 0.156, 0.5, 0.844, 1], atol=0.01)
     far = blend(
@@ -358,3 +356,31 @@ def test_an_outline_holds_all_that_is_not_transparent() -> None:
         for y, x in np.argwhere(sprite.pixels[..., 3]).tolist():
             place = (float(x + sprite.corner[0]), float(y + sprite.corner[1]))
             assert cv2.pointPolygonTest(corners, place, True) >= 1 - 1e-3
+
+
+# --- limbs that are bent far ---
+
+
+@pytest.mark.parametrize("degrees", [100, 130, 160])
+def test_an_arm_that_is_folded_sharply_does_not_swell(degrees: float) -> None:
+    """Drawn from a frame in which it is straight."""
+    bank = bank_of(WIDE)
+    below = [L[f"LEFT_{name}"] for name in ("WRIST", "INDEX", "PINKY", "THUMB")]
+    folded = turned(WIDE, below, WIDE[L.LEFT_ELBOW], degrees)
+    arm = [NAMES.index(f"left {name}") for name in ("upper arm", "forearm")]
+
+    def area(pose: NDArray[np.float32]) -> int:
+        out = np.zeros((SIZE[1], SIZE[0], 4), np.uint8)
+        Doll(bank).paint(pose, Drawing.of(np.zeros(COUNT, np.int64)), out, parts=arm)
+        return int((out[..., 3] > 127).sum())
+
+    assert 0.4 * area(WIDE) < area(folded) < 1.05 * area(WIDE)
+
+
+def test_maps_are_blended_the_less_the_farther_they_are_turned() -> None:
+    angles = np.radians([0, 50, 80, 110, 180])
+    maps = np.stack([[[np.cos(a), -np.sin(a), 5], [np.sin(a), np.cos(a), -3]] for a in angles])
+    turn = agreement(maps, maps[:1])
+    np.testing.assert_allclose(turn, np.cos(angles), atol=1e-6)
+    shares = softness(turn)
+    assert shares[0] == shares[1] == 1 and 0 < shares[2] < 1 and shares[3] == shares[4] == 0

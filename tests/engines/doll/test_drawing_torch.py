@@ -101,7 +101,7 @@ def test_it_bends_about_several_joints_at_once_alike(
     frame = Drawing.of(np.zeros(COUNT, np.int64))
     host, device = theirs(pose, frame, corner, bank()), ours(pose, frame, corner, net())
     seen = host[..., 3] > 0
-    assert seen.mean() > 0.05 and np.abs(device - host)[seen].mean() < 0.7
+    assert seen.mean() > 0.05 and np.abs(device - host)[seen].mean() < 1
 
 
 @pytest.mark.skipif(not DEMO.is_dir(), reason="the demo player is not here")
@@ -160,7 +160,7 @@ def test_its_gradient_is_that_of_finite_differences() -> None:
 
     (slope,) = torch.autograd.grad(total(landmarks), landmarks)
     assert torch.isfinite(slope).all() and slope[..., :2].abs().max() > 0
-    direction, step = slope / slope.norm(), 0.05
+    direction, step = slope / slope.norm(), 0.02
     direction[..., 2:] = 0
     with torch.no_grad():
         rise = total(landmarks + step * direction) - total(landmarks - step * direction)
