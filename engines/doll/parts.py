@@ -90,6 +90,9 @@ PARENTS = tuple(NAMES.index(part.parent) if part.parent else -1 for part in PART
 CHILDREN = tuple(tuple(row for row in range(COUNT) if PARENTS[row] == part) for part in range(COUNT))
 LEGS = tuple(tuple(NAMES.index(f"{side} {name}") for name in ("thigh", "shin")) for side in ("left", "right"))
 WIDTHS = np.array([part.width for part in PARTS.values()])
+LEAST_SCALE = 0.6
+"""Of torso and head a map shrinks nothing by more than this, against the player's own scale: they are
+stretched by no more than 1.7, and never mirrored."""
 NECK = 0.4
 """The head begins at this share of the way from the shoulders to the ears."""
 IN_PLANE = 0.4
@@ -103,8 +106,9 @@ class Table(Generic[Array]):
 
     points (P, K), weights (P, K) with rows that sum to 1 (0 for what fills up); starts, ends, inwards (P, 2):
     the axis, and where the parent lies; to, of (P, 2, 2): two vectors that tell how a part is turned lead
-    from `of` to `to`; slack, nearer (P,), see `Part`; begin (P,): where along the axis the part begins; legs
-    (2, 2): thigh and shin, left and right; space (3,): what x, y and z are multiplied by to be of one scale.
+    from `of` to `to`; slack, nearer (P,), see `Part`; least (P,): the least singular value of its map, see
+    `LEAST_SCALE`; begin (P,): where along the axis the part begins; legs (2, 2): thigh and shin, left and
+    right; space (3,): what x, y and z are multiplied by to be of one scale.
     """
 
     points: Array
@@ -115,6 +119,7 @@ class Table(Generic[Array]):
     to: Array
     of: Array
     slack: Array
+    least: Array
     nearer: Array
     begin: Array
     legs: Array
@@ -142,6 +147,7 @@ def _table() -> Table[NDArray[Any]]:
         to=np.array(to),
         of=np.array(of),
         slack=np.array([part.slack for part in parts]),
+        least=np.array([LEAST_SCALE if name in ("torso", "head") else -1e6 for name in PARTS]),
         nearer=np.array([part.nearer for part in parts]),
         begin=np.array([NECK if name == "head" else 0.0 for name in PARTS]),
         legs=np.array(LEGS),
@@ -173,7 +179,8 @@ def fit(
     part's points, drawn towards the similarity that turns them alike and keeps the player's own scale (ridge
     regression, weight `slack` in squared heights): across a limb, or in a torso seen from the side, the
     points say nothing, and that is what remains. It is finite whatever the landmarks: points that coincide
-    are taken as not turned.
+    are taken as not turned. Where landmarks are wrong, or show a body as no frame does, a torso's points
+    would pull it into a sheet: its smaller singular value is held at `least`.
     """
     weights, slack = table.weights, table.slack * driven_height**2
     q_x, q_y = (weights * driven.x).sum(-1), (weights * driven.y).sum(-1)  # means, (..., P)
@@ -194,7 +201,29 @@ def fit(
     determinant = xx * yy - xy * xy
     x_x, x_y = (a * yy - b * xy) / determinant, (b * xx - a * xy) / determinant
     y_x, y_y = (c * yy - d * xy) / determinant, (d * xx - c * xy) / determinant
+    least = table.least * view_height / driven_height
+    x_x, x_y, y_x, y_y = _not_flattened(x_x, x_y, y_x, y_y, least)
     return x_x, x_y, p_x - x_x * q_x - x_y * q_y, y_x, y_y, p_y - y_x * q_x - y_y * q_y
+
+
+def _not_flattened(a: Array, b: Array, c: Array, d: Array, least: Array) -> tuple[Array, Array, Array, Array]:
+    """Linear maps [[a, b], [c, d]] with the smaller of their singular values, negative in one that mirrors,
+    raised to `least`; all (..., P).
+
+    A map is a turn with scale, of size r, and a mirrored one, of size s: its singular values are r + s and
+    r - s.
+    """
+    turn, cross, stretch, shear = (a + d) / 2, (c - b) / 2, (a - d) / 2, (c + b) / 2
+    r, s = (turn**2 + cross**2 + 1e-12) ** 0.5, (stretch**2 + shear**2 + 1e-12) ** 0.5
+    small = _larger(r - s, least)
+    large = _larger(r + s, small)
+    turned, mirrored = (large + small) / (2 * r), (large - small) / (2 * s)
+    turn, cross, stretch, shear = turn * turned, cross * turned, stretch * mirrored, shear * mirrored
+    return turn + stretch, shear - cross, cross + shear, turn - stretch
+
+
+def _larger(one: Array, other: Array) -> Array:
+    return (one + other + abs(one - other)) / 2
 
 
 def agreement(one: Array, other: Array) -> Array:

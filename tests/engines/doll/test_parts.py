@@ -111,6 +111,24 @@ def test_landmarks_that_fall_together_are_not_turned() -> None:
     )
 
 
+@settings(deadline=None, max_examples=60)
+@given(driven=poses, view=poses, scale=st.floats(0.5, 2))
+def test_torso_and_head_are_never_pulled_into_a_sheet_nor_mirrored(
+    driven: NDArray[np.float32], view: NDArray[np.float32], scale: float
+) -> None:
+    whole = maps(driven, view, scale)[[TORSO, HEAD], :, :2]
+    least = np.linalg.svd(whole, compute_uv=False)[:, 1]
+    assert (least > 0.59 * scale).all() and (np.linalg.det(whole) > 0).all()
+
+
+def test_an_exchanged_pair_of_shoulders_leaves_the_torso_its_shape() -> None:
+    """As landmarks of somebody upside down may have them."""
+    crossed = FRONT.copy()
+    crossed[[L.LEFT_SHOULDER, L.RIGHT_SHOULDER]] = FRONT[[L.RIGHT_SHOULDER, L.LEFT_SHOULDER]]
+    sizes = np.linalg.svd(maps(crossed, FRONT)[TORSO, :, :2], compute_uv=False)
+    assert 0.59 < sizes[1] <= sizes[0] < 1.5
+
+
 # --- joints ---
 
 
