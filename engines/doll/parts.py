@@ -147,7 +147,7 @@ def _table() -> Table[NDArray[Any]]:
         to=np.array(to),
         of=np.array(of),
         slack=np.array([part.slack for part in parts]),
-        least=np.array([LEAST_SCALE if name in ("torso", "head") else -1e6 for name in PARTS]),
+        least=np.array([LEAST_SCALE if name in ("torso", "head") else -1e3 for name in PARTS]),
         nearer=np.array([part.nearer for part in parts]),
         begin=np.array([NECK if name == "head" else 0.0 for name in PARTS]),
         legs=np.array(LEGS),
@@ -223,7 +223,9 @@ def _not_flattened(a: Array, b: Array, c: Array, d: Array, least: Array) -> tupl
 
 
 def _larger(one: Array, other: Array) -> Array:
-    return (one + other + abs(one - other)) / 2
+    if isinstance(one, Tensor):
+        return torch.maximum(one, other)
+    return np.maximum(one, other)
 
 
 def agreement(one: Array, other: Array) -> Array:
