@@ -85,12 +85,19 @@ def test_each_region_is_judged_by_its_own_pixels() -> None:
     face = (slice(10, 50), slice(20, 60))
     output = truth.copy()
     output[mask] //= 2
-    scores = judge(output, truth, mask, face)
+    hands = np.zeros_like(mask)
+    hands[90:140, 50:100] = True  # half of it is spoilt
+    scores = judge(output, truth, mask, face, hands)
+    assert scores["psnr_db"]["full"] > scores["psnr_db"]["hands"] > scores["psnr_db"]["person"]
+    assert scores["lpips"]["full"] < scores["lpips"]["hands"] and scores["ssim"]["hands"] < 1
     assert scores["psnr_db"]["face"] == math.inf > scores["psnr_db"]["full"] > scores["psnr_db"]["person"]
     assert scores["lpips"]["face"] == 0 < scores["lpips"]["full"] < scores["lpips"]["person"]
     assert scores["sharpness_of_truth"]["face"] == 1 > scores["sharpness_of_truth"]["person"]
     assert scores["ssim"]["face"] > scores["ssim"]["full"] > scores["ssim"]["person"]
     assert 0 < scores["ms_ssim"]["person"] < 1
     assert set(scores) == set(PictureJudge.NAMES)
-    assert math.isnan(judge(output, truth, mask, None)["lpips"]["face"])
+    without = judge(output, truth, mask, None)
+    assert all(
+        math.isnan(without[name][region]) for name in ("psnr_db", "lpips") for region in ("face", "hands")
+    )
     assert math.isnan(PictureJudge(None)(output, truth, mask, face)["lpips"]["person"])

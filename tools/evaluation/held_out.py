@@ -13,7 +13,7 @@ from tools.evaluation.gallery import Gallery, Shot
 from tools.evaluation.motion import MARGIN, Flow, change, is_still, warp_error
 from tools.evaluation.pictures import REGIONS, PictureJudge, Scores
 from tools.evaluation.poses import PoseReader
-from tools.evaluation.regions import face_window, person_window
+from tools.evaluation.regions import face_window, hands_mask, person_window
 from tools.evaluation.sampling import blocks, finite, ratio, summary
 from tools.footage import Footage
 from tools.pck import load_truth
@@ -134,7 +134,8 @@ def judge_held_out(
             steadiness.add(last[1], now, mask, mask | last[2], still)
         last = (position, now, mask)
         face = face_window(driving, footage.body, footage.size)
-        scores.append(judge(output, truth, mask, face))
+        hands = hands_mask(driving, footage.body, footage.size)
+        scores.append(judge(output, truth, mask, face, hands))
         shot = Shot(index, scores[-1]["psnr_db"]["person"], output, person_window(mask, MARGIN), truth, face)
         gallery.add(number, shot)
     poses = {of: reader.result() for of, reader in readers.items()}

@@ -1,4 +1,5 @@
-"""Judges one picture after another against the recording, on the whole frame, the person and the face."""
+"""Judges one picture after another against the recording, on the whole frame, the person, the face and the
+hands."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ from tools.picture_scores import (
 
 log = logging.getLogger(__name__)
 
-REGIONS = ("full", "person", "face")
+REGIONS = ("full", "person", "face", "hands")
 FACE_PX = 128
 """LPIPS sees faces of this size: AlexNet's features of 60 pixels are a handful."""
 
@@ -51,8 +52,10 @@ class PictureJudge:
             log.warning("no LPIPS: %s", error)
             return cls(None)
 
-    def __call__(self, output: Picture, truth: Picture, mask: Mask, face: Window | None) -> Scores:
-        """output, truth: (H, W, 3) BGR; mask: (H, W), not empty; face: where it is."""
+    def __call__(
+        self, output: Picture, truth: Picture, mask: Mask, face: Window | None, hands: Mask | None = None
+    ) -> Scores:
+        """output, truth: (H, W, 3) BGR; mask: (H, W), not empty; face, hands (H, W): where they are."""
         similarity, person = ssim_map(output, truth), person_window(mask)
         scores: Scores = {
             "psnr_db": {"full": psnr(output, truth), "person": psnr(output, truth, mask)},
@@ -61,7 +64,7 @@ class PictureJudge:
                 "full": multiscale_ssim(output, truth),
                 "person": multiscale_ssim(output[person], truth[person]),
             },
-            "lpips": self._distances(output, truth, mask, face),
+            "lpips": self._distances(output, truth, mask, face, hands),
             "sharpness_of_truth": {
                 "full": sharpness(output, truth), "person": sharpness(output, truth, mask),
             },
@@ -73,18 +76,25 @@ class PictureJudge:
         }
         for name, score in on_face.items():
             scores[name]["face"] = math.nan if face is None else score(face)
+            scores[name]["hands"] = math.nan
+        if hands is not None:
+            scores["psnr_db"]["hands"] = psnr(output, truth, hands)
+            scores["ssim"]["hands"] = float(similarity[hands].mean())
+            scores["sharpness_of_truth"]["hands"] = sharpness(output, truth, hands)
         return scores
 
     @torch.inference_mode()
     def _distances(
-        self, output: Picture, truth: Picture, mask: Mask, face: Window | None
+        self, output: Picture, truth: Picture, mask: Mask, face: Window | None, hands: Mask | None
     ) -> dict[str, float]:
         found = dict.fromkeys(REGIONS, math.nan)
         if self._lpips is None:
             return found
         maps = self._lpips.maps(to_tensor(output), to_tensor(truth))
         found["full"] = float(sum_of_means(maps))
-        found["person"] = float(sum_of_means(maps, torch.from_numpy(mask)[None, None].float()))
+        for region, where in (("person", mask), ("hands", hands)):
+            if where is not None:
+                found[region] = float(sum_of_means(maps, torch.from_numpy(where)[None, None].float()))
         if face is not None:
             found["face"] = float(self._lpips(*(_enlarged(picture[face]) for picture in (output, truth))))
         return found

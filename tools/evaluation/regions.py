@@ -1,11 +1,11 @@
-"""The parts of a picture that are judged apart: the person and the face."""
+"""The parts of a picture that are judged apart: the person, the face and the hands."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.body import Body
+from engines.body import Body, height_at
 from engines.skeleton import Landmark
 from tools.picture_scores import MS_SSIM_SMALLEST, Mask, Window
 
@@ -13,6 +13,9 @@ FACE = range(Landmark.RIGHT_MOUTH + 1)
 """BlazePose's landmarks of the head: nose, eyes, ears, mouth."""
 FACE_SHARE = 0.2
 """Side of the face's box in standing heights (ears to ankles): chin to hair."""
+HANDS = [[Landmark[f"{side}_{name}"] for name in ("WRIST", "INDEX", "PINKY")] for side in ("LEFT", "RIGHT")]
+HAND_SHARE = 0.06
+"""Half the side of a hand's box in standing heights: wrist to finger tips, wherever they point."""
 FACE_SMALLEST = 16
 """Pixels: less of a face is not judged."""
 
@@ -25,15 +28,29 @@ def face_window(landmarks: Floats, body: Body, size: tuple[int, int]) -> Window 
     It is as large as the body that stands there: one that turns its head keeps its box. None where hardly
     any of it lies in the picture.
     """
-    ankles = float(landmarks[[Landmark.LEFT_ANKLE, Landmark.RIGHT_ANKLE], 1].max())
-    near, far = body.near, body.far
-    depth = np.clip((ankles - far.ankle_y) / max(near.ankle_y - far.ankle_y, 1.0), 0, 1)
-    half = FACE_SHARE * (far.height + depth * (near.height - far.height)) / 2
+    half = FACE_SHARE * _standing(landmarks, body) / 2
     x, y = landmarks[list(FACE), :2].mean(axis=0)
     rows, columns = _clipped(y - half, y + half, size[1]), _clipped(x - half, x + half, size[0])
     if min(rows.stop - rows.start, columns.stop - columns.start) < FACE_SMALLEST:
         return None
     return rows, columns
+
+
+def hands_mask(landmarks: Floats, body: Body, size: tuple[int, int]) -> Mask | None:
+    """(H, W) of a picture of `size`: the squares about both hands of landmarks (33, 4), as large as the body
+    that stands there. None where hardly any of them lies in the picture."""
+    half = HAND_SHARE * _standing(landmarks, body)
+    mask = np.zeros(size[::-1], np.bool_)
+    for hand in HANDS:
+        x, y = landmarks[hand, :2].mean(axis=0)
+        mask[_clipped(y - half, y + half, size[1]), _clipped(x - half, x + half, size[0])] = True
+    return mask if mask.sum() >= half**2 else None
+
+
+def _standing(landmarks: Floats, body: Body) -> float:
+    """Standing height where the body stands, pixels."""
+    ankles = landmarks[[Landmark.LEFT_ANKLE, Landmark.RIGHT_ANKLE], 1].max()
+    return float(height_at(body.near, body.far, ankles))
 
 
 def person_window(mask: Mask, margin: int = 16) -> Window:

@@ -36,7 +36,7 @@ class Values:
     recording: float | None = None
 
 
-REGIONS = {"person": "person", "face": "face", "full": "whole frame"}
+REGIONS = {"person": "person", "face": "face", "hands": "hands", "full": "whole frame"}
 SCORES: dict[str, tuple[str, Better, str]] = {
     "psnr_db": ("PSNR, dB", "more", "pixel by pixel against the recording"),
     "ssim": ("SSIM", "more", "local structure; 1 is equal"),
@@ -71,7 +71,7 @@ PARTS: dict[str, tuple[Row, ...]] = {
             Row(f"{title}, {REGIONS[region]}", (name, region), better, meaning)
             for name, (title, better, meaning) in SCORES.items()
             for region in REGIONS
-            if (name, region) != ("ms_ssim", "face")
+            if (name, region) not in (("ms_ssim", "face"), ("ms_ssim", "hands"))
         ),
         *STEADY,
         Row("flicker, output / truth", ("flicker", "of_truth"), "one", "1: as steady as the recording"),

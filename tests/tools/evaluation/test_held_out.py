@@ -49,7 +49,9 @@ def test_a_perfect_painter_is_as_good_as_the_recording(footage: Footage) -> None
     assert copyist.resets == 1 and copyist.frames == 4 == result["frames"]["judged"]
     assert result["psnr_db"]["person"]["mean"] is None, "infinite"
     assert result["ssim"]["full"]["mean"] == pytest.approx(1, abs=1e-4)
-    assert result["sharpness_of_truth"]["face"]["median"] == 1
+    assert (
+        result["sharpness_of_truth"]["face"]["median"] == 1 == result["sharpness_of_truth"]["hands"]["median"]
+    )
     assert result["output"] == result["truth"]
     assert result["warp_error"]["of_truth"] == 1 and result["warp_error"]["pairs"] == 3
     assert len(gallery.even) == 4 and len(result["series"]["psnr_db"]) == 4

@@ -6,7 +6,7 @@ import pytest
 from calibration.body import measure_body
 from engines.skeleton import Landmark
 from tests.packs import standing
-from tools.evaluation.regions import FACE_SHARE, face_window, person_window
+from tools.evaluation.regions import FACE_SHARE, HAND_SHARE, face_window, hands_mask, person_window
 from tools.picture_scores import MS_SSIM_SMALLEST
 
 POSES = np.stack([standing(200 + x, 400, 300) for x in np.linspace(-20, 20, 30)])
@@ -33,6 +33,19 @@ def test_a_face_at_the_edge_is_cut_and_one_outside_is_none() -> None:
     assert columns.start == 0 and columns.stop < rows.stop - rows.start
     pose[:, 0] -= 60
     assert face_window(pose, BODY, (512, 512)) is None
+
+
+def test_the_hands_are_squares_of_the_bodys_size_about_both() -> None:
+    pose = standing(200, 400, 300)
+    mask = hands_mask(pose, BODY, (512, 512))
+    for wrist, finger in (("LEFT_WRIST", "LEFT_INDEX"), ("RIGHT_WRIST", "RIGHT_PINKY")):
+        for joint in (wrist, finger):
+            x, y = pose[Landmark[joint], :2].round().astype(int)
+            assert mask[y, x]
+    side = 2 * HAND_SHARE * BODY.near.height
+    assert mask.sum() == pytest.approx(2 * side**2, rel=0.1)
+    pose[:, 0] += 500
+    assert hands_mask(pose, BODY, (512, 512)) is None
 
 
 @pytest.mark.parametrize("where", [(slice(0, 40), slice(5, 9)), (slice(470, 512), slice(500, 512))])
