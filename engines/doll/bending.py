@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from engines.doll.cutting import Floats, Reals
 from engines.doll.parts import CHILDREN, COUNT, HEAD, LEGS, PARENTS, TORSO, Joints
 
-BLEND = 1.0
+BLEND = 1.4
 """About a joint the maps are blended over so many half widths of the part that begins there, either way."""
 SKIRT, SKIRT_NEAR = 0.06, 0.35
 """Between the legs of a skirt over so much either way, up to so far from its middle, standing heights."""

@@ -172,7 +172,7 @@ def test_a_shifted_player_is_found_by_descent() -> None:
     truth = net()(landmarks, chosen(), WINDOW, corner)
     shift = torch.tensor([[3.0, -2.0]], requires_grad=True)
     adam = torch.optim.Adam([shift], lr=0.3)
-    for _ in range(25):
+    for _ in range(30):
         adam.zero_grad()
         there = torch.cat([landmarks[..., :2] + shift, landmarks[..., 2:]], dim=-1)
         (net()(there, chosen(), WINDOW, corner) - truth).square().mean().backward()
