@@ -28,8 +28,8 @@ COVERED = 200.0
 """What a squared standing height of the body costs that is filled in, since the arm before it is not
 drawn."""
 MOVED, UNCOVERED = 0.4, 0.3
-"""This share of it where the arm is drawn, but turned otherwise by `MOVED` or more: it bares what it hid, and
-was cut out of the body."""
+"""An arm that is drawn costs the second share of `COVERED`, once it is turned otherwise than in its frame by
+the first: it bares what it hid there, and was cut out of the body."""
 AT_CAMERA = 0.3
 """What it costs to leave out a limb that points at the camera: what it hangs on shows some of it."""
 LACKING = 4.0

@@ -25,8 +25,8 @@ OVERLAP = 1.3
 """About a joint the two parts share a disc, in half widths of the narrower: a bent joint does not open."""
 NECK_OVERLAP = 0.6
 TORSO_SHARE = 0.4
-"""The torso's own disc is so much smaller: where hips or shoulders come close together, as in a turn, more of
-a thigh or a sleeve would stand out of it as a bulge."""
+"""The torso has a smaller disc of its arms and legs, by this factor: where hips or shoulders come close
+together, as in a turn, more of a thigh or a sleeve would stand out of it as a bulge."""
 SHARPER = 0.08
 """Of the difference to each neighbour. Sampled between pixels, on average over all places, detail of two
 pixels loses 42 % and of four 18 %; this gives 32 and 16 % more."""

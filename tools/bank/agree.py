@@ -28,8 +28,9 @@ BODY = 0.5
 """The body goes on behind an arm where this share of them show it."""
 ARM = 0.12
 """A pixel is no arm's where less than this share of them show the arm: about one of the nine."""
-OWN = 1.15
-"""Where nobody can tell, a leg goes on behind an arm at so many of its own half widths."""
+INNER, OWN = 0.9, 1.15
+"""Within so many of its own half widths a leg always goes on behind an arm, whatever others show; and where
+nobody can tell, within so many."""
 
 
 class _Asked(NamedTuple):
@@ -60,7 +61,7 @@ def _agreed(bank: Bank, row: int, asked: Sequence[_Asked]) -> Frame:
     cost = distance(bank.directions, bank.directions[row]) + UNCLEAR * bank.leaving  # (F, P)
     cost[row] = np.inf
     nearest = np.argsort(cost, axis=0)[: min(ASKED, len(asked) - 1)]  # (K, P)
-    own = _within_own_widths(frame, bank.widths)
+    inner, own = (_within(frame, share * bank.widths) for share in (INNER, OWN))
     for part in range(COUNT):
         mine = (owner if part in ARMS else under) == part
         if not mine.any():
@@ -70,15 +71,15 @@ def _agreed(bank: Bank, row: int, asked: Sequence[_Asked]) -> Frame:
         if part in ARMS:
             owner[_opened(mine & (known >= FEWEST) & (share < ARM))] = NOTHING
         else:
-            under[mine & np.where(known >= FEWEST, share < BODY, ~own)] = NOTHING
+            under[mine & ~inner & np.where(known >= FEWEST, share < BODY, ~own)] = NOTHING
     return replace(frame, labels=Labels(owner, under))
 
 
-def _within_own_widths(frame: Frame, widths: Reals) -> NDArray[np.bool_]:
-    """(h, w): where there is body by the player's own `widths` (P,), of torso and head by the table's."""
+def _within(frame: Frame, widths: Reals) -> NDArray[np.bool_]:
+    """(h, w): where the body is by half widths (P,), standing heights; torso and head by the table's."""
     alpha, landmarks, height = reduced(frame.view)
     relative = part_distances(landmarks, height, alpha.shape)
-    reach = np.where(np.isin(np.arange(COUNT), (TORSO, HEAD)), BODY_REACH, OWN * widths / WIDTHS)
+    reach = np.where(np.isin(np.arange(COUNT), (TORSO, HEAD)), BODY_REACH, widths / WIDTHS)
     core = list(CORE)
     return np.asarray((relative[core] / reach[core, None, None]).min(axis=0) < 1)
 
@@ -88,10 +89,8 @@ def _answers(part: int, one: _Asked, others: Sequence[_Asked]) -> tuple[Floats, 
     body, and how many can tell: an arm before the body hides it, and a body leaves open where an arm ends."""
     height, width = one.whose.shape
     shown, known = np.zeros((height, width), np.float32), np.zeros((height, width), np.float32)
-    arm = [
-        each for each in ARMS if part in (each, PARENTS[each]) or PARENTS[part] == each
-    ]  # and what it touches
-    same, opposite = (arm, CORE) if part in ARMS else (CORE, ARMS)
+    neighbours = [each for each in ARMS if part in (each, PARENTS[each]) or PARENTS[part] == each]
+    same, opposite = (neighbours, CORE) if part in ARMS else (CORE, ARMS)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     for other in others:
         rows = fit(one.points, other.points, np.array([one.height]), np.array([other.height]), TABLE)

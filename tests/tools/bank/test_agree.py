@@ -82,3 +82,22 @@ def test_a_few_frames_do_not_cut_an_arm(others: int) -> None:
     frame = frame_of(view_of(WIDE))
     after = corrected(frame, [arm_before_chest(FRONT)] * others)
     np.testing.assert_array_equal(after.owner, frame.labels.owner)
+
+
+def test_a_leg_is_whole_behind_an_arm_whatever_others_show() -> None:
+    """Those who are most alike may stand otherwise, or be cut wrongly."""
+    frame = hand_beside_hip()
+    hip, knee = (FRONT[L[f"LEFT_{name}"], :2] for name in ("HIP", "KNEE"))
+    row = int(hip[1]) + 12
+    middle = int(hip[0] + (row - hip[1]) / (knee[1] - hip[1]) * (knee[0] - hip[0]))
+    owner, under = frame.labels.owner.copy(), frame.labels.under.copy()
+    across = np.s_[row - 3 : row + 4, middle - 3 : middle + 4]
+    owner[across], under[across] = FOREARM, THIGH
+    legless = []
+    for number, pose in enumerate(CLEAR):
+        view = view_of(pose, number=2000 + number)
+        view.alpha[int(hip[1]) + 4 :] = 0
+        legless.append(frame_of(view))
+    bank = Bank([Frame(frame.view, Labels(owner, under)), *legless], OWN_WIDTHS, body_of(FRONT))
+    after = agreed(bank)[0].labels.under[row]
+    assert (after[middle - 2 : middle + 3] == THIGH).all()
