@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:  # torch takes seconds, and not every process needs it
     from engines.player_pack import PlayerPack
+    from engines.pose.choosing import Rule
     from engines.pose.device_frame import Frame
     from realtime.show import Show
 
@@ -40,12 +41,22 @@ class Sighted(Protocol):
 
 
 class Followed(Protocol):
-    """Of a tracker, what a picker needs."""
+    """Of a tracker, what a picker needs; see `engines.pose.tracker.PoseTracker`."""
 
     @property
     def people(self) -> Sequence[Sighted]: ...
 
+    @property
+    def is_looking(self) -> bool: ...
+
+    @property
+    def is_missing(self) -> bool: ...
+
     def follow(self, person_id: int | None) -> None: ...
+
+    def look_at(self, x: float, y: float, size: tuple[int, int]) -> None: ...
+
+    def choose(self, rule: Rule, mark: tuple[float, float]) -> None: ...
 
 
 class Tracker(Followed, Protocol):
@@ -141,7 +152,8 @@ class NetsLoader:
     """
 
     def __init__(self, show: NetsWanted, backend: str) -> None:
-        from engines.pose.tracker import LIVE, PoseTracker
+        from engines.pose.smoothing import LIVE
+        from engines.pose.tracker import PoseTracker
         from engines.runtime import is_on_device
 
         self._backend = backend

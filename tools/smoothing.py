@@ -22,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.pose.one_euro import OneEuroFilter
-from engines.pose.tracker import LIVE, MEDIAPIPE, PoseTracker, Smoothing
+from engines.pose.smoothing import LIVE, MEDIAPIPE, Smoothing
+from engines.pose.tracker import PoseTracker
 from engines.skeleton import Landmark
 from tools.synthesis.dance import SynthesisError, track
 from tools.video import VideoError, VideoReader

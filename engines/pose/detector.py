@@ -6,6 +6,7 @@ Constants are those of MediaPipe 0.10.21, modules/pose_detection/pose_detection_
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,14 @@ class Detection:
         return Region.around(self.keypoints[0], self.keypoints[1])
 
 
+class Window(NamedTuple):
+    """A square part of a frame: centre and side, pixels."""
+
+    x: float
+    y: float
+    side: float
+
+
 class Detector:
     """Every person that the pose detection net finds in a frame; the surest first.
 
@@ -59,12 +68,16 @@ class Detector:
         self._anchors = anchors()
         self._min_logit = float(np.log(min_score / (1 - min_score)))
 
-    def __call__(self, frame: Frame) -> list[Detection]:
-        """frame: (H, W, 3) uint8 BGR."""
+    def __call__(self, frame: Frame, window: Window | None = None) -> list[Detection]:
+        """frame: (H, W, 3) uint8 BGR. window: the part that is looked at, by default the whole frame.
+
+        In a part people are larger, and the net finds some whom it overlooks in the whole: it was made to
+        find the most prominent one.
+        """
         height, width = frame.shape[:2]
-        side = max(width, height)
+        x, y, side = window if window is not None else (width / 2, height / 2, max(width, height))
         step = side / SIZE
-        left, top = (width - side) / 2, (height - side) / 2
+        left, top = x - side / 2, y - side / 2
         outputs = self._eye(frame, np.array([[step, 0, left], [0, step, top]]))
         boxes = np.asarray(outputs["boxes"], np.float32)[0]
         logits = np.asarray(outputs["scores"], np.float32)[0, :, 0]

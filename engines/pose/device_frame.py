@@ -21,12 +21,14 @@ class DeviceFrame:
     """The frame that was uploaded last.
 
     shape: (height, width, 3). pixels: (N, 3) uint8 BGR on the device, row by row, with room after the last.
-    stream: where it is uploaded, and where nets look at it.
+    stream: where it is uploaded, and where nets look at it. host: the same frame, (H, W, 3) uint8 BGR, as
+    it was before the upload; None: there is none.
     """
 
     shape: tuple[int, int, int]
     pixels: Tensor
     stream: Stream
+    host: NDArray[np.uint8] | None = None
 
     @property
     def size(self) -> int:
@@ -62,8 +64,13 @@ class FrameUpload:
         with self._stream.current():
             self._pixels[:count].copy_(self._host[:count], non_blocking=True)
             self._uploaded.set()
-        return DeviceFrame((height, width, channels), self._pixels, self._stream)
+        return DeviceFrame((height, width, channels), self._pixels, self._stream, frame)
 
 
 Frame = NDArray[np.uint8] | DeviceFrame
 """What a net looks at: (H, W, 3) uint8 BGR, on the host or already on its device."""
+
+
+def on_host(frame: Frame) -> NDArray[np.uint8] | None:
+    """The frame's pixels (H, W, 3) where they need not be brought from a device; else None."""
+    return frame.host if isinstance(frame, DeviceFrame) else frame

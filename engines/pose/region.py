@@ -12,6 +12,9 @@ MARGIN = 1.25
 """Side of the region over the circle's diameter: scale_x and scale_y of RectTransformationCalculator in
 MediaPipe's pose_detection_to_roi and pose_landmarks_to_roi."""
 
+BODY_WIDTH = 0.45
+"""Of a body's box, over its height: with elbows, without arms that are stretched out."""
+
 
 @dataclass(frozen=True)
 class Region:
@@ -38,6 +41,16 @@ class Region:
         """(4,) x0, y0, x1, y1 of the body's circle, without the margin."""
         radius = self.side / MARGIN / 2
         return np.array([self.x - radius, self.y - radius, self.x + radius, self.y + radius], np.float32)
+
+    @property
+    def body_box(self) -> NDArray[np.float32]:
+        """(4,) x0, y0, x1, y1 of an upright rectangle around a body that fills the circle: as high as the
+        circle and less than half as wide, turned as the region is."""
+        radius = self.side / MARGIN / 2
+        wide, high = BODY_WIDTH * radius, radius
+        cos, sin = abs(math.cos(self.angle)), abs(math.sin(self.angle))
+        dx, dy = wide * cos + high * sin, wide * sin + high * cos
+        return np.array([self.x - dx, self.y - dy, self.x + dx, self.y + dy], np.float32)
 
     def meets(self, width: int, height: int) -> bool:
         """True where the region is finite, no speck, no giant, and its centre is in or near the frame."""

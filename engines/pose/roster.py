@@ -1,28 +1,169 @@
-"""Who is who from one detection to the next. Pure: time is an argument."""
+"""Who is who from one look at a frame to the next: by where he should be by now, and by his clothes.
+
+Pure: time is an argument. Places are the middles of trunks, which a detector finds better than hips;
+distances are measured in diameters of the body's circle.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-import numpy as np
+from engines.pose.appearance import Floats, unlike
+from engines.pose.region import MARGIN, Region
 
-from engines.pose.region import Region
-
-MAX_SHIFT = 0.5
-"""A person is recognised within this share of his circle's diameter from where he was last seen."""
+MEMORY_NS = 4_000_000_000
+"""Somebody who was not seen for longer is gone for good: if he comes back, he is somebody new."""
+NEAR = 0.25
+"""Somebody seen a moment ago is looked for within this distance of where he should be."""
+FARTHER = 0.25
+"""So much is added for the first second after that."""
 MAX_GROWTH = 2.0
-MEMORY_NS = 2_000_000_000
+VELOCITY_STEP_S = 0.2
+"""Of shorter steps the detector's noise is a large part."""
+COAST_S = 0.7
+"""Somebody unseen is thought to go on as he went, ever slower: a movement of v lasts for v * COAST_S."""
+VELOCITY_S = 0.3
+"""Velocities are averaged over about this time."""
+FAMILIAR = 3
+"""From so many looks on, somebody's clothes count."""
+ALIKE = 0.2
+"""Two looks at one person differ by about this (`appearance.unlike`), two persons by about twice as much."""
+UNKNOWN = 0.25
+"""What a look at somebody whose clothes are not known yet counts as."""
+CLOTHES_SCALE = 0.15
+"""A difference beyond ALIKE by this much weighs as much as the edge of where he is looked for."""
+MOST_FOR_CLOTHES = 1.0
+"""People turn round, and light changes."""
+UNSEEN_COST = 0.2
+"""Is added for each second in which somebody was not seen."""
+UNPROVEN_COST = 0.5
+"""Is added for somebody who is not proven."""
+PROOFS = 2
+"""Somebody who was seen apart from all others so often is no second detection of one of them."""
+PROOF_SCORE = 0.6
+"""Only detections that are so sure prove somebody."""
+MOST_COST = 1.75
+"""What costs more is somebody else."""
+LEARNING = 0.05
+"""The share of a new look in what is known of somebody's clothes."""
+APART = 0.15
+"""Two trunks that are seen in one look with this distance do not hide each other."""
+HIDDEN_NS = 2_000_000_000
+"""For so long somebody unseen is thought to be hidden by whoever is near."""
+CROWD = 0.25
+"""Two who are nearer than this may be taken for one another."""
 
 
 @dataclass(frozen=True)
-class Sighting:
-    """A person's last known place. score: the detector's, 0..1."""
+class Body:
+    """Somebody as one frame shows him.
+
+    trunk: (2, 2) pixels, the middle of the shoulders, then of the hips. score: 0..1, the detector's or the
+    landmark net's. look: of his clothes (`appearance.look`), where it was asked for.
+    """
+
+    region: Region
+    trunk: Floats
+    score: float
+    look: Floats | None = None
+
+    @property
+    def x(self) -> float:
+        return float(self.trunk[0, 0] + self.trunk[1, 0]) / 2
+
+    @property
+    def y(self) -> float:
+        return float(self.trunk[0, 1] + self.trunk[1, 1]) / 2
+
+    @property
+    def size(self) -> float:
+        """The diameter of his circle, pixels."""
+        return self.region.side / MARGIN
+
+    def distance(self, other: Body) -> float:
+        """Of the middles of the trunks, in mean diameters."""
+        return math.hypot(self.x - other.x, self.y - other.y) / max((self.size + other.size) / 2, 1e-6)
+
+
+@dataclass
+class Known:
+    """Somebody with an id. body: as he was last seen for certain, at seen_ns. velocity: pixels a second.
+
+    proofs: in how many looks he was seen apart from all others.
+    """
 
     person_id: int
-    region: Region
-    score: float
+    body: Body
     seen_ns: int
+    velocity: tuple[float, float] = (0.0, 0.0)
+    look: Floats | None = None
+    looks: int = 0
+    proofs: int = 0
+    _from: tuple[float, float, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._from = (self.body.x, self.body.y, self.seen_ns)
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether he is no second detection of somebody else."""
+        return self.proofs >= PROOFS
+
+    def place(self, t_ns: int) -> tuple[float, float]:
+        """Where he should be, pixels."""
+        lasts = COAST_S * (1 - math.exp(-(t_ns - self.seen_ns) * 1e-9 / COAST_S))
+        return self.body.x + self.velocity[0] * lasts, self.body.y + self.velocity[1] * lasts
+
+    def cost(self, body: Body, t_ns: int) -> float:
+        """Of taking `body` for him: 0 where he should be and in his clothes; infinite where he cannot be;
+        less than 0 for who is tracked in this very frame."""
+        size = (body.size + self.body.size) / 2
+        if max(body.size, self.body.size) > MAX_GROWTH * max(min(body.size, self.body.size), 1e-6):
+            return math.inf
+        x, y = self.place(t_ns)
+        reach = size * (NEAR + FARTHER * min((t_ns - self.seen_ns) * 1e-9, 1.0))
+        distance = math.hypot(body.x - x, body.y - y)
+        cost = distance / max(reach, 1e-6)
+        if cost > 1:
+            return math.inf
+        is_tracked = t_ns == self.seen_ns  # and for certain
+        if is_tracked and distance < APART * size:
+            return cost - 1
+        clothes = max(0.0, self.unlike(body.look) - ALIKE) / CLOTHES_SCALE
+        clothes = min(clothes, MOST_FOR_CLOTHES / 2 if is_tracked else MOST_FOR_CLOTHES)
+        unproven = 0.0 if self.is_proven else UNPROVEN_COST
+        return cost + clothes + unproven + UNSEEN_COST * (t_ns - self.seen_ns) * 1e-9
+
+    def unlike(self, look: Floats | None) -> float:
+        """How far a look is from what is known of his clothes (`appearance.unlike`); UNKNOWN where that is
+        too little."""
+        if look is None or self.look is None or self.looks < FAMILIAR:
+            return UNKNOWN
+        return unlike(self.look, look)
+
+    def move(self, body: Body, t_ns: int) -> None:
+        """He is known to be here now."""
+        x, y, from_ns = self._from
+        passed_s = (t_ns - from_ns) * 1e-9
+        if passed_s > VELOCITY_STEP_S:
+            share = 1 - math.exp(-passed_s / VELOCITY_S)
+            now = ((body.x - x) / passed_s, (body.y - y) / passed_s)
+            self.velocity = (
+                self.velocity[0] + share * (now[0] - self.velocity[0]),
+                self.velocity[1] + share * (now[1] - self.velocity[1]),
+            )
+            self._from = (body.x, body.y, t_ns)
+        self.body, self.seen_ns = body, t_ns
+
+    def learn(self, look: Floats | None) -> None:
+        """His clothes, while nobody else can be meant."""
+        if look is None:
+            return
+        self.looks += 1
+        share = max(1 / self.looks, LEARNING)
+        self.look = look if self.look is None else self.look + share * (look - self.look)
 
 
 class Roster:
@@ -30,15 +171,15 @@ class Roster:
 
     def __init__(self) -> None:
         self._next_id = 1
-        self._known: dict[int, Sighting] = {}
+        self._known: dict[int, Known] = {}
 
     def __contains__(self, person_id: int) -> bool:
         return person_id in self._known
 
-    def __getitem__(self, person_id: int) -> Sighting:
+    def __getitem__(self, person_id: int) -> Known:
         return self._known[person_id]
 
-    def everybody(self) -> list[Sighting]:
+    def everybody(self) -> list[Known]:
         """Whoever is known, in the order of their ids."""
         return [self._known[person_id] for person_id in sorted(self._known)]
 
@@ -46,41 +187,87 @@ class Roster:
         """Forgets everybody; ids are not given again."""
         self._known.clear()
 
-    def see(self, people: Sequence[tuple[Region, float]], t_ns: int) -> list[Sighting]:
-        """The people of one frame (region, score), each with the nearest known id or a new one."""
-        self.forget(t_ns)
-        pairs = sorted(
-            (known.seen_ns != t_ns, shift, index, known.person_id)  # who is tracked in this frame comes first
-            for index, (region, _) in enumerate(people)
-            for known in self._known.values()
-            if (shift := _shift(region, known.region)) <= MAX_SHIFT
-        )
-        ids: dict[int, int] = {}
-        for _, _, index, person_id in pairs:
-            if index not in ids and person_id not in ids.values():
-                ids[index] = person_id
-        sightings = []
-        for index, (region, score) in enumerate(people):
-            if index not in ids:
-                ids[index] = self._next_id
-                self._next_id += 1
-            sighting = Sighting(ids[index], region, score, t_ns)
-            self._known[sighting.person_id] = sighting
-            sightings.append(sighting)
-        return sightings
+    def see(self, bodies: Sequence[Body], t_ns: int, newcomers_from: float = 0.0) -> list[Known]:
+        """The people of one look, each with the id that fits best, or a new one; in the order of `bodies`.
 
-    def move(self, person_id: int, region: Region, score: float, t_ns: int) -> None:
-        """A person who is tracked is known to be here now."""
-        self._known[person_id] = Sighting(person_id, region, score, t_ns)
+        newcomers_from: a body of a lower score gets no new id and is left out.
+        """
+        self.forget(t_ns)
+        before = self.everybody()
+        ids = assign([[known.cost(body, t_ns) for known in before] for body in bodies])
+        seen: list[Known] = []
+        looks: list[Body] = []
+        for body, index in zip(bodies, ids, strict=True):
+            if index is None and body.score < newcomers_from:
+                continue
+            if index is None:
+                known = self._known[self._next_id] = Known(self._next_id, body, t_ns)
+                self._next_id += 1
+            else:
+                known = before[index]
+                if known.seen_ns != t_ns:  # where he is tracked is known better
+                    known.move(body, t_ns)
+            seen.append(known)
+            looks.append(body)
+        for known, body in zip(seen, looks, strict=True):
+            if body.distance(known.body) < APART and self._is_alone(known, t_ns):
+                known.proofs += body.score >= PROOF_SCORE
+                known.learn(body.look)
+        return seen
+
+    def near(self, person_id: int, body: Body, t_ns: int, within: float = CROWD) -> list[Known]:
+        """Who else may be near to `body` by now: by default so near that one may be taken for the other.
+
+        within: diameters of `body`.
+        """
+        reach = within * body.size
+        return [
+            known
+            for known in self._known.values()
+            if known.person_id != person_id
+            and known.is_proven
+            and t_ns - known.seen_ns <= HIDDEN_NS
+            and math.hypot(known.place(t_ns)[0] - body.x, known.place(t_ns)[1] - body.y) < reach
+        ]
+
+    def _is_alone(self, one: Known, t_ns: int) -> bool:
+        """Nobody hides him, nor is hidden by him: others are seen apart, or should be elsewhere."""
+        others = (other for other in self._known.values() if other is not one and other.seen_ns == t_ns)
+        if any(other.body.distance(one.body) < APART for other in others):
+            return False
+        return all(other.seen_ns == t_ns for other in self.near(one.person_id, one.body, t_ns))
 
     def forget(self, t_ns: int) -> None:
         """Drops who has not been seen for MEMORY_NS."""
         self._known = {i: known for i, known in self._known.items() if t_ns - known.seen_ns <= MEMORY_NS}
 
 
-def _shift(one: Region, other: Region) -> float:
-    """Distance of the centres over the mean side; infinite where the sides differ too much."""
-    growth = max(one.side, other.side) / max(min(one.side, other.side), 1e-6)
-    if growth > MAX_GROWTH:
-        return float("inf")
-    return float(np.hypot(one.x - other.x, one.y - other.y)) / ((one.side + other.side) / 2)
+def assign(costs: Sequence[Sequence[float]]) -> list[int | None]:
+    """For each row a column of its own whose cost is at most MOST_COST, or None. The cheapest pairs are taken
+    first; then two rows change columns wherever that costs less."""
+    found: list[int | None] = [None] * len(costs)
+    pairs = sorted((cost, row, column) for row, line in enumerate(costs) for column, cost in enumerate(line))
+    for cost, row, column in pairs:
+        if cost <= MOST_COST and found[row] is None and column not in found:
+            found[row] = column
+    better = True
+    while better:
+        better = False
+        for one in range(len(found)):
+            for other in range(one):
+                if _exchange_pays(costs, found, one, other):
+                    found[one], found[other] = found[other], found[one]
+                    better = True
+    return found
+
+
+def _exchange_pays(costs: Sequence[Sequence[float]], found: list[int | None], one: int, other: int) -> bool:
+    """Where a row has none, that costs MOST_COST."""
+
+    def cost(row: int, column: int | None) -> float:
+        if column is None:
+            return MOST_COST
+        return costs[row][column] if costs[row][column] <= MOST_COST else math.inf
+
+    now = cost(one, found[one]) + cost(other, found[other])
+    return cost(one, found[other]) + cost(other, found[one]) < now - 1e-9

@@ -1,61 +1,64 @@
 """Follows one person's landmarks from frame to frame, and knows who else is there.
 
 The way of MediaPipe's pose_landmark_cpu graph (0.10.21): detect once, then take each region from the last
-frame's auxiliary landmarks until the net's flag says that the person is lost.
+frame's auxiliary landmarks until the net's flag says that the person is lost. Where two people come near each
+other, the landmark net may go over from one to the other; so their ids are guarded there (`guard.py`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.pose import appearance
+from engines.pose.choosing import Chooser, Rule
+from engines.pose.close_look import around, glances, is_inside
 from engines.pose.convert import FULL
-from engines.pose.detector import Detector
-from engines.pose.device_frame import DeviceFrame, Frame
-from engines.pose.landmarks import LandmarkNet, PersonMask, RawPose
-from engines.pose.one_euro import LowPassFilter, OneEuroFilter
+from engines.pose.detector import Detector, Window
+from engines.pose.device_frame import DeviceFrame, Frame, on_host
+from engines.pose.guard import Guard, Verdict
+from engines.pose.landmarks import LandmarkNet, PersonMask
+from engines.pose.liveliness import Liveliness
+from engines.pose.one_euro import OneEuroFilter
 from engines.pose.region import MARGIN, Region
-from engines.pose.roster import Roster, Sighting
+from engines.pose.roster import Body, Known, Roster
+from engines.pose.smoothing import MEDIAPIPE, PoseFilters, Smoothing
 
 Floats = NDArray[np.float32]
 
 MIN_FLAG = 0.5
 REFRESH_NS = 1_000_000_000
 """While someone is tracked, `people` is looked up this often."""
+AROUND_NS = 2 * REFRESH_NS
+"""So often the tracked one's surroundings are looked at closely, and twice as often where somebody else is in
+them: who is near matters, and the detector overlooks people in a whole frame."""
+GONE_NS = REFRESH_NS // 4
+"""Where nobody may dance, `people` is looked up this often."""
 SURE_SCORE = 0.6
 """A detection must be this sure to be followed from nothing: in real rooms furniture reaches 0.58, people
 0.8 and more. Someone lost a moment ago is taken back at the detector's own threshold."""
 GRACE_NS = 500_000_000
 """What "a moment ago" is; for as long, no bystander is taken in place of the lost one."""
+BLIND_NS = 500_000_000
+"""For so long someone whom the detector misses is looked for where he should be."""
 MAX_TRIES = 2
 """So many people are tried in one frame while nobody is followed."""
 WIDER = 1.3
 """Where masks are asked for and the region cuts the person's, a region that is larger by this is looked at:
 arms that rise quickly leave the region that the frame before calls for."""
-
-
-class Smoothing(NamedTuple):
-    """How landmarks are smoothed: a One-Euro filter's numbers (`OneEuroFilter`), and by how much they are
-    foretold, seconds."""
-
-    min_cutoff: float
-    beta: float
-    derivative_cutoff: float = 1.0
-    lead_s: float = 0.0
-
-
-MEDIAPIPE = Smoothing(0.05, 80.0)
-"""As in MediaPipe's pose_landmark_filtering."""
-LIVE = Smoothing(1.5, 15.0, lead_s=0.02)
-"""The least jitter at no more than half a frame of lag, at 30 pictures a second: see docs/quality.md."""
+HERE = 0.25
+"""The landmark net has found whom it was sent to if his trunk is within this many diameters."""
+IN_CROWD = 1 / MARGIN
+"""Of the region's side, while somebody else is near: a margin would show the net more of him."""
+NARROWER = (1.0, 0.8, 0.65)
+"""If the net finds somebody else who is near, narrower regions are tried."""
 
 
 @dataclass(frozen=True)
 class Person:
-    """Someone in the frame. box: (4,) float32 x0, y0, x1, y1 of the body's circle, pixels, within the frame.
+    """Someone in the frame. box: (4,) float32 x0, y0, x1, y1 around the body, pixels, within the frame.
 
     score: 0..1, the detector's.
     """
@@ -102,18 +105,25 @@ class PoseTracker:
         self._filters = None if smoothing is None else PoseFilters(smoothing)
         self._aux_filter = OneEuroFilter(0.01, 10.0)
         self._roster = Roster()
+        self._chooser = Chooser()
+        self._hands_over = False
         self._wanted: int | None = None
         self.reset()
 
     def reset(self) -> None:
         """Forgets everybody; the next frame is searched afresh."""
         self._roster.clear()
+        self._guard = Guard(self._roster)
+        self._liveliness = Liveliness()
         self.people: tuple[Person, ...] = ()
         self._person_id: int | None = None
         self._lost_ns = 0
         self._present: set[int] = set()  # whom the last search saw
         self._bystanders: set[int] = set()
         self._searched_ns: int | None = None
+        self._around_ns = 0
+        self._closely = False
+        self._glances: list[Window] = []
         self._lose()
 
     def warm_up(self, frame: Frame) -> None:
@@ -122,10 +132,32 @@ class PoseTracker:
         self._net(frame, Region(frame.shape[1] / 2, frame.shape[0] / 2, float(frame.shape[0]), 0.0))
 
     def follow(self, person_id: int | None) -> None:
-        """Follow this one of `people` from the next frame on, for as long as he is known; None: any one."""
+        """Follow this one of `people` and nobody else from the next frame on; None: whom the rule says."""
         self._wanted = person_id
         if person_id is not None and person_id != self._person_id:
             self._lose()
+
+    def choose(self, rule: Rule, mark: tuple[float, float]) -> None:
+        """By which rule somebody is followed while nobody is wanted, and takes over from the dancer: see
+        `Chooser`. Until this is called it is the largest, and nobody takes over."""
+        self._chooser.rule, self._chooser.mark, self._hands_over = rule, mark, True
+
+    def look_at(self, x: float, y: float, size: tuple[int, int]) -> None:
+        """Look closely there in the next frames: `people` then has who is there, if anybody.
+
+        x, y: pixels of a frame of `size` (width, height).
+        """
+        self._glances = glances(x, y, size)
+
+    @property
+    def is_looking(self) -> bool:
+        """Whether close looks are still to be done."""
+        return bool(self._glances)
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether the wanted one is gone for good: nobody is followed until somebody else is wanted."""
+        return self._wanted is not None and self._region is None and self._wanted not in self._roster
 
     def __call__(self, frame: Frame, t_ns: int) -> Pose | None:
         """frame: (H, W, 3) uint8 BGR, here or on the nets' device; t_ns: when it was taken, nanoseconds,
@@ -136,23 +168,22 @@ class PoseTracker:
         check_frame(frame)
         if frame.size == 0:
             return None
-        if self._region is not None and self._person_id is not None:
-            pose = self._track(frame, self._region, t_ns, self._person_id)
+        self._roster.forget(t_ns)
+        if self._glances:
+            self._search(frame, t_ns, self._glances.pop(0))
+        if self._chooser.rule == "liveliest" and (picture := on_host(frame)) is not None:
+            self._liveliness.step(picture, self._roster.everybody(), t_ns)
+        if self._region is not None and self._person_id is not None and not self._is_relieved(frame, t_ns):
+            side = self._region.side * (IN_CROWD if self._guard.is_crowded else 1.0)
+            pose = self._track(frame, replace(self._region, side=side), t_ns, self._person_id)
             if pose is not None:
-                if self._searched_ns is None or t_ns - self._searched_ns >= REFRESH_NS:
-                    self._search(frame, t_ns)
+                pose = self._guarded(frame, t_ns, pose)
+            if pose is not None:
                 return pose
             self._lose()
-            self._lost_ns = t_ns
+            self._lost_ns, self._closely = t_ns, True  # so that the whole frame is searched first
             self._bystanders = self._present.difference({self._person_id})
-        for target in self._candidates(self._search(frame, t_ns), t_ns)[:MAX_TRIES]:
-            if not target.region.meets(frame.shape[1], frame.shape[0]):
-                continue
-            pose = self._track(frame, target.region, t_ns, target.person_id)
-            if pose is not None:
-                return pose
-            self._lose()
-        return None
+        return self._find(frame, t_ns)
 
     def _lose(self) -> None:
         self._region: Region | None = None
@@ -175,67 +206,139 @@ class PoseTracker:
             return None
         self._region = following
         self._person_id = person_id
-        self._roster.move(person_id, following, raw.flag, t_ns)
+        trunk = raw.landmarks[[11, 12, 23, 24], :2].reshape(2, 2, 2).mean(axis=1)
+        self._body = Body(following, trunk, raw.flag)
         if self._filters is not None:
             raw = self._filters(raw, t_ns, scale)
         return Pose(person_id, raw.landmarks, raw.world, raw.flag, raw.mask)
 
-    def _search(self, frame: Frame, t_ns: int) -> list[Sighting]:
-        found = [(detection.region, detection.score) for detection in self._detector(frame)]
-        sightings = self._roster.see(found, t_ns)
-        self._present = {one.person_id for one in sightings}
+    def _guarded(self, frame: Frame, t_ns: int, pose: Pose) -> Pose | None:
+        """The pose, unless it is somebody else's: then that of the right one, or None."""
+        body = self._body
+        if self._guard.wants_look(t_ns):
+            body = replace(body, look=self._look(on_host(frame), body.trunk))
+        unsure = self._guard.step(pose.person_id, body, t_ns)
+        if not (unsure and self._guard.is_due(t_ns)):
+            if self._searched_ns is None or t_ns - self._searched_ns >= REFRESH_NS:
+                self._search(frame, t_ns)
+            elif t_ns - self._around_ns >= (
+                AROUND_NS / 2 if self._roster.near(pose.person_id, body, t_ns, within=1.0) else AROUND_NS
+            ):
+                self._search(frame, t_ns, around(body.region))
+            return pose
+        verdict = self._guard.judge(
+            pose.person_id, body, self._search(frame, t_ns, around(body.region)), t_ns
+        )
+        if verdict is Verdict.HIS:
+            return pose
+        if verdict is Verdict.ELSEWHERE:
+            self._lose()
+            return self._take(frame, t_ns, self._roster[pose.person_id])
+        return None
+
+    def _take(self, frame: Frame, t_ns: int, target: Known) -> Pose | None:
+        """Begins to follow somebody who was seen; None where the net does not find him there."""
+        body = target.body
+        if target.seen_ns != t_ns:
+            x, y = target.place(t_ns)
+            moved = np.array([x - body.x, y - body.y], np.float32)
+            region = replace(body.region, x=body.region.x + moved[0], y=body.region.y + moved[1])
+            body = Body(region, body.trunk + moved, body.score)
+        if not body.region.meets(frame.shape[1], frame.shape[0]):
+            return None
+        others = [one.body for one in self._roster.everybody() if one.seen_ns == t_ns and one is not target]
+        for share in NARROWER:
+            region = replace(body.region, side=share * body.region.side)
+            pose = self._track(frame, region, t_ns, target.person_id)
+            if pose is None:
+                break
+            off = self._body.distance(body)
+            if off <= HERE and all(self._body.distance(other) > off for other in others):
+                self._guard.begin(target.person_id, t_ns)
+                return pose
+            self._lose()
+        self._lose()
+        return None
+
+    def _find(self, frame: Frame, t_ns: int) -> Pose | None:
+        """Somebody to follow, or nobody."""
+        if self.is_missing:
+            if self._searched_ns is None or t_ns - self._searched_ns >= GONE_NS:
+                self._search(frame, t_ns)
+            return None
+        lost = self._wanted if self._wanted is not None else self._person_id
+        window = None
+        if lost is not None and lost in self._roster:
+            self._closely = not self._closely
+            window = around(self._roster[lost].body.region) if self._closely else None
+        for target in self._candidates(frame, self._search(frame, t_ns, window), t_ns)[:MAX_TRIES]:
+            pose = self._take(frame, t_ns, target)
+            if pose is not None:
+                return pose
+        return None
+
+    def _is_relieved(self, frame: Frame, t_ns: int) -> bool:
+        """Whether another one takes over from the dancer by the rule; he is looked for first then."""
+        dancer_id = self._person_id
+        if self._wanted is not None or not self._hands_over:
+            return False
+        if dancer_id is None or dancer_id not in self._roster:
+            return False
+        size = (frame.shape[1], frame.shape[0])
+        people = [one for one in self._roster.everybody() if one.body.score >= SURE_SCORE]
+        motion = self._liveliness.motion
+        other = self._chooser.successor(self._roster[dancer_id], people, size, motion, t_ns)
+        if other is None:
+            return False
+        self._lose()
+        self._person_id, self._lost_ns, self._bystanders = other, t_ns, set()
+        return True
+
+    def _search(self, frame: Frame, t_ns: int, window: Window | None = None) -> list[Known]:
+        """Whom the detector sees, in the whole frame or a part of it."""
+        picture = on_host(frame)
+        bodies = []
+        for detection in self._detector(frame, window):
+            trunk = detection.keypoints[[2, 0]]
+            body = Body(detection.region, trunk, detection.score, self._look(picture, trunk))
+            if window is None or is_inside(body, window):
+                bodies.append(body)
+        seen = self._roster.see(bodies, t_ns, 0.0 if window is None else SURE_SCORE)
         height, width = frame.shape[:2]
         limit = np.array([width, height, width, height], np.float32)
         self.people = tuple(
-            Person(one.person_id, np.clip(one.region.circle_box, 0, limit), one.score)
+            Person(one.person_id, np.clip(one.body.region.body_box, 0, limit), one.body.score)
             for one in self._roster.everybody()
         )
-        self._searched_ns = t_ns
-        return sightings
+        if window is not None:
+            self._around_ns = t_ns
+        else:
+            self._present = {one.person_id for one in seen}
+            self._searched_ns = t_ns
+        return seen
 
-    def _candidates(self, sightings: list[Sighting], t_ns: int) -> list[Sighting]:
-        """Whom to follow, best first: the wanted one; else the one just lost; else the largest, by score."""
+    def _look(self, picture: NDArray[np.uint8] | None, trunk: Floats) -> Floats | None:
+        if picture is None:
+            return None
+        return appearance.look(picture, trunk, appearance.brightness_of(picture))
+
+    def _candidates(self, frame: Frame, seen: list[Known], t_ns: int) -> list[Known]:
+        """Whom to follow, best first: the wanted one alone; else the one just lost; else by the rule."""
         if self._wanted is not None:
-            if self._wanted in self._roster:
-                seen = [one for one in sightings if one.person_id == self._wanted]
-                return seen or [self._roster[self._wanted]]  # the detector misses people now and then
-            self._wanted = None  # gone for good
+            wanted = self._roster[self._wanted]
+            if wanted in seen or t_ns - wanted.seen_ns <= BLIND_NS:  # the detector misses people now and then
+                return [wanted]
+            return []
         just_lost = self._person_id is not None and t_ns - self._lost_ns <= GRACE_NS
         found = [
             one
-            for one in sightings
-            if (one.score >= SURE_SCORE and not (just_lost and one.person_id in self._bystanders))
+            for one in seen
+            if (one.body.score >= SURE_SCORE and not (just_lost and one.person_id in self._bystanders))
             or (just_lost and one.person_id == self._person_id)
         ]
-        return sorted(
-            found,
-            key=lambda one: (one.person_id == self._person_id, one.region.side * one.score),
-            reverse=True,
-        )
-
-
-class PoseFilters:
-    """MediaPipe's pose_landmark_filtering with real timestamps, and numbers of one's own."""
-
-    def __init__(self, smoothing: Smoothing) -> None:
-        self._landmarks = OneEuroFilter(*smoothing[:3])
-        self._lead_s = smoothing.lead_s
-        self._world = OneEuroFilter(0.1, 40.0)
-        self._visibility = LowPassFilter(0.1)
-
-    def reset(self) -> None:
-        self._landmarks.reset()
-        self._world.reset()
-        self._visibility.reset()
-
-    def __call__(self, raw: RawPose, t_ns: int, scale: float) -> RawPose:
-        """scale: 1 / the diameter of the body's circle in pixels."""
-        landmarks = np.empty_like(raw.landmarks)
-        landmarks[:, :3] = self._landmarks(raw.landmarks[:, :3], t_ns, scale)
-        if self._lead_s:
-            landmarks[:, :3] = self._landmarks.ahead(self._lead_s)
-        landmarks[:, 3] = self._visibility(raw.landmarks[:, 3])
-        return replace(raw, landmarks=landmarks, world=self._world(raw.world, t_ns))
+        size = (frame.shape[1], frame.shape[0])
+        ordered = self._chooser.ordered(found, size, self._liveliness.motion)
+        return sorted(ordered, key=lambda one: one.person_id != self._person_id)
 
 
 def check_frame(frame: Frame) -> None:

@@ -9,10 +9,13 @@ import pytest
 from numpy.typing import NDArray
 
 from engines.pose import tracker as module
-from engines.pose.detector import Detection
+from engines.pose.choosing import PATIENCE_NS
+from engines.pose.detector import Detection, Window
 from engines.pose.landmarks import PersonMask, RawPose
 from engines.pose.region import Region
-from engines.pose.tracker import GRACE_NS, LIVE, MEDIAPIPE, REFRESH_NS, PoseTracker
+from engines.pose.roster import MEMORY_NS
+from engines.pose.smoothing import LIVE, MEDIAPIPE
+from engines.pose.tracker import GRACE_NS, REFRESH_NS, PoseTracker
 
 FRAME = np.zeros((480, 640, 3), np.uint8)
 FRAME_NS = 33_333_333
@@ -24,6 +27,8 @@ class Scene:
     def __init__(self) -> None:
         self.people: dict[float, float] = {}  # x of the hips → the detector's score
         self.flag = 1.0
+        self.close_people: dict[float, float] = {}  # whom only a close look shows
+        self.prefers: float | None = None  # x of whom the landmark net takes, wherever he is in a region
         self.poison = False
         self.cut_below = 0.0  # regions of a smaller side cut the person's mask
         self.detections = 0
@@ -41,10 +46,13 @@ class FakeDetector:
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
 
-    def __call__(self, frame: NDArray[np.uint8]) -> list[Detection]:
+    def __call__(self, frame: NDArray[np.uint8], window: Window | None = None) -> list[Detection]:
         self.scene.detections += 1
         found = []
-        for x, score in self.scene.people.items():
+        near = {} if window is None else self.scene.close_people
+        for x, score in {**self.scene.people, **near}.items():
+            if window is not None and abs(x - window.x) > window.side / 2:
+                continue
             points = np.array([[x, 240], [x, 160], [x, 200], [x, 180]], np.float32)
             found.append(Detection(np.zeros(4, np.float32), points, score))
         return found
@@ -59,9 +67,14 @@ class FakeNet:
     def __call__(self, frame: NDArray[np.uint8], region: Region) -> RawPose:
         self.scene.landmark_runs += 1
         near = [x for x in self.scene.people if abs(x - region.x) < region.side / 2]
+        if self.scene.prefers is not None and abs(self.scene.prefers - region.x) < 0.55 * region.side / 2:
+            near = [self.scene.prefers]
         flag = self.scene.flag if near else 0.0
         x = min(near, key=lambda x: abs(x - region.x)) if near else region.x
         landmarks = np.full((33, 4), x, np.float32)
+        landmarks[:, 1] = 220
+        landmarks[[23, 24], 1] = 240
+        landmarks[[11, 12], 1] = 200
         if self.scene.poison:
             landmarks[3, 1] = np.nan
         aux = np.array([[x, 240], [x, 160]], np.float32)
@@ -115,7 +128,7 @@ def test_people_are_looked_up_once_a_second_while_tracking(scene: Scene, tracker
     scene.step(tracker, REFRESH_NS // FRAME_NS + 1)
     assert scene.detections == 2
     assert [person.id for person in tracker.people] == [1, 2]
-    np.testing.assert_allclose(tracker.people[1].box, [420, 160, 580, 320])
+    np.testing.assert_allclose(tracker.people[1].box, [464, 160, 536, 320])
 
 
 def test_the_followed_one_is_listed_even_where_the_detector_misses_him(
@@ -123,7 +136,7 @@ def test_the_followed_one_is_listed_even_where_the_detector_misses_him(
 ) -> None:
     scene.people = {300: 0.9}
     scene.step(tracker)
-    tracker._detector = lambda frame: []  # type: ignore[assignment]
+    tracker._detector = lambda frame, window: []  # type: ignore[assignment]
     scene.step(tracker, REFRESH_NS // FRAME_NS + 1)
     assert [person.id for person in tracker.people] == [1]
 
@@ -131,7 +144,7 @@ def test_the_followed_one_is_listed_even_where_the_detector_misses_him(
 def test_boxes_end_at_the_edge_of_the_frame(scene: Scene, tracker: PoseTracker) -> None:
     scene.people = {20: 0.9}
     assert scene.step(tracker) is not None
-    np.testing.assert_allclose(tracker.people[0].box, [0, 160, 100, 320])
+    np.testing.assert_allclose(tracker.people[0].box, [0, 160, 56, 320])
 
 
 def test_a_larger_newcomer_takes_nobodys_place(scene: Scene, tracker: PoseTracker) -> None:
@@ -224,7 +237,7 @@ def test_one_wanted_whom_the_detector_misses_is_found_where_he_was(
 ) -> None:
     scene.people = {100: 0.9, 400: 0.8}
     scene.step(tracker)
-    tracker._detector = lambda frame: []  # type: ignore[assignment]
+    tracker._detector = lambda frame, window: []  # type: ignore[assignment]
     tracker.follow(2)
     pose = scene.step(tracker)
     assert pose is not None
@@ -232,22 +245,85 @@ def test_one_wanted_whom_the_detector_misses_is_found_where_he_was(
     assert [person.id for person in tracker.people] == [1, 2], "who was missed once is still listed"
 
 
-def test_one_wanted_is_waited_for_then_given_up(scene: Scene, tracker: PoseTracker) -> None:
+def test_one_wanted_is_waited_for_and_nobody_else_is_followed(scene: Scene, tracker: PoseTracker) -> None:
     scene.people = {100: 0.9, 400: 0.8}
     scene.step(tracker)
     tracker.follow(2)
     scene.step(tracker)
     del scene.people[400]
-    assert scene.step(tracker, 30) is None
-    pose = scene.step(tracker, 60)
-    assert pose is not None
-    assert pose.person_id == 1
+    assert scene.step(tracker, 60) is None and not tracker.is_missing
+    scene.people[410] = 0.8
+    pose = scene.step(tracker, 2)
+    assert pose is not None and pose.person_id == 2, "he was hidden for two seconds"
+    del scene.people[410]
+    for _ in range(10 * MEMORY_NS // FRAME_NS):
+        assert scene.step(tracker) is None
+    assert tracker.is_missing
+    assert [person.id for person in tracker.people] == [1], "who else is there is still looked up"
+    scene.people[400] = 0.8
+    assert scene.step(tracker, 30) is None, "whoever comes later is somebody new"
+    tracker.follow(None)
+    assert scene.step(tracker) is not None and not tracker.is_missing
 
 
-def test_wanting_one_who_never_was_leaves_the_choice_free(scene: Scene, tracker: PoseTracker) -> None:
-    scene.people = {100: 0.9}
+def test_looking_for_one_who_is_gone_costs_few_searches(scene: Scene, tracker: PoseTracker) -> None:
     tracker.follow(77)
-    assert scene.step(tracker) is not None
+    scene.people = {100: 0.9}
+    assert scene.step(tracker, 60) is None
+    assert scene.detections <= 10
+
+
+def test_a_close_look_finds_whom_the_whole_frame_hides(scene: Scene, tracker: PoseTracker) -> None:
+    scene.people = {100: 0.9}
+    scene.close_people = {400: 0.9}
+    scene.step(tracker)
+    assert [person.id for person in tracker.people] == [1]
+    tracker.look_at(400, 200, (640, 480))
+    for _ in range(3):
+        assert tracker.is_looking
+        pose = scene.step(tracker)
+    assert not tracker.is_looking
+    assert pose is not None and pose.person_id == 1
+    assert [person.id for person in tracker.people] == [1, 2]
+
+
+def test_the_net_that_finds_the_neighbour_is_shown_less_of_him(scene: Scene, tracker: PoseTracker) -> None:
+    """The region of somebody has another one in it, whom the net prefers, until it is narrower."""
+    scene.people = {200: 0.9, 250: 0.8}
+    scene.prefers = 250.0
+    pose = scene.step(tracker)
+    assert pose is not None and pose.landmarks[0, 0] == 200 and pose.person_id == 1
+    assert scene.landmark_runs > 1
+
+
+def test_by_a_rule_another_takes_over_after_a_while(scene: Scene, tracker: PoseTracker) -> None:
+    scene.people = {100: 0.9}
+    tracker.choose("centre", (0.5, 0.5))
+    scene.step(tracker)
+    scene.people = {100: 0.9, 330: 0.8}
+    ids = []
+    for _ in range(200):
+        pose = scene.step(tracker)
+        assert pose is not None, "nobody is lost on the way"
+        ids.append(pose.person_id)
+    assert ids == sorted(ids) and set(ids) == {1, 2}
+    assert PATIENCE_NS <= ids.index(2) * FRAME_NS <= PATIENCE_NS + 2 * REFRESH_NS
+
+
+def test_without_a_rule_nobody_takes_over(scene: Scene, tracker: PoseTracker) -> None:
+    scene.people = {100: 0.7, 330: 0.7}
+    first = scene.step(tracker)
+    pose = scene.step(tracker, 200)
+    assert first is not None and pose is not None and pose.person_id == first.person_id
+
+
+def test_somebody_picked_is_kept_whatever_the_rule(scene: Scene, tracker: PoseTracker) -> None:
+    scene.people = {100: 0.9, 330: 0.8}
+    tracker.choose("centre", (0.5, 0.5))
+    scene.step(tracker)
+    tracker.follow(1)
+    pose = scene.step(tracker, 200)
+    assert pose is not None and pose.person_id == 1
 
 
 def test_nan_from_the_net_is_a_loss(scene: Scene, tracker: PoseTracker) -> None:

@@ -1,0 +1,95 @@
+"""Whom to follow while the operator has picked nobody: three rules, none of which changes its mind on a whim.
+
+Pure: time is an argument.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Literal, get_args
+
+from engines.pose.roster import Known
+
+Rule = Literal["largest", "centre", "liveliest"]
+"""largest: whose body's circle is largest. centre: who is nearest to a mark in the picture. liveliest: who
+has moved most of late (`liveliness.Liveliness`)."""
+RULES: tuple[Rule, ...] = get_args(Rule)
+
+PATIENCE_NS = 3_000_000_000
+"""Another one takes over only after being clearly better for so long, without a break."""
+UNSEEN_NS = 1_500_000_000
+"""Who was not seen for longer takes nobody's place: people are looked up once a second."""
+CLEARLY_LARGER = 1.5
+"""Times the dancer's diameter."""
+CLEARLY_NEARER = 0.15
+"""To the mark, of the picture's longer side."""
+CLEARLY_LIVELIER = 2.0
+"""Times the dancer's motion."""
+
+
+class Chooser:
+    """Puts people in order by a rule, and says when another one is to take over from the dancer.
+
+    rule, mark: may be changed at any time; mark: x, y, shares of the picture.
+    """
+
+    def __init__(self, rule: Rule = "largest", mark: tuple[float, float] = (0.5, 0.5)) -> None:
+        self.rule: Rule = rule
+        self.mark = mark
+        self._better: int | None = None
+        self._since_ns = 0
+
+    def ordered(
+        self, people: Sequence[Known], size: tuple[int, int], motion: Mapping[int, float]
+    ) -> list[Known]:
+        """The best first. size: (width, height) of the picture, pixels. motion: of each id, any unit."""
+
+        def merit(one: Known) -> tuple[float, float]:
+            largest = one.body.region.side * one.body.score
+            if self.rule == "centre":
+                return -self._from_mark(one, size), largest
+            if self.rule == "liveliest":
+                return motion.get(one.person_id, 0.0), largest
+            return largest, 0.0
+
+        return sorted(people, key=merit, reverse=True)
+
+    def successor(
+        self,
+        dancer: Known,
+        people: Sequence[Known],
+        size: tuple[int, int],
+        motion: Mapping[int, float],
+        t_ns: int,
+    ) -> int | None:
+        """The id of whoever is to take over now; None: the dancer goes on. Called for every frame."""
+        better = [
+            one
+            for one in people
+            if one.person_id != dancer.person_id
+            and t_ns - one.seen_ns <= UNSEEN_NS
+            and self._is_clearly_better(one, dancer, size, motion)
+        ]
+        best = self.ordered(better, size, motion)[0].person_id if better else None
+        if best is None or (best != self._better and self._better not in {one.person_id for one in better}):
+            self._better, self._since_ns = best, t_ns
+        if self._better is None or t_ns - self._since_ns < PATIENCE_NS:
+            return None
+        successor, self._better = self._better, None
+        return successor
+
+    def _is_clearly_better(
+        self, one: Known, dancer: Known, size: tuple[int, int], motion: Mapping[int, float]
+    ) -> bool:
+        if self.rule == "centre":
+            return self._from_mark(one, size) + CLEARLY_NEARER < self._from_mark(dancer, size)
+        if self.rule == "liveliest":
+            here, there = motion.get(dancer.person_id), motion.get(one.person_id)
+            return here is not None and there is not None and there > CLEARLY_LIVELIER * here
+        return one.body.size > CLEARLY_LARGER * dancer.body.size
+
+    def _from_mark(self, one: Known, size: tuple[int, int]) -> float:
+        """Distance, in shares of the picture's longer side."""
+        x, y = one.body.x - self.mark[0] * size[0], one.body.y - self.mark[1] * size[1]
+        return math.hypot(x, y) / max(size)

@@ -1,0 +1,57 @@
+"""How much people move, from what changes in the picture where they are: it costs no net."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.pose.roster import Known
+
+EVERY_NS = 150_000_000
+"""Pictures so far apart are compared."""
+OVER_S = 1.5
+"""Motion is averaged over about this time."""
+ROWS, COLUMNS = 32, 16
+"""So many pixels of a person's box are looked at."""
+NOISE = 6.0
+"""Grey levels: smaller changes are the camera's noise."""
+
+
+class Liveliness:
+    """Of everybody in view: `motion`, by id: the share of his box that changes from one look to the next,
+    0..1, of late; nobody is in it who was seen only once."""
+
+    def __init__(self) -> None:
+        self.motion: dict[int, float] = {}
+        self._before: dict[int, tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.int16]]] = {}
+        self._looked_ns: int | None = None
+
+    def step(self, picture: NDArray[np.uint8], people: Iterable[Known], t_ns: int) -> None:
+        """Called for every frame. picture: (H, W, 3) uint8 BGR."""
+        passed_ns = EVERY_NS if self._looked_ns is None else t_ns - self._looked_ns
+        if passed_ns < EVERY_NS:
+            return
+        self._looked_ns = t_ns
+        share = 1 - math.exp(-passed_ns * 1e-9 / OVER_S)
+        before, self._before = self._before, {}
+        motion: dict[int, float] = {}
+        height, width = picture.shape[:2]
+        for known in people:
+            number = known.person_id
+            if number in before:  # where he was then: what moves with him is motion too
+                rows, columns, values = before[number]
+                if rows[-1, 0] < height and columns[0, -1] < width:
+                    change = np.abs(picture[rows, columns, 1].astype(np.int16) - values)
+                    now = float((change > NOISE).mean())
+                    was = self.motion.get(number)
+                    motion[number] = now if was is None else was + share * (now - was)
+            x0, y0, x1, y1 = known.body.region.body_box.clip(
+                0, (width - 1, height - 1, width - 1, height - 1)
+            )
+            rows = np.linspace(y0, y1, ROWS).astype(np.intp)[:, None]
+            columns = np.linspace(x0, x1, COLUMNS).astype(np.intp)[None, :]
+            self._before[number] = rows, columns, picture[rows, columns, 1].astype(np.int16)
+        self.motion = motion
