@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
+from engines.pose.choosing import RULES
 from realtime.background_settings import PLATE
 from realtime.bus import Press
 from realtime.control.actions import Orders
@@ -41,9 +42,10 @@ class Operators:
     ) -> None:
         """log: of what the desk does. has_keys: whether the terminal's keys are heard."""
         backgrounds = (PLATE, *(background.name for background in show.backgrounds))
-        choices = {
+        choices: dict[str, dict[str, str]] = {
             "player": {player.name: "", **{name: name for name in player.others}},
             "background": {name: name for name in backgrounds},
+            "dancer-rule": {name: name for name in RULES},
         }
         lacking = {}
         if not any(isinstance(output, Recorder) for output in show.outputs):

@@ -18,6 +18,8 @@ from realtime.picture import ACCENT, INK, Picture, placed
 PATIENCE_NS = 2_000_000_000
 """How long somebody is looked for where the operator pointed: the tracker looks around once a second."""
 
+GONE = "the picked fan is gone: nobody dances until you pick again, or unpick"
+
 VISIBLE = 0.5
 
 BONES = (
@@ -103,6 +105,7 @@ class Picker:
         self._picks: int | None = None
         self._place: tuple[float, ...] = ()
         self._until_ns = 0
+        self._missing = False
 
     def step(
         self, place: tuple[float, ...], picks: int, tracker: Followed, size: tuple[int, int], now_ns: int
@@ -116,28 +119,42 @@ class Picker:
             first, self._picks = self._picks is None, picks
             if not first:
                 self._place, self._until_ns = place, now_ns + PATIENCE_NS
-                if not place:
+                if place:
+                    self._look(tracker, size)
+                else:
                     tracker.follow(None)
         if not self._place:
+            missing, self._missing = self._missing, tracker.is_missing
+            return GONE if tracker.is_missing and not missing else None
+        if tracker.is_looking:
             return None
         found = choose(self._place, People.seen(tracker.people, None, None, size).boxes)
         if found is not None:
             tracker.follow(found)
         elif now_ns < self._until_ns:
+            self._look(tracker, size)
             return None
-        self._place = ()
+        self._place, self._missing = (), False
         return None if found is not None else "nobody was found where the operator picked"
+
+    def _look(self, tracker: Followed, size: tuple[int, int]) -> None:
+        """The tracker is to look closely where the operator pointed: from afar it overlooks people."""
+        x, y = (sum(self._place[axis::2]) / len(self._place[axis::2]) for axis in (0, 1))
+        tracker.look_at(x * size[0], y * size[1], size)
 
 
 def choose(place: tuple[float, ...], boxes: Sequence[tuple[float, ...]]) -> int | None:
     """The id of the person at a place; None where nobody is. A point: of the boxes (id, x0, y0, x1, y1) that
-    hold it, the one whose centre is nearest. A box: the one that shares most of their union with it."""
+    hold it, the one whose centre is nearest for its size. A box: the one that shares most of their union with
+    it."""
     best, best_score = None, 0.0
     for number, x0, y0, x1, y1 in boxes:
         if len(place) == 2:
             x, y = place
             inside = x0 <= x <= x1 and y0 <= y <= y1
-            score = 1 / (1e-3 + np.hypot(x - (x0 + x1) / 2, y - (y0 + y1) / 2)) if inside else 0.0
+            wide, high = max(x1 - x0, 1e-9), max(y1 - y0, 1e-9)
+            off = np.hypot((x - (x0 + x1) / 2) / wide, (y - (y0 + y1) / 2) / high)
+            score = 1 / (1e-3 + off) if inside else 0.0
         else:
             wide = max(0.0, min(x1, place[2]) - max(x0, place[0]))
             high = max(0.0, min(y1, place[3]) - max(y0, place[1]))

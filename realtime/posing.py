@@ -76,6 +76,7 @@ class Posing:
 
     def _pick(self, nets: Nets, captured: Captured, orders: Orders) -> None:
         """Lets the tracker follow whom the operator picked."""
+        nets.tracker.choose(orders.dancer_rule, orders.dancer_mark)
         height, width = captured.picture.shape[:2]
         said = self._picker.step(
             orders.pick, orders.picks, nets.tracker, (width, height), captured.captured_ns

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from engines.pose.choosing import Rule
 from realtime.background_settings import KINDS as BACKGROUND_KINDS
 from realtime.background_settings import PLATE, Background, Loop, Still
 from realtime.control.keys import KeyConflict, Keymap
@@ -146,6 +147,18 @@ class Show(_Model):
     )
     mirror: bool = Field(
         default=False, title="Mirror", description="The player moves as the fan's mirror image."
+    )
+    dancer_rule: Rule = Field(
+        default="largest",
+        title="Dancer rule",
+        description="Who dances while the operator has picked nobody: the largest, whoever is nearest to the "
+        "mark (centre), or the liveliest.",
+    )
+    dancer_mark: tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=0, le=1)]] = Field(
+        default=(0.5, 0.5),
+        title="Dancer mark",
+        description="The mark of the rule 'centre': from the left and the top edge of the camera's picture, "
+        "0 to 1.",
     )
     webrtc: WebRtc = Field(default=WebRtc(), title="WebRTC", description="The page that plays the programme.")
     outputs: tuple[Output, ...] = Field(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
+from engines.pose.choosing import Rule
 from realtime import messages
 from realtime.control.arguments import Argument, ArgumentError, Arguments, Form
 
@@ -44,7 +45,9 @@ class Orders:
     show (`Rig.folder_of`). background: what is behind the player, one of the show's; "plate" and "" are the
     player's plate.
     pick: the fan to follow, in the camera's picture from 0 to 1: a point (x, y), a box (x0, y0, x1, y1), or
-    () for whoever is found. picks: rises with each choice, so that the same place can be picked again.
+    () for whom the rule says. picks: rises with each choice, so that the same place can be picked again.
+    dancer_rule, dancer_mark: whom to follow while nobody is picked, and the mark (x, y), 0 to 1, of "centre"
+    (`engines.pose.choosing`).
     recording: the programme is recorded. restarts: rises with each order to start the performer again.
     """
 
@@ -64,13 +67,21 @@ class Orders:
     background: str = ""
     pick: Annotated[tuple[Share, ...], Field(max_length=4)] = ()
     picks: int = 0
+    dancer_rule: Rule = "largest"
+    dancer_mark: tuple[Share, Share] = (0.5, 0.5)
     recording: bool = False
     restarts: int = 0
 
     @classmethod
     def at_start(cls, show: Show) -> Orders:
         """What a show begins with."""
-        return cls(taken=show.start == "live", mirror=show.mirror, background=show.background)
+        return cls(
+            taken=show.start == "live",
+            mirror=show.mirror,
+            background=show.background,
+            dancer_rule=show.dancer_rule,
+            dancer_mark=show.dancer_mark,
+        )
 
     def pack(self) -> bytes:
         return messages.pack(self)
@@ -252,8 +263,22 @@ ACTIONS: Mapping[str, Action] = {
         Action(
             "unpick",
             "u",
-            "follow whoever is found",
+            "follow whom the dancer rule says",
             lambda orders, _: replace(orders, pick=(), picks=orders.picks + 1),
+        ),
+        Action(
+            "dancer-rule",
+            "",
+            "who dances while nobody is picked",
+            _set("dancer_rule", "name"),
+            forms=((Argument("name", "name", "largest, centre or liveliest"),),),
+        ),
+        Action(
+            "dancer-mark",
+            "",
+            "where the fan nearest to the mark dances, by the rule centre",
+            lambda orders, given: replace(orders, dancer_mark=(float(given["x"]), float(given["y"]))),
+            forms=(_POINT,),
         ),
         Action(
             "background",

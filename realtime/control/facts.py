@@ -56,6 +56,7 @@ def show_facts(
         "dances": swap.get("name", ""),
         "player_failed": swap.get("state") == "failed",
         "background": _named(choices, "background", orders.background),
+        "dancer_rule": orders.dancer_rule,
         "choices": {name: list(names) for name, names in choices.items()},
         "camera": infos.get("performer", {}).get("camera", ""),
         "camera_size": infos.get("performer", {}).get("camera_size"),

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.pose.choosing import Rule
 from realtime.nets import Nets, Sighted
 from realtime.rigging import Player
 from realtime.show import Show, WebRtc
@@ -27,8 +28,16 @@ class FakeTracker:
 
     backend = "fake pose"
     people: tuple[Sighted, ...] = ()
+    is_looking = False
+    is_missing = False
 
     def follow(self, person_id: int | None) -> None:
+        pass
+
+    def look_at(self, x: float, y: float, size: tuple[int, int]) -> None:
+        pass
+
+    def choose(self, rule: Rule, mark: tuple[float, float]) -> None:
         pass
 
     def __call__(self, frame: NDArray[np.uint8], t_ns: int) -> FakePerson | None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from engines.pose.choosing import Rule
 from engines.pose.tracker import Person
 from realtime import performer
 from realtime.bus import Bus, Ticket, receive_newest
@@ -166,6 +167,9 @@ def test_who_is_there_is_told_and_the_picked_one_is_followed(start: Callable[[Ne
         def follow(self, person_id: int | None) -> None:
             self.followed = person_id
 
+        def choose(self, rule: Rule, mark: tuple[float, float]) -> None:
+            self.rule = rule, mark
+
     crowd = Crowd()
     stage = start(nets_with(tracker=crowd))
     seen = stage.bus.receiver("people", "playout")
@@ -177,8 +181,9 @@ def test_who_is_there_is_told_and_the_picked_one_is_followed(start: Callable[[Ne
     stage.until(lambda: stage.counts.get("frames.posed", 0) > 2)
     stage.performer.orders = Orders(pick=(0.7, 0.5), picks=2)
     stage.until(lambda: crowd.followed == 1)
-    stage.performer.orders = Orders(picks=3)
+    stage.performer.orders = Orders(picks=3, dancer_rule="centre", dancer_mark=(0.3, 0.9))
     stage.until(lambda: crowd.followed is None)
+    assert crowd.rule == ("centre", (0.3, 0.9))
 
 
 def test_the_camera_is_copied_for_those_who_want_it(start: Callable[[Nets], Stage]) -> None:
@@ -262,6 +267,8 @@ class Failing:
 
     backend = "failing"
     people = ()
+    is_looking = False
+    is_missing = False
 
     def __init__(self, failures: int, work: Callable[..., object]) -> None:
         self._left = failures
@@ -272,6 +279,9 @@ class Failing:
         if self._left >= 0:
             raise ValueError("no idea")
         return self._work(*arguments)
+
+    def choose(self, rule: Rule, mark: tuple[float, float]) -> None:
+        pass
 
     def reset(self) -> None:
         pass

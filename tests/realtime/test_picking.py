@@ -54,6 +54,6 @@ def test_the_fan_who_is_picked_is_followed_and_let_go_again(crowd: list[NDArray[
         hips = [people.landmarks[side][0] for side in (23, 24)] if people.landmarks else []
         where.append(sum(hips) / 2 if hips else None)
     assert len(people.boxes) == 3
-    assert all(x is not None and x < 1 / 3 for x in where[10:24]), "the left one"
-    assert all(x is not None and x > 2 / 3 for x in where[26:40]), "the right one"
+    assert all(x is not None and x < 1 / 3 for x in where[12:24]), "the left one"
+    assert all(x is not None and x > 2 / 3 for x in where[28:40]), "the right one"
     assert where[-1] is not None and where[-1] > 2 / 3, "nobody else is preferred to him"

@@ -81,11 +81,12 @@ function playerText({ player, dances, player_failed: failed }) {
 }
 
 function showNames(orders, show) {
-  const drawn = JSON.stringify([show.choices, show.player, show.background, confirmNow]);
+  const drawn = JSON.stringify([show.choices, show.player, show.dancer_rule, show.background, confirmNow]);
   if (drawn === namesDrawn) return; // a button that is held is not to be replaced
   namesDrawn = drawn;
   const lists = [
     ["players", "player", show.choices?.player ?? [], show.player],
+    ["rules", "dancer-rule", show.choices?.["dancer-rule"] ?? [], show.dancer_rule],
     ["backgrounds", "background", show.choices?.background ?? [], show.background],
   ];
   for (const [id, action, names, current] of lists) {
