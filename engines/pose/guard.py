@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from enum import Enum, auto
 
-from engines.pose.roster import APART, NEAR, Body, Known, Roster
+from engines.pose.roster import APART, Body, Known, Roster
 
 LOOK_NS = 250_000_000
 """His clothes are looked at this often."""
@@ -49,7 +49,6 @@ class Guard:
         self._person_id = person_id
         self._strange = False
         self._leapt = False
-        self.is_crowded = False
         self._elsewhere = 0
         self._hidden_ns: int | None = None
         self._looked_ns: int | None = None
@@ -67,8 +66,7 @@ class Guard:
             self._looked_ns = t_ns
             self._strange = known.unlike(body.look) > STRANGE
         self._leapt = self._leapt or self._leaps(body, t_ns)
-        self.is_crowded = bool(self._roster.near(person_id, body, t_ns))
-        if self._leapt or self._strange or self._elsewhere or self.is_crowded:
+        if self._leapt or self._strange or self._elsewhere or self._roster.near(person_id, body, t_ns):
             return True
         known.move(body, t_ns)
         known.learn(body.look)
@@ -84,10 +82,10 @@ class Guard:
         self._judged_ns = t_ns
         self._leapt = False
         under = min(seen, key=lambda one: one.body.distance(body), default=None)
-        if under is not None and under.body.distance(body) > NEAR:
+        if under is not None and under.body.distance(body) > APART:
             under = None
         his = next((one for one in seen if one.person_id == person_id), None)
-        if his is not None and (his is not under or his.body.distance(body) > APART):
+        if his is not None and his is not under:
             self._elsewhere += 1
             if self._elsewhere >= LOOKS_ELSEWHERE:
                 return Verdict.ELSEWHERE
@@ -97,7 +95,8 @@ class Guard:
             self._hidden_ns = None
             return Verdict.HIS
         if under is None:
-            if not self._roster.near(person_id, body, t_ns):  # who else could it be?
+            near = self._roster.near(person_id, body, t_ns)
+            if all(one.seen_ns == t_ns for one in near):  # who else could it be?
                 self._roster[person_id].move(body, t_ns)
                 self._roster[person_id].learn(body.look)
             return Verdict.HIS

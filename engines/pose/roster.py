@@ -20,17 +20,17 @@ NEAR = 0.25
 FARTHER = 0.25
 """So much is added for the first second after that."""
 MAX_GROWTH = 2.0
-VELOCITY_STEP_S = 0.2
+VELOCITY_STEP_S = 0.4
 """Of shorter steps the detector's noise is a large part."""
-COAST_S = 0.7
+COAST_S = 1.0
 """Somebody unseen is thought to go on as he went, ever slower: a movement of v lasts for v * COAST_S."""
-VELOCITY_S = 0.3
+VELOCITY_S = 0.4
 """Velocities are averaged over about this time."""
 FAMILIAR = 3
 """From so many looks on, somebody's clothes count."""
 ALIKE = 0.2
 """Two looks at one person differ by about this (`appearance.unlike`), two persons by about twice as much."""
-UNKNOWN = 0.25
+UNKNOWN = 0.3
 """What a look at somebody whose clothes are not known yet counts as."""
 CLOTHES_SCALE = 0.15
 """A difference beyond ALIKE by this much weighs as much as the edge of where he is looked for."""
@@ -50,8 +50,17 @@ LEARNING = 0.05
 """The share of a new look in what is known of somebody's clothes."""
 APART = 0.15
 """Two trunks that are seen in one look with this distance do not hide each other."""
-HIDDEN_NS = 2_000_000_000
+CLEARLY = 0.1
+"""Clothes that fit one person better than another by this tell them apart."""
+WEAK_NS = 1_000_000_000
+"""A weak detection says where somebody is only if he was not seen better for so long: where two are near each
+other, it often lies between them."""
+HIDDEN_NS = 3_000_000_000
 """For so long somebody unseen is thought to be hidden by whoever is near."""
+HIDDEN_FARTHER = 0.25
+"""So much is added to CROWD for the first second in which somebody who was near is not seen."""
+OF_LATE_NS = 1_200_000_000
+"""People are looked for once a second: who is in view was seen within this time."""
 CROWD = 0.25
 """Two who are nearer than this may be taken for one another."""
 
@@ -89,7 +98,8 @@ class Body:
 
 @dataclass
 class Known:
-    """Somebody with an id. body: as he was last seen for certain, at seen_ns. velocity: pixels a second.
+    """Somebody with an id. body: as he was last seen, at seen_ns. sure_ns: when it was last certain that it
+    was he. velocity: pixels a second. may_hide: somebody who is near may hide him.
 
     proofs: in how many looks he was seen apart from all others.
     """
@@ -101,9 +111,13 @@ class Known:
     look: Floats | None = None
     looks: int = 0
     proofs: int = 0
+    may_hide: bool = False
+    sure_ns: int = field(init=False)
+    _sure: tuple[float, float] = field(init=False)
     _from: tuple[float, float, int] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.sure_ns, self._sure = self.seen_ns, (self.body.x, self.body.y)
         self._from = (self.body.x, self.body.y, self.seen_ns)
 
     @property
@@ -112,9 +126,9 @@ class Known:
         return self.proofs >= PROOFS
 
     def place(self, t_ns: int) -> tuple[float, float]:
-        """Where he should be, pixels."""
-        lasts = COAST_S * (1 - math.exp(-(t_ns - self.seen_ns) * 1e-9 / COAST_S))
-        return self.body.x + self.velocity[0] * lasts, self.body.y + self.velocity[1] * lasts
+        """Where he should be, pixels, by where he was last for certain."""
+        lasts = COAST_S * (1 - math.exp(-(t_ns - self.sure_ns) * 1e-9 / COAST_S))
+        return self._sure[0] + self.velocity[0] * lasts, self._sure[1] + self.velocity[1] * lasts
 
     def cost(self, body: Body, t_ns: int) -> float:
         """Of taking `body` for him: 0 where he should be and in his clothes; infinite where he cannot be;
@@ -123,18 +137,18 @@ class Known:
         if max(body.size, self.body.size) > MAX_GROWTH * max(min(body.size, self.body.size), 1e-6):
             return math.inf
         x, y = self.place(t_ns)
-        reach = size * (NEAR + FARTHER * min((t_ns - self.seen_ns) * 1e-9, 1.0))
+        unsure_s = (t_ns - self.sure_ns) * 1e-9
+        reach = size * (NEAR + FARTHER * min(unsure_s, 1.0))
         distance = math.hypot(body.x - x, body.y - y)
         cost = distance / max(reach, 1e-6)
         if cost > 1:
             return math.inf
-        is_tracked = t_ns == self.seen_ns  # and for certain
-        if is_tracked and distance < APART * size:
+        if t_ns == self.sure_ns and distance < APART * size:  # he is tracked, and for certain
             return cost - 1
-        clothes = max(0.0, self.unlike(body.look) - ALIKE) / CLOTHES_SCALE
-        clothes = min(clothes, MOST_FOR_CLOTHES / 2 if is_tracked else MOST_FOR_CLOTHES)
+        clothes = min(max(0.0, self.unlike(body.look) - ALIKE) / CLOTHES_SCALE, MOST_FOR_CLOTHES)
+        clothes *= min(0.5 + 0.5 * unsure_s, 1.0)  # the longer, the less his place says, and the more they do
         unproven = 0.0 if self.is_proven else UNPROVEN_COST
-        return cost + clothes + unproven + UNSEEN_COST * (t_ns - self.seen_ns) * 1e-9
+        return cost + clothes + unproven + UNSEEN_COST * unsure_s
 
     def unlike(self, look: Floats | None) -> float:
         """How far a look is from what is known of his clothes (`appearance.unlike`); UNKNOWN where that is
@@ -144,7 +158,9 @@ class Known:
         return unlike(self.look, look)
 
     def move(self, body: Body, t_ns: int) -> None:
-        """He is known to be here now."""
+        """He is here now, for certain."""
+        self.glimpse(body, t_ns)
+        self.sure_ns, self._sure, self.may_hide = t_ns, (body.x, body.y), False
         x, y, from_ns = self._from
         passed_s = (t_ns - from_ns) * 1e-9
         if passed_s > VELOCITY_STEP_S:
@@ -155,6 +171,9 @@ class Known:
                 self.velocity[1] + share * (now[1] - self.velocity[1]),
             )
             self._from = (body.x, body.y, t_ns)
+
+    def glimpse(self, body: Body, t_ns: int) -> None:
+        """He is here now, unless it is somebody else who is hidden or hides him."""
         self.body, self.seen_ns = body, t_ns
 
     def learn(self, look: Floats | None) -> None:
@@ -173,7 +192,10 @@ class Roster:
         self._next_id = 1
         self._known: dict[int, Known] = {}
 
-    def __contains__(self, person_id: int) -> bool:
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def __contains__(self, person_id: int | None) -> bool:
         return person_id in self._known
 
     def __getitem__(self, person_id: int) -> Known:
@@ -205,30 +227,48 @@ class Roster:
                 self._next_id += 1
             else:
                 known = before[index]
-                if known.seen_ns != t_ns:  # where he is tracked is known better
-                    known.move(body, t_ns)
             seen.append(known)
             looks.append(body)
+        for known, body in zip(seen, looks, strict=True):
+            if known.sure_ns == t_ns:  # where he is tracked is known better
+                continue
+            if self._may_be_another(known, body, seen, t_ns):
+                known.glimpse(body, t_ns)
+            else:
+                known.move(body, t_ns)
         for known, body in zip(seen, looks, strict=True):
             if body.distance(known.body) < APART and self._is_alone(known, t_ns):
                 known.proofs += body.score >= PROOF_SCORE
                 known.learn(body.look)
         return seen
 
-    def near(self, person_id: int, body: Body, t_ns: int, within: float = CROWD) -> list[Known]:
-        """Who else may be near to `body` by now: by default so near that one may be taken for the other.
+    def near(self, person_id: int, body: Body, t_ns: int) -> list[Known]:
+        """Who else may be so near to `body` by now that one may be taken for the other.
 
-        within: diameters of `body`.
+        Whoever was seen there of late; and from then on, for HIDDEN_NS, whoever is not seen anywhere else.
         """
-        reach = within * body.size
-        return [
-            known
-            for known in self._known.values()
-            if known.person_id != person_id
-            and known.is_proven
-            and t_ns - known.seen_ns <= HIDDEN_NS
-            and math.hypot(known.place(t_ns)[0] - body.x, known.place(t_ns)[1] - body.y) < reach
-        ]
+        near = []
+        for known in self._known.values():
+            unseen_ns = t_ns - known.sure_ns
+            if known.person_id == person_id or not known.is_proven or unseen_ns > HIDDEN_NS:
+                continue
+            reach = CROWD
+            if known.may_hide:
+                reach += HIDDEN_FARTHER * min(unseen_ns * 1e-9, 1.0)
+            elif unseen_ns > OF_LATE_NS:
+                continue
+            x, y = known.place(t_ns)
+            if math.hypot(x - body.x, y - body.y) < reach * body.size:
+                known.may_hide = True
+                near.append(known)
+        return near
+
+    def _may_be_another(self, one: Known, body: Body, seen: list[Known], t_ns: int) -> bool:
+        """Whether a body that fits `one` best may be somebody's who should be there and is not seen."""
+        if body.score < PROOF_SCORE and t_ns - one.sure_ns < WEAK_NS:
+            return True
+        hidden = [other for other in self.near(one.person_id, body, t_ns) if other not in seen]
+        return any(other.unlike(body.look) < one.unlike(body.look) + CLEARLY for other in hidden)
 
     def _is_alone(self, one: Known, t_ns: int) -> bool:
         """Nobody hides him, nor is hidden by him: others are seen apart, or should be elsewhere."""

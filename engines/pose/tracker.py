@@ -31,9 +31,9 @@ Floats = NDArray[np.float32]
 MIN_FLAG = 0.5
 REFRESH_NS = 1_000_000_000
 """While someone is tracked, `people` is looked up this often."""
-AROUND_NS = 2 * REFRESH_NS
-"""So often the tracked one's surroundings are looked at closely, and twice as often where somebody else is in
-them: who is near matters, and the detector overlooks people in a whole frame."""
+ALONE_NS = 2 * REFRESH_NS
+"""So often the surroundings of the tracked one are looked at closely, and twice as often while anybody else
+is known: who is near matters, and the detector overlooks people in a whole frame."""
 GONE_NS = REFRESH_NS // 4
 """Where nobody may dance, `people` is looked up this often."""
 SURE_SCORE = 0.6
@@ -50,8 +50,6 @@ WIDER = 1.3
 arms that rise quickly leave the region that the frame before calls for."""
 HERE = 0.25
 """The landmark net has found whom it was sent to if his trunk is within this many diameters."""
-IN_CROWD = 1 / MARGIN
-"""Of the region's side, while somebody else is near: a margin would show the net more of him."""
 NARROWER = (1.0, 0.8, 0.65)
 """If the net finds somebody else who is near, narrower regions are tried."""
 
@@ -121,7 +119,7 @@ class PoseTracker:
         self._present: set[int] = set()  # whom the last search saw
         self._bystanders: set[int] = set()
         self._searched_ns: int | None = None
-        self._around_ns = 0
+        self._around_ns = 0  # when the followed one's surroundings were looked at closely
         self._closely = False
         self._glances: list[Window] = []
         self._lose()
@@ -173,9 +171,10 @@ class PoseTracker:
             self._search(frame, t_ns, self._glances.pop(0))
         if self._chooser.rule == "liveliest" and (picture := on_host(frame)) is not None:
             self._liveliness.step(picture, self._roster.everybody(), t_ns)
+        if self._region is not None and self._person_id not in self._roster:
+            self._lose()  # for long nothing has shown that it is he who is tracked
         if self._region is not None and self._person_id is not None and not self._is_relieved(frame, t_ns):
-            side = self._region.side * (IN_CROWD if self._guard.is_crowded else 1.0)
-            pose = self._track(frame, replace(self._region, side=side), t_ns, self._person_id)
+            pose = self._track(frame, self._region, t_ns, self._person_id)
             if pose is not None:
                 pose = self._guarded(frame, t_ns, pose)
             if pose is not None:
@@ -219,11 +218,10 @@ class PoseTracker:
             body = replace(body, look=self._look(on_host(frame), body.trunk))
         unsure = self._guard.step(pose.person_id, body, t_ns)
         if not (unsure and self._guard.is_due(t_ns)):
+            every_ns = REFRESH_NS if len(self._roster) > 1 else ALONE_NS
             if self._searched_ns is None or t_ns - self._searched_ns >= REFRESH_NS:
                 self._search(frame, t_ns)
-            elif t_ns - self._around_ns >= (
-                AROUND_NS / 2 if self._roster.near(pose.person_id, body, t_ns, within=1.0) else AROUND_NS
-            ):
+            elif t_ns - self._around_ns >= every_ns:
                 self._search(frame, t_ns, around(body.region))
             return pose
         verdict = self._guard.judge(
@@ -255,6 +253,7 @@ class PoseTracker:
             off = self._body.distance(body)
             if off <= HERE and all(self._body.distance(other) > off for other in others):
                 self._guard.begin(target.person_id, t_ns)
+                self._around_ns = t_ns
                 return pose
             self._lose()
         self._lose()

@@ -117,7 +117,9 @@ def frames_of(name: str, numbers: set[int]) -> dict[int, NDArray[np.uint8]]:
 
     reader = VideoReader(REAL / name)
     try:
-        return {n: frame for n, (_, frame) in zip(range(max(numbers) + 1), reader, strict=False) if n in numbers}
+        return {
+            n: frame for n, (_, frame) in zip(range(max(numbers) + 1), reader, strict=False) if n in numbers
+        }
     finally:
         reader.close()
 

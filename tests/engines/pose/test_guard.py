@@ -7,14 +7,14 @@ from engines.pose.roster import Roster
 from tests.engines.pose.test_roster import STEP_NS, at
 
 
-def crossing() -> tuple[Roster, Guard, int]:
-    """1 goes to the right and 2 to the left, in alike clothes, until they are near each other."""
+def crossing(one: int = 3, other: int = 3) -> tuple[Roster, Guard, int]:
+    """1 goes to the right and 2 to the left, by default in alike clothes, until they are near each other."""
     roster = Roster()
     guard = Guard(roster)
     for step in range(10):
         t_ns = step * STEP_NS
-        roster.see([at(100 + 10 * step, 3), at(320 - 10 * step, 3)], t_ns)
-        unsure = guard.step(1, at(100 + 10 * step, 3), t_ns)
+        roster.see([at(100 + 10 * step, one), at(320 - 10 * step, other)], t_ns)
+        unsure = guard.step(1, at(100 + 10 * step, one), t_ns)
     assert unsure, "they are 40 px from each other"
     return roster, guard, t_ns
 
@@ -69,6 +69,17 @@ def test_one_who_stays_hidden_is_lost() -> None:
         assert guard.step(1, tracked, t_ns)
         verdicts.append(guard.judge(1, tracked, roster.see([tracked], t_ns), t_ns))
     assert verdicts[-1] is Verdict.LOST and set(verdicts[:-1]) == {Verdict.HIS}
+
+
+def test_one_whom_the_detector_overlooks_is_his_where_all_others_are_seen_elsewhere() -> None:
+    roster, guard, t_ns = crossing(0, 5)
+    t_ns += CLOSE_NS
+    tracked = at(220, 0)
+    assert guard.step(1, tracked, t_ns)
+    seen = roster.see([at(180, 5)], t_ns)
+    assert [one.person_id for one in seen] == [2] and roster[1].seen_ns < t_ns
+    assert guard.judge(1, tracked, seen, t_ns) is Verdict.HIS
+    assert roster[1].seen_ns == t_ns and roster[1].body is tracked
 
 
 def test_a_leap_is_looked_at_at_once() -> None:

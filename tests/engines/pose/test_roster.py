@@ -47,9 +47,10 @@ def test_far_or_of_another_size_is_somebody_else() -> None:
 
 def test_people_are_forgotten_after_a_while() -> None:
     roster = Roster()
-    ids(roster, at(100))
-    assert ids(roster, at(100), t_ns=MEMORY_NS) == [1]
-    assert ids(roster, at(100), t_ns=2 * MEMORY_NS + 1) == [2]
+    for t_ns in range(0, 5 * STEP_NS, STEP_NS):
+        ids(roster, at(100, 3), at(500), t_ns=t_ns)
+    assert ids(roster, at(100, 3), t_ns=MEMORY_NS) == [1]
+    assert ids(roster, at(100, 3), t_ns=2 * MEMORY_NS + 1) == [3]
     assert 1 not in roster
 
 
