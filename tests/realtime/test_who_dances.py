@@ -109,7 +109,7 @@ def test_each_of_three_who_stand_shoulder_to_shoulder_is_held(tracker: PoseTrack
             of += 1
             right += int(np.argmin(np.abs(np.array(places) - trunk_x(pose)))) == lane
     assert of > 20
-    assert right / of > (0.95 if lane != 1 else 0.6), f"{right} of {of}"
+    assert right / of > (0.85 if lane != 1 else 0.6), f"{right} of {of}"
 
 
 def frames_of(name: str, numbers: set[int]) -> dict[int, NDArray[np.uint8]]:
