@@ -72,10 +72,10 @@ class Eased:
     """Values that follow a target without a jump in place or in speed: a critically damped spring, advanced
     exactly, as in Lowe, "Critically damped ease-in/ease-out smoothing", Game Programming Gems 4 (2004).
 
-    RATE: 1/s. A step of the target is half done after 0.2 s, and all but 2 % after 0.75 s.
+    RATE: 1/s. A step of the target is half done after 0.28 s, and all but 2 % after 1 s.
     """
 
-    RATE = 8.0
+    RATE = 6.0
 
     def __init__(self) -> None:
         self._values: NDArray[np.float64] | None = None
@@ -106,8 +106,9 @@ class Source(ABC):
         """A source that was measured beforehand is sound from the start."""
         return Knowledge.SOUND
 
+    @abstractmethod
     def redo(self) -> None:
-        """Forgets what was learned of the fan, and learns anew: the views ease over. By default nothing."""
+        """Forgets what was learned of the fan, and learns anew: the views ease over."""
 
     @abstractmethod
     def update(
@@ -135,6 +136,9 @@ class FixedSource(Source):
         self._span_px = max(body.near.ankle_y - body.far.ankle_y, depth * body.near.height, 1.0)
         self._bones = np.array([body.bones[name] for name in BONES])
         self.reset()
+
+    def redo(self) -> None:
+        """Nothing was learned."""
 
     def reset(self) -> None:
         self._floor = Floor()
