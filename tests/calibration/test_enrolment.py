@@ -86,7 +86,7 @@ def test_a_redo_makes_nothing_jump_and_learns_anew() -> None:
     take.retarget.redo()
     assert take.retarget.known is Knowledge.LEARNING
     after = take(fan, 2.0)
-    assert steps(np.concatenate([before[-1:], after])).max() < 0.03
+    assert steps(np.concatenate([before[-1:], after])).max() < 0.035, "at once it were ten times as much"
     assert take.retarget.known is Knowledge.SOUND
     fresh = Take()(fan, 2.0)[-1]
     np.testing.assert_allclose(after[-1][:, :2], fresh[:, :2], atol=0.01 * HEIGHT)
