@@ -22,7 +22,7 @@ and forearms aside; the trunk and the head of somebody upside down lie beyond th
 
 
 class Likeness:
-    """For the renderers, picture after picture. Costs some microseconds.
+    """For the renderers, picture after picture. Costs a fraction of what the choice does.
 
     shares (P,): of the player's picture, that each part covers.
     """
