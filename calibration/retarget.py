@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.body import MIRRORED, facing
-from calibration.source import AdaptiveSource, Source, View, lowest
+from calibration.source import AdaptiveSource, Knowledge, Source, View, lowest
 from engines.body import BONES, Body
 from engines.skeleton import Landmark as L
 
@@ -100,7 +100,7 @@ class Retargeter:
     """From one fan's landmarks, frame after frame, to the player's.
 
     body: the player's. source: the fan's place and proportions; by default they are learned on the way.
-    mirror: the fan sees himself as in a mirror.
+    mirror: the fan sees himself as in a mirror. locked: see `Source`.
     """
 
     def __init__(self, body: Body, source: Source | None = None, *, mirror: bool = False) -> None:
@@ -110,6 +110,23 @@ class Retargeter:
         self._bones = np.array([body.bones[name] for name in BONES])
         self._resting = _resting(body)
         self.reset()
+
+    @property
+    def locked(self) -> bool:
+        return self._source.locked
+
+    @locked.setter
+    def locked(self, locked: bool) -> None:
+        self._source.locked = locked
+
+    @property
+    def known(self) -> Knowledge:
+        """How well the fan is known."""
+        return self._source.known
+
+    def redo(self) -> None:
+        """What was learned of the fan was wrong: it is learned anew, and the player does not jump."""
+        self._source.redo()
 
     def reset(self) -> None:
         """Forgets the fan: the next landmarks may be another's."""

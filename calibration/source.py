@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,8 +57,58 @@ class Floor:
         return max(0.0, self.y - lowest_y)
 
 
+class Knowledge(StrEnum):
+    """How well a fan's body and place are known."""
+
+    LEARNING = "learning"
+    """He has not yet been seen for long enough, or he still walks to his mark."""
+    SOUND = "sound"
+    """Body and place are known; both go on being refined while he dances."""
+    LOCKED = "locked"
+    """Known, and kept as they are."""
+
+
+class Eased:
+    """Values that follow a target without a jump in place or in speed: a critically damped spring, advanced
+    exactly, as in Lowe, "Critically damped ease-in/ease-out smoothing", Game Programming Gems 4 (2004).
+
+    RATE: 1/s. A step of the target is half done after 0.28 s, and all but 2 % after 1 s.
+    """
+
+    RATE = 6.0
+
+    def __init__(self) -> None:
+        self._values: NDArray[np.float64] | None = None
+        self._speed: NDArray[np.float64] = np.zeros(1)
+
+    def step(self, target: NDArray[np.float64], dt_s: float) -> NDArray[np.float64]:
+        """The values `dt_s` later; the first call's are the target's."""
+        if self._values is None:
+            self._values, self._speed = target.copy(), np.zeros_like(target)
+        apart = self._values - target
+        push = (self._speed + self.RATE * apart) * dt_s
+        left = float(np.exp(-self.RATE * dt_s))
+        self._speed = (self._speed - self.RATE * push) * left
+        self._values = target + (apart + push) * left
+        return self._values
+
+
 class Source(ABC):
-    """Gives the `View` of the fan for each frame's points (36, 4) and which of them are present."""
+    """Gives the `View` of the fan for each frame's points (36, 4) and which of them are present.
+
+    locked: what is known of the fan stays as it is, once it is sound.
+    """
+
+    locked = False
+
+    @property
+    def known(self) -> Knowledge:
+        """A source that was measured beforehand is sound from the start."""
+        return Knowledge.SOUND
+
+    @abstractmethod
+    def redo(self) -> None:
+        """Forgets what was learned of the fan, and learns anew: the views ease over."""
 
     @abstractmethod
     def update(
@@ -86,6 +137,9 @@ class FixedSource(Source):
         self._bones = np.array([body.bones[name] for name in BONES])
         self.reset()
 
+    def redo(self) -> None:
+        """Nothing was learned."""
+
     def reset(self) -> None:
         self._floor = Floor()
 
@@ -112,8 +166,13 @@ class AdaptiveSource(Source):
 
     Lengths are measured in space (`calibration.body.in_space`), so that a fan who turns, bows, squats or sits
     teaches nothing false. They are the mean of what was seen so far, and of the last while later: sound
-    within a second, steady after some. The place's middle follows slowly, so that a fan who stands off centre
-    does not leave the player at the edge.
+    within a second, steady after some. His mark, the middle of his place, is where he first stands: while he
+    walks there it goes with him, and later it follows slowly, so that a fan who stands off centre does not
+    leave the player at the edge. The views ease towards what is known: nothing that is learned, also anew,
+    makes the player jump.
+
+    Locked, bones, usual distance and middle stay as they are from the moment they are sound; how large he
+    looks is followed on, since he may step nearer.
     """
 
     HEIGHT_S, BONE_S = 1.5, 20.0
@@ -122,6 +181,13 @@ class AdaptiveSource(Source):
     PRIOR_S = 0.15
     """What is assumed before anything is seen counts as much as so long a look."""
     MIDDLE_S, DISTANCE_S = 60.0, 20.0
+    WALK_S = 0.35
+    """How quickly the middle follows a fan who has not yet stood."""
+    STANDS = 0.1
+    """A fan stands while his hips are no farther than this from where they were of late, heights: he may
+    sway."""
+    STOOD_S, MOST_S = 0.7, 5.0
+    """Once he has stood so long his mark is found; or after so long without, wherever he is by then."""
     BONE_BOUNDS = (0.7, 1.4)
     """A bone's share of the height, over the player's."""
     OUTLIER = 1.5
@@ -134,12 +200,27 @@ class AdaptiveSource(Source):
 
     def reset(self) -> None:
         self._floor = Floor()
+        self._eased = Eased()
+        self.redo()
+
+    def redo(self) -> None:
         self._bones = self._prior.copy()
         self._bones_s = np.full(len(BONES), self.PRIOR_S)
         self._height_px: float | None = None
         self._usual_height_px = 0.0
         self._height_s = 0.0
         self._middle_x: float | None = None
+        self._stood_s = self._placed_s = 0.0
+
+    @property
+    def known(self) -> Knowledge:
+        if not self._marked or self._height_s < self.STOOD_S:
+            return Knowledge.LEARNING
+        return Knowledge.LOCKED if self.locked else Knowledge.SOUND
+
+    @property
+    def _marked(self) -> bool:
+        return self._stood_s >= self.STOOD_S or self._placed_s >= self.MOST_S
 
     def update(
         self,
@@ -148,30 +229,47 @@ class AdaptiveSource(Source):
         frame_size: tuple[int, int],
         dt_s: float,
     ) -> View:
+        locked = self.known is Knowledge.LOCKED
         lengths, seen = self._lengths(points, present)
-        found = self._seen_height(lengths, seen)
+        height_px = self._learn_height(self._seen_height(lengths, seen), dt_s)
+        middle_x = self._learn_middle(float(points[MIDDLE_HIPS, 0]), height_px, dt_s, locked=locked)
+        if not locked:
+            self._usual_height_px += _share(dt_s, self.DISTANCE_S) * (height_px - self._usual_height_px)
+            self._learn_bones(lengths, seen, height_px, dt_s)
+        # A fan who looks a fifth larger than usual has come near; a sixth smaller, he has gone far.
+        nearness = float(np.clip(0.5 + 2.5 * np.log(height_px / self._usual_height_px), 0, 1))
+        eased = self._eased.step(np.array([np.log(height_px), nearness, middle_x, *self._bones]), dt_s)
+        height_px = float(np.exp(eased[0]))
+        jump_px = self._floor.update(_lowest_seen(points, present, height_px), height_px, dt_s)
+        return View(
+            height_px=height_px,
+            bones=eased[3:],
+            nearness=float(np.clip(eased[1], 0, 1)),
+            middle_x=float(eased[2]),
+            jump=jump_px / height_px,
+        )
+
+    def _learn_height(self, found: float, dt_s: float) -> float:
+        """found: see `_seen_height`. Returns the standing height, pixels."""
         if self._height_px is None:
             self._height_px = self._usual_height_px = max(found, 1.0)
         elif found > 0:
             bounded = float(np.clip(found, self._height_px / self.OUTLIER, self._height_px * self.OUTLIER))
             self._height_s = min(self._height_s + dt_s, self.HEIGHT_S)
             self._height_px += _mean_share(dt_s, self._height_s) * (bounded - self._height_px)
-            self._usual_height_px += _share(dt_s, self.DISTANCE_S) * (self._height_px - self._usual_height_px)
-        self._learn_bones(lengths, seen, dt_s)
-        x = float(points[MIDDLE_HIPS, 0])
+        return self._height_px
+
+    def _learn_middle(self, x: float, height_px: float, dt_s: float, *, locked: bool) -> float:
+        """x: where the hips are. Returns the middle of his place, pixels."""
         if self._middle_x is None:
-            self._middle_x = (x + frame_size[0] / 2) / 2
-        self._middle_x += _share(dt_s, self.MIDDLE_S) * (x - self._middle_x)
-        jump_px = self._floor.update(_lowest_seen(points, present, self._height_px), self._height_px, dt_s)
-        # A fan who looks a fifth larger than usual has come near; a sixth smaller, he has gone far.
-        nearness = 0.5 + 2.5 * float(np.log(self._height_px / self._usual_height_px))
-        return View(
-            height_px=self._height_px,
-            bones=self._bones,
-            nearness=float(np.clip(nearness, 0, 1)),
-            middle_x=self._middle_x,
-            jump=jump_px / self._height_px,
-        )
+            self._middle_x = x
+        if not self._marked:
+            self._placed_s += dt_s
+            self._stood_s = self._stood_s + dt_s if abs(x - self._middle_x) < self.STANDS * height_px else 0.0
+        time_s = self.MIDDLE_S if self._marked else self.WALK_S
+        if not locked:
+            self._middle_x += _share(dt_s, time_s) * (x - self._middle_x)
+        return self._middle_x
 
     @staticmethod
     def _lengths(
@@ -191,11 +289,11 @@ class AdaptiveSource(Source):
             return 0.0
         return float((_UPRIGHT * lengths)[chain].sum() / (_UPRIGHT * self._bones)[chain].sum())
 
-    def _learn_bones(self, lengths: NDArray[np.float64], seen: NDArray[np.bool_], dt_s: float) -> None:
-        if self._height_px is None:
-            return
+    def _learn_bones(
+        self, lengths: NDArray[np.float64], seen: NDArray[np.bool_], height_px: float, dt_s: float
+    ) -> None:
         low, high = (self._prior * bound for bound in self.BONE_BOUNDS)
-        shares = np.clip(lengths / self._height_px, low, high)
+        shares = np.clip(lengths / height_px, low, high)
         known = np.clip(shares, self._bones / self.OUTLIER, self._bones * self.OUTLIER)
         self._bones_s = np.where(seen, np.minimum(self._bones_s + dt_s, self.BONE_S), self._bones_s)
         step = np.minimum(1, dt_s / self._bones_s) * (known - self._bones)

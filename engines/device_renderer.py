@@ -18,6 +18,7 @@ from engines.compositing import FLOW
 from engines.compositing_torch import TorchCompositor
 from engines.doll.choice import Chooser
 from engines.doll.drawing_torch import TorchDoll
+from engines.doll.likeness import Likeness
 from engines.doll.parts import COUNT
 from engines.generator import FINE, LiveGenerator
 from engines.player_pack import PlayerPack
@@ -46,12 +47,14 @@ class _Window(NamedTuple):
 class DeviceRenderer:
     """One player's generator on a device, with its state. For one thread, beside others on the same device.
 
+    likeness: of the last picture, see `engines.doll.likeness`.
     The constructor compiles and captures every window and takes seconds. Raises PackError, EngineError.
     """
 
     def __init__(self, pack: PlayerPack, *, backend: str = "auto", threads: int = 1) -> None:
         self.size = pack.size
-        self._chooser = Chooser(pack.bank)
+        self._chooser, self._likeness = Chooser(pack.bank), Likeness(pack.bank)
+        self.likeness = 1.0
         generator = pack.generator()
         engines = compile_windows(LiveGenerator(generator), pack, backend=backend, threads=threads)
         self._windows_of = Windows.of(pack, few=True)
@@ -97,6 +100,7 @@ class DeviceRenderer:
         x, y, width, height = window
         drawing = self._chooser(landmarks)
         assert drawing.order is not None  # noqa: S101  # a chooser gives one
+        self.likeness = self._likeness(landmarks, drawing.frames)
         order = self._order.numpy()
         order[:FLOATS] = landmarks.reshape(-1)
         order[FLOATS:] = (x, y, *drawing.frames, *drawing.before, *drawing.share, *drawing.order)

@@ -27,8 +27,8 @@ from engines.skeleton import LANDMARKS
 
 FORMAT = 5
 MANIFEST = "player.toml"
-MULTIPLE = 4
-"""The sides of a player's picture are multiples of this."""
+MULTIPLE, LEAST_SIDE = 4, 64
+"""The sides of a player's picture are multiples of the first and no less than the second, pixels."""
 FILES = (
     "generator.safetensors", "poses.safetensors", "bank.safetensors", "body.json", "plate.png",
     "standby.mp4", "LICENSES.md",
@@ -91,7 +91,7 @@ class PlayerPack:
             )
         if variant not in VARIANTS:
             raise PackError(f"{manifest} names the unknown variant {variant!r}; known: {', '.join(VARIANTS)}")
-        if min(width, height) < 64 or width % MULTIPLE or height % MULTIPLE:
+        if min(width, height) < LEAST_SIDE or width % MULTIPLE or height % MULTIPLE:
             raise PackError(f"{manifest}: size {width}x{height} is not in multiples of {MULTIPLE}")
         for file in FILES:
             _verify(folder / file, sums.get(file))

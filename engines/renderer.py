@@ -19,6 +19,7 @@ from engines.compositing import FLOW, Bytes, Compositor, Floats
 from engines.doll.bank import Bank
 from engines.doll.choice import Chooser
 from engines.doll.drawing import Doll
+from engines.doll.likeness import Likeness
 from engines.generator import DOLL_CHANNELS, FINE, Generator, LiveGenerator
 from engines.player_pack import PlayerPack
 from engines.runtime import Calibration, Engine, Tensors, compile_module, is_on_device
@@ -82,6 +83,7 @@ class PoseRenderer:
 
     size: of the picture, (width, height). bank: None where there is no doll. nets: by the size of their
     window, smallest first. memory: whether the net sees its own previous output.
+    likeness: of the last picture, see `engines.doll.likeness`; 1 where there is no doll.
     """
 
     def __init__(
@@ -102,6 +104,8 @@ class PoseRenderer:
         self._cell = generator.cell
         self._chooser = None if bank is None else Chooser(bank)
         self._doll = None if bank is None else Doll(bank, self._cell // FINE)
+        self._likeness = None if bank is None else Likeness(bank)
+        self.likeness = 1.0
         self._compositor = Compositor(self._cell, generator.soft)
         width, height = self._windows.canvas
         self._bgra = np.zeros((height, width, DOLL_CHANNELS), np.uint8)
@@ -143,6 +147,8 @@ class PoseRenderer:
         placed = None
         if self._doll is not None and self._chooser is not None:
             drawing = self._chooser(landmarks)
+            if self._likeness is not None:
+                self.likeness = self._likeness(landmarks, drawing.frames)
             placed = self._doll.place(landmarks, drawing, window[2:], corner, step=self._cell)
             placed.draw(np.asarray(net.inputs["doll"][0], np.uint8), reduced=True)
         net.run()

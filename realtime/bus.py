@@ -205,7 +205,8 @@ class Ticket(NamedTuple):
     good: False where nobody was there; then no slot is meant. finished: good frames of this performer so far,
     this one included, by which a reader knows how many it has not seen. period_ns: how far apart frames lie
     of late, the camera's or the performer's, whichever is longer. Stamps: monotonic nanoseconds. player: who
-    is painted, by his place in `Show.everyone`.
+    is painted, by his place in `Show.everyone`. trusted: False where the show file's `least_confidence` keeps
+    the picture off the air.
     """
 
     frame_id: int
@@ -218,6 +219,7 @@ class Ticket(NamedTuple):
     posed_ns: int
     generated_ns: int
     player: int = 0
+    trusted: bool = True
 
     def pack(self) -> bytes:
         return _TICKET.pack(PROTOCOL, *self)
@@ -243,7 +245,7 @@ class Ticket(NamedTuple):
         )
 
 
-_TICKET = struct.Struct("<BQIQ?QQqqqH")
+_TICKET = struct.Struct("<BQIQ?QQqqqH?")
 TICKET_BYTES = _TICKET.size
 
 

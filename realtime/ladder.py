@@ -32,7 +32,7 @@ class State(StrEnum):
 class Inputs:
     """What the ladder decides on, at one tick.
 
-    newest_ns: when the newest good frame was finished; None before the first.
+    newest_ns: when the newest good frame that can be trusted was finished; None before the first.
     stale_after_ns: see `stale_after_ns`. taken, frozen, slate: the operator's orders. captured_ns: when the
     newest good frame was captured; None where that makes no difference, as nothing is dumped.
     """

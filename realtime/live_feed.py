@@ -23,7 +23,7 @@ CAMERA_STALE_NS = 1_000_000_000
 class LivePlayer:
     """Takes the newest frame at each tick, and counts those that it never saw.
 
-    newest: the newest good frame; None before the first.
+    newest: the newest good frame that can be trusted; None before the first.
     """
 
     def __init__(self, reader: FrameReader, size: tuple[int, int], meter: Meter, *, layered: bool) -> None:
@@ -46,8 +46,11 @@ class LivePlayer:
         """Whose picture `shot` is of, by his place in `Show.everyone`."""
         return 0 if self._read is None else self._read.player
 
-    def hear(self) -> tuple[Ticket | None, int]:
-        """What has come since the last tick: the frame that is new, and how many it has overtaken."""
+    def hear(self, *, on_air: bool = False) -> tuple[Ticket | None, int]:
+        """What has come since the last tick: the frame that is new, and how many it has overtaken.
+
+        on_air: a frame that cannot be trusted is left out; else it is there to be looked at before.
+        """
         ticket = self._reader.newest()
         if self._reader.refused and not self._refused:
             self._refused = True
@@ -61,7 +64,11 @@ class LivePlayer:
         self._finished = ticket.finished
         if unseen == 0 or not ticket.good:
             return None, unseen
-        self.newest = ticket
+        if ticket.trusted:
+            self.newest = ticket
+        elif on_air:
+            self._meter.drop("not_trusted")
+            return None, unseen - 1
         if not self._reader.read(ticket):
             self._meter.drop("overtaken_in_ring")
             return None, unseen - 1

@@ -21,13 +21,17 @@ Floats = NDArray[np.float32]
 
 
 class Person(Protocol):
-    """What a tracker finds. landmarks: (33, 4) float32, pixels of the frame. person_id: of the tracker's."""
+    """What a tracker finds. landmarks: (33, 4) float32, pixels of the frame. person_id: of the tracker's.
+    score: how sure the net is that it is a person, 0..1."""
 
     @property
     def person_id(self) -> int: ...
 
     @property
     def landmarks(self) -> Floats: ...
+
+    @property
+    def score(self) -> float: ...
 
 
 class Sighted(Protocol):
@@ -66,17 +70,29 @@ class Tracker(Followed, Protocol):
 
 
 class Retarget(Protocol):
+    """`calibration.retarget.Retargeter`. known: one of `calibration.source.Knowledge`."""
+
     mirror: bool
+    locked: bool
+
+    @property
+    def known(self) -> str: ...
 
     def __call__(self, landmarks: Floats, frame_size: tuple[int, int], t_ns: int) -> Floats: ...
+
+    def redo(self) -> None: ...
 
     def reset(self) -> None: ...
 
 
 class Render(Protocol):
-    """Paints into (H, W, 3) BGR, or for a show with backgrounds (H, W, 4) straight BGRA."""
+    """Paints into (H, W, 3) BGR, or for a show with backgrounds (H, W, 4) straight BGRA.
+
+    likeness: of the last picture, see `engines.doll.likeness`.
+    """
 
     backend: str
+    likeness: float
 
     def __call__(self, landmarks: Floats, out: NDArray[np.uint8]) -> None: ...
 

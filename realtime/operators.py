@@ -123,7 +123,7 @@ class Operators:
         playout = infos.get("playout", {})
         self.desk.report(show_facts(self.desk.choices, self.desk.orders, infos, ready, totals.restarts))
         if now_ns >= self._next_figures_ns:
-            self.desk.measure(self._figures.take(totals, playout))
+            self.desk.measure(self._figures.take(totals, playout, infos.get("performer", {})))
             self._next_figures_ns = now_ns + FIGURES_EVERY_NS
         if now_ns >= self._next_line_ns:
             self._console.status(status_line(self.desk.orders, playout, totals))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime.bus import Ticket
+from realtime.confidence import NEVER_FILMED, Confidence
 from realtime.frames import FrameWriter
 from realtime.key import draw_on
 from realtime.nets import Nets
@@ -20,15 +21,19 @@ from realtime.telemetry import Meter
 
 
 class Painting:
-    """For the generate thread."""
+    """For the generate thread. confidence: of late, for any thread."""
 
-    def __init__(self, frames: FrameWriter, players: Sequence[Path], meter: Meter) -> None:
-        """players: the packs that may dance; a ticket tells who does by his place among them."""
+    def __init__(
+        self, frames: FrameWriter, players: Sequence[Path], meter: Meter, *, least_confidence: float = 0.0
+    ) -> None:
+        """players: the packs that may dance; a ticket tells who does by his place among them.
+        least_confidence: see `Confidence`."""
         self._frames = frames
         self._places = {folder: place for place, folder in enumerate(players)}
         self._meter = meter
         self._pace = Pace()
         self._finished = 0
+        self.confidence = Confidence(least_confidence)
         self.skipped = Skipped(meter)
 
     def step(self, posed: Posed, camera_period_ns: int, *, skeleton: bool) -> None:
@@ -37,6 +42,7 @@ class Painting:
         if posed.landmarks is None:
             self._meter.drop("nobody")
             self._pace.interrupted()
+            self.confidence.interrupted()
         else:
             try:
                 started_ns = time.monotonic_ns()
@@ -45,6 +51,7 @@ class Painting:
                     posed.nets.render.reset()
                 with self._frames.write() as slot:
                     posed.nets.render(posed.landmarks, slot.picture)
+                    confidence = posed.sure * posed.nets.render.likeness
                     self._meter.time("generate", time.monotonic_ns() - started_ns)
                     if skeleton:
                         _draw_skeleton(posed.nets, slot.picture, posed.landmarks)
@@ -52,6 +59,7 @@ class Painting:
                 self.skipped.failed("generate_failed", f"generate: {error}")
                 return
             self.skipped.succeeded()
+            self._judge(posed, confidence)
             self._meter.count("frames.generated")
             self._finished += 1
             self._pace.finished(time.monotonic_ns())
@@ -67,8 +75,18 @@ class Painting:
             posed.posed_ns,
             time.monotonic_ns(),
             self._places.get(posed.nets.folder, 0),
+            self.confidence.trusted,
         )
         self._frames.send(ticket)
+
+    def _judge(self, posed: Posed, confidence: float) -> None:
+        """Whether pictures like this one, 0..1, may go on air."""
+        was_trusted = self.confidence.trusted
+        if posed.new_dancer:
+            self.confidence.reset()
+        self.confidence.step(confidence, posed.captured.captured_ns)
+        if was_trusted and not self.confidence.trusted:
+            self._meter.event(time.monotonic_ns(), NEVER_FILMED)
 
 
 def _draw_skeleton(nets: Nets, picture: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> None:

@@ -18,6 +18,7 @@ from realtime.bus import Bus
 from realtime.camera_copy import CameraCopy
 from realtime.capture import Captured
 from realtime.capture_thread import CameraState, CameraWatch, CaptureThread
+from realtime.confidence import NEVER_FILMED, Confidence
 from realtime.control.actions import Orders
 from realtime.control.arguments import shown
 from realtime.far_clock import answer
@@ -58,6 +59,8 @@ class Performer:
         nets.page_lock(self._frames.memory)
         self.camera = CameraCopy(bus, context.rig)
         self.people = People()
+        self.known = ""
+        self.confidence = Confidence()
         self._unknown = ""
         self._to_pose: Handover[Captured] = Handover(meter, "overtaken_before_pose")
         self._to_generate: Handover[Posed] = Handover(meter, "overtaken_before_generate")
@@ -140,7 +143,7 @@ class Performer:
             if captured is None:
                 continue
             posed = posing.step(self.players.current(), captured, self.orders)
-            self.people = posing.people
+            self.people, self.known = posing.people, posing.known
             if posed is not None:
                 self._to_generate.put(posed)
             elif posing.skipped.error is not None:
@@ -148,7 +151,9 @@ class Performer:
 
     def _generate(self) -> None:
         """In the generate thread."""
-        painting = Painting(self._frames, self._rig.show.everyone, self._meter)
+        show = self._rig.show
+        painting = Painting(self._frames, show.everyone, self._meter, least_confidence=show.least_confidence)
+        self.confidence = painting.confidence
         while not self._stop.is_set():
             self._moved_ns["generate"] = time.monotonic_ns()
             posed = self._to_generate.take(IDLE_S)
@@ -186,6 +191,10 @@ def run(context: StageContext, link: StageLink) -> None:
             if not performer.capture.running:
                 raise PerformerError(f"the capture of {redacted(context.rig.show.camera)} has ended")
             link.info["people"] = performer.people.brief()
+            late = performer.confidence.late
+            link.info["fan"] = performer.known
+            link.info["confidence"] = None if late is None else round(late, 2)
+            link.info["limits"] = "" if performer.confidence.trusted else NEVER_FILMED
             link.info["camera"] = performer.camera_trouble
             link.info["camera_size"] = performer.camera.size
             link.info["player"] = asdict(performer.players.status)

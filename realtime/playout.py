@@ -115,7 +115,7 @@ class Playout:
         """What goes out, and the count of the frames that never will."""
         live = self._sources.live
         was_coming = self._programme.coming
-        frame, overtaken = live.hear()
+        frame, overtaken = live.hear(on_air=was_coming in (State.LIVE, State.HOLD))
         if overtaken > 0:
             cause = "overtaken_before_programme" if was_coming is State.LIVE else "not_on_air"
             self._meter.drop(cause, overtaken)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from realtime.bus import Bus
 from realtime.capture import Captured
+from realtime.confidence import sureness
 from realtime.control.actions import Orders
 from realtime.nets import Nets, Person
 from realtime.people import People, Picker
@@ -23,17 +24,19 @@ FORGET_NS = 500_000_000
 
 class Posed(NamedTuple):
     """A frame on its way to the generator. landmarks: (33, 4) in the player's picture; None: nobody there.
-    nets: the player's."""
+    nets: the player's. sure: see `realtime.confidence.sureness`."""
 
     captured: Captured
     nets: Nets
     landmarks: NDArray[np.float32] | None
     posed_ns: int
     new_dancer: bool
+    sure: float = 0.0
 
 
 class Posing:
-    """For the pose thread. people: who was in the last frame, for any thread."""
+    """For the pose thread. people: who was in the last frame, for any thread; known: how well the fan's body
+    and place are known (`calibration.source.Knowledge`), "" where nobody is followed."""
 
     def __init__(self, bus: Bus, meter: Meter) -> None:
         self._meter = meter
@@ -43,6 +46,8 @@ class Posing:
         self._last_seen_ns: int | None = None
         self.skipped = Skipped(meter)
         self.people = People()
+        self.known = ""
+        self._redos: int | None = None
 
     def step(self, nets: Nets, captured: Captured, orders: Orders) -> Posed | None:
         """None where the frame failed; it is counted."""
@@ -60,19 +65,30 @@ class Posing:
             self._meter.time("pose", posed_ns - started_ns)
             self._meter.count("frames.posed")
             if person is None:
+                self.known = ""
                 return Posed(captured, nets, None, posed_ns, new_dancer=False)
             if not np.isfinite(person.landmarks).all():
                 self.skipped.failed("landmarks_not_finite", "the pose has landmarks that are not finite")
                 return None
             before_ns, self._last_seen_ns = self._last_seen_ns, captured.captured_ns
             new_dancer = before_ns is None or captured.captured_ns - before_ns > FORGET_NS
-            nets.retarget.mirror = orders.mirror
+            self._enrol(nets, orders)
             landmarks = self._retargeted(nets, captured, person.landmarks, new_dancer)
+            self.known = nets.retarget.known
+            sure = sureness(person.landmarks, person.score)
         except Exception as error:  # noqa: BLE001  # one frame must not end the show: counted, said once
             self.skipped.failed("pose_failed", f"pose: {error}")
             return None
         self.skipped.succeeded()
-        return Posed(captured, nets, landmarks, time.monotonic_ns(), new_dancer)
+        return Posed(captured, nets, landmarks, time.monotonic_ns(), new_dancer, sure)
+
+    def _enrol(self, nets: Nets, orders: Orders) -> None:
+        """How the operator wants the fan to be learned."""
+        nets.retarget.mirror, nets.retarget.locked = orders.mirror, orders.locked
+        if orders.redos != self._redos:
+            if self._redos is not None:
+                nets.retarget.redo()
+            self._redos = orders.redos
 
     def _pick(self, nets: Nets, captured: Captured, orders: Orders) -> None:
         """Lets the tracker follow whom the operator picked."""

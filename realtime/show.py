@@ -145,6 +145,13 @@ class Show(_Model):
         title="Healthy",
         description="How long frames must come steadily, in milliseconds, before the show returns to live.",
     )
+    least_confidence: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        title="Least confidence",
+        description="Pictures less like what the player was filmed in, 0 to 1, do not go on air; 0: all do.",
+    )
     mirror: bool = Field(
         default=False, title="Mirror", description="The player moves as the fan's mirror image."
     )

@@ -42,6 +42,7 @@ DROPS: Mapping[str, str] = {
     "overtaken_before_programme": "programme",
     "overtaken_in_ring": "programme",
     "not_on_air": "programme",
+    "not_trusted": "programme",
     "dumped": "programme",
 }
 """TABLE of the causes for which a frame is never shown, and the stage that each belongs to."""

@@ -47,6 +47,8 @@ IN_FRONT = 0.03
 """An arm that is at most this far behind the torso, standing heights, may lie before it."""
 TIGHT = 1.2
 """Before the body an arm is cut out at this times its own width: no shirt comes along."""
+MIDDLE = 0.5
+"""The middle of a leg: within so many half widths of its axis."""
 LEAST_APART, LEAST_PIXELS = 18.0, 12
 """An arm's edge is found by colour where it differs by this from the body, CIELAB, in so many pixels."""
 
@@ -120,15 +122,15 @@ def before_body(relative: Floats) -> NDArray[np.bool_]:
     return np.asarray((relative[list(CORE)] / reach).min(axis=0) < 1)
 
 
-def label(view: View, widths: Reals) -> Labels:
-    """widths (P,): the player's own half widths, standing heights (`limb_widths`)."""
+def label(view: View, widths: Reals, skirt: Reals | None = None) -> Labels:
+    """widths (P,): the player's own half widths, standing heights (`limb_widths`); skirt: see `skirt_of`."""
     alpha, landmarks, height = reduced(view)
     relative = part_distances(landmarks, height, alpha.shape)
     z = landmarks[:, 2] * np.float32(DEPTH)
     trunk = z[[L.LEFT_SHOULDER, L.RIGHT_SHOULDER, L.LEFT_HIP, L.RIGHT_HIP]].mean()
     arms, core = np.array(ARMS), np.array(CORE)
     behind = (z[TABLE.starts[arms]].mean(axis=1) + z[TABLE.ends[arms]].mean(axis=1)) / 2 - trunk
-    own = relative[arms] * (WIDTHS / widths / TIGHT)[arms].astype(np.float32)[:, None, None]
+    own = own_widths(relative, widths)[arms] / np.float32(TIGHT)
     own[behind > IN_FRONT * height] = np.inf
     body, there = before_body(relative), alpha > 0
     small = cv2.resize(view.picture, alpha.shape[::-1], interpolation=cv2.INTER_AREA)
@@ -136,14 +138,38 @@ def label(view: View, widths: Reals) -> Labels:
     for part, distance in zip(ARMS, own, strict=True):
         _follow_colour(distance, lab, body & there, grows=part in HANDS)
     arm = own.min(axis=0) < 1
-    beside = relative.copy()
+    legs = relative.copy()
+    _leave_to_the_nearer_leg(legs, own_widths(relative, widths), z, height, skirt)
+    beside = legs.copy()
     beside[TORSO] *= TRUNK
     owner = np.where(arm, arms[_nearer(own, behind)], beside.argmin(axis=0))
-    on_body = core[relative[core].argmin(axis=0)]
+    on_body = core[legs[core].argmin(axis=0)]
     owner = np.where(~arm & body & np.isin(owner, arms), on_body, owner)
     hidden = arm & body & there
     under = np.where(hidden, on_body, NOTHING)
     return Labels(owner.astype(np.uint8), under.astype(np.uint8))
+
+
+def own_widths(relative: Floats, widths: Reals) -> Floats:
+    """`part_distances` (P, h, w) in the player's own half widths (P,) instead of the table's."""
+    return np.asarray(relative * (WIDTHS / widths).astype(np.float32)[:, None, None])
+
+
+def _leave_to_the_nearer_leg(
+    distance: Floats, own: Floats, z: Floats, height: float, skirt: Reals | None
+) -> None:
+    """Where two legs cross in the picture, what shows there is the nearer one's: the other is put out of
+    reach in `distance` (P, h, w). Left as they are: legs of about one depth, and what a skirt hides.
+
+    own: see `own_widths`; z (33,): depths, pixels.
+    """
+    depth = (z[TABLE.starts].mean(axis=1) + z[TABLE.ends].mean(axis=1)) / 2  # (P,)
+    bare = [row for row in range(len(LEGS[0])) if skirt is None or skirt[row] == 0]
+    for one, other in ((0, 1), (1, 0)):
+        for front in (LEGS[one][row] for row in bare):
+            for behind in (LEGS[other][row] for row in bare):
+                if depth[behind] - depth[front] > IN_FRONT * height:
+                    distance[behind][own[front] < 1] = np.inf
 
 
 def _nearer(own: Floats, behind: Floats) -> NDArray[np.int64]:
@@ -183,7 +209,8 @@ def _follow_colour(distance: Floats, lab: Floats, body: NDArray[np.bool_], *, gr
 class Seen(NamedTuple):
     """What a view shows of each part, (P,) each, by labels.
 
-    area: in squared standing heights. hidden: the share of it that an arm hides. astray: of an arm's parts,
+    area: in squared standing heights; a leg before which another one lies counts less, by the share of its
+    middle that is hidden. hidden: the share of it that an arm hides. astray: of an arm's parts,
     the share that lies before the body, where the cut is less sure. covers: the area of the body that an
     arm's part hides, with all that hangs on it, in squared standing heights.
     """
@@ -198,12 +225,17 @@ def seen(view: View, labels: Labels) -> Seen:
     """Measures a view."""
     alpha, landmarks, height = reduced(view)
     there = alpha > 127
-    body = before_body(part_distances(landmarks, height, alpha.shape))
+    relative = part_distances(landmarks, height, alpha.shape)
+    body = before_body(relative)
 
     def count(parts: NDArray[np.generic], where: NDArray[np.bool_]) -> Reals:
         return np.bincount(parts[where], minlength=NOTHING + 1)[:COUNT].astype(float)
 
     area, below = count(labels.owner, there), count(labels.under, labels.hidden > 0)
+    for own, opposite in (LEGS, LEGS[::-1]):
+        for part in own:
+            middle = there & (relative[part] < MIDDLE)
+            area[part] *= 1 - np.isin(labels.owner, opposite)[middle].sum() / max(middle.sum(), 1)
     before, covers = count(labels.owner, there & body), count(labels.owner, labels.hidden > 0)
     for part in reversed(ARMS):
         if PARENTS[part] in ARMS:

@@ -6,6 +6,7 @@ import contextlib
 import gc
 import importlib.util
 import logging
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar, overload
 
@@ -30,6 +31,10 @@ __all__ = [
 ]
 
 log = logging.getLogger(__name__)
+
+# OpenVINO and NNCF would report their use to Google Analytics, in dozens of processes started for it. Both do
+# without where the package for that is missing, and None here makes it so. It must come before they do.
+sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
 Loaded = TypeVar("Loaded")
 
 

@@ -36,6 +36,8 @@ class Orders:
     armed: the next risky action needs no confirmation. taken: live goes on air whenever it is healthy.
     frozen: what is on air stands still. slate: the slate is on air, whatever else.
     mirror, skeleton: of the player's picture. quit: the show ends.
+    locked: what was learned of the fan stays as it is; of a new one, once he is known. redos: rises with each
+    order to forget what was learned of him, and to learn it anew.
     fade_s: how long the next TAKE or FALLBACK fades, 0 to 5. transition_s: how long the last one does, 0 for
     a cut.
     delay_s: how far the programme runs behind, 0 to 5. dumps: rises with each DUMP, which throws the delayed
@@ -57,6 +59,8 @@ class Orders:
     slate: bool = False
     mirror: bool = False
     skeleton: bool = False
+    locked: bool = False
+    redos: int = 0
     quit: bool = False
     fade_s: Seconds = FADE_S
     transition_s: Seconds = 0.0
@@ -228,6 +232,19 @@ ACTIONS: Mapping[str, Action] = {
             _toggle("skeleton"),
             Risk.ON_AIR,
             _TOGGLE,
+        ),
+        Action(
+            "redo",
+            "n",
+            "forget the fan's proportions and place, and learn them anew",
+            lambda orders, _: replace(orders, redos=orders.redos + 1),
+        ),
+        Action(
+            "lock",
+            "l",
+            "keep what was learned of the fan as it is; again to learn on",
+            _toggle("locked"),
+            forms=_TOGGLE,
         ),
         Action(
             "camera-preview",

@@ -33,10 +33,12 @@ def show_facts(
     choices: see `Desk`. `on_air` is whether the live player, or a still of him, is in the programme; `coming`
     is the state that a delayed programme shows next. `camera` is what is wrong with it, "" where nothing is;
     `doing` is what a stage loads that is not ready. `player` is who was asked for; `dances` is who dances
-    until he is loaded, or `player_failed`; "" where nobody does yet.
+    until he is loaded, or `player_failed`; "" where nobody does yet. `fan` is how well the fan is known:
+    learning, sound or locked; "" where there is none.
     """
     playout = infos.get("playout", {})
-    swap = infos.get("performer", {}).get("player")
+    performer = infos.get("performer", {})
+    swap = performer.get("player")
     if not isinstance(swap, Mapping):  # it may come from another machine
         swap = {}
     state = str(playout.get("state", STARTING)) if ready.get("playout") else STARTING
@@ -47,7 +49,7 @@ def show_facts(
             state,
             orders,
             performer_ready=ready.get("performer", False),
-            trouble=_trouble(infos.get("performer", {}), ready=ready.get("performer", False)),
+            trouble=_trouble(performer, ready=ready.get("performer", False)),
         ),
         "on_air": state in ("LIVE", "HOLD", "FREEZE"),
         "coming": playout.get("coming", state),
@@ -58,8 +60,9 @@ def show_facts(
         "background": _named(choices, "background", orders.background),
         "dancer_rule": orders.dancer_rule,
         "choices": {name: list(names) for name, names in choices.items()},
-        "camera": infos.get("performer", {}).get("camera", ""),
-        "camera_size": infos.get("performer", {}).get("camera_size"),
+        "fan": performer.get("fan", ""),
+        "camera": performer.get("camera", ""),
+        "camera_size": performer.get("camera_size"),
         "stages": {
             name: {
                 "ready": ready.get(name, False),
@@ -81,9 +84,9 @@ def _named(choices: Mapping[str, Mapping[str, str]], action: str, value: str) ->
 
 
 def _trouble(performer: Info, *, ready: bool) -> str:
-    """Why the performer brings nothing, by its own word; "" where it has not said."""
+    """Why the performer brings nothing that can be shown, by its own word; "" where it has not said."""
     if ready:
-        return str(performer.get("camera", ""))
+        return str(performer.get("camera") or performer.get("limits", ""))
     doing = performer.get("doing", "")
     return f"the performer is {doing}" if doing else ""
 
@@ -99,7 +102,7 @@ def reason(state: str, orders: Orders, *, performer_ready: bool, trouble: str = 
     if state == "LIVE":
         return "frames come steadily"
     if state == "HOLD":
-        return "no new frame comes"
+        return trouble or "no new frame comes"
     if not orders.taken:
         return "waits for TAKE"
     return trouble or ("no frames come steadily" if performer_ready else "the performer is not ready")
@@ -129,9 +132,10 @@ class Figures:
     def __init__(self) -> None:
         self._before: dict[str, NDArray[np.int64]] = {}
 
-    def take(self, totals: Totals, playout: Info) -> dict[str, Any]:
+    def take(self, totals: Totals, playout: Info, performer: Info) -> dict[str, Any]:
         """stages_ms: the median of each of TIMES of late, None where nothing came. dropped: since the show
-        began, by stage and cause."""
+        began, by stage and cause. confidence: of the player's pictures of late, 0..1 (`Confidence`); None
+        while nobody dances."""
         stages_ms: dict[str, float | None] = {}
         for name in TIMES:
             histogram = totals.histograms().get(name)
@@ -146,6 +150,7 @@ class Figures:
             "latency_ms": None if latency_ms is None else round(latency_ms, 1),
             "missed": totals.counts["programme.missed"],
             "viewers": playout.get("viewers", 0),
+            "confidence": _share(performer.get("confidence")),
             "stages_ms": stages_ms,
             "outputs": [
                 {key: output.get(key) for key in ("name", "fps", "sent", "dropped")}
@@ -153,6 +158,11 @@ class Figures:
             ],
             "dropped": dropped_by_stage(totals, playout.get("outputs", ())),
         }
+
+
+def _share(value: object) -> float | None:
+    """A number from 0 to 1; None for anything else: it may come from another machine."""
+    return float(value) if isinstance(value, int | float) and 0 <= value <= 1 else None
 
 
 def dropped_by_stage(totals: Totals, outputs: Sequence[Info]) -> dict[str, dict[str, int]]:

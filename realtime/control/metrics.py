@@ -83,6 +83,12 @@ class _ShowCollector(Collector):
                 "Age of frames when they went on air, a moving average",
                 value=self._stats["latency_ms"] / 1000,
             )
+        if self._stats.get("confidence") is not None:
+            yield GaugeMetricFamily(
+                "dancecam_confidence",
+                "How far the player's pictures of late can be trusted, 0 to 1",
+                value=self._stats["confidence"],
+            )
         if self._stats.get("fps") is not None:
             yield GaugeMetricFamily(
                 "dancecam_programme_fps", "Pictures a second of the programme", value=self._stats["fps"]

@@ -58,6 +58,7 @@ def test_it_paints_the_same_pictures(on_device: DeviceRenderer, pack: PlayerPack
     on_device.reset()
     for pose in POSES:
         ours, theirs = render(on_device, pose).astype(int), render(on_host, pose)
+        assert on_device.likeness == on_host.likeness
         off = np.abs(ours - theirs)
         assert off.mean() < 1, "doll, net and composite are the same"
         painted = np.abs(theirs.astype(int) - pack.plate).max(axis=2) > 8

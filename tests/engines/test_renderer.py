@@ -213,6 +213,18 @@ def test_the_doll_is_shown_where_he_is(renderer: Renderer, pack: PlayerPack) -> 
         )
 
 
+def test_it_says_how_much_of_the_picture_was_filmed(renderer: Renderer, pack: PlayerPack) -> None:
+    out = np.empty((pack.size[1], pack.size[0], 3), np.uint8)
+    upright = pack.bank.landmarks[0].astype(np.float32)
+    renderer.reset()
+    renderer(upright, out)
+    assert renderer.likeness > 0.95
+    head_first = upright.copy()
+    head_first[:, 1] = pack.size[1] - upright[:, 1]
+    renderer(head_first, out)
+    assert renderer.likeness < 0.2
+
+
 def test_the_choice_of_frames_goes_on_until_reset(
     renderer: Renderer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

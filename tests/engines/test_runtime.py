@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +25,23 @@ from tests.engines.small_net import OUTPUTS, Small, example, expected, fill
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path / "cache" / "dancecam"
+
+
+def test_nothing_is_reported_to_the_makers_of_libraries(tmp_path: Path) -> None:
+    script = (
+        "import multiprocessing.process as processes\n"
+        "from engines.runtime import openvino\n"
+        "from tests.engines.small_net import OUTPUTS, Small, example\n"
+        "import nncf.telemetry.wrapper as wrapper, openvino.tools.ovc.telemetry_utils as utils\n"
+        "started = []\n"
+        "processes.BaseProcess.start = started.append\n"
+        "openvino.convert(Small(), example(), OUTPUTS)\n"
+        "wrapper.telemetry.send_event('category', 'action', 'label')\n"
+        "print(len(started), type(wrapper.telemetry).__name__, utils.tm.__name__)\n"
+    )
+    environment = {**os.environ, "HOME": str(tmp_path), "CI": ""}
+    ran = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+    assert ran.stdout.split() == ["0", "MagicMock", "openvino.tools.ovc.telemetry_stub"], ran.stderr
 
 
 def test_an_unknown_backend_is_refused() -> None:

@@ -20,6 +20,7 @@ SIZE = (128, 96)
 
 class FakePerson:
     person_id = 1
+    score = 1.0
     landmarks = np.full((33, 4), 10, np.float32)
 
 
@@ -56,12 +57,16 @@ class TrackerOf(FakeTracker):
 
 
 class FakeRetarget:
-    mirror = False
+    mirror = locked = False
+    known = "sound"
 
     def __call__(
         self, landmarks: NDArray[np.float32], frame_size: tuple[int, int], t_ns: int
     ) -> NDArray[np.float32]:
         return landmarks
+
+    def redo(self) -> None:
+        pass
 
     def reset(self) -> None:
         pass
@@ -69,6 +74,7 @@ class FakeRetarget:
 
 class FakeRender:
     backend = "fake generator"
+    likeness = 1.0
 
     def __call__(self, landmarks: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
         time.sleep(0.01)

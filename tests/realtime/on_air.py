@@ -88,7 +88,13 @@ class Board:
         self._arrives(self._orders_socket, self.orders.pack(), self.playout._orders_socket)
 
     def frame(
-        self, grey: int | Sequence[int], topic: str = "tickets", *, age_ms: float = 0, player: int = 0
+        self,
+        grey: int | Sequence[int],
+        topic: str = "tickets",
+        *,
+        age_ms: float = 0,
+        player: int = 0,
+        trusted: bool = True,
     ) -> None:
         """A frame of one colour comes from the performer; it has arrived when it returns."""
         spec = self.frames.spec if topic == "tickets" else self.camera.spec
@@ -108,6 +114,7 @@ class Board:
             now_ns,
             now_ns,
             player,
+            trusted,
         )
         sources = self.playout._sources
         reader = sources.live._reader if topic == "tickets" else sources._camera._reader

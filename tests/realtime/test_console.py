@@ -49,6 +49,7 @@ class Show:
         self.sink = WebRtcSink(WebRtcServing(WebRtc(), socket=path), Format(SIZE, Fraction(FPS)))
         self.totals = Totals()
         self.dances, self.swap_state = "Number 23", "ready"
+        self.fan, self.confidence = "sound", 0.93
         self.server = ControlServer(
             self.desk, self.totals, lambda: str(path), token=TOKEN, host="127.0.0.1", port=port
         )
@@ -67,11 +68,12 @@ class Show:
             self.totals.add(meter.take())
             playout = {"state": state_of(self.desk.orders), "fps": 30.0, "latency_ms": 71.4}
             swap = {"name": self.dances, "state": self.swap_state}
-            infos = {"playout": playout, "performer": {"camera_size": CAMERA_SIZE, "player": swap}}
+            fan = {"fan": self.fan, "confidence": self.confidence}
+            infos = {"playout": playout, "performer": {"camera_size": CAMERA_SIZE, "player": swap, **fan}}
             ready = {"playout": True, "performer": True}
             self.desk.report(show_facts(CHOICES, self.desk.orders, infos, ready, {}))
             if tick % 15 == 0:
-                self.desk.measure(figures.take(self.totals, playout))
+                self.desk.measure(figures.take(self.totals, playout, infos["performer"]))
             tick += 1
 
     def close(self) -> None:
@@ -221,6 +223,7 @@ def test_the_operator_sees_and_does_everything_and_a_second_one_sees_it_too(
                 pick_a_fan(show, one)
             if name == "record":
                 switch_player(show, one, two)
+                see_the_fan(show, two)
                 one.screenshot(path=tmp_path / "console.png")
                 two.screenshot(path=tmp_path / "tablet.png")
         one.keyboard.press("h")
@@ -294,6 +297,20 @@ def pick_a_fan(show: Show, page: Any) -> None:
     wait_for(lambda: show.desk.orders.picks == 3)
     assert show.desk.orders.pick == (0.52, 0.5)
     page.locator("#picker").blur()
+
+
+def see_the_fan(show: Show, page: Any) -> None:
+    """How well he is known, and how far the player's picture of him can be trusted."""
+    for fan, confidence, word in (
+        ("learning", 0.9, "as filmed"), ("locked", 0.6, "near"), ("sound", 0.2, "never filmed"),
+        ("", None, "–"),
+    ):  # fmt: skip
+        show.fan, show.confidence = fan, confidence
+        page.locator("#fan").get_by_text(fan or "–", exact=True).wait_for(timeout=5_000)
+        page.locator(f"#confidence[value='{confidence or 0}']").wait_for(timeout=5_000)
+        page.locator("#confidence-word").get_by_text(word, exact=True).wait_for(timeout=5_000)
+    show.fan, show.confidence = "sound", 0.93
+    page.locator("#confidence-word").get_by_text("as filmed").wait_for(timeout=5_000)
 
 
 def switch_player(show: Show, one: Any, two: Any) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from realtime.confidence import NEVER_FILMED
 from realtime.control.actions import ACTIONS, Orders
 from realtime.control.desk import Desk, Event, Refused
 from realtime.control.facts import Figures, reason, show_facts
@@ -147,6 +148,20 @@ def test_the_reason_for_what_is_on_air(state: str, orders: Orders, ready: bool, 
     assert words in reason(state, orders, performer_ready=ready)
 
 
+def test_what_keeps_the_performers_frames_off_the_air_is_the_reason() -> None:
+    infos: dict[str, dict[str, str]] = {
+        "playout": {"state": "FALLBACK"},
+        "performer": {"camera": "", "limits": NEVER_FILMED, "fan": "sound"},
+    }
+    facts = show_facts({}, Orders(taken=True), infos, dict.fromkeys(infos, True), {})
+    assert (facts["reason"], facts["fan"]) == (NEVER_FILMED, "sound")
+    infos["playout"]["state"] = "HOLD"
+    assert show_facts({}, Orders(taken=True), infos, dict.fromkeys(infos, True), {})["reason"] == NEVER_FILMED
+    infos["performer"]["camera"] = "camera 0 does not answer"
+    facts = show_facts({}, Orders(taken=True), infos, dict.fromkeys(infos, True), {})
+    assert facts["reason"] == "camera 0 does not answer"
+
+
 def test_who_dances_until_the_next_player_is_loaded() -> None:
     choices = {"player": {"Demo": "", "Jones": "Jones"}}
     orders = Orders(player="Jones")
@@ -170,15 +185,29 @@ def test_figures_are_of_late_and_drops_since_the_beginning() -> None:
         meter.time("pose", ms * 1_000_000)
     meter.drop("nobody")
     totals.add(meter.take())
-    first = figures.take(totals, {"outputs": [{"name": "wall", "dropped": {"slow": 2}}]})
+    first = figures.take(totals, {"outputs": [{"name": "wall", "dropped": {"slow": 2}}]}, {"confidence": 0.9})
     assert first["stages_ms"] == {"pose": 20 + BIN_MS}
+    assert first["confidence"] == 0.9
     assert first["dropped"]["pose"] == {"nobody": 1}
     assert first["dropped"]["outputs"] == {"wall: slow": 2}
     assert set(first["dropped"]) == {"camera", "pose", "generator", "programme", "outputs"}
-    assert figures.take(totals, {})["stages_ms"] == {"pose": None}
+    assert figures.take(totals, {}, {})["stages_ms"] == {"pose": None}
     meter.time("pose", 50 * 1_000_000)
     totals.add(meter.take())
-    assert figures.take(totals, {})["stages_ms"] == {"pose": 50 + BIN_MS}
+    assert figures.take(totals, {}, {})["stages_ms"] == {"pose": 50 + BIN_MS}
+    for unfit in (None, "high", float("nan"), 7):
+        assert figures.take(totals, {}, {"confidence": unfit})["confidence"] is None
+
+
+def test_redo_is_counted_and_lock_is_turned_over() -> None:
+    desk = Desk(Orders(), Keymap({}), {})
+    for _ in range(2):
+        desk.act("redo", who="console")
+    assert (desk.orders.redos, desk.orders.locked) == (2, False)
+    assert desk.act("lock", who="console").locked
+    assert desk.act("lock", {"on": True}, who="console").locked
+    assert not desk.act("lock", who="console").locked
+    assert desk.orders.redos == 2
 
 
 def test_every_cause_of_a_drop_has_its_stage() -> None:

@@ -252,6 +252,7 @@ def test_metrics_are_prometheus(place: Place) -> None:
         {
             "fps": 30.0,
             "latency_ms": 42.0,
+            "confidence": 0.75,
             "outputs": [{"name": "wall", "fps": 29.9, "sent": 55, "dropped": {"slow": 4}}],
         }
     )
@@ -273,6 +274,7 @@ def test_metrics_are_prometheus(place: Place) -> None:
     assert found["dancecam_ladder_state", ("state", "live")] == 1
     assert found["dancecam_ladder_state", ("state", "slate")] == 0
     assert found["dancecam_frame_age_seconds",] == 0.042
+    assert found["dancecam_confidence",] == 0.75
     assert found["dancecam_restarts_total", ("stage", "performer")] == 1
     assert found["dancecam_restarts_total", ("stage", "playout")] == 0
     assert found["dancecam_viewers", ("output", "wall"), ("source", "programme")] == 2

@@ -138,7 +138,7 @@ def test_what_is_read_can_be_used(message: Any, field: st.DataObject, value: obj
     if isinstance(read, Status):
         totals = Totals()
         totals.add(read.delta)
-        Figures().take(totals, {})
+        Figures().take(totals, {}, read.info)
         show_facts({}, Orders(), {"performer": read.info}, {}, {})
     if isinstance(read, People):
         read.draw(np.zeros((48, 64, 3), np.uint8))

@@ -62,6 +62,21 @@ def preview(viewer: Viewer) -> int:
     return int(picture[5, 5, 0])
 
 
+def test_pictures_that_cannot_be_trusted_go_to_the_preview_but_not_on_air(start: Start) -> None:
+    board, viewer = start(start="live")
+    board.live(200)
+    seen = set()
+    deadline = time.monotonic() + 20
+    while preview(viewer) != 150 or grey_of(viewer.frames[-1]) not in STANDBY:
+        assert time.monotonic() < deadline
+        board.frame(150, trusted=False)
+        board.tick()
+        seen.add(grey_of(viewer.frames[-1]))
+    assert 150 not in seen, "neither while it is LIVE still, nor as the HOLD"
+    board.live(200)
+    assert board.playout._meter.take().counts["dropped.not_trusted"] > 0
+
+
 def test_the_preview_is_the_newest_player_whatever_is_on_air(start: Start) -> None:
     board, viewer = start(start="standby")
     for grey in (150, 160):

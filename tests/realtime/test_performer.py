@@ -14,6 +14,7 @@ from engines.pose.choosing import Rule
 from engines.pose.tracker import Person
 from realtime import performer
 from realtime.bus import Bus, Ticket, receive_newest
+from realtime.confidence import NEVER_FILMED
 from realtime.control.actions import Orders
 from realtime.frame_ring import FrameRing
 from realtime.handover import Handover
@@ -41,9 +42,15 @@ class Stage:
     """A performer without a process around it."""
 
     def __init__(
-        self, folder: Path, nets: Nets, *, channels: int = 3, others: Mapping[str, Path] | None = None
+        self,
+        folder: Path,
+        nets: Nets,
+        *,
+        channels: int = 3,
+        others: Mapping[str, Path] | None = None,
+        **changes: object,
     ) -> None:
-        show, player = fake_show(folder, players=tuple((others or {}).values()))
+        show, player = fake_show(folder, players=tuple((others or {}).values()), **changes)
         self.ring = FrameRing.create(SIZE[1], SIZE[0], channels=channels)
         self.camera_ring = FrameRing.create(SIZE[1], SIZE[0])
         self._sockets = tempfile.TemporaryDirectory()
@@ -186,6 +193,51 @@ def test_who_is_there_is_told_and_the_picked_one_is_followed(start: Callable[[Ne
     assert crowd.rule == ("centre", (0.3, 0.9))
 
 
+def test_the_fan_is_learned_as_the_operator_orders(start: Callable[[Nets], Stage]) -> None:
+    class Learning(FakeRetarget):
+        redone = 0
+
+        @property
+        def known(self) -> str:
+            return "locked" if self.locked else "learning"
+
+        def redo(self) -> None:
+            self.redone += 1
+
+    retarget = Learning()
+    stage = start(nets_with(retarget=retarget))
+    stage.until(lambda: stage.performer.known == "learning")
+    for redos in (1, 1, 3):
+        posed = stage.counts.get("frames.posed", 0)
+        stage.performer.orders = Orders(redos=redos, locked=True)
+        stage.until(lambda posed=posed: stage.counts.get("frames.posed", 0) > posed + 2)
+    assert retarget.redone == 2, "once for each number"
+    assert stage.performer.known == "locked"
+
+
+def test_pictures_unlike_the_footage_are_told_and_not_trusted(tmp_path: Path) -> None:
+    class Guessing(FakeRender):
+        likeness = 0.9
+
+    class Faint(FakePerson):
+        score = 0.5
+
+    guessing = Guessing()
+    stage = Stage(
+        tmp_path, nets_with(render=guessing, tracker=TrackerOf(lambda *_: Faint())), least_confidence=0.4
+    )
+    try:
+        stage.performer.start(must_open=True)
+        assert newest_ticket(stage).trusted
+        stage.until(lambda: stage.performer.confidence.late == pytest.approx(0.45))
+        guessing.likeness = 0.2
+        stage.until(lambda: not newest_ticket(stage).trusted)
+        stage.until(lambda: bool(stage.events))
+        assert stage.events == [NEVER_FILMED]
+    finally:
+        stage.close()
+
+
 def test_the_camera_is_copied_for_those_who_want_it(start: Callable[[Nets], Stage]) -> None:
     stage = start(fake_nets(Show()))
     camera = stage.bus.receiver("camera", "playout")
@@ -266,6 +318,7 @@ class Failing:
     """Calls `work`, but raises for the first `failures` calls."""
 
     backend = "failing"
+    likeness = 1.0
     people = ()
     is_looking = False
     is_missing = False

@@ -28,7 +28,7 @@ def make_bank(footage: Footage, positions: NDArray[np.int64], count: int = FRAME
         views: list[View] = [cut_view(footage, int(position)) for position in bar]
     measured = views[:: max(1, len(views) // MEASURED)]
     widths, skirt = limb_widths(measured), skirt_of(measured)
-    frames = [Frame(view, label(view, widths)) for view in views]
+    frames = [Frame(view, label(view, widths, skirt)) for view in views]
     for corrected in (agreed, filled):
         frames = corrected(Bank(frames, widths, footage.body, skirt=skirt))
     return Bank(frames, widths, footage.body, skirt=skirt)

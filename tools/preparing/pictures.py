@@ -9,10 +9,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.player_pack import MULTIPLE
 from tools.preparing import PrepareError
 
-SIDE_MULTIPLE = 32
-"""Pictures are cut to sides that every generator variant can take."""
+SIDE_MULTIPLE = MULTIPLE
+"""Pictures are cut to sides that a player pack can have: 1280x720 and 1920x1080 stay whole."""
 
 
 THUMB_HEIGHT, THUMB_EVERY = 160, 10

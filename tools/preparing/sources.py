@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import realtime.pictures
+from engines.player_pack import LEAST_SIDE
 from realtime.picture import fill
 from tools.preparing import PrepareError
-from tools.preparing.pictures import SIDE_MULTIPLE, fit_height
+from tools.preparing.pictures import fit_height
 from tools.video import VideoReader
 from tools.video_folders import ENDINGS, videos_in
 
@@ -82,8 +83,8 @@ def open_sources(videos: Sequence[Path], options: Options) -> list[Source]:
             _, frame = next(iter(reader))
             first = options.fitted(frame)
             sources.append(Source(path, reader.fps, reader.frames, first))
-        if 0 in first.shape:
-            raise PrepareError(f"{path} is smaller than {SIDE_MULTIPLE}x{SIDE_MULTIPLE} pixels")
+        if min(first.shape[:2]) < LEAST_SIDE:
+            raise PrepareError(f"{path} is smaller than {LEAST_SIDE}x{LEAST_SIDE} pixels")
         if first.shape != sources[0].first.shape:
             raise PrepareError(
                 f"{path} is {_size(first)} where {sources[0].path.name} is {_size(sources[0].first)}: "

@@ -40,7 +40,7 @@ class Weights:
     foreground: float = 5.0
     face: float = 5.0
     doll: float = 6.0
-    trust: float = 0.5
+    trust: float = 3.0
     stretch: float = 2.0
     adversarial: float = 0.1
     feature_matching: float = 3.0

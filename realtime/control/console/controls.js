@@ -7,6 +7,7 @@ const GROUPS = [
   { title: "To air", actions: ["arm", "take", "cut"] },
   { title: "To safety", actions: ["fallback", "freeze", "dump", "slate"] },
   { title: "Player", actions: ["mirror", "skeleton"] },
+  { title: "Fan", actions: ["redo", "lock"] },
   { title: "Preview", actions: ["camera-preview", "unpick"] },
   { title: "Show", actions: ["record", "restart", "help", "quit"] },
 ];
@@ -18,6 +19,7 @@ const TOGGLES = {
   slate: "slate",
   mirror: "mirror",
   skeleton: "skeleton",
+  lock: "locked",
   "camera-preview": "camera_preview",
   record: "recording",
 };

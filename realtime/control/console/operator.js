@@ -9,6 +9,9 @@ import { WhepPlayer } from "./whep.js";
 const LOG_ENTRIES = 100;
 const TOAST_MS = 5000;
 
+// From which confidence on the player's picture is called what, best first.
+const CONFIDENCE = [[0.8, "as filmed"], [0.5, "near"], [0, "never filmed"]];
+
 // What the big word is followed by.
 const TALLY = { LIVE: "on air", HOLD: "on air, no new frame", FREEZE: "on air, frozen" };
 
@@ -66,6 +69,7 @@ function showState({ orders, show, confirm }) {
   by("tally-word").textContent = TALLY[state] ?? "player off air";
   by("reason").textContent = show.reason ?? "";
   by("player").textContent = playerText(show);
+  by("fan").textContent = show.fan || "–";
   by("programme-what").textContent = show.on_air ? "on air" : state.toLowerCase();
   by("preview-what").textContent = orders.camera_preview ? "camera: click a person, or draw a box" : "player";
   controls.show(orders, confirm);
@@ -129,8 +133,17 @@ function showStats({ stats }) {
   by("latency").textContent = number(stats.latency_ms, 0, "ms");
   by("missed").textContent = stats.missed ?? "–";
   by("viewers").textContent = stats.viewers ?? "–";
+  showConfidence(stats.confidence ?? null);
   if (stats.stages_ms) latencies.add(stats.stages_ms);
   if (stats.dropped) drops.add(stats.dropped);
+}
+
+// confidence: 0 to 1, of late; null while nobody dances.
+function showConfidence(confidence) {
+  const word = confidence === null ? "–" : CONFIDENCE.find(([from]) => confidence >= from)?.[1];
+  by("confidence").value = confidence ?? 0;
+  by("confidence").title = confidence === null ? "" : `${Math.round(confidence * 100)} %`;
+  by("confidence-word").textContent = word ?? "–";
 }
 
 function showKeys(actions) {

@@ -199,6 +199,34 @@ def test_what_an_arm_hides_is_counted_of_both() -> None:
     assert upper + right == pytest.approx(hidden, rel=0.05)
 
 
+def crossed_legs(front: str) -> NDArray[np.float32]:
+    """Both knees across, each before the other hip; one leg, "left" or "right", is clearly nearer."""
+    pose = WIDE.copy()
+    pose[[L.LEFT_KNEE, L.RIGHT_KNEE], 0] = pose[[L.RIGHT_KNEE, L.LEFT_KNEE], 0]
+    pose[[L.LEFT_ANKLE, L.RIGHT_ANKLE], 0] = pose[[L.RIGHT_ANKLE, L.LEFT_ANKLE], 0]
+    near = {"left": (L.LEFT_KNEE, L.LEFT_ANKLE), "right": (L.RIGHT_KNEE, L.RIGHT_ANKLE)}[front]
+    pose[list(near), 2] -= 30
+    return pose
+
+
+@pytest.mark.parametrize("front", ["left", "right"])
+def test_where_legs_cross_the_nearer_one_is_whole_and_the_other_counts_as_less_seen(front: str) -> None:
+    behind = "left" if front == "right" else "right"
+    pose = crossed_legs(front)
+    view = view_of(pose)
+    labels, whole = label(view, OWN_WIDTHS), seen(view_of(WIDE), label(view_of(WIDE), OWN_WIDTHS)).area
+    start, end = (pose[L[f"{front.upper()}_{joint}"], :2] for joint in ("HIP", "KNEE"))
+    along = [(start + share * (end - start)).round().astype(int) for share in np.linspace(0.2, 0.8, 20)]
+    assert {int(labels.owner[y, x]) for x, y in along} == {NAMES.index(f"{front} thigh")}
+    area = seen(view, labels).area / whole
+    assert area[NAMES.index(f"{front} thigh")] > 0.75 > 0.7 > area[NAMES.index(f"{behind} thigh")]
+    share = [
+        (each.owner == NAMES.index(f"{front} thigh")).sum()
+        for each in (labels, label(view, OWN_WIDTHS, np.ones(2)))
+    ]
+    assert share[1] < share[0], "under a skirt nobody knows, and they share it"
+
+
 # --- the player's own measures ---
 
 

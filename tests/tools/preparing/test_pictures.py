@@ -12,9 +12,9 @@ from tools.preparing.pictures import SIDE_MULTIPLE, Pictures, fit_height
     ("size", "height", "expected"),
     [
         ((512, 512), 720, (512, 512)),
-        ((1920, 1080), 720, (1280, 704)),
-        ((1080, 1920), 720, (384, 704)),
-        ((100, 70), 720, (96, 64)),
+        ((1920, 1080), 720, (1280, 720)),
+        ((1080, 1920), 720, (404, 720)),
+        ((100, 70), 720, (100, 68)),
     ],
 )
 def test_pictures_are_scaled_down_and_cut(

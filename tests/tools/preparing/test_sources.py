@@ -88,7 +88,7 @@ def test_takes_are_cut_to_the_size_of_the_other_players(tmp_path: Path) -> None:
 
 def test_too_small_a_video_is_refused(tmp_path: Path) -> None:
     video = write_video(tmp_path / "icon.mp4", [np.full((16, 64, 3), 90, np.uint8)] * 2)
-    with pytest.raises(PrepareError, match=r"icon\.mp4 is smaller than 32x32"):
+    with pytest.raises(PrepareError, match=r"icon\.mp4 is smaller than 64x64"):
         open_sources([video], Options())
 
 
