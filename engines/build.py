@@ -25,7 +25,7 @@ from engines.plan_cache import Facts, Manifest, PlanCache, PlanError
 from engines.runtime.engine import EngineError
 
 PLAYER = Path(__file__).resolve().parents[1] / "players" / "demo"
-PRECISIONS = ("fp16", "bf16", "int8")
+PRECISIONS = ("fp16", "auto", "f32", "bf16", "int8")
 BACKENDS = ("auto", "tensorrt", "tensorrt-rtx", "cuda", "openvino")
 INTERRUPTED = 130
 
@@ -63,7 +63,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--precision",
         choices=PRECISIONS,
-        help="of the generator's convolutions (default: fp16; openvino: bf16)",
+        help="of the generator's convolutions (default: fp16; openvino: auto, what is fastest here)",
     )
     parser.add_argument("--size", type=_size, metavar="WxH", help="only this window of the generator, pixels")
     parser.add_argument(

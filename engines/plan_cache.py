@@ -15,7 +15,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from engines.folders import only_writer
 from engines.runtime.engine import EngineError
@@ -167,7 +167,12 @@ def _layer(data: Mapping[str, Any]) -> Layer:
 
 
 class PlanCache:
-    """The plans in a folder."""
+    """The plans in a folder.
+
+    in_use: what this process has read or written, in whatever folder; see `engines.cache_limit`.
+    """
+
+    in_use: ClassVar[set[Path]] = set()
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -213,6 +218,7 @@ class PlanCache:
                 path.with_suffix(".json").unlink(missing_ok=True)
                 new.replace(path)
                 beside.replace(path.with_suffix(".json"))
+            self.in_use.add(path)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise PlanError(
@@ -262,8 +268,11 @@ class PlanCache:
         )
 
     def load(self, wanted: PlanKey) -> tuple[bytes, Manifest]:
-        """The plan that `find` finds. Raises PlanError, as `check` does, where it is not whole."""
+        """The plan that `find` finds, used now. Raises PlanError, as `check` does, where it is not whole."""
         path, manifest = self.find(wanted)
+        self.in_use.add(path)
+        with contextlib.suppress(OSError):  # a folder that may only be read
+            os.utime(path.with_suffix(".json"))
         try:
             plan = path.read_bytes()
         except OSError as error:
@@ -275,8 +284,7 @@ class PlanCache:
         """Replaces what is known of a plan. Raises PlanError where it cannot be written."""
         beside = path.with_suffix(".json")
         try:
-            with _unfinished(beside, manifest.to_json().encode()) as new:
-                new.replace(beside)
+            write_whole(beside, manifest.to_json().encode())
         except OSError as error:
             raise PlanError(f"{beside} cannot be written ({error.strerror})", "make room") from error
 
@@ -311,6 +319,12 @@ def _read_manifest(path: Path, others: list[Path]) -> Manifest:
         raise MissingPlan(f"{path} is missing{hint}") from error
     except (OSError, ValueError) as error:
         raise PlanError(f"{path.with_suffix('.json')} cannot be read ({error})") from error
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Replaces a file: after an error or a kill the old one is as it was. Raises OSError."""
+    with _unfinished(path, data) as new:
+        new.replace(path)
 
 
 @contextlib.contextmanager
