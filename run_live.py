@@ -152,10 +152,12 @@ def check(show: Show, report: Path | None, role: str = "all") -> Player:
     if report is not None and not report.resolve().parent.is_dir():
         raise UsageError(f"--report {report}: there is no folder {report.resolve().parent}")
 
+    from engines.cache_limit import limit_bytes
     from engines.pack_manifest import PackError, PackManifest
     from engines.runtime import PLANNED, EngineError, choose_backend
 
     try:
+        limit_bytes()
         if role != "playout" and show.backend != "auto":  # the networks run on the other machine
             choose_backend(show.backend)
         pack = PackManifest.load(show.player)

@@ -72,10 +72,15 @@ def items(plans: Path, compiled: Path | None = None) -> list[Item]:
     return sorted(listed, key=lambda each: each.plan)
 
 
+def by_show(every: Iterable[Item]) -> list[Item]:
+    """Those that a show makes anew by itself."""
+    return [each for each in every if each.by_show]
+
+
 def surplus(every: Iterable[Item], limit: int, in_use: Collection[Path]) -> list[Item]:
     """What must go for the rest to be no larger than `limit` bytes, or as near to it as can be: the least
     recently used first, and nothing whose plan is `in_use`."""
-    mine = sorted((each for each in every if each.by_show), key=lambda each: each.used_s)
+    mine = sorted(by_show(every), key=lambda each: each.used_s)
     over, gone = sum(each.size for each in mine) - limit, []
     for each in mine:
         if over <= 0:
@@ -89,9 +94,14 @@ def surplus(every: Iterable[Item], limit: int, in_use: Collection[Path]) -> list
 def keep_within_limit() -> list[Item]:
     """Removes what is too much in this user's cache. Returns what it removed.
 
-    While another process writes there nothing is done: it does the same when it has done. Raises EngineError.
+    While another process writes there nothing is done: it does the same when it has done.
     """
-    limit, plans, compiled = limit_bytes(), plan_folder(), compiled_folder()
+    plans, compiled = plan_folder(), compiled_folder()
+    try:
+        limit = limit_bytes()
+    except EngineError as error:
+        log.warning("%s; nothing is removed", error)
+        return []
     if not surplus(items(plans, compiled), limit, PlanCache.in_use):
         return []
     try:

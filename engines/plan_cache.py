@@ -270,15 +270,19 @@ class PlanCache:
     def load(self, wanted: PlanKey) -> tuple[bytes, Manifest]:
         """The plan that `find` finds, used now. Raises PlanError, as `check` does, where it is not whole."""
         path, manifest = self.find(wanted)
-        self.in_use.add(path)
-        with contextlib.suppress(OSError):  # a folder that may only be read
-            os.utime(path.with_suffix(".json"))
+        self.use(path)
         try:
             plan = path.read_bytes()
         except OSError as error:
             raise PlanError(f"{path} cannot be read ({error.strerror})") from error
         _require_digest(path, manifest, hashlib.sha256(plan).hexdigest())
         return plan, manifest
+
+    def use(self, path: Path) -> None:
+        """A plan is used from now on by this process."""
+        self.in_use.add(path)
+        with contextlib.suppress(OSError):  # a folder that may only be read
+            os.utime(path.with_suffix(".json"))
 
     def annotate(self, path: Path, manifest: Manifest) -> None:
         """Replaces what is known of a plan. Raises PlanError where it cannot be written."""

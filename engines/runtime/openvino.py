@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -153,7 +154,8 @@ def is_compiled(
     threads: int,
     calibration: Calibration,
 ) -> bool:
-    """Whether all that "auto" makes of `module` lies on disk, as far as can be seen without reading it."""
+    """Whether all that "auto" makes of `module` lies on disk, as far as can be seen without reading it. What
+    lies there is used from now on: it is not removed."""
     plans = PlanCache(plan_folder())
     choice = load_choice(_choice_key(module, examples, outputs, threads, calibration, _able()), plans)
     if choice is None:
@@ -162,6 +164,7 @@ def is_compiled(
         path, _ = plans.find(plan_key(module, examples, outputs, choice.best.precision, calibration))
     except PlanError:
         return False
+    plans.use(path)
     return len([*(compiled_folder() / path.stem).glob("*.blob")]) >= len(examples)
 
 
@@ -279,12 +282,8 @@ def _shaped(model: ov.Model, example: Mapping[str, torch.Tensor]) -> ov.Model:
 
 
 def _can_quantize() -> bool:
-    try:
-        import nncf  # noqa: F401  # is it there?
-    except ImportError as error:
-        log.info("INT8 skipped: %s", error)
-        return False
-    return True
+    """Whether NNCF is installed; to import it takes a second, which only who quantizes need wait for."""
+    return importlib.util.find_spec("nncf") is not None
 
 
 def _specs(ports: Sequence[ov.ConstOutput], names: Sequence[str]) -> dict[str, TensorSpec]:

@@ -59,7 +59,10 @@ def quantize(
     calibration: Calibration,
 ) -> ov.Model:
     """The module with its convolutions in INT8 and the arithmetic around them in f32, of any shape."""
-    import nncf
+    try:
+        import nncf
+    except ImportError as error:
+        raise PrecisionError(f"NNCF cannot be imported ({error})") from error
 
     doing("quantizing the generator to INT8 (about half a minute, once)")
     logging.getLogger("nncf").setLevel(logging.ERROR)

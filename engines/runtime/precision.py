@@ -101,25 +101,35 @@ def measure(
 def path_of(key: PlanKey, cache: PlanCache) -> Path:
     """Where the choice for a network is kept. key: as of its plan, with what could be chosen."""
     digest = hashlib.sha256(_text(key).encode()).hexdigest()
-    return cache.folder / f"{key.backend}-{digest[:16]}{SUFFIX}"
+    return cache.folder / f"precision-{digest[:12]}{SUFFIX}"
 
 
 def load_choice(key: PlanKey, cache: PlanCache) -> Choice | None:
     """The choice that was made before under the same key; None where there is none that can be read."""
     path = path_of(key, cache)
+    choice = read_choice(path, key)
+    if choice is not None:
+        with contextlib.suppress(OSError):
+            os.utime(path)  # when it was used last
+    return choice
+
+
+def read_choice(path: Path, key: PlanKey | None = None) -> Choice | None:
+    """The choice in a file, of `key` where it is given; None where there is none that can be used."""
     try:
         data = json.loads(path.read_text())
-        if data["format"] != FORMAT or data["key"] != json.loads(_text(key)):
+        if data["format"] != FORMAT or (key is not None and data["key"] != json.loads(_text(key))):
             return None
         measured = tuple(Candidate(**each) for each in data["measured"])
         choice = Choice(str(data["picture"]), measured, dict(data["skipped"]))
-        if choice.best.threads < 1:  # whatever cannot be chosen from raises here
-            return None
+        return choice if choice.best.threads >= 1 else None  # what cannot be chosen from raises
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    with contextlib.suppress(OSError):
-        os.utime(path)  # when it was used last
-    return choice
+
+
+def choice_files(cache: PlanCache) -> list[Path]:
+    """The files of all choices in a cache."""
+    return sorted(cache.folder.glob(f"*{SUFFIX}"))
 
 
 def save_choice(key: PlanKey, cache: PlanCache, choice: Choice) -> None:
