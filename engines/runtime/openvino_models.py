@@ -122,8 +122,9 @@ def cached(module: nn.Module, key: PlanKey, make: Callable[[], ov.Model]) -> tup
     label = f"{type(module).__name__.lower()}-{key.network[:12]}-{key.precision}"
     compiled = compiled_folder() / cache.path(label, key).stem
     try:
-        plan, manifest = cache.load(key)
-        return unpack(plan), compiled_folder() / cache.path(manifest.label, key).stem
+        plan, _ = cache.load(key)
+        path, _ = cache.find(key)  # a build may have given it another label, but not another name
+        return unpack(plan), compiled_folder() / path.stem
     except MissingPlan as error:
         log.info("%s", error.reason)
     except PlanError as error:

@@ -122,7 +122,8 @@ def read_choice(path: Path, key: PlanKey | None = None) -> Choice | None:
             return None
         measured = tuple(Candidate(**each) for each in data["measured"])
         choice = Choice(str(data["picture"]), measured, dict(data["skipped"]))
-        return choice if choice.best.threads >= 1 else None  # what cannot be chosen from raises
+        is_sound = all(each.precision in ORDER and each.threads >= 1 for each in measured)
+        return choice if is_sound and choice.best else None  # none of it measured, or no number: it raises
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
