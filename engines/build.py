@@ -25,7 +25,7 @@ from tqdm import tqdm
 from engines.cache_limit import VARIABLE, Item, by_show, items, limit_bytes, remove
 from engines.plan_cache import Facts, Manifest, PlanCache, PlanError
 from engines.runtime.engine import EngineError
-from engines.runtime.precision import choice_files, read_choice
+from engines.runtime.precision import SUFFIX, choice_files, read_choice
 
 PLAYER = Path(__file__).resolve().parents[1] / "players" / "demo"
 PRECISIONS = ("fp16", "auto", "f32", "bf16", "int8")
@@ -220,6 +220,8 @@ def kept_table(cache: PlanCache, every: Sequence[Item], limit: int) -> str:
     manifests = dict(cache.manifests())
     lines = [("kept", "precision", "picture", "MiB", "compiled MiB", "last used", "parity", "ms")]
     for each in every:
+        if each.paths[0].suffix == SUFFIX:  # a choice, which is told below
+            continue
         manifest = manifests.get(each.plan)
         facts = manifest.facts if manifest is not None else None
         lines.append((
