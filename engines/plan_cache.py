@@ -12,6 +12,7 @@ import errno
 import hashlib
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ ANY = "any"
 """In a key: the device or driver of a plan that was compiled without one at hand, for all of a kind."""
 COMMAND = "python -m engines.build"
 UNFINISHED = ".unfinished"
+PATIENCE_S, AGAIN_S = 3.0, 0.05
+"""A show that has something to keep waits so long for another process that writes, and tries so often."""
 
 
 class PlanError(EngineError):
@@ -183,10 +186,11 @@ class PlanCache:
         return self.folder / f"{label}.{target}.plan"
 
     @contextlib.contextmanager
-    def building(self) -> Iterator[None]:
+    def building(self, patience_s: float = 0.0) -> Iterator[None]:
         """Keeps other builds out, and sweeps what an interrupted one left.
 
-        Raises BlockingIOError while another process builds, PlanError where the folder cannot be made.
+        patience_s: how long to wait for another process, seconds: a show writes for less than one, a build for
+        minutes. Raises BlockingIOError while another process builds, PlanError where the folder cannot be made.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -194,7 +198,7 @@ class PlanCache:
             raise PlanError(
                 f"{self.folder} cannot be made ({error.strerror})", "choose another with --out"
             ) from error
-        with only_writer(self.folder, self.folder):
+        with _only_writer(self.folder, patience_s):
             for path in self.folder.glob(f".*{UNFINISHED}"):
                 path.unlink()
             for path in self.folder.glob("*.plan"):
@@ -302,6 +306,22 @@ class PlanCache:
 
     def _others(self, label: str, path: Path) -> list[Path]:
         return [other for other in sorted(self.folder.glob(f"{label}.*.plan")) if other != path]
+
+
+@contextlib.contextmanager
+def _only_writer(folder: Path, patience_s: float) -> Iterator[None]:
+    """`only_writer`, tried again for so long. Raises BlockingIOError."""
+    deadline = time.monotonic() + patience_s
+    with contextlib.ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(only_writer(folder, folder))
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(AGAIN_S)
+        yield
 
 
 def _require(path: Path, manifest: Manifest, wanted: PlanKey) -> None:

@@ -18,7 +18,7 @@ from engines.body import Body
 from engines.doll.bank import Bank
 from engines.doll.sprites import Sprite
 from engines.doll.store import read_bank
-from engines.plan_cache import Facts, Parity, PlanCache, PlanError, PlanKey
+from engines.plan_cache import PATIENCE_S, Facts, Parity, PlanCache, PlanError, PlanKey
 from engines.runtime.identity import plan_folder
 from engines.runtime.progress import doing
 
@@ -48,7 +48,7 @@ def kept_bank(path: Path, body: Body, digest: str, label: str) -> Bank:
     bank = read_bank(path, body)
     facts = Facts(round(time.perf_counter() - started, 2), Parity("dB", 0.0, note="the same"))
     try:
-        with cache.building():
+        with cache.building(PATIENCE_S):
             cache.write(f"{label}-{digest[:8]}.sprites", key, packed(bank), facts)
     except (PlanError, OSError) as error:  # no room, or not ours to write, or another process writes
         log.info("the sprites of %s are cut at every start: %s", path, error)

@@ -18,7 +18,7 @@ import openvino as ov
 import torch
 from torch import nn
 
-from engines.plan_cache import Facts, MissingPlan, Parity, PlanCache, PlanError, PlanKey
+from engines.plan_cache import PATIENCE_S, Facts, MissingPlan, Parity, PlanCache, PlanError, PlanKey
 from engines.runtime.engine import Calibration, EngineError, Tensors
 from engines.runtime.identity import compiled_folder, network_digest, plan_folder
 from engines.runtime.progress import doing
@@ -134,7 +134,7 @@ def cached(module: nn.Module, key: PlanKey, make: Callable[[], ov.Model]) -> tup
     plan = pack(make())
     facts = Facts(round(time.perf_counter() - started, 2), Parity("dB", LEAST_PSNR, note="not measured"))
     try:
-        with cache.building():
+        with cache.building(PATIENCE_S):
             cache.write(label, key, plan, facts)
     except (PlanError, OSError) as error:  # no room, or not ours to write: the network is here all the same
         reason = error.reason if isinstance(error, PlanError) else error

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from engines.plan_cache import PlanCache, PlanKey, write_whole
+from engines.plan_cache import PATIENCE_S, PlanCache, PlanKey, write_whole
 
 FORMAT = 1
 SUFFIX = ".choice"
@@ -143,7 +143,7 @@ def save_choice(key: PlanKey, cache: PlanCache, choice: Choice) -> None:
         "skipped": dict(choice.skipped),
         "chosen": dataclasses.asdict(choice.best),  # for people
     }
-    with cache.building():
+    with cache.building(PATIENCE_S):
         write_whole(path_of(key, cache), json.dumps(kept, indent=1).encode())
 
 
