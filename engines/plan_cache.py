@@ -189,8 +189,9 @@ class PlanCache:
     def building(self, patience_s: float = 0.0) -> Iterator[None]:
         """Keeps other builds out, and sweeps what an interrupted one left.
 
-        patience_s: how long to wait for another process, seconds: a show writes for less than one, a build for
-        minutes. Raises BlockingIOError while another process builds, PlanError where the folder cannot be made.
+        patience_s: how long to wait for another process, seconds: a show writes for less than one, a build
+        for minutes. Raises BlockingIOError while another process builds, PlanError where the folder cannot be
+        made.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
