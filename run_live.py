@@ -152,19 +152,22 @@ def check(show: Show, report: Path | None, role: str = "all") -> Player:
     if report is not None and not report.resolve().parent.is_dir():
         raise UsageError(f"--report {report}: there is no folder {report.resolve().parent}")
 
-    from engines.player_pack import PackError, PlayerPack  # torch takes seconds: --help need not wait for it
+    from engines.cache_limit import limit_bytes
+    from engines.pack_manifest import PackError, PackManifest
     from engines.runtime import PLANNED, EngineError, choose_backend
 
     try:
-        if role != "playout":  # the networks run on the other machine
+        limit_bytes()
+        if role != "playout" and show.backend != "auto":  # the networks run on the other machine
             choose_backend(show.backend)
-        pack = PlayerPack.load(show.player)
-        others = [(folder, PlayerPack.load(folder)) for folder in show.players]
+        pack = PackManifest.load(show.player)
+        others = [(folder, PackManifest.load(folder)) for folder in show.players]
         if show.backend in PLANNED and role != "playout":
-            from engines.plan_check import require_plans
+            from engines.plan_check import require_plans  # torch takes seconds: the others need not wait
+            from engines.player_pack import PlayerPack
 
-            for folder, each in ((show.player, pack), *others):
-                require_plans(folder, each, show.backend)
+            for folder in show.everyone:
+                require_plans(folder, PlayerPack.load(folder), show.backend)
     except (PackError, EngineError) as error:
         raise UsageError(str(error)) from error
     names = {pack.name: show.player}

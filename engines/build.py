@@ -16,16 +16,19 @@ import logging
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from tqdm import tqdm
 
+from engines.cache_limit import VARIABLE, Item, by_show, items, limit_bytes, remove
 from engines.plan_cache import Facts, Manifest, PlanCache, PlanError
 from engines.runtime.engine import EngineError
+from engines.runtime.precision import SUFFIX, choice_files, read_choice
 
 PLAYER = Path(__file__).resolve().parents[1] / "players" / "demo"
-PRECISIONS = ("fp16", "bf16", "int8")
+PRECISIONS = ("fp16", "auto", "f32", "bf16", "int8")
 BACKENDS = ("auto", "tensorrt", "tensorrt-rtx", "cuda", "openvino")
 INTERRUPTED = 130
 
@@ -63,7 +66,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--precision",
         choices=PRECISIONS,
-        help="of the generator's convolutions (default: fp16; openvino: bf16)",
+        help="of the generator's convolutions (default: fp16; openvino: auto, what is fastest here)",
     )
     parser.add_argument("--size", type=_size, metavar="WxH", help="only this window of the generator, pixels")
     parser.add_argument(
@@ -74,7 +77,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="the plans' folder (default: in ~/.cache)")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--check", action="store_true", help="only tell whether the plans of a show are right")
-    what.add_argument("--list", action="store_true", help="only tell what is in the folder")
+    what.add_argument("--list", action="store_true", help="only tell what is kept, how large, last used when")
     what.add_argument("--clean", action="store_true", help="remove every plan in the folder")
     options = parser.parse_args(arguments)
     if options.tries < 1:
@@ -111,6 +114,10 @@ def table(rows: Sequence[Row]) -> str:
             str(facts.onnx_parity) if facts.onnx_parity else "-",
             f"{facts.latency_ms:.2f}" if facts.latency_ms is not None else "-",
         ))  # fmt: skip
+    return _aligned(lines)
+
+
+def _aligned(lines: Sequence[tuple[str, ...]]) -> str:
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
@@ -188,21 +195,53 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _list_or_clean(options: argparse.Namespace) -> int:
-    from engines.runtime.identity import plan_folder
+    from engines.runtime.identity import compiled_folder, plan_folder
 
     cache = PlanCache(options.out or plan_folder())
+    compiled = compiled_folder() if options.out is None else None
     if not cache.folder.is_dir():
         raise PlanError(f"{cache.folder} is not there: nothing has been built yet")
     if options.clean:
         with cache.building():
             removed = cache.clear()
+            for each in items(cache.folder, compiled):
+                remove(each)
         print(f"{removed} plans removed from {cache.folder}")
         return 0
     for path, manifest in cache.manifests():
         key = manifest.key
         print(f"{path.name}: {key.backend} {key.version} for {key.device} ({key.capability or 'CPU'})")
-    print(table([Row.of(manifest, is_kept=False) for _, manifest in cache.manifests()]))
+    print(kept_table(cache, items(cache.folder, compiled), limit_bytes()))
     return 0
+
+
+def kept_table(cache: PlanCache, every: Sequence[Item], limit: int) -> str:
+    """What lies on disk, with sizes and when each was used last; then the total against `limit`, bytes."""
+    manifests = dict(cache.manifests())
+    lines = [("kept", "precision", "picture", "MiB", "compiled MiB", "last used", "parity", "ms")]
+    for each in every:
+        if each.paths[0].suffix == SUFFIX:  # a choice, which is told below
+            continue
+        manifest = manifests.get(each.plan)
+        facts = manifest.facts if manifest is not None else None
+        lines.append((
+            each.plan.stem if manifest is None else manifest.label,
+            "-" if manifest is None else manifest.key.precision,
+            "-" if manifest is None else shape_text(manifest.key.shapes),
+            f"{each.plan_size / 2**20:.1f}",
+            f"{each.compiled_size / 2**20:.1f}" if each.compiled_size else "-",
+            f"{datetime.fromtimestamp(each.used_s):%Y-%m-%d %H:%M}",
+            "-" if facts is None else str(facts.parity),
+            f"{facts.latency_ms:.2f}" if facts is not None and facts.latency_ms is not None else "-",
+        ))  # fmt: skip
+    whole, ours = (sum(each.size for each in some) / 2**20 for some in (every, by_show(every)))
+    choices = [f"{path.stem}: {read_choice(path) or 'cannot be read'}" for path in choice_files(cache)]
+    return "\n".join([
+        _aligned(lines),
+        *choices,
+        f"{whole:.0f} MiB in all; {ours:.0f} MiB of it shows make anew by themselves, and keep "
+        f"{limit / 2**20:.0f} MiB of at most ({VARIABLE})",
+    ])  # fmt: skip
 
 
 @contextlib.contextmanager

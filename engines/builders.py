@@ -14,7 +14,7 @@ from engines.exports import Export
 from engines.parity import Run, compiled
 from engines.plan_cache import Facts, Layer, Manifest, PlanCache, PlanError, PlanKey
 from engines.runtime import Engine, EngineError, Tensors, compile_module, tensorrt, tensorrt_rtx
-from engines.runtime.machine import gpu
+from engines.runtime.machine import gpu, show_threads
 from engines.runtime.planned import open_plan, plan_key, this_gpu
 
 
@@ -159,6 +159,10 @@ class StartingBuilder(Builder):
     """For the pose nets, and for a generator."""
     _engine: Engine | None = None
 
+    def __init__(self, target: str | None, cache: PlanCache) -> None:
+        super().__init__(target, cache)
+        self.threads = show_threads()
+
     def precision(self, export: Export, asked: str) -> str:
         if self.target is not None:
             raise EngineError(
@@ -176,6 +180,7 @@ class StartingBuilder(Builder):
             export.outputs,
             backend=self.backend,
             precision=precision,
+            threads=self.threads,
             calibration=export.calibration,
         )
         self._engine = engines[index]
@@ -200,7 +205,21 @@ class OpenVinoBuilder(StartingBuilder):
     """
 
     backend = "openvino"
-    PRECISIONS: ClassVar = {"pose": ("f32",), "generator": ("bf16", "int8")}
+    PRECISIONS: ClassVar = {"pose": ("f32",), "generator": ("auto", "f32", "bf16", "int8")}
+
+    def precision(self, export: Export, asked: str) -> str:
+        """ "auto" is what a show chooses here, with its threads."""
+        precision = super().precision(export, asked)
+        if precision != "auto":
+            return precision
+        if export.calibration is None:  # untrained: there is nothing to judge it by
+            return "f32"
+        from engines.runtime.openvino import choose
+
+        most = show_threads()
+        best = choose(export.module, export.examples, export.outputs, most, export.calibration).best
+        self.threads = best.threads
+        return best.precision
 
     def kept(self, export: Export, index: int, precision: str) -> Manifest | None:
         try:
@@ -216,7 +235,7 @@ class OpenVinoBuilder(StartingBuilder):
         return measured
 
     def _key(self, export: Export, precision: str) -> PlanKey:
-        from engines.runtime.openvino import plan_key as openvino_key
+        from engines.runtime.openvino_models import plan_key as openvino_key
 
         return openvino_key(export.module, export.examples, export.outputs, precision, export.calibration)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from engines.generator import Generator, LiveGenerator
+from engines.pack_manifest import slug
 from engines.player_pack import PlayerPack
 from engines.pose import detector, landmarks
 from engines.pose.convert import load_net
@@ -105,7 +105,7 @@ def show_exports(
         sizes = (size,)
     found.append(
         Export(
-            f"{_slug(pack.name)}.generator",
+            f"{slug(pack.name)}.generator",
             net,
             tuple(net.example(each) for each in sizes),
             net.OUTPUTS,
@@ -128,10 +128,6 @@ def untrained_export(variant: str, size: tuple[int, int]) -> Export:
 def _pose_export(name: str, net: PoseNet) -> Export:
     module = net.module()
     return Export(name, module, (net.example(),), net.outputs, network_digest(module), pose=net)
-
-
-def _slug(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "player"
 
 
 def _whole(size: tuple[int, int], _: Region) -> Region:

@@ -15,7 +15,7 @@ from engines.plan_cache import Facts, Parity, PlanCache
 from engines.player_pack import PlayerPack
 from engines.runtime import EngineError
 
-DEFAULT_PRECISION = {"openvino": "bf16"}
+DEFAULT_PRECISION = {"openvino": "auto"}
 
 
 class Made:

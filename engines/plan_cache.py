@@ -12,10 +12,11 @@ import errno
 import hashlib
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from engines.folders import only_writer
 from engines.runtime.engine import EngineError
@@ -25,6 +26,8 @@ ANY = "any"
 """In a key: the device or driver of a plan that was compiled without one at hand, for all of a kind."""
 COMMAND = "python -m engines.build"
 UNFINISHED = ".unfinished"
+PATIENCE_S, AGAIN_S = 3.0, 0.05
+"""A show that has something to keep waits so long for another process that writes, and tries so often."""
 
 
 class PlanError(EngineError):
@@ -167,7 +170,12 @@ def _layer(data: Mapping[str, Any]) -> Layer:
 
 
 class PlanCache:
-    """The plans in a folder."""
+    """The plans in a folder.
+
+    in_use: what this process has read or written, in whatever folder; see `engines.cache_limit`.
+    """
+
+    in_use: ClassVar[set[Path]] = set()
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -178,10 +186,12 @@ class PlanCache:
         return self.folder / f"{label}.{target}.plan"
 
     @contextlib.contextmanager
-    def building(self) -> Iterator[None]:
+    def building(self, patience_s: float = 0.0) -> Iterator[None]:
         """Keeps other builds out, and sweeps what an interrupted one left.
 
-        Raises BlockingIOError while another process builds, PlanError where the folder cannot be made.
+        patience_s: how long to wait for another process, seconds: a show writes for less than one, a build
+        for minutes. Raises BlockingIOError while another process builds, PlanError where the folder cannot be
+        made.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -189,7 +199,7 @@ class PlanCache:
             raise PlanError(
                 f"{self.folder} cannot be made ({error.strerror})", "choose another with --out"
             ) from error
-        with only_writer(self.folder, self.folder):
+        with _only_writer(self.folder, patience_s):
             for path in self.folder.glob(f".*{UNFINISHED}"):
                 path.unlink()
             for path in self.folder.glob("*.plan"):
@@ -213,6 +223,7 @@ class PlanCache:
                 path.with_suffix(".json").unlink(missing_ok=True)
                 new.replace(path)
                 beside.replace(path.with_suffix(".json"))
+            self.in_use.add(path)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise PlanError(
@@ -262,8 +273,9 @@ class PlanCache:
         )
 
     def load(self, wanted: PlanKey) -> tuple[bytes, Manifest]:
-        """The plan that `find` finds. Raises PlanError, as `check` does, where it is not whole."""
+        """The plan that `find` finds, used now. Raises PlanError, as `check` does, where it is not whole."""
         path, manifest = self.find(wanted)
+        self.use(path)
         try:
             plan = path.read_bytes()
         except OSError as error:
@@ -271,12 +283,17 @@ class PlanCache:
         _require_digest(path, manifest, hashlib.sha256(plan).hexdigest())
         return plan, manifest
 
+    def use(self, path: Path) -> None:
+        """A plan is used from now on by this process."""
+        self.in_use.add(path)
+        with contextlib.suppress(OSError):  # a folder that may only be read
+            os.utime(path.with_suffix(".json"))
+
     def annotate(self, path: Path, manifest: Manifest) -> None:
         """Replaces what is known of a plan. Raises PlanError where it cannot be written."""
         beside = path.with_suffix(".json")
         try:
-            with _unfinished(beside, manifest.to_json().encode()) as new:
-                new.replace(beside)
+            write_whole(beside, manifest.to_json().encode())
         except OSError as error:
             raise PlanError(f"{beside} cannot be written ({error.strerror})", "make room") from error
 
@@ -290,6 +307,22 @@ class PlanCache:
 
     def _others(self, label: str, path: Path) -> list[Path]:
         return [other for other in sorted(self.folder.glob(f"{label}.*.plan")) if other != path]
+
+
+@contextlib.contextmanager
+def _only_writer(folder: Path, patience_s: float) -> Iterator[None]:
+    """`only_writer`, tried again for so long. Raises BlockingIOError."""
+    deadline = time.monotonic() + patience_s
+    with contextlib.ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(only_writer(folder, folder))
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(AGAIN_S)
+        yield
 
 
 def _require(path: Path, manifest: Manifest, wanted: PlanKey) -> None:
@@ -311,6 +344,12 @@ def _read_manifest(path: Path, others: list[Path]) -> Manifest:
         raise MissingPlan(f"{path} is missing{hint}") from error
     except (OSError, ValueError) as error:
         raise PlanError(f"{path.with_suffix('.json')} cannot be read ({error})") from error
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Replaces a file: after an error or a kill the old one is as it was. Raises OSError."""
+    with _unfinished(path, data) as new:
+        new.replace(path)
 
 
 @contextlib.contextmanager

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,24 +17,15 @@ from safetensors import SafetensorError
 
 from engines.body import Body
 from engines.doll.bank import Bank
-from engines.doll.store import read_bank, write_bank
+from engines.doll.kept import kept_bank
+from engines.doll.store import write_bank
 from engines.folders import new_folder
 from engines.generator import VARIANTS, Generator
+from engines.pack_manifest import FILES, FORMAT, MANIFEST, PackError, PackManifest, sha256_of
 from engines.shadow import Shadow
 from engines.skeleton import LANDMARKS
 
-FORMAT = 5
-MANIFEST = "player.toml"
-MULTIPLE, LEAST_SIDE = 4, 64
-"""The sides of a player's picture are multiples of the first and no less than the second, pixels."""
-FILES = (
-    "generator.safetensors", "poses.safetensors", "bank.safetensors", "body.json", "plate.png",
-    "standby.mp4", "LICENSES.md",
-)  # fmt: skip
-
-
-class PackError(ValueError):
-    """A player pack that cannot be used; the text names the file and the next step."""
+__all__ = ["FILES", "MANIFEST", "PackError", "PlayerPack", "write_pack"]
 
 
 @dataclass(frozen=True)
@@ -69,32 +58,15 @@ class PlayerPack:
     @classmethod
     def load(cls, folder: Path) -> PlayerPack:
         """Reads a pack and verifies each of its files. Raises PackError."""
-        folder = Path(folder)
-        manifest = folder / MANIFEST
-        if not manifest.is_file():
-            raise PackError(
-                f"{folder} is no player pack: {manifest} is missing (make one with tools/train.py)"
-            )
-        text = manifest.read_bytes()
+        said = PackManifest.load(folder)
+        folder, (width, height), manifest = said.folder, said.size, said.folder / MANIFEST
+        if said.variant not in VARIANTS:
+            known = ", ".join(VARIANTS)
+            raise PackError(f"{manifest} names the unknown variant {said.variant!r}; known: {known}")
         try:
-            data = tomllib.loads(text.decode())
-            name, variant, version = str(data["name"]), str(data["variant"]), data["format"]
-            width, height = (int(side) for side in data["size"])
-            sums: dict[str, str] = dict(data["sha256"])
-            shadow = _shadow(data["shadow"]) if "shadow" in data else None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
+            shadow = None if said.shadow is None else _shadow(said.shadow)
+        except (KeyError, TypeError, ValueError) as error:
             raise PackError(f"{manifest} cannot be read: {error}") from error
-        if version != FORMAT:
-            raise PackError(
-                f"{manifest} is of format {version}; this version of dancecam reads {FORMAT}: "
-                f"make the pack anew with python -m tools.train DATASET {folder} --restart"
-            )
-        if variant not in VARIANTS:
-            raise PackError(f"{manifest} names the unknown variant {variant!r}; known: {', '.join(VARIANTS)}")
-        if min(width, height) < LEAST_SIDE or width % MULTIPLE or height % MULTIPLE:
-            raise PackError(f"{manifest}: size {width}x{height} is not in multiples of {MULTIPLE}")
-        for file in FILES:
-            _verify(folder / file, sums.get(file))
         try:
             body = Body.from_json((folder / "body.json").read_text())
         except ValueError as error:
@@ -107,15 +79,15 @@ class PlayerPack:
             raise PackError(f"{folder / 'poses.safetensors'} holds no landmarks (N, {LANDMARKS}, 4)")
         return cls(
             folder=folder,
-            name=name,
-            variant=variant,
-            size=(width, height),
+            name=said.name,
+            variant=said.variant,
+            size=said.size,
             body=body,
             plate=np.asarray(plate, np.uint8),
             poses=poses.float().numpy(),
-            bank=_read_bank(folder / "bank.safetensors", body),
+            bank=_read_bank(folder / "bank.safetensors", body, said),
             shadow=shadow,
-            digest=hashlib.sha256(text).hexdigest(),
+            digest=said.digest,
         )
 
     def generator(self) -> Generator:
@@ -167,7 +139,7 @@ def write_pack(
             f"size = [{size[0]}, {size[1]}]",
             *(["\n[shadow]", *_numbers(shadow._asdict())] if shadow is not None else []),
             "\n[sha256]",
-            *(f'"{file}" = "{_sha256(part / file)}"' for file in FILES),
+            *(f'"{file}" = "{sha256_of(part / file)}"' for file in FILES),
             "\n[made]",
             *(f"{key} = {_toml(value)}" for key, value in notes.items()),
         ]
@@ -188,9 +160,9 @@ def _shadow(table: Mapping[str, float]) -> Shadow:
     return shadow
 
 
-def _read_bank(path: Path, body: Body) -> Bank:
+def _read_bank(path: Path, body: Body, said: PackManifest) -> Bank:
     try:
-        return read_bank(path, body)
+        return kept_bank(path, body, said.sums[path.name], said.slug)
     except ValueError as error:
         raise PackError(f"{path}: {error}") from error
 
@@ -198,22 +170,6 @@ def _read_bank(path: Path, body: Body) -> Bank:
 def _toml(value: str | int | float) -> str:
     """A TOML literal; a string's is JSON's, and Python writes nan and inf as TOML does."""
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
-
-
-def _verify(path: Path, expected: str | None) -> None:
-    if expected is None:
-        raise PackError(f"{path.parent / MANIFEST} has no SHA-256 for {path.name}")
-    if not path.is_file():
-        raise PackError(f"{path} is missing: copy the player pack again")
-    if _sha256(path) != expected:
-        raise PackError(
-            f"{path} is corrupt (its SHA-256 differs from {MANIFEST}'s): copy the player pack again"
-        )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _tensors(path: Path) -> dict[str, torch.Tensor]:

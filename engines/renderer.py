@@ -8,7 +8,7 @@ be bent. Between the two the net runs on its own coarse grid.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from engines.doll.drawing import Doll
 from engines.doll.likeness import Likeness
 from engines.generator import DOLL_CHANNELS, FINE, Generator, LiveGenerator
 from engines.player_pack import PlayerPack
-from engines.runtime import Calibration, Engine, Tensors, compile_module, is_on_device
+from engines.runtime import Calibration, Engine, Tensors, choose_backend, compile_module, is_on_device
 from engines.shadow import Floor, Shadow
 from engines.windows import Windows
 
@@ -51,6 +51,17 @@ def compile_windows(
         calibration=calibration(net, pack),
     )
     return dict(zip(sizes, engines, strict=True))
+
+
+def is_kept(pack: PlayerPack, backend: str, threads: int) -> bool:
+    """Whether what `compile_windows` makes lies on disk from an earlier time. Raises PackError."""
+    if choose_backend(backend) != "openvino":
+        return False
+    from engines.runtime.openvino import is_compiled
+
+    net = LiveGenerator(pack.generator())
+    examples = [net.example(size) for size in Windows.of(pack).sizes]
+    return is_compiled(net, examples, net.OUTPUTS, threads, calibration(net, pack))
 
 
 def described(engines: Mapping[tuple[int, int], Engine]) -> str:
@@ -230,7 +241,13 @@ def eager(net: LiveGenerator, size: tuple[int, int], device: torch.device) -> Re
 
 def calibration(net: LiveGenerator, pack: PlayerPack) -> Calibration:
     """What INT8 needs to know of a player's net."""
-    return Calibration(pack.digest, lambda: _closed_loop(net, pack), net.KEEP_FLOAT)
+    cell = net.generator.cell
+
+    def picture(inputs: Mapping[str, Any]) -> str:
+        rows, columns = inputs["previous"].shape[2:]
+        return f"{cell * columns}x{cell * rows}"
+
+    return Calibration(pack.digest, lambda: _closed_loop(net, pack), net.KEEP_FLOAT, picture)
 
 
 def _closed_loop(net: LiveGenerator, pack: PlayerPack) -> Iterator[dict[str, NDArray[np.generic]]]:

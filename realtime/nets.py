@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -123,7 +122,8 @@ class Nets:
     name, folder: the player's. load_player: the networks for another player by his pack's folder, in any
     thread, for as large a picture; those that do not depend on the player are shared. upload: brings a frame
     (H, W, 3) BGR to where the tracker looks at it. page_lock: is told of memory that pictures will be painted
-    into. left: which backends were tried before and do not work here, and why, a line each.
+    into. is_kept: whether all that is compiled for another player lies on disk; raises as `load_player`.
+    left: which backends were tried before and do not work here, and why, a line each.
     """
 
     tracker: Tracker
@@ -135,6 +135,7 @@ class Nets:
     load_player: Callable[[Path], Nets] = _no_other
     upload: Callable[[NDArray[np.uint8]], Frame] = lambda frame: frame
     page_lock: Callable[[NDArray[np.uint8]], object] = lambda memory: None
+    is_kept: Callable[[Path], bool] = lambda folder: False
     left: tuple[str, ...] = ()
 
 
@@ -171,10 +172,11 @@ class NetsLoader:
         from engines.pose.smoothing import LIVE
         from engines.pose.tracker import PoseTracker
         from engines.runtime import is_on_device
+        from engines.runtime.machine import show_threads
 
         self._backend = backend
         self._layered = show.layered
-        self._threads = max(1, min(4, os.cpu_count() or 1))  # they take turns more often than they overlap
+        self._threads = show_threads()
         self._on_device = is_on_device(backend)
         self._verified: set[str] = set()
         smoothing = LIVE._replace(lead_s=show.lead_ms / 1000)
@@ -216,8 +218,17 @@ class NetsLoader:
             name=pack.name,
             folder=folder,
             load_player=self,
+            is_kept=self.is_kept,
             **self._kept,
         )
+
+    def is_kept(self, folder: Path) -> bool:
+        """Whether what is compiled for a player lies on disk: then to load him takes little. Of what a GPU
+        runs, nothing does. Raises PackError."""
+        from engines.player_pack import PlayerPack
+        from engines.renderer import is_kept
+
+        return is_kept(PlayerPack.load(folder), self._backend, self._threads)
 
     def _renderer(self, pack: PlayerPack) -> Render:
         if self._on_device:

@@ -14,6 +14,7 @@ from dataclasses import asdict
 
 import cv2
 
+from engines.runtime.progress import told_to
 from realtime.bus import Bus
 from realtime.camera_copy import CameraCopy
 from realtime.capture import Captured
@@ -207,14 +208,23 @@ def run(context: StageContext, link: StageLink) -> None:
 def _load(context: StageContext, link: StageLink, loading: Loading) -> Performer:
     """The performer, started. Raises what the operator must know."""
     show = context.rig.show
-    loading.step("loading the networks")
-    nets = context.rig.nets(show)
-    for text in nets.left:
+
+    def tell(text: str) -> None:
         link.meter.event(time.monotonic_ns(), text)
-    if context.attempt == 0:  # a restarted one finds it all on disk
-        for folder in show.players:
-            loading.step(f"loading the player {folder.name}")
-            prepare(nets, [folder], lambda text: link.meter.event(time.monotonic_ns(), text))
+
+    def takes_long(text: str) -> None:
+        loading.step(text)
+        tell(text)
+
+    with told_to(doing=takes_long, found=tell):
+        loading.step("loading the networks")
+        nets = context.rig.nets(show)
+        for text in nets.left:
+            tell(text)
+        if context.attempt == 0:  # a restarted one finds it all on disk
+            for folder in show.players:
+                loading.step(f"loading the player {folder.name}")
+                prepare(nets, [folder], tell)
     link.info["backend"] = {"pose": nets.tracker.backend, "generator": nets.render.backend}
     performer = Performer(context, link.bus, nets, link.meter)
     loading.step(f"opening camera {redacted(show.camera)}")

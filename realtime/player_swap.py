@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from engines.runtime.progress import told_to
 from realtime.errors import one_line
 from realtime.nets import Nets
 
@@ -33,13 +34,14 @@ class SwapStatus:
 
 def prepare(nets: Nets, folders: Sequence[Path], tell: Callable[[str], None]) -> None:
     """Loads each player once, before the show: what is compiled for him is kept on disk, and to load him
-    during the show takes seconds and little of the processor.
+    during the show takes seconds and little of the processor. One for whom it lies there is not loaded.
 
     One who cannot be loaded is told of in one line, and is tried again when he is asked for.
     """
     for folder in folders:
         try:
-            nets.load_player(folder)
+            if not nets.is_kept(folder):
+                nets.load_player(folder)
         except Exception as error:  # noqa: BLE001  # the others can dance
             tell(f"the player {folder} cannot be loaded ({one_line(error)})")
 
@@ -99,7 +101,8 @@ class PlayerSwap:
         while (folder := self._missing()) is not None:
             self._tell(f"loading the player {folder}")
             try:
-                nets = self._nets.load_player(folder)
+                with told_to(doing=self._tell, found=self._tell):
+                    nets = self._nets.load_player(folder)
             except Exception as error:  # noqa: BLE001  # whatever is wrong with him, the show goes on
                 self._give_up(folder, one_line(error))
                 continue

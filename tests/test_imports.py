@@ -25,7 +25,7 @@ OPTIONAL = {
     "nncf": set(),
     "pygame": set(),
     "pyvirtualcam": set(),
-    "openvino": {"engines/runtime/openvino.py"},
+    "openvino": {"engines/runtime/openvino.py", "engines/runtime/openvino_models.py"},
     "tensorrt": set(),
     "tensorrt_rtx": set(),
     "torch_tensorrt": set(),

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,10 @@ def standing_px(landmarks: Floats, body: Body) -> NDArray[np.float64]:
     return height_at(body.near, body.far, ankles)
 
 
+def _cut_up(frame: Frame, widths: Reals, skirt: Reals) -> list[Sprite]:
+    return cut_up(frame.view, frame.labels, widths, skirt, frame.body)
+
+
 class Bank:
     """Frames of a player, cut up.
 
@@ -53,8 +58,9 @@ class Bank:
     where it is not drawn with its neighbour (an arm before the body, a body that an arm hides), 0..1; covers
     (F, P), see `Seen`; at_camera (F, P): how much a limb is foreshortened, 0..1. heights, numbers (F,).
 
-    widths: see `limb_widths`; skirt: see `skirt_of`, none by default. shown: what the frames show, where it
-    is known. keep: whether the frames themselves are kept too, for `store.write_bank`.
+    widths: see `limb_widths`; skirt: see `skirt_of`, none by default. shown, sprites: what the frames show,
+    and what comes of cutting them up, where it is known. keep: whether the frames themselves are kept, for
+    `store.write_bank`.
 
     Raises ValueError where there is no frame, or one whose landmarks or height are no numbers.
     """
@@ -67,6 +73,7 @@ class Bank:
         *,
         skirt: Reals | None = None,
         shown: Seen | None = None,
+        sprites: list[list[Sprite]] | None = None,
         keep: bool = True,
     ) -> None:
         if not frames:
@@ -89,11 +96,10 @@ class Bank:
             if shown is None:
                 every = pool.map(lambda frame: seen(frame.view, frame.labels), frames)
                 shown = Seen(*(np.stack(each) for each in zip(*every, strict=True)))
-            self.sprites: list[list[Sprite]] = list(
-                pool.map(
-                    lambda frame: cut_up(frame.view, frame.labels, widths, self.skirt, frame.body), frames
-                )
-            )
+            if sprites is None:
+                cut = partial(_cut_up, widths=widths, skirt=self.skirt)
+                sprites = list(pool.map(cut, frames))
+        self.sprites = sprites
         self.seen = shown
         area, hidden, astray, self.covers = shown
         most = np.quantile(area, 0.8, axis=0)

@@ -23,6 +23,7 @@ from engines.body import Body
 from engines.doll.bank import CUTTERS, Bank, Frame
 from engines.doll.cutting import NOTHING, Bytes, Labels, Seen, View, reduced
 from engines.doll.parts import ARMS, COUNT
+from engines.doll.sprites import Sprite
 from engines.skeleton import LANDMARKS
 
 QUALITY = 92
@@ -57,10 +58,15 @@ def write_bank(bank: Bank, path: Path) -> None:
     safetensors.torch.save_file(tensors, path)
 
 
-def read_bank(path: Path, body: Body, *, keep: bool = False) -> Bank:
-    """The bank of a file. keep: see `Bank`. Raises ValueError with one line where it holds none."""
+def read_bank(
+    path: Path, body: Body, *, keep: bool = False, sprites: list[list[Sprite]] | None = None
+) -> Bank:
+    """The bank of a file. keep: see `Bank`. sprites: its own, where they are cut already; then no picture is
+    read. Raises ValueError with one line where it holds none."""
     try:
         tensors = _tensors(path)
+        if sprites is not None:
+            return _bank([_seen_before(tensors, at) for at in range(len(sprites))], tensors, body, sprites)
         pieces = [_pieces(tensors[name], tensors[f"{name}_end"]) for name in CODES]
         with ThreadPoolExecutor(CUTTERS) as pool:
             frames = list(
@@ -73,9 +79,28 @@ def read_bank(path: Path, body: Body, *, keep: bool = False) -> Bank:
         raise ValueError(f"no bank of the player's frames ({error})") from error
     except cv2.error as error:  # its text has several lines
         raise ValueError("a frame's picture cannot be used at its height") from error
+    return _bank(frames, tensors, body, keep=keep)
+
+
+def _bank(
+    frames: Sequence[Frame],
+    tensors: dict[str, NDArray[Any]],
+    body: Body,
+    sprites: list[list[Sprite]] | None = None,
+    *,
+    keep: bool = False,
+) -> Bank:
     widths, skirt = (tensors[name].astype(float) for name in ("widths", "skirt"))
     shown = Seen(*(tensors[name].astype(float) for name in Seen._fields))
-    return Bank(frames, widths, body, skirt=skirt, shown=shown, keep=keep)
+    return Bank(frames, widths, body, skirt=skirt, shown=shown, sprites=sprites, keep=keep)
+
+
+def _seen_before(tensors: dict[str, NDArray[Any]], at: int) -> Frame:
+    """A frame without its pictures."""
+    none = np.zeros((0, 0), np.uint8)
+    landmarks, height, number = (tensors[name][at] for name in ("landmarks", "heights", "numbers"))
+    view = View(np.zeros((0, 0, 3), np.uint8), none, landmarks, float(height), int(number))
+    return Frame(view, Labels(none, none))
 
 
 def _tensors(path: Path) -> dict[str, NDArray[Any]]:

@@ -8,12 +8,13 @@ import importlib.util
 import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar, overload
-
-import torch
-from torch import nn
+from typing import TYPE_CHECKING, TypeVar, overload
 
 from engines.runtime.engine import Calibration, Engine, EngineError, Tensors, TensorSpec
+
+if TYPE_CHECKING:  # it takes seconds, and not everybody who asks what a backend can do needs it
+    import torch
+    from torch import nn
 
 __all__ = [
     "BACKENDS",
@@ -39,6 +40,8 @@ Loaded = TypeVar("Loaded")
 
 
 def _no_gpu() -> str | None:
+    import torch
+
     if torch.version.cuda is None:
         return "this build of torch has no CUDA"
     return None if torch.cuda.is_available() else "torch finds no NVIDIA GPU, or no driver for it"
@@ -138,6 +141,8 @@ def _one_line(error: Exception) -> str:
 
 def _release() -> None:
     """Gives back the GPU's memory that a backend took before it failed."""
+    import torch
+
     gc.collect()
     if torch.cuda.is_initialized():
         with contextlib.suppress(RuntimeError):  # after a fault of the GPU nothing works there any more
@@ -175,8 +180,9 @@ def compile_module(
     inputs: name → example tensor, whose shape and dtype become the engine's own; a list of such gives a
     list of engines of one network, one for each shape.
     outputs: a name for each tensor that the module returns.
-    precision: "f32"; "bf16" and "int8" (OpenVINO); "fp16" (CUDA); "auto": the fastest that the machine and
-    `calibration` allow. torch always runs f32, and a planned backend what its plan is of.
+    precision: "f32"; "bf16" and "int8" (OpenVINO); "fp16" (CUDA); "auto": on a CPU the fastest that was
+    measured on this machine, by `calibration`. torch always runs f32, a planned backend what its plan is of.
+    threads: of a CPU; with "auto" at most so many.
     calibration: needed for "int8".
 
     With "auto" a backend that cannot compile `module` is left for the next one, which is logged. Raises

@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from math import prod
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,17 +14,24 @@ from numpy.typing import NDArray
 Tensors = Mapping[str, NDArray[np.generic]]
 
 
+def _largest(inputs: Mapping[str, Any]) -> str:
+    """The shape of the largest of some arrays or tensors, "1x16x24x3"."""
+    shapes = [tuple(each.shape) for each in inputs.values()]
+    return "x".join(map(str, max(shapes, key=prod)))
+
+
 class Calibration(NamedTuple):
     """What INT8 needs to know of a network.
 
     samples: inputs as the network meets them on air; key names them (a digest). keep_float: patterns of
     the names of operations that stay in f32 (module path, a slash, operation), because they compute
-    coordinates or colours rather than features.
+    coordinates or colours rather than features. picture: what people call the size of one set of inputs.
     """
 
     key: str
     samples: Callable[[], Iterable[Tensors]]
     keep_float: tuple[str, ...] = ()
+    picture: Callable[[Mapping[str, Any]], str] = _largest
 
 
 class EngineError(RuntimeError):

@@ -6,8 +6,10 @@ import hashlib
 import inspect
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from torch import nn
+if TYPE_CHECKING:
+    from torch import nn
 
 
 def network_digest(module: nn.Module) -> str:
@@ -30,3 +32,8 @@ def cache_folder() -> Path:
 def plan_folder() -> Path:
     """Where plans are kept (`engines.plan_cache`), and looked for by a show."""
     return cache_folder() / "plans"
+
+
+def compiled_folder() -> Path:
+    """Where OpenVINO keeps what it compiles of the plans: a folder for each plan, of its name."""
+    return cache_folder() / "compiled"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from functools import cache
@@ -14,6 +15,11 @@ class Gpu(NamedTuple):
     name: str
     capability: str
     driver: str
+
+
+def show_threads() -> int:
+    """A network of a show runs on so many at most: pose and generator take turns more than they overlap."""
+    return max(1, min(4, os.cpu_count() or 1))
 
 
 @cache

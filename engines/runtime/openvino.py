@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import io
+import importlib.util
 import logging
-import tempfile
-import time
-import zipfile
+import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -17,18 +16,27 @@ import openvino as ov
 import torch
 from torch import nn
 
-from engines.plan_cache import Facts, MissingPlan, Parity, PlanCache, PlanError, PlanKey
+from engines.cache_limit import keep_within_limit
+from engines.plan_cache import PlanCache, PlanError, PlanKey
 from engines.runtime.engine import Calibration, Engine, EngineError, Tensors, TensorSpec
-from engines.runtime.identity import cache_folder, network_digest, plan_folder
+from engines.runtime.identity import compiled_folder, plan_folder
+from engines.runtime.machine import show_threads
+from engines.runtime.openvino_models import (
+    PrecisionError,
+    cached,
+    convert,
+    is_dynamic,
+    plan_key,
+    quantize,
+    require_parity,
+)
+from engines.runtime.precision import Choice, load_choice, measure, save_choice, thread_counts
+from engines.runtime.progress import doing, found
 
 log = logging.getLogger(__name__)
-MODEL_FILES = ("model.xml", "model.bin")
-LEAST_PSNR = 35.0
-"""dB; a network of reduced precision further from the f32 one is not used."""
-
-
-class PrecisionError(EngineError):
-    """A reduced precision in which the network no longer computes what it computes in f32."""
+FAST_MS = 5.0
+"""A network that takes no longer than this is not quantized: a camera's frame lasts 16 ms and more, and the
+picture costs more around the network than within it."""
 
 
 def cpu_has_bf16() -> bool:
@@ -46,16 +54,24 @@ class OpenVinoEngine(Engine):
     backend = "openvino"
 
     def __init__(
-        self, model: ov.Model, inputs: Sequence[str], outputs: Sequence[str], precision: str, threads: int
+        self,
+        model: ov.Model,
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+        precision: str,
+        threads: int,
+        folder: Path | None,
     ) -> None:
+        """folder: where what is compiled is kept for the next time, and taken from; None: nowhere."""
         self.precision = precision
         config = {
             "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
             "INFERENCE_NUM_THREADS": threads,
             "PERFORMANCE_HINT": "LATENCY",
             "ENABLE_CPU_PINNING": False,
-            "CACHE_DIR": str(cache_folder() / "compiled"),
         }
+        if folder is not None:
+            config["CACHE_DIR"] = str(folder)
         try:
             compiled = ov.Core().compile_model(model, "CPU", config)
         except RuntimeError as error:
@@ -87,170 +103,187 @@ def compile_openvino(
     threads: int,
     calibration: Calibration | None,
 ) -> list[OpenVinoEngine]:
-    """One engine for each of `examples`, which differ in shape alone; see `compile_module`."""
-    if precision == "auto":
-        able = {"bf16": cpu_has_bf16(), "int8": calibration is not None and _can_quantize()}
-        for candidate in (name for name, can in able.items() if can):
-            try:
-                return compile_openvino(module, examples, outputs, candidate, threads, calibration)
-            except PrecisionError as error:
-                log.warning("%s skipped: %s", candidate, error)
-        precision = "f32"
-    if precision == "int8" and calibration is None:
-        raise EngineError("INT8 needs inputs to calibrate with: choose f32 or bf16")
-    dynamic = _is_dynamic(examples, calibration)
-    key = plan_key(module, examples, outputs, precision, calibration)
-    if precision == "int8":
-        assert calibration is not None  # noqa: S101  # for the type checker
-        model = _cached(module, key, lambda: _quantize(module, examples[-1], outputs, calibration))
-    else:
-        model = _cached(module, key, lambda: convert(module, examples[0], outputs, dynamic=dynamic))
+    """One engine for each of `examples`, which differ in shape alone; see `compile_module`.
+
+    With precision "auto" the precision and at most so many `threads` are those that were found to be fastest
+    here; without `calibration`, by which the others are judged, it is f32.
+    """
+    if precision == "auto" and calibration is not None:
+        choice = choose(module, examples, outputs, threads, calibration)
+        try:
+            return _compiled(
+                module, examples, outputs, choice.best.precision, choice.best.threads, calibration
+            )
+        except PrecisionError as error:  # its plan was removed, and does not come out as it did
+            log.warning("%s skipped: %s", choice.best.precision, error)
+    precision = "f32" if precision == "auto" else precision
     if precision == "bf16" and calibration is not None:
-        _require_parity(module, model, examples[0], next(iter(calibration.samples())), "bf16")
-    if not dynamic:
-        return [OpenVinoEngine(model, list(examples[0]), outputs, precision, threads)]
-    engines = []
-    for example in examples:
-        shaped = model.clone()
-        shaped.reshape({name: list(tensor.shape) for name, tensor in example.items()})
-        engines.append(OpenVinoEngine(shaped, list(example), outputs, precision, threads))
+        model, _ = _model(module, examples, outputs, precision, calibration)
+        require_parity(module, model, examples[0], [*calibration.samples()], precision)
+    return _compiled(module, examples, outputs, precision, threads, calibration)
+
+
+def choose(
+    module: nn.Module,
+    examples: Sequence[Mapping[str, torch.Tensor]],
+    outputs: Sequence[str],
+    threads: int,
+    calibration: Calibration,
+) -> Choice:
+    """Which precision and how many threads run `module` fastest here, measured on the middle one of
+    `examples`, which go from small to large. It is measured once, and kept beside the plans."""
+    plans, able = PlanCache(plan_folder()), _able()
+    key = _choice_key(module, examples, outputs, threads, calibration, able)
+    choice = load_choice(key, plans)
+    if choice is not None:
+        return choice
+    doing("choosing the precision of the generator (about a minute, once)")
+    choice = _choose(module, examples, outputs, threads, calibration, able)
+    found(f"precision of the generator: {choice}")
+    try:
+        save_choice(key, plans, choice)
+    except (PlanError, OSError) as error:
+        log.warning("%s; the precision is chosen at every start", error)
+    return choice
+
+
+def is_compiled(
+    module: nn.Module,
+    examples: Sequence[Mapping[str, torch.Tensor]],
+    outputs: Sequence[str],
+    threads: int,
+    calibration: Calibration,
+) -> bool:
+    """Whether all that "auto" makes of `module` lies on disk, as far as can be seen without reading it. What
+    lies there is used from now on: it is not removed."""
+    plans = PlanCache(plan_folder())
+    choice = load_choice(_choice_key(module, examples, outputs, threads, calibration, _able()), plans)
+    if choice is None:
+        return False
+    try:
+        path, _ = plans.find(plan_key(module, examples, outputs, choice.best.precision, calibration))
+    except PlanError:
+        return False
+    plans.use(path)
+    return len([*(compiled_folder() / path.stem).glob("*.blob")]) >= len(examples)
+
+
+def _able() -> tuple[str, ...]:
+    """The reduced precisions that this machine has."""
+    return tuple(name for name, can in (("bf16", cpu_has_bf16()), ("int8", _can_quantize())) if can)
+
+
+def _choice_key(
+    module: nn.Module,
+    examples: Sequence[Mapping[str, torch.Tensor]],
+    outputs: Sequence[str],
+    threads: int,
+    calibration: Calibration,
+    able: Sequence[str],
+) -> PlanKey:
+    return replace(
+        plan_key(module, examples, outputs, "int8", calibration),  # of all that any precision depends on
+        precision=f"auto: f32 {' '.join(able)}, threads to {threads} of {os.cpu_count()}",
+    )
+
+
+def _choose(
+    module: nn.Module,
+    examples: Sequence[Mapping[str, torch.Tensor]],
+    outputs: Sequence[str],
+    threads: int,
+    calibration: Calibration,
+    able: Sequence[str],
+) -> Choice:
+    draw = calibration.samples
+    samples = cache(lambda: [dict(sample) for sample in draw()])  # they take seconds
+    calibration = calibration._replace(samples=samples)
+    example = examples[len(examples) // 2]
+    runs: dict[tuple[str, int], Callable[[], object]] = {}
+    skipped: dict[str, str] = {}
+
+    def add(precision: str) -> None:
+        """Raises PrecisionError."""
+        model, _ = _model(module, examples, outputs, precision, calibration)
+        if precision == "bf16":
+            require_parity(module, model, example, samples(), precision)
+        for count in thread_counts(threads):
+            runs[precision, count] = _run(_shaped(model, example), example, outputs, precision, count)
+
+    add("f32")
+    for precision in able:
+        fastest = min(each.ms for each in measure(runs)) if precision == "int8" else None
+        if fastest is not None and fastest <= FAST_MS:
+            skipped[precision] = f"{fastest:.1f} ms are fast enough"
+            continue
+        try:
+            add(precision)
+        except PrecisionError as error:
+            skipped[precision] = str(error)
+    return Choice(calibration.picture(example), measure(runs), skipped)
+
+
+def _run(
+    model: ov.Model, example: Mapping[str, torch.Tensor], outputs: Sequence[str], precision: str, threads: int
+) -> Callable[[], object]:
+    """Runs a model on an example; what is compiled for that is not kept."""
+    engine = OpenVinoEngine(model, list(example), outputs, precision, threads, None)
+    inputs, results = engine.buffers()
+    for name, array in inputs.items():
+        array[...] = example[name].numpy()
+    return lambda: engine.run(inputs, results)
+
+
+def _compiled(
+    module: nn.Module,
+    examples: Sequence[Mapping[str, torch.Tensor]],
+    outputs: Sequence[str],
+    precision: str,
+    threads: int,
+    calibration: Calibration | None,
+) -> list[OpenVinoEngine]:
+    """The engines, of a precision that is known to be right or may be found not to be: PrecisionError."""
+    model, folder = _model(module, examples, outputs, precision, calibration)
+    if calibration is not None and not any(folder.glob("*.blob")):
+        doing("compiling the generator (some seconds, once)")
+    shaped = [_shaped(model, each) if is_dynamic(examples, calibration) else model for each in examples]
+    with ThreadPoolExecutor(show_threads()) as pool:
+        engines = list(
+            pool.map(
+                lambda each: OpenVinoEngine(each, list(examples[0]), outputs, precision, threads, folder),
+                shaped,
+            )
+        )
+    keep_within_limit()
     return engines
 
 
-def convert(
-    module: nn.Module, inputs: Mapping[str, torch.Tensor], outputs: Sequence[str], *, dynamic: bool = False
-) -> ov.Model:
-    """torch module → OpenVINO model with named tensors, of the inputs' shapes or of any (dynamic)."""
-    module = module.eval()
-    static = {} if dynamic else {"input": [list(tensor.shape) for tensor in inputs.values()]}
-    with torch.inference_mode():
-        example = tuple(inputs.values())
-        traced = torch.jit.trace(module, example, check_trace=False)
-        model = ov.convert_model(traced, example_input=example, **static)
-    for port, name in zip(model.inputs, inputs, strict=True):
-        port.get_tensor().set_names({name})
-    for port, name in zip(model.outputs, outputs, strict=True):
-        port.get_tensor().set_names({name})
-    return model
-
-
-def _can_quantize() -> bool:
-    try:
-        import nncf  # noqa: F401  # is it there?
-    except ImportError as error:
-        log.info("INT8 skipped: %s", error)
-        return False
-    return True
-
-
-def _quantize(
-    module: nn.Module,
-    example: Mapping[str, torch.Tensor],
-    outputs: Sequence[str],
-    calibration: Calibration,
-) -> ov.Model:
-    """The module with its convolutions in INT8 and the arithmetic around them in f32, of any shape."""
-    import nncf
-
-    log.info("quantizing a network to INT8, once; the result is kept in %s", cache_folder())
-    logging.getLogger("nncf").setLevel(logging.ERROR)
-    samples = [dict(sample) for sample in calibration.samples()]
-    model = convert(module, example, outputs, dynamic=True)
-    others = nncf.IgnoredScope(patterns=list(calibration.keep_float))
-    with contextlib.redirect_stdout(io.StringIO()):  # its progress bars would break up the show's status line
-        quantized = nncf.quantize(
-            model, nncf.Dataset(samples), subset_size=len(samples), ignored_scope=others
-        )
-    _require_parity(module, quantized, example, samples[len(samples) // 2], "f32")
-    return quantized
-
-
-def _require_parity(
-    module: nn.Module, model: ov.Model, inputs: Mapping[str, torch.Tensor], sample: Tensors, hint: str
-) -> None:
-    """Raises PrecisionError where the model's first output is far from eager torch's, as PSNR relative to
-    the output's own range."""
-    with torch.inference_mode():
-        expected = module(*(torch.from_numpy(sample[name]) for name in inputs))
-    expected = (expected[0] if isinstance(expected, tuple) else expected).float().numpy()
-    compiled = ov.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": hint})
-    actual = compiled(dict(sample))[0].astype(np.float32)
-    error = float(np.mean((actual - expected) ** 2))
-    psnr = 10 * np.log10(max(float(np.ptp(expected)), 1e-6) ** 2 / max(error, 1e-12))
-    if psnr < LEAST_PSNR:
-        raise PrecisionError(f"it is {psnr:.1f} dB from the f32 network; {LEAST_PSNR} are asked")
-
-
-def _cached(module: nn.Module, key: PlanKey, make: Callable[[], ov.Model]) -> ov.Model:
-    """`make`'s model, from its plan if it was made before under the same key.
-
-    A plan that is stale or corrupt is named and made anew.
-    """
-    cache = PlanCache(plan_folder())
-    try:
-        return unpack(cache.load(key)[0])
-    except MissingPlan as error:
-        log.info("%s", error.reason)
-    except PlanError as error:
-        log.warning("%s; it is made anew", error.reason)
-    started = time.perf_counter()
-    plan = pack(make())
-    facts = Facts(round(time.perf_counter() - started, 2), Parity("dB", LEAST_PSNR, note="not measured"))
-    label = f"{type(module).__name__.lower()}-{key.network[:12]}-{key.precision}"
-    try:
-        with cache.building():
-            cache.write(label, key, plan, facts)
-    except (PlanError, OSError) as error:  # no room, or not ours to write: the network is here all the same
-        reason = error.reason if isinstance(error, PlanError) else error
-        log.warning("%s; the network is converted at every start", reason)
-    return unpack(plan)  # what the next start reads: OpenVINO keeps what it compiles by the model's bytes
-
-
-def pack(model: ov.Model) -> bytes:
-    """A model as one file: its two files in an uncompressed zip archive."""
-    with tempfile.TemporaryDirectory() as folder:
-        ov.save_model(model, Path(folder) / "model.xml", compress_to_fp16=False)
-        archive = io.BytesIO()
-        with zipfile.ZipFile(archive, "w") as files:
-            for name in MODEL_FILES:
-                files.write(Path(folder) / name, name)
-    return archive.getvalue()
-
-
-def unpack(plan: bytes) -> ov.Model:
-    """`pack`'s model."""
-    with zipfile.ZipFile(io.BytesIO(plan)) as files:
-        return ov.Core().read_model(*(files.read(name) for name in MODEL_FILES))
-
-
-def _is_dynamic(examples: Sequence[Mapping[str, torch.Tensor]], calibration: Calibration | None) -> bool:
-    """Whether a model must take any shape: calibration's samples have a shape of their own."""
-    return len(examples) > 1 or calibration is not None
-
-
-def plan_key(
+def _model(
     module: nn.Module,
     examples: Sequence[Mapping[str, torch.Tensor]],
     outputs: Sequence[str],
     precision: str,
     calibration: Calibration | None,
-) -> PlanKey:
-    """Of the plan that `compile_openvino` uses."""
-    dynamic = _is_dynamic(examples, calibration)
-    made_from: list[object] = [network_digest(module), list(examples[0]), list(outputs)]
-    if precision == "int8" and calibration is not None:
-        made_from += [calibration.key, calibration.keep_float]
-    shapes = {name: tuple(tensor.shape) for name, tensor in examples[0].items()}
-    return PlanKey(
-        network=hashlib.sha256(repr(made_from).encode()).hexdigest(),
-        backend="openvino",
-        version=str(ov.__version__),
-        device=str(ov.Core().get_property("CPU", "FULL_DEVICE_NAME")).strip(),
-        capability="",
-        driver="",
-        precision=precision,
-        shapes=() if dynamic else (shapes,),
-    )
+) -> tuple[ov.Model, Path]:
+    """See `cached`. Raises PrecisionError."""
+    key = plan_key(module, examples, outputs, precision, calibration)
+    if precision != "int8":
+        dynamic = is_dynamic(examples, calibration)
+        return cached(module, key, lambda: convert(module, examples[0], outputs, dynamic=dynamic))
+    if calibration is None:
+        raise EngineError("INT8 needs inputs to calibrate with: choose f32 or bf16")
+    return cached(module, key, lambda: quantize(module, examples[-1], outputs, calibration))
+
+
+def _shaped(model: ov.Model, example: Mapping[str, torch.Tensor]) -> ov.Model:
+    shaped = model.clone()
+    shaped.reshape({name: list(tensor.shape) for name, tensor in example.items()})
+    return shaped
+
+
+def _can_quantize() -> bool:
+    """Whether NNCF is installed; to import it takes a second, which only who quantizes need wait for."""
+    return importlib.util.find_spec("nncf") is not None
 
 
 def _specs(ports: Sequence[ov.ConstOutput], names: Sequence[str]) -> dict[str, TensorSpec]:

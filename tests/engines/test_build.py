@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -226,7 +229,7 @@ def test_the_fastest_of_several_tries_is_kept(
         (["--backend", "tensorrt-rtx"], "needs an NVIDIA GPU with its driver"),
         (["--backend", "tensorrt-rtx", "--target", "9.0"], "no compute capability 9.0; it has 7.5"),
         (["--backend", "tensorrt-rtx", "--target", "8.9", "--precision", "int8"], "int8 are OpenVINO's"),
-        (["--backend", "openvino", "--precision", "fp16"], "openvino has bf16, int8"),
+        (["--backend", "openvino", "--precision", "fp16"], "openvino has auto, f32, bf16, int8"),
         (["--backend", "openvino", "--target", "8.9"], "openvino compiles for the machine that it runs on"),
         (["--player", "nowhere"], "nowhere is no player pack"),
         (["--backend", "openvino", "--out", "plans"], "--out: openvino keeps what it needs in"),
@@ -261,10 +264,42 @@ def test_openvino_is_built_verified_and_kept(
         lines = capsys.readouterr().out.splitlines()[1:-1]
         assert [line.split()[0] for line in lines] == labels
         assert [" kept " in line for line in lines] == [kept] * 3
-    manifests = [manifest for _, manifest in PlanCache(tmp_path / "dancecam/plans").manifests()]
+    manifests = [
+        manifest
+        for _, manifest in PlanCache(tmp_path / "dancecam/plans").manifests()
+        if manifest.key.backend == "openvino" and manifest.label in labels
+    ]
     assert {manifest.label for manifest in manifests} == set(labels)
     for manifest in manifests:
         assert manifest.facts.parity.value is not None and manifest.facts.latency_ms is not None
+
+
+def test_list_tells_sizes_choices_and_the_total_and_clean_removes_all(
+    pack_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("DANCECAM_CACHE_MIB", "2000")
+    monkeypatch.setattr(parity, "RUNS", 1)
+    assert build.main(["--player", str(pack_folder), "--backend", "openvino", "--size", "64x64"]) == 0
+    old = 1_700_000_000
+    (sprites,) = (tmp_path / "dancecam/plans").glob("*.sprites.doll.json")
+    for path in (sprites, sprites.with_suffix(".plan")):
+        os.utime(path, (old, old))
+    capsys.readouterr()
+    assert build.main(["--list"]) == 0
+    heard = capsys.readouterr().out
+    (row,) = [line.split() for line in heard.splitlines() if line.startswith("number-7.generator ")]
+    assert float(row[4]) > 0, "what OpenVINO compiled of it is not counted"
+    assert f"{datetime.fromtimestamp(old):%Y-%m-%d %H:%M}" in heard
+    assert re.search(r"precision-\w+: f32 .* ms.* at 64x64: \w+, \d threads?", heard)
+    (total, ours, limit) = re.findall(r"(\d+) MiB", heard.splitlines()[-1])
+    on_disk = sum(path.stat().st_size for path in (tmp_path / "dancecam").rglob("*") if path.is_file())
+    assert total == ours == f"{on_disk / 2**20:.0f}" and limit == "2000"
+    monkeypatch.setenv("DANCECAM_CACHE_MIB", "much")
+    assert build.main(["--list"]) == 1
+    assert "DANCECAM_CACHE_MIB='much' is no number of MiB" in capsys.readouterr().err
+    assert build.main(["--clean"]) == 0
+    assert not [path for path in (tmp_path / "dancecam").rglob("*") if path.is_file()]
 
 
 def test_auto_says_why_it_skips_a_backend(caplog: pytest.LogCaptureFixture) -> None:

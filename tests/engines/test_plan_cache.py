@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
 import multiprocessing
@@ -192,6 +193,26 @@ def test_two_builds_do_not_clash(cache: PlanCache, written: Path) -> None:
     assert cache.load(KEY)[0] == PLAN  # a show may read meanwhile
     with PlanCache(cache.folder).building():
         pass
+
+
+def test_a_show_waits_a_little_for_another_that_writes(
+    cache: PlanCache, written: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = contextlib.ExitStack()
+    other.enter_context(PlanCache(cache.folder).building())
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:
+            other.close()
+
+    monkeypatch.setattr("engines.plan_cache.time.sleep", sleep)
+    with cache.building(60.0):
+        assert len(slept) == 3
+    with cache.building(), pytest.raises(BlockingIOError), PlanCache(cache.folder).building(0.0):
+        pass
+    assert len(slept) == 3
 
 
 def test_a_full_disk_is_one_line_and_leaves_the_older_plan(

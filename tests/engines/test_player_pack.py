@@ -169,9 +169,9 @@ def test_another_folder_is_no_pack(tmp_path: Path) -> None:
 def test_a_file_that_was_wrong_from_the_start_is_named(
     folder: Path, file: str, content: bytes, said: str
 ) -> None:
-    before = module._sha256(folder / file)
+    before = module.sha256_of(folder / file)
     (folder / file).write_bytes(content)
-    edit(folder, before, module._sha256(folder / file))
+    edit(folder, before, module.sha256_of(folder / file))
     with pytest.raises(PackError, match=said):
         PlayerPack.load(folder).generator()
 
@@ -184,7 +184,7 @@ def test_a_new_pack_replaces_the_old_one(folder: Path, dataset_folder: Path) -> 
     assert not (folder / "stray.txt").exists()
 
 
-@pytest.mark.parametrize("step", ["shutil.copyfile", "safetensors.torch.save_file", "_sha256"])
+@pytest.mark.parametrize("step", ["shutil.copyfile", "safetensors.torch.save_file", "sha256_of"])
 def test_a_write_that_fails_leaves_the_old_pack(
     folder: Path, dataset_folder: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import math
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,9 @@ from numpy.typing import NDArray
 import engines.runtime
 from engines.runtime import BACKENDS, Calibration, EngineError, choose_backend, compile_module, missing
 from engines.runtime import openvino as runtime
+from engines.runtime import openvino_models as models
+from engines.runtime.precision import Candidate
+from engines.runtime.progress import told_to
 from tests.engines.small_net import OUTPUTS, Small, example, expected, fill
 
 
@@ -122,13 +126,13 @@ def test_int8_stays_near_the_truth_and_is_quantized_once() -> None:
 
 def test_a_network_is_converted_once(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
-    convert = runtime.convert
+    convert = models.convert
     monkeypatch.setattr(runtime, "convert", lambda *a, **k: calls.append(1) or convert(*a, **k))
     net = Small()
     for count in (1, 1):
         compile_module(net, example(), OUTPUTS, backend="openvino")
         assert len(calls) == count
-        assert len(list(cache.glob("compiled/*.blob"))) == 1, "the first start compiled something else"
+        assert len(list(cache.glob("compiled/*/*.blob"))) == 1, "the first start compiled something else"
         assert len(list(cache.glob("plans/*.plan"))) == len(list(cache.glob("plans/*.json"))) == 1
     compile_module(net, example(32, 16), OUTPUTS, backend="openvino")
     assert len(calls) == 2
@@ -182,13 +186,13 @@ def test_the_digest_follows_weights_and_source(tmp_path: Path, monkeypatch: pyte
     spec.loader.exec_module(module)
     torch.manual_seed(0)
     net = module.Net(2, 2)
-    first = runtime.network_digest(net)
-    assert runtime.network_digest(net) == first
+    first = models.network_digest(net)
+    assert models.network_digest(net) == first
     with torch.no_grad():
         net.weight[0, 0] += 1e-3
-    second = runtime.network_digest(net)
+    second = models.network_digest(net)
     source.write_text(source.read_text().replace("pass", "scale = 2"))
-    assert len({first, second, runtime.network_digest(net)}) == 3
+    assert len({first, second, models.network_digest(net)}) == 3
 
 
 def test_a_precision_that_spoils_the_output_is_not_used(
@@ -198,15 +202,23 @@ def test_a_precision_that_spoils_the_output_is_not_used(
     inputs = {name: tensor.numpy() for name, tensor in example().items()}
     fill(inputs, 3)
     calibration = Calibration("spoiled", lambda: [inputs] * 4)
-    monkeypatch.setattr(runtime, "LEAST_PSNR", 500.0)
+    monkeypatch.setattr(models, "LEAST_PSNR", 500.0)
+    monkeypatch.setattr(runtime, "FAST_MS", 0.0)
+    tries = []
+    quantize = models.quantize
+    monkeypatch.setattr(runtime, "quantize", lambda *a: tries.append(1) or quantize(*a))
     for bf16, skipped in ((False, ["int8"]), (True, ["bf16", "int8"])):
         monkeypatch.setattr(runtime, "cpu_has_bf16", lambda bf16=bf16: bf16)
-        caplog.clear()
-        engine = compile_module(
-            Small(), example(), OUTPUTS, backend="openvino", precision="auto", calibration=calibration
-        )
-        assert engine.precision == "f32"
-        assert [record.getMessage().split()[0] for record in caplog.records] == skipped
+        for asked in (1, 2):
+            caplog.clear()
+            caplog.set_level("INFO")
+            engine = compile_module(
+                Small(), example(), OUTPUTS, backend="openvino", precision="auto", calibration=calibration
+            )
+            assert engine.precision == "f32"
+            (*_, said) = [each.getMessage() for each in caplog.records if " at " in each.getMessage()] or [""]
+            assert re.findall(r"(\w+) left out: it is \d+\.\d dB", said) == (skipped if asked == 1 else [])
+        assert len(tries) == (2 if bf16 else 1), "what has failed once is tried at every start"
     with pytest.raises(EngineError, match=r"dB from the f32 network; 500\.0 are asked"):
         compile_module(
             Small(), example(), OUTPUTS, backend="openvino", precision="int8", calibration=calibration
@@ -217,9 +229,101 @@ def test_a_cache_that_cannot_be_written_is_done_without(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("no folder")
-    monkeypatch.setattr(runtime, "plan_folder", lambda: tmp_path / "file" / "plans")
+    monkeypatch.setattr(models, "plan_folder", lambda: tmp_path / "file" / "plans")
     for _ in range(2):
         engine = compile_module(Small(), example(), OUTPUTS, backend="openvino")
         assert engine.precision == "f32"
         assert "converted at every start" in caplog.text
         caplog.clear()
+
+
+def drawn_calibration(key: str = "drawn") -> Calibration:
+    def samples() -> Iterator[dict[str, NDArray[np.generic]]]:
+        for seed in range(4):
+            inputs = {name: tensor.numpy().copy() for name, tensor in example().items()}
+            fill(inputs, seed)
+            yield inputs
+
+    return Calibration(key, samples)
+
+
+def compiled_by_auto(calibration: Calibration, threads: int = 2) -> runtime.OpenVinoEngine:
+    (engine,) = runtime.compile_openvino(Small(), [example()], OUTPUTS, "auto", threads, calibration)
+    return engine
+
+
+@pytest.mark.parametrize(
+    ("ms", "precision"),
+    [
+        ({"f32": 9.0, "int8": 4.0}, "int8"),
+        ({"f32": 9.0, "int8": 8.9}, "f32"),
+        ({"f32": 9.0, "int8": 20.0}, "f32"),
+    ],
+)
+def test_auto_takes_what_is_fastest_here_once_and_tells_it(
+    ms: dict[str, float], precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("nncf")
+    monkeypatch.setattr(runtime, "cpu_has_bf16", lambda: False)
+    monkeypatch.setattr(models, "LEAST_PSNR", 20.0)
+    measured = []
+
+    def measure(runs: dict[tuple[str, int], object]) -> tuple[Candidate, ...]:
+        measured.append(sorted(runs))
+        return tuple(Candidate(name, threads, ms[name] + threads) for name, threads in runs)
+
+    monkeypatch.setattr(runtime, "measure", measure)
+    doing: list[str] = []
+    found: list[str] = []
+    with told_to(doing.append, found.append):
+        for _ in range(2):
+            assert compiled_by_auto(drawn_calibration()).precision == precision
+    both = [("f32", 1), ("f32", 2)], [("f32", 1), ("f32", 2), ("int8", 1), ("int8", 2)]
+    assert measured == list(both), "it was measured again, or not all of it"
+    assert [text.split(" (")[0] for text in doing] == [
+        "choosing the precision of the generator",
+        "quantizing the generator to INT8",
+        "compiling the generator",
+    ]
+    (line,) = found
+    assert line == (
+        f"precision of the generator: f32 {ms['f32'] + 1:.3g} ms, int8 {ms['int8'] + 1:.3g} ms at 1x16x24x3: "
+        f"{precision}, 1 thread"
+    )
+    compiled_by_auto(drawn_calibration("of another pack"))
+    assert len(measured) == 4
+
+
+def test_a_network_that_is_fast_enough_is_not_quantized(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    pytest.importorskip("nncf")
+    caplog.set_level("INFO")
+    monkeypatch.setattr(runtime, "quantize", lambda *_: pytest.fail("quantized for nothing"))
+    monkeypatch.setattr(runtime, "cpu_has_bf16", lambda: False)
+    monkeypatch.setattr(runtime, "measure", lambda runs: tuple(Candidate(*each, 2.5) for each in runs))
+    assert compiled_by_auto(drawn_calibration()).precision == "f32"
+    assert "int8 left out: 2.5 ms are fast enough" in caplog.text
+
+
+def test_what_lies_on_disk_is_known_without_loading_it() -> None:
+    arguments = (Small(), [example()], OUTPUTS)
+    calibration = drawn_calibration()
+    assert not runtime.is_compiled(*arguments, 2, calibration)
+    compiled_by_auto(calibration)
+    assert runtime.is_compiled(*arguments, 2, calibration)
+    assert not runtime.is_compiled(*arguments, 1, calibration), "chosen for other threads"
+    for blob in models.compiled_folder().rglob("*.blob"):
+        blob.unlink()
+    assert not runtime.is_compiled(*arguments, 2, calibration)
+
+
+def test_without_nncf_int8_is_left_out_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    monkeypatch.setattr(runtime, "_can_quantize", lambda: True)
+    monkeypatch.setattr(runtime, "FAST_MS", 0.0)
+    monkeypatch.setitem(sys.modules, "nncf", None)
+    assert compiled_by_auto(drawn_calibration()).precision in ("f32", "bf16")
+    assert "int8 left out: NNCF cannot be imported" in caplog.text

@@ -19,6 +19,7 @@ import pytest
 from numpy.typing import NDArray
 
 from engines.player_pack import MANIFEST, PackError, PlayerPack
+from engines.runtime.progress import doing, found
 from realtime.nets import Nets, load_nets
 from realtime.player_swap import PlayerSwap, SwapState, SwapStatus, prepare
 from realtime.show import Show
@@ -77,6 +78,35 @@ def test_all_are_loaded_before_the_show_and_who_cannot_be_is_told(packs: Packs, 
     assert line.startswith(
         "the player players/three/gone cannot be loaded (players/three/gone is no player pack"
     )
+
+
+def test_who_is_kept_on_disk_is_not_loaded_before_the_show(packs: Packs, told: list[str]) -> None:
+    packs.go[TWO].set()
+    prepare(replace(packs.nets[ONE], is_kept=lambda folder: folder == THREE), (THREE, TWO), told.append)
+    assert packs.asked == [TWO]
+
+    def broken(folder: Path) -> bool:
+        raise PackError(f"{folder} is no player pack")
+
+    prepare(replace(packs.nets[ONE], is_kept=broken), (THREE,), told.append)
+    (line,) = told
+    assert line.startswith("the player players/three cannot be loaded (players/three is no player pack")
+
+
+def test_what_takes_long_for_a_player_is_told_while_another_dances(packs: Packs, told: list[str]) -> None:
+    def slow(folder: Path) -> Nets:
+        doing("quantizing the generator (about half a minute, once)")
+        found("precision of the generator: int8")
+        return packs.nets[ONE]
+
+    swap = PlayerSwap(ONE, replace(packs.nets[ONE], load_player=slow), told.append)
+    swap.request(TWO)
+    until(lambda: len(told) >= 3)
+    assert told[:3] == [
+        f"loading the player {TWO}",
+        "quantizing the generator (about half a minute, once)",
+        "precision of the generator: int8",
+    ]
 
 
 def test_the_first_player_dances_until_another_is_asked_for(swap: PlayerSwap, packs: Packs) -> None:

@@ -123,3 +123,23 @@ def test_help_lists_the_keys_and_is_quick_to_come() -> None:
     )
     for action in ACTIONS.values():
         assert action.help in done.stdout
+
+
+def test_a_limit_of_the_cache_that_is_no_number(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DANCECAM_CACHE_MIB", "1 GB")
+    clip = write_clip(tmp_path / "clip.mp4")
+    assert "DANCECAM_CACHE_MIB='1 GB' is no number of MiB" in said(capsys, "--camera", str(clip))
+
+
+def test_what_takes_seconds_is_not_waited_for_before_the_show_is_checked() -> None:
+    """torch is imported in the performer alone, and a player's pictures are cut up there."""
+    program = """
+import sys, run_live
+show = run_live.show_of(run_live.parse([]))
+player = run_live.check(show, None)
+print(player.name, len(player.others), sorted({"torch", "openvino", "engines.doll.bank"} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "Number 23 1 []\n"

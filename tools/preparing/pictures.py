@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.player_pack import MULTIPLE
+from engines.pack_manifest import MULTIPLE
 from tools.preparing import PrepareError
 
 SIDE_MULTIPLE = MULTIPLE

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import realtime.pictures
-from engines.player_pack import LEAST_SIDE
+from engines.pack_manifest import LEAST_SIDE
 from realtime.picture import fill
 from tools.preparing import PrepareError
 from tools.preparing.pictures import fit_height

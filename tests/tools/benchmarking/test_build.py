@@ -12,8 +12,9 @@ from tools.benchmarking.build import CACHE, measure
 def test_every_network_is_built_in_a_cache_of_its_own(
     pack_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    pack = PlayerPack.load(pack_folder)
     monkeypatch.setenv(CACHE, str(tmp_path))
-    rows = measure(PlayerPack.load(pack_folder), ["torch"], threads=1)
+    rows = measure(pack, ["torch"], threads=1)
     assert [row.what for row in rows] == [
         "detector, torch", "landmark net, torch", "generator (nano, every window), torch",
     ]  # fmt: skip

@@ -1,0 +1,140 @@
+"""What shows keep on disk is bounded: what was used least recently goes first.
+
+Counted is what a show makes anew by itself: OpenVINO's plans, what OpenVINO compiled of them, and choices of
+precision. Plans of TensorRT are never removed unasked, since a show does not start without them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from engines.plan_cache import PlanCache, PlanError
+from engines.runtime.engine import EngineError
+from engines.runtime.identity import compiled_folder, plan_folder
+from engines.runtime.precision import SUFFIX
+
+log = logging.getLogger(__name__)
+VARIABLE = "DANCECAM_CACHE_MIB"
+DEFAULT_MIB = 1024
+KEPT_BACKENDS = ("tensorrt", "tensorrt-rtx")
+
+
+class Item(NamedTuple):
+    """Files that go together. plan: the plan's path, even where it is gone and left something. plan_size,
+    compiled_size: bytes. used_s: when it was used last, seconds since 1970. by_show: see above."""
+
+    plan: Path
+    paths: tuple[Path, ...]
+    plan_size: int
+    compiled_size: int
+    used_s: float
+    by_show: bool
+
+    @property
+    def size(self) -> int:
+        return self.plan_size + self.compiled_size
+
+
+def limit_bytes() -> int:
+    """Raises EngineError where the environment says no number."""
+    text = os.environ.get(VARIABLE) or str(DEFAULT_MIB)
+    if not text.isdecimal():
+        raise EngineError(f"{VARIABLE}={text!r} is no number of MiB, such as {DEFAULT_MIB}")
+    return int(text) * 2**20
+
+
+def items(plans: Path, compiled: Path | None = None) -> list[Item]:
+    """What lies in a folder of plans, and what OpenVINO compiled of them; files that vanish are left out."""
+    found: dict[str, list[Path]] = {}
+    backends = {path.stem: manifest.key.backend for path, manifest in PlanCache(plans).manifests()}
+    for path in plans.iterdir() if plans.is_dir() else ():
+        if path.suffix in (".plan", ".json", SUFFIX) and not path.name.startswith("."):
+            found.setdefault(path.stem, []).append(path)
+    for path in compiled.iterdir() if compiled is not None and compiled.is_dir() else ():
+        found.setdefault(path.name if path.is_dir() else path.stem, []).append(path)
+    listed = []
+    for stem, paths in found.items():
+        sizes = {path: [_stat(each) for each in _files(path)] for path in paths}
+        stats = [stat for each in sizes.values() for stat in each]
+        if stats:
+            in_plans = sum(size for path, each in sizes.items() if path.parent == plans for size, _ in each)
+            listed.append(Item(
+                plans / f"{stem}.plan", tuple(sorted(paths)), in_plans,
+                sum(size for size, _ in stats) - in_plans, max(used for _, used in stats),
+                backends.get(stem) not in KEPT_BACKENDS,
+            ))  # fmt: skip
+    return sorted(listed, key=lambda each: each.plan)
+
+
+def by_show(every: Iterable[Item]) -> list[Item]:
+    """Those that a show makes anew by itself."""
+    return [each for each in every if each.by_show]
+
+
+def surplus(every: Iterable[Item], limit: int, in_use: Collection[Path]) -> list[Item]:
+    """What must go for the rest to be no larger than `limit` bytes, or as near to it as can be: the least
+    recently used first, and nothing whose plan is `in_use`."""
+    mine = sorted(by_show(every), key=lambda each: each.used_s)
+    over, gone = sum(each.size for each in mine) - limit, []
+    for each in mine:
+        if over <= 0:
+            break
+        if each.plan not in in_use:
+            gone.append(each)
+            over -= each.size
+    return gone
+
+
+def keep_within_limit() -> list[Item]:
+    """Removes what is too much in this user's cache. Returns what it removed.
+
+    While another process writes there nothing is done: it does the same when it has done.
+    """
+    plans, compiled = plan_folder(), compiled_folder()
+    try:
+        limit = limit_bytes()
+    except EngineError as error:
+        log.warning("%s; nothing is removed", error)
+        return []
+    if not surplus(items(plans, compiled), limit, PlanCache.in_use):
+        return []
+    try:
+        with PlanCache(plans).building():
+            gone = surplus(items(plans, compiled), limit, PlanCache.in_use)
+            for each in gone:
+                remove(each)
+    except BlockingIOError:
+        return []
+    except (PlanError, OSError) as error:
+        log.warning("what is too much in %s cannot be removed: %s", plans.parent, error)
+        return []
+    return gone
+
+
+def remove(item: Item) -> None:
+    """The manifest goes first: what is left after a kill is then no plan. Raises OSError."""
+    for path in sorted(item.paths, key=lambda path: path.suffix != ".json"):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _files(path: Path) -> list[Path]:
+    with contextlib.suppress(OSError):
+        return [path] if path.is_file() else [each for each in path.rglob("*") if each.is_file()]
+    return []
+
+
+def _stat(path: Path) -> tuple[int, float]:
+    """Size and time; nothing of a file that has just gone."""
+    with contextlib.suppress(OSError):
+        stat = path.stat()
+        return stat.st_size, stat.st_mtime
+    return 0, 0.0
