@@ -19,7 +19,8 @@ from realtime.skipped import Skipped
 from realtime.telemetry import Meter
 
 FORGET_NS = 500_000_000
-"""Somebody who was away longer than this is a new dancer: nothing of the old movement is carried over."""
+"""Somebody who was away longer than this is a new dancer, and so is anybody else: nothing of the old movement
+is carried over."""
 
 
 class Posed(NamedTuple):
@@ -44,6 +45,7 @@ class Posing:
         self._seen: zmq.Socket[bytes] = bus.sender("people", "performer")
         self._nets: Nets | None = None
         self._last_seen_ns: int | None = None
+        self._person_id: int | None = None
         self.skipped = Skipped(meter)
         self.people = People()
         self.known = ""
@@ -72,6 +74,8 @@ class Posing:
                 return None
             before_ns, self._last_seen_ns = self._last_seen_ns, captured.captured_ns
             new_dancer = before_ns is None or captured.captured_ns - before_ns > FORGET_NS
+            new_dancer = new_dancer or person.person_id != self._person_id
+            self._person_id = person.person_id
             self._enrol(nets, orders)
             landmarks = self._retargeted(nets, captured, person.landmarks, new_dancer)
             self.known = nets.retarget.known

@@ -94,7 +94,7 @@ class Guard:
         if his is not None:
             self._hidden_ns = None
             return Verdict.HIS
-        if under is None:
+        if under is None or not under.is_proven:
             near = self._roster.near(person_id, body, t_ns)
             if all(one.seen_ns == t_ns for one in near):  # who else could it be?
                 self._roster[person_id].move(body, t_ns)

@@ -39,7 +39,7 @@ MOST_FOR_CLOTHES = 1.0
 UNSEEN_COST = 0.2
 """Is added for each second in which somebody was not seen."""
 UNPROVEN_COST = 0.5
-"""Is added for somebody who is not proven."""
+"""Is added for somebody who was hardly ever seen apart from all others."""
 PROOFS = 2
 """Somebody who was seen apart from all others so often is no second detection of one of them."""
 PROOF_SCORE = 0.6
@@ -101,7 +101,8 @@ class Known:
     """Somebody with an id. body: as he was last seen, at seen_ns. sure_ns: when it was last certain that it
     was he. velocity: pixels a second. may_hide: somebody who is near may hide him.
 
-    proofs: in how many looks he was seen apart from all others.
+    alone: in how many looks he was seen apart from all others. proofs: in how many of them somebody else was
+    seen too.
     """
 
     person_id: int
@@ -110,6 +111,7 @@ class Known:
     velocity: tuple[float, float] = (0.0, 0.0)
     look: Floats | None = None
     looks: int = 0
+    alone: int = 0
     proofs: int = 0
     may_hide: bool = False
     sure_ns: int = field(init=False)
@@ -122,7 +124,7 @@ class Known:
 
     @property
     def is_proven(self) -> bool:
-        """Whether he is no second detection of somebody else."""
+        """Whether he is no second detection, nor a former id, of somebody else: both were seen at once."""
         return self.proofs >= PROOFS
 
     def place(self, t_ns: int) -> tuple[float, float]:
@@ -147,7 +149,7 @@ class Known:
             return cost - 1
         clothes = min(max(0.0, self.unlike(body.look) - ALIKE) / CLOTHES_SCALE, MOST_FOR_CLOTHES)
         clothes *= min(0.5 + 0.5 * unsure_s, 1.0)  # the longer, the less his place says, and the more they do
-        unproven = 0.0 if self.is_proven else UNPROVEN_COST
+        unproven = 0.0 if self.alone >= PROOFS else UNPROVEN_COST
         return cost + clothes + unproven + UNSEEN_COST * unsure_s
 
     def unlike(self, look: Floats | None) -> float:
@@ -238,7 +240,8 @@ class Roster:
                 known.move(body, t_ns)
         for known, body in zip(seen, looks, strict=True):
             if body.distance(known.body) < APART and self._is_alone(known, t_ns):
-                known.proofs += body.score >= PROOF_SCORE
+                known.alone += body.score >= PROOF_SCORE
+                known.proofs += body.score >= PROOF_SCORE and self._is_beside_another(known, t_ns)
                 known.learn(body.look)
         return seen
 
@@ -269,6 +272,10 @@ class Roster:
             return True
         hidden = [other for other in self.near(one.person_id, body, t_ns) if other not in seen]
         return any(other.unlike(body.look) < one.unlike(body.look) + CLEARLY for other in hidden)
+
+    def _is_beside_another(self, one: Known, t_ns: int) -> bool:
+        """Whether somebody else was seen in the same frame."""
+        return any(other.seen_ns == t_ns for other in self._known.values() if other is not one)
 
     def _is_alone(self, one: Known, t_ns: int) -> bool:
         """Nobody hides him, nor is hidden by him: others are seen apart, or should be elsewhere."""

@@ -238,6 +238,29 @@ def test_pictures_unlike_the_footage_are_told_and_not_trusted(tmp_path: Path) ->
         stage.close()
 
 
+def test_nothing_is_carried_over_to_another_dancer(start: Callable[[Nets], Stage]) -> None:
+    class Swapped(FakeTracker):
+        dancer = 1
+
+        def __call__(self, frame: NDArray[np.uint8], t_ns: int) -> FakePerson | None:
+            person = FakePerson()
+            person.person_id = self.dancer
+            return person
+
+    class Counted(FakeRetarget):
+        resets = 0
+
+        def reset(self) -> None:
+            self.resets += 1
+
+    tracker, retarget = Swapped(), Counted()
+    stage = start(nets_with(tracker=tracker, retarget=retarget))
+    stage.until(lambda: stage.counts.get("frames.posed", 0) > 3)
+    assert retarget.resets == 1, "the first dancer is new"
+    tracker.dancer = 2
+    stage.until(lambda: retarget.resets == 2)
+
+
 def test_the_camera_is_copied_for_those_who_want_it(start: Callable[[Nets], Stage]) -> None:
     stage = start(fake_nets(Show()))
     camera = stage.bus.receiver("camera", "playout")

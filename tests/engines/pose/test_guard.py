@@ -105,3 +105,18 @@ def test_new_clothes_with_nobody_near_are_learned() -> None:
         if unsure and guard.is_due(t_ns):
             assert guard.judge(1, at(100, 5), [], t_ns) is Verdict.HIS
     assert not unsure and 1 in roster
+
+
+def test_a_former_id_of_the_same_person_makes_nobody_doubt_him() -> None:
+    """Somebody who comes in quickly is given a new id on the way; nobody else was ever seen."""
+    roster = Roster()
+    guard = Guard(roster)
+    for step in range(3):
+        roster.see([at(100 + step, 3, size=100)], step * STEP_NS)
+    t_ns = 3 * STEP_NS
+    newer = roster.see([at(110, 3, size=250)], t_ns)[0]
+    assert newer.person_id == 2
+    guard.begin(2, t_ns)
+    for step in range(4, 40):
+        t_ns = step * STEP_NS
+        assert not guard.step(2, at(106 + step, 3, size=250), t_ns)
