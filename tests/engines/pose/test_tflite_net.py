@@ -15,8 +15,8 @@ from engines.pose.tflite_graph import GraphError
 
 # Of the mask's logits, which reach 1500: float32 sums of them differ by 1.5 from one CPU to another.
 TOLERANCE = {"mask": 2.0, "boxes": 2e-3, "scores": 2e-3, "landmarks": 0.02}
-"""Absolute, by output: the mask reaches 1500, boxes, scores and landmarks hundreds. Others: 1e-3. Each CPU adds up
-in an order of its own: landmarks of 256 pixels differ by 0.007 on an EPYC with AVX2."""
+"""Absolute, by output: the mask reaches 1500, boxes, scores and landmarks hundreds. Others: 1e-3. Each
+CPU adds up in an order of its own: landmarks of 256 pixels differ by 0.007 on an EPYC with AVX2."""
 
 
 @pytest.mark.parametrize("name", [name for name in NETS if name != "selfie_segmentation"])
