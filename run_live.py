@@ -262,7 +262,7 @@ def run(
         finally:
             if options.report is not None:
                 part = options.report.with_name(options.report.name + ".part")
-                part.write_text(json.dumps(supervisor.report(), indent=2) + "\n")
+                part.write_text(json.dumps(supervisor.report(), indent=2) + "\n", encoding="utf-8")
                 part.replace(options.report)
 
 

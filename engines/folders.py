@@ -89,14 +89,16 @@ def _claim(part: Path, digest: str) -> str:
     name = part / INPUTS
     found = "new"
     if any(part.iterdir()):
-        found = "resumed" if name.is_file() and name.read_text().strip() == digest else "changed"
+        found = (
+            "resumed" if name.is_file() and name.read_text(encoding="utf-8").strip() == digest else "changed"
+        )
     if found == "changed":
         for path in part.iterdir():
             if path.is_dir():
                 shutil.rmtree(path)
             else:
                 path.unlink()
-    name.write_text(digest + "\n")
+    name.write_text(digest + "\n", encoding="utf-8")
     return found
 
 

@@ -239,7 +239,7 @@ class PlanCache:
         """Each plan's path and manifest; those whose manifest cannot be read are left out."""
         for path in sorted(self.folder.glob("*.json")):
             with contextlib.suppress(ValueError, OSError):
-                yield path.with_suffix(".plan"), Manifest.from_json(path.read_text())
+                yield path.with_suffix(".plan"), Manifest.from_json(path.read_text(encoding="utf-8"))
 
     def check(self, label: str, wanted: PlanKey) -> Manifest:
         """The manifest of the label's plan, which is whole and serves for `wanted`. Raises PlanError."""
@@ -338,7 +338,7 @@ def _require_digest(path: Path, manifest: Manifest, digest: str) -> None:
 
 def _read_manifest(path: Path, others: list[Path]) -> Manifest:
     try:
-        return Manifest.from_json(path.with_suffix(".json").read_text())
+        return Manifest.from_json(path.with_suffix(".json").read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         hint = f" ({', '.join(other.name for other in others)} will not do)" if others else ""
         raise MissingPlan(f"{path} is missing{hint}") from error

@@ -68,7 +68,7 @@ class PlayerPack:
         except (KeyError, TypeError, ValueError) as error:
             raise PackError(f"{manifest} cannot be read: {error}") from error
         try:
-            body = Body.from_json((folder / "body.json").read_text())
+            body = Body.from_json((folder / "body.json").read_text(encoding="utf-8"))
         except ValueError as error:
             raise PackError(f"{folder / 'body.json'}: {error}") from error
         plate = cv2.imread(str(folder / "plate.png"), cv2.IMREAD_COLOR)
@@ -127,11 +127,11 @@ def write_pack(
         safetensors.torch.save_file(weights, part / "generator.safetensors")
         safetensors.torch.save_file({"landmarks": torch.from_numpy(poses)}, part / "poses.safetensors")
         write_bank(bank, part / "bank.safetensors")
-        (part / "body.json").write_text(body.to_json())
+        (part / "body.json").write_text(body.to_json(), encoding="utf-8")
         if not cv2.imwrite(str(part / "plate.png"), plate):
             raise OSError(f"cannot write {part / 'plate.png'}")
         shutil.copyfile(standby, part / "standby.mp4")
-        (part / "LICENSES.md").write_text(licences)
+        (part / "LICENSES.md").write_text(licences, encoding="utf-8")
         lines = [
             f"format = {FORMAT}",
             f"name = {_toml(name)}",

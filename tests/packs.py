@@ -74,8 +74,8 @@ def write_dataset(folder: Path) -> Path:
     np.save(folder / "landmarks.npy", np.stack(poses))
     np.save(folder / "indices.npy", indices)
     cv2.imwrite(str(folder / "plate.png"), plate)
-    (folder / "body.json").write_text(measure_body(np.stack(poses)).to_json())
-    (folder / "dataset.json").write_text(json.dumps({"size": list(SIZE)}))
+    (folder / "body.json").write_text(measure_body(np.stack(poses)).to_json(), encoding="utf-8")
+    (folder / "dataset.json").write_text(json.dumps({"size": list(SIZE)}), encoding="utf-8")
     return folder
 
 

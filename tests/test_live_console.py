@@ -55,7 +55,8 @@ class Live:
             self.port = server.getsockname()[1]
         (folder / "show.toml").write_text(
             f'camera = "{three_people(folder / "fans.mp4")}"\nplayer = "{PLAYER}"\nplayers = ["{OTHER}"]\n'
-            f'[webrtc]\nport = {self.port}\n[control]\ntoken = "{TOKEN}"\nlog = "logs"\n'
+            f'[webrtc]\nport = {self.port}\n[control]\ntoken = "{TOKEN}"\nlog = "logs"\n',
+            encoding="utf-8",
         )
         self.console = f"http://127.0.0.1:{self.port}/console#token={TOKEN}"
         self.log = folder / "log.txt"
@@ -81,7 +82,9 @@ class Live:
         deadline = time.monotonic() + timeout_s
         while not what(self.state()):
             if self.process.poll() is not None or time.monotonic() > deadline:
-                pytest.fail(f"it did not happen: {self.state()}\n{self.log.read_text()[-2000:]}")
+                pytest.fail(
+                    f"it did not happen: {self.state()}\n{self.log.read_text(encoding='utf-8')[-2000:]}"
+                )
             time.sleep(0.2)
 
     def close(self) -> None:
@@ -151,7 +154,7 @@ def test_an_operator_runs_a_show_from_the_console(live: Live, tmp_path: Path) ->
             page.get_by_text("SLATE", exact=True).wait_for(timeout=5_000)
         two.screenshot(path=tmp_path / "tablet.png")
     (log,) = (tmp_path / "logs").glob("show-*.jsonl")
-    done = [json.loads(line) for line in log.read_text().splitlines()]
+    done = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
     actions = [entry["action"] for entry in done if entry["type"] == "action" and entry["result"] == "done"]
     assert list(dict.fromkeys(actions)) == ["take", "camera-preview", "pick", "player", "slate"]
 

@@ -67,7 +67,7 @@ def wait_for_live(show: subprocess.Popen[bytes], port: int, log: Path) -> None:
     deadline = time.monotonic() + START_S
     while state_of(port).get("state") != "LIVE":
         if show.poll() is not None or time.monotonic() > deadline:
-            pytest.fail(f"the show did not go LIVE: {log.read_text()[-2000:]}")
+            pytest.fail(f"the show did not go LIVE: {log.read_text(encoding='utf-8')[-2000:]}")
         time.sleep(0.25)
 
 
@@ -100,7 +100,7 @@ def test_the_player_dances_on_the_page(tmp_path: Path) -> None:
         assert differs.mean() < 0.4, "this is not the player's scene: the slate, or another picture"
         assert differs.mean() > 0.03, "nobody is in the scene"
 
-    assert json.loads(report.read_text())["programme"]["seconds"]["live"] > 2
+    assert json.loads(report.read_text(encoding="utf-8"))["programme"]["seconds"]["live"] > 2
 
 
 def test_the_page_plays_on_while_the_performer_is_killed(tmp_path: Path) -> None:
@@ -121,9 +121,9 @@ def test_the_page_plays_on_while_the_performer_is_killed(tmp_path: Path) -> None
                 counts.append(page.evaluate(frames))
                 states.add(state_of(port)["state"])
                 if time.monotonic() - killed > START_S:
-                    pytest.fail(f"not LIVE again, only {states}: {log.read_text()[-2000:]}")
+                    pytest.fail(f"not LIVE again, only {states}: {log.read_text(encoding='utf-8')[-2000:]}")
     assert min(np.diff(counts)) > 0, f"the page stood still: {counts}"
-    told = json.loads(report.read_text())
+    told = json.loads(report.read_text(encoding="utf-8"))
     events = [entry["event"] for entry in told["timeline"]]
     after = events[events.index("LIVE") :]
     assert [after.index(state) for state in ("HOLD", "FALLBACK")] == sorted(

@@ -170,7 +170,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 path = result_path(options.folder, name, seed)
                 if not path.exists():
                     result = run(footage, name, seed, options)
-                    path.write_text(json.dumps(result, indent=1) + "\n")
+                    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     except (DatasetError, ValueError, RuntimeError, OSError) as error:
         print(f"ablate: {error}", file=sys.stderr)
         return 1
@@ -228,7 +228,7 @@ def table(folder: Path, trials: Sequence[str], seeds: Sequence[int]) -> str:
     lines = ["| " + " | ".join(["trial", *COLUMNS]) + " |", "|---" * (len(COLUMNS) + 1) + "|"]
     for name in trials:
         paths = [result_path(folder, name, seed) for seed in seeds]
-        results = [json.loads(path.read_text()) for path in paths if path.exists()]
+        results = [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.exists()]
         cells = [cell([column(result) for result in results]) for column in COLUMNS.values()]
         lines.append("| " + " | ".join([name, *cells]) + " |")
     return "\n".join(lines)

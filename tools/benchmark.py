@@ -184,7 +184,9 @@ def _measure(options: argparse.Namespace) -> list[Result]:
 def _draw(options: argparse.Namespace, results: list[Result]) -> None:
     """The page, where one is asked for. Raises ResultsError, OSError."""
     if options.markdown is not None:
-        options.markdown.write_text(draw(results, options.json.name, read_gpu(options.json.with_name(GPU))))
+        options.markdown.write_text(
+            draw(results, options.json.name, read_gpu(options.json.with_name(GPU))), encoding="utf-8"
+        )
 
 
 def read_gpu(path: Path) -> Record | None:

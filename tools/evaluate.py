@@ -64,7 +64,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         judged = evaluate(options)
         if options.json is not None:
-            options.json.write_text(json.dumps(judged.report, indent=2, allow_nan=False) + "\n")
+            options.json.write_text(
+                json.dumps(judged.report, indent=2, allow_nan=False) + "\n", encoding="utf-8"
+            )
     except ERRORS as error:
         print(f"evaluate: {error}", file=sys.stderr)
         return 1

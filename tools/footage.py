@@ -36,10 +36,10 @@ class Footage:
     def open(cls, folder: Path) -> Footage:
         """Raises DatasetError."""
         try:
-            summary = json.loads((folder / "dataset.json").read_text())
+            summary = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
             landmarks = np.load(folder / "landmarks.npy", allow_pickle=False)
             indices = np.load(folder / "indices.npy", allow_pickle=False)
-            body = Body.from_json((folder / "body.json").read_text())
+            body = Body.from_json((folder / "body.json").read_text(encoding="utf-8"))
             width, height = summary["size"]
             fps = float(Fraction(summary.get("fps", "30")))
         except (OSError, ValueError, KeyError, ZeroDivisionError) as error:

@@ -144,7 +144,7 @@ def write_player(options: argparse.Namespace, trainer: Trainer, bank: Bank) -> N
         bank=bank,
         shadow=shadow,
         standby=standby,
-        licences=options.licences.read_text() if options.licences else UNLICENSED,
+        licences=options.licences.read_text(encoding="utf-8") if options.licences else UNLICENSED,
         notes={
             "steps": trainer.progress.step,
             "minutes": round(trainer.progress.elapsed_s / 60, 1),

@@ -58,11 +58,13 @@ NARROWER = (1.0, 0.8, 0.65)
 class Person:
     """Someone in the frame. box: (4,) float32 x0, y0, x1, y1 around the body, pixels, within the frame.
 
-    score: 0..1, the detector's.
+    circle: the same of the circle that holds the body however the arms are stretched. score: 0..1, the
+    detector's.
     """
 
     id: int
     box: Floats
+    circle: Floats
     score: float
 
 
@@ -306,7 +308,12 @@ class PoseTracker:
         height, width = frame.shape[:2]
         limit = np.array([width, height, width, height], np.float32)
         self.people = tuple(
-            Person(one.person_id, np.clip(one.body.region.body_box, 0, limit), one.body.score)
+            Person(
+                one.person_id,
+                np.clip(one.body.region.body_box, 0, limit),
+                np.clip(one.body.region.circle_box, 0, limit),
+                one.body.score,
+            )
             for one in self._roster.everybody()
         )
         if window is not None:

@@ -117,7 +117,7 @@ def load_choice(key: PlanKey, cache: PlanCache) -> Choice | None:
 def read_choice(path: Path, key: PlanKey | None = None) -> Choice | None:
     """The choice in a file, of `key` where it is given; None where there is none that can be used."""
     try:
-        data = json.loads(path.read_text())
+        data = json.loads(path.read_text(encoding="utf-8"))
         if data["format"] != FORMAT or (key is not None and data["key"] != json.loads(_text(key))):
             return None
         measured = tuple(Candidate(**each) for each in data["measured"])

@@ -346,7 +346,9 @@ def test_each_player_of_a_show_needs_plans_and_backgrounds_need_no_others(
     def refused(**keys: str) -> str:
         """Why the show is not started; "" where it would be."""
         lines = [f"player = '{pack_folder}'", "backend = 'tensorrt-rtx'", "webrtc.port = 0"]
-        show_file.write_text("\n".join([*lines, *(f"{key} = {value}" for key, value in keys.items())]))
+        show_file.write_text(
+            "\n".join([*lines, *(f"{key} = {value}" for key, value in keys.items())]), encoding="utf-8"
+        )
         try:
             run_live.check(run_live.show_of(run_live.parse(["--show", str(show_file)])), None)
         except run_live.UsageError as error:

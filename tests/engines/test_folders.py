@@ -11,7 +11,7 @@ MARK = "mark.json"
 
 def fill(target: Path, digest: str = "a", content: str = "new") -> str:
     with resumed_folder(target, MARK, digest) as (part, found):
-        (part / MARK).write_text(content)
+        (part / MARK).write_text(content, encoding="utf-8")
     return found
 
 
@@ -20,7 +20,7 @@ def fail(target: Path, digest: str = "a", error: type[Exception] = OSError) -> N
         pytest.raises(error),
         resumed_folder(target, MARK, digest, (ValueError,)) as (part, _),
     ):
-        (part / "half").write_text("half")
+        (part / "half").write_text("half", encoding="utf-8")
         (part / "frames").mkdir(exist_ok=True)
         raise error
 
@@ -30,9 +30,9 @@ def test_an_interrupted_run_finds_what_it_left(tmp_path: Path) -> None:
     fail(target)
     assert not target.exists()
     with resumed_folder(target, MARK, "a") as (part, found):
-        assert found == "resumed" and (part / "half").read_text() == "half"
-        (part / MARK).write_text("new")
-    assert (target / MARK).read_text() == "new"
+        assert found == "resumed" and (part / "half").read_text(encoding="utf-8") == "half"
+        (part / MARK).write_text("new", encoding="utf-8")
+    assert (target / MARK).read_text(encoding="utf-8") == "new"
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
 
 
@@ -41,7 +41,7 @@ def test_other_inputs_start_anew(tmp_path: Path) -> None:
     fail(target)
     with resumed_folder(target, MARK, "b") as (part, found):
         assert found == "changed" and [path.name for path in part.iterdir()] == ["inputs.sha256"]
-        (part / MARK).write_text("new")
+        (part / MARK).write_text("new", encoding="utf-8")
     assert fill(target, "b") == "new"
 
 
@@ -49,18 +49,18 @@ def test_after_a_verdict_nothing_is_left(tmp_path: Path) -> None:
     fill(tmp_path / "set", content="old")
     fail(tmp_path / "set", error=ValueError)
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
-    assert (tmp_path / "set" / MARK).read_text() == "old"
+    assert (tmp_path / "set" / MARK).read_text(encoding="utf-8") == "old"
 
 
 def test_the_old_folder_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
     target = tmp_path / "set"
     fill(target, content="old")
     fail(target)
-    assert (target / MARK).read_text() == "old"
+    assert (target / MARK).read_text(encoding="utf-8") == "old"
     with pytest.raises(FileNotFoundError, match=MARK), resumed_folder(target, MARK, "a"):
         pass
     fill(target)
-    assert (target / MARK).read_text() == "new"
+    assert (target / MARK).read_text(encoding="utf-8") == "new"
 
 
 @pytest.mark.parametrize("whole", [True, False])
@@ -73,7 +73,7 @@ def test_a_loss_of_power_between_the_two_renames_is_put_right(tmp_path: Path, wh
     else:
         with pytest.raises(OSError), new_folder(target, MARK):
             raise OSError
-    assert (target / MARK).read_text() == "old" and not old.exists()
+    assert (target / MARK).read_text(encoding="utf-8") == "old" and not old.exists()
 
 
 def test_two_runs_do_not_fill_the_same_folder(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_two_runs_do_not_fill_the_same_folder(tmp_path: Path) -> None:
             resumed_folder(tmp_path / "set", MARK, "a"),
         ):
             pass
-        (part / MARK).write_text("new")
+        (part / MARK).write_text("new", encoding="utf-8")
     assert (tmp_path / "set" / MARK).is_file()
 
 

@@ -146,7 +146,7 @@ def test_a_missing_plan_is_named_with_the_next_step(cache: PlanCache) -> None:
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"format": 0}', '{"format": 1, "key": {}}'])
 def test_a_manifest_that_cannot_be_read_is_named(cache: PlanCache, written: Path, text: str) -> None:
     manifest = written.with_suffix(".json")
-    manifest.write_text(text)
+    manifest.write_text(text, encoding="utf-8")
     with pytest.raises(PlanError, match=f"{manifest.name} cannot be read"):
         cache.check(LABEL, KEY)
     with pytest.raises(PlanError):
@@ -230,7 +230,7 @@ def test_a_full_disk_is_one_line_and_leaves_the_older_plan(
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     with (
         pytest.raises(PlanError, match=r"file/plans cannot be made .*--out"),
         PlanCache(tmp_path / "file" / "plans").building(),

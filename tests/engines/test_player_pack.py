@@ -24,9 +24,9 @@ def folder(pack_folder: Path, tmp_path: Path) -> Path:
 
 def edit(folder: Path, old: str, new: str) -> None:
     manifest = folder / MANIFEST
-    text = manifest.read_text()
+    text = manifest.read_text(encoding="utf-8")
     assert old in text
-    manifest.write_text(text.replace(old, new))
+    manifest.write_text(text.replace(old, new), encoding="utf-8")
 
 
 def write_again(folder: Path, dataset: Path, generator: Generator) -> None:
@@ -177,7 +177,7 @@ def test_a_file_that_was_wrong_from_the_start_is_named(
 
 
 def test_a_new_pack_replaces_the_old_one(folder: Path, dataset_folder: Path) -> None:
-    (folder / "stray.txt").write_text("of the old pack")
+    (folder / "stray.txt").write_text("of the old pack", encoding="utf-8")
     write_again(folder, dataset_folder, untrained_generator(90))
     pack = PlayerPack.load(folder)
     assert pack.name == "another" and len(pack.bank.numbers) == 1

@@ -131,13 +131,13 @@ def test_a_choice_that_cannot_be_used_is_none(
     cache = PlanCache(tmp_path)
     save_choice(KEY, cache, CHOICE)
     (path,) = choice_files(cache)
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     if change is None:
-        path.write_text(text[:-20])
+        path.write_text(text[:-20], encoding="utf-8")
     else:
         data = json.loads(text)
         change(data)
-        path.write_text(json.dumps(data))
+        path.write_text(json.dumps(data), encoding="utf-8")
     assert load_choice(KEY, cache) is None
     save_choice(KEY, cache, CHOICE)
     assert load_choice(KEY, cache) == CHOICE

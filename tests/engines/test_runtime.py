@@ -168,7 +168,9 @@ def test_a_plan_of_another_openvino_is_named_and_made_anew(
 ) -> None:
     compile_module(Small(), example(), OUTPUTS, backend="openvino")
     (path,) = cache.glob("plans/*.json")
-    path.write_text(path.read_text().replace(runtime.ov.__version__, "2024.1.0"))
+    path.write_text(
+        path.read_text(encoding="utf-8").replace(runtime.ov.__version__, "2024.1.0"), encoding="utf-8"
+    )
     compile_module(Small(), example(), OUTPUTS, backend="openvino")
     assert f"{path.with_suffix('.plan')} is refused: its version is 2024.1.0" in caplog.text
     caplog.clear()
@@ -178,7 +180,7 @@ def test_a_plan_of_another_openvino_is_named_and_made_anew(
 
 def test_the_digest_follows_weights_and_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = tmp_path / "drawn_net.py"
-    source.write_text("from torch import nn\nclass Net(nn.Linear):\n    pass\n")
+    source.write_text("from torch import nn\nclass Net(nn.Linear):\n    pass\n", encoding="utf-8")
     spec = importlib.util.spec_from_file_location("drawn_net", source)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -191,7 +193,7 @@ def test_the_digest_follows_weights_and_source(tmp_path: Path, monkeypatch: pyte
     with torch.no_grad():
         net.weight[0, 0] += 1e-3
     second = models.network_digest(net)
-    source.write_text(source.read_text().replace("pass", "scale = 2"))
+    source.write_text(source.read_text(encoding="utf-8").replace("pass", "scale = 2"), encoding="utf-8")
     assert len({first, second, models.network_digest(net)}) == 3
 
 
@@ -228,7 +230,7 @@ def test_a_precision_that_spoils_the_output_is_not_used(
 def test_a_cache_that_cannot_be_written_is_done_without(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (tmp_path / "file").write_text("no folder")
+    (tmp_path / "file").write_text("no folder", encoding="utf-8")
     monkeypatch.setattr(models, "plan_folder", lambda: tmp_path / "file" / "plans")
     for _ in range(2):
         engine = compile_module(Small(), example(), OUTPUTS, backend="openvino")

@@ -81,7 +81,8 @@ def test_the_show_file_names_them(tmp_path: Path) -> None:
     (tmp_path / "show.toml").write_text(
         "background = 'hall'\n"
         "[[backgrounds]]\nkind = 'picture'\nname = 'hall'\nfile = 'hall.png'\n"
-        "[[backgrounds]]\nkind = 'camera'\nname = 'camera'\n"
+        "[[backgrounds]]\nkind = 'camera'\nname = 'camera'\n",
+        encoding="utf-8",
     )
     show = load_show(tmp_path / "show.toml")
     assert show.backgrounds[0] == Still(kind="picture", name="hall", file=tmp_path / "hall.png")

@@ -64,7 +64,8 @@ def show(network: Network, tmp_path: Path) -> Path:
     make_keys(tmp_path / "keys")
     path = tmp_path / "show.toml"
     path.write_text(
-        f"[link]\nperformer = '{network.performer.address}'\nplayout = '{network.playout.address}'\n"
+        f"[link]\nperformer = '{network.performer.address}'\nplayout = '{network.playout.address}'\n",
+        encoding="utf-8",
     )
     return path
 
@@ -89,7 +90,7 @@ def test_the_cable_is_pulled_out_and_plugged_in_again(
     playout.process.terminate()
     assert playout.process.wait(20) == performer.process.wait(20) == 0
     wait_for(lambda: not network.performer.pids() and not network.playout.pids(), 5)
-    programme = json.loads(playout.report.read_text())["programme"]
+    programme = json.loads(playout.report.read_text(encoding="utf-8"))["programme"]
     assert programme["seconds"]["fallback"] > OUTAGE_S
     assert programme["seconds"]["hold"] <= 0.25
     assert programme["missed"] < 0.05 * programme["ticks"]  # a clock that waits for the link misses a third

@@ -213,7 +213,7 @@ def test_redo_is_counted_and_lock_is_turned_over() -> None:
 def test_every_cause_of_a_drop_has_its_stage() -> None:
     causes = set()
     for path in (ROOT / "realtime").glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call):
                 continue
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
@@ -251,7 +251,8 @@ def test_a_show_file_moves_keys_and_names_the_rest(tmp_path: Path) -> None:
         token = "a-token-of-a-show"
         log = "logs"
         osc_port = 9001
-        """
+        """,
+        encoding="utf-8",
     )
     show = load_show(path)
     assert show.keys == {"take": "enter", "quit": ""}
@@ -273,7 +274,7 @@ def test_a_show_file_moves_keys_and_names_the_rest(tmp_path: Path) -> None:
 )
 def test_mistakes_in_controls_are_one_line(tmp_path: Path, text: str, words: str) -> None:
     path = tmp_path / "show.toml"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     with pytest.raises(ShowError, match=re.escape(words)) as caught:
         load_show(path)
     assert "\n" not in str(caught.value)

@@ -279,7 +279,7 @@ def test_metrics_are_prometheus(place: Place) -> None:
     assert found["dancecam_restarts_total", ("stage", "playout")] == 0
     assert found["dancecam_viewers", ("output", "wall"), ("source", "programme")] == 2
     assert found["dancecam_output_sent_total", ("output", "wall")] == 55
-    dashboard = (Path(__file__).resolve().parents[2] / "docs" / "grafana.json").read_text()
+    dashboard = (Path(__file__).resolve().parents[2] / "docs" / "grafana.json").read_text(encoding="utf-8")
     queried = set(re.findall(r"dancecam_[a-z_]+", dashboard))
     assert len(queried) >= 9
     assert queried <= {sample[0] for sample in found}

@@ -131,7 +131,7 @@ def test_a_missing_or_broken_key_is_named(keys: Path) -> None:
     (keys / "performer.key_secret").unlink()
     with pytest.raises(KeyFileError, match=r"performer\.key_secret is no key"):
         key_pair(keys, "performer")
-    (keys / "performer.key_secret").write_text("nonsense")
+    (keys / "performer.key_secret").write_text("nonsense", encoding="utf-8")
     with pytest.raises(KeyFileError, match=r"performer\.key_secret is no key"):
         key_pair(keys, "performer")
     (keys / "performer.key_secret").write_bytes((keys / "performer.key").read_bytes())

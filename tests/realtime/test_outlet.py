@@ -95,9 +95,9 @@ def test_a_full_disk_is_told_of_once_there_is_room(tmp_path: Path) -> None:
     time.sleep(0.2)
     log = tmp_path / "log"
     os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT), full)
-    wait_for(lambda: outlet.say("there is room") or "there is room" in log.read_text())
+    wait_for(lambda: outlet.say("there is room") or "there is room" in log.read_text(encoding="utf-8"))
     outlet.close()
-    assert "lines were left out" in log.read_text().splitlines()[0]
+    assert "lines were left out" in log.read_text(encoding="utf-8").splitlines()[0]
     os.close(full)
 
 

@@ -169,7 +169,8 @@ def test_a_player_that_this_machine_has_not_is_told_once_and_the_other_dances_on
 def test_who_is_there_is_told_and_the_picked_one_is_followed(start: Callable[[Nets], Stage]) -> None:
     class Crowd(FakeTracker):
         followed: int | None = None
-        people = tuple(Person(n, np.array([64 * n, 0, 64 * n + 64, 96], np.float32), 0.9) for n in (0, 1))
+        boxes = np.array([[0, 0, 64, 96], [64, 0, 128, 96]], np.float32)
+        people = tuple(Person(n, box, box, 0.9) for n, box in enumerate(boxes))
 
         def follow(self, person_id: int | None) -> None:
             self.followed = person_id

@@ -199,10 +199,12 @@ def copied(source: Path, folder: Path, name: str, side: int = 128) -> Path:
     plate = folder / "plate.png"
     cv2.imwrite(str(plate), np.full((side, side, 3), (200, 0, 0), np.uint8))
     digest = hashlib.sha256(plate.read_bytes()).hexdigest()
-    text = (folder / MANIFEST).read_text()
+    text = (folder / MANIFEST).read_text(encoding="utf-8")
     text = re.sub(r"^size = .*", f"size = [{side}, {side}]", text, flags=re.M)
     text = re.sub(r'"plate.png" = "\w+"', f'"plate.png" = "{digest}"', text)
-    (folder / MANIFEST).write_text(re.sub(r'^name = ".*"', f'name = "{name}"', text, flags=re.M))
+    (folder / MANIFEST).write_text(
+        re.sub(r'^name = ".*"', f'name = "{name}"', text, flags=re.M), encoding="utf-8"
+    )
     return folder
 
 

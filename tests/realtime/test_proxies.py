@@ -246,7 +246,8 @@ def test_what_is_no_address_is_none() -> None:
 def test_a_show_file_names_the_proxy(tmp_path: Path) -> None:
     path = tmp_path / "show.toml"
     path.write_text(
-        "[webrtc]\npublic_url = 'https://Dance.example.org/'\ntrusted_proxies = ['127.0.0.1', '10.0.0.7/24']"
+        "[webrtc]\npublic_url = 'https://Dance.example.org/'\ntrusted_proxies = ['127.0.0.1', '10.0.0.7/24']",
+        encoding="utf-8",
     )
     show = load_show(path)
     assert show.webrtc.public_url == PUBLIC
@@ -268,7 +269,7 @@ def test_a_show_file_names_the_proxy(tmp_path: Path) -> None:
 )
 def test_a_mistake_in_them_is_one_line(tmp_path: Path, text: str, words: str) -> None:
     path = tmp_path / "show.toml"
-    path.write_text(f"[webrtc]\n{text}")
+    path.write_text(f"[webrtc]\n{text}", encoding="utf-8")
     with pytest.raises(ShowError) as caught:
         load_show(path)
     assert words in str(caught.value)

@@ -52,7 +52,7 @@ def test_a_port_that_is_taken(capsys: pytest.CaptureFixture[str], tmp_path: Path
 
 def test_a_show_file_with_an_unknown_key(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     show = tmp_path / "show.toml"
-    show.write_text("fps = 30")
+    show.write_text("fps = 30", encoding="utf-8")
     line = said(capsys, "--show", str(show))
     assert "unknown key 'fps'" in line
     assert str(show) in line
@@ -65,9 +65,9 @@ def test_another_player_must_have_the_size_and_a_name_of_its_own(
     twin = shutil.copytree(pack_folder, tmp_path / "twin")
     show = tmp_path / "show.toml"
     text = f'camera = "{clip}"\nplayer = "{pack_folder}"\nplayers = ["%s"]\n[webrtc]\nport = 0'
-    show.write_text(text % "twin")
+    show.write_text(text % "twin", encoding="utf-8")
     assert f"players {pack_folder} and {twin} are both named" in said(capsys, "--show", str(show))
-    show.write_text(text % "none")
+    show.write_text(text % "none", encoding="utf-8")
     assert str(tmp_path / "none") in said(capsys, "--show", str(show))
 
 
@@ -99,7 +99,7 @@ def test_flags_out_of_bounds(
 
 def test_flags_go_before_the_show_file(tmp_path: Path) -> None:
     show = tmp_path / "show.toml"
-    show.write_text("camera = '0'\nhold_ms = 100\n[webrtc]\nport = 9000\nbitrate = 1000000")
+    show.write_text("camera = '0'\nhold_ms = 100\n[webrtc]\nport = 9000\nbitrate = 1000000", encoding="utf-8")
     options = run_live.parse(["--show", str(show), "--camera", "1", "--port", "9001"])
     merged = run_live.show_of(options)
     assert (merged.camera, merged.hold_ms, merged.start) == ("1", 100, "standby")

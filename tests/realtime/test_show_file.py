@@ -10,7 +10,7 @@ from realtime.show import Programme, Show, ShowError, WebRtc, check_show, load_s
 
 def write(folder: Path, text: str) -> Path:
     path = folder / "show.toml"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     return path
 
 

@@ -69,7 +69,7 @@ def leftovers() -> set[str]:
 
 def belongings(pid: int, folder: Path) -> list[Path]:
     """The two rings of a show and the folder of its sockets, which lies in `folder`."""
-    maps = Path(f"/proc/{pid}/maps").read_text().splitlines()
+    maps = Path(f"/proc/{pid}/maps").read_text(encoding="utf-8").splitlines()
     rings = {Path(line.split()[-1]) for line in maps if "/dev/shm/psm_" in line}
     sockets = list(folder.glob("dancecam-*"))
     assert (len(rings), len(sockets)) == (2, 1)
@@ -236,7 +236,9 @@ def test_a_signal_ends_it_all_quietly(
     assert errors == ""
     wait_for(lambda: not any(alive(process) for process in children), timeout_s=10)
     wait_for(lambda: not any(path.exists() for path in things))
-    assert json.loads((tmp_path / "report.json").read_text())["programme"]["seconds"]["live"] > 0
+    assert (
+        json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["programme"]["seconds"]["live"] > 0
+    )
 
 
 def test_nothing_outlives_a_supervisor_that_is_killed(

@@ -65,7 +65,7 @@ class Terminal:
 
     def log(self) -> str:
         """The show log."""
-        return "".join(path.read_text() for path in self._folder.glob("show-*.jsonl"))
+        return "".join(path.read_text(encoding="utf-8") for path in self._folder.glob("show-*.jsonl"))
 
     def state(self) -> str:
         """The last one in the show log."""

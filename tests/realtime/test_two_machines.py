@@ -147,7 +147,7 @@ def test_roles_need_a_link_and_keys(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert run_live.main(["--role", "playout"]) == 2
     assert "the show file has no [link]" in capsys.readouterr().err
     show = tmp_path / "show.toml"
-    show.write_text("[link]\nperformer = '127.0.0.2'\nplayout = '127.0.0.1'")
+    show.write_text("[link]\nperformer = '127.0.0.2'\nplayout = '127.0.0.1'", encoding="utf-8")
     assert run_live.main(["--show", str(show), "--role", "performer"]) == 2
     line = capsys.readouterr().err
     assert f"{tmp_path / 'keys' / 'performer.key_secret'} is no key" in line
@@ -157,7 +157,9 @@ def test_roles_need_a_link_and_keys(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_an_address_of_another_machine_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make_keys(tmp_path / "keys")
     show = tmp_path / "show.toml"
-    show.write_text("[link]\nperformer = '192.0.2.1'\nplayout = '127.0.0.1'")  # of TEST-NET-1, nobody's
+    show.write_text(
+        "[link]\nperformer = '192.0.2.1'\nplayout = '127.0.0.1'", encoding="utf-8"
+    )  # of TEST-NET-1, nobody's
     assert run_live.main(["--show", str(show), "--role", "performer"]) == 2
     line = capsys.readouterr().err
     assert "performer = '192.0.2.1'" in line and "an address of this machine" in line

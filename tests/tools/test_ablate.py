@@ -66,10 +66,10 @@ def test_trials_run_once_and_are_tabulated(
     printed = capsys.readouterr().out
     assert "| one frame |" in printed and "| no doll |" in printed
     path = result_path(tmp_path / "trials", "no doll", 0)
-    result = json.loads(path.read_text())
+    result = json.loads(path.read_text(encoding="utf-8"))
     assert result["steps"] == 2 and np.isfinite(result["psnr_db"]["person"]["mean"])
 
-    path.write_text(json.dumps({**result, "steps": 77}))
+    path.write_text(json.dumps({**result, "steps": 77}), encoding="utf-8")
     assert ablate.main([*arguments, "--trials", "no doll"]) == 0
     assert "| 77 |" in capsys.readouterr().out, "what is there is not run again"
 

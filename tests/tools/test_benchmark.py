@@ -52,9 +52,9 @@ def test_a_broken_results_file_is_said_before_anything_is_measured(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "results.json"
-    path.write_text("{}")
+    path.write_text("{}", encoding="utf-8")
     assert "results.json holds no results" in error_of(capsys, "outputs", "--json", str(path))
-    assert path.read_text() == "{}"
+    assert path.read_text(encoding="utf-8") == "{}"
 
 
 def test_the_generator_is_measured_and_drawn(
@@ -83,7 +83,7 @@ def test_the_generator_is_measured_and_drawn(
     assert peer["gmac"] == pytest.approx(ours["gmac"], rel=0.3)
     assert "--json" not in result.command
 
-    assert page.read_text() == draw([result], "results.json")
+    assert page.read_text(encoding="utf-8") == draw([result], "results.json")
     assert names[0] in capsys.readouterr().out
 
 
@@ -107,4 +107,4 @@ def test_all_leaves_out_what_lacks_a_package(
 def test_the_page_in_the_repository_is_drawn_from_its_figures() -> None:
     docs = Path(__file__).resolve().parents[2] / "docs"
     results, gpu = read_results(docs / "performance.json"), benchmark.read_gpu(docs / "gpu.json")
-    assert (docs / "performance.md").read_text() == draw(results, "performance.json", gpu)
+    assert (docs / "performance.md").read_text(encoding="utf-8") == draw(results, "performance.json", gpu)

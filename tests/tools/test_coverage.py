@@ -73,7 +73,7 @@ def test_a_video_in_a_folder_is_counted_with_its_own_times(
     folder = tmp_path / "jones"
     folder.mkdir()
     shutil.copy(ASSETS / "fan_dance.mp4", folder / "take-001.mp4")
-    (folder / "notes.txt").write_text("not a video")
+    (folder / "notes.txt").write_text("not a video", encoding="utf-8")
     picture = tmp_path / "coverage.png"
     assert main([str(folder), "--json", "--every", "30", "--picture", str(picture)]) == 0
     data = json.loads(capsys.readouterr().out)
@@ -103,7 +103,7 @@ def test_a_picture_that_cannot_be_drawn_is_named(tmp_path: Path) -> None:
 
 def test_what_is_no_footage_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text_file = tmp_path / "text.mp4"
-    text_file.write_text("no video at all")
+    text_file.write_text("no video at all", encoding="utf-8")
     broken = tmp_path / "dataset"
     broken.mkdir()
     (broken / "landmarks.npy").write_bytes(b"")

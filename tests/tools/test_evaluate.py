@@ -26,7 +26,7 @@ def test_the_held_out_part_is_judged_and_reported(
     arguments = [str(player), str(dataset), "--json", str(numbers), "--pictures", str(pictures)]
     arguments += ["--report", str(report), "--backend", "torch", "--frames", "5"]
     assert evaluate.main(arguments) == 0
-    result = json.loads(numbers.read_text())
+    result = json.loads(numbers.read_text(encoding="utf-8"))
     held_out = result["held_out"]
     assert held_out["frames"] == {"available": FRAMES // 5, "judged": 5, "blocks": 1}
     assert 0 < held_out["psnr_db"]["person"]["median"] < held_out["psnr_db"]["full"]["median"] < 40
@@ -39,8 +39,8 @@ def test_the_held_out_part_is_judged_and_reported(
     printed = capsys.readouterr().out
     assert f"5 of {FRAMES // 5} frames judged" in printed and "PSNR, dB, person" in printed
     assert cv2.imread(str(pictures / "worst.png")) is not None
-    assert json.loads((report / "report.json").read_text()) == result
-    page = (report / "index.html").read_text()
+    assert json.loads((report / "report.json").read_text(encoding="utf-8")) == result
+    page = (report / "index.html").read_text(encoding="utf-8")
     assert "python -m tools.perceptual" in page and "Worst moments" in page
     for file in [line.split('src="')[1].split('"')[0] for line in page.splitlines() if 'src="' in line]:
         assert (report / file).stat().st_size > 500, file
@@ -54,12 +54,12 @@ def test_two_players_are_compared_row_by_row(
     report = tmp_path / "report"
     arguments = [str(player), str(dataset), "--compare", str(other), "--report", str(report)]
     assert evaluate.main([*arguments, "--backend", "torch", "--frames", "4"]) == 0
-    result = json.loads((report / "report.json").read_text())
+    result = json.loads((report / "report.json").read_text(encoding="utf-8"))
     assert result["compared_with"]["player"] == str(other)
     assert result["compared_with"]["held_out"]["psnr_db"] == result["held_out"]["psnr_db"]
     printed = capsys.readouterr().out
     assert "A - B" in printed and "worse" not in printed, "the same weights"
-    page = (report / "index.html").read_text()
+    page = (report / "index.html").read_text(encoding="utf-8")
     assert "truth | A | B" in page and "Worst moments of B" in page
 
 

@@ -98,7 +98,7 @@ def test_next_changes_the_prompt(filmed: tuple[Path, Script]) -> None:
 
 def test_the_meter_is_saved_and_taken_up_again(filmed: tuple[Path, Script], tmp_path: Path) -> None:
     folder, _ = filmed
-    state = json.loads((folder / "coverage.json").read_text())
+    state = json.loads((folder / "coverage.json").read_text(encoding="utf-8"))
     assert state["usable_s"] > 0
     again = tmp_path / "again"
     again.mkdir()
@@ -172,7 +172,7 @@ def test_a_display_that_does_not_answer_is_none(monkeypatch: pytest.MonkeyPatch)
 
 def test_wrong_cameras_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = tmp_path / "text.mp4"
-    text.write_text("no video at all")
+    text.write_text("no video at all", encoding="utf-8")
     for camera, expected in (
         ("77", "/dev/video77"),
         (str(tmp_path / "none.mp4"), "no such file"),
@@ -188,7 +188,7 @@ def test_wrong_cameras_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 def test_wrong_folders_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     a_file = tmp_path / "file"
-    a_file.write_text("")
+    a_file.write_text("", encoding="utf-8")
     assert record.main([str(a_file / "jones"), "--camera", str(CLIP), "--headless"]) == 1
     error = capsys.readouterr().err.strip()
     assert error == f"record: {a_file / 'jones'} cannot be made: Not a directory; name another folder"
@@ -204,7 +204,7 @@ def test_a_folder_that_may_not_be_written_to(tmp_path: Path, monkeypatch: pytest
 def test_a_damaged_meter_says_how_to_write_it_again(tmp_path: Path, state: str | None) -> None:
     (tmp_path / "take-001.mkv").write_bytes(b"")
     if state is not None:
-        (tmp_path / "coverage.json").write_text(state)
+        (tmp_path / "coverage.json").write_text(state, encoding="utf-8")
     with pytest.raises(RecordingError, match=f"python -m tools.coverage {tmp_path} --json > "):
         Recording.open(tmp_path)
 

@@ -231,7 +231,7 @@ def test_a_folder_gives_a_result_for_each_video_and_one_that_fails_stops_no_othe
 ) -> None:
     source, output = tmp_path / "fans", tmp_path / "finished"
     source.mkdir()
-    (source / "notes.txt").write_text("no video")
+    (source / "notes.txt").write_text("no video", encoding="utf-8")
     (source / "a.mp4").write_bytes(b"no video either")
     (source / "b.mp4").write_bytes(clip.read_bytes())
     (source / "c.mp4").write_bytes(clip.read_bytes())

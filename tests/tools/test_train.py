@@ -61,7 +61,7 @@ def test_the_command_trains_a_player_who_can_be_rendered(
     Renderer(pack, backend="torch")(pack.poses[0], out)
     assert out.std() > 1
     run = tmp_path / "runs/drawn"
-    log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    log = [json.loads(line) for line in (run / "log.jsonl").read_text(encoding="utf-8").splitlines()]
     assert log and log[-1]["step"] == 2 and list((run / "samples").glob("*.jpg"))
 
     # The same command again has nothing left to train, and says so; another variant is refused.

@@ -50,7 +50,7 @@ def _cpu_facts() -> dict[str, str]:
     path = Path("/proc/cpuinfo")
     if not path.exists():
         return {}
-    first = path.read_text().split("\n\n")[0]
+    first = path.read_text(encoding="utf-8").split("\n\n")[0]
     pairs = (line.split(":", 1) for line in first.splitlines() if ":" in line)
     return {key.strip(): value.strip() for key, value in pairs}
 

@@ -39,7 +39,7 @@ LOOPBACK = {"ndi": {"networks": {"ips": "127.0.0.1,"}}}
 def measure(programme: Format, *, alpha: bool, seconds: float) -> dict[str, Any]:
     """Format, pictures a second, percentiles of their age in ms. Raises CannotMeasure, OutputError."""
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "ndi-config.v1.json").write_text(json.dumps(LOOPBACK))
+        (Path(folder) / "ndi-config.v1.json").write_text(json.dumps(LOOPBACK), encoding="utf-8")
         os.environ["NDI_CONFIG_DIR"] = folder
         outputs = Outputs(sinks := open_outputs([Ndi(kind="ndi", source=SOURCE, alpha=alpha)], programme))
         try:

@@ -45,7 +45,7 @@ def measure(video: Path, player: Path, backend: str, seconds: float) -> tuple[li
             "--report", str(report),
         ]  # fmt: skip
         cpu_s = _run(command, seconds)
-        return rows(json.loads(report.read_text()), cpu_s / seconds)
+        return rows(json.loads(report.read_text(encoding="utf-8")), cpu_s / seconds)
 
 
 def rows(report: dict[str, Any], cores: float) -> tuple[list[Row], list[str]]:

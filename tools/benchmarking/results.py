@@ -48,7 +48,7 @@ def read_results(path: Path) -> list[Result]:
     try:
         return [
             Result(**{**entry, "rows": [Row(**row) for row in entry["rows"]]})
-            for entry in json.loads(path.read_text())["results"]
+            for entry in json.loads(path.read_text(encoding="utf-8"))["results"]
         ]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ResultsError(
@@ -64,6 +64,8 @@ def write_results(path: Path, new: Iterable[Result]) -> list[Result]:
     kept = {result.key: result for result in (*read_results(path), *new)}
     everything = list(kept.values())
     part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps({"results": [asdict(result) for result in everything]}, indent=1) + "\n")
+    part.write_text(
+        json.dumps({"results": [asdict(result) for result in everything]}, indent=1) + "\n", encoding="utf-8"
+    )
     part.replace(path)
     return everything

@@ -148,7 +148,7 @@ def _page() -> Iterator[Any]:
         browser = play.chromium.launch(executable_path=path, args=list(BROWSER_FLAGS))
         try:
             page = browser.new_page()
-            page.add_script_tag(content=WATCHING.read_text())
+            page.add_script_tag(content=WATCHING.read_text(encoding="utf-8"))
             yield page
         finally:
             browser.close()

@@ -37,7 +37,9 @@ def write_report(
     of the one he is compared with. Raises OSError.
     """
     (folder / "pictures").mkdir(parents=True, exist_ok=True)
-    (folder / "report.json").write_text(json.dumps(report, indent=2, allow_nan=False) + "\n")
+    (folder / "report.json").write_text(
+        json.dumps(report, indent=2, allow_nan=False) + "\n", encoding="utf-8"
+    )
     other = report.get("compared_with")
     _curves(report, other).savefig(folder / "curves.svg", bbox_inches="tight")
     names = {"A": report["player"]} if other is None else {"A": report["player"], "B": other["player"]}
@@ -50,7 +52,8 @@ def write_report(
             names=names,
             parts=[_part(name, report, other) for name in PARTS if name in report],
             shown=_pictures(folder, ours, theirs),
-        )
+        ),
+        encoding="utf-8",
     )
     return page
 

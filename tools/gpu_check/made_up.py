@@ -100,7 +100,7 @@ def make_pack(
         bank=enlarged_bank(pack, fit, count),
         shadow=pack.shadow,
         standby=pack.standby,
-        licences=(pack.folder / "LICENSES.md").read_text(),
+        licences=(pack.folder / "LICENSES.md").read_text(encoding="utf-8"),
         notes={"steps": 0},
     )
     return folder
@@ -155,8 +155,8 @@ def make_footage(
     np.save(folder / "landmarks.npy", np.stack(landmarks))
     np.save(folder / "indices.npy", np.array(indices))
     cv2.imwrite(str(folder / "plate.png"), plate)
-    (folder / "body.json").write_text(fit.body(pack.body).to_json())
-    (folder / "dataset.json").write_text(json.dumps({"size": list(size)}))
+    (folder / "body.json").write_text(fit.body(pack.body).to_json(), encoding="utf-8")
+    (folder / "dataset.json").write_text(json.dumps({"size": list(size)}), encoding="utf-8")
     return Footage.open(folder)
 
 

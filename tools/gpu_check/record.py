@@ -86,7 +86,7 @@ class Record:
     def read(cls, path: Path) -> Record:
         """Raises ResultsError."""
         try:
-            data = json.loads(path.read_text())
+            data = json.loads(path.read_text(encoding="utf-8"))
             if data["format"] != FORMAT:
                 raise ValueError(f"it is of format {data['format']}, not {FORMAT}")
             return cls(**{**data, "parts": [Part.from_json(entry) for entry in data["parts"]]})
@@ -136,5 +136,5 @@ class Notebook:
 
 def _write(path: Path, data: dict[str, Any]) -> None:
     part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(data, indent=1) + "\n")
+    part.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
     part.replace(path)

@@ -52,8 +52,8 @@ def run_part(name: str, setting: Setting, budget_s: float) -> Part:
                 process.kill()
                 process.join(GONE_S)
         if found.is_file():
-            part = Part.from_json(json.loads(found.read_text()))
-        tail = said.read_text(errors="replace")[-TAIL:] if said.is_file() else ""
+            part = Part.from_json(json.loads(found.read_text(encoding="utf-8")))
+        tail = said.read_text(errors="replace", encoding="utf-8")[-TAIL:] if said.is_file() else ""
     part.seconds = round(time.perf_counter() - started, 2)
     if stopped:
         part.failures.append(Failure("time", f"it was stopped after its {budget_s:.0f} s", tail))

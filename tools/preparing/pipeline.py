@@ -61,7 +61,7 @@ def prepare(paths: Sequence[Path], dataset: Path, options: Options | None = None
         if not (part / MARK).is_file():
             _Preparation(part, pictures, sources, options, net).run()
         shutil.rmtree(pictures.work)
-        summary: dict[str, Any] = json.loads((part / MARK).read_text())
+        summary: dict[str, Any] = json.loads((part / MARK).read_text(encoding="utf-8"))
     return summary
 
 
@@ -229,7 +229,7 @@ class _Preparation:
         np.save(self._part / "landmarks.npy", landmarks)
         np.save(self._part / "world.npy", scan.world[left[good]])
         np.save(self._part / "indices.npy", numbers)
-        (self._part / "body.json").write_text(measure_body(landmarks).to_json())
+        (self._part / "body.json").write_text(measure_body(landmarks).to_json(), encoding="utf-8")
         outlines = sheets.outlines(self._pictures, numbers, landmarks)
         write(self._part / "contact_sheet.jpg", outlines)
         page = report.html(
@@ -241,7 +241,7 @@ class _Preparation:
             mattes=encoded(sheets.mattes(self._pictures, numbers, landmarks), ".jpg"),
             thumbs=self._pictures.thumbs,
         )
-        (self._part / "report.html").write_text(page)
+        (self._part / "report.html").write_text(page, encoding="utf-8")
         self._pictures.keep_only(numbers)
         write_whole(self._part / MARK, (json.dumps(summary, indent=2) + "\n").encode())
 

@@ -199,13 +199,13 @@ class Scanner:
     def _track(
         self, picture: NDArray[np.uint8], t_ns: int, *, fresh: bool
     ) -> tuple[Pose | None, list[NDArray[np.float32]]]:
-        """The player, and the boxes of all other people."""
+        """The player, and the boxes of all other people, as far as their arms may reach."""
         if fresh:
             self._tracker.reset()
             self._tracker(picture, t_ns)  # so that the region below comes from landmarks, as in later frames
         pose = self._tracker(picture, t_ns)
         others = [
-            person.box
+            person.circle
             for person in self._tracker.people
             if pose is not None and person.id != pose.person_id and person.score >= SURE_SCORE
         ]

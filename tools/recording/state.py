@@ -42,7 +42,7 @@ class Recording:
                 )
             return cls(folder, Coverage())
         try:
-            coverage = Coverage.from_json(json.loads(state.read_text()))
+            coverage = Coverage.from_json(json.loads(state.read_text(encoding="utf-8")))
         except (OSError, ValueError, CoverageError) as error:
             raise RecordingError(
                 f"{state} cannot be read ({error}): write it again with "
@@ -53,5 +53,5 @@ class Recording:
     def save(self) -> None:
         """Replaces coverage.json as a whole. Raises OSError."""
         part = self.folder / f".{STATE}.part"
-        part.write_text(json.dumps(self.coverage.to_json()) + "\n")
+        part.write_text(json.dumps(self.coverage.to_json()) + "\n", encoding="utf-8")
         part.replace(self.folder / STATE)

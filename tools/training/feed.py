@@ -113,7 +113,7 @@ def stored(crops: Crops, device: torch.device) -> Store | None:
 
 def _free_memory() -> int:
     """Bytes that the host can spare without swapping, as Linux counts them (proc(5), MemAvailable)."""
-    for line in Path("/proc/meminfo").read_text().splitlines():
+    for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines():
         if line.startswith("MemAvailable:"):
             return int(line.split()[1]) * 1024
     return 0

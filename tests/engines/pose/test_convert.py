@@ -62,7 +62,7 @@ def test_a_heavy_net_that_cannot_be_fetched_is_told_and_leaves_nothing_behind(
     wheel = tmp_path / "mediapipe"
     downloader = wheel / convert.DOWNLOADER
     downloader.parent.mkdir(parents=True)
-    downloader.write_text(DOWNLOADER.format(then=then))
+    downloader.write_text(DOWNLOADER.format(then=then), encoding="utf-8")
     monkeypatch.setattr(convert, "_wheel", lambda: wheel)
     assert why in convert.fetch_heavy(tmp_path)
     assert not (wheel / convert.NETS[convert.HEAVY].path).exists()
@@ -113,7 +113,7 @@ def test_a_file_that_is_no_network_is_refused(tmp_path: Path) -> None:
 
 def test_a_read_only_folder_does_not_stop_the_show(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     pytest.importorskip("mediapipe")
-    (tmp_path / "file").write_text("a file where a folder should be")
+    (tmp_path / "file").write_text("a file where a folder should be", encoding="utf-8")
     net = convert.load_net(NAME, folder=tmp_path / "file" / "weights")
     assert net.output_names == ("mask",)
     assert "cannot be written" in caplog.text

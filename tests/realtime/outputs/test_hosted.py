@@ -31,7 +31,7 @@ class Diary(OutputSink):
     def __init__(self, settings: Path, programme: Format) -> None:
         if settings.name == "refused":
             raise OutputError("diary: refused")
-        self._file = settings.open("a")
+        self._file = settings.open("a", encoding="utf-8")
         self._sent = 0
         self._keys = ["space"]
 
@@ -93,7 +93,7 @@ def test_pictures_cross_whole_and_in_order_and_the_end_is_told(sink: HostedSink,
     sink.close()
     sink.close()
     sink.send(frame(0), 0, 0)
-    *lines, last = path.read_text().splitlines()
+    *lines, last = path.read_text(encoding="utf-8").splitlines()
     assert last == "closed"
     rows = np.array([line.split() for line in lines], int)
     assert (np.diff(rows[:, 0]) > 0).all()
@@ -126,7 +126,9 @@ def test_the_layer_crosses_and_the_picture_where_there_is_none(path: Path) -> No
             wait_until(lambda: sink.status().sent > 10, "10 pictures")
     finally:
         sink.close()
-    rows = [[int(word) for word in line.split()] for line in path.read_text().splitlines()[:-1]]
+    rows = [
+        [int(word) for word in line.split()] for line in path.read_text(encoding="utf-8").splitlines()[:-1]
+    ]
     assert all(row[1:] == [48, 64, 4 if row[0] % 2 else 3, row[0] % 200] for row in rows)
     assert {row[0] % 2 for row in rows} == {0, 1}
 

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[3]
 def _loopback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("cyndilib", reason="cyndilib is not installed")
     config = {"ndi": {"networks": {"ips": "127.0.0.1,"}}}
-    (tmp_path / "ndi-config.v1.json").write_text(json.dumps(config))
+    (tmp_path / "ndi-config.v1.json").write_text(json.dumps(config), encoding="utf-8")
     monkeypatch.setenv("NDI_CONFIG_DIR", str(tmp_path))
 
 

@@ -59,7 +59,7 @@ def test_every_kind_is_in_both_tables_and_can_be_imported() -> None:
 
 def test_a_show_file_lists_its_outputs(tmp_path: Path) -> None:
     path = tmp_path / "show.toml"
-    path.write_text(SHOW)
+    path.write_text(SHOW, encoding="utf-8")
     show = load_show(path)
     assert [output.called for output in show.outputs] == [
         "ndi", "archive", "stream", "whip", "window", "virtual_camera",

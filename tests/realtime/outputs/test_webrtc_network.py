@@ -278,7 +278,7 @@ def run_without_internet(command: str, folder: Path, timeout_s: float) -> subpro
     if shutil.which("unshare") is None:
         pytest.skip("needs Linux's unshare")
     hosts = folder / "hosts"
-    hosts.write_text(f"127.0.0.1 localhost\n{DEAD} stun.l.google.com\n")
+    hosts.write_text(f"127.0.0.1 localhost\n{DEAD} stun.l.google.com\n", encoding="utf-8")
     script = f"""
         (ip link set lo up && ip link add venue type bridge && ip addr add 10.77.0.2/24 dev venue &&
             ip link set venue up && ip route add default via 10.77.0.1 &&

@@ -124,7 +124,7 @@ def test_a_run_leaves_a_model_that_is_judged_as_a_player_is(
     arguments = [str(dataset_folder), str(folder), "--minutes", "0.02", "--batch", "2", "--crop", "64"]
     assert train_pix2pixhd.main([*arguments, "--ngf", "2"]) == 0
     assert str(folder / MODEL) in capsys.readouterr().out
-    (line,) = [json.loads(each) for each in (folder / "log.jsonl").read_text().splitlines()]
+    (line,) = [json.loads(each) for each in (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()]
     assert line["step"] > 0
     (sample,) = (folder / "samples").iterdir()
     picture = cv2.imread(str(sample))

@@ -57,6 +57,6 @@ def test_new_figures_replace_those_of_the_same_machine_alone(tmp_path: Path) -> 
 @pytest.mark.parametrize("text", ["", "[]", '{"results": [{"part": "pose"}]}', '{"results": [{"rows": 3}]}'])
 def test_a_broken_file_is_named(tmp_path: Path, text: str) -> None:
     path = tmp_path / "results.json"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     with pytest.raises(ResultsError, match=r"results\.json holds no results"):
         read_results(path)

@@ -207,12 +207,14 @@ def test_the_page_shows_what_a_gpu_showed_and_what_failed() -> None:
 
 def test_figures_of_a_gpu_are_drawn_from_the_file_beside(tmp_path: Path) -> None:
     figures, page = tmp_path / "performance.json", tmp_path / "performance.md"
-    figures.write_text('{"results": []}')
+    figures.write_text('{"results": []}', encoding="utf-8")
     arguments = ["draw", "--json", str(figures), "--markdown", str(page)]
-    assert benchmark.main(arguments) == 0 and "NVIDIA H100" not in page.read_text()
+    assert benchmark.main(arguments) == 0 and "NVIDIA H100" not in page.read_text(encoding="utf-8")
     REAL.write(tmp_path / "gpu.json")
     assert Record.read(tmp_path / "gpu.json") == REAL
-    assert benchmark.main(arguments) == 0 and "| copy | NVIDIA H100 | 3012 |" in page.read_text()
+    assert benchmark.main(arguments) == 0 and "| copy | NVIDIA H100 | 3012 |" in page.read_text(
+        encoding="utf-8"
+    )
 
 
 @pytest.mark.parametrize("rehearsal", [replace(REAL, device="cpu"), replace(REAL, quick=True)])
@@ -220,7 +222,7 @@ def test_a_rehearsal_is_never_drawn(
     tmp_path: Path, rehearsal: Record, capsys: pytest.CaptureFixture[str]
 ) -> None:
     figures, page = tmp_path / "performance.json", tmp_path / "performance.md"
-    figures.write_text('{"results": []}')
+    figures.write_text('{"results": []}', encoding="utf-8")
     rehearsal.write(tmp_path / "gpu.json")
     assert benchmark.main(["draw", "--json", str(figures), "--markdown", str(page)]) == 1
     assert "gpu.json is of a rehearsal" in capsys.readouterr().err and not page.exists()
@@ -229,6 +231,6 @@ def test_a_rehearsal_is_never_drawn(
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 2}', '{"format": 1, "parts": [3]}'])
 def test_what_is_no_record_is_named(tmp_path: Path, text: str) -> None:
     path = tmp_path / "gpu.json"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     with pytest.raises(ResultsError, match=r"gpu\.json is nothing that tools\.gpu_check wrote"):
         Record.read(path)

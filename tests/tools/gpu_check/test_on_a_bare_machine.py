@@ -35,7 +35,7 @@ def test_every_part_runs_and_none_fails(tmp_path: Path) -> None:
     for name in ("pose_detection", "pose_landmark_full"):
         load_net(name, folder=weights)  # what was converted on another machine
     site.mkdir()
-    (site / "sitecustomize.py").write_text(SITE)
+    (site / "sitecustomize.py").write_text(SITE, encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": str(site), "XDG_CACHE_HOME": str(tmp_path / "cache")}
     for name in ("av", "zmq.auth"):
         lacking = [sys.executable, "-c", f"import {name}"]

@@ -90,7 +90,7 @@ def test_each_frame_has_its_own_number_and_takes_lie_apart(
 
 
 def test_what_was_dropped_is_counted_and_told(dataset: Path) -> None:
-    summary = json.loads((dataset / "dataset.json").read_text())
+    summary = json.loads((dataset / "dataset.json").read_text(encoding="utf-8"))
     assert [source["name"] for source in summary["sources"]] == ["1.mp4", "2.mp4"]
     assert [source["frames"] for source in summary["sources"]] == [TAKES[0], TAKES[1] + EMPTY]
     assert sum(source["kept"] for source in summary["sources"]) == summary["kept"]
@@ -100,7 +100,7 @@ def test_what_was_dropped_is_counted_and_told(dataset: Path) -> None:
     assert [scene["kind"] for scene in summary["scenes"]] == ["still"]
     assert summary["scenes"][0]["kept"] == summary["kept"] and summary["own_background_share"] == 1
     assert summary["light"]["p5"] == pytest.approx(1, abs=0.02)
-    page = (dataset / "report.html").read_text()
+    page = (dataset / "report.html").read_text(encoding="utf-8")
     assert f"{summary['kept']} of {sum(TAKES) + EMPTY} frames kept" in page
     assert rules.NOBODY in page and rules.ADVICE[rules.NOBODY] in page
     assert "http" not in page.replace("data:image/jpeg", "")  # all of it is in the file
@@ -213,7 +213,7 @@ def test_a_file_that_breaks_off_midway_is_used_up_to_there(
     assert prepare.main(command(video, folder)) == 0
     told = capsys.readouterr().out
     assert "broken.mp4 breaks off after" in told and "was used" in told
-    summary = json.loads((folder / "dataset.json").read_text())
+    summary = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
     assert LEAST_FRAMES <= summary["kept"] <= summary["sources"][0]["frames"] < 2 * len(frames)
 
 
@@ -228,7 +228,7 @@ def test_the_empty_scene_that_was_filmed_is_what_lies_behind_the_player(
     folder = tmp_path / "cut"
     told = ["--empty", str(tmp_path / "empty.png")]
     assert prepare.main(command(video, folder, *told)) == 0
-    summary = json.loads((folder / "dataset.json").read_text())
+    summary = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
     assert summary["plate_unseen_share"] == 0
     assert np.abs(Footage.open(folder).plate.astype(int) - empty).mean() < 4
     cv2.imwrite(str(tmp_path / "empty.png"), empty[::-1])
@@ -256,10 +256,10 @@ def test_a_failure_leaves_the_old_dataset_and_nothing_else(
 ) -> None:
     old = tmp_path / "sets/empty"
     old.mkdir(parents=True)
-    (old / "dataset.json").write_text("old")
+    (old / "dataset.json").write_text("old", encoding="utf-8")
     empty = write_video(tmp_path / "empty.mp4", [np.full((96, 128, 3), 90, np.uint8)] * 3)
     refused(capsys, command(empty, old))
-    assert (old / "dataset.json").read_text() == "old"
+    assert (old / "dataset.json").read_text(encoding="utf-8") == "old"
     assert [path.name for path in old.parent.iterdir()] == ["empty"]
 
 

@@ -95,7 +95,7 @@ def test_a_folder_that_is_gone_is_named(tmp_path: Path) -> None:
     folder.mkdir()
     writer = TakeWriter(folder, free=lambda _: 10**12)
     folder.rmdir()
-    folder.write_text("a file now")
+    folder.write_text("a file now", encoding="utf-8")
     with pytest.raises(NotADirectoryError):
         next_take(folder)
     writer.close()
