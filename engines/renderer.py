@@ -7,6 +7,7 @@ be bent. Between the two the net runs on its own coarse grid.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -119,7 +120,7 @@ class PoseRenderer:
         self.likeness = 1.0
         self._compositor = Compositor(self._cell, generator.soft)
         width, height = self._windows.canvas
-        self._bgra = np.zeros((height, width, DOLL_CHANNELS), np.uint8)
+        self._bgra = np.zeros(height * width * DOLL_CHANNELS, np.uint8)
         self._previous = self._windows.previous()
         self.reset()
 
@@ -143,15 +144,18 @@ class PoseRenderer:
             (rows, slice(columns.stop, None)),
         ):
             out[around] = self._floor.picture[:height, :width][around]
-        shown = self._compositor.over(colours, alpha, self._floor.picture[rows, columns])
-        out[rows, columns] = shown[: height - rows.start, : width - columns.start]
+        shown = out[rows, columns]
+        there = slice(0, shown.shape[0]), slice(0, shown.shape[1])
+        plate = self._floor.picture[rows, columns][there]
+        self._compositor.over(colours[there], alpha[there], plate, shown)
 
     def paint(self, landmarks: Floats) -> Painted:
         """The player alone. landmarks, errors: as for a call."""
         if not np.isfinite(landmarks).all():
             raise ValueError("a landmark is not finite")
         window = self._windows.choose(landmarks, self._sizes)
-        net, doll = self._nets[window.width, window.height], self._bgra[: window.height, : window.width]
+        shape = (window.height, window.width, DOLL_CHANNELS)
+        net, doll = self._nets[window.width, window.height], self._bgra[: math.prod(shape)].reshape(shape)
         cells, corner = self._windows.cells(window), (window.x, window.y)
         net.inputs["landmarks"][0] = landmarks - np.array([*corner, 0, 0], np.float32)
         net.inputs["previous"][0] = self._previous[cells]

@@ -20,9 +20,10 @@ from engines.player_pack import PlayerPack
 
 GRID = 2
 """Windows start at multiples of so many cells: the previous output keeps its place in the net's own grid."""
-WIDTHS, HEIGHTS = (5 / 16, 3 / 8, 1 / 2, 5 / 8, 3 / 4, 1), (3 / 4, 13 / 16, 7 / 8, 1)
-"""Window sizes as shares of the picture."""
-FEW_WIDTHS, FEW_HEIGHTS = (3 / 8, 1 / 2, 3 / 4, 1), (7 / 8, 1)
+WIDTHS, HEIGHTS = (0.5, 0.65, 0.85, 1.1, 1.5), (1.3, 1.5, 1.75)
+"""Window sizes in standing heights, beside the whole canvas's sides. With what is left about the player
+(`HAIR`, `REACH`) one who stands needs 0.5 by 1.3, who spreads his arms 1.5 by 1.3, who raises them 1.75."""
+FEW_WIDTHS, FEW_HEIGHTS = (0.65, 1.1), (1.5,)
 """The same for backends on a GPU, where each window is a plan or a captured graph of its own: it takes time
 before the show, and memory."""
 HAIR, REACH = 0.16, 0.07
@@ -54,7 +55,7 @@ class Windows:
         self._standing_px = standing_px
 
         def sides(whole: int, shares: Sequence[float]) -> set[int]:
-            return {min(whole, int(-(-whole * share // step) * step)) for share in shares}
+            return {whole, *(min(whole, int(-(-standing_px * share // step) * step)) for share in shares)}
 
         every = itertools.product(sides(self.canvas[0], widths), sides(self.canvas[1], heights))
         self.sizes = tuple(sorted(every, key=lambda each: (each[0] * each[1], each)))

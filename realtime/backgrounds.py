@@ -11,7 +11,7 @@ import numpy as np
 
 from realtime.background_settings import Background, Colour, Loop, Still
 from realtime.capture import CaptureError
-from realtime.picture import Picture, backdrop, fill, place
+from realtime.picture import Fit, Picture, backdrop, fill, place
 from realtime.standby import StandbyLoop
 
 
@@ -44,12 +44,14 @@ class Backgrounds:
         plates: Sequence[Path],
         size: tuple[int, int],
         camera: CameraPicture,
+        *,
+        fit: Fit = place,
     ) -> None:
-        """plates: a picture for each player; without any, the slate's colours. size: (width, height). Raises
-        BackgroundError."""
+        """plates: a picture for each player, put into `size` (width, height) by `fit`; without any, the
+        slate's colours. Raises BackgroundError."""
         self._plates = [backdrop(*size) for _ in plates or (None,)]
         for path, plate in zip(plates, self._plates, strict=False):
-            place(_read(path), plate)
+            fit(_read(path), plate)
         self._camera = camera
         self._still: dict[str, Picture] = {}
         self._loops: dict[str, StandbyLoop] = {}
@@ -58,10 +60,11 @@ class Backgrounds:
             if isinstance(background, Colour):
                 self._still[background.name] = np.full((size[1], size[0], 3), background.bgr, np.uint8)
             elif isinstance(background, Still):
-                self._still[background.name] = fill(_read(background.file), size)
+                still = self._still[background.name] = np.empty((size[1], size[0], 3), np.uint8)
+                fill(_read(background.file), still)
             elif isinstance(background, Loop):
                 try:
-                    self._loops[background.name] = StandbyLoop(background.file, size, fills=True)
+                    self._loops[background.name] = StandbyLoop(background.file, size, fit=fill)
                 except CaptureError as error:
                     raise BackgroundError(f"background {background.name}: {error}") from error
             else:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.picture import Picture, place
+from realtime.picture import Fit, Picture, place
 
 Layer = NDArray[np.uint8]
 """(H, W, 4) uint8 BGRA, straight."""
@@ -39,14 +39,14 @@ def over(layer: Layer, background: Picture, out: Picture) -> None:
     np.copyto(box, cv2.add(alpha, colours))
 
 
-def fit_layer(layer: Layer, out: Layer) -> None:
-    """`picture.place` for layers: what surrounds the layer in `out` becomes transparent."""
+def fit_layer(layer: Layer, out: Layer, fit: Fit = place) -> None:
+    """`fit` for layers: what surrounds the layer in `out` becomes transparent."""
     if layer.shape == out.shape:
         np.copyto(out, layer)
         return
     colours, alpha = _parts(layer)
     out[:] = 0
-    place(cv2.merge([*cv2.split(colours), alpha]), out)
+    fit(np.asarray(cv2.merge([*cv2.split(colours), alpha]), np.uint8), out)
     _straighten(out)
 
 

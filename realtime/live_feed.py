@@ -11,7 +11,7 @@ from realtime.bus import Ticket
 from realtime.frames import FrameReader
 from realtime.key import Layer, fit_layer, over
 from realtime.mixer import Shot
-from realtime.picture import Picture, backdrop, place
+from realtime.picture import Fit, Picture, backdrop, place
 from realtime.telemetry import Meter
 
 OTHER_SHAPE = "the performer's frames are of another size: both machines need the same show file and player"
@@ -26,9 +26,12 @@ class LivePlayer:
     newest: the newest good frame that can be trusted; None before the first.
     """
 
-    def __init__(self, reader: FrameReader, size: tuple[int, int], meter: Meter, *, layered: bool) -> None:
-        """size: (width, height) of the programme. layered: frames are BGRA, for a background."""
-        self._reader = reader
+    def __init__(
+        self, reader: FrameReader, size: tuple[int, int], meter: Meter, *, layered: bool, fit: Fit = place
+    ) -> None:
+        """size: (width, height) of the programme. layered: frames are BGRA, for a background. fit: how they
+        are put into the programme's size."""
+        self._reader, self._fit = reader, fit
         self._meter = meter
         self._picture = backdrop(*size)
         self._layer: Layer | None = np.zeros((size[1], size[0], 4), np.uint8) if layered else None
@@ -95,7 +98,7 @@ class LivePlayer:
         if picture.shape == self._picture.shape:
             return picture
         if self._fitted is not self._read:
-            place(picture, self._picture)
+            self._fit(picture, self._picture)
             self._fitted = self._read
         return self._picture
 
@@ -104,7 +107,7 @@ class LivePlayer:
         if layer.shape == fitted.shape:
             return layer
         if self._fitted is not self._read:
-            fit_layer(layer, fitted)
+            fit_layer(layer, fitted, self._fit)
             self._fitted = self._read
         return fitted
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -37,15 +39,23 @@ def place(picture: Picture, out: Picture) -> None:
     out[y : y + high, x : x + wide] = cv2.resize(picture, (wide, high), interpolation=interpolation)
 
 
-def fill(picture: Picture, size: tuple[int, int]) -> Picture:
-    """The middle of a picture (H, W, 3), scaled so that it just fills `size` (width, height)."""
-    height, width = picture.shape[:2]
+def fill(picture: Picture, out: Picture) -> None:
+    """Copies the middle of `picture` (H, W, C) into `out`, scaled so that it just fills it."""
+    if picture.shape == out.shape:
+        np.copyto(out, picture)
+        return
+    (height, width), size = picture.shape[:2], out.shape[1::-1]
     scale = max(size[0] / width, size[1] / height)
     wide, high = min(width, round(size[0] / scale)), min(height, round(size[1] / scale))
     x, y = (width - wide) // 2, (height - high) // 2
     interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     cut = picture[y : y + high, x : x + wide]
-    return np.asarray(cv2.resize(cut, size, interpolation=interpolation), np.uint8)
+    out[:] = cv2.resize(cut, size, interpolation=interpolation)
+
+
+Fit = Callable[[Picture, Picture], None]
+FITS: dict[str, Fit] = {"whole": place, "fill": fill}
+"""TABLE of the ways to put a picture into one of another shape, as show files name them."""
 
 
 def slate(width: int, height: int, title: str) -> Picture:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from realtime.capture import CaptureError
-from realtime.picture import Picture
+from realtime.picture import Fit, Picture, place
 from realtime.standby import StandbyLoop
 
 
@@ -18,9 +18,11 @@ class PlayersStandby:
     wanted.
     """
 
-    def __init__(self, path: Path, size: tuple[int, int], tell: Callable[[str], None]) -> None:
-        """size: (width, height) of the pictures, pixels."""
-        self._size, self._tell = size, tell
+    def __init__(
+        self, path: Path, size: tuple[int, int], tell: Callable[[str], None], *, fit: Fit = place
+    ) -> None:
+        """size, fit: see `StandbyLoop`."""
+        self._size, self._tell, self._fit = size, tell, fit
         self._path = path
         self._loop: StandbyLoop | None = None
         self._from_ns: int | None = None
@@ -62,7 +64,7 @@ class PlayersStandby:
 
     def _open(self, path: Path) -> None:
         try:
-            self._opened = StandbyLoop(path, self._size)
+            self._opened = StandbyLoop(path, self._size, fit=self._fit)
         except CaptureError as error:
             self._opened = error
 

@@ -62,6 +62,12 @@ class Programme(_Model):
         title="Size",
         description="Width and height of the programme, even numbers of pixels; by default the player's.",
     )
+    fit: Literal["whole", "fill"] = Field(
+        default="whole",
+        title="Fit",
+        description="How the player's picture is put into a programme of another shape: whole, with bars "
+        "beside it, or cut so that it fills it.",
+    )
     fps: Rate = Field(
         default=Fraction(30),
         ge=1,

@@ -16,7 +16,7 @@ from realtime.live_feed import CameraFeed, LivePlayer
 from realtime.messages import MessageError
 from realtime.mixer import Shot, Source
 from realtime.people import People
-from realtime.picture import Picture, slate
+from realtime.picture import FITS, Picture, slate
 from realtime.players_standby import PlayersStandby
 from realtime.stages import Rig
 from realtime.telemetry import Meter
@@ -29,9 +29,14 @@ class Sources:
         """Raises BackgroundError."""
         self._rig = rig
         self._size = rig.programme_size
+        fit = FITS[rig.show.programme.fit]
         self._clock = FarClock(bus) if bus.link is not None else None
         self.live = LivePlayer(
-            open_reader(bus, "tickets", rig.frames, self._clock), self._size, meter, layered=rig.show.layered
+            open_reader(bus, "tickets", rig.frames, self._clock),
+            self._size,
+            meter,
+            layered=rig.show.layered,
+            fit=fit,
         )
         self._camera = CameraFeed(open_reader(bus, "camera", rig.camera_frames, self._clock))
         self._people = bus.receiver("people", "playout")
@@ -40,9 +45,11 @@ class Sources:
         self.slate = Shot(slate(*self._size, "Dancecam" if rig.show.players else rig.player_name))
         self._backgrounds: Backgrounds | None = None
         if rig.show.layered:
-            self._backgrounds = Backgrounds(rig.show.backgrounds, rig.plates, self._size, self._camera)
+            self._backgrounds = Backgrounds(
+                rig.show.backgrounds, rig.plates, self._size, self._camera, fit=fit
+            )
         self._standby = PlayersStandby(
-            rig.standby, self._size, lambda line: meter.event(time.monotonic_ns(), line)
+            rig.standby, self._size, lambda line: meter.event(time.monotonic_ns(), line), fit=fit
         )
         self._at_ns = self._standby_ns = 0
         self._loop: Picture | None = None

@@ -7,10 +7,9 @@ import threading
 from pathlib import Path
 
 import cv2
-import numpy as np
 
 from realtime.capture import CaptureError, VideoSource
-from realtime.picture import Picture, backdrop, fill, place
+from realtime.picture import Fit, Picture, backdrop, place
 
 
 class StandbyLoop:
@@ -19,11 +18,10 @@ class StandbyLoop:
     error: why it can play no further, once it cannot.
     """
 
-    def __init__(self, path: Path, size: tuple[int, int], *, fills: bool = False) -> None:
-        """size: (width, height) of its pictures, pixels. fills: its pictures are cut to fill it, rather than
-        shown whole. Raises CaptureError."""
-        self._size = size
-        self._fills = fills
+    def __init__(self, path: Path, size: tuple[int, int], *, fit: Fit = place) -> None:
+        """size: (width, height) of its pictures, pixels. fit: how those of the video are put into them.
+        Raises CaptureError."""
+        self._fit = fit
         self._source = VideoSource(str(path))
         if not self._source.recorded:
             raise CaptureError(f"{path} is not a video file")
@@ -57,12 +55,6 @@ class StandbyLoop:
             self._changed.notify()
         self._thread.join()
         self._source.close()
-
-    def _fit(self, picture: Picture, out: Picture) -> None:
-        if self._fills:
-            np.copyto(out, fill(picture, self._size))
-        else:
-            place(picture, out)
 
     def _decode(self) -> None:
         try:

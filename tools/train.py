@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import sys
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import cv2
@@ -25,16 +25,20 @@ import torch
 from engines.doll.bank import Bank
 from engines.folders import only_writer
 from engines.generator import VARIANTS
+from engines.pack_manifest import sha256_of
 from engines.player_pack import PackError, write_pack
 from tools.bank import make_bank
 from tools.bank.make import FRAMES
 from tools.footage import Footage
 from tools.shadow import find_shadow
 from tools.standby import write_standby
+from tools.training.base import base_file, read_base
 from tools.training.distributed import Process, process_group
 from tools.training.loop import CHECKPOINT, Config, Trainer
 from tools.training.objective import parse_weights
 
+FROM_BASE = 0.25
+"""What the learning rate is multiplied by where training starts from a base: what it knows is to last."""
 UNLICENSED = "The rights to this player's likeness lie with the player and the club; see your agreement.\n"
 
 
@@ -59,6 +63,11 @@ def main(argv: list[str] | None = None) -> int:
         "--frames", type=int, default=FRAMES,
         help="the doll is drawn from so many frames of the footage at most (default %(default)s): about "
         "23 KB each in a pack of 512x512",
+    )  # fmt: skip
+    parser.add_argument(
+        "--base", metavar="FILE",
+        help="start from this base (tools.base); none: from nothing (default: that of the variant, where the "
+        "project ships one)",
     )  # fmt: skip
     parser.add_argument("--batch", type=int, default=default.batch)
     parser.add_argument(
@@ -103,6 +112,9 @@ def train(options: argparse.Namespace, process: Process) -> int:
         seed=options.seed,
         weights=parse_weights(options.loss),
     )
+    base = base_of(options)
+    if base is not None:
+        config = replace(config, base=sha256_of(base), learning_rate=FROM_BASE * config.learning_rate)
     if config.batch % process.world:
         raise ValueError(f"--batch {config.batch} cannot be shared among {process.world} processes")
     footage = Footage.open(options.dataset)
@@ -112,6 +124,8 @@ def train(options: argparse.Namespace, process: Process) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     with only_writer(folder, folder) if process.first else nullcontext():
         trainer = Trainer(footage, bank, config, folder, process)
+        if base is not None:
+            trainer.start_from(read_base(base))
         if (folder / CHECKPOINT).exists() and not options.restart:
             trainer.resume()
             done = trainer.progress
@@ -123,6 +137,19 @@ def train(options: argparse.Namespace, process: Process) -> int:
         if process.first:
             write_player(options, trainer, bank)
     return 0
+
+
+def base_of(options: argparse.Namespace) -> Path | None:
+    """The file that training starts from. Raises ValueError where the one that was named is not there."""
+    if options.base is None:
+        shipped = base_file(options.variant)
+        return shipped if shipped.exists() else None
+    if options.base == "none":
+        return None
+    named = Path(options.base)
+    if not named.is_file():
+        raise ValueError(f"there is no base {named}: make one with python -m tools.base, or give --base none")
+    return named
 
 
 def write_player(options: argparse.Namespace, trainer: Trainer, bank: Bank) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.body import Body, height_at
+from engines.doll.atlas import Atlas
 from engines.doll.cutting import Bytes, Floats, Labels, Reals, Seen, View, seen
 from engines.doll.parts import ARMS, COUNT, HEAD, TABLE, Points, directions, points_of
 from engines.doll.sprites import Sprite, cut_up
@@ -53,12 +54,12 @@ def _cut_up(frame: Frame, widths: Reals, skirt: Reals) -> list[Sprite]:
 class Bank:
     """Frames of a player, cut up.
 
-    sprites: frame → part → sprite. Of frames and parts: points, see `Points`; directions (F, P, 2, 3); lack
+    atlas: their sprites. Of frames and parts: points, see `Points`; directions (F, P, 2, 3); lack
     (F, P): how much less of a part a frame shows than most, 0..1; leaving (F, P): what is wrong with a part
     where it is not drawn with its neighbour (an arm before the body, a body that an arm hides), 0..1; covers
     (F, P), see `Seen`; at_camera (F, P): how much a limb is foreshortened, 0..1. heights, numbers (F,).
 
-    widths: see `limb_widths`; skirt: see `skirt_of`, none by default. shown, sprites: what the frames show,
+    widths: see `limb_widths`; skirt: see `skirt_of`, none by default. shown, atlas: what the frames show,
     and what comes of cutting them up, where it is known. keep: whether the frames themselves are kept, for
     `store.write_bank`.
 
@@ -73,7 +74,7 @@ class Bank:
         *,
         skirt: Reals | None = None,
         shown: Seen | None = None,
-        sprites: list[list[Sprite]] | None = None,
+        atlas: Atlas | None = None,
         keep: bool = True,
     ) -> None:
         if not frames:
@@ -96,10 +97,10 @@ class Bank:
             if shown is None:
                 every = pool.map(lambda frame: seen(frame.view, frame.labels), frames)
                 shown = Seen(*(np.stack(each) for each in zip(*every, strict=True)))
-            if sprites is None:
+            if atlas is None:
                 cut = partial(_cut_up, widths=widths, skirt=self.skirt)
-                sprites = list(pool.map(cut, frames))
-        self.sprites = sprites
+                atlas = Atlas.of(list(pool.map(cut, frames)))
+        self.atlas = atlas
         self.seen = shown
         area, hidden, astray, self.covers = shown
         most = np.quantile(area, 0.8, axis=0)

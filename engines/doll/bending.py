@@ -76,29 +76,20 @@ def bends_of(parts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.in
     return layer, bend
 
 
-def blend(
-    x: Floats,
-    y: Floats,
-    bends: NDArray[np.int64],
-    joints: Joints[NDArray[Any]],
-    height: float,
-    reach: Reach,
-) -> Floats:
-    """(M,): how much of the neighbour's map is taken at places x, y (M,), at each by its own of `BENDS`
-    (M,), 0..1."""
+def joint_table(joints: Joints[NDArray[Any]], height: float, reach: Reach) -> Floats:
+    """(len(BENDS), 6): of each joint x and y, pixels; its outward direction divided by how far either way of
+    its plane maps are blended; 1 / how far from it the blending begins to fade; how much of it there is.
+
+    At a place d from the joint so much of the neighbour's map is taken:
+    table[5] * smooth(0.5 + 0.5 * d · table[2:4]) * smooth(2 - |d| * table[4])
+    """
     across_px, near_px = reach.across[_JOINT] * height, reach.near[_JOINT] * height
-    table = np.stack(
-        [
-            joints.x[_JOINT], joints.y[_JOINT],
-            joints.out_x[_JOINT] * _SIGN / across_px, joints.out_y[_JOINT] * _SIGN / across_px,
-            1 / near_px, reach.strength[_JOINT],
-        ]
-    ).astype(np.float32)  # fmt: skip
-    joint_x, joint_y, across_x, across_y, end, share = table[:, bends]  # (M,) each
-    from_x, from_y = x - joint_x, y - joint_y
-    across = from_x * across_x + from_y * across_y
-    near = 2 - np.sqrt(from_x * from_x + from_y * from_y) * end
-    return share * smooth(0.5 + 0.5 * across) * smooth(near)
+    columns = [
+        joints.x[_JOINT], joints.y[_JOINT],
+        joints.out_x[_JOINT] * _SIGN / across_px, joints.out_y[_JOINT] * _SIGN / across_px,
+        1 / near_px, reach.strength[_JOINT],
+    ]  # fmt: skip
+    return np.stack(columns, axis=1).astype(np.float32)
 
 
 def softness(turn: Reals) -> Floats:

@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from engines.doll.bank import Bank, standing_px
-from engines.doll.bending import NEIGHBOUR, bends_of, blend, reach_of, softness
+from engines.doll.bending import NEIGHBOUR, bends_of, joint_table, reach_of, softness
 from engines.doll.choice import Drawing, Frames, in_order
 from engines.doll.cutting import Bytes, Floats, Reals
+from engines.doll.layer_loops import WHOLE, draw_layers
 from engines.doll.nodes import Nodes
 from engines.doll.parts import (
     COUNT,
@@ -48,12 +48,11 @@ class Doll:
     def __init__(self, bank: Bank, reduction: int = 1) -> None:
         self.bank, self.reduction = bank, reduction
         self._reach = reach_of(bank.widths, bank.skirt)
-        self._outlines = np.array(
-            [[outline(sprite) for sprite in each] for each in bank.sprites]
-        )  # (F, P, 8, 2)
-        self._corners = np.array([[sprite.corner for sprite in each] for each in bank.sprites], np.float32)
-        self.sprites = [[sprite.pixels for sprite in each] for each in bank.sprites]
-        self.reduced = [[reduced(pixels, reduction) for pixels in each] for each in self.sprites]
+        self.atlas, self.reduced = bank.atlas, bank.atlas.smaller(reduction)
+        shape = bank.atlas.starts.shape
+        outlines = [outline(bank.atlas.sprite(*each)) for each in np.ndindex(*shape)]
+        self._outlines = np.array(outlines).reshape(*shape, 8, 2)
+        self._corners = bank.atlas.corners.astype(np.float32)
 
     def paint(
         self,
@@ -96,15 +95,14 @@ class Doll:
         fading = np.flatnonzero(drawing.share < 1)
         drawn = np.concatenate([np.arange(COUNT), fading])
         frames = np.concatenate([drawing.frames, drawing.before[fading]])
-        old = {part: COUNT + row for row, part in enumerate(fading.tolist())}
+        old = np.full(COUNT, -1)
+        old[fading] = COUNT + np.arange(len(fading))
         order = in_order(pose, height) if drawing.order is None else drawing.order
-        stack = [
-            Fade(part, old.get(part), float(drawing.share[part])) for part in order.tolist() if part in parts
-        ]
+        order = order[np.isin(order, parts)]
+        stack = np.stack([order, old[order], np.rint(WHOLE * drawing.share[order])], axis=1)
         step = step or max(2, round(STEP * height))
         boxes, nodes, grid = self._grid(pose, height, drawn, frames, size, step)
-        rows = list(zip(frames.tolist(), drawn.tolist(), strict=True))
-        return Placed(self, rows, boxes, nodes, grid, size, stack)
+        return Placed(self, frames, drawn, boxes, nodes, grid, size, stack.astype(np.int64))
 
     def _grid(
         self,
@@ -124,56 +122,38 @@ class Doll:
         own = maps[np.arange(count), parts]  # (L, 2, 3)
         boxes = _boxes(own, self._outlines[frames, parts], MARGIN * height, size)  # (L, 4)
         nodes = Nodes.about(boxes, step)
-        x, y = nodes.places()  # (N,)
         layer, bend = bends_of(parts)  # (B,) each, layer after layer
-        which, node = nodes.of_layers(layer)  # (M,) each: every bend at every node of its layer
-        near_x, near_y = x[node], y[node]
         neighbours = maps[layer, NEIGHBOUR[bend]]  # (B, 2, 3)
-        weights = blend(near_x, near_y, bend[which], joints_of(pose, TABLE), height, self._reach)
-        weights *= softness(agreement(neighbours, own[layer]))[which]
-        away = _mapped(neighbours - own[layer], which, near_x, near_y)  # (2, M)
-        whole = np.maximum(np.bincount(node, weights, len(x)), 1)  # (N,)
-        fields = _mapped(own, nodes.layer, x, y)  # (2, N)
-        for field, by in zip(fields, away, strict=True):
-            field += np.bincount(node, weights * by, len(x)) / whole
-        return boxes, nodes, np.stack(fields, axis=1) - self._corners[frames, parts][nodes.layer]
-
-
-class Fade(NamedTuple):
-    """A part in a stack of layers: its row, the row that it fades from, and how far it has come, 0..1."""
-
-    row: int
-    old: int | None
-    share: float
+        joints = joint_table(joints_of(pose, TABLE), height, self._reach)[bend]
+        joints[:, 5] *= softness(agreement(neighbours, own[layer]))
+        away = (neighbours - own[layer]).reshape(-1, 6).astype(np.float32)
+        own[:, :, 2] -= self._corners[frames, parts]
+        begin = np.searchsorted(layer, np.arange(count + 1))
+        return boxes, nodes, nodes.placed(own.reshape(-1, 6).astype(np.float32), begin, away, joints)
 
 
 class Placed(NamedTuple):
     """A doll as it lies in a window of `size` (width, height), L layers of it.
 
-    rows: of each layer the frame and the part. boxes (L, 4): x0, y0, x1, y1 in the window, empty for what is
+    frames, parts (L,): what each layer shows. boxes (L, 4): x0, y0, x1, y1 in the window, empty for what is
     not drawn. grid (N, 2): x and y in the layer's sprite where the window's pixel at each of `nodes` lies.
-    stack: what is drawn, back to front.
+    stack (S, 3): see `layer_loops.draw_layers`.
     """
 
     doll: Doll
-    rows: list[tuple[int, int]]
+    frames: Frames
+    parts: NDArray[np.int64]
     boxes: NDArray[np.int64]
     nodes: Nodes
     grid: Floats
     size: tuple[int, int]
-    stack: list[Fade]
+    stack: NDArray[np.int64]
 
     def bent(self, flow: Floats) -> Placed:
         """The same, seen through `flow` (h, w, 2): each pixel shows what lies so many pixels away, x and y.
         It is given for the middle of each square of the nodes' step, of the window."""
-        nodes = self.nodes
-        low = nodes.low[nodes.layer]
-        row = np.clip(low[:, 1] + nodes.down, 0, flow.shape[0] - 1)
-        column = np.clip(low[:, 0] + nodes.across, 0, flow.shape[1] - 1)
-        away = flow[row, column]  # (N, 2)
-        moved = away / np.float32(nodes.step)
-        grid = nodes.between(self.grid, nodes.across + moved[:, 0], nodes.down + moved[:, 1])
-        most = min(int(np.ceil(np.abs(away).max(initial=0))), nodes.step)
+        grid, away = self.nodes.bent(self.grid, flow)
+        most = min(int(np.ceil(away)), self.nodes.step)
         drawn = self.boxes[:, 0] < self.boxes[:, 2]
         wider = self.boxes + np.array([-most, -most, most, most])
         boxes = np.clip(wider, 0, [*self.size, *self.size]) * drawn[:, None]
@@ -183,55 +163,20 @@ class Placed(NamedTuple):
         """Into `out` (h, w, 4), premultiplied BGRA. reduced: at a resolution lower by the doll's
         `reduction`."""
         out.fill(0)
-        scale = self.doll.reduction if reduced else 1
-        sprites = self.doll.reduced if reduced else self.doll.sprites
+        nodes, scale = self.nodes, self.doll.reduction if reduced else 1
+        atlas = self.doll.reduced if reduced else self.doll.atlas
         low, high = self.boxes[:, :2] // scale, -(-self.boxes[:, 2:] // scale)
-        boxes = np.hstack([low, np.minimum(high, [out.shape[1], out.shape[0]])]).tolist()
-        grid, nodes, step = self.grid, self.nodes, self.nodes.step // scale
-        if scale > 1:
-            grid = (grid + np.float32(0.5)) / np.float32(scale) - np.float32(0.5)
-
-        def look_up(row: int) -> tuple[Bytes, list[int]] | None:
-            """A layer as it is drawn, and its box x0, y0, x1, y1."""
-            x0, y0, x1, y1 = boxes[row]
-            if x0 >= x1 or y0 >= y1:
-                return None
-            (left, top), (across, down) = nodes.low[row].tolist(), nodes.sides[row].tolist()
-            own = grid[nodes.first[row] : nodes.first[row] + nodes.counts[row]].reshape(down, across, 2)
-            cells = [x0 // step - left, y0 // step - top, -(-x1 // step) - left, -(-y1 // step) - top]
-            # One step more on each side: `resize` has nothing to interpolate with beyond its edge.
-            near = own[cells[1] - 1 : cells[3] + 1, cells[0] - 1 : cells[2] + 1]
-            fine = cv2.resize(near, (step * near.shape[1], step * near.shape[0]))
-            x, y = x0 - step * (cells[0] - 1 + left), y0 - step * (cells[1] - 1 + top)
-            frame, part = self.rows[row]
-            moved = cv2.remap(
-                sprites[frame][part], fine[y : y + y1 - y0, x : x + x1 - x0], None, cv2.INTER_LINEAR,
-                borderMode=cv2.BORDER_CONSTANT,
-            )  # fmt: skip
-            return np.asarray(moved, np.uint8).reshape(y1 - y0, x1 - x0, 4), boxes[row]
-
-        for fade in self.stack:
-            layer = look_up(fade.row)
-            if fade.old is not None:
-                layer = _mixed(look_up(fade.old), layer, fade.share)
-            if layer is not None:
-                _over(*layer, out)
+        boxes = np.hstack([low, np.minimum(high, [out.shape[1], out.shape[0]])])
+        which, scratch = (self.frames, self.parts), np.zeros(out.shape[:2], np.uint32)
+        draw_layers(
+            packed(atlas.pixels), atlas.starts[which], atlas.sizes[which], boxes, nodes.low, nodes.first,
+            nodes.sides, self.stack, self.grid, nodes.step // scale, scale, scratch, packed(out),
+        )  # fmt: skip
 
 
-def reduced(pixels: Bytes, scale: int) -> Bytes:
-    """A sprite `scale` times smaller, each pixel the mean of what it covers; beyond its edge it is clear."""
-    if scale == 1:
-        return pixels
-    rows, columns = (-(-side // scale) for side in pixels.shape[:2])
-    down, across = scale * rows - pixels.shape[0], scale * columns - pixels.shape[1]
-    whole = cv2.copyMakeBorder(pixels, 0, down, 0, across, cv2.BORDER_CONSTANT)
-    return np.asarray(cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _mapped(maps: Reals, which: NDArray[np.int64], x: Floats, y: Floats) -> list[Floats]:
-    """Places x, y (N,), each under its own (N,) of `maps` (B, 2, 3): x and y (N,)."""
-    a, b, c, d, e, f = maps.reshape(-1, 6).T.astype(np.float32)[:, which]
-    return [a * x + b * y + c, d * x + e * y + f]
+def packed(pixels: Bytes) -> NDArray[np.uint32]:
+    """Pixels (..., 4) as integers (...), in the same memory."""
+    return pixels.view(np.uint32)[..., 0]
 
 
 def outline(sprite: Sprite) -> Reals:
@@ -268,30 +213,3 @@ def _boxes(to_frame: Reals, outlines: Reals, margin: float, size: tuple[int, int
     high = np.clip(np.ceil(placed.max(axis=0) + margin) + 1, 0, size)
     high[~drawn] = low[~drawn]
     return np.hstack([low, high]).astype(np.int64)
-
-
-def _mixed(
-    one: tuple[Bytes, list[int]] | None, other: tuple[Bytes, list[int]] | None, share: float
-) -> tuple[Bytes, list[int]] | None:
-    """Two layers, the other by `share`, in a box that holds both."""
-    if one is None and other is None:
-        return None
-    boxes = [layer[1] for layer in (one, other) if layer is not None]
-    x0, y0 = (min(box[side] for box in boxes) for side in (0, 1))
-    x1, y1 = (max(box[side] for box in boxes) for side in (2, 3))
-    mixed = np.zeros((y1 - y0, x1 - x0, 4), np.uint8)
-    for layer, part in ((one, 1 - share), (other, share)):
-        if layer is not None:
-            pixels, (left, top, right, bottom) = layer
-            there = mixed[top - y0 : bottom - y0, left - x0 : right - x0]
-            cv2.scaleAdd(pixels, part, there, dst=there)
-    return mixed, [x0, y0, x1, y1]
-
-
-def _over(pixels: Bytes, box: list[int], out: Bytes) -> None:
-    """Draws a layer over its box of `out` (h, w, 4)."""
-    x0, y0, x1, y1 = box
-    under = out[y0:y1, x0:x1]
-    keep = cv2.merge([cv2.bitwise_not(cv2.extractChannel(pixels, 3))] * 4)
-    cv2.multiply(under, keep, dst=under, scale=1 / 255)
-    cv2.add(pixels, under, dst=under)

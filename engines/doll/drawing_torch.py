@@ -6,16 +6,14 @@ The same parts, maps, blending and order as `engines.doll.drawing`, without roun
 from __future__ import annotations
 
 from dataclasses import asdict
-from itertools import accumulate
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engines.doll.bank import Bank
 from engines.doll.bending import BENDS, SOFT, STIFF, reach_of
-from engines.doll.drawing import STEP, THIN, reduced
+from engines.doll.drawing import STEP, THIN
 from engines.doll.parts import (
     COUNT,
     TABLE,
@@ -51,17 +49,11 @@ class TorchDoll(nn.Module):
     def __init__(self, bank: Bank, reduction: int = 1) -> None:
         super().__init__()
         self._reduction = reduction
-        every = [sprite for parts in bank.sprites for sprite in parts]
-        shape = (len(bank.sprites), COUNT)
-        pixels = [reduced(sprite.pixels, reduction) for sprite in every]
-        flat = np.concatenate([each.reshape(-1, 4) for each in pixels])
-        self.register_buffer("atlas", torch.from_numpy(flat[:, [2, 1, 0, 3]].copy()))
-        sizes = [each.shape[0] * each.shape[1] for each in pixels]
-        self.register_buffer("places", torch.tensor([0, *accumulate(sizes[:-1])]).unflatten(0, shape))
-        sides = torch.tensor([each.shape[1::-1] for each in pixels])
-        self.register_buffer("sides", sides.unflatten(0, shape))
-        corners = torch.tensor([sprite.corner for sprite in every], dtype=torch.float32)
-        self.register_buffer("corners", corners.unflatten(0, shape))
+        atlas = bank.atlas.smaller(reduction)
+        self.register_buffer("atlas", torch.from_numpy(atlas.pixels[:, [2, 1, 0, 3]].copy()))
+        self.register_buffer("places", torch.from_numpy(atlas.starts))
+        self.register_buffer("sides", torch.from_numpy(atlas.sizes[..., ::-1].copy()))
+        self.register_buffer("corners", torch.from_numpy(atlas.corners).float())
         self.register_buffer("heights", torch.from_numpy(bank.heights).float())
         for name, value in bank.points._asdict().items():
             self.register_buffer(f"points_{name}", torch.from_numpy(value).float())

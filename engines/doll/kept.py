@@ -11,12 +11,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import safetensors.numpy
-from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from engines.body import Body
+from engines.doll.atlas import Atlas
 from engines.doll.bank import Bank
-from engines.doll.sprites import Sprite
 from engines.doll.store import read_bank
 from engines.plan_cache import PATIENCE_S, Facts, Parity, PlanCache, PlanError, PlanKey
 from engines.runtime.identity import plan_folder
@@ -38,7 +37,7 @@ def kept_bank(path: Path, body: Body, digest: str, label: str) -> Bank:
     cache, key = PlanCache(plan_folder()), _key(digest)
     try:
         plan, _ = cache.load(key)
-        return read_bank(path, body, sprites=unpacked(plan))
+        return read_bank(path, body, atlas=unpacked(plan))
     except PlanError as error:
         log.info("%s", error.reason)
     except (SafetensorError, KeyError) as error:
@@ -49,37 +48,23 @@ def kept_bank(path: Path, body: Body, digest: str, label: str) -> Bank:
     facts = Facts(round(time.perf_counter() - started, 2), Parity("dB", 0.0, note="the same"))
     try:
         with cache.building(PATIENCE_S):
-            cache.write(f"{label}-{digest[:8]}.sprites", key, packed(bank), facts)
+            cache.write(f"{label}-{digest[:8]}.sprites", key, packed(bank.atlas), facts)
     except (PlanError, OSError) as error:  # no room, or not ours to write, or another process writes
         log.info("the sprites of %s are cut at every start: %s", path, error)
     return bank
 
 
-def packed(bank: Bank) -> bytes:
-    """The sprites in one file: all pixels (N, 4); sizes (h, w) and corners (x, y), (F, P, 2)."""
-    return safetensors.numpy.save({
-        "pixels": np.concatenate([each.pixels.reshape(-1, 4) for parts in bank.sprites for each in parts]),
-        "sizes": np.array([[each.pixels.shape[:2] for each in parts] for parts in bank.sprites], np.int64),
-        "corners": np.array([[each.corner for each in parts] for parts in bank.sprites], np.int64),
-    })  # fmt: skip
+def packed(atlas: Atlas) -> bytes:
+    """An atlas in one file."""
+    return safetensors.numpy.save(
+        {"pixels": atlas.pixels, "sizes": atlas.sizes, "corners": atlas.corners},
+    )
 
 
-def unpacked(plan: bytes) -> list[list[Sprite]]:
-    """`packed`'s sprites: pieces of one array. Raises SafetensorError, KeyError."""
+def unpacked(plan: bytes) -> Atlas:
+    """Of `packed`. Raises SafetensorError, KeyError."""
     tensors = safetensors.numpy.load(plan)
-    pixels, sizes = np.array(tensors["pixels"], np.uint8), tensors["sizes"]
-    ends = np.cumsum(sizes[..., 0] * sizes[..., 1]).reshape(sizes.shape[:2])
-    return [
-        [
-            Sprite(_piece(pixels, int(end), *size), (corner[0], corner[1]))
-            for end, size, corner in zip(*each, strict=True)
-        ]
-        for each in zip(ends.tolist(), sizes.tolist(), tensors["corners"].tolist(), strict=True)
-    ]
-
-
-def _piece(pixels: NDArray[np.uint8], end: int, height: int, width: int) -> NDArray[np.uint8]:
-    return pixels[end - height * width : end].reshape(height, width, 4)
+    return Atlas.laid_out(tensors["pixels"], tensors["sizes"], tensors["corners"])
 
 
 def _key(digest: str) -> PlanKey:

@@ -310,13 +310,18 @@ def distance(one: Array, other: Array) -> Array:
     A turn within the picture counts by `IN_PLANE` alone. The rest is what remains once the one is turned in
     the picture so that both agree best (the angle of the least squares, in closed form).
     """
-    whole = ((one - other) ** 2).sum(-1).sum(-1)
-    x, y, z = one[..., 0], one[..., 1], one[..., 2]
+    x, y, z = one[..., 0], one[..., 1], one[..., 2]  # (..., P, 2) each
     other_x, other_y, other_z = other[..., 0], other[..., 1], other[..., 2]
-    dot, cross = (x * other_x + y * other_y).sum(-1), (x * other_y - y * other_x).sum(-1)
-    lengths = (one * one).sum(-1).sum(-1) + (other * other).sum(-1).sum(-1)
-    turned = lengths - 2 * ((dot**2 + cross**2) ** 0.5 + (z * other_z).sum(-1))
-    return turned + IN_PLANE * (whole - turned)
+    dot, cross = _both(x * other_x + y * other_y), _both(x * other_y - y * other_x)
+    deep = _both(z * other_z)
+    lengths = _both(x * x + y * y + z * z) + _both(other_x * other_x + other_y * other_y + other_z * other_z)
+    turned = lengths - 2 * ((dot * dot + cross * cross) ** 0.5 + deep)
+    return turned + IN_PLANE * (lengths - 2 * (dot + deep) - turned)
+
+
+def _both(pair: Array) -> Array:
+    """(..., 2) → (...): their sum, which for so few NumPy is slow to reduce."""
+    return pair[..., 0] + pair[..., 1]
 
 
 def depths(landmarks: Array, height: Array, table: Table[Array]) -> Array:

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from engines.body import Body
+from engines.doll.atlas import Atlas
 from engines.doll.bank import CUTTERS, Bank, Frame
 from engines.doll.cutting import NOTHING, Bytes, Labels, Seen, View, reduced
 from engines.doll.parts import ARMS, COUNT
-from engines.doll.sprites import Sprite
 from engines.skeleton import LANDMARKS
 
 QUALITY = 92
@@ -58,15 +58,14 @@ def write_bank(bank: Bank, path: Path) -> None:
     safetensors.torch.save_file(tensors, path)
 
 
-def read_bank(
-    path: Path, body: Body, *, keep: bool = False, sprites: list[list[Sprite]] | None = None
-) -> Bank:
-    """The bank of a file. keep: see `Bank`. sprites: its own, where they are cut already; then no picture is
-    read. Raises ValueError with one line where it holds none."""
+def read_bank(path: Path, body: Body, *, keep: bool = False, atlas: Atlas | None = None) -> Bank:
+    """The bank of a file. keep: see `Bank`. atlas: its own, where its frames are cut already; then no picture
+    is read. Raises ValueError with one line where it holds none."""
     try:
         tensors = _tensors(path)
-        if sprites is not None:
-            return _bank([_seen_before(tensors, at) for at in range(len(sprites))], tensors, body, sprites)
+        if atlas is not None:
+            frames = [_seen_before(tensors, at) for at in range(len(atlas.starts))]
+            return _bank(frames, tensors, body, atlas)
         pieces = [_pieces(tensors[name], tensors[f"{name}_end"]) for name in CODES]
         with ThreadPoolExecutor(CUTTERS) as pool:
             frames = list(
@@ -86,13 +85,13 @@ def _bank(
     frames: Sequence[Frame],
     tensors: dict[str, NDArray[Any]],
     body: Body,
-    sprites: list[list[Sprite]] | None = None,
+    atlas: Atlas | None = None,
     *,
     keep: bool = False,
 ) -> Bank:
     widths, skirt = (tensors[name].astype(float) for name in ("widths", "skirt"))
     shown = Seen(*(tensors[name].astype(float) for name in Seen._fields))
-    return Bank(frames, widths, body, skirt=skirt, shown=shown, sprites=sprites, keep=keep)
+    return Bank(frames, widths, body, skirt=skirt, shown=shown, atlas=atlas, keep=keep)
 
 
 def _seen_before(tensors: dict[str, NDArray[Any]], at: int) -> Frame:

@@ -30,7 +30,7 @@ def gpu() -> Gpu | None:
         return None
     query = (command, "--query-gpu=name,compute_cap,driver_version", "--format=csv,noheader")
     try:
-        answer = subprocess.run(query, capture_output=True, text=True, check=True, timeout=20)
+        answer = subprocess.run(query, capture_output=True, encoding="utf-8", check=True, timeout=20)
     except (subprocess.SubprocessError, OSError):
         return None
     fields = [field.strip() for field in answer.stdout.partition("\n")[0].split(",")]

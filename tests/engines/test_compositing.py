@@ -60,7 +60,9 @@ def test_it_is_the_picture_that_a_gpu_paints(scene: Scene) -> None:
     off = np.abs(colours - 255 * bgr[0].permute(1, 2, 0).numpy())
     assert off.mean() < 0.6 and off.max() < 8
     mixed = colours * alpha[..., None] + plate * (1 - alpha[..., None])
-    assert np.abs(scene.compositor.over(colours, alpha, plate) - mixed).max() <= 1
+    picture = np.empty_like(plate)
+    scene.compositor.over(colours, alpha, plate, picture)
+    assert np.abs(picture - mixed).max() <= 1
     feedback, following = scene.compositor.feedback(colours, alpha), theirs.feedback(bgr, opaque)[0].numpy()
     assert feedback.shape == following.shape and feedback.std() > 0.1
     assert np.abs(feedback - following).mean() < 0.005

@@ -156,7 +156,8 @@ def test_the_previous_output_stays_in_its_place_as_the_window_moves(
         colours, alpha = compositor.paint(doll, own, fields)
         previous = torch.zeros_like(previous)
         previous[cells] = torch.from_numpy(compositor.feedback(colours, alpha))
-        picture = compositor.over(colours, alpha, pack.plate[near])
+        picture = np.empty((height, width, 3), np.uint8)
+        compositor.over(colours, alpha, pack.plate[near], picture)
         out = render(renderer, pose)
         assert np.abs(out[near].astype(int) - picture).mean() < 0.3
 

@@ -44,7 +44,9 @@ def test_nothing_is_reported_to_the_makers_of_libraries(tmp_path: Path) -> None:
         "print(len(started), type(wrapper.telemetry).__name__, utils.tm.__name__)\n"
     )
     environment = {**os.environ, "HOME": str(tmp_path), "CI": ""}
-    ran = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+    ran = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, encoding="utf-8"
+    )
     assert ran.stdout.split() == ["0", "MagicMock", "openvino.tools.ovc.telemetry_stub"], ran.stderr
 
 

@@ -119,7 +119,7 @@ def test_help_lists_the_keys_and_is_quick_to_come() -> None:
     code = "import sys, run_live; assert 'torch' not in sys.modules and 'aiortc' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
     done = subprocess.run(
-        [sys.executable, "run_live.py", "--help"], cwd=ROOT, check=True, capture_output=True, text=True
+        [sys.executable, "run_live.py", "--help"], cwd=ROOT, check=True, capture_output=True, encoding="utf-8"
     )
     for action in ACTIONS.values():
         assert action.help in done.stdout
@@ -141,5 +141,5 @@ show = run_live.show_of(run_live.parse([]))
 player = run_live.check(show, None)
 print(player.name, len(player.others), sorted({"torch", "openvino", "engines.doll.bank"} & set(sys.modules)))
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, encoding="utf-8", check=True)
     assert done.stdout == "Number 23 1 []\n"

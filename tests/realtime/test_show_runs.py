@@ -211,7 +211,7 @@ def fake_live(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
         start_new_session=True,
         env={**os.environ, "TMPDIR": str(tmp_path)},
     )

@@ -94,7 +94,7 @@ def launch(arguments: list[str], *, processes: int = 1) -> subprocess.Popen[str]
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
     return subprocess.Popen(
         [sys.executable, *(torchrun if processes > 1 else []), "-m", "tools.train", *arguments],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8",
         env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONUNBUFFERED": "1"},
     )  # fmt: skip
 
@@ -199,6 +199,6 @@ def test_a_loss_that_is_no_number_is_one_line(
 
 def test_help_is_quick_and_names_the_options() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tools.train", "--help"], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "tools.train", "--help"], capture_output=True, encoding="utf-8", check=True
     )
     assert "--minutes" in done.stdout and "--restart" in done.stdout

@@ -186,7 +186,7 @@ class BaselineTrainer:
             "held_out_foreground_psnr": round(score, 2),
             **{name: round(float(value), 5) for name, value in parts.items()},
         }
-        with (self.folder / "log.jsonl").open("a") as file:
+        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         tqdm.write(
             f"{elapsed_s / 60:.0f} min, step {self.step_number}: "

@@ -48,7 +48,7 @@ def measure(programme: Format, *, alpha: bool, seconds: float) -> dict[str, Any]
                 receiver = subprocess.run(
                     [sys.executable, "-m", "tools.benchmarking.ndi_receiver", SOURCE, str(seconds)],
                     capture_output=True,
-                    text=True,
+                    encoding="utf-8",
                     check=False,
                 )
         finally:

@@ -36,7 +36,9 @@ class Machine:
 
     def start(self, command: Sequence[str], **options: Any) -> subprocess.Popen[str]:
         """Runs a command there, and gives it back running. options: of `subprocess.Popen`."""
-        return subprocess.Popen(["ip", "netns", "exec", self.namespace, *command], text=True, **options)
+        return subprocess.Popen(
+            ["ip", "netns", "exec", self.namespace, *command], encoding="utf-8", **options
+        )
 
     def pids(self) -> list[int]:
         """Of all that runs there."""
@@ -102,7 +104,7 @@ def _ip(*arguments: str) -> str:
 
 def _run(*command: str) -> str:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     except FileNotFoundError as error:
         raise NoNetwork(f"there is no {command[0]}: install iproute2") from error
     if done.returncode:

@@ -73,7 +73,7 @@ def rows(report: dict[str, Any], cores: float) -> tuple[list[Row], list[str]]:
 def _run(command: list[str], seconds: float) -> float:
     """Runs the show, and returns the CPU seconds of its processes over the last `seconds` of it."""
     show = subprocess.Popen(
-        command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8"
     )
     process = psutil.Process(show.pid)
     samples: deque[float] = deque(maxlen=max(2, round(seconds / SAMPLE_S)))

@@ -64,7 +64,9 @@ class Subject:
             own, fields = outputs["own"][0], outputs["fields"][0]
             if self.placed is not None:
                 self.placed.bent(fields[..., FLOW]).draw(doll)
-            return compositor.over(*compositor.paint(doll, own, fields), self.plate)
+            picture = np.empty_like(self.plate)
+            compositor.over(*compositor.paint(doll, own, fields), self.plate, picture)
+            return picture
 
         return finish
 

@@ -108,7 +108,7 @@ def download_archive(folder: Path) -> Path:
         *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-build-isolation"),
         *("--no-binary=:all:", "--require-hashes", f"--dest={folder}", f"--requirement={wanted}"),
     ]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    result = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     archives = list(folder.glob("*.tar.gz"))
     if result.returncode != 0 or not archives:
         lines = result.stderr.strip().splitlines() or ["pip said nothing"]

@@ -43,7 +43,11 @@ class Options:
 
     def fitted(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """A video's picture (H, W, 3) as the dataset has it."""
-        return fit_height(frame, self.height) if self.size is None else fill(frame, self.size)
+        if self.size is None:
+            return fit_height(frame, self.height)
+        cut = np.empty((self.size[1], self.size[0], 3), np.uint8)
+        fill(frame, cut)
+        return cut
 
 
 @dataclass(frozen=True)

@@ -86,8 +86,10 @@ class Crops:
         noise_px: float = 0.0,
         share: tuple[int, int] = (0, 1),
         step: int = 1,
+        cell: int = 0,
     ) -> None:
-        """bank: None: the dolls are empty. crop: pixels; its sides are cut to multiples of `step`. noise_px:
+        """bank: None: the dolls are empty. crop: pixels; its sides are cut to multiples of `step`. cell: of
+        the net's grid, pixels; that for the player's height, by default. noise_px:
         standard deviation of the error added to each landmark, in pixels of a picture 512 high: the net must
         live with a pose net's errors, and with bodies that are not quite the player's. share: (rank, world):
         of each batch only every world-th item from rank on is made."""
@@ -98,7 +100,7 @@ class Crops:
         self._batch = batch
         width, height = footage.size
         self.size = (min(crop, width) // step * step, min(crop, height) // step * step)
-        self.cell = cell_px(footage.body.near.height)
+        self.cell = cell or cell_px(footage.body.near.height)
         self._seed = seed
         self._noise_px = noise_px * height / 512
         self._share = share

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from engines.doll.drawing_torch import TorchDoll
 from tools.footage import Footage
-from tools.training.dataset import HOST_LANDMARKS, Crops, ahead
+from tools.training.dataset import HOST_LANDMARKS, Crops, Steps, ahead
 from tools.training.upload import upload
 
 log = logging.getLogger(__name__)
@@ -34,17 +34,18 @@ SHARE_OF_CARD, SHARE_OF_HOST = 0.5, 0.5
 MOST_WORKERS = 8
 
 
-def batches(crops: Crops, device: torch.device, step: int) -> Generator[Batch, None, None]:
-    """The batches from `step` on, without end, on `device`; see `Crops`. For a GPU it is read first."""
+def batches(crops: Steps[Batch], device: torch.device, step: int) -> Generator[Batch, None, None]:
+    """The batches from `step` on, without end, on `device`; see `Crops`, of which the footage is read first
+    for a GPU."""
     if device.type == "cpu":
         return ahead(crops, step)
-    store = stored(crops, device)
-    if store is None:
+    store = stored(crops, device) if isinstance(crops, Crops) else None
+    if store is None or not isinstance(crops, Crops):
         return _uploaded(crops, device, step)
     return _made_there(crops, DeviceCrops(crops, store, device), step)
 
 
-def _uploaded(crops: Crops, device: torch.device, step: int) -> Generator[Batch, None, None]:
+def _uploaded(crops: Steps[Batch], device: torch.device, step: int) -> Generator[Batch, None, None]:
     with closing(ahead(crops, step, min(MOST_WORKERS, os.cpu_count() or 1))) as made:
         for batch in made:
             there = {name: upload(value, device) for name, value in batch.items()}

@@ -7,6 +7,7 @@ import math
 import os
 import time
 from collections.abc import Callable
+from collections.abc import Generator as Steps
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from engines.shadow import Shadow
 from tools.footage import Footage
 from tools.picture_scores import psnr
 from tools.training.average import Average
+from tools.training.base import start_from
 from tools.training.dataset import Crops
 from tools.training.distributed import Process, average_gradients, wrap
 from tools.training.feed import batches
@@ -68,6 +70,8 @@ class Config:
     """See `Crops`."""
     held_out: float = 0.2
     seed: int = 0
+    base: str = ""
+    """SHA-256 of the base that training started from."""
     weights: Weights = field(default_factory=Weights)
 
 
@@ -94,12 +98,14 @@ class Trainer:
         folder: Path,
         process: Process = ALONE,
         generator: type[Generator] = Generator,
+        body_px: float | None = None,
     ) -> None:
+        """body_px: how high the net takes the player to stand; as he does, by default."""
         torch.manual_seed(config.seed)
         self.footage, self.bank = footage, bank
         self.config, self.folder, self.process, self.device = config, folder, process, process.device
         self.train_positions, self.held_positions = footage.split(config.held_out)
-        body_px = footage.body.near.height
+        body_px = body_px or footage.body.near.height
         self.net = generator(config.variant, body_px).to(self.device)
         self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.ema = Average(self.net, config.ema)
@@ -122,6 +128,11 @@ class Trainer:
         assert isinstance(net, Generator)  # noqa: S101  # for the type checker
         return net
 
+    def start_from(self, weights: dict[str, Tensor]) -> None:
+        """Before the first step: begins with a base. Raises ValueError where it is of another kind of net."""
+        start_from(self.net, weights)
+        start_from(self.generator, weights)
+
     def run(
         self,
         *,
@@ -132,12 +143,7 @@ class Trainer:
         """Trains until the budget is spent, in seconds of `clock` (samples apart) where it is one of time.
         Ctrl-C saves a checkpoint and is raised on."""
         config, process = self.config, self.process
-        crops = Crops(
-            self.footage, self.train_positions, self.bank, batch=config.batch,
-            crop=config.crop or CROP * self.net.cell, step=self.net.multiple,
-            seed=config.seed, noise_px=config.noise_px, share=(process.rank, process.world),
-        )  # fmt: skip
-        made = batches(crops, self.device, self.progress.step)
+        made = self.batches()
         total, unit = (config.steps, "step") if config.steps else (round(config.minutes * 60), "s")
         done_before = self.progress.step if config.steps else round(self.progress.elapsed_s)
         bar = tqdm(total=total, initial=done_before, unit=unit, disable=not process.first)
@@ -172,6 +178,16 @@ class Trainer:
         finally:
             made.close()
             bar.close()
+
+    def batches(self) -> Steps[dict[str, Tensor], None, None]:
+        """What the steps from here on are made of."""
+        config, process = self.config, self.process
+        crops = Crops(
+            self.footage, self.train_positions, self.bank, batch=config.batch,
+            crop=config.crop or CROP * self.net.cell, step=self.net.multiple,
+            seed=config.seed, noise_px=config.noise_px, share=(process.rank, process.world),
+        )  # fmt: skip
+        return batches(crops, self.device, self.progress.step)
 
     def step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """One update of the net, and of the critics once they have their say. batch: see `Crops`."""
@@ -238,6 +254,10 @@ class Trainer:
         average_gradients(module, self.process)
         optimizer.step()
 
+    def digest(self) -> str:
+        """Names the footage."""
+        return self.footage.digest()
+
     def painter(self, shadow: Shadow | None = None) -> Painter:
         """The averaged net at work. shadow: what the player throws."""
         return Painter(self.generator, self.footage, self.bank, shadow=shadow)
@@ -267,7 +287,7 @@ class Trainer:
         for kind, optimizer in self._optimizers().items():
             for index, state in optimizer.state_dict()["state"].items():
                 tensors |= {f"{kind}.{index}.{key}": value for key, value in state.items()}
-        meta = {"footage": self.footage.digest()}
+        meta = {"footage": self.digest()}
         meta |= {"config": json.dumps(asdict(self.config)), "progress": json.dumps(asdict(self.progress))}
         path = self.folder / CHECKPOINT
         part = path.with_suffix(".part")
@@ -294,7 +314,7 @@ class Trainer:
                 f"{path} was trained with another {', '.join(changed)}: "
                 "give the same, or start anew with --restart"
             )
-        if meta.get("footage") != self.footage.digest():
+        if meta.get("footage") != self.digest():
             raise CheckpointError(f"{path} was trained on other footage: start anew with --restart")
         groups: dict[str, dict[str, Tensor]] = {}
         for key, value in tensors.items():
@@ -329,7 +349,7 @@ class Trainer:
         values = {"held_out_foreground_psnr": score, **{name: float(value) for name, value in parts.items()}}
         line = {"step": step, "elapsed_s": round(self.progress.elapsed_s, 1)}
         line |= {name: round(value, 5) for name, value in values.items()}
-        with (self.folder / "log.jsonl").open("a") as file:
+        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         (self.folder / "samples").mkdir(exist_ok=True)
         cv2.imwrite(str(self.folder / f"samples/{step:07d}.jpg"), picture)

@@ -11,9 +11,10 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from engines.doll.bank import Bank
-from engines.doll.bending import BENDS, BLEND, blend, reach_of, softness
+from engines.doll.bending import BENDS, BLEND, Reach, joint_table, reach_of, softness
 from engines.doll.choice import Drawing, choose, in_order
 from engines.doll.drawing import Doll, outline
+from engines.doll.nodes import Nodes
 from engines.doll.parts import COUNT, HEAD, NAMES, PARENTS, TABLE, TORSO, agreement, joints_of
 from engines.skeleton import Landmark as L
 from tests.engines.doll.dolls import (
@@ -160,6 +161,15 @@ def test_a_bent_joint_shows_no_gap(part: str, degrees: float) -> None:
     assert alpha[line > 0].min() > 120 and alpha[line > 0].mean() > 252
 
 
+def blended(row: int, x: float, y: float, reach: Reach = REACH) -> float:
+    """How much of the neighbour's map is taken at a place, by a row of `BENDS`."""
+    table = joint_table(joints_of(FRONT.astype(float), TABLE), HEIGHT, reach)[[row]]
+    table[0, :2] -= [x, y]
+    nodes = Nodes(np.array([[0, 0]]), np.array([[1, 1]]), 1)  # a node, in the place
+    right = np.array([[0, 0, 1, 0, 0, 0]], np.float32)  # everything goes to (1, 0)
+    return float(nodes.placed(np.zeros_like(right), np.array([0, 1]), right, table)[0, 0])
+
+
 def test_about_a_joint_both_parts_move_alike() -> None:
     """Each takes the other's map by what the other keeps of its own: they stay in one piece."""
     joints, elbow = joints_of(FRONT.astype(float), TABLE), NAMES.index("left forearm")
@@ -168,19 +178,12 @@ def test_about_a_joint_both_parts_move_alike() -> None:
     assert BENDS[inner][:2] == BENDS[outer][1::-1] == (NAMES.index("left upper arm"), elbow)
     steps = HEIGHT * BLEND * OWN_WIDTHS[elbow] * np.array([-1, -0.5, 0, 0.5, 1])
     x, y = (at[elbow] + steps * out[elbow] for at, out in ((joints[0], joints[2]), (joints[1], joints[3])))
-    x, y = x.astype(np.float32), y.astype(np.float32)
-    at_inner, at_outer = (blend(x, y, np.full(5, row), joints, HEIGHT, REACH) for row in (inner, outer))
+    at_inner, at_outer = (
+        np.array([blended(row, *place) for place in zip(x, y, strict=True)]) for row in (inner, outer)
+    )
     np.testing.assert_allclose(at_inner + at_outer, 1, atol=1e-3)
     np.testing.assert_allclose(at_inner, [0, 0.156, 0.5, 0.844, 1], atol=0.01)
-    far = blend(
-        x[[-1, -1]] + 50,
-        y[[-1, -1]],
-        np.array([inner, outer]),
-        joints,
-        HEIGHT,
-        reach_of(OWN_WIDTHS, np.zeros(2)),
-    )
-    assert not far.any()
+    assert blended(inner, x[-1] + 50, y[-1]) == blended(outer, x[-1] + 50, y[-1]) == 0
 
 
 def test_legs_bend_into_each_other_as_much_as_the_skirt_says() -> None:
@@ -188,9 +191,9 @@ def test_legs_bend_into_each_other_as_much_as_the_skirt_says() -> None:
     (row,) = [
         row for row, bend in enumerate(BENDS) if bend.part == left and NAMES[bend.neighbour] == "right thigh"
     ]
-    place = joints.x[[COUNT]].astype(np.float32), joints.y[[COUNT]].astype(np.float32)
     for share in (0.0, 0.5, 1.0):
-        weight = blend(*place, np.array([row]), joints, HEIGHT, reach_of(OWN_WIDTHS, np.array([share, 0])))
+        reach = reach_of(OWN_WIDTHS, np.array([share, 0]))
+        weight = blended(row, joints.x[COUNT], joints.y[COUNT], reach)
         assert weight == pytest.approx(share / 2, abs=1e-3)
 
 
@@ -350,7 +353,8 @@ def test_landmarks_of_the_caller_are_left_alone() -> None:
 
 
 def test_an_outline_holds_all_that_is_not_transparent() -> None:
-    for sprite in BOTH.sprites[0]:
+    for part in range(COUNT):
+        sprite = BOTH.atlas.sprite(0, part)
         corners = outline(sprite).astype(np.float32)
         assert cv2.isContourConvex(corners)
         for y, x in np.argwhere(sprite.pixels[..., 3]).tolist():

@@ -37,11 +37,8 @@ def test_a_bank_is_cut_once_and_is_the_same_from_the_disk(path: Path, cut: list[
         first, second = (kept_bank(path, BODY, "ab" * 32, "number-7") for _ in range(2))
     assert len(cut) == len(BANK.frames)
     assert doing == ["cutting up the player's pictures (some seconds, once)"]
-    for ours, theirs in zip(first.sprites, second.sprites, strict=True):
-        for one, other in zip(ours, theirs, strict=True):
-            assert one.corner == other.corner
-            np.testing.assert_array_equal(one.pixels, other.pixels)
-            assert other.pixels.flags.writeable and other.pixels.flags.c_contiguous
+    for ours, theirs in zip(first.atlas, second.atlas, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
     for name in ("landmarks", "heights", "numbers", "lack", "leaving", "covers", "at_camera", "directions"):
         np.testing.assert_array_equal(getattr(first, name), getattr(second, name), err_msg=name)
     names = {each.name for each in (tmp_path / "cache/dancecam/plans").iterdir()}
@@ -67,7 +64,7 @@ def test_while_another_process_writes_a_bank_is_cut_all_the_same(
     monkeypatch.setattr(kept, "PATIENCE_S", 0.0)
     with PlanCache(tmp_path / "cache/dancecam/plans").building():
         bank = kept_bank(path, BODY, "ab" * 32, "number-7")
-    assert len(bank.sprites) == len(cut) == len(BANK.frames)
+    assert len(bank.atlas.starts) == len(cut) == len(BANK.frames)
 
 
 def test_a_bank_that_cannot_be_read_is_refused_as_ever(path: Path) -> None:

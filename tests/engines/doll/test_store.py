@@ -279,4 +279,4 @@ def test_no_flipped_byte_is_a_crash(
     except ValueError as error:
         assert len(str(error).splitlines()) == 1
     else:
-        assert len(bank.sprites) == len(bank.numbers) >= 1
+        assert len(bank.atlas.starts) == len(bank.numbers) >= 1

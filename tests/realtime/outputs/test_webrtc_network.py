@@ -290,7 +290,7 @@ def run_without_internet(command: str, folder: Path, timeout_s: float) -> subpro
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=timeout_s,
         check=False,
     )

@@ -13,8 +13,8 @@ from tools.gpu_check.record import Record
 
 ROOT = Path(__file__).resolve().parents[3]
 MISSING = (
-    "aiohttp", "aiortc", "av", "cyndilib", "hypothesis", "jinja2", "matplotlib", "mediapipe", "nncf", "onnx",
-    "onnxruntime", "openvino", "playwright", "prometheus_client", "psutil", "pydantic", "pygame",
+    "aiohttp", "aiortc", "av", "cyndilib", "hypothesis", "jinja2", "matplotlib", "mediapipe", "nncf", "numba",
+    "onnx", "onnxruntime", "openvino", "playwright", "prometheus_client", "psutil", "pydantic", "pygame",
     "pythonosc", "pytorch_msssim", "scipy", "setproctitle", "skimage", "tensorrt",
     "tensorrt_rtx", "torch_tensorrt", "zmq",
 )  # fmt: skip
@@ -46,7 +46,7 @@ def test_every_part_runs_and_none_fails(tmp_path: Path) -> None:
         cwd=ROOT,
         env=environment,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
     )
     record = Record.read(out)
     assert not [(part.name, part.failures) for part in record.parts if part.failures], done.stderr

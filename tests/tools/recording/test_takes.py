@@ -125,7 +125,7 @@ def test_a_take_that_was_killed_can_be_read(tmp_path: Path) -> None:
         "    number % 10 or print(writer.frames, flush=True)\n"
     )
     process = subprocess.Popen(
-        [sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, encoding="utf-8"
     )
     assert process.stdout is not None
     written = 0

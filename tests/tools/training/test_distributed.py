@@ -29,7 +29,7 @@ def run(arguments: list[str], folder: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(
         [sys.executable, *arguments, str(STEPS), str(folder)],
-        env=environment, capture_output=True, text=True, timeout=300,
+        env=environment, capture_output=True, encoding="utf-8", timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
 

@@ -1,0 +1,195 @@
+"""The loops of `engines.compositing`: one pass over the window's pixels for each step, and none over those
+where neither the doll nor the net's outline says that the player is."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engines.machine_code import BYTE, INTEGER, PIXEL, REAL, Array, compiled, inlined
+
+PICTURE = Array(BYTE, 3, layout="A")
+MAP = Array(REAL, 2, layout="A")
+OFF = np.float32(8.0)
+"""Logits beyond plus or minus this are 1 and 0: a 3000th more or less."""
+MIXED = 8
+"""Channels of what is mixed at the resolution of the net's own colours: what is added for each part of the
+doll's cover (BGR), the choice, its own colours (BGR), and one that is 0: a processor takes eight at once."""
+
+
+ONE, TWO = np.uint64(1), np.uint64(2)
+"""Indices are unsigned: NumPy's negative ones need not be thought of."""
+LOWEST = np.uint32(255)
+"""The bits of a pixel's first channel, blue; alpha is in the highest."""
+
+
+@inlined
+def _between(place, count):
+    """The index before a place among `count` samples, and how far beyond it the place lies, 0..1."""
+    place = min(max(place, np.float32(0)), np.float32(count - 1))
+    before = min(int(place), max(count - 2, 0))
+    return before, place - np.float32(before)
+
+
+@compiled(Array(REAL, 3, layout="A"), Array(REAL, 3, layout="A"), Array(REAL, 3, writable=True))
+def mix_coarse(own, fields, out):
+    """own (h, w, 3), fields (rows, columns, 7), see `LiveGenerator` → out (h, w, `MIXED`).
+
+    own (1 - choice cover) + choice (doll + tint cover) = own + choice doll + choice (tint - own) cover
+    """
+    height, width = own.shape[:2]
+    rows, columns = fields.shape[:2]
+    down, across = np.float32(rows) / np.float32(height), np.float32(columns) / np.float32(width)
+    half = np.float32(0.5)
+    line = np.empty((columns, 4), np.float32)
+    for y in range(height):
+        row, low = _between((np.float32(y) + half) * down - half, rows)
+        below = min(row + 1, rows - 1)
+        for column in range(columns):
+            for channel in range(4):
+                field = channel + 2 if channel < 3 else 6  # tint, choice
+                here = fields[row, column, field]
+                line[column, channel] = here + low * (fields[below, column, field] - here)
+        for x in range(width):
+            column, far = _between((np.float32(x) + half) * across - half, columns)
+            right = min(column + 1, columns - 1)
+            choice = line[column, 3] + far * (line[right, 3] - line[column, 3])
+            for channel in range(3):
+                here = line[column, channel]
+                tint = here + far * (line[right, channel] - here)
+                colour = own[y, x, channel]
+                out[y, x, channel] = (tint - colour) * choice
+                out[y, x, 4 + channel] = np.float32(255) * colour
+            out[y, x, 3], out[y, x, 7] = choice, 0
+
+
+@inlined
+def _byte(value):
+    """0..255, rounded."""
+    return np.uint8(np.int32(min(max(value, np.float32(0)), np.float32(255)) + np.float32(0.5)))
+
+
+@inlined
+def _places(count, samples, before, beyond):
+    """Of `count` pixels that lie over `samples`: see `_between`."""
+    across, half = np.float32(samples) / np.float32(count), np.float32(0.5)
+    for x in range(count):
+        before[x], beyond[x] = _between((np.float32(x) + half) * across - half, samples)
+
+
+@compiled(
+    Array(PIXEL, 1), Array(BYTE, 1), Array(REAL, 3), MAP, REAL, REAL, INTEGER, INTEGER,
+    Array(BYTE, 1, writable=True), Array(REAL, 1, writable=True),
+)  # fmt: skip
+def paint(doll, inside, mixed, outline, by_outline, by_cover, height, width, colours, alpha):
+    """The player's colours (h, w, 3) BGR and alpha (h, w) 0..1, row by row in `colours` and `alpha`; where
+    alpha is 0, colours are not set.
+
+    doll (h, w): premultiplied BGRA, a pixel in 32 bits; inside (h, w): where the player is in any case; both
+    row by row. mixed: see `mix_coarse`; outline (rows, columns): logits for each of the net's cells. Alpha's
+    logit is outline by_outline + (2 cover - 1) by_cover.
+    """
+    rows, columns = outline.shape
+    cell = width // columns
+    fine_rows, fine_columns = mixed.shape[:2]
+    half, none, one = np.float32(0.5), np.float32(0), np.float32(1)
+    down, fine_down = np.float32(rows) / np.float32(height), np.float32(fine_rows) / np.float32(height)
+    logits, line = np.empty(columns + 1, np.float32), np.empty((fine_columns + 1, MIXED), np.float32)
+    of_cell, in_cell = np.empty(width, np.uint32), np.empty(width, np.float32)
+    of_fine, in_fine = np.empty(width, np.uint32), np.empty(width, np.float32)
+    _places(width, columns, of_cell, in_cell)
+    _places(width, fine_columns, of_fine, in_fine)
+    here = np.empty(MIXED, np.float32)
+    for y in range(height):
+        row, low = _between((np.float32(y) + half) * down - half, rows)
+        below = min(row + 1, rows - 1)
+        for column in range(columns):
+            above = outline[row, column]
+            logits[column] = by_outline * (above + low * (outline[below, column] - above))
+        logits[columns] = logits[columns - 1]
+        is_mixed, start = False, np.uint64(y * width)
+        for column in range(columns):
+            begin, end = np.uint64(column * cell), np.uint64((column + 1) * cell)
+            cover = np.uint32(0)
+            for x in range(begin, end):
+                cover |= doll[start + x]
+            most = max(logits[column], logits[max(column - 1, 0)], logits[column + 1])
+            if cover >> np.uint32(24) == 0 and most - by_cover < -OFF:
+                for x in range(begin, end):
+                    alpha[start + x] = none
+                continue
+            if not is_mixed:
+                is_mixed = True
+                fine_row, fine_low = _between((np.float32(y) + half) * fine_down - half, fine_rows)
+                fine_below = min(fine_row + 1, fine_rows - 1)
+                for fine in range(fine_columns):
+                    for channel in range(MIXED):
+                        upper = mixed[fine_row, fine, channel]
+                        line[fine, channel] = upper + fine_low * (mixed[fine_below, fine, channel] - upper)
+                for channel in range(MIXED):
+                    line[fine_columns, channel] = line[fine_columns - 1, channel]
+            for x in range(begin, end):
+                pixel = doll[start + x]
+                shown = np.float32(pixel >> np.uint32(24))
+                opaque = np.float32(inside[start + x]) * np.float32(1 / 255)
+                if opaque < one:
+                    left = np.uint64(of_cell[x])
+                    logit = logits[left] + in_cell[x] * (logits[left + ONE] - logits[left])
+                    logit += by_cover * (shown * np.float32(2 / 255) - one)
+                    if logit >= OFF:
+                        opaque = one
+                    elif logit > -OFF:
+                        opaque = max(opaque, one / (one + np.exp(-logit)))
+                alpha[start + x] = opaque
+                fine, far = np.uint64(of_fine[x]), in_fine[x]
+                for channel in range(MIXED):
+                    here[channel] = line[fine, channel] + far * (
+                        line[fine + ONE, channel] - line[fine, channel]
+                    )
+                choice, at = here[3], np.uint64(3) * (start + x)
+                blue = here[4] + here[0] * shown + choice * np.float32(pixel & LOWEST)
+                green = here[5] + here[1] * shown + choice * np.float32((pixel >> np.uint32(8)) & LOWEST)
+                red = here[6] + here[2] * shown + choice * np.float32((pixel >> np.uint32(16)) & LOWEST)
+                colours[at] = _byte(blue)
+                colours[at + ONE] = _byte(green)
+                colours[at + TWO] = _byte(red)
+
+
+@compiled(PICTURE, MAP, PICTURE, Array(BYTE, 3, layout="A", writable=True))
+def lay_over(colours, alpha, plate, out):
+    """colours (h, w, 3) over `plate`, the same, by alpha (h, w)."""
+    half = np.float32(0.5)
+    for y in range(alpha.shape[0]):
+        for x in range(alpha.shape[1]):
+            opaque = alpha[y, x]
+            if opaque <= 0:
+                for channel in range(3):
+                    out[y, x, channel] = plate[y, x, channel]
+            elif opaque >= 1:
+                for channel in range(3):
+                    out[y, x, channel] = colours[y, x, channel]
+            else:
+                for channel in range(3):
+                    under = np.float32(plate[y, x, channel])
+                    over = np.float32(colours[y, x, channel])
+                    out[y, x, channel] = np.uint8(under + opaque * (over - under) + half)
+
+
+@compiled(PICTURE, MAP, INTEGER, Array(REAL, 3, layout="A", writable=True))
+def average_cells(colours, alpha, cell, out):
+    """out (4, h/cell, w/cell): of each cell the mean of RGB times alpha, 0..1, and of alpha."""
+    share = np.float32(1) / np.float32(cell * cell)
+    for row in range(out.shape[1]):
+        for column in range(out.shape[2]):
+            blue = green = red = whole = np.float32(0)
+            for y in range(row * cell, (row + 1) * cell):
+                for x in range(column * cell, (column + 1) * cell):
+                    opaque = alpha[y, x]
+                    if opaque > 0:
+                        whole += opaque
+                        blue += opaque * np.float32(colours[y, x, 0])
+                        green += opaque * np.float32(colours[y, x, 1])
+                        red += opaque * np.float32(colours[y, x, 2])
+            out[0, row, column] = red * share / np.float32(255)
+            out[1, row, column] = green * share / np.float32(255)
+            out[2, row, column] = blue * share / np.float32(255)
+            out[3, row, column] = whole * share

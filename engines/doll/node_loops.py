@@ -1,0 +1,77 @@
+"""Where the parts of a paper doll lie in their frames, worked out at `engines.doll.nodes`, on a CPU."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engines.machine_code import INTEGER, REAL, Array, compiled, inlined
+
+INTEGERS, PAIRS = Array(INTEGER, 1), Array(INTEGER, 2)
+TABLE, GRID = Array(REAL, 2), Array(REAL, 2, writable=True)
+
+
+@inlined
+def _smooth(share):
+    """See `bending.smooth`."""
+    share = min(max(share, np.float32(0)), np.float32(1))
+    return share * share * (np.float32(3) - np.float32(2) * share)
+
+
+@compiled(PAIRS, PAIRS, INTEGERS, INTEGER, TABLE, INTEGERS, TABLE, TABLE, GRID)
+def place(low, sides, first, step, maps, bends, away, joints, grid):
+    """Fills `grid` (N, 2): x and y of every node in its layer's frame.
+
+    low, sides (L, 2), first (L,), step: see `Nodes`. maps (L, 6): each layer's own affine map, row by row. Of
+    its bends, rows bends[l] to bends[l + 1] of the tables: away (B, 6), the neighbour's map less its own;
+    joints (B, 6), see `bending.joint_table`.
+    """
+    half, one, two = np.float32(0.5), np.float32(1), np.float32(2)
+    side = np.float32(step)
+    for layer in range(len(low)):
+        node = first[layer]
+        for down in range(sides[layer, 1]):
+            y = side * (np.float32(low[layer, 1] + down) + half) - half
+            for across in range(sides[layer, 0]):
+                x = side * (np.float32(low[layer, 0] + across) + half) - half
+                whole = moved_x = moved_y = np.float32(0)
+                for bend in range(bends[layer], bends[layer + 1]):
+                    from_x, from_y = x - joints[bend, 0], y - joints[bend, 1]
+                    beyond = from_x * joints[bend, 2] + from_y * joints[bend, 3]
+                    near = two - np.sqrt(from_x * from_x + from_y * from_y) * joints[bend, 4]
+                    if near <= 0:
+                        continue
+                    weight = joints[bend, 5] * _smooth(half + half * beyond) * _smooth(near)
+                    whole += weight
+                    moved_x += weight * (away[bend, 0] * x + away[bend, 1] * y + away[bend, 2])
+                    moved_y += weight * (away[bend, 3] * x + away[bend, 4] * y + away[bend, 5])
+                whole = max(whole, one)
+                grid[node, 0] = maps[layer, 0] * x + maps[layer, 1] * y + maps[layer, 2] + moved_x / whole
+                grid[node, 1] = maps[layer, 3] * x + maps[layer, 4] * y + maps[layer, 5] + moved_y / whole
+                node += 1
+
+
+@compiled(PAIRS, PAIRS, INTEGERS, INTEGER, TABLE, Array(REAL, 3, layout="A"), GRID, returns=REAL)
+def bend(low, sides, first, step, grid, flow, out):
+    """Fills `out` (N, 2): `grid` (N, 2) as it is seen through `flow` (h, w, 2), which says for each square of
+    the window from how far away it is seen, x and y in pixels. Returns the longest way that was used, along x
+    or y."""
+    most, height, width = np.float32(0), flow.shape[0], flow.shape[1]
+    for layer in range(len(low)):
+        begin, columns, rows = first[layer], sides[layer, 0], sides[layer, 1]
+        for down in range(rows):
+            row = min(max(low[layer, 1] + down, 0), height - 1)
+            for across in range(columns):
+                column = min(max(low[layer, 0] + across, 0), width - 1)
+                by_x, by_y = flow[row, column, 0], flow[row, column, 1]
+                most = max(most, abs(by_x), abs(by_y))
+                x = min(max(np.float32(across) + by_x / np.float32(step), 0), np.float32(columns - 1))
+                y = min(max(np.float32(down) + by_y / np.float32(step), 0), np.float32(rows - 1))
+                left, top = min(int(x), columns - 2), min(int(y), rows - 2)
+                far, deep = np.float32(x - left), np.float32(y - top)
+                at = begin + top * columns + left
+                for axis in range(2):
+                    upper, lower = grid[at, axis], grid[at + columns, axis]
+                    upper += far * (grid[at + 1, axis] - upper)
+                    lower += far * (grid[at + columns + 1, axis] - lower)
+                    out[begin + down * columns + across, axis] = upper + deep * (lower - upper)
+    return most
