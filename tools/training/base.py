@@ -120,4 +120,5 @@ def start_from(net: nn.Module, weights: dict[str, Tensor]) -> None:
     try:
         net.load_state_dict({name: value.float() for name, value in weights.items()})
     except RuntimeError as error:
-        raise ValueError(f"the base does not fit this net: {error}") from error
+        where = str(error).splitlines()[-1].strip()
+        raise ValueError(f"the base does not fit this net, it is of another variant ({where})") from error
