@@ -18,8 +18,8 @@ class Gpu(NamedTuple):
 
 
 def show_threads() -> int:
-    """A network of a show runs on so many at most: pose and generator take turns more than they overlap."""
-    return max(1, min(4, os.cpu_count() or 1))
+    """A network of a show runs on so many at most: pose and generator work at the same time."""
+    return max(1, min(4, (os.cpu_count() or 1) // 2))
 
 
 @cache
