@@ -7,7 +7,6 @@ Each hand-over between them holds one frame, so the pose of frame n+1 overlaps t
 from __future__ import annotations
 
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -41,10 +40,6 @@ from realtime.telemetry import Meter
 
 IDLE_S = 0.2
 """How long a thread waits for a frame before it says that it is still there."""
-
-SWITCH_S = 0.0005
-"""A thread that waits for Python's lock asks for it after so long: the threads here hold it in turns of about
-a millisecond, and by default one of them would wait for five."""
 
 IDS_PER_ATTEMPT = 1 << 32
 """Frame ids of a restarted performer start at its attempt times this: no id is used twice in a show."""
@@ -174,7 +169,6 @@ def run(context: StageContext, link: StageLink) -> None:
     """The process: until the operator or the parent ends it. Raises what the operator must know."""
     cv2.setNumThreads(1)  # the threads of this process are busy enough
     os.nice(5)  # the programme clock goes first
-    sys.setswitchinterval(SWITCH_S)
     with Loading(link) as loading:
         performer = _load(context, link, loading)
     orders = OrdersHeard(link.bus, lambda text: link.meter.event(time.monotonic_ns(), text))

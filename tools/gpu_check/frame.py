@@ -275,7 +275,7 @@ def _compare(notebook: Notebook, pack: PlayerPack, nets: Nets, out: NDArray[np.u
 
 def check_swap(setting: Setting, notebook: Notebook) -> None:
     """The second player is asked for while the first one dances, `RATE` pictures a second."""
-    device, case = setting.prepare(), setting.cases["512"]
+    device, case = setting.prepare(), setting.cases["player"]
     with TemporaryDirectory() as folder:
         one, other = (_player(setting, case, Path(folder) / str(which), which) for which in (0, 1))
         nets = NetsLoader(_Wanted(), _Wanted().backend)(one)

@@ -26,20 +26,24 @@ from tools.gpu_check.record import CheckError
 
 Picture = NDArray[np.uint8]
 FRAME_NS = 33_333_333
+FIRST = 120
+"""Before it, the player's video shows the empty scene."""
 DIFFERENT = 30
 """What differs from the plate by so much, levels of all three channels together, is the player."""
 
 
 class Fit(NamedTuple):
-    """How a square picture is fitted into another: enlarged, in the middle. x: where it begins, pixels."""
+    """How a picture is fitted into another: scaled to its height, in its middle. x: where it begins, pixels;
+    negative where its sides are cut off."""
 
     scale: float
     x: int
 
     @classmethod
-    def of(cls, square: int, size: tuple[int, int]) -> Fit:
-        """size: (width, height), not higher than wide."""
-        return cls(size[1] / square, (size[0] - size[1]) // 2)
+    def of(cls, own: tuple[int, int], size: tuple[int, int]) -> Fit:
+        """From a picture of `own` (width, height) to one of `size`."""
+        scale = size[1] / own[1]
+        return cls(scale, round((size[0] - scale * own[0]) / 2))
 
     def points(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
         """(..., 4) x, y, z and visibility, pixels."""
@@ -65,28 +69,34 @@ class Fit(NamedTuple):
         return View(picture, alpha, landmarks, self.scale * view.height, view.number)
 
     def picture(self, picture: Picture, around: Picture) -> Picture:
-        """`picture`, square, before `around`, which is of the whole size."""
-        side = around.shape[0]
-        whole = around.copy()
-        whole[:, self.x : self.x + side] = cv2.resize(picture, (side, side), interpolation=cv2.INTER_LINEAR)
+        """`picture` before `around`, which is of the whole size."""
+        height, width = around.shape[:2]
+        wide = cv2.resize(picture, (round(self.scale * picture.shape[1]), height))
+        whole, cut = around.copy(), max(-self.x, 0)
+        shown = wide[:, cut : cut + width]
+        begin = max(self.x, 0)
+        whole[:, begin : begin + shown.shape[1]] = shown[:, : width - begin]
         return whole
 
 
 def enlarged(plate: Picture, size: tuple[int, int]) -> Picture:
-    """A plate of `size` (width, height) whose middle is `plate`, square; beside it is its edge."""
-    fit = Fit.of(plate.shape[0], size)
-    middle = cv2.resize(plate, (size[1], size[1]), interpolation=cv2.INTER_LINEAR)
-    right = size[0] - size[1] - fit.x
-    whole = cv2.copyMakeBorder(middle, 0, 0, fit.x, right, cv2.BORDER_REPLICATE)
-    return np.asarray(whole, np.uint8)
+    """A plate of `size` (width, height) whose middle is `plate`; beside it is its edge."""
+    (width, height), fit = size, Fit.of((plate.shape[1], plate.shape[0]), size)
+    beside = max(fit.x, 0)
+    padded = cv2.copyMakeBorder(
+        cv2.resize(plate, (round(fit.scale * plate.shape[1]), height)), 0, 0, beside, beside + 1,
+        cv2.BORDER_REPLICATE,
+    )  # fmt: skip
+    cut = max(-fit.x, 0)
+    return np.ascontiguousarray(padded[:, cut : cut + width], np.uint8)
 
 
 def make_pack(
     folder: Path, pack: PlayerPack, variant: str, size: tuple[int, int], *, seed: int = 0, count: int = 16
 ) -> Path:
     """An untrained player of `size` (width, height) in `folder`, with the poses and `count` of the frames of
-    `pack`, whose picture is square."""
-    fit = Fit.of(pack.size[1], size)
+    `pack`."""
+    fit = Fit.of(pack.size, size)
     torch.manual_seed(seed)
     body = fit.body(pack.body)
     write_pack(
@@ -114,11 +124,12 @@ def enlarged_bank(pack: PlayerPack, fit: Fit, count: int) -> Bank:
     return Bank([Frame(view, label(view, bank.widths)) for view in views], bank.widths, fit.body(pack.body))
 
 
-def frames(video: Path, count: int, size: tuple[int, int] | None = None) -> list[Picture]:
-    """The first `count` pictures, (H, W, 3) BGR, of `size` (width, height). Raises CheckError."""
+def frames(video: Path, count: int, size: tuple[int, int] | None = None, *, first: int = 0) -> list[Picture]:
+    """`count` pictures from the one that is named `first` on, (H, W, 3) BGR, of `size` (width, height).
+    Raises CheckError."""
     found = [
         picture if size is None else np.asarray(cv2.resize(picture, size), np.uint8)
-        for picture in islice(_read(video), count)
+        for picture in islice(_read(video), first, first + count)
     ]
     if len(found) < count:
         raise CheckError(f"OpenCV reads {len(found)} of {count} frames of {video}")
@@ -135,13 +146,13 @@ def there_and_back(pictures: Sequence[Picture]) -> Iterator[Picture]:
 def make_footage(
     folder: Path, pack: PlayerPack, video: Path, count: int, size: tuple[int, int], tracker: PoseTracker
 ) -> Footage:
-    """A dataset of the first `count` frames of `video`, which was filmed as `pack` was, in pictures of `size`
-    (width, height): landmarks by `tracker`, and what differs from the plate as the mask."""
+    """A dataset of `count` frames of `video` from `FIRST` on, which was filmed as `pack` was, in pictures of
+    `size` (width, height): landmarks by `tracker`, and what differs from the plate as the mask."""
     (folder / "frames").mkdir(parents=True)
     (folder / "masks").mkdir()
-    fit, plate = Fit.of(pack.size[1], size), enlarged(pack.plate, size)
+    fit, plate = Fit.of(pack.size, size), enlarged(pack.plate, size)
     landmarks, indices = [], []
-    for index, picture in enumerate(frames(video, count)):
+    for index, picture in enumerate(frames(video, count, first=FIRST)):
         pose = tracker(picture, index * FRAME_NS)
         if pose is None:
             continue

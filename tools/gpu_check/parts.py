@@ -29,7 +29,9 @@ PARTS = {
     "environment": PartOf("The machine", "environment:check", 40),
     "ceilings": PartOf("What the machine can do at most", "ceilings:check", 40),
     "parity": PartOf("Against eager float32", "networks:check_parity", 80),
-    "frame-512": PartOf("The whole way of a frame, 512x512", "frame:check_frame", 90, ("512",)),
+    "frame-player": PartOf(
+        "The whole way of a frame, the bundled player", "frame:check_frame", 90, ("player",)
+    ),
     "networks": PartOf("Each network alone, and pose and generator at once", "networks:check_speed", 80),
     "frame-720p": PartOf("The whole way of a frame, 1280x736", "frame:check_frame", 100, ("720p",)),
     "training-512": PartOf("Training at 512x512", "training:check", 70, ("512",)),

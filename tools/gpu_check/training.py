@@ -50,7 +50,7 @@ def check(name: str, setting: Setting, notebook: Notebook) -> None:
     device = setting.prepare()
     course = (QUICK if setting.quick else FULL)[name]
     pack = PlayerPack.load(setting.players[0])
-    fit = Fit.of(pack.size[1], course.size)
+    fit = Fit.of(pack.size, course.size)
     with TemporaryDirectory() as folder:
         started = time.perf_counter()
         tracker = PoseTracker(backend="cuda")

@@ -23,7 +23,7 @@ from tools.benchmarking.page import draw
 from tools.benchmarking.results import ResultsError, Row
 from tools.gpu_check import __main__ as command
 from tools.gpu_check import clock, networks, run
-from tools.gpu_check.made_up import Fit, make_pack
+from tools.gpu_check.made_up import Fit, enlarged, make_pack
 from tools.gpu_check.parts import PartOf
 from tools.gpu_check.record import CheckError, Failure, Notebook, Part, Record
 from tools.gpu_check.setting import Setting
@@ -179,7 +179,7 @@ def test_threads_are_timed_together_and_their_errors_are_raised() -> None:
 def test_a_made_up_player_is_the_other_one_enlarged(tmp_path: Path, pack_folder: Path) -> None:
     pack = PlayerPack.load(pack_folder)
     larger = PlayerPack.load(make_pack(tmp_path / "larger", pack, "nano", (320, 192)))
-    fit = Fit.of(128, (320, 192))
+    fit = Fit.of((128, 128), (320, 192))
     assert (fit.scale, fit.x) == (1.5, 64) and larger.size == (320, 192)
     assert larger.body.near.height == pytest.approx(1.5 * pack.body.near.height)
     assert larger.poses[3, 5].tolist() == pytest.approx(
@@ -193,6 +193,17 @@ def test_a_made_up_player_is_the_other_one_enlarged(tmp_path: Path, pack_folder:
     middle = cv2.resize(large[:, 64:256], (128, 128), interpolation=cv2.INTER_AREA)
     assert np.abs(middle[small[..., 3] > 0].astype(int) - small[small[..., 3] > 0]).mean() < 20
     assert (middle[..., 3] > 127).sum() == pytest.approx((small[..., 3] > 127).sum(), rel=0.05)
+
+
+def test_a_wide_picture_loses_its_sides_in_a_narrow_one() -> None:
+    wide = np.zeros((90, 160, 3), np.uint8)
+    wide[:, 35:125] = np.arange(90, dtype=np.uint8)[:, None]
+    fit = Fit.of((160, 90), (180, 180))
+    assert (fit.scale, fit.x) == (2, -70)
+    shown = fit.picture(wide, np.full((180, 180, 3), 255, np.uint8))
+    np.testing.assert_array_equal(shown, cv2.resize(wide, (320, 180))[:, 70:250])
+    np.testing.assert_array_equal(enlarged(wide, (180, 180)), shown)
+    assert fit.points(np.array([80, 45, 1, 0.5], np.float32)).tolist() == [90, 90, 2, 0.5]
 
 
 def test_the_page_shows_what_a_gpu_showed_and_what_failed() -> None:

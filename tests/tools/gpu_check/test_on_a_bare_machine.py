@@ -56,7 +56,7 @@ def test_every_part_runs_and_none_fails(tmp_path: Path) -> None:
     rows = {part.name: {row.what: row.figures for row in part.rows} for part in record.parts}
     assert all(rows[name] for name in PARTS if name != "environment")
     assert {"detector, f32", "landmarks, f32"} <= set(rows["parity"])
-    assert float(rows["frame-512"]["the picture, against the host's in f32"]["psnr_db"] or 0) > 33
+    assert float(rows["frame-player"]["the picture, against the host's in f32"]["psnr_db"] or 0) > 33
     assert any("ceiling_share" in figures for figures in rows["networks"].values())
     assert float(rows["swap"]["until the other player dances"]["seconds"] or 0) > 0
     assert sum("waiting" in figures for figures in rows["training-512"].values()) == 2

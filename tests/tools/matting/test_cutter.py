@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import cv2
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 from engines.pose.landmarks import PersonMask
 from engines.pose.tracker import Pose, PoseTracker
 from engines.skeleton import Landmark
-from tests.tools.preparing.footage_files import PLAYER
+from tests.tools.preparing.footage_files import EMPTY, PLAYER, middle
 from tools.body_zone import zone
 from tools.matting.cutter import Cutter
 from tools.video import VideoReader
@@ -34,14 +36,20 @@ def seen() -> list[tuple[Picture, Pose, Picture]]:
     """Five frames, with pose and landmark net's mask."""
     tracker, found = PoseTracker(mask=True, smoothing=None), []
     with VideoReader(PLAYER) as reader:
-        for number, (t_ns, frame) in enumerate(reader):
+        for number, (t_ns, whole) in enumerate(itertools.islice(reader, EMPTY, None)):
             if number % 30 == 0:
+                frame = square(whole)
                 pose = tracker(frame, t_ns)
                 assert pose is not None and isinstance(pose.mask, PersonMask)
                 found.append((frame, pose, (pose.mask.on_frame((512, 512)) * 255).astype(np.uint8)))
             if number == 120:
                 break
     return found
+
+
+def square(picture: Picture) -> Picture:
+    """The middle of a wide picture, 512x512."""
+    return np.asarray(cv2.resize(middle(picture), (512, 512), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def box(pose: Pose) -> tuple[float, float, float, float]:
@@ -53,7 +61,7 @@ def box(pose: Pose) -> tuple[float, float, float, float]:
 def test_the_body_is_solid_and_the_scene_is_left_out(
     seen: list[tuple[Picture, Pose, Picture]], known_scene: bool
 ) -> None:
-    plate = cv2.imread(str(PLAYER.parents[1] / "players/demo/plate.png"))
+    plate = square(np.asarray(cv2.imread(str(PLAYER.parents[1] / "players/demo/plate.png")), np.uint8))
     scene = (plate, np.full((512, 512), 255, np.uint8)) if known_scene else (None, None)
     cutter = Cutter()
     for frame, pose, mask in seen:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 from tools.video import VideoReader
 
 PLAYER = Path(__file__).resolve().parents[3] / "assets" / "player_train.mp4"
+EMPTY = 120
+"""With so many frames of the empty scene the player's video begins."""
 
 
 def write_video(
@@ -46,9 +49,16 @@ def write_video(
 
 
 def player_frames(count: int, side: int = 256) -> list[NDArray[np.uint8]]:
-    """The first frames of the player's video."""
+    """The first frames of the player's video that show the player, their middle, square."""
     with VideoReader(PLAYER) as reader:
         return [
-            np.asarray(cv2.resize(frame, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
-            for _, (_, frame) in zip(range(count), reader, strict=False)
+            cv2.resize(middle(frame), (side, side), interpolation=cv2.INTER_AREA).astype(np.uint8)
+            for _, frame in itertools.islice(reader, EMPTY, EMPTY + count)
         ]
+
+
+def middle(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The square in the middle of a wide picture."""
+    height, width = frame.shape[:2]
+    left = (width - height) // 2
+    return frame[:, left : left + height]

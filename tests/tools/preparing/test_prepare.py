@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.tools.preparing.footage_files import PLAYER, player_frames, write_video
+from tests.tools.preparing.footage_files import PLAYER, middle, player_frames, write_video
 from tools import prepare
 from tools.footage import Footage
 from tools.preparing import pictures, rules
@@ -223,6 +223,7 @@ def test_the_empty_scene_that_was_filmed_is_what_lies_behind_the_player(
     """The player stands still, so most of what is behind the player is never seen free."""
     video = write_video(tmp_path / "still.mp4", [frames[0]] * (LEAST_FRAMES + 4))
     scene = cv2.imread(str(PLAYER.parents[1] / "players/demo/plate.png"))
+    scene = middle(np.asarray(scene, np.uint8))
     empty = np.asarray(cv2.resize(scene, (256, 256), interpolation=cv2.INTER_AREA), np.uint8)
     cv2.imwrite(str(tmp_path / "empty.png"), empty)
     folder = tmp_path / "cut"
