@@ -55,6 +55,7 @@ class DeviceRenderer:
         self.size = pack.size
         self._chooser, self._likeness = Chooser(pack.bank), Likeness(pack.bank)
         self.likeness = 1.0
+        self.spent_ns: dict[str, int] = {}  # what a device does overlaps
         generator = pack.generator()
         engines = compile_windows(LiveGenerator(generator), pack, backend=backend, threads=threads)
         self._windows_of = Windows.of(pack, few=True)

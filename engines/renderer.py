@@ -8,6 +8,7 @@ be bent. Between the two the net runs on its own coarse grid.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -95,7 +96,8 @@ class PoseRenderer:
 
     size: of the picture, (width, height). bank: None where there is no doll. nets: by the size of their
     window, smallest first. memory: whether the net sees its own previous output.
-    likeness: of the last picture, see `engines.doll.likeness`; 1 where there is no doll.
+    likeness: of the last picture, see `engines.doll.likeness`; 1 where there is no doll. spent_ns: on it: on
+    "placing" the doll, on the "net", and on "drawing" the picture.
     """
 
     def __init__(
@@ -118,6 +120,7 @@ class PoseRenderer:
         self._doll = None if bank is None else Doll(bank, self._cell // FINE)
         self._likeness = None if bank is None else Likeness(bank)
         self.likeness = 1.0
+        self.spent_ns: dict[str, int] = {}
         self._compositor = Compositor(self._cell, generator.soft)
         width, height = self._windows.canvas
         self._bgra = np.zeros(height * width * DOLL_CHANNELS, np.uint8)
@@ -136,6 +139,7 @@ class PoseRenderer:
         landmarks: (33, 4) pixels of his picture. Raises ValueError where one is not finite.
         """
         rows, columns, colours, alpha = self.paint(landmarks)
+        begun_ns = time.perf_counter_ns()
         height, width = out.shape[:2]
         for around in (
             (slice(0, rows.start), slice(None)),
@@ -148,11 +152,13 @@ class PoseRenderer:
         there = slice(0, shown.shape[0]), slice(0, shown.shape[1])
         plate = self._floor.picture[rows, columns][there]
         self._compositor.over(colours[there], alpha[there], plate, shown)
+        self.spent_ns["drawing"] += time.perf_counter_ns() - begun_ns
 
     def paint(self, landmarks: Floats) -> Painted:
         """The player alone. landmarks, errors: as for a call."""
         if not np.isfinite(landmarks).all():
             raise ValueError("a landmark is not finite")
+        begun_ns = time.perf_counter_ns()
         window = self._windows.choose(landmarks, self._sizes)
         shape = (window.height, window.width, DOLL_CHANNELS)
         net, doll = self._nets[window.width, window.height], self._bgra[: math.prod(shape)].reshape(shape)
@@ -166,7 +172,9 @@ class PoseRenderer:
                 self.likeness = self._likeness(landmarks, drawing.frames)
             placed = self._doll.place(landmarks, drawing, window[2:], corner, step=self._cell)
             placed.draw(np.asarray(net.inputs["doll"][0], np.uint8), reduced=True)
+        placed_ns = time.perf_counter_ns()
         net.run()
+        run_ns = time.perf_counter_ns()
         own, fields = (np.asarray(net.outputs[name][0], np.float32) for name in LiveGenerator.OUTPUTS)
         if placed is not None:
             placed.bent(fields[..., FLOW]).draw(doll)
@@ -176,6 +184,11 @@ class PoseRenderer:
             self._previous.fill(0)
             self._previous[cells] = self._compositor.feedback(colours, alpha)
         rows = slice(window.y, window.y + window.height)
+        self.spent_ns = {
+            "placing": placed_ns - begun_ns,
+            "net": run_ns - placed_ns,
+            "drawing": time.perf_counter_ns() - run_ns,
+        }
         return Painted(rows, slice(window.x, window.x + window.width), colours, alpha)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -87,11 +87,15 @@ class Retarget(Protocol):
 class Render(Protocol):
     """Paints into (H, W, 3) BGR, or for a show with backgrounds (H, W, 4) straight BGRA.
 
-    likeness: of the last picture, see `engines.doll.likeness`.
+    likeness: of the last picture, see `engines.doll.likeness`. spent_ns: on it, where that is known:
+    "placing" its doll, as the net sees it too, on the "net", and on "drawing" the picture.
     """
 
     backend: str
     likeness: float
+
+    @property
+    def spent_ns(self) -> Mapping[str, int]: ...
 
     def __call__(self, landmarks: Floats, out: NDArray[np.uint8]) -> None: ...
 

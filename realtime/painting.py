@@ -53,6 +53,8 @@ class Painting:
                     posed.nets.render(posed.landmarks, slot.picture)
                     confidence = posed.sure * posed.nets.render.likeness
                     self._meter.time("generate", time.monotonic_ns() - started_ns)
+                    for name, spent_ns in posed.nets.render.spent_ns.items():
+                        self._meter.time(name, spent_ns)
                     if skeleton:
                         _draw_skeleton(posed.nets, slot.picture, posed.landmarks)
             except Exception as error:  # noqa: BLE001  # one frame must not end the show: counted, said once

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import cv2
 import numpy as np
@@ -75,6 +76,7 @@ class FakeRetarget:
 class FakeRender:
     backend = "fake generator"
     likeness = 1.0
+    spent_ns: Mapping[str, int] = MappingProxyType({"placing": 2_000_000, "net": 6_000_000})
 
     def __call__(self, landmarks: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
         time.sleep(0.01)

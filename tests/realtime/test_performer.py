@@ -1,10 +1,11 @@
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import ClassVar, cast
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ from realtime.performer import Performer
 from realtime.process import StageLink
 from realtime.show import Show
 from realtime.stages import STAGES, Rig, StageContext
-from realtime.telemetry import Meter
+from realtime.telemetry import BIN_MS, Meter
 from tests.realtime.fakes import (
     SIZE,
     FakePerson,
@@ -73,6 +74,7 @@ class Stage:
             StageContext(STAGES["performer"], rig, attempt=2), self.bus, nets, self.meter
         )
         self.counts: dict[str, int] = {}
+        self.times: dict[str, Counter[int]] = {}
         self.events: list[str] = []
 
     def until(self, enough: Callable[[], bool]) -> None:
@@ -82,6 +84,8 @@ class Stage:
             time.sleep(0.02)
             delta = self.meter.take()
             self.events += [text for _, text in delta.events]
+            for name, bins in delta.times.items():
+                self.times.setdefault(name, Counter()).update(bins)
             for name, n in delta.counts.items():
                 self.counts[name] = self.counts.get(name, 0) + n
 
@@ -216,6 +220,12 @@ def test_the_fan_is_learned_as_the_operator_orders(start: Callable[[Nets], Stage
     assert stage.performer.known == "locked"
 
 
+def test_what_a_picture_takes_is_told_apart(start: Callable[[Nets], Stage]) -> None:
+    stage = start(nets_with())
+    stage.until(lambda: {"placing", "net", "generate"} <= stage.times.keys())
+    assert set(stage.times["net"]) == {int(6 / BIN_MS)} and set(stage.times["placing"]) == {int(2 / BIN_MS)}
+
+
 def test_pictures_unlike_the_footage_are_told_and_not_trusted(tmp_path: Path) -> None:
     class Guessing(FakeRender):
         likeness = 0.9
@@ -343,6 +353,7 @@ class Failing:
 
     backend = "failing"
     likeness = 1.0
+    spent_ns: ClassVar[dict[str, int]] = {}
     people = ()
     is_looking = False
     is_missing = False
