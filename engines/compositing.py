@@ -8,7 +8,7 @@ one graph for a GPU.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -23,6 +23,20 @@ FLOW, OUTLINE = slice(0, 2), 5
 """Of the fields, see `LiveGenerator`."""
 
 
+class Composed(NamedTuple):
+    """colours (h, w, 3) BGR, not yet times alpha, set where that is not 0; alpha (h, w) 0..1; cells (4,
+    h/cell, w/cell): what the net is shown of this as its previous output, see `Painting.feedback`."""
+
+    colours: Bytes
+    alpha: Floats
+    cells: Floats
+
+    def over(self, out: Bytes) -> None:
+        """Lays the colours over `out` (H, W, 3), a picture of which the upper left part may be covered."""
+        height, width = out.shape[:2]
+        loops.lay_over(self.colours[:height, :width], self.alpha[:height, :width], out)
+
+
 class Compositor:
     """Composites windows of a net whose cells are `cell` pixels, and which says where the player ends within
     `soft` of `FINE` to a cell. For one thread: what it returns, the next call overwrites."""
@@ -33,8 +47,8 @@ class Compositor:
         self._margin = np.ones((side, side), np.uint8)
         self._kept: dict[str, NDArray[Any]] = {}
 
-    def paint(self, doll: Bytes, own: Floats, fields: Floats) -> tuple[Bytes, Floats]:
-        """The player's colours (h, w, 3) BGR, not yet times alpha, and alpha (h, w) 0..1.
+    def paint(self, doll: Bytes, own: Floats, fields: Floats) -> Composed:
+        """Puts doll and net together.
 
         doll: (h, w, 4) premultiplied BGRA, bent. own, fields: see `LiveGenerator`, without the batch.
         """
@@ -48,23 +62,13 @@ class Compositor:
         loops.mix_coarse(own, fields, mixed)
         colours = self._buffer("colours", (*shape, 3), np.uint8)
         alpha = self._buffer("alpha", shape, np.float32)
+        cells = self._buffer("cells", (4, *fields.shape[:2]), np.float32)
         loops.paint(
             doll.reshape(-1).view(np.uint32), inside.reshape(-1), mixed, fields[..., OUTLINE],
             ALPHA_SHARPNESS, ALPHA_SHARPNESS * DOLL_ALPHA, *shape, colours.reshape(-1), alpha.reshape(-1),
+            cells,
         )  # fmt: skip
-        return colours, alpha
-
-    def over(self, colours: Bytes, alpha: Floats, plate: Bytes, out: Bytes) -> None:
-        """The colours (h, w, 3) over `plate`, the same, into `out`, the same."""
-        loops.lay_over(colours, alpha, plate, out)
-
-    def feedback(self, colours: Bytes, alpha: Floats) -> Floats:
-        """What the net is shown of this as its previous output, (4, h/cell, w/cell): see
-        `Painting.feedback`."""
-        height, width = alpha.shape
-        out = self._buffer("feedback", (4, height // self._cell, width // self._cell), np.float32)
-        loops.average_cells(colours, alpha, self._cell, out)
-        return out
+        return Composed(colours, alpha, cells)
 
     def _buffer(self, name: str, shape: tuple[int, ...], kind: type[np.generic]) -> NDArray[Any]:
         """Memory of this shape, kept from call to call."""

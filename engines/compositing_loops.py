@@ -78,9 +78,9 @@ def _places(count, samples, before, beyond):
 
 @compiled(
     Array(PIXEL, 1), Array(BYTE, 1), Array(REAL, 3), MAP, REAL, REAL, INTEGER, INTEGER,
-    Array(BYTE, 1, writable=True), Array(REAL, 1, writable=True),
+    Array(BYTE, 1, writable=True), Array(REAL, 1, writable=True), Array(REAL, 3, writable=True),
 )  # fmt: skip
-def paint(doll, inside, mixed, outline, by_outline, by_cover, height, width, colours, alpha):
+def paint(doll, inside, mixed, outline, by_outline, by_cover, height, width, colours, alpha, cells):
     """The player's colours (h, w, 3) BGR and alpha (h, w) 0..1, row by row in `colours` and `alpha`; where
     alpha is 0, colours are not set.
 
@@ -99,6 +99,8 @@ def paint(doll, inside, mixed, outline, by_outline, by_cover, height, width, col
     _places(width, columns, of_cell, in_cell)
     _places(width, fine_columns, of_fine, in_fine)
     here = np.empty(MIXED, np.float32)
+    share = one / np.float32(cell * cell)
+    cells[:] = 0
     for y in range(height):
         row, low = _between((np.float32(y) + half) * down - half, rows)
         below = min(row + 1, rows - 1)
@@ -127,6 +129,7 @@ def paint(doll, inside, mixed, outline, by_outline, by_cover, height, width, col
                         line[fine, channel] = upper + fine_low * (mixed[fine_below, fine, channel] - upper)
                 for channel in range(MIXED):
                     line[fine_columns, channel] = line[fine_columns - 1, channel]
+            all_blue = all_green = all_red = all_of_it = none
             for x in range(begin, end):
                 pixel = doll[start + x]
                 shown = np.float32(pixel >> np.uint32(24))
@@ -149,47 +152,27 @@ def paint(doll, inside, mixed, outline, by_outline, by_cover, height, width, col
                 blue = here[4] + here[0] * shown + choice * np.float32(pixel & LOWEST)
                 green = here[5] + here[1] * shown + choice * np.float32((pixel >> np.uint32(8)) & LOWEST)
                 red = here[6] + here[2] * shown + choice * np.float32((pixel >> np.uint32(16)) & LOWEST)
-                colours[at] = _byte(blue)
-                colours[at + ONE] = _byte(green)
-                colours[at + TWO] = _byte(red)
+                colours[at], colours[at + ONE], colours[at + TWO] = _byte(blue), _byte(green), _byte(red)
+                all_of_it += opaque
+                all_blue += opaque * np.float32(colours[at])
+                all_green += opaque * np.float32(colours[at + ONE])
+                all_red += opaque * np.float32(colours[at + TWO])
+            of_row = y // cell
+            cells[0, of_row, column] += all_red * share / np.float32(255)
+            cells[1, of_row, column] += all_green * share / np.float32(255)
+            cells[2, of_row, column] += all_blue * share / np.float32(255)
+            cells[3, of_row, column] += all_of_it * share
 
 
-@compiled(PICTURE, MAP, PICTURE, Array(BYTE, 3, layout="A", writable=True))
-def lay_over(colours, alpha, plate, out):
-    """colours (h, w, 3) over `plate`, the same, by alpha (h, w)."""
+@compiled(PICTURE, MAP, Array(BYTE, 3, layout="A", writable=True))
+def lay_over(colours, alpha, out):
+    """colours (h, w, 3) over `out`, the same, by alpha (h, w)."""
     half = np.float32(0.5)
     for y in range(alpha.shape[0]):
-        for x in range(alpha.shape[1]):
-            opaque = alpha[y, x]
-            if opaque <= 0:
+        opacities, above, below = alpha[y], colours[y], out[y]
+        for x in range(len(opacities)):
+            opaque = opacities[x]
+            if opaque > 0:
                 for channel in range(3):
-                    out[y, x, channel] = plate[y, x, channel]
-            elif opaque >= 1:
-                for channel in range(3):
-                    out[y, x, channel] = colours[y, x, channel]
-            else:
-                for channel in range(3):
-                    under = np.float32(plate[y, x, channel])
-                    over = np.float32(colours[y, x, channel])
-                    out[y, x, channel] = np.uint8(under + opaque * (over - under) + half)
-
-
-@compiled(PICTURE, MAP, INTEGER, Array(REAL, 3, layout="A", writable=True))
-def average_cells(colours, alpha, cell, out):
-    """out (4, h/cell, w/cell): of each cell the mean of RGB times alpha, 0..1, and of alpha."""
-    share = np.float32(1) / np.float32(cell * cell)
-    for row in range(out.shape[1]):
-        for column in range(out.shape[2]):
-            blue = green = red = whole = np.float32(0)
-            for y in range(row * cell, (row + 1) * cell):
-                for x in range(column * cell, (column + 1) * cell):
-                    opaque = alpha[y, x]
-                    if opaque > 0:
-                        whole += opaque
-                        blue += opaque * np.float32(colours[y, x, 0])
-                        green += opaque * np.float32(colours[y, x, 1])
-                        red += opaque * np.float32(colours[y, x, 2])
-            out[0, row, column] = red * share / np.float32(255)
-            out[1, row, column] = green * share / np.float32(255)
-            out[2, row, column] = blue * share / np.float32(255)
-            out[3, row, column] = whole * share
+                    under, over = np.float32(below[x, channel]), np.float32(above[x, channel])
+                    below[x, channel] = np.uint8(np.int32(under + opaque * (over - under) + half))

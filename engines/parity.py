@@ -133,7 +133,7 @@ def _layer(inputs: Tensors, outputs: Tensors, scale: int) -> NDArray[np.float32]
     flow[..., 0] += np.arange(width, dtype=np.float32)
     flow[..., 1] += np.arange(height, dtype=np.float32)[:, None]
     bent = cv2.remap(doll, flow, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-    colours, alpha = Compositor(FINE, 1).paint(np.asarray(bent, np.uint8), own, fields)
+    colours, alpha, _ = Compositor(FINE, 1).paint(np.asarray(bent, np.uint8), own, fields)
     return np.dstack([colours * alpha[..., None], alpha * 255])
 
 

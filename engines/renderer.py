@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from engines.body import Body
-from engines.compositing import FLOW, Bytes, Compositor, Floats
+from engines.compositing import FLOW, Bytes, Composed, Compositor, Floats
 from engines.doll.bank import Bank
 from engines.doll.choice import Chooser
 from engines.doll.drawing import Doll
@@ -82,13 +82,11 @@ class Ready(NamedTuple):
 
 class Painted(NamedTuple):
     """What `PoseRenderer.paint` gives: the canvas's rows and columns that the window covers, which may reach
-    beyond the picture, and there the colours (h, w, 3) BGR and alpha (h, w) 0..1. The next call overwrites
-    them."""
+    beyond the picture, and what is shown there. The next call overwrites it."""
 
     rows: slice
     columns: slice
-    colours: Bytes
-    alpha: Floats
+    composed: Composed
 
 
 class PoseRenderer:
@@ -138,20 +136,11 @@ class PoseRenderer:
 
         landmarks: (33, 4) pixels of his picture. Raises ValueError where one is not finite.
         """
-        rows, columns, colours, alpha = self.paint(landmarks)
+        rows, columns, composed = self.paint(landmarks)
         begun_ns = time.perf_counter_ns()
         height, width = out.shape[:2]
-        for around in (
-            (slice(0, rows.start), slice(None)),
-            (slice(rows.stop, None), slice(None)),
-            (rows, slice(0, columns.start)),
-            (rows, slice(columns.stop, None)),
-        ):
-            out[around] = self._floor.picture[:height, :width][around]
-        shown = out[rows, columns]
-        there = slice(0, shown.shape[0]), slice(0, shown.shape[1])
-        plate = self._floor.picture[rows, columns][there]
-        self._compositor.over(colours[there], alpha[there], plate, shown)
+        np.copyto(out, self._floor.picture[:height, :width])
+        composed.over(out[rows, columns])
         self.spent_ns["drawing"] += time.perf_counter_ns() - begun_ns
 
     def paint(self, landmarks: Floats) -> Painted:
@@ -179,17 +168,17 @@ class PoseRenderer:
         if placed is not None:
             placed.bent(fields[..., FLOW]).draw(doll)
         self._floor.cast(doll[..., 3], landmarks, corner)
-        colours, alpha = self._compositor.paint(doll, own, fields)
+        composed = self._compositor.paint(doll, own, fields)
         if self._memory:
             self._previous.fill(0)
-            self._previous[cells] = self._compositor.feedback(colours, alpha)
+            self._previous[cells] = composed.cells
         rows = slice(window.y, window.y + window.height)
         self.spent_ns = {
             "placing": placed_ns - begun_ns,
             "net": run_ns - placed_ns,
             "drawing": time.perf_counter_ns() - run_ns,
         }
-        return Painted(rows, slice(window.x, window.x + window.width), colours, alpha)
+        return Painted(rows, slice(window.x, window.x + window.width), composed)
 
 
 class Renderer(PoseRenderer):
@@ -228,7 +217,7 @@ class LayerRenderer(Renderer):
 
     def __call__(self, landmarks: Floats, out: Bytes) -> None:
         """As `Renderer`, into `out` (H, W, 4) BGRA, straight; all 0 where he is not."""
-        rows, columns, colours, alpha = self.paint(landmarks)
+        rows, columns, (colours, alpha, _) = self.paint(landmarks)
         out[:] = 0
         there = out[rows, columns]
         height, width = there.shape[:2]

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.shadow_loops import darken
 from engines.skeleton import Landmark as L
 
 Bytes = NDArray[np.uint8]
@@ -103,10 +104,7 @@ class Floor:
         x0, y0 = max(x - 1, 0), max(y - 1, 0)
         x1, y1 = min(x + width + 1, self._laid.shape[1]), min(y + height + 1, self._laid.shape[0])
         rows, columns = slice(QUARTER * y0, QUARTER * y1), slice(QUARTER * x0, QUARTER * x1)
-        light = 255 - self._shadow.strength * self._laid[y0:y1, x0:x1].astype(np.float32)
-        light = cv2.resize(light, None, fx=QUARTER, fy=QUARTER, interpolation=cv2.INTER_LINEAR)
-        self.picture[rows, columns] = cv2.multiply(
-            self._clean[rows, columns], cv2.merge([light] * 3), scale=1 / 255, dtype=cv2.CV_8U
-        )
+        box = np.array([x0, y0, x1, y1])
+        darken(self._clean, self._laid, self._shadow.strength, QUARTER, box, self.picture)
         self._drawn = rows, columns
         return True

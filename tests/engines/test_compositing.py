@@ -49,7 +49,8 @@ def scene(request: pytest.FixtureRequest, pack_folder: Path) -> Scene:
 def test_it_is_the_picture_that_a_gpu_paints(scene: Scene) -> None:
     assert scene.fields.std(axis=(0, 1)).min() > 0.005
     plate = np.random.default_rng(0).integers(0, 256, (SIZE[1], SIZE[0], 3), np.uint8)
-    colours, alpha = scene.compositor.paint(scene.doll, scene.own, scene.fields)
+    composed = scene.compositor.paint(scene.doll, scene.own, scene.fields)
+    colours, alpha, feedback = composed
     theirs = TorchCompositor(scene.net)
     doll = torch.from_numpy(scene.doll).permute(2, 0, 1)[None] / 255
     bgr, opaque = theirs.paint(doll, *(torch.from_numpy(each)[None] for each in (scene.own, scene.fields)))
@@ -60,10 +61,10 @@ def test_it_is_the_picture_that_a_gpu_paints(scene: Scene) -> None:
     off = np.abs(colours - 255 * bgr[0].permute(1, 2, 0).numpy())
     assert off.mean() < 0.6 and off.max() < 8
     mixed = colours * alpha[..., None] + plate * (1 - alpha[..., None])
-    picture = np.empty_like(plate)
-    scene.compositor.over(colours, alpha, plate, picture)
+    picture = plate.copy()
+    composed.over(picture)
     assert np.abs(picture - mixed).max() <= 1
-    feedback, following = scene.compositor.feedback(colours, alpha), theirs.feedback(bgr, opaque)[0].numpy()
+    following = theirs.feedback(bgr, opaque)[0].numpy()
     assert feedback.shape == following.shape and feedback.std() > 0.1
     assert np.abs(feedback - following).mean() < 0.005
 
@@ -72,7 +73,7 @@ def test_inside_the_doll_he_is_opaque_and_far_outside_the_net_decides(scene: Sce
     own, fields, compositor = scene.own, scene.fields.copy(), scene.compositor
     for logit in (-500.0, 500.0):
         fields[..., 5] = logit
-        _, alpha = compositor.paint(scene.doll, own, fields)
+        _, alpha, _ = compositor.paint(scene.doll, own, fields)
         assert np.isfinite(alpha).all()
         there = scene.doll[..., 3] == 255
         assert there.any() and alpha[scene.doll[..., 3] == 0].max() == pytest.approx(

@@ -153,11 +153,11 @@ def test_the_previous_output_stays_in_its_place_as_the_window_moves(
             each[0].numpy() for each in net(shifted, previous[cells][None], torch.from_numpy(doll)[None])
         )
         placed.bent(fields[..., :2]).draw(doll)
-        colours, alpha = compositor.paint(doll, own, fields)
+        composed = compositor.paint(doll, own, fields)
         previous = torch.zeros_like(previous)
-        previous[cells] = torch.from_numpy(compositor.feedback(colours, alpha))
-        picture = np.empty((height, width, 3), np.uint8)
-        compositor.over(colours, alpha, pack.plate[near], picture)
+        previous[cells] = torch.from_numpy(composed.cells)
+        picture = pack.plate[near].copy()
+        composed.over(picture)
         out = render(renderer, pose)
         assert np.abs(out[near].astype(int) - picture).mean() < 0.3
 

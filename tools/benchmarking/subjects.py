@@ -64,8 +64,8 @@ class Subject:
             own, fields = outputs["own"][0], outputs["fields"][0]
             if self.placed is not None:
                 self.placed.bent(fields[..., FLOW]).draw(doll)
-            picture = np.empty_like(self.plate)
-            compositor.over(*compositor.paint(doll, own, fields), self.plate, picture)
+            picture = self.plate.copy()
+            compositor.paint(doll, own, fields).over(picture)
             return picture
 
         return finish
