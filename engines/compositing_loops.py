@@ -16,8 +16,9 @@ MIXED = 8
 doll's cover (BGR), the choice, its own colours (BGR), and one that is 0: a processor takes eight at once."""
 
 
-ONE, TWO = np.uint64(1), np.uint64(2)
-"""Indices are unsigned: NumPy's negative ones need not be thought of."""
+ONE, TWO, THREE = np.uint64(1), np.uint64(2), np.uint64(3)
+"""Indices are unsigned: NumPy's negative ones need not be thought of. A signed number added to one makes a
+float where Numba is not there."""
 LOWEST = np.uint32(255)
 """The bits of a pixel's first channel, blue; alpha is in the highest."""
 
@@ -113,11 +114,11 @@ def paint(doll, inside, mixed, outline, by_outline, by_cover, height, width, col
             begin, end = np.uint64(column * cell), np.uint64((column + 1) * cell)
             cover = np.uint32(0)
             for x in range(begin, end):
-                cover |= doll[start + x]
+                cover |= doll[start + np.uint64(x)]
             most = max(logits[column], logits[max(column - 1, 0)], logits[column + 1])
             if cover >> np.uint32(24) == 0 and most - by_cover < -OFF:
                 for x in range(begin, end):
-                    alpha[start + x] = none
+                    alpha[start + np.uint64(x)] = none
                 continue
             if not is_mixed:
                 is_mixed = True
@@ -131,9 +132,10 @@ def paint(doll, inside, mixed, outline, by_outline, by_cover, height, width, col
                     line[fine_columns, channel] = line[fine_columns - 1, channel]
             all_blue = all_green = all_red = all_of_it = none
             for x in range(begin, end):
-                pixel = doll[start + x]
+                at = start + np.uint64(x)
+                pixel = doll[at]
                 shown = np.float32(pixel >> np.uint32(24))
-                opaque = np.float32(inside[start + x]) * np.float32(1 / 255)
+                opaque = np.float32(inside[at]) * np.float32(1 / 255)
                 if opaque < one:
                     left = np.uint64(of_cell[x])
                     logit = logits[left] + in_cell[x] * (logits[left + ONE] - logits[left])
@@ -142,21 +144,25 @@ def paint(doll, inside, mixed, outline, by_outline, by_cover, height, width, col
                         opaque = one
                     elif logit > -OFF:
                         opaque = max(opaque, one / (one + np.exp(-logit)))
-                alpha[start + x] = opaque
+                alpha[at] = opaque
                 fine, far = np.uint64(of_fine[x]), in_fine[x]
                 for channel in range(MIXED):
                     here[channel] = line[fine, channel] + far * (
                         line[fine + ONE, channel] - line[fine, channel]
                     )
-                choice, at = here[3], np.uint64(3) * (start + x)
+                choice, first = here[3], THREE * at
                 blue = here[4] + here[0] * shown + choice * np.float32(pixel & LOWEST)
                 green = here[5] + here[1] * shown + choice * np.float32((pixel >> np.uint32(8)) & LOWEST)
                 red = here[6] + here[2] * shown + choice * np.float32((pixel >> np.uint32(16)) & LOWEST)
-                colours[at], colours[at + ONE], colours[at + TWO] = _byte(blue), _byte(green), _byte(red)
+                colours[first], colours[first + ONE], colours[first + TWO] = (
+                    _byte(blue),
+                    _byte(green),
+                    _byte(red),
+                )
                 all_of_it += opaque
-                all_blue += opaque * np.float32(colours[at])
-                all_green += opaque * np.float32(colours[at + ONE])
-                all_red += opaque * np.float32(colours[at + TWO])
+                all_blue += opaque * np.float32(colours[first])
+                all_green += opaque * np.float32(colours[first + ONE])
+                all_red += opaque * np.float32(colours[first + TWO])
             of_row = y // cell
             cells[0, of_row, column] += all_red * share / np.float32(255)
             cells[1, of_row, column] += all_green * share / np.float32(255)

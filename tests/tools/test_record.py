@@ -28,7 +28,7 @@ from tools.recording.takes import TakeError, takes_in
 from tools.video import VideoReader
 
 ROOT = Path(__file__).resolve().parents[2]
-CLIP = ROOT / "assets" / "player_train.mp4"
+CLIP = ROOT / "assets" / "fan_dance.mp4"
 
 
 class Script:
@@ -79,7 +79,7 @@ def test_a_pause_makes_two_takes(filmed: tuple[Path, Script]) -> None:
     folder, surface = filmed
     assert [path.name for path in takes_in(folder)] == ["take-001.mkv", "take-002.mkv"]
     assert all(frames(path) >= 2 for path in takes_in(folder))
-    assert VideoReader(takes_in(folder)[0]).size == (512, 512)
+    assert VideoReader(takes_in(folder)[0]).size == (1280, 720)
     assert len(surface.views) == 20
     assert [view.cue is None for view in surface.views] == [8 <= number < 12 for number in range(20)]
 

@@ -68,4 +68,4 @@ def test_the_demo_players_own_poses_are_as_filmed_and_upside_down_they_are_not()
 
     assert np.median(found(0)) > 0.9, "they were chosen to be as unlike each other as the footage allows"
     assert np.quantile(found(180), 0.95) < 0.2
-    assert np.quantile(found(90), 0.95) < 0.3
+    assert np.quantile(found(90), 0.95) < 0.4, "in this footage the player leans and bends"
