@@ -53,3 +53,12 @@ def screenshot(page, what: str = "main") -> NDArray[np.uint8]:
     """What the page shows of the element `what`: (H, W, 3) uint8 BGR; by default the programme's page."""
     png = np.frombuffer(page.locator(what).screenshot(), np.uint8)
     return cv2.imdecode(png, cv2.IMREAD_COLOR)
+
+
+def fitted(shot: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """The part of a shot, (h, w, 3), where a picture of `size`, width and height, is shown whole."""
+    height, width = shot.shape[:2]
+    scale = min(width / size[0], height / size[1])
+    wide, high = round(scale * size[0]), round(scale * size[1])
+    left, top = (width - wide) // 2, (height - high) // 2
+    return shot[top : top + high, left : left + wide]

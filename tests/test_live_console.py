@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.browser import chromium, new_page, screenshot
+from tests.browser import chromium, fitted, new_page, screenshot
 
 ROOT = Path(__file__).resolve().parent.parent
 PLAYER, OTHER = ROOT / "players" / "demo", ROOT / "players" / "fan"
@@ -27,6 +27,7 @@ TOKEN = "a-token-of-a-test"
 START_S, PATIENCE_S = 300, 60
 FOLLOWED = (60, 170, 255)
 """The colour, BGR, of what is drawn on the person who is followed."""
+PROGRAMME = (1280, 720)
 DESKTOP, TABLET = {"width": 1440, "height": 900}, {"width": 1024, "height": 768}
 
 pytestmark = [
@@ -165,24 +166,22 @@ def assert_dances_in_the_scene_of(page: Any, player: Path) -> None:
     scenes = {folder: cv2.imread(str(folder / "plate.png")) for folder in (PLAYER, OTHER)}
     while True:
         shot = screenshot(page, "#programme")
-        height, width = shot.shape[:2]
-        square = shot[:, (width - height) // 2 : (width + height) // 2].astype(int)
-        off = {
-            folder: np.abs(square - cv2.resize(scene, square.shape[1::-1])).mean()
-            for folder, scene in scenes.items()
-        }
+        off = {}
+        for folder, scene in scenes.items():
+            picture = fitted(shot, scene.shape[1::-1]).astype(int)
+            off[folder] = np.abs(picture - cv2.resize(scene, picture.shape[1::-1])).mean()
         if min(off, key=off.__getitem__) == player and off[player] < 25:
             return
-        assert time.monotonic() < deadline, "the other player is not seen"
+        assert time.monotonic() < deadline, f"the other player is not seen: {off}"
         page.wait_for_timeout(500)
 
 
 def pick(page: Any, x: float) -> None:
-    """Clicks a person in the camera's picture, which fills the width of the preview's square."""
+    """Clicks a person in the camera's picture, which fills the preview's."""
     box = page.locator("#picker").bounding_box()
-    side = min(box["width"], box["height"])
-    left = box["x"] + (box["width"] - side) / 2
-    page.mouse.click(left + x * side, box["y"] + box["height"] / 2)
+    wide = min(box["width"], box["height"] * PROGRAMME[0] / PROGRAMME[1])
+    left = box["x"] + (box["width"] - wide) / 2
+    page.mouse.click(left + x * wide, box["y"] + box["height"] / 2)
 
 
 def pick_until_followed(page: Any, third: int) -> None:
@@ -199,10 +198,8 @@ def pick_until_followed(page: Any, third: int) -> None:
 
 def follows(page: Any, third: int) -> bool:
     """Whether the bones are drawn over the legs in this third; the shirts are of the bones' colour."""
-    shot = screenshot(page, "#preview")
-    height, width = shot.shape[:2]
-    square = shot[:, (width - height) // 2 : (width + height) // 2].astype(int)
-    legs = square[round(0.57 * height) : round(0.75 * height)]
+    shot = fitted(screenshot(page, "#preview"), PROGRAMME).astype(int)
+    legs = shot[round(0.62 * len(shot)) : round(0.95 * len(shot))]
     drawn = np.abs(legs - FOLLOWED).max(axis=2) < 60
     thirds = [int(part.sum()) for part in np.array_split(drawn, 3, axis=1)]
     return thirds[third] > 50 and thirds[third] > 0.8 * sum(thirds)

@@ -17,7 +17,7 @@ import numpy as np
 import psutil
 import pytest
 
-from tests.browser import chromium_page, screenshot
+from tests.browser import chromium_page, fitted, screenshot
 
 ROOT = Path(__file__).resolve().parent.parent
 PLAYER = ROOT / "players" / "demo"
@@ -88,13 +88,9 @@ def test_the_player_dances_on_the_page(tmp_path: Path) -> None:
                 if (np.abs(shot - shots[-1]).max(axis=2) > 40).mean() > 0.003:
                     shots.append(shot)
 
-    # The programme is fitted into the page's height; compare with the plate there.
-    height, width = shots[0].shape[:2]
-    side = round(height * plate.shape[1] / plate.shape[0])
-    left = (width - side) // 2
-    scene = cv2.resize(plate, (side, height), interpolation=cv2.INTER_AREA).astype(int)
-    pictures = [shot[:, left : left + side] for shot in shots]
-    for picture in pictures:
+    for shot in shots:
+        picture = fitted(shot, plate.shape[1::-1])
+        scene = cv2.resize(plate, picture.shape[1::-1], interpolation=cv2.INTER_AREA).astype(int)
         assert picture.std() > 20, "the picture is blank"
         differs = np.abs(picture - scene).max(axis=2) > 40
         assert differs.mean() < 0.4, "this is not the player's scene: the slate, or another picture"
