@@ -3,6 +3,7 @@
     python -m tools.ablate datasets/demo runs/ablation --steps 1500
     python -m tools.ablate datasets/demo runs/ablation --steps 1500 --trials full "no doll" --seeds 0 1
     python -m tools.ablate datasets/demo runs/duel --minutes 20 --trials full pix2pixHD --seeds 0 1 --final
+    python -m tools.ablate datasets/ann runs/base --minutes 2 --trials full "from the base" --base FILE
 
 Each trial's measurements are written at once to FOLDER/TRIAL-SEED.json, and what is there already is not run
 again: the same command goes on, and two processes can share the trials. To choose by, a trial is trained on
@@ -37,11 +38,12 @@ from tools.baselines.train_pix2pixhd import BaselineTrainer, Recipe, equal_ngf
 from tools.evaluation.gallery import Gallery
 from tools.evaluation.held_out import judge_held_out, true_joints
 from tools.footage import DatasetError, Footage
+from tools.training.base import FROM_BASE, read_base
 from tools.training.loop import Config, Trainer
 from tools.training.objective import Weights
 from tools.training.painter import Painter
 
-PIX2PIXHD = "pix2pixHD"
+PIX2PIXHD, FROM_THE_BASE = "pix2pixHD", "from the base"
 
 
 class StickFigure(Skeleton):
@@ -85,8 +87,9 @@ class StiffGenerator(Generator):
 
 @dataclass(frozen=True)
 class Trial:
-    """What differs from the player's own training. weights: of the losses; frames: how many of the footage
-    the doll is drawn from, seconds: of how much of it; memory: whether the net sees its previous output."""
+    """What differs from a player's own training from scratch. weights: of the losses; frames: how many of the
+    footage the doll is drawn from, seconds: of how much of it; memory: whether the net sees its previous
+    output; base: whether training starts from the base that is named."""
 
     says: str
     generator: type[Generator] = Generator
@@ -94,11 +97,13 @@ class Trial:
     frames: int = FRAMES
     seconds: float = math.inf
     memory: bool = True
+    base: bool = False
 
 
 CRITICS = ("adversarial", "feature_matching", "temporal")
 TRIALS: dict[str, Trial] = {
-    "full": Trial("everything, as a player is trained"),
+    "full": Trial("everything, as a player is trained, from scratch"),
+    FROM_THE_BASE: Trial("the same, from the base that --base names", base=True),
     "stick figure": Trial("RGB stick figure instead of limb maps", generator=StickFigureGenerator),
     "direct": Trial(
         "the whole picture, no alpha over a plate", generator=DirectGenerator, weights={"alpha": 0}
@@ -145,7 +150,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     budget = parser.add_mutually_exclusive_group(required=True)
     budget.add_argument("--steps", type=int, default=0, help="equal steps")
     budget.add_argument("--minutes", type=float, default=0.0, help="equal processor time")
-    parser.add_argument("--trials", nargs="+", choices=list(TRIALS), default=list(TRIALS), metavar="TRIAL")
+    parser.add_argument(
+        "--trials", nargs="+", choices=list(TRIALS), metavar="TRIAL", help="(default: all that can be run)"
+    )
+    parser.add_argument("--base", type=Path, help=f"the base of the trial {FROM_THE_BASE!r}, see tools.base")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument(
         "--final", action="store_true", help="judge on the last 20 %%: to report, not to choose"
@@ -157,6 +165,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--frames", type=int, default=300, help="judged (default %(default)s)")
     parser.add_argument("--truth", type=Path, help="true joints of the source, to judge poses by")
     options = parser.parse_args(argv)
+    if options.trials is None:
+        options.trials = [name for name, trial in TRIALS.items() if options.base or not trial.base]
     logging.basicConfig(level=logging.WARNING)
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
@@ -205,6 +215,10 @@ def run(footage: Footage, name: str, seed: int, options: argparse.Namespace) -> 
             variant=options.variant, minutes=options.minutes, steps=options.steps, batch=options.batch,
             crop=options.crop, seed=seed, weights=replace(Weights(), **trial.weights),
         )  # fmt: skip
+        if trial.base:
+            if options.base is None:
+                raise ValueError(f"{name!r} needs --base FILE")
+            config = replace(config, learning_rate=FROM_BASE * config.learning_rate)
         if not trial.memory:
             config = replace(config, previous_dropout=1.0, previous_noise=0.0)
         positions, _ = footage.split(config.held_out)
@@ -212,6 +226,8 @@ def run(footage: Footage, name: str, seed: int, options: argparse.Namespace) -> 
         early = positions[filmed < trial.seconds * footage.fps]
         bank = make_bank(footage, early, trial.frames) if trial.frames else None
         trainer = Trainer(footage, bank, config, folder, generator=trial.generator)
+        if trial.base:
+            trainer.start_from(read_base(options.base))
         if config.steps or config.minutes:
             trainer.run(checkpoint_s=300, clock=time.process_time)
         painter = Painter(trainer.generator, footage, bank, memory=trial.memory)

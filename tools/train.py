@@ -32,13 +32,11 @@ from tools.bank.make import FRAMES
 from tools.footage import Footage
 from tools.shadow import find_shadow
 from tools.standby import write_standby
-from tools.training.base import base_file, read_base
+from tools.training.base import FROM_BASE, base_file, read_base
 from tools.training.distributed import Process, process_group
 from tools.training.loop import CHECKPOINT, Config, Trainer
 from tools.training.objective import parse_weights
 
-FROM_BASE = 0.25
-"""What the learning rate is multiplied by where training starts from a base: what it knows is to last."""
 UNLICENSED = "The rights to this player's likeness lie with the player and the club; see your agreement.\n"
 
 

@@ -28,6 +28,8 @@ GAINS, SWAPS = (0.6, 1.4), 0.5
 items their places are changed: to the net a shirt may have any colour."""
 COLOURED = ("doll", "earlier_doll", "previous", "before_previous", "target", "earlier_target", "plate")
 """What of a batch shows colours, in its first three channels."""
+FROM_BASE = 0.25
+"""What the learning rate is multiplied by where training starts from a base: what it knows is to last."""
 FOLDER = Path(__file__).parent
 
 
