@@ -206,7 +206,8 @@ class Ticket(NamedTuple):
     this one included, by which a reader knows how many it has not seen. period_ns: how far apart frames lie
     of late, the camera's or the performer's, whichever is longer. Stamps: monotonic nanoseconds. player: who
     is painted, by his place in `Show.everyone`. trusted: False where the show file's `least_confidence` keeps
-    the picture off the air.
+    the picture off the air. before_ns: when the frame of the sequence before was captured; 0 where that one
+    is not to be shown.
     """
 
     frame_id: int
@@ -220,6 +221,7 @@ class Ticket(NamedTuple):
     generated_ns: int
     player: int = 0
     trusted: bool = True
+    before_ns: int = 0
 
     def pack(self) -> bytes:
         return _TICKET.pack(PROTOCOL, *self)
@@ -242,10 +244,11 @@ class Ticket(NamedTuple):
             captured_ns=self.captured_ns + offset_ns,
             posed_ns=self.posed_ns + offset_ns,
             generated_ns=self.generated_ns + offset_ns,
+            before_ns=self.before_ns and self.before_ns + offset_ns,
         )
 
 
-_TICKET = struct.Struct("<BQIQ?QQqqqH?")
+_TICKET = struct.Struct("<BQIQ?QQqqqH?q")
 TICKET_BYTES = _TICKET.size
 
 

@@ -43,8 +43,12 @@ class FrameReader(Protocol):
 
     def newest(self) -> Ticket | None: ...
 
+    def before(self, ticket: Ticket) -> Ticket | None:
+        """The frame before, of which no ticket came; None where it cannot be had."""
+        ...
+
     def read(self, ticket: Ticket) -> bool:
-        """Takes the picture of the newest ticket; False where it is gone, and `picture` stays."""
+        """Takes the picture of a ticket; False where it is gone, and `picture` stays."""
         ...
 
     @property
@@ -90,7 +94,7 @@ class RingWriter:
 
 
 class RingReader:
-    """The newest picture of a ring, whole.
+    """Pictures of a ring, whole.
 
     Two buffers: a picture that was overtaken while it was copied never replaces the one before it.
     """
@@ -105,6 +109,19 @@ class RingReader:
     def newest(self) -> Ticket | None:
         message = receive_newest(self._socket)
         return None if message is None else Ticket.unpack(message)
+
+    def before(self, ticket: Ticket) -> Ticket | None:
+        if not ticket.good or not ticket.before_ns:
+            return None
+        sequence = ticket.sequence - 1
+        return ticket._replace(
+            frame_id=ticket.frame_id - 1,
+            slot=sequence % self._ring.spec.slots,
+            sequence=sequence,
+            finished=ticket.finished - 1,
+            captured_ns=ticket.before_ns,
+            before_ns=0,
+        )
 
     def read(self, ticket: Ticket) -> bool:
         if not self._ring.read(ticket.slot, ticket.sequence, self._spare):
@@ -183,6 +200,9 @@ class MessageReader:
         if ticket.good:
             self._arrived = ticket, np.frombuffer(pixels, np.uint8).reshape(self._shape)
         return ticket
+
+    def before(self, ticket: Ticket) -> Ticket | None:
+        return None  # the newest wins on the wire
 
     def read(self, ticket: Ticket) -> bool:
         if self._arrived is None or self._arrived[0] != ticket:

@@ -9,6 +9,7 @@ import numpy as np
 from realtime.backgrounds import Backdrop
 from realtime.bus import Ticket
 from realtime.frames import FrameReader
+from realtime.jitter import JitterBuffer
 from realtime.key import Layer, fit_layer, over
 from realtime.mixer import Shot
 from realtime.picture import Fit, Picture, backdrop, place
@@ -21,7 +22,8 @@ CAMERA_STALE_NS = 1_000_000_000
 
 
 class LivePlayer:
-    """Takes the newest frame at each tick, and counts those that it never saw.
+    """Takes a frame at each tick, the newest or the one before (`realtime.jitter`), and counts those that it
+    never saw.
 
     newest: the newest good frame that can be trusted; None before the first.
     """
@@ -39,6 +41,9 @@ class LivePlayer:
         self._composed: Ticket | None = None
         self._behind: Picture | None = None
         self._read: Ticket | None = None
+        self._jitter = JitterBuffer()
+        self._heard: Ticket | None = None
+        self._kept: Ticket | None = None
         self._finished = 0
         self._refused = False
         self.newest: Ticket | None = None
@@ -50,17 +55,13 @@ class LivePlayer:
         return 0 if self._read is None else self._read.player
 
     def hear(self, *, on_air: bool = False) -> tuple[Ticket | None, int]:
-        """What has come since the last tick: the frame that is new, and how many it has overtaken.
+        """The frame to show at this tick, None where none is new, and how many it has overtaken.
 
         on_air: a frame that cannot be trusted is left out; else it is there to be looked at before.
         """
-        ticket = self._reader.newest()
-        if self._reader.refused and not self._refused:
-            self._refused = True
-            self._meter.event(time.monotonic_ns(), OTHER_SHAPE)
+        ticket = self._next()
         if ticket is None:
             return None, 0
-        self.heard = True
         unseen = ticket.finished - self._finished
         if unseen < 0:  # a new performer counts from the start
             unseen = ticket.finished
@@ -77,6 +78,27 @@ class LivePlayer:
             return None, unseen - 1
         self._read = ticket
         return ticket, unseen - 1
+
+    def _next(self) -> Ticket | None:
+        """The newest ticket, or the one before it, while the newest is kept for the next tick."""
+        newest, kept, heard = self._reader.newest(), self._kept, self._heard
+        if self._reader.refused and not self._refused:
+            self._refused = True
+            self._meter.event(time.monotonic_ns(), OTHER_SHAPE)
+        self._kept = None
+        if newest is None:
+            self._jitter.keeps_back(0)
+            return kept
+        self.heard, self._heard = True, newest
+        arrived = newest.finished - (0 if heard is None else heard.finished)
+        waits = self._jitter.keeps_back(max(arrived, 0))
+        if not waits or not newest.good or not newest.trusted:
+            return newest
+        before = kept if arrived == 1 else self._reader.before(newest) if arrived > 1 else None
+        if before is None:
+            return newest
+        self._kept = newest
+        return before
 
     def shot(self, behind: Backdrop | None) -> Shot:
         """The player's picture in the programme's size, before `behind` where he is layered; valid until the

@@ -33,6 +33,7 @@ class Painting:
         self._meter = meter
         self._pace = Pace()
         self._finished = 0
+        self._last: Ticket | None = None
         self.confidence = Confidence(least_confidence)
         self.skipped = Skipped(meter)
 
@@ -79,7 +80,16 @@ class Painting:
             self._places.get(posed.nets.folder, 0),
             self.confidence.trusted,
         )
-        self._frames.send(ticket)
+        self._frames.send(ticket._replace(before_ns=self._before_ns(ticket)))
+        self._last = ticket
+
+    def _before_ns(self, ticket: Ticket) -> int:
+        """See `Ticket.before_ns`."""
+        last = self._last
+        if last is None or not (last.good and last.trusted and ticket.good):
+            return 0
+        follows = (last.sequence + 1, last.player) == (ticket.sequence, ticket.player)
+        return last.captured_ns if follows else 0
 
     def _judge(self, posed: Posed, confidence: float) -> None:
         """Whether pictures like this one, 0..1, may go on air."""
