@@ -3,14 +3,19 @@ where neither the doll nor the net's outline says that the player is."""
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
+from engines.generator import CLEAR
 from engines.machine_code import BYTE, INTEGER, PIXEL, REAL, Array, compiled, inlined
 
 PICTURE = Array(BYTE, 3, layout="A")
 MAP = Array(REAL, 2, layout="A")
-OFF = np.float32(8.0)
-"""Logits beyond plus or minus this are 1 and 0: a 3000th more or less."""
+OFF = np.float32(math.log(CLEAR / (1 - CLEAR)))
+"""Logits up to this are an alpha of 0."""
+FULL = np.float32(8.0)
+"""Logits from this on are an alpha of 1: a 3000th more."""
 MIXED = 8
 """Channels of what is mixed at the resolution of the net's own colours: what is added for each part of the
 doll's cover (BGR), the choice, its own colours (BGR), and one that is 0: a processor takes eight at once."""
@@ -116,7 +121,7 @@ def paint(doll, inside, mixed, outline, by_outline, by_cover, height, width, col
             for x in range(begin, end):
                 cover |= doll[start + np.uint64(x)]
             most = max(logits[column], logits[max(column - 1, 0)], logits[column + 1])
-            if cover >> np.uint32(24) == 0 and most - by_cover < -OFF:
+            if cover >> np.uint32(24) == 0 and most - by_cover <= OFF:
                 for x in range(begin, end):
                     alpha[start + np.uint64(x)] = none
                 continue
@@ -140,9 +145,9 @@ def paint(doll, inside, mixed, outline, by_outline, by_cover, height, width, col
                     left = np.uint64(of_cell[x])
                     logit = logits[left] + in_cell[x] * (logits[left + ONE] - logits[left])
                     logit += by_cover * (shown * np.float32(2 / 255) - one)
-                    if logit >= OFF:
+                    if logit >= FULL:
                         opaque = one
-                    elif logit > -OFF:
+                    elif logit > OFF:
                         opaque = max(opaque, one / (one + np.exp(-logit)))
                 alpha[at] = opaque
                 fine, far = np.uint64(of_fine[x]), in_fine[x]

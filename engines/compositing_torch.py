@@ -9,6 +9,7 @@ from torch import Tensor
 
 from engines.generator import (
     ALPHA_SHARPNESS,
+    CLEAR,
     DOLL_ALPHA,
     FIELDS,
     FINE,
@@ -37,7 +38,8 @@ class TorchCompositor:
         bent = torch.cat([doll[:, :3] + tint * cover, cover], dim=1)
         logits = outline + DOLL_ALPHA * (2 * cover - 1)
         opaque = inside(bent, self._soft, self._cell)
-        alpha = torch.maximum(torch.sigmoid(logits * ALPHA_SHARPNESS), opaque)
+        alpha = F.threshold(torch.sigmoid(logits * ALPHA_SHARPNESS), CLEAR, 0.0)
+        alpha = torch.maximum(alpha, opaque)
         return mix(own, bent, choice), alpha
 
     def feedback(self, colours: Tensor, alpha: Tensor) -> Tensor:

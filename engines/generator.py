@@ -51,6 +51,9 @@ FIELDS = (2, 3, 1, 1)
 DOLL_ALPHA, DOLL_CHOICE = 2.0, 3.0
 """Logits: what the bent doll's alpha adds to the net's (from minus to plus this), and where the choice of the
 doll's colours starts. An untrained net shows the doll, and training departs from there."""
+CLEAR = 0.02
+"""On air, an alpha below this is 0. Outside its doll an untrained net has 0.018: a haze over the window that
+costs as much time as the player."""
 
 
 class Painting(NamedTuple):

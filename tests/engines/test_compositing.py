@@ -2,11 +2,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
-from engines.compositing import FLOW, Compositor
+from engines.compositing import FLOW, Composed, Compositor
 from engines.compositing_torch import TorchCompositor
 from engines.doll.choice import Drawing, choose
 from engines.doll.drawing import Doll
@@ -58,9 +60,9 @@ def test_it_is_the_picture_that_a_gpu_paints(scene: Scene) -> None:
     # The two draw the doll in by a few pixels more or less.
     assert off.mean() < 0.003 and (off > 0.02).mean() < 0.02
     # The net's own colours and its choice are multiplied before they are enlarged, or after.
-    off = np.abs(colours - 255 * bgr[0].permute(1, 2, 0).numpy())
+    off = np.abs(colours - 255 * bgr[0].permute(1, 2, 0).numpy())[alpha > 0]
     assert off.mean() < 0.6 and off.max() < 8
-    mixed = colours * alpha[..., None] + plate * (1 - alpha[..., None])
+    mixed = np.where(alpha[..., None] > 0, colours, 0) * alpha[..., None] + plate * (1 - alpha[..., None])
     picture = plate.copy()
     composed.over(picture)
     assert np.abs(picture - mixed).max() <= 1
@@ -93,10 +95,24 @@ def test_windows_of_changing_sizes_do_not_mix(scene: Scene) -> None:
         own[: own.shape[0] // 2].copy(),
         fields[: SIZE[1] // 2 // cell].copy(),
     )
-    first = [each.copy() for each in compositor.paint(scene.doll, own, fields)]
-    small = [each.copy() for each in compositor.paint(*pieces)]
-    again = compositor.paint(scene.doll, own, fields)
-    for before, after in zip(first, again, strict=True):
+
+    def seen(composed: Composed) -> list[NDArray[np.float32]]:
+        colours, alpha, cells = composed
+        return [np.where(alpha[..., None] > 0, colours, 0), alpha.copy(), cells.copy()]
+
+    first = seen(compositor.paint(scene.doll, own, fields))
+    small = seen(compositor.paint(*pieces))
+    again = seen(compositor.paint(scene.doll, own, fields))
+    for before, after in zip([*first, *small], [*again, *seen(other.paint(*pieces))], strict=True):
         np.testing.assert_array_equal(before, after)
-    for one, fresh in zip(small, other.paint(*pieces), strict=True):
-        np.testing.assert_array_equal(one, fresh)
+
+
+def test_an_untrained_net_leaves_no_haze_about_its_doll(scene: Scene) -> None:
+    fields = np.zeros_like(scene.fields)
+    composed = scene.compositor.paint(scene.doll, scene.own, fields)
+    far = cv2.dilate(scene.doll[..., 3], np.ones((9, 9), np.uint8)) == 0
+    assert far.mean() > 0.2 and (composed.alpha[far] == 0).all()
+    theirs = TorchCompositor(scene.net)
+    doll = torch.from_numpy(scene.doll).permute(2, 0, 1)[None] / 255
+    _, opaque = theirs.paint(doll, *(torch.from_numpy(each)[None] for each in (scene.own, fields)))
+    assert (opaque[0, 0].numpy()[far] == 0).all()
