@@ -9,8 +9,8 @@ from typing import NamedTuple, Protocol
 import cv2
 import numpy as np
 
-from realtime.background_settings import Background, Colour, Loop, Still
 from realtime.capture import CaptureError
+from realtime.config.backgrounds import Background, Colour, Loop, Still
 from realtime.picture import Fit, Picture, backdrop, fill, place
 from realtime.standby import StandbyLoop
 

@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from realtime.config.redact import shown
 from realtime.pictures.opening import VideoError
 from realtime.pictures.playing import PlayedVideo
-from realtime.redact import shown
 
 NS_PER_S = 1_000_000_000
 

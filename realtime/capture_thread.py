@@ -11,7 +11,7 @@ from enum import Enum, auto
 import cv2
 
 from realtime.capture import CAMERA_FPS, NS_PER_S, Captured, CaptureError, Source, VideoSource
-from realtime.redact import redact, shown
+from realtime.config.redact import redact, shown
 from realtime.telemetry import Meter
 
 BEHIND_NS = 500_000_000

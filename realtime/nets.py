@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # torch takes seconds, and not every process needs it
     from engines.player_pack import PlayerPack
     from engines.pose.choosing import Rule
     from engines.pose.device_frame import Frame
-    from realtime.show import Show
+    from realtime.config.show import Show
 
 Floats = NDArray[np.float32]
 
@@ -103,7 +103,7 @@ class Render(Protocol):
 
 
 class NetsWanted(Protocol):
-    """Of a show, what its networks depend on: `realtime.show.Show`."""
+    """Of a show, what its networks depend on: `realtime.config.show.Show`."""
 
     @property
     def backend(self) -> str: ...

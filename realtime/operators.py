@@ -9,17 +9,17 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from engines.pose.choosing import RULES
-from realtime.background_settings import PLATE
 from realtime.bus import Press
+from realtime.config.backgrounds import PLATE
+from realtime.config.outputs import Recorder
+from realtime.config.show import Show
 from realtime.control.actions import Orders
 from realtime.control.desk import Desk, Event, action_line
 from realtime.control.facts import Figures, show_facts, status_line
 from realtime.control.keys import INTERRUPT_FROM_NS, INTERRUPT_WITHIN_NS, Interrupts, Keymap
 from realtime.control.outlet import Console
 from realtime.control.show_log import ShowLog
-from realtime.outputs.settings import Recorder
 from realtime.rigging import Player
-from realtime.show import Show
 from realtime.stage_process import StageProcess
 from realtime.telemetry import Totals
 

@@ -20,6 +20,7 @@ from realtime.camera_copy import CameraCopy
 from realtime.capture import Captured
 from realtime.capture_thread import CameraState, CameraWatch, CaptureThread
 from realtime.confidence import NEVER_FILMED, Confidence
+from realtime.config.redact import shown as redacted
 from realtime.control.actions import Orders
 from realtime.control.arguments import shown
 from realtime.far_clock import answer
@@ -33,7 +34,6 @@ from realtime.people import People
 from realtime.player_swap import PlayerSwap, prepare
 from realtime.posing import Posed, Posing
 from realtime.process import StageLink
-from realtime.redact import shown as redacted
 from realtime.skipped import PerformerError
 from realtime.stages import StageContext
 from realtime.telemetry import Meter

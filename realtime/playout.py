@@ -6,11 +6,11 @@ import time
 
 from realtime.air_meter import AirMeter
 from realtime.bus import receive_newest
+from realtime.config.outputs import WebRtcServing
 from realtime.control.actions import MOST_SECONDS, Orders
 from realtime.ladder import Inputs, Ladder, State, stale_after_ns
 from realtime.mixer import Source
 from realtime.outputs.fanout import Outputs
-from realtime.outputs.settings import WebRtcServing
 from realtime.outputs.sink import Format, OutputError, ProgrammeFrame
 from realtime.outputs.table import open_outputs, open_webrtc
 from realtime.pacing import ProgrammeClock

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from realtime.bus import Link
+from realtime.config.show import Show
 from realtime.frame_ring import FrameRing, RingSpec
 from realtime.picture import backdrop
-from realtime.show import Show
 from realtime.signals import signals_blocked
 from realtime.stages import Rig
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from realtime.bus import Link, Side
+from realtime.config.show import Show
 from realtime.frame_ring import RingSpec
-from realtime.show import Show
 
 if TYPE_CHECKING:
     from realtime.nets import Nets

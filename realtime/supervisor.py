@@ -15,6 +15,7 @@ from typing import Any
 import zmq
 
 from realtime.bus import Bus, Link, Press, Status, receive_newest
+from realtime.config.show import Show
 from realtime.control.arguments import shown
 from realtime.control.outlet import Console
 from realtime.control.show_log import ShowLog
@@ -23,7 +24,6 @@ from realtime.messages import MessageError
 from realtime.operators import Operators
 from realtime.rigging import Player, rigged
 from realtime.scratch import remove_scratch
-from realtime.show import Show
 from realtime.stage_process import StageProcess
 from realtime.stages import PERFORMER, STAGES, Rig, Stage
 from realtime.telemetry import Totals

@@ -14,7 +14,7 @@ from realtime import messages
 from realtime.control.arguments import Argument, ArgumentError, Arguments, Form
 
 if TYPE_CHECKING:
-    from realtime.show import Show
+    from realtime.config.show import Show
 
 FADE_S = 0.5
 """How long TAKE fades unless the operator says otherwise."""

@@ -17,6 +17,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.http_parser import RawRequestMessage
 from multidict import CIMultiDictProxy
 
+from realtime.config.control import ControlError
 from realtime.control.actions import ACTIONS
 from realtime.control.addresses import Addresses
 from realtime.control.clients import Clients
@@ -27,7 +28,6 @@ from realtime.control.media import Media
 from realtime.control.metrics import CONTENT_TYPE, metrics_text
 from realtime.control.openapi import described_actions, openapi
 from realtime.control.osc import OscServer
-from realtime.control.settings import ControlError
 from realtime.telemetry import Totals
 
 CONSOLE = Path(__file__).resolve().parent / "console"

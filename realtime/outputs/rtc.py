@@ -12,9 +12,9 @@ import aioice.ice
 import aiortc.codecs
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCRtpSender, RTCRtpTransceiver
 
+from realtime.config.outputs import IceServer
 from realtime.errors import one_line
 from realtime.outputs.h264 import EncoderSettings, h264_level
-from realtime.outputs.settings import IceServer
 from realtime.outputs.video_source import PassThrough
 
 logger = logging.getLogger(__name__)

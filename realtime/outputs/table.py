@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from realtime.config.outputs import Output, Recorder, Stream, WebRtcServing, Whip
 from realtime.outputs.h264 import EncoderSettings, h264_level
 from realtime.outputs.hosted import HostedSink
-from realtime.outputs.settings import Output, Recorder, Stream, WebRtcServing, Whip
 from realtime.outputs.sink import Format, OutputSink, Part
 
 

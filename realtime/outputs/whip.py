@@ -20,13 +20,13 @@ from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout
 from aiortc import RTCPeerConnection, RTCSessionDescription
 from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationError
 
+from realtime.config.outputs import Whip
+from realtime.config.redact import encoding_hint, redact, shown
 from realtime.outputs.h264 import EncoderSettings, to_i420
 from realtime.outputs.rtc import log_unexpected, new_peer, only_h264, prepare
-from realtime.outputs.settings import Whip
 from realtime.outputs.sink import Format, OutputError, Part, SinkStatus
 from realtime.outputs.video_source import VideoSource, Viewer
 from realtime.outputs.worker import Tick, WorkerSink
-from realtime.redact import encoding_hint, redact, shown
 
 T = TypeVar("T")
 

@@ -9,6 +9,7 @@ from abc import abstractmethod
 from collections import Counter, deque
 from typing import NamedTuple
 
+from realtime.config.redact import redact
 from realtime.errors import one_line
 from realtime.handover import Handover
 from realtime.outputs.backoff import Backoff
@@ -22,7 +23,6 @@ from realtime.outputs.sink import (
     State,
     Tally,
 )
-from realtime.redact import redact
 
 TAKE_S = 0.1
 """How often a thread without pictures looks whether it should end."""

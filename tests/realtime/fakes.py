@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.pose.choosing import Rule
+from realtime.config.show import Show, WebRtc
 from realtime.nets import Nets, Sighted
 from realtime.rigging import Player
-from realtime.show import Show, WebRtc
 
 SIZE = (128, 96)
 

@@ -12,6 +12,7 @@ import numpy as np
 import zmq
 
 from realtime.bus import Bus, Ticket
+from realtime.config.show import Show
 from realtime.control.actions import Orders
 from realtime.frame_ring import FrameRing, RingSpec
 from realtime.frames import RingWriter
@@ -20,7 +21,6 @@ from realtime.outputs.sink import OutputSink, Part, ProgrammeFrame, SinkStatus
 from realtime.playout import Playout
 from realtime.process import StageLink
 from realtime.rigging import Player
-from realtime.show import Show
 from realtime.stages import STAGES, Rig, StageContext
 from tests.realtime.fakes import SIZE, fake_nets
 

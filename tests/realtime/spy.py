@@ -14,7 +14,7 @@ import zmq
 
 import run_live
 from realtime.bus import Bus, receive_newest
-from realtime.show import load_show
+from realtime.config.show import load_show
 
 LISTEN_S = 3.0
 

@@ -15,12 +15,12 @@ import cv2
 import numpy as np
 import pytest
 
+from realtime.config.outputs import WebRtc, WebRtcServing
 from realtime.control.actions import ACTIONS, Orders
 from realtime.control.desk import Desk
 from realtime.control.facts import Figures, show_facts
 from realtime.control.keys import Keymap
 from realtime.control.server import ControlServer
-from realtime.outputs.settings import WebRtc, WebRtcServing
 from realtime.outputs.sink import Format, ProgrammeFrame
 from realtime.outputs.webrtc import WebRtcSink
 from realtime.telemetry import Meter, Totals

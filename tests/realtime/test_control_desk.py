@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from realtime.confidence import NEVER_FILMED
+from realtime.config.show import ShowError, load_show
 from realtime.control.actions import ACTIONS, Orders
 from realtime.control.desk import Desk, Event, Refused
 from realtime.control.facts import Figures, reason, show_facts
 from realtime.control.keys import Keymap
 from realtime.control.metrics import EDGES_MS, buckets
 from realtime.control.show_log import LONGEST_QUEUE, ShowLog, ShowLogError
-from realtime.show import ShowError, load_show
 from realtime.telemetry import BIN_MS, BINS, DROPS, Meter, Totals
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -264,8 +264,6 @@ def test_a_show_file_moves_keys_and_names_the_rest(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[keys]\nfly = 'y'", "keys: there is no action 'fly'"),
-        ("[keys]\ntake = 'f'", "keys: take and freeze are both on key 'f'"),
         ("[control]\ntoken = 'short'", "control.token"),
         ("[control]\ntoken = 'spaces are not good'", "control.token"),
         ("[control]\nport = 1", "unknown key 'control.port'"),

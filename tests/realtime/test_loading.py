@@ -10,8 +10,8 @@ import pytest
 
 from engines.runtime.progress import doing, found
 from realtime import performer
+from realtime.config.show import Show
 from realtime.nets import Nets
-from realtime.show import Show
 from realtime.telemetry import Meter
 from tests.realtime.fakes import fake_nets
 

@@ -15,9 +15,9 @@ from engines.player_pack import PackError, PlayerPack
 from engines.pose.device_frame import DeviceFrame
 from engines.renderer import Renderer
 from engines.runtime import EngineError
-from realtime.background_settings import Colour
+from realtime.config.backgrounds import Colour
+from realtime.config.show import Show
 from realtime.nets import load_nets
-from realtime.show import Show
 from tests.engines.capturable import count_captures
 from tests.engines.cuda_on_cpu import run_cuda_on_cpu
 

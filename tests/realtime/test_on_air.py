@@ -17,10 +17,10 @@ import cv2
 import numpy as np
 import pytest
 
-from realtime.background_settings import Colour, LiveCamera
 from realtime.bus import Ticket
+from realtime.config.backgrounds import Colour, LiveCamera
+from realtime.config.outputs import Ndi, Recorder
 from realtime.outputs.recording import RecorderSink
-from realtime.outputs.settings import Ndi, Recorder
 from realtime.outputs.sink import Format, OutputSink
 from realtime.outputs.worker import Tick, WorkerSink
 from realtime.people import People

@@ -16,6 +16,7 @@ from engines.pose.tracker import Person
 from realtime import performer
 from realtime.bus import Bus, Ticket, receive_newest
 from realtime.confidence import NEVER_FILMED
+from realtime.config.show import Show
 from realtime.control.actions import Orders
 from realtime.frame_ring import FrameRing
 from realtime.handover import Handover
@@ -24,7 +25,6 @@ from realtime.pacing import Pace
 from realtime.people import People
 from realtime.performer import Performer
 from realtime.process import StageLink
-from realtime.show import Show
 from realtime.stages import STAGES, Rig, StageContext
 from realtime.telemetry import BIN_MS, Meter
 from tests.realtime.fakes import (

@@ -14,9 +14,9 @@ import psutil
 import pytest
 
 from realtime.bus import Bus
+from realtime.config.outputs import Recorder
 from realtime.control.desk import Event
 from realtime.operators import MOST_LINES, Operators
-from realtime.outputs.settings import Recorder
 from realtime.scratch import NOTE, clear_scratch, noted_memory, remove_scratch
 from realtime.stages import STAGES
 from realtime.supervisor import Supervisor

@@ -16,13 +16,13 @@ import zmq
 
 import run_live
 from realtime.bus import TOPICS, Bus, Link, Side, Status
+from realtime.config.show import Show
 from realtime.control.actions import Orders
 from realtime.far_clock import answer
 from realtime.link_keys import make_keys
 from realtime.messages import PROTOCOL
 from realtime.people import People
 from realtime.rigging import Player
-from realtime.show import Show
 from realtime.stages import stages_at
 from realtime.supervisor import Supervisor
 from realtime.telemetry import Delta

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from realtime.outputs.settings import WebRtc
+from realtime.config.outputs import WebRtc
 from tests.browser import chromium, new_page
 from tests.realtime import test_console
 from tests.realtime.outputs.test_webrtc_network import run_without_internet

@@ -18,8 +18,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from realtime.config.outputs import Ndi
 from realtime.outputs.fanout import Outputs
-from realtime.outputs.settings import Ndi
 from realtime.outputs.sink import Format, OutputError
 from realtime.outputs.table import open_outputs
 from tools.benchmarking.playing import (

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from realtime.outputs.settings import WebRtc, WebRtcServing
+from realtime.config.outputs import WebRtc, WebRtcServing
 from realtime.outputs.sink import Format, ProgrammeFrame
 from realtime.outputs.webrtc import WebRtcSink
 from tests.realtime.outputs.feeding import playing

@@ -11,8 +11,8 @@ import pytest
 from aiortc import RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
 
+from realtime.config.outputs import WebRtc, WebRtcServing
 from realtime.outputs.fanout import Outputs
-from realtime.outputs.settings import WebRtc, WebRtcServing
 from realtime.outputs.sink import Format, ProgrammeFrame
 from realtime.outputs.table import open_webrtc
 from tests.realtime.outputs.feeding import playing, wait_for_state

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from aiortc.rtp import RTCP_PSFB_PLI, RtcpPsfbPacket
 
-from realtime.outputs.settings import WebRtc, WebRtcServing
+from realtime.config.outputs import WebRtc, WebRtcServing
 from realtime.outputs.sink import Format, OutputError, ProgrammeFrame
 from realtime.outputs.webrtc import WebRtcSink
 from tests.realtime.outputs.feeding import playing, wait_until

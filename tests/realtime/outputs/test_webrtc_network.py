@@ -20,9 +20,9 @@ from aioice import stun
 from aiortc.rtcicetransport import RTCIceGatherer, parse_stun_turn_uri
 from pydantic import ValidationError
 
+from realtime.config.outputs import ICE_URL, IceServer, WebRtc, WebRtcServing, Whip
 from realtime.outputs import rtc
 from realtime.outputs.rtc import GATHER_S, new_peer
-from realtime.outputs.settings import ICE_URL, IceServer, WebRtc, WebRtcServing, Whip
 from realtime.outputs.sink import Format, ProgrammeFrame
 from realtime.outputs.webrtc import WebRtcSink
 from realtime.outputs.whip import WhipSink

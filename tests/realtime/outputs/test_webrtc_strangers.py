@@ -15,10 +15,10 @@ from aiortc import RTCPeerConnection, RTCSessionDescription
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from realtime.config.outputs import WebRtc, WebRtcServing
 from realtime.outputs import seats, webrtc
 from realtime.outputs.rtc import new_peer
 from realtime.outputs.seats import OPERATOR_SEATS
-from realtime.outputs.settings import WebRtc, WebRtcServing
 from realtime.outputs.sink import Format, ProgrammeFrame
 from realtime.outputs.webrtc import WebRtcSink
 from realtime.outputs.whep import MOST_CANDIDATES, OPERATOR, CannotAnswer, NoH264, checked_offer

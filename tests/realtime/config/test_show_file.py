@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from realtime.outputs.settings import IceServer
-from realtime.show import Programme, Show, ShowError, WebRtc, check_show, load_show
+from realtime.config.outputs import IceServer
+from realtime.config.show import Programme, Show, ShowError, WebRtc, check_show, load_show
 
 
 def write(folder: Path, text: str) -> Path:

@@ -12,13 +12,12 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from engines.pose.choosing import Rule
-from realtime.background_settings import KINDS as BACKGROUND_KINDS
-from realtime.background_settings import PLATE, Background, Loop, Still
-from realtime.control.keys import KeyConflict, Keymap
-from realtime.control.settings import Control
-from realtime.outputs.settings import KINDS as OUTPUT_KINDS
-from realtime.outputs.settings import Ndi, Output, Recorder, WebRtc
-from realtime.redact import redact
+from realtime.config.backgrounds import KINDS as BACKGROUND_KINDS
+from realtime.config.backgrounds import PLATE, Background, Loop, Still
+from realtime.config.control import Control
+from realtime.config.outputs import KINDS as OUTPUT_KINDS
+from realtime.config.outputs import Ndi, Output, Recorder, WebRtc
+from realtime.config.redact import redact
 
 KINDS: Mapping[str, type[BaseModel]] = {**OUTPUT_KINDS, **BACKGROUND_KINDS}
 """Of all lists in a show file whose entries are of several kinds."""
@@ -26,7 +25,7 @@ KINDS: Mapping[str, type[BaseModel]] = {**OUTPUT_KINDS, **BACKGROUND_KINDS}
 SECRET = {"token", "urls", "username", "credential"}
 """Keys whose values no message may show."""
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 BUNDLED_CLIP = ROOT / "assets" / "fan_dance.mp4"
 BUNDLED_PLAYER = ROOT / "players" / "demo"
@@ -254,7 +253,10 @@ def load_show(path: Path) -> Show:
 
 
 def check_show(data: dict[str, Any], where: str) -> Show:
-    """A show from plain data. where: named in the error. Raises ShowError with one line."""
+    """A show from plain data. where: named in the error. Raises ShowError with one line.
+
+    Its `keys` are not checked here: `control.keys.Keymap` knows which actions there are.
+    """
     try:
         show = Show.model_validate(data)
     except ValidationError as error:
@@ -266,10 +268,6 @@ def check_show(data: dict[str, Any], where: str) -> Show:
         raise ShowError(f"{where}: {key}: {first['msg']}{_given(first['loc'], first['input'])}") from error
     if show.programme.size is not None and any(side % 2 for side in show.programme.size):
         raise ShowError(f"{where}: programme.size: both sides must be even (given: {show.programme.size})")
-    try:
-        Keymap(show.keys)
-    except KeyConflict as error:
-        raise ShowError(f"{where}: keys: {error}") from error
     names = [background.name for background in show.backgrounds]
     for name in names:
         if name == PLATE:
