@@ -9,10 +9,10 @@ from typing import NamedTuple, Protocol
 import cv2
 import numpy as np
 
-from realtime.capture import CaptureError
 from realtime.config.backgrounds import Background, Colour, Loop, Still
-from realtime.picture import Fit, Picture, backdrop, fill, place
-from realtime.standby import StandbyLoop
+from realtime.pictures.picture import Fit, Picture, backdrop, fill, place
+from realtime.pictures.video_loop import VideoLoop
+from realtime.pictures.video_source import CaptureError
 
 
 class BackgroundError(ValueError):
@@ -54,7 +54,7 @@ class Backgrounds:
             fit(_read(path), plate)
         self._camera = camera
         self._still: dict[str, Picture] = {}
-        self._loops: dict[str, StandbyLoop] = {}
+        self._loops: dict[str, VideoLoop] = {}
         self._cameras: set[str] = set()
         for background in settings:
             if isinstance(background, Colour):
@@ -64,7 +64,7 @@ class Backgrounds:
                 fill(_read(background.file), still)
             elif isinstance(background, Loop):
                 try:
-                    self._loops[background.name] = StandbyLoop(background.file, size, fit=fill)
+                    self._loops[background.name] = VideoLoop(background.file, size, fit=fill)
                 except CaptureError as error:
                     raise BackgroundError(f"background {background.name}: {error}") from error
             else:

@@ -7,17 +7,30 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum, auto
+from typing import NamedTuple
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 
-from realtime.capture import CAMERA_FPS, NS_PER_S, Captured, CaptureError, Source, VideoSource
 from realtime.config.redact import redact, shown
+from realtime.pictures.video_source import CAMERA_FPS, CaptureError, Source, VideoSource
 from realtime.telemetry import Meter
+
+NS_PER_S = 1_000_000_000
 
 BEHIND_NS = 500_000_000
 """A recording that is later than this has stood still: it plays on from where it is, at its own rate."""
 
 RETRY_FIRST_S, RETRY_LONGEST_S = 0.25, 4.0
+
+
+class Captured(NamedTuple):
+    """One frame. picture: (H, W, 3) uint8 BGR. captured_ns: when it was due, or arrived."""
+
+    frame_id: int
+    picture: NDArray[np.uint8]
+    captured_ns: int
 
 
 class CaptureThread:

@@ -9,9 +9,9 @@ import numpy as np
 from realtime.backgrounds import Backdrop
 from realtime.bus import Ticket
 from realtime.frames import FrameReader
-from realtime.key import Layer, fit_layer, over
 from realtime.mixer import Shot
-from realtime.picture import Fit, Picture, backdrop, place
+from realtime.pictures.alpha import Layer, fit_layer, over
+from realtime.pictures.picture import Fit, Picture, backdrop, place
 from realtime.telemetry import Meter
 
 OTHER_SHAPE = "the performer's frames are of another size: both machines need the same show file and player"

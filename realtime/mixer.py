@@ -10,9 +10,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from realtime.key import Layer, fade_layers, opaque
 from realtime.ladder import State
-from realtime.picture import Picture
+from realtime.pictures.alpha import Layer, fade_layers, opaque
+from realtime.pictures.picture import Picture
 
 
 class Source(StrEnum):

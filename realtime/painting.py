@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from realtime.bus import Ticket
 from realtime.confidence import NEVER_FILMED, Confidence
 from realtime.frames import FrameWriter
-from realtime.key import draw_on
 from realtime.nets import Nets
 from realtime.pacing import Pace
+from realtime.pictures.alpha import draw_on
 from realtime.posing import Posed
 from realtime.skipped import Skipped
 from realtime.telemetry import Meter

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from realtime import messages
 from realtime.nets import Followed, Sighted
-from realtime.picture import ACCENT, INK, Picture, placed
+from realtime.pictures.picture import ACCENT, INK, Picture, placed
 
 PATIENCE_NS = 2_000_000_000
 """How long somebody is looked for where the operator pointed: the tracker looks around once a second."""

@@ -17,8 +17,7 @@ import cv2
 from engines.runtime.progress import told_to
 from realtime.bus import Bus
 from realtime.camera_copy import CameraCopy
-from realtime.capture import Captured
-from realtime.capture_thread import CameraState, CameraWatch, CaptureThread
+from realtime.capture_thread import CameraState, CameraWatch, Captured, CaptureThread
 from realtime.confidence import NEVER_FILMED, Confidence
 from realtime.config.redact import shown as redacted
 from realtime.control.actions import Orders

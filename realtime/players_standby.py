@@ -6,9 +6,9 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from realtime.capture import CaptureError
-from realtime.picture import Fit, Picture, place
-from realtime.standby import StandbyLoop
+from realtime.pictures.picture import Fit, Picture, place
+from realtime.pictures.video_loop import VideoLoop
+from realtime.pictures.video_source import CaptureError
 
 
 class PlayersStandby:
@@ -21,13 +21,13 @@ class PlayersStandby:
     def __init__(
         self, path: Path, size: tuple[int, int], tell: Callable[[str], None], *, fit: Fit = place
     ) -> None:
-        """size, fit: see `StandbyLoop`."""
+        """size, fit: see `VideoLoop`."""
         self._size, self._tell, self._fit = size, tell, fit
         self._path = path
-        self._loop: StandbyLoop | None = None
+        self._loop: VideoLoop | None = None
         self._from_ns: int | None = None
         self._opener: threading.Thread | None = None
-        self._opened: StandbyLoop | CaptureError | None = None
+        self._opened: VideoLoop | CaptureError | None = None
         self._open(path)
         self._take()
 
@@ -64,7 +64,7 @@ class PlayersStandby:
 
     def _open(self, path: Path) -> None:
         try:
-            self._opened = StandbyLoop(path, self._size, fit=self._fit)
+            self._opened = VideoLoop(path, self._size, fit=self._fit)
         except CaptureError as error:
             self._opened = error
 

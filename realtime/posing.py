@@ -10,7 +10,7 @@ import zmq
 from numpy.typing import NDArray
 
 from realtime.bus import Bus
-from realtime.capture import Captured
+from realtime.capture_thread import Captured
 from realtime.confidence import sureness
 from realtime.control.actions import Orders
 from realtime.nets import Nets, Person

@@ -11,7 +11,7 @@ from typing import Any
 from realtime.bus import Link
 from realtime.config.show import Show
 from realtime.frame_ring import FrameRing, RingSpec
-from realtime.picture import backdrop
+from realtime.pictures.picture import backdrop
 from realtime.signals import signals_blocked
 from realtime.stages import Rig
 

@@ -16,7 +16,7 @@ from realtime.live_feed import CameraFeed, LivePlayer
 from realtime.messages import MessageError
 from realtime.mixer import Shot, Source
 from realtime.people import People
-from realtime.picture import FITS, Picture, slate
+from realtime.pictures.picture import FITS, Picture, slate
 from realtime.players_standby import PlayersStandby
 from realtime.stages import Rig
 from realtime.telemetry import Meter

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import av
 
 from realtime.outputs.h264 import Encoder, EncoderSettings, best_encoder, configure, to_i420
-from realtime.picture import Picture
+from realtime.pictures.picture import Picture
 
 
 class VideoFile:

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.picture import Picture
+from realtime.pictures.picture import Picture
 
 Layer = NDArray[np.uint8]
 """(H, W, 4) uint8 BGRA, straight (the colours are not times alpha), as `LayerRenderer` paints it."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from av.video.frame import VideoFrame
 
-from realtime.picture import Picture
 from realtime.pictures.conversion import Converter
 from realtime.pictures.decoding import Decoded, Decoder
 from realtime.pictures.opening import VideoError
+from realtime.pictures.picture import Picture
 from realtime.pictures.stamps import NS_PER_S
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from realtime.capture import VideoSource
 from realtime.capture_thread import CameraWatch
 from realtime.config.show import Show
 from realtime.nets import Nets
+from realtime.pictures.video_source import VideoSource
 from realtime.stages import STAGES, Stage
 from realtime.supervisor import Supervisor
 from tests.realtime.fakes import Heard, fake_nets, fake_show

@@ -24,7 +24,7 @@ from realtime.outputs.recording import RecorderSink
 from realtime.outputs.sink import Format, OutputSink
 from realtime.outputs.worker import Tick, WorkerSink
 from realtime.people import People
-from realtime.picture import backdrop, slate
+from realtime.pictures.picture import backdrop, slate
 from realtime.process import stage_main
 from realtime.stages import STAGES, StageContext
 from tests.realtime.fakes import SIZE, fake_show

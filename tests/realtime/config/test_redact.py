@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import run_live
-from realtime.capture import CaptureError, VideoSource
 from realtime.capture_thread import CaptureThread
 from realtime.config.redact import encoding_hint, redact, shown
 from realtime.config.show import ShowError, check_show
+from realtime.pictures.video_source import CaptureError, VideoSource
 from realtime.telemetry import Meter
 from tests.realtime.outputs.feeding import wait_until
 

@@ -1,4 +1,7 @@
-"""Cameras, files and streams, opened and read frame by frame; `capture_thread` plays them."""
+"""Whatever an operator may name as a camera (device, file, stream), opened and read frame by frame.
+
+`performer.capture_thread` plays it for the pose, `video_loop` as a loop; `tools.recording` films with it.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -16,22 +19,12 @@ from realtime.config.redact import shown
 from realtime.pictures.opening import VideoError
 from realtime.pictures.playing import PlayedVideo
 
-NS_PER_S = 1_000_000_000
-
 CAMERA_SIZE, CAMERA_FPS = (1280, 720), 30
 """What a camera is asked for; it may give something else."""
 
 
 class CaptureError(RuntimeError):
     """A camera that gives no picture; the text names it and the next step."""
-
-
-class Captured(NamedTuple):
-    """One frame. picture: (H, W, 3) uint8 BGR. captured_ns: when it was due, or arrived."""
-
-    frame_id: int
-    picture: NDArray[np.uint8]
-    captured_ns: int
 
 
 class Source(Protocol):
@@ -103,7 +96,7 @@ def _cameras_here() -> str:
 
 class VideoSource:
     """What an operator's word for a camera means, opened: a device through OpenCV, a file or a stream through
-    `realtime.pictures`."""
+    `playing`."""
 
     def __init__(self, camera: str, size: tuple[int, int] = CAMERA_SIZE) -> None:
         """Opens it and decodes one frame. size: (width, height) to ask a device for. Raises CaptureError."""

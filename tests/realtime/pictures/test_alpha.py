@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from realtime.key import fade_layers, fit_layer, opaque, over
+from realtime.pictures.alpha import fade_layers, fit_layer, opaque, over
 
 RANDOM = np.random.default_rng(0)
 

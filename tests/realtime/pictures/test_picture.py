@@ -1,12 +1,12 @@
-"""A picture in one of another shape: whole, or cut so that it fills it."""
+"""A picture in one of another shape: whole, or cut so that it fills it; and the slate."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from realtime.key import fit_layer
-from realtime.picture import FITS, fill, place
+from realtime.pictures.alpha import fit_layer
+from realtime.pictures.picture import FITS, backdrop, fill, place, slate
 
 LEFT, MIDDLE, RIGHT = 40, 120, 200
 
@@ -52,3 +52,17 @@ def test_a_layer_that_is_shown_whole_is_clear_beside_it() -> None:
     assert not out[:18].any() and (out[25:35, :, 3] == 255).all()
     fit_layer(layer, out, fill)
     assert (out == 255).all()
+
+
+@pytest.mark.parametrize("size", [(64, 64), (512, 512), (1920, 1080), (300, 900)])
+def test_nothing_that_is_shown_is_black(size: tuple[int, int]) -> None:
+    card = slate(*size, "Kévin Überschall-Langname der Dritte")
+    assert card.shape == (size[1], size[0], 3)
+    assert card.max(axis=2).min() > 20
+    assert card.std() > 5
+    picture = backdrop(*size)
+    place(np.full((30, 50, 3), 99, np.uint8), picture)
+    assert (picture == 99).all(axis=2).sum() >= min(
+        size[0] * size[0] * 30 // 50, size[1] * size[1] * 50 // 30
+    ) * 0.9
+    assert picture.max(axis=2).min() > 20

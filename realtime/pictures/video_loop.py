@@ -8,11 +8,11 @@ from pathlib import Path
 
 import cv2
 
-from realtime.capture import CaptureError, VideoSource
-from realtime.picture import Fit, Picture, backdrop, place
+from realtime.pictures.picture import Fit, Picture, backdrop, place
+from realtime.pictures.video_source import CaptureError, VideoSource
 
 
-class StandbyLoop:
+class VideoLoop:
     """Plays a video round and round, at its own rate, for as long as somebody looks.
 
     error: why it can play no further, once it cannot.

@@ -1,6 +1,7 @@
-"""The player with alpha: over a background, fitted into the programme, faded. Pure arithmetic on uint8.
+"""Pictures with alpha: put over a background, fitted into another size, faded. Pure arithmetic on uint8.
 
-A layer is straight: its colours are not times alpha, and all 0 where he is not (`LayerRenderer`).
+The player is painted as such a layer where a show has backgrounds. A layer is straight: its colours are not
+times alpha, and all 0 where the player is not (`engines.renderer.LayerRenderer`).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.picture import Fit, Picture, place
+from realtime.pictures.picture import Fit, Picture, place
 
 Layer = NDArray[np.uint8]
 """(H, W, 4) uint8 BGRA, straight."""
