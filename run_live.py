@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from realtime.backgrounds import BackgroundError, check_backgrounds
-from realtime.bus import Link, Side
 from realtime.config.control import ControlError
 from realtime.config.redact import shown
 from realtime.config.show import BUNDLED_OTHERS, Show, ShowError, check_show, load_show
@@ -23,13 +22,14 @@ from realtime.control.keys import KeyConflict, Keymap
 from realtime.control.outlet import Console
 from realtime.control.show_log import ShowLog
 from realtime.control.terminal import open_console
-from realtime.link_keys import KeyFileError, key_pair, public_key
 from realtime.nets import Nets, load_nets
 from realtime.pictures.video_source import CameraName, CaptureError
 from realtime.rigging import Player
 from realtime.signals import has_terminal, heed
 from realtime.stages import STAGES, stages_at
 from realtime.supervisor import Supervisor, SupervisorError
+from realtime.transport.bus import Link, Side
+from realtime.transport.curve_keys import KeyFileError, key_pair, public_key
 
 EXAMPLES = """\
 examples:

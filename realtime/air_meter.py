@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from realtime.ladder import State
-from realtime.telemetry import Meter
+from realtime.transport.telemetry import Meter
 
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 
-from realtime.bus import Bus, Ticket
 from realtime.capture_thread import Captured
 from realtime.config.backgrounds import LiveCamera
 from realtime.config.show import Show
-from realtime.control.actions import Orders
-from realtime.frames import open_writer
 from realtime.pictures.picture import backdrop, place
 from realtime.stages import Rig
+from realtime.transport.bus import Bus, Ticket
+from realtime.transport.frames import open_writer
+from realtime.transport.orders import Orders
 
 
 class CameraCopy:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from realtime.config.redact import redact, shown
 from realtime.pictures.video_source import CAMERA_FPS, CaptureError, Source, VideoSource
-from realtime.telemetry import Meter
+from realtime.transport.telemetry import Meter
 
 NS_PER_S = 1_000_000_000
 

@@ -8,9 +8,9 @@ import time
 
 import zmq
 
-from realtime.bus import Bus
 from realtime.clock_offset import ClockOffset
-from realtime.messages import PROTOCOL
+from realtime.transport.bus import Bus
+from realtime.transport.messages import PROTOCOL
 
 ASK_EVERY_S, ANSWER_WITHIN_S = 1.0, 0.5
 FIRST_EXCHANGES = 4

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from realtime.bus import Link
+from realtime.transport.bus import Link
 
 NS_PER_S = 1_000_000_000
 

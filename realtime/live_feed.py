@@ -7,12 +7,12 @@ import time
 import numpy as np
 
 from realtime.backgrounds import Backdrop
-from realtime.bus import Ticket
-from realtime.frames import FrameReader
 from realtime.mixer import Shot
 from realtime.pictures.alpha import Layer, fit_layer, over
 from realtime.pictures.picture import Fit, Picture, backdrop, place
-from realtime.telemetry import Meter
+from realtime.transport.bus import Ticket
+from realtime.transport.frames import FrameReader
+from realtime.transport.telemetry import Meter
 
 OTHER_SHAPE = "the performer's frames are of another size: both machines need the same show file and player"
 

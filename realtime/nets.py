@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # torch takes seconds, and not every process needs it
     from engines.pose.choosing import Rule
     from engines.pose.device_frame import Frame
     from realtime.config.show import Show
+    from realtime.transport.people import Sighted
 
 Floats = NDArray[np.float32]
 
@@ -31,16 +32,6 @@ class Person(Protocol):
 
     @property
     def score(self) -> float: ...
-
-
-class Sighted(Protocol):
-    """`engines.pose.tracker.Person`. box: (4,) x0, y0, x1, y1, pixels of the frame."""
-
-    @property
-    def id(self) -> int: ...
-
-    @property
-    def box(self) -> NDArray[np.float32]: ...
 
 
 class Followed(Protocol):

@@ -9,11 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from engines.pose.choosing import RULES
-from realtime.bus import Press
 from realtime.config.backgrounds import PLATE
 from realtime.config.outputs import Recorder
 from realtime.config.show import Show
-from realtime.control.actions import Orders
 from realtime.control.desk import Desk, Event, action_line
 from realtime.control.facts import Figures, show_facts, status_line
 from realtime.control.keys import INTERRUPT_FROM_NS, INTERRUPT_WITHIN_NS, Interrupts, Keymap
@@ -21,7 +19,9 @@ from realtime.control.outlet import Console
 from realtime.control.show_log import ShowLog
 from realtime.rigging import Player
 from realtime.stage_process import StageProcess
-from realtime.telemetry import Totals
+from realtime.transport.bus import Press
+from realtime.transport.orders import Orders
+from realtime.transport.telemetry import Totals
 
 STATUS_LINE_EVERY_NS = 250_000_000
 FIGURES_EVERY_NS = 500_000_000

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import zmq
 
-from realtime.bus import Bus, receive_newest
-from realtime.control.actions import Orders
-from realtime.messages import MessageError
+from realtime.transport.bus import Bus, receive_newest
+from realtime.transport.messages import MessageError
+from realtime.transport.orders import Orders
 
 
 class OrdersHeard:

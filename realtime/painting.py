@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.bus import Ticket
 from realtime.confidence import NEVER_FILMED, Confidence
-from realtime.frames import FrameWriter
 from realtime.nets import Nets
 from realtime.pacing import Pace
 from realtime.pictures.alpha import draw_on
 from realtime.posing import Posed
 from realtime.skipped import Skipped
-from realtime.telemetry import Meter
+from realtime.transport.bus import Ticket
+from realtime.transport.frames import FrameWriter
+from realtime.transport.telemetry import Meter
 
 
 class Painting:

@@ -15,27 +15,27 @@ from dataclasses import asdict
 import cv2
 
 from engines.runtime.progress import told_to
-from realtime.bus import Bus
 from realtime.camera_copy import CameraCopy
 from realtime.capture_thread import CameraState, CameraWatch, Captured, CaptureThread
 from realtime.confidence import NEVER_FILMED, Confidence
 from realtime.config.redact import shown as redacted
-from realtime.control.actions import Orders
-from realtime.control.arguments import shown
 from realtime.far_clock import answer
-from realtime.frames import open_writer
-from realtime.handover import Handover
 from realtime.loading import Loading
 from realtime.nets import Nets
 from realtime.orders_heard import OrdersHeard
 from realtime.painting import Painting
-from realtime.people import People
 from realtime.player_swap import PlayerSwap, prepare
 from realtime.posing import Posed, Posing
 from realtime.process import StageLink
 from realtime.skipped import PerformerError
 from realtime.stages import StageContext
-from realtime.telemetry import Meter
+from realtime.transport.bus import Bus
+from realtime.transport.frames import open_writer
+from realtime.transport.latest import Latest
+from realtime.transport.orders import Orders
+from realtime.transport.people import People
+from realtime.transport.telemetry import Meter
+from realtime.transport.texts import shown
 
 IDLE_S = 0.2
 """How long a thread waits for a frame before it says that it is still there."""
@@ -62,8 +62,8 @@ class Performer:
         self.known = ""
         self.confidence = Confidence()
         self._unknown = ""
-        self._to_pose: Handover[Captured] = Handover(meter, "overtaken_before_pose")
-        self._to_generate: Handover[Posed] = Handover(meter, "overtaken_before_generate")
+        self._to_pose: Latest[Captured] = Latest(meter, "overtaken_before_pose")
+        self._to_generate: Latest[Posed] = Latest(meter, "overtaken_before_generate")
         self.capture = CaptureThread(
             context.rig.show.camera,
             self._captured,

@@ -9,8 +9,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from engines.runtime.progress import told_to
-from realtime.errors import one_line
 from realtime.nets import Nets
+from realtime.transport.texts import one_line
 
 
 class SwapState(StrEnum):

@@ -5,9 +5,7 @@ from __future__ import annotations
 import time
 
 from realtime.air_meter import AirMeter
-from realtime.bus import receive_newest
 from realtime.config.outputs import WebRtcServing
-from realtime.control.actions import MOST_SECONDS, Orders
 from realtime.ladder import Inputs, Ladder, State, stale_after_ns
 from realtime.mixer import Source
 from realtime.outputs.fanout import Outputs
@@ -18,6 +16,8 @@ from realtime.process import StageLink
 from realtime.programme import OnAir, Programme
 from realtime.sources import Sources
 from realtime.stages import StageContext
+from realtime.transport.bus import receive_newest
+from realtime.transport.orders import MOST_SECONDS, Orders
 
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000

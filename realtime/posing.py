@@ -9,14 +9,15 @@ import numpy as np
 import zmq
 from numpy.typing import NDArray
 
-from realtime.bus import Bus
 from realtime.capture_thread import Captured
 from realtime.confidence import sureness
-from realtime.control.actions import Orders
+from realtime.fan_picker import Picker
 from realtime.nets import Nets, Person
-from realtime.people import People, Picker
 from realtime.skipped import Skipped
-from realtime.telemetry import Meter
+from realtime.transport.bus import Bus
+from realtime.transport.orders import Orders
+from realtime.transport.people import People
+from realtime.transport.telemetry import Meter
 
 FORGET_NS = 500_000_000
 """Somebody who was away longer than this is a new dancer, and so is anybody else: nothing of the old movement

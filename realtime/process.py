@@ -18,10 +18,10 @@ from typing import Any
 import setproctitle
 import zmq
 
-from realtime.bus import Bus, Press, Status
-from realtime.errors import one_line
 from realtime.stages import StageContext
-from realtime.telemetry import Delta, Meter
+from realtime.transport.bus import Bus, Press, Status
+from realtime.transport.telemetry import Delta, Meter
+from realtime.transport.texts import one_line
 
 log = logging.getLogger(__name__)
 

@@ -9,10 +9,10 @@ import time
 
 import zmq
 
-from realtime.bus import receive_newest
-from realtime.control.actions import Orders
 from realtime.process import StageLink
 from realtime.stages import StageContext
+from realtime.transport.bus import receive_newest
+from realtime.transport.orders import Orders
 
 LAST_WORDS_S = 1.0
 """For so long the order to end is sent again and again, as often as it comes."""

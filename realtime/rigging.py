@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from realtime.bus import Link
 from realtime.config.show import Show
-from realtime.frame_ring import FrameRing, RingSpec
 from realtime.pictures.picture import backdrop
 from realtime.signals import signals_blocked
 from realtime.stages import Rig
+from realtime.transport.bus import Link
+from realtime.transport.frame_ring import FrameRing, RingSpec
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from realtime.telemetry import Meter
+from realtime.transport.telemetry import Meter
 
 FAILURES_IN_A_ROW = 60
 """So many frames that fail one after the other mean that the networks are broken: the process starts anew."""

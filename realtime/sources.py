@@ -8,18 +8,19 @@ import time
 import numpy as np
 
 from realtime.backgrounds import Backdrop, Backgrounds
-from realtime.bus import Bus, receive_newest
-from realtime.control.actions import Orders
+from realtime.camera_preview import draw_people
 from realtime.far_clock import FarClock
-from realtime.frames import open_reader
 from realtime.live_feed import CameraFeed, LivePlayer
-from realtime.messages import MessageError
 from realtime.mixer import Shot, Source
-from realtime.people import People
 from realtime.pictures.picture import FITS, Picture, slate
 from realtime.players_standby import PlayersStandby
 from realtime.stages import Rig
-from realtime.telemetry import Meter
+from realtime.transport.bus import Bus, receive_newest
+from realtime.transport.frames import open_reader
+from realtime.transport.messages import MessageError
+from realtime.transport.orders import Orders
+from realtime.transport.people import People
+from realtime.transport.telemetry import Meter
 
 
 class Sources:
@@ -103,7 +104,7 @@ class Sources:
         if camera is None:
             return self.slate.picture
         np.copyto(self._previewed, camera.picture)
-        self._seen.draw(self._previewed)
+        draw_people(self._seen, self._previewed)
         return self._previewed
 
     def _behind(self) -> Backdrop | None:

@@ -10,11 +10,11 @@ from typing import Any
 
 import psutil
 
-from realtime.bus import Status
 from realtime.process import stage_main
-from realtime.scratch import clear_scratch
 from realtime.signals import signals_blocked
 from realtime.stages import OnAir, Rig, Stage, StageContext, Watchdog
+from realtime.transport.bus import Status
+from realtime.transport.scratch import clear_scratch
 
 NS_PER_S = 1_000_000_000
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from realtime.bus import Link, Side
 from realtime.config.show import Show
-from realtime.frame_ring import RingSpec
+from realtime.transport.bus import Link, Side
+from realtime.transport.frame_ring import RingSpec
 
 if TYPE_CHECKING:
     from realtime.nets import Nets
@@ -114,7 +114,7 @@ class StageContext:
 
     @property
     def scratch(self) -> Path:
-        """A folder of the stage's own, empty at its start (`realtime.scratch`)."""
+        """A folder of the stage's own, empty at its start (`realtime.transport.scratch`)."""
         return self.rig.bus / self.stage.name
 
 

@@ -14,19 +14,19 @@ from typing import Any
 
 import zmq
 
-from realtime.bus import Bus, Link, Press, Status, receive_newest
 from realtime.config.show import Show
-from realtime.control.arguments import shown
 from realtime.control.outlet import Console
 from realtime.control.show_log import ShowLog
 from realtime.far_word import FarWord
-from realtime.messages import MessageError
 from realtime.operators import Operators
 from realtime.rigging import Player, rigged
-from realtime.scratch import remove_scratch
 from realtime.stage_process import StageProcess
 from realtime.stages import PERFORMER, STAGES, Rig, Stage
-from realtime.telemetry import Totals
+from realtime.transport.bus import Bus, Link, Press, Status, receive_newest
+from realtime.transport.messages import MessageError
+from realtime.transport.scratch import remove_scratch
+from realtime.transport.telemetry import Totals
+from realtime.transport.texts import shown
 from realtime.wake import Wake
 
 logger = logging.getLogger(__name__)

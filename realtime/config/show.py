@@ -97,7 +97,7 @@ class TwoMachines(_Model):
     keys: Path = Field(
         default=Path("keys"),
         title="Keys",
-        description="Folder of the keys: python -m realtime.link_keys FOLDER.",
+        description="Folder of the keys: python -m realtime.transport.curve_keys FOLDER.",
     )
 
 

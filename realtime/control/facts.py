@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.control.actions import Orders
-from realtime.telemetry import DROPS, TIMES, Totals, percentile_ms
+from realtime.transport.orders import Orders
+from realtime.transport.telemetry import DROPS, TIMES, Totals, percentile_ms
 
 Info = Mapping[str, Any]
 """What a stage says of itself (`bus.Status.info`)."""

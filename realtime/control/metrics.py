@@ -14,7 +14,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from realtime.control.facts import dropped_by_stage
-from realtime.telemetry import BIN_MS, STATES, Totals
+from realtime.transport.telemetry import BIN_MS, STATES, Totals
 
 __all__ = ["CONTENT_TYPE", "metrics_text"]
 

@@ -18,10 +18,11 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 
 from realtime.control.actions import ACTIONS
 from realtime.control.addresses import is_loopback
-from realtime.control.arguments import LONGEST_SHOWN, forms_text
+from realtime.control.arguments import forms_text
 from realtime.control.budget import Budget, Budgets
 from realtime.control.desk import Desk, Event, Refused
 from realtime.control.osc_messages import ROOT, MalformedError, asked, messages
+from realtime.transport.texts import LONGEST_SHOWN
 
 SUBSCRIBE = "subscribe"
 SUBSCRIBED_S = 60.0

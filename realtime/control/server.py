@@ -28,7 +28,7 @@ from realtime.control.media import Media
 from realtime.control.metrics import CONTENT_TYPE, metrics_text
 from realtime.control.openapi import described_actions, openapi
 from realtime.control.osc import OscServer
-from realtime.telemetry import Totals
+from realtime.transport.telemetry import Totals
 
 CONSOLE = Path(__file__).resolve().parent / "console"
 MOST_BODY_BYTES = 64 * 1024

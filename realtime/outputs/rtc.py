@@ -13,9 +13,9 @@ import aiortc.codecs
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCRtpSender, RTCRtpTransceiver
 
 from realtime.config.outputs import IceServer
-from realtime.errors import one_line
 from realtime.outputs.h264 import EncoderSettings, h264_level
 from realtime.outputs.video_source import PassThrough
+from realtime.transport.texts import one_line
 
 logger = logging.getLogger(__name__)
 

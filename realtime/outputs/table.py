@@ -41,7 +41,7 @@ OUTPUTS: Mapping[str, Kind] = {
 def open_outputs(
     settings: Sequence[Output], programme: Format, scratch: Path | None = None
 ) -> list[OutputSink]:
-    """Opens what a show file lists. scratch: of this process (`realtime.scratch`).
+    """Opens what a show file lists. scratch: of this process (`realtime.transport.scratch`).
 
     Raises OutputError for what no retry can mend (a missing package, a size that cannot be encoded). A server
     or device that is not there yet is the sink's own affair: it tries again.

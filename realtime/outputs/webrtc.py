@@ -20,7 +20,6 @@ from aiohttp import web
 from aiortc import RTCPeerConnection, RTCSessionDescription
 
 from realtime.config.outputs import WebRtc, WebRtcServing
-from realtime.errors import one_line
 from realtime.outputs.h264 import EncoderSettings, nvenc_works, to_i420
 from realtime.outputs.rtc import log_unexpected, new_peer, only_h264, prepare
 from realtime.outputs.seats import Seats
@@ -28,6 +27,7 @@ from realtime.outputs.sink import Format, OutputError, OutputSink, Part, Program
 from realtime.outputs.video_source import VideoSource, Viewer
 from realtime.outputs.whep import LOOPBACK, CannotAnswer, Whep
 from realtime.outputs.worker import Counts
+from realtime.transport.texts import one_line
 
 logger = logging.getLogger(__name__)
 

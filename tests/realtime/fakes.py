@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from engines.pose.choosing import Rule
 from realtime.config.show import Show, WebRtc
-from realtime.nets import Nets, Sighted
+from realtime.nets import Nets
 from realtime.rigging import Player
+from realtime.transport.people import Sighted
 
 SIZE = (128, 96)
 

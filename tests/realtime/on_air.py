@@ -11,17 +11,17 @@ from pathlib import Path
 import numpy as np
 import zmq
 
-from realtime.bus import Bus, Ticket
 from realtime.config.show import Show
-from realtime.control.actions import Orders
-from realtime.frame_ring import FrameRing, RingSpec
-from realtime.frames import RingWriter
 from realtime.outputs.fanout import Outputs
 from realtime.outputs.sink import OutputSink, Part, ProgrammeFrame, SinkStatus
 from realtime.playout import Playout
 from realtime.process import StageLink
 from realtime.rigging import Player
 from realtime.stages import STAGES, Rig, StageContext
+from realtime.transport.bus import Bus, Ticket
+from realtime.transport.frame_ring import FrameRing, RingSpec
+from realtime.transport.frames import RingWriter
+from realtime.transport.orders import Orders
 from tests.realtime.fakes import SIZE, fake_nets
 
 CAMERA_GREY = 77

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from realtime.link_keys import make_keys
+from realtime.transport.curve_keys import make_keys
 from tests.realtime.test_show_runs import ROOT, wait_for
 from tools.benchmarking.network import Machine, Network, NoNetwork, two_machines
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from realtime.capture_thread import CameraState, CameraWatch, Captured, CaptureThread
 from realtime.pictures.video_source import CaptureError, VideoSource
-from realtime.telemetry import Meter
+from realtime.transport.telemetry import Meter
 from tests.realtime.fakes import write_clip
 
 S = 1_000_000_000

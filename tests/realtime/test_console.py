@@ -16,14 +16,15 @@ import numpy as np
 import pytest
 
 from realtime.config.outputs import WebRtc, WebRtcServing
-from realtime.control.actions import ACTIONS, Orders
+from realtime.control.actions import ACTIONS
 from realtime.control.desk import Desk
 from realtime.control.facts import Figures, show_facts
 from realtime.control.keys import Keymap
 from realtime.control.server import ControlServer
 from realtime.outputs.sink import Format, ProgrammeFrame
 from realtime.outputs.webrtc import WebRtcSink
-from realtime.telemetry import Meter, Totals
+from realtime.transport.orders import Orders
+from realtime.transport.telemetry import Meter, Totals
 from tests.browser import chromium, chromium_page, new_page, screenshot
 
 pytestmark = pytest.mark.browser

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from realtime.control.actions import ACTIONS, Orders, Risk, Unconfirmed
+from realtime.control.actions import ACTIONS, Risk, Unconfirmed
 from realtime.control.arguments import ArgumentError, check_in_order, check_named
 from realtime.control.hotkeys import Hotkeys
 from realtime.control.keys import CONFIRM_KEY, NAMED_KEYS, Interrupts, KeyConflict, Keymap, Unanswered
 from realtime.control.outlet import Outlet
+from realtime.transport.orders import Orders
 
 LIVE = Orders(taken=True)
 

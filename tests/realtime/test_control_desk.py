@@ -13,13 +13,14 @@ import pytest
 
 from realtime.confidence import NEVER_FILMED
 from realtime.config.show import ShowError, load_show
-from realtime.control.actions import ACTIONS, Orders
+from realtime.control.actions import ACTIONS
 from realtime.control.desk import Desk, Event, Refused
 from realtime.control.facts import Figures, reason, show_facts
 from realtime.control.keys import Keymap
 from realtime.control.metrics import EDGES_MS, buckets
 from realtime.control.show_log import LONGEST_QUEUE, ShowLog, ShowLogError
-from realtime.telemetry import BIN_MS, BINS, DROPS, Meter, Totals
+from realtime.transport.orders import Orders
+from realtime.transport.telemetry import BIN_MS, BINS, DROPS, Meter, Totals
 
 ROOT = Path(__file__).resolve().parents[2]
 S = 1_000_000_000
@@ -217,7 +218,7 @@ def test_every_cause_of_a_drop_has_its_stage() -> None:
             if not isinstance(node, ast.Call):
                 continue
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            place = {"drop": 0, "failed": 0, "Handover": 1}.get(name)
+            place = {"drop": 0, "failed": 0, "Latest": 1}.get(name)
             if place is not None and len(node.args) > place:
                 causes |= {
                     part.value

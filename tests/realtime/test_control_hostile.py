@@ -17,14 +17,14 @@ from aiohttp import ClientSession, ClientTimeout, TCPConnector
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from realtime.control.actions import Orders
 from realtime.control.connections import BUSY_S, IDLE_S, RESERVED, STUCK_S, ConnectionTable, most_connections
 from realtime.control.desk import Desk, Event
 from realtime.control.guard import WRONG_TOKEN_S
 from realtime.control.keys import Keymap
 from realtime.control.server import ControlServer
 from realtime.control.wrong_tokens import LINE_EVERY_S, MOST_ADDRESSES, TRIES, TRY_EVERY_S, WrongTokens
-from realtime.telemetry import Totals
+from realtime.transport.orders import Orders
+from realtime.transport.telemetry import Totals
 
 TOKEN = "a-token-of-a-test"
 RIGHT = {"Authorization": f"Bearer {TOKEN}"}

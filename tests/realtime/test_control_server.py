@@ -17,12 +17,13 @@ from aiohttp import ClientSession, WSMsgType, web
 from prometheus_client.parser import text_string_to_metric_families
 
 from realtime.config.control import ControlError
-from realtime.control.actions import ACTIONS, Orders
+from realtime.control.actions import ACTIONS
 from realtime.control.desk import Desk, Event
 from realtime.control.facts import show_facts
 from realtime.control.keys import Keymap
 from realtime.control.server import ControlServer, cookie_name
-from realtime.telemetry import Meter, Totals
+from realtime.transport.orders import Orders
+from realtime.transport.telemetry import Meter, Totals
 
 TOKEN = "a-token-of-a-test"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}

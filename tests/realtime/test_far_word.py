@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from realtime.bus import Link
 from realtime.far_word import PATIENCE_S, FarWord
+from realtime.transport.bus import Link
 
 S = 1_000_000_000
 LINK = Link("playout", "10.0.0.6", "10.0.0.5", 5570, Path("keys"))

@@ -12,7 +12,7 @@ from engines.runtime.progress import doing, found
 from realtime import performer
 from realtime.config.show import Show
 from realtime.nets import Nets
-from realtime.telemetry import Meter
+from realtime.transport.telemetry import Meter
 from tests.realtime.fakes import fake_nets
 
 QUANTIZING = "quantizing the generator (about half a minute, once)"

@@ -17,16 +17,16 @@ import cv2
 import numpy as np
 import pytest
 
-from realtime.bus import Ticket
 from realtime.config.backgrounds import Colour, LiveCamera
 from realtime.config.outputs import Ndi, Recorder
 from realtime.outputs.recording import RecorderSink
 from realtime.outputs.sink import Format, OutputSink
 from realtime.outputs.worker import Tick, WorkerSink
-from realtime.people import People
 from realtime.pictures.picture import backdrop, slate
 from realtime.process import stage_main
 from realtime.stages import STAGES, StageContext
+from realtime.transport.bus import Ticket
+from realtime.transport.people import People
 from tests.realtime.fakes import SIZE, fake_show
 from tests.realtime.on_air import Board, Viewer, grey_of
 from tests.realtime.outputs.feeding import wait_for_state, wait_until

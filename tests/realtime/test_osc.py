@@ -17,7 +17,7 @@ from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from realtime.control.actions import ACTIONS, Orders
+from realtime.control.actions import ACTIONS
 from realtime.control.desk import Desk, Event
 from realtime.control.keys import Keymap
 from realtime.control.osc import (
@@ -31,7 +31,8 @@ from realtime.control.osc import (
 )
 from realtime.control.osc_messages import DEEPEST, MOST_MESSAGES, Asked, MalformedError, asked, messages
 from realtime.control.server import ControlServer
-from realtime.telemetry import Totals
+from realtime.transport.orders import Orders
+from realtime.transport.telemetry import Totals
 
 STRANGER: Address = ("192.0.2.1", 5000)
 

@@ -14,19 +14,18 @@ from numpy.typing import NDArray
 from engines.pose.choosing import Rule
 from engines.pose.tracker import Person
 from realtime import performer
-from realtime.bus import Bus, Ticket, receive_newest
 from realtime.confidence import NEVER_FILMED
 from realtime.config.show import Show
-from realtime.control.actions import Orders
-from realtime.frame_ring import FrameRing
-from realtime.handover import Handover
 from realtime.nets import Nets
 from realtime.pacing import Pace
-from realtime.people import People
 from realtime.performer import Performer
 from realtime.process import StageLink
 from realtime.stages import STAGES, Rig, StageContext
-from realtime.telemetry import BIN_MS, Meter
+from realtime.transport.bus import Bus, Ticket, receive_newest
+from realtime.transport.frame_ring import FrameRing
+from realtime.transport.orders import Orders
+from realtime.transport.people import People
+from realtime.transport.telemetry import BIN_MS, Meter
 from tests.realtime.fakes import (
     SIZE,
     FakePerson,
@@ -414,17 +413,6 @@ def test_networks_that_always_fail_end_the_performer(
     stage = start(nets_with(tracker=Failing(10**9, FakeTracker())))
     stage.until(lambda: stage.performer.error is not None)
     assert "5 frames in a row failed (pose: no idea)" in str(stage.performer.error)
-
-
-def test_what_overtakes_is_newest_and_what_is_overtaken_is_counted() -> None:
-    meter = Meter()
-    handover: Handover[int] = Handover(meter, "overtaken")
-    assert handover.take(0) is None
-    for n in (1, 2, 3):
-        handover.put(n)
-    assert handover.take(0) == 3
-    assert handover.take(0) is None
-    assert meter.take().counts == {"dropped.overtaken": 2}
 
 
 def test_the_pace_follows_the_frames_but_not_the_absence_of_people() -> None:

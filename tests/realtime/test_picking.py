@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from engines.pose.tracker import PoseTracker
-from realtime.people import People, Picker
+from realtime.fan_picker import Picker
+from realtime.transport.people import People
 from tools.video import VideoReader
 
 CLIP = Path(__file__).resolve().parents[2] / "assets" / "fan_dance.mp4"

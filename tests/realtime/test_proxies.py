@@ -15,12 +15,12 @@ from aiohttp import ClientSession, WSMsgType, web
 from aiohttp.test_utils import make_mocked_request
 
 from realtime.config.show import ShowError, load_show
-from realtime.control.actions import Orders
 from realtime.control.addresses import Addresses, parsed
 from realtime.control.desk import Desk, Event
 from realtime.control.keys import Keymap
 from realtime.control.server import ControlServer, cookie_name
-from realtime.telemetry import Totals
+from realtime.transport.orders import Orders
+from realtime.transport.telemetry import Totals
 
 TOKEN = "a-token-of-a-test"
 PUBLIC = "https://dance.example.org"

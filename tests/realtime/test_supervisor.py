@@ -13,14 +13,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from realtime.bus import Bus
 from realtime.config.outputs import Recorder
 from realtime.control.desk import Event
 from realtime.operators import MOST_LINES, Operators
-from realtime.scratch import NOTE, clear_scratch, noted_memory, remove_scratch
 from realtime.stages import STAGES
 from realtime.supervisor import Supervisor
-from realtime.telemetry import Totals
+from realtime.transport.bus import Bus
+from realtime.transport.scratch import NOTE
+from realtime.transport.telemetry import Totals
 from tests.realtime.fakes import Heard, fake_nets, fake_show
 from tests.realtime.test_show_runs import child, in_background, states, wait_for
 
@@ -146,23 +146,6 @@ def test_a_playout_that_is_killed_leaves_nothing_behind(tmp_path: Path) -> None:
     assert len(set.union(*seen)) == 6
     assert not any(ring.exists() for ring in set.union(*seen))
     assert not list(tmp_path.glob("**/dancecam-*"))
-
-
-def test_scratch_is_emptied_also_of_memory_that_was_never_made_or_is_gone(tmp_path: Path) -> None:
-    folder = tmp_path / "scratch"
-    clear_scratch(folder)
-    kept, gone = noted_memory(1000, folder), noted_memory(1000, folder)
-    gone.unlink()
-    (folder / f"psm_never_made{NOTE}").touch()
-    (folder / "socket").touch()
-    clear_scratch(folder)
-    assert list(folder.iterdir()) == []
-    assert not (Path("/dev/shm") / kept.name).exists()
-    remove_scratch(folder)
-    remove_scratch(folder)
-    assert not folder.exists()
-    for memory in (kept, gone):
-        memory.close()
 
 
 @pytest.mark.parametrize("given_up", [False, True])

@@ -15,20 +15,20 @@ import pytest
 import zmq
 
 import run_live
-from realtime.bus import TOPICS, Bus, Link, Side, Status
 from realtime.config.show import Show
-from realtime.control.actions import Orders
 from realtime.far_clock import answer
-from realtime.link_keys import make_keys
-from realtime.messages import PROTOCOL
-from realtime.people import People
 from realtime.rigging import Player
 from realtime.stages import stages_at
 from realtime.supervisor import Supervisor
-from realtime.telemetry import Delta
+from realtime.transport.bus import TOPICS, Bus, Link, Side, Status
+from realtime.transport.curve_keys import make_keys
+from realtime.transport.messages import PROTOCOL
+from realtime.transport.orders import Orders
+from realtime.transport.people import People
+from realtime.transport.telemetry import Delta
 from tests.realtime.fakes import Heard, fake_nets, fake_show
-from tests.realtime.test_link import PERFORMER, PLAYOUT, free_ports
 from tests.realtime.test_show_runs import child, states, wait_for
+from tests.realtime.transport.test_bus_with_link import PERFORMER, PLAYOUT, free_ports
 
 
 @pytest.fixture

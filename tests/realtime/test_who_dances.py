@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from engines.pose.detector import Detector, Window
 from engines.pose.smoothing import LIVE
 from engines.pose.tracker import Pose, PoseTracker
-from realtime.people import Picker
+from realtime.fan_picker import Picker
 
 REAL = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "real"
 

@@ -17,10 +17,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from realtime.bus import Bus, Link, Side, Ticket
 from realtime.far_clock import FarClock, answer
-from realtime.frame_ring import RingSpec
-from realtime.frames import open_reader, open_writer
+from realtime.transport.bus import Bus, Link, Side, Ticket
+from realtime.transport.frame_ring import RingSpec
+from realtime.transport.frames import open_reader, open_writer
 
 POLL_S = 0.001
 FIRST_FRAME_S = 30.0

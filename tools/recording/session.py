@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from engines.pose.tracker import PoseTracker
 from realtime.capture_thread import Captured, CaptureThread
 from realtime.pictures.video_source import VideoSource
-from realtime.telemetry import Meter
+from realtime.transport.telemetry import Meter
 from tools.coverage_meter import Coverage
 from tools.recording.checks import Check, Sharpness, StillCamera, alone, exposure, framing
 from tools.recording.prompts import Cue, Prompter

@@ -14,7 +14,7 @@ from realtime.capture_thread import CaptureThread
 from realtime.config.redact import encoding_hint, redact, shown
 from realtime.config.show import ShowError, check_show
 from realtime.pictures.video_source import CaptureError, VideoSource
-from realtime.telemetry import Meter
+from realtime.transport.telemetry import Meter
 from tests.realtime.outputs.feeding import wait_until
 
 HINT = "write @ as %40, # as %23"

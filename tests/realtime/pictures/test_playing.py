@@ -18,7 +18,7 @@ import realtime.pictures.opening as opening
 from realtime.capture_thread import Captured, CaptureThread
 from realtime.pictures.video_loop import VideoLoop
 from realtime.pictures.video_source import CaptureError, VideoSource
-from realtime.telemetry import Meter
+from realtime.transport.telemetry import Meter
 from tests.realtime.pictures.odd_videos import damage, greys, marked, quarters, write_video
 
 CCW = (0, -(1 << 16), 0, 1 << 16, 0, 0, 0, 0, 1 << 30)

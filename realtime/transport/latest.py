@@ -14,7 +14,7 @@ class Drops(Protocol):
     def drop(self, cause: str, n: int = 1) -> None: ...
 
 
-class Handover(Generic[T]):
+class Latest(Generic[T]):
     """Holds at most one item. `cause` is the name under which overtaken items are counted."""
 
     def __init__(self, drops: Drops, cause: str) -> None:

@@ -12,15 +12,22 @@ import numpy as np
 import pytest
 import zmq
 
-from realtime.bus import TOPICS, Bus, Link, Ticket
 from realtime.far_clock import FarClock, answer
-from realtime.frame_ring import FrameRing
-from realtime.frames import FrameReader, FrameWriter, MessageReader, MessageWriter, RingReader, RingWriter
-from realtime.link_keys import make_keys
 from realtime.live_feed import OTHER_SHAPE, LivePlayer
-from realtime.messages import PROTOCOL
-from realtime.telemetry import Meter
-from tests.realtime.test_link import PERFORMER, PLAYOUT, free_ports
+from realtime.transport.bus import TOPICS, Bus, Link, Ticket
+from realtime.transport.curve_keys import make_keys
+from realtime.transport.frame_ring import FrameRing
+from realtime.transport.frames import (
+    FrameReader,
+    FrameWriter,
+    MessageReader,
+    MessageWriter,
+    RingReader,
+    RingWriter,
+)
+from realtime.transport.messages import PROTOCOL
+from realtime.transport.telemetry import Meter
+from tests.realtime.transport.test_bus_with_link import PERFORMER, PLAYOUT, free_ports
 
 SHAPE = (48, 64, 4)
 TICKET = Ticket(1, 0, 0, True, 1, 33, 1000, 2000, 3000)

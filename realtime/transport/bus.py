@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import zmq
 
-from realtime.messages import PROTOCOL, MessageError, OtherVersion, pack, unpack
-from realtime.telemetry import Delta
+from realtime.transport.messages import PROTOCOL, MessageError, OtherVersion, pack, unpack
+from realtime.transport.telemetry import Delta
 
 if TYPE_CHECKING:
     from zmq.auth.thread import ThreadAuthenticator
@@ -77,7 +77,7 @@ TOPICS: Mapping[str, Topic] = {
 @dataclass(frozen=True)
 class Link:
     """Two machines. side: which of them this is. performer, playout: their addresses. port: the first of
-    len(TOPICS) ports. keys: folder of the key pairs (`realtime.link_keys`)."""
+    len(TOPICS) ports. keys: folder of the key pairs (`realtime.transport.curve_keys`)."""
 
     side: Side
     performer: str
@@ -166,7 +166,11 @@ class Bus:
 
     def _far_endpoint(self, link: Link, name: str, binds: bool, socket: zmq.Socket[bytes]) -> str:
         """Gives the socket its keys and its heartbeat. Raises KeyFileError."""
-        from realtime.link_keys import key_pair, only_known, public_key  # a show on one machine has none
+        from realtime.transport.curve_keys import (  # a show on one machine has none
+            key_pair,
+            only_known,
+            public_key,
+        )
 
         port = link.port_of(name)
         socket.setsockopt(zmq.HEARTBEAT_IVL, HEARTBEAT_MS)

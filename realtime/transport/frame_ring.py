@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.scratch import noted_memory
+from realtime.transport.scratch import noted_memory
 
 SLOTS = 6
 """A reader that is told of the newest picture has the time of five more to copy it."""

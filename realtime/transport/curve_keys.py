@@ -1,6 +1,6 @@
-"""Key pairs of a show on two machines (CURVE): made once, copied to both.
+"""Key pairs of a show on two machines (CURVE), for the sockets between them: made once, copied to both.
 
-    python -m realtime.link_keys show/keys
+    python -m realtime.transport.curve_keys show/keys
 
 `performer.key` and `playout.key` are public; each machine needs both, and of the `.key_secret` files its own.
 """
@@ -20,7 +20,7 @@ SIDES = ("performer", "playout")
 
 EXAMPLES = """\
 example:
-  python -m realtime.link_keys show/keys     then `keys = "keys"` under [link] in show/show.toml
+  python -m realtime.transport.curve_keys show/keys     then `keys = "keys"` under [link] in show/show.toml
 """
 
 
@@ -55,7 +55,9 @@ def key_pair(folder: Path, side: str) -> tuple[bytes, bytes]:
     path = folder / f"{side}.key_secret"
     public, secret = _load(path)
     if secret is None:
-        raise KeyFileError(f"{path} holds no secret key: make new keys with python -m realtime.link_keys")
+        raise KeyFileError(
+            f"{path} holds no secret key: make new keys with python -m realtime.transport.curve_keys"
+        )
     if path.stat().st_mode & 0o077:
         raise KeyFileError(f"{path} can be read by others: chmod 600 {path}")
     return public, secret
@@ -74,7 +76,8 @@ def _load(path: Path) -> tuple[bytes, bytes | None]:
         return zmq.auth.load_certificate(path)
     except (OSError, ValueError) as error:
         raise KeyFileError(
-            f"{path} is no key that can be read: python -m realtime.link_keys makes keys, to be copied here"
+            f"{path} is no key that can be read: python -m realtime.transport.curve_keys makes keys, to be "
+            "copied here"
         ) from error
 
 

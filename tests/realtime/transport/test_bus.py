@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import zmq
 
-from realtime.bus import TOPICS, Bus, Press, Status, Ticket, receive_newest
-from realtime.control.actions import Orders
-from realtime.telemetry import Delta, Meter
+from realtime.transport.bus import TOPICS, Bus, Press, Status, Ticket, receive_newest
+from realtime.transport.orders import Orders
+from realtime.transport.telemetry import Delta, Meter
 
 TICKET = Ticket((3 << 32) + 5, 2, 77, True, 70, 41_666_667, 10**15, 10**15 + 1, 10**15 + 2, 3)
 

@@ -12,14 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from realtime.bus import TICKET_BYTES, Status, Ticket
-from realtime.control.actions import Orders
+from realtime.camera_preview import draw_people
 from realtime.control.facts import Figures, show_facts
 from realtime.far_clock import time_in
-from realtime.messages import PROTOCOL, MessageError, OtherVersion, pack
-from realtime.people import People
 from realtime.rigging import Player, rigged
-from realtime.telemetry import BINS, Delta, Totals
+from realtime.transport.bus import TICKET_BYTES, Status, Ticket
+from realtime.transport.messages import PROTOCOL, MessageError, OtherVersion, pack
+from realtime.transport.orders import Orders
+from realtime.transport.people import People
+from realtime.transport.telemetry import BINS, Delta, Totals
 from tests.realtime.fakes import fake_nets, fake_show
 
 TICKET = Ticket(5, 2, 77, True, 70, 41_666_667, 10**15, 10**15 + 1, 10**15 + 2, 3)
@@ -141,7 +142,7 @@ def test_what_is_read_can_be_used(message: Any, field: st.DataObject, value: obj
         Figures().take(totals, {}, read.info)
         show_facts({}, Orders(), {"performer": read.info}, {}, {})
     if isinstance(read, People):
-        read.draw(np.zeros((48, 64, 3), np.uint8))
+        draw_people(read, np.zeros((48, 64, 3), np.uint8))
 
 
 def test_no_path_crosses_to_the_other_machine() -> None:

@@ -3,7 +3,7 @@ import threading
 import numpy as np
 import pytest
 
-from realtime.telemetry import BIN_MS, BINS, FRAMES, STATES, TIMELINE_ENTRIES, Meter, Totals
+from realtime.transport.telemetry import BIN_MS, BINS, FRAMES, STATES, TIMELINE_ENTRIES, Meter, Totals
 
 MS = 1_000_000
 S = 1000 * MS

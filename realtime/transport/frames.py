@@ -10,13 +10,20 @@ import numpy as np
 import zmq
 from numpy.typing import NDArray
 
-from realtime.bus import TICKET_BYTES, Bus, Ticket, receive_newest
-from realtime.far_clock import FarClock
-from realtime.frame_ring import FrameRing, RingSpec, Slot
-from realtime.messages import MessageError, OtherVersion
+from realtime.transport.bus import TICKET_BYTES, Bus, Ticket, receive_newest
+from realtime.transport.frame_ring import FrameRing, RingSpec, Slot
+from realtime.transport.messages import MessageError, OtherVersion
 
 Shape = tuple[int, int, int]
 """(height, width, channels): of BGR or BGRA, uint8."""
+
+
+class OtherClock(Protocol):
+    """The other machine's clock (`FarClock`). offset_ns: what is added to its times to get ours; None while
+    it is not known."""
+
+    @property
+    def offset_ns(self) -> int | None: ...
 
 
 class FrameWriter(Protocol):
@@ -62,7 +69,7 @@ def open_writer(
     return MessageWriter(bus, topic, spec.shape, surround)
 
 
-def open_reader(bus: Bus, topic: str, spec: RingSpec, clock: FarClock | None) -> FrameReader:
+def open_reader(bus: Bus, topic: str, spec: RingSpec, clock: OtherClock | None) -> FrameReader:
     """Likewise. clock: the other machine's, with a link."""
     return RingReader(bus, topic, spec) if clock is None else MessageReader(bus, topic, spec.shape, clock)
 
@@ -152,7 +159,7 @@ class MessageWriter:
 class MessageReader:
     """Frames from another machine. Until the offset of its clock is known, there are none."""
 
-    def __init__(self, bus: Bus, topic: str, shape: Shape, clock: FarClock) -> None:
+    def __init__(self, bus: Bus, topic: str, shape: Shape, clock: OtherClock) -> None:
         self._socket = bus.receiver(topic, "playout")
         self._clock = clock
         self._shape = shape

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import zmq
 
-from realtime.bus import TOPICS, Bus, Link, receive_newest
-from realtime.link_keys import KeyFileError, key_pair, main, make_keys
+from realtime.transport.bus import TOPICS, Bus, Link, receive_newest
+from realtime.transport.curve_keys import KeyFileError, key_pair, main, make_keys
 
 PERFORMER, PLAYOUT = "127.0.0.2", "127.0.0.1"
 

@@ -4,7 +4,7 @@ import time
 import numpy as np
 import pytest
 
-from realtime.frame_ring import FrameRing, RingSpec
+from realtime.transport.frame_ring import FrameRing, RingSpec
 
 
 def test_what_is_written_is_read_elsewhere() -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from engines.pose.choosing import Rule
-from realtime.people import GONE, PATIENCE_NS, People, Picker, choose
+from realtime.fan_picker import GONE, PATIENCE_NS, Picker, choose
 
 SIZE = (300, 100)
 
@@ -127,26 +127,3 @@ def test_whoever_is_chosen_holds_the_point(
     holding = [n for n, x0, y0, x1, y1 in boxes if x0 <= x <= x1 and y0 <= y <= y1]
     chosen = choose((x, y), boxes)
     assert chosen in holding if holding else chosen is None
-
-
-def test_people_survive_the_way_and_are_drawn() -> None:
-    landmarks = np.zeros((33, 4), np.float32)
-    landmarks[:, 0] = np.linspace(100, 190, 33)
-    landmarks[:, 1] = np.linspace(20, 80, 33)
-    landmarks[:, 3] = 1
-    people = People.seen(Tracked().people, 1, landmarks, SIZE)
-    assert People.unpack(people.pack()) == people
-    assert people.boxes[1] == (1, *(round(x, 4) for x in (110 / 300, 0.2, 190 / 300, 0.9)))
-    picture = np.zeros((100, 300, 3), np.uint8)
-    people.draw(picture)
-    assert picture[20, 10:90].any(axis=1).all() and picture[20:90, 110].any(axis=1).all()
-    assert picture[60:75, 150:185].any(), "a leg"
-    assert (picture[20, 30] != picture[20, 130]).any(), "the fan's box has a colour of its own"
-    tall = np.zeros((300, 300, 3), np.uint8)
-    people.draw(tall)
-    assert (tall[100:200] == picture).all() and not tall[:100].any() and not tall[200:].any()
-    landmarks[12, 1] = np.nan
-    assert People.seen([], 1, landmarks, SIZE).landmarks == ()
-    blank = np.zeros_like(picture)
-    People().draw(blank)
-    assert not blank.any()
