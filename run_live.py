@@ -26,7 +26,7 @@ from realtime.nets import Nets, load_nets
 from realtime.pictures.video_source import CameraName, CaptureError
 from realtime.rigging import Player
 from realtime.signals import has_terminal, heed
-from realtime.stages import STAGES, stages_at
+from realtime.stages.table import STAGES, stages_at
 from realtime.supervisor import Supervisor, SupervisorError
 from realtime.transport.bus import Link, Side
 from realtime.transport.curve_keys import KeyFileError, key_pair, public_key

@@ -8,7 +8,7 @@ from realtime.capture_thread import Captured
 from realtime.config.backgrounds import LiveCamera
 from realtime.config.show import Show
 from realtime.pictures.picture import backdrop, place
-from realtime.stages import Rig
+from realtime.stages.context import Rig
 from realtime.transport.bus import Bus, Ticket
 from realtime.transport.frames import open_writer
 from realtime.transport.orders import Orders

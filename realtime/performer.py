@@ -20,15 +20,15 @@ from realtime.capture_thread import CameraState, CameraWatch, Captured, CaptureT
 from realtime.confidence import NEVER_FILMED, Confidence
 from realtime.config.redact import shown as redacted
 from realtime.far_clock import answer
-from realtime.loading import Loading
 from realtime.nets import Nets
 from realtime.orders_heard import OrdersHeard
 from realtime.painting import Painting
 from realtime.player_swap import PlayerSwap, prepare
 from realtime.posing import Posed, Posing
-from realtime.process import StageLink
 from realtime.skipped import PerformerError
-from realtime.stages import StageContext
+from realtime.stages.context import StageContext
+from realtime.stages.loading import Loading
+from realtime.stages.stage_link import StageLink
 from realtime.transport.bus import Bus
 from realtime.transport.frames import open_writer
 from realtime.transport.latest import Latest
@@ -217,7 +217,7 @@ def _load(context: StageContext, link: StageLink, loading: Loading) -> Performer
 
     with told_to(doing=takes_long, found=tell):
         loading.step("loading the networks")
-        nets = context.rig.nets(show)
+        nets: Nets = context.rig.nets(show)
         for text in nets.left:
             tell(text)
         if context.attempt == 0:  # a restarted one finds it all on disk

@@ -12,10 +12,10 @@ from realtime.outputs.fanout import Outputs
 from realtime.outputs.sink import Format, OutputError, ProgrammeFrame
 from realtime.outputs.table import open_outputs, open_webrtc
 from realtime.pacing import ProgrammeClock
-from realtime.process import StageLink
 from realtime.programme import OnAir, Programme
 from realtime.sources import Sources
-from realtime.stages import StageContext
+from realtime.stages.context import StageContext
+from realtime.stages.stage_link import StageLink
 from realtime.transport.bus import receive_newest
 from realtime.transport.orders import MOST_SECONDS, Orders
 

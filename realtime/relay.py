@@ -9,8 +9,8 @@ import time
 
 import zmq
 
-from realtime.process import StageLink
-from realtime.stages import StageContext
+from realtime.stages.context import StageContext
+from realtime.stages.stage_link import StageLink
 from realtime.transport.bus import receive_newest
 from realtime.transport.orders import Orders
 

@@ -11,7 +11,7 @@ from typing import Any
 from realtime.config.show import Show
 from realtime.pictures.picture import backdrop
 from realtime.signals import signals_blocked
-from realtime.stages import Rig
+from realtime.stages.context import Rig
 from realtime.transport.bus import Link
 from realtime.transport.frame_ring import FrameRing, RingSpec
 

@@ -14,7 +14,7 @@ from realtime.live_feed import CameraFeed, LivePlayer
 from realtime.mixer import Shot, Source
 from realtime.pictures.picture import FITS, Picture, slate
 from realtime.players_standby import PlayersStandby
-from realtime.stages import Rig
+from realtime.stages.context import Rig
 from realtime.transport.bus import Bus, receive_newest
 from realtime.transport.frames import open_reader
 from realtime.transport.messages import MessageError

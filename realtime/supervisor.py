@@ -21,7 +21,8 @@ from realtime.far_word import FarWord
 from realtime.operators import Operators
 from realtime.rigging import Player, rigged
 from realtime.stage_process import StageProcess
-from realtime.stages import PERFORMER, STAGES, Rig, Stage
+from realtime.stages.context import Rig
+from realtime.stages.table import PERFORMER, STAGES, Stage
 from realtime.transport.bus import Bus, Link, Press, Status, receive_newest
 from realtime.transport.messages import MessageError
 from realtime.transport.scratch import remove_scratch

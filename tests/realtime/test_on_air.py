@@ -23,8 +23,9 @@ from realtime.outputs.recording import RecorderSink
 from realtime.outputs.sink import Format, OutputSink
 from realtime.outputs.worker import Tick, WorkerSink
 from realtime.pictures.picture import backdrop, slate
-from realtime.process import stage_main
-from realtime.stages import STAGES, StageContext
+from realtime.stages.context import StageContext
+from realtime.stages.stage_main import stage_main
+from realtime.stages.table import STAGES
 from realtime.transport.bus import Ticket
 from realtime.transport.people import People
 from tests.realtime.fakes import SIZE, fake_show

@@ -19,8 +19,9 @@ from realtime.config.show import Show
 from realtime.nets import Nets
 from realtime.pacing import Pace
 from realtime.performer import Performer
-from realtime.process import StageLink
-from realtime.stages import STAGES, Rig, StageContext
+from realtime.stages.context import Rig, StageContext
+from realtime.stages.stage_link import StageLink
+from realtime.stages.table import STAGES
 from realtime.transport.bus import Bus, Ticket, receive_newest
 from realtime.transport.frame_ring import FrameRing
 from realtime.transport.orders import Orders

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from realtime.stages import STAGES
+from realtime.stages.table import STAGES
 from realtime.supervisor import Supervisor, SupervisorError
 from tests.realtime.fakes import Heard, broken_nets, fake_nets, fake_show
 

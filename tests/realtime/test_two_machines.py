@@ -18,7 +18,7 @@ import run_live
 from realtime.config.show import Show
 from realtime.far_clock import answer
 from realtime.rigging import Player
-from realtime.stages import stages_at
+from realtime.stages.table import stages_at
 from realtime.supervisor import Supervisor
 from realtime.transport.bus import TOPICS, Bus, Link, Side, Status
 from realtime.transport.curve_keys import make_keys

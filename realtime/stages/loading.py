@@ -7,7 +7,7 @@ import time
 from types import TracebackType
 from typing import Self
 
-from realtime.process import BEAT_S, StageLink
+from realtime.stages.stage_link import BEAT_S, StageLink
 
 
 class Loading:
