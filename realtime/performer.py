@@ -19,7 +19,7 @@ from realtime.camera_copy import CameraCopy
 from realtime.capture_thread import CameraState, CameraWatch, Captured, CaptureThread
 from realtime.confidence import NEVER_FILMED, Confidence
 from realtime.config.redact import shown as redacted
-from realtime.far_clock import answer
+from realtime.link.remote_clock import answer
 from realtime.nets import Nets
 from realtime.orders_heard import OrdersHeard
 from realtime.painting import Painting

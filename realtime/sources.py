@@ -9,7 +9,7 @@ import numpy as np
 
 from realtime.backgrounds import Backdrop, Backgrounds
 from realtime.camera_preview import draw_people
-from realtime.far_clock import FarClock
+from realtime.link.remote_clock import RemoteClock
 from realtime.live_feed import CameraFeed, LivePlayer
 from realtime.mixer import Shot, Source
 from realtime.pictures.picture import FITS, Picture, slate
@@ -31,7 +31,7 @@ class Sources:
         self._rig = rig
         self._size = rig.programme_size
         fit = FITS[rig.show.programme.fit]
-        self._clock = FarClock(bus) if bus.link is not None else None
+        self._clock = RemoteClock(bus) if bus.link is not None else None
         self.live = LivePlayer(
             open_reader(bus, "tickets", rig.frames, self._clock),
             self._size,

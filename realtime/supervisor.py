@@ -17,7 +17,7 @@ import zmq
 from realtime.config.show import Show
 from realtime.control.outlet import Console
 from realtime.control.show_log import ShowLog
-from realtime.far_word import FarWord
+from realtime.link.link_notice import LinkNotice
 from realtime.operators import Operators
 from realtime.rigging import Player, rigged
 from realtime.stage_process import StageProcess
@@ -84,7 +84,9 @@ class Supervisor:
         self._operators = Operators(show, player, console, log, has_keys=has_keys)
         self.desk = self._operators.desk
         self._stages = {name: StageProcess(stage) for name, stage in stages.items()}
-        self._far_words = {name: FarWord(name, link) for name, stage in stages.items() if link and stage.far}
+        self._link_notices = {
+            name: LinkNotice(name, link) for name, stage in stages.items() if link and stage.far
+        }
         self._stop = threading.Event()
         self._sent = b""
         self._next_orders_ns = 0
@@ -255,9 +257,9 @@ class Supervisor:
     def _watch(self, stage: StageProcess, rig: Rig, statuses: zmq.Socket[bytes], now_ns: int) -> None:
         if stage.stage.far:
             stage.listen_for(now_ns)
-            word = self._far_words[stage.stage.name].step(stage.watchdog.ready, now_ns)
-            if word is not None:
-                self._tell(now_ns, word)
+            notice = self._link_notices[stage.stage.name].step(stage.watchdog.ready, now_ns)
+            if notice is not None:
+                self._tell(now_ns, notice)
         elif stage.is_due(now_ns):
             stage.start(rig, now_ns)
         elif stage.has_ended(now_ns):

@@ -35,7 +35,7 @@ class Stage:
 
 PERFORMER = Stage("performer", "realtime.performer:run", 900.0, 4.0, 5, 60.0, 0.1, False, "performer")
 PLAYOUT = Stage("playout", "realtime.playout:run", 120.0, 5.0, 5, 60.0, 0.1, True, loading_deadline_s=120.0)
-RELAY = Stage("link", "realtime.relay:run", 60.0, 5.0, 100, 60.0, 0.1, False)
+RELAY = Stage("link", "realtime.link.relay:run", 60.0, 5.0, 100, 60.0, 0.1, False)
 """Carries orders to the other machine and brings its statuses."""
 
 STAGES: Mapping[str, Stage] = {stage.name: stage for stage in (PERFORMER, PLAYOUT)}

@@ -19,8 +19,8 @@ Shape = tuple[int, int, int]
 
 
 class OtherClock(Protocol):
-    """The other machine's clock (`FarClock`). offset_ns: what is added to its times to get ours; None while
-    it is not known."""
+    """The other machine's clock: `link.remote_clock`. offset_ns: what is added to its times to get ours; None
+    while it is not known."""
 
     @property
     def offset_ns(self) -> int | None: ...

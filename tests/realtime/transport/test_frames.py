@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import zmq
 
-from realtime.far_clock import FarClock, answer
+from realtime.link.remote_clock import RemoteClock, answer
 from realtime.live_feed import OTHER_SHAPE, LivePlayer
 from realtime.transport.bus import TOPICS, Bus, Link, Ticket
 from realtime.transport.curve_keys import make_keys
@@ -35,7 +35,7 @@ TICKET = Ticket(1, 0, 0, True, 1, 33, 1000, 2000, 3000)
 
 @dataclass
 class FixedClock:
-    """Stands for a `FarClock`."""
+    """Stands for a `RemoteClock`."""
 
     offset_ns: int | None
 
@@ -94,7 +94,7 @@ def test_through_the_ring(tmp_path: Path) -> None:
 def test_in_messages_with_stamps_of_this_machine(buses: tuple[Bus, Bus]) -> None:
     clock = FixedClock(500)
     writer = MessageWriter(buses[0], "tickets", SHAPE)
-    reader = MessageReader(buses[1], "tickets", SHAPE, clock)  # type: ignore[arg-type]
+    reader = MessageReader(buses[1], "tickets", SHAPE, clock)
     ticket = arrived(writer, reader, 10)
     assert (ticket.captured_ns, ticket.posed_ns, ticket.generated_ns) == (1500, 2500, 3500)
     assert reader.read(ticket) and (reader.picture == 10).all() and reader.picture.shape == SHAPE
@@ -112,7 +112,7 @@ def test_in_messages_with_stamps_of_this_machine(buses: tuple[Bus, Bus]) -> None
 def test_only_the_newest_frame_is_kept_on_the_wire(buses: tuple[Bus, Bus]) -> None:
     shape = (720, 1280, 3)
     writer = MessageWriter(buses[0], "tickets", shape)
-    reader = MessageReader(buses[1], "tickets", shape, FixedClock(0))  # type: ignore[arg-type]
+    reader = MessageReader(buses[1], "tickets", shape, FixedClock(0))
     arrived(writer, reader, 1)
     for value in range(2, 60):
         paint(writer, value)
@@ -130,7 +130,7 @@ def test_only_the_newest_frame_is_kept_on_the_wire(buses: tuple[Bus, Bus]) -> No
 def test_without_a_clock_there_are_no_frames(buses: tuple[Bus, Bus]) -> None:
     clock = FixedClock(None)
     writer = MessageWriter(buses[0], "tickets", SHAPE)
-    reader = MessageReader(buses[1], "tickets", SHAPE, clock)  # type: ignore[arg-type]
+    reader = MessageReader(buses[1], "tickets", SHAPE, clock)
     for _ in range(20):
         paint(writer, 1)
         time.sleep(0.02)
@@ -151,7 +151,7 @@ def test_without_a_clock_there_are_no_frames(buses: tuple[Bus, Bus]) -> None:
 )
 def test_a_message_of_another_shape_is_refused(buses: tuple[Bus, Bus], message: bytes) -> None:
     socket = buses[0].sender("tickets", "performer")
-    reader = MessageReader(buses[1], "tickets", SHAPE, FixedClock(0))  # type: ignore[arg-type]
+    reader = MessageReader(buses[1], "tickets", SHAPE, FixedClock(0))
     deadline = time.monotonic() + 5
     while not reader.refused:
         assert time.monotonic() < deadline
@@ -162,7 +162,7 @@ def test_a_message_of_another_shape_is_refused(buses: tuple[Bus, Bus], message: 
 
 def test_frames_of_another_shape_are_told_once(buses: tuple[Bus, Bus]) -> None:
     writer = MessageWriter(buses[0], "tickets", (48, 64, 3))
-    reader = MessageReader(buses[1], "tickets", SHAPE, FixedClock(0))  # type: ignore[arg-type]
+    reader = MessageReader(buses[1], "tickets", SHAPE, FixedClock(0))
     meter = Meter()
     player = LivePlayer(reader, SHAPE[1::-1], meter, layered=False)
     deadline = time.monotonic() + 10
@@ -174,13 +174,13 @@ def test_frames_of_another_shape_are_told_once(buses: tuple[Bus, Bus]) -> None:
     assert [text for _, text in meter.take().events] == [OTHER_SHAPE]
 
 
-def test_the_far_clock_is_found_and_lost(buses: tuple[Bus, Bus], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_remote_clock_is_found_and_lost(buses: tuple[Bus, Bus], monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("ASK_EVERY_S", 0.01), ("ANSWER_WITHIN_S", 0.05), ("LOST_AFTER", 3)):
-        monkeypatch.setattr(f"realtime.far_clock.{name}", value)
+        monkeypatch.setattr(f"realtime.link.remote_clock.{name}", value)
     stop = threading.Event()
     answering = threading.Thread(target=answer, args=(buses[0], stop))
     answering.start()
-    clock = FarClock(buses[1])
+    clock = RemoteClock(buses[1])
     try:
         deadline = time.monotonic() + 5
         while clock.offset_ns is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from realtime.far_word import PATIENCE_S, FarWord
+from realtime.link.link_notice import PATIENCE_S, LinkNotice
 from realtime.transport.bus import Link
 
 S = 1_000_000_000
@@ -12,8 +12,8 @@ LINK = Link("playout", "10.0.0.6", "10.0.0.5", 5570, Path("keys"))
 
 
 def told(*heard: tuple[float, bool]) -> list[str | None]:
-    word = FarWord("performer", LINK)
-    return [word.step(is_heard, int(at_s * S)) for at_s, is_heard in heard]
+    notice = LinkNotice("performer", LINK)
+    return [notice.step(is_heard, int(at_s * S)) for at_s, is_heard in heard]
 
 
 def test_each_change_is_told_once() -> None:

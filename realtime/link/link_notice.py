@@ -1,4 +1,7 @@
-"""What the operator is told of a stage on the other machine. Pure: time is an argument."""
+"""Tells the operator, once each time, that the other machine is heard or not. Pure: time is an argument.
+
+The supervisor of the playout's machine asks it in every turn of its loop.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,8 @@ PATIENCE_S = 20
 """After so long without a word the operator is told what may be wrong."""
 
 
-class FarWord:
-    """One stage there, each change told once."""
+class LinkNotice:
+    """Of one stage on the other machine."""
 
     def __init__(self, stage: str, link: Link) -> None:
         self._stage = stage

@@ -16,7 +16,7 @@ import zmq
 
 import run_live
 from realtime.config.show import Show
-from realtime.far_clock import answer
+from realtime.link.remote_clock import answer
 from realtime.rigging import Player
 from realtime.stages.table import stages_at
 from realtime.supervisor import Supervisor

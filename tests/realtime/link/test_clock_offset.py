@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.clock_offset import KEPT, ClockOffset
+from realtime.link.clock_offset import KEPT, ClockOffset
 
 TIMES = st.integers(0, 10**15)
 WAYS = st.tuples(st.integers(0, 10**9), st.integers(0, 10**9))

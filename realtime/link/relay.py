@@ -1,6 +1,6 @@
-"""The process that carries orders to the other machine and brings its statuses, in a show on two.
+"""The stage "link": carries orders to the performer's machine and brings its statuses, in a show on two.
 
-It stands at the playout. Nothing on air depends on it: frames do not pass through it.
+It runs on the playout's machine. Nothing on air depends on it: frames do not pass through it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The other machine's clock: one end asks for its time once a second, the other answers."""
+"""The clock of the performer's machine, as the playout's knows it, so that stamps of frames can be compared.
+
+The playout asks for the time once a second (`RemoteClock`), the performer answers (`answer`).
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import time
 
 import zmq
 
-from realtime.clock_offset import ClockOffset
+from realtime.link.clock_offset import ClockOffset
 from realtime.transport.bus import Bus
 from realtime.transport.messages import PROTOCOL
 
@@ -22,7 +25,7 @@ _TIME = struct.Struct("<Bq")
 """The version of the protocol, and the time."""
 
 
-class FarClock:
+class RemoteClock:
     """Asks, in a thread of its own. offset_ns: what is added to the other's times to get ours; None while it
     is not known. error_ns: the most that it can be wrong."""
 
@@ -32,7 +35,7 @@ class FarClock:
         self._stop = threading.Event()
         self.offset_ns: int | None = None
         self.error_ns: int | None = None
-        self._thread = threading.Thread(target=self._ask, name="far clock", daemon=True)
+        self._thread = threading.Thread(target=self._ask, name="remote clock", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
