@@ -22,7 +22,7 @@ from realtime.control.keys import KeyConflict, Keymap
 from realtime.control.outlet import Console
 from realtime.control.show_log import ShowLog
 from realtime.control.terminal import open_console
-from realtime.nets import Nets, load_nets
+from realtime.performer.networks import Nets, load_nets
 from realtime.pictures.video_source import CameraName, CaptureError
 from realtime.rigging import Player
 from realtime.signals import has_terminal, heed

@@ -1,5 +1,4 @@
-"""Times as arithmetic: which tick of the programme is due when; how far apart frames come. Pure: time is an
-argument."""
+"""Which tick of the programme is due when. Pure: time is an argument."""
 
 from __future__ import annotations
 
@@ -45,23 +44,3 @@ class ProgrammeClock:
         self.missed += tick - self.next_tick
         self.next_tick = tick + 1
         return tick
-
-
-class Pace:
-    """How far apart finished frames lie of late: an average over about ten."""
-
-    WEIGHT = 0.1
-
-    def __init__(self) -> None:
-        self.period_ns = 0
-        self._last_ns: int | None = None
-
-    def finished(self, now_ns: int) -> None:
-        if self._last_ns is not None:
-            gap_ns = now_ns - self._last_ns
-            self.period_ns = round((1 - self.WEIGHT) * (self.period_ns or gap_ns) + self.WEIGHT * gap_ns)
-        self._last_ns = now_ns
-
-    def interrupted(self) -> None:
-        """Nobody was there: the gap until the next frame says nothing of the pace."""
-        self._last_ns = None

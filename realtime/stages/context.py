@@ -20,8 +20,8 @@ class Rig:
     player_size, programme_size: (width, height), pixels. plates: the players' own backgrounds, in the order
     of `Show.everyone`. frames: the ring of the player's pictures. camera_frames: the ring of the camera's, in
     the programme's size. With a link there is no ring, but they tell the shapes. nets: makes the networks
-    (`Nets`), in the performer's process: a function at the top of a module. others: name → pack of the
-    players besides the show's own.
+    (`performer.networks.Nets`), in the performer's process: a function at the top of a module. others: name →
+    pack of the players besides the show's own.
     """
 
     show: Show

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from engines.pose.choosing import Rule
 from realtime.config.show import Show, WebRtc
-from realtime.nets import Nets
+from realtime.performer.networks import Nets
 from realtime.rigging import Player
 from realtime.transport.people import Sighted
 

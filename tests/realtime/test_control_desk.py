@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from realtime.confidence import NEVER_FILMED
 from realtime.config.show import ShowError, load_show
 from realtime.control.actions import ACTIONS
 from realtime.control.desk import Desk, Event, Refused
@@ -19,6 +18,7 @@ from realtime.control.facts import Figures, reason, show_facts
 from realtime.control.keys import Keymap
 from realtime.control.metrics import EDGES_MS, buckets
 from realtime.control.show_log import LONGEST_QUEUE, ShowLog, ShowLogError
+from realtime.performer.confidence import NEVER_FILMED
 from realtime.transport.orders import Orders
 from realtime.transport.telemetry import BIN_MS, BINS, DROPS, Meter, Totals
 
@@ -213,7 +213,7 @@ def test_redo_is_counted_and_lock_is_turned_over() -> None:
 
 def test_every_cause_of_a_drop_has_its_stage() -> None:
     causes = set()
-    for path in (ROOT / "realtime").glob("*.py"):
+    for path in [*(ROOT / "realtime").glob("*.py"), *(ROOT / "realtime" / "performer").glob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call):
                 continue

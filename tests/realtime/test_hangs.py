@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from realtime.capture_thread import CameraWatch
 from realtime.config.show import Show
-from realtime.nets import Nets
+from realtime.performer.capture_thread import CameraWatch
+from realtime.performer.networks import Nets
 from realtime.pictures.video_source import VideoSource
 from realtime.stages.table import STAGES, Stage
 from realtime.supervisor import Supervisor

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.pose.tracker import PoseTracker
-from realtime.capture_thread import Captured, CaptureThread
+from realtime.performer.capture_thread import Captured, CaptureThread
 from realtime.pictures.video_source import VideoSource
 from realtime.transport.telemetry import Meter
 from tools.coverage_meter import Coverage

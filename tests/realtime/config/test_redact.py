@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import run_live
-from realtime.capture_thread import CaptureThread
 from realtime.config.redact import encoding_hint, redact, shown
 from realtime.config.show import ShowError, check_show
+from realtime.performer.capture_thread import CaptureThread
 from realtime.pictures.video_source import CaptureError, VideoSource
 from realtime.transport.telemetry import Meter
 from tests.realtime.outputs.feeding import wait_until

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import realtime.pictures.opening as opening
-from realtime.capture_thread import Captured, CaptureThread
+from realtime.performer.capture_thread import Captured, CaptureThread
 from realtime.pictures.video_loop import VideoLoop
 from realtime.pictures.video_source import CaptureError, VideoSource
 from realtime.transport.telemetry import Meter

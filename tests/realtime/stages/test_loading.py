@@ -9,9 +9,9 @@ from typing import Any, cast
 import pytest
 
 from engines.runtime.progress import doing, found
-from realtime import performer
 from realtime.config.show import Show
-from realtime.nets import Nets
+from realtime.performer import performer
+from realtime.performer.networks import Nets
 from realtime.transport.telemetry import Meter
 from tests.realtime.fakes import fake_nets
 

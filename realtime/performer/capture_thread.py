@@ -1,4 +1,8 @@
-"""A camera, file or stream → the newest frame, stamped: the performer's capture thread, and its watch."""
+"""Reads a camera, file or stream in a thread of its own, and hands on each frame with its time; and tells a
+camera that hangs.
+
+The performer's; `tools.recording` films with it too.
+"""
 
 from __future__ import annotations
 

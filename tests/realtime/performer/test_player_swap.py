@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from engines.player_pack import MANIFEST, PackError, PlayerPack
 from engines.runtime.progress import doing, found
 from realtime.config.show import Show
-from realtime.nets import Nets, load_nets
-from realtime.player_swap import PlayerSwap, SwapState, SwapStatus, prepare
+from realtime.performer.networks import Nets, load_nets
+from realtime.performer.player_swap import PlayerSwap, SwapState, SwapStatus, prepare
 from tests.realtime.fakes import fake_nets
 
 ONE, TWO, THREE = Path("players/one"), Path("players/two"), Path("players/three")

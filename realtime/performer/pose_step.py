@@ -1,4 +1,4 @@
-"""From a camera's frame to the landmarks that the generator is shown: pose and retargeting."""
+"""What the pose thread does with a frame: finds the fan in it, and moves the pose onto the player."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 import zmq
 from numpy.typing import NDArray
 
-from realtime.capture_thread import Captured
-from realtime.confidence import sureness
-from realtime.fan_picker import Picker
-from realtime.nets import Nets, Person
-from realtime.skipped import Skipped
+from realtime.performer.capture_thread import Captured
+from realtime.performer.confidence import sureness
+from realtime.performer.fan_picker import Picker
+from realtime.performer.frame_failures import FrameFailures
+from realtime.performer.networks import Nets, Person
 from realtime.transport.bus import Bus
 from realtime.transport.orders import Orders
 from realtime.transport.people import People
@@ -26,7 +26,7 @@ is carried over."""
 
 class Posed(NamedTuple):
     """A frame on its way to the generator. landmarks: (33, 4) in the player's picture; None: nobody there.
-    nets: the player's. sure: see `realtime.confidence.sureness`."""
+    nets: the player's. sure: see `confidence.sureness`."""
 
     captured: Captured
     nets: Nets
@@ -36,9 +36,9 @@ class Posed(NamedTuple):
     sure: float = 0.0
 
 
-class Posing:
-    """For the pose thread. people: who was in the last frame, for any thread; known: how well the fan's body
-    and place are known (`calibration.source.Knowledge`), "" where nobody is followed."""
+class PoseStep:
+    """Call `step` in the pose thread. people: who was in the last frame, for any thread; known: how well the
+    fan's body and place are known (`calibration.source.Knowledge`), "" where nobody is followed."""
 
     def __init__(self, bus: Bus, meter: Meter) -> None:
         self._meter = meter
@@ -47,7 +47,7 @@ class Posing:
         self._nets: Nets | None = None
         self._last_seen_ns: int | None = None
         self._person_id: int | None = None
-        self.skipped = Skipped(meter)
+        self.failures = FrameFailures(meter)
         self.people = People()
         self.known = ""
         self._redos: int | None = None
@@ -71,7 +71,7 @@ class Posing:
                 self.known = ""
                 return Posed(captured, nets, None, posed_ns, new_dancer=False)
             if not np.isfinite(person.landmarks).all():
-                self.skipped.failed("landmarks_not_finite", "the pose has landmarks that are not finite")
+                self.failures.failed("landmarks_not_finite", "the pose has landmarks that are not finite")
                 return None
             before_ns, self._last_seen_ns = self._last_seen_ns, captured.captured_ns
             new_dancer = before_ns is None or captured.captured_ns - before_ns > FORGET_NS
@@ -82,9 +82,9 @@ class Posing:
             self.known = nets.retarget.known
             sure = sureness(person.landmarks, person.score)
         except Exception as error:  # noqa: BLE001  # one frame must not end the show: counted, said once
-            self.skipped.failed("pose_failed", f"pose: {error}")
+            self.failures.failed("pose_failed", f"pose: {error}")
             return None
-        self.skipped.succeeded()
+        self.failures.succeeded()
         return Posed(captured, nets, landmarks, time.monotonic_ns(), new_dancer, sure)
 
     def _enrol(self, nets: Nets, orders: Orders) -> None:

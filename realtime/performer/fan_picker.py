@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from realtime.nets import Followed
+from realtime.performer.networks import Followed
 from realtime.transport.people import People
 
 PATIENCE_NS = 2_000_000_000

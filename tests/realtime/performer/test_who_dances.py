@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from engines.pose.detector import Detector, Window
 from engines.pose.smoothing import LIVE
 from engines.pose.tracker import Pose, PoseTracker
-from realtime.fan_picker import Picker
+from realtime.performer.fan_picker import Picker
 
-REAL = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "real"
+REAL = Path(__file__).resolve().parents[3] / ".." / "shared" / "data" / "real"
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ class PerformerError(RuntimeError):
     """The performer cannot go on; the text says why."""
 
 
-class Skipped:
-    """For one thread. error: once too many have failed."""
+class FrameFailures:
+    """Of one thread's frames. error: why the performer must end, once too many in a row have failed."""
 
     def __init__(self, meter: Meter) -> None:
         self._meter = meter

@@ -1,4 +1,5 @@
-"""The networks of a show, as the performer sees them, and the real ones."""
+"""The networks of a show: what the performer asks of them (the protocols, so that tests can bring fakes), and
+the real ones, loaded for this machine."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:  # torch takes seconds, and not every process needs it
+if TYPE_CHECKING:  # torch takes seconds, and not every process needs it; tools.gpu_check has no pydantic
     from engines.player_pack import PlayerPack
     from engines.pose.choosing import Rule
     from engines.pose.device_frame import Frame

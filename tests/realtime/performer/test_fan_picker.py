@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from engines.pose.choosing import Rule
-from realtime.fan_picker import GONE, PATIENCE_NS, Picker, choose
+from realtime.performer.fan_picker import GONE, PATIENCE_NS, Picker, choose
 
 SIZE = (300, 100)
 

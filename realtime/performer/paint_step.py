@@ -1,4 +1,4 @@
-"""From a pose to the player's picture, on its way to the playout with its ticket."""
+"""What the generate thread does with a frame: paints the player, and sends the picture with its ticket."""
 
 from __future__ import annotations
 
@@ -9,19 +9,38 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.confidence import NEVER_FILMED, Confidence
-from realtime.nets import Nets
-from realtime.pacing import Pace
+from realtime.performer.confidence import NEVER_FILMED, Confidence
+from realtime.performer.frame_failures import FrameFailures
+from realtime.performer.networks import Nets
+from realtime.performer.pose_step import Posed
 from realtime.pictures.alpha import draw_on
-from realtime.posing import Posed
-from realtime.skipped import Skipped
 from realtime.transport.bus import Ticket
 from realtime.transport.frames import FrameWriter
 from realtime.transport.telemetry import Meter
 
 
-class Painting:
-    """For the generate thread. confidence: of late, for any thread."""
+class Pace:
+    """How far apart finished frames lie of late: an average over about ten."""
+
+    WEIGHT = 0.1
+
+    def __init__(self) -> None:
+        self.period_ns = 0
+        self._last_ns: int | None = None
+
+    def finished(self, now_ns: int) -> None:
+        if self._last_ns is not None:
+            gap_ns = now_ns - self._last_ns
+            self.period_ns = round((1 - self.WEIGHT) * (self.period_ns or gap_ns) + self.WEIGHT * gap_ns)
+        self._last_ns = now_ns
+
+    def interrupted(self) -> None:
+        """Nobody was there: the gap until the next frame says nothing of the pace."""
+        self._last_ns = None
+
+
+class PaintStep:
+    """Call `step` in the generate thread. confidence: of late, for any thread."""
 
     def __init__(
         self, frames: FrameWriter, players: Sequence[Path], meter: Meter, *, least_confidence: float = 0.0
@@ -34,7 +53,7 @@ class Painting:
         self._pace = Pace()
         self._finished = 0
         self.confidence = Confidence(least_confidence)
-        self.skipped = Skipped(meter)
+        self.failures = FrameFailures(meter)
 
     def step(self, posed: Posed, camera_period_ns: int, *, skeleton: bool) -> None:
         """camera_period_ns: how far apart the camera's frames lie. A frame that fails is counted."""
@@ -58,9 +77,9 @@ class Painting:
                     if skeleton:
                         _draw_skeleton(posed.nets, slot.picture, posed.landmarks)
             except Exception as error:  # noqa: BLE001  # one frame must not end the show: counted, said once
-                self.skipped.failed("generate_failed", f"generate: {error}")
+                self.failures.failed("generate_failed", f"generate: {error}")
                 return
-            self.skipped.succeeded()
+            self.failures.succeeded()
             self._judge(posed, confidence)
             self._meter.count("frames.generated")
             self._finished += 1

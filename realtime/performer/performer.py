@@ -13,25 +13,26 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 import cv2
+import zmq
 
 from engines.runtime.progress import told_to
-from realtime.camera_copy import CameraCopy
-from realtime.capture_thread import CameraState, CameraWatch, Captured, CaptureThread
-from realtime.confidence import NEVER_FILMED, Confidence
 from realtime.config.redact import shown as redacted
 from realtime.link.remote_clock import answer
-from realtime.nets import Nets
-from realtime.orders_heard import OrdersHeard
-from realtime.painting import Painting
-from realtime.player_swap import PlayerSwap, prepare
-from realtime.posing import Posed, Posing
-from realtime.skipped import PerformerError
+from realtime.performer.camera_tap import CameraTap
+from realtime.performer.capture_thread import CameraState, CameraWatch, Captured, CaptureThread
+from realtime.performer.confidence import NEVER_FILMED, Confidence
+from realtime.performer.frame_failures import PerformerError
+from realtime.performer.networks import Nets
+from realtime.performer.paint_step import PaintStep
+from realtime.performer.player_swap import PlayerSwap, prepare
+from realtime.performer.pose_step import Posed, PoseStep
 from realtime.stages.context import StageContext
 from realtime.stages.loading import Loading
 from realtime.stages.stage_link import StageLink
-from realtime.transport.bus import Bus
+from realtime.transport.bus import Bus, receive_newest
 from realtime.transport.frames import open_writer
 from realtime.transport.latest import Latest
+from realtime.transport.messages import MessageError
 from realtime.transport.orders import Orders
 from realtime.transport.people import People
 from realtime.transport.telemetry import Meter
@@ -57,7 +58,7 @@ class Performer:
         )
         self._frames = open_writer(bus, "tickets", context.rig.frames)
         nets.page_lock(self._frames.memory)
-        self.camera = CameraCopy(bus, context.rig)
+        self.camera = CameraTap(bus, context.rig)
         self.people = People()
         self.known = ""
         self.confidence = Confidence()
@@ -136,7 +137,7 @@ class Performer:
 
     def _pose(self) -> None:
         """In the pose thread."""
-        posing = Posing(self._bus, self._meter)  # its socket belongs to this thread
+        posing = PoseStep(self._bus, self._meter)  # its socket belongs to this thread
         while not self._stop.is_set():
             self._moved_ns["pose"] = time.monotonic_ns()
             captured = self._to_pose.take(IDLE_S)
@@ -146,13 +147,13 @@ class Performer:
             self.people, self.known = posing.people, posing.known
             if posed is not None:
                 self._to_generate.put(posed)
-            elif posing.skipped.error is not None:
-                raise posing.skipped.error
+            elif posing.failures.error is not None:
+                raise posing.failures.error
 
     def _generate(self) -> None:
         """In the generate thread."""
         show = self._rig.show
-        painting = Painting(self._frames, show.everyone, self._meter, least_confidence=show.least_confidence)
+        painting = PaintStep(self._frames, show.everyone, self._meter, least_confidence=show.least_confidence)
         self.confidence = painting.confidence
         while not self._stop.is_set():
             self._moved_ns["generate"] = time.monotonic_ns()
@@ -160,8 +161,48 @@ class Performer:
             if posed is None:
                 continue
             painting.step(posed, self.capture.period_ns, skeleton=self.orders.skeleton)
-            if painting.skipped.error is not None:
-                raise painting.skipped.error
+            if painting.failures.error is not None:
+                raise painting.failures.error
+
+
+class OrdersHeard:
+    """The operator's orders, as the performer hears them.
+
+    Of a show on two machines the operator's orders come from the other one, but whoever ends the show on
+    this one ends its performer too.
+    """
+
+    def __init__(self, bus: Bus, tell: Callable[[str], None] = lambda text: None) -> None:
+        """tell: hears, once, why the other machine's orders are not followed."""
+        self._tell = tell
+        self._told = ""
+        self._here = bus.receiver("orders", "performer")
+        self._there = None if bus.link is None else bus.receiver("far_orders", "performer")
+        self._poller = zmq.Poller()
+        for socket in (self._here, self._there):
+            if socket is not None:
+                self._poller.register(socket, zmq.POLLIN)
+        self.quit = False
+
+    def wait(self, timeout_s: float) -> Orders | None:
+        """The newest orders, where some come within this time; `quit` tells whether the show ends."""
+        self._poller.poll(int(1000 * timeout_s))
+        here = self._newest(self._here)
+        orders = here if self._there is None else self._newest(self._there)
+        self.quit |= any(heard is not None and heard.quit for heard in (here, orders))
+        return orders
+
+    def _newest(self, socket: zmq.Socket[bytes]) -> Orders | None:
+        message = receive_newest(socket)
+        if message is None:
+            return None
+        try:
+            return Orders.unpack(message)
+        except MessageError as error:
+            if str(error) != self._told:
+                self._told = str(error)
+                self._tell(f"the operator's machine is not obeyed: {error}")
+            return None
 
 
 def run(context: StageContext, link: StageLink) -> None:

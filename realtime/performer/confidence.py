@@ -1,4 +1,5 @@
-"""How far the player's picture can be trusted: by the pose net's word, and by his footage. Pure."""
+"""How far the player's picture can be trusted: as far as the pose net is sure of the fan, and as the picture
+is like the player's footage. Pure."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
-"""The camera's picture on its way to the playout, for as long as somebody there wants it."""
+"""Sends the camera's picture to the playout too, for as long as somebody there wants it."""
 
 from __future__ import annotations
 
 import time
 
-from realtime.capture_thread import Captured
 from realtime.config.backgrounds import LiveCamera
 from realtime.config.show import Show
+from realtime.performer.capture_thread import Captured
 from realtime.pictures.picture import backdrop, place
 from realtime.stages.context import Rig
 from realtime.transport.bus import Bus, Ticket
@@ -14,7 +14,7 @@ from realtime.transport.frames import open_writer
 from realtime.transport.orders import Orders
 
 
-class CameraCopy:
+class CameraTap:
     """For the capture thread. size: (width, height) of the camera's pictures; None before the first."""
 
     def __init__(self, bus: Bus, rig: Rig) -> None:

@@ -10,11 +10,11 @@ import pytest
 from numpy.typing import NDArray
 
 from engines.pose.tracker import PoseTracker
-from realtime.fan_picker import Picker
+from realtime.performer.fan_picker import Picker
 from realtime.transport.people import People
 from tools.video import VideoReader
 
-CLIP = Path(__file__).resolve().parents[2] / "assets" / "fan_dance.mp4"
+CLIP = Path(__file__).resolve().parents[3] / "assets" / "fan_dance.mp4"
 FRAME_NS = 41_666_667
 FRAMES = 60
 

@@ -17,7 +17,7 @@ from engines.renderer import Renderer
 from engines.runtime import EngineError
 from realtime.config.backgrounds import Colour
 from realtime.config.show import Show
-from realtime.nets import load_nets
+from realtime.performer.networks import load_nets
 from tests.engines.capturable import count_captures
 from tests.engines.cuda_on_cpu import run_cuda_on_cpu
 
@@ -48,7 +48,7 @@ CUDA_FAILS: dict[str, tuple[str, object, str]] = {
     ),
 }
 """At which moment the backend cuda fails: what is replaced by what, and a part of the reason."""
-FAN = Path(__file__).resolve().parents[2] / "assets/fan_dance.mp4"
+FAN = Path(__file__).resolve().parents[3] / "assets/fan_dance.mp4"
 
 
 class Loaded:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from realtime.capture_thread import CameraState, CameraWatch, Captured, CaptureThread
+from realtime.performer.capture_thread import CameraState, CameraWatch, Captured, CaptureThread
 from realtime.pictures.video_source import CaptureError, VideoSource
 from realtime.transport.telemetry import Meter
 from tests.realtime.fakes import write_clip

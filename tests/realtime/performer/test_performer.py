@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from engines.pose.choosing import Rule
 from engines.pose.tracker import Person
-from realtime import performer
-from realtime.confidence import NEVER_FILMED
 from realtime.config.show import Show
-from realtime.nets import Nets
-from realtime.pacing import Pace
-from realtime.performer import Performer
+from realtime.performer import performer
+from realtime.performer.confidence import NEVER_FILMED
+from realtime.performer.networks import Nets
+from realtime.performer.paint_step import Pace
+from realtime.performer.performer import Performer
 from realtime.stages.context import Rig, StageContext
 from realtime.stages.stage_link import StageLink
 from realtime.stages.table import STAGES
@@ -410,7 +410,7 @@ def test_landmarks_that_are_not_finite_are_skipped_and_counted(start: Callable[[
 def test_networks_that_always_fail_end_the_performer(
     start: Callable[[Nets], Stage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("realtime.skipped.FAILURES_IN_A_ROW", 5)
+    monkeypatch.setattr("realtime.performer.frame_failures.FAILURES_IN_A_ROW", 5)
     stage = start(nets_with(tracker=Failing(10**9, FakeTracker())))
     stage.until(lambda: stage.performer.error is not None)
     assert "5 frames in a row failed (pose: no idea)" in str(stage.performer.error)

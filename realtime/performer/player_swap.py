@@ -1,4 +1,4 @@
-"""Another player takes over between two frames: his networks are loaded beside the ones that play."""
+"""Another player takes over between two frames: the networks are loaded beside the ones that play."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from engines.runtime.progress import told_to
-from realtime.nets import Nets
+from realtime.performer.networks import Nets
 from realtime.transport.texts import one_line
 
 
@@ -17,10 +17,10 @@ class SwapState(StrEnum):
     """Of the player who was asked for last."""
 
     READY = "ready"
-    """He dances."""
+    """The player dances."""
     LOADING = "loading"
     FAILED = "failed"
-    """He could not be loaded; the one before dances on."""
+    """The player could not be loaded; the one before dances on."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.confidence import JOINTS, MARGIN, SEEN, Confidence, sureness
+from realtime.performer.confidence import JOINTS, MARGIN, SEEN, Confidence, sureness
 
 FRAME_NS = 33_333_333
 
