@@ -14,7 +14,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from realtime.backgrounds import BackgroundError, check_backgrounds
 from realtime.config.control import ControlError
 from realtime.config.redact import shown
 from realtime.config.show import BUNDLED_OTHERS, Show, ShowError, check_show, load_show
@@ -24,6 +23,7 @@ from realtime.control.show_log import ShowLog
 from realtime.control.terminal import open_console
 from realtime.performer.networks import Nets, load_nets
 from realtime.pictures.video_source import CameraName, CaptureError
+from realtime.programme.backgrounds import BackgroundError, check_backgrounds
 from realtime.rigging import Player
 from realtime.signals import has_terminal, heed
 from realtime.stages.table import STAGES, stages_at

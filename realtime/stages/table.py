@@ -36,7 +36,9 @@ class Stage:
 PERFORMER = Stage(
     "performer", "realtime.performer.performer:run", 900.0, 4.0, 5, 60.0, 0.1, False, "performer"
 )
-PLAYOUT = Stage("playout", "realtime.playout:run", 120.0, 5.0, 5, 60.0, 0.1, True, loading_deadline_s=120.0)
+PLAYOUT = Stage(
+    "playout", "realtime.programme.playout:run", 120.0, 5.0, 5, 60.0, 0.1, True, loading_deadline_s=120.0
+)
 RELAY = Stage("link", "realtime.link.relay:run", 60.0, 5.0, 100, 60.0, 0.1, False)
 """Carries orders to the other machine and brings its statuses."""
 

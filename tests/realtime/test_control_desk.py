@@ -213,7 +213,8 @@ def test_redo_is_counted_and_lock_is_turned_over() -> None:
 
 def test_every_cause_of_a_drop_has_its_stage() -> None:
     causes = set()
-    for path in [*(ROOT / "realtime").glob("*.py"), *(ROOT / "realtime" / "performer").glob("*.py")]:
+    rooms = (ROOT / "realtime" / room for room in ("performer", "programme"))
+    for path in (path for room in rooms for path in room.glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call):
                 continue

@@ -13,7 +13,7 @@ import pytest
 import zmq
 
 from realtime.link.remote_clock import RemoteClock, answer
-from realtime.live_feed import OTHER_SHAPE, LivePlayer
+from realtime.programme.live_feed import OTHER_SHAPE, LivePlayer
 from realtime.transport.bus import TOPICS, Bus, Link, Ticket
 from realtime.transport.curve_keys import make_keys
 from realtime.transport.frame_ring import FrameRing

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from realtime.camera_preview import draw_people
 from realtime.control.facts import Figures, show_facts
 from realtime.link.remote_clock import time_in
+from realtime.programme.camera_preview import draw_people
 from realtime.rigging import Player, rigged
 from realtime.transport.bus import TICKET_BYTES, Status, Ticket
 from realtime.transport.messages import PROTOCOL, MessageError, OtherVersion, pack

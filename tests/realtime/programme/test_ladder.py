@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.ladder import Inputs, Ladder, State, stale_after_ns
+from realtime.programme.ladder import Inputs, Ladder, State, stale_after_ns
 
 MS = 1_000_000
 PERIOD = 33 * MS

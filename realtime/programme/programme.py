@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from realtime.delay_line import DelayLine, Entry
-from realtime.ladder import Inputs, Ladder, State
-from realtime.mixer import Mixer, Shot, Source
+from realtime.programme.delay_line import DelayLine, Entry
+from realtime.programme.ladder import Inputs, Ladder, State
+from realtime.programme.mixer import Mixer, Shot, Source
 
 
 class OnAir(NamedTuple):

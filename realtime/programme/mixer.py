@@ -10,9 +10,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from realtime.ladder import State
 from realtime.pictures.alpha import Layer, fade_layers, opaque
 from realtime.pictures.picture import Picture
+from realtime.programme.ladder import State
 
 
 class Source(StrEnum):

@@ -1,4 +1,4 @@
-"""What comes from the performer, as the playout sees it: the player's newest picture, and the camera's."""
+"""What comes from the performer's process: the player's newest picture, and the camera's. For `sources`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import time
 
 import numpy as np
 
-from realtime.backgrounds import Backdrop
-from realtime.mixer import Shot
 from realtime.pictures.alpha import Layer, fit_layer, over
 from realtime.pictures.picture import Fit, Picture, backdrop, place
+from realtime.programme.backgrounds import Backdrop
+from realtime.programme.mixer import Shot
 from realtime.transport.bus import Ticket
 from realtime.transport.frames import FrameReader
 from realtime.transport.telemetry import Meter

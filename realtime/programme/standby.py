@@ -1,4 +1,7 @@
-"""The standby loop of whoever dances: another player's is opened beside the one that plays."""
+"""The standby loop of the player who dances: for the fallback.
+
+When another player dances, that one's loop is opened in a thread, beside the one that plays.
+"""
 
 from __future__ import annotations
 

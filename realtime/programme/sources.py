@@ -7,13 +7,13 @@ import time
 
 import numpy as np
 
-from realtime.backgrounds import Backdrop, Backgrounds
-from realtime.camera_preview import draw_people
 from realtime.link.remote_clock import RemoteClock
-from realtime.live_feed import CameraFeed, LivePlayer
-from realtime.mixer import Shot, Source
 from realtime.pictures.picture import FITS, Picture, slate
-from realtime.players_standby import PlayersStandby
+from realtime.programme.backgrounds import Backdrop, Backgrounds
+from realtime.programme.camera_preview import draw_people
+from realtime.programme.live_feed import CameraFeed, LivePlayer
+from realtime.programme.mixer import Shot, Source
+from realtime.programme.standby import PlayersStandby
 from realtime.stages.context import Rig
 from realtime.transport.bus import Bus, receive_newest
 from realtime.transport.frames import open_reader

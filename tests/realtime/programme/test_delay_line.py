@@ -2,9 +2,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.delay_line import STRETCH, DelayLine, Entry
-from realtime.ladder import State
-from realtime.mixer import Shot
+from realtime.programme.delay_line import STRETCH, DelayLine, Entry
+from realtime.programme.ladder import State
+from realtime.programme.mixer import Shot
 
 MOST = 12
 

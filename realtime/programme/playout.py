@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 
-from realtime.air_meter import AirMeter
 from realtime.config.outputs import WebRtcServing
-from realtime.ladder import Inputs, Ladder, State, stale_after_ns
-from realtime.mixer import Source
 from realtime.outputs.fanout import Outputs
 from realtime.outputs.sink import Format, OutputError, ProgrammeFrame
 from realtime.outputs.table import open_outputs, open_webrtc
-from realtime.pacing import ProgrammeClock
-from realtime.programme import OnAir, Programme
-from realtime.sources import Sources
+from realtime.programme.clock import ProgrammeClock
+from realtime.programme.ladder import Inputs, Ladder, State, stale_after_ns
+from realtime.programme.mixer import Source
+from realtime.programme.programme import OnAir, Programme
+from realtime.programme.programme_meter import ProgrammeMeter
+from realtime.programme.sources import Sources
 from realtime.stages.context import StageContext
 from realtime.stages.stage_link import StageLink
 from realtime.transport.bus import receive_newest
@@ -46,7 +46,7 @@ class Playout:
             self._ticks(MOST_SECONDS),
             keyed=show.keyed,
         )
-        self._air = AirMeter(self._meter, float(show.programme.fps))
+        self._air = ProgrammeMeter(self._meter, float(show.programme.fps))
         self._air.counting = context.on_air is not None or show.start == "standby"
         self._outputs = self._open_outputs(context) if outputs is None else outputs
         now_ns = time.monotonic_ns()  # the clock starts once everything that takes long is done

@@ -29,8 +29,8 @@ from realtime.stages.table import STAGES
 from realtime.transport.bus import Ticket
 from realtime.transport.people import People
 from tests.realtime.fakes import SIZE, fake_show
-from tests.realtime.on_air import Board, Viewer, grey_of
 from tests.realtime.outputs.feeding import wait_for_state, wait_until
+from tests.realtime.programme.on_air import Board, Viewer, grey_of
 from tests.realtime.test_show_runs import wait_for
 
 STANDBY = range(35, 95)

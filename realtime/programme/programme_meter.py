@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from realtime.ladder import State
+from realtime.programme.ladder import State
 from realtime.transport.telemetry import Meter
 
 NS_PER_MS = 1_000_000
@@ -14,7 +14,7 @@ RECENT = 0.05
 """Weight of the newest value in the averages that the operator sees."""
 
 
-class AirMeter:
+class ProgrammeMeter:
     """Counts what goes out. `counting` is False until the show is on air: before, no ticks are counted."""
 
     def __init__(self, meter: Meter, fps: float) -> None:

@@ -14,7 +14,7 @@ import zmq
 from realtime.config.show import Show
 from realtime.outputs.fanout import Outputs
 from realtime.outputs.sink import OutputSink, Part, ProgrammeFrame, SinkStatus
-from realtime.playout import Playout
+from realtime.programme.playout import Playout
 from realtime.rigging import Player
 from realtime.stages.context import Rig, StageContext
 from realtime.stages.stage_link import StageLink

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from realtime.ladder import State
-from realtime.mixer import Shot
+from realtime.programme.ladder import State
+from realtime.programme.mixer import Shot
 
 MOST_S = 5
 """The longest delay."""

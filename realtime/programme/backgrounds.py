@@ -1,4 +1,4 @@
-"""What is behind the player: his plate, a colour, a picture, a video loop, or the live camera."""
+"""What is behind the player: the player's plate, a colour, a picture, a video loop, or the live camera."""
 
 from __future__ import annotations
 

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.ladder import State
-from realtime.mixer import SOURCES, Fader, Mix, Mixer, Shot, Source
+from realtime.programme.ladder import State
+from realtime.programme.mixer import SOURCES, Fader, Mix, Mixer, Shot, Source
 
 
 def grey(value: int, captured_ns: int | None = None) -> Shot:

@@ -4,9 +4,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.ladder import Inputs, Ladder, State
-from realtime.mixer import Shot, Source
-from realtime.programme import OnAir, Programme
+from realtime.programme.ladder import Inputs, Ladder, State
+from realtime.programme.mixer import Shot, Source
+from realtime.programme.programme import OnAir, Programme
 
 MS = 1_000_000
 PERIOD = 40 * MS

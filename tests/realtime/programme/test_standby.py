@@ -1,7 +1,7 @@
 import time
 from pathlib import Path
 
-from realtime.players_standby import PlayersStandby
+from realtime.programme.standby import PlayersStandby
 from tests.realtime.fakes import SIZE, write_clip
 
 S = 1_000_000_000

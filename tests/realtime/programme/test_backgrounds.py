@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from realtime.backgrounds import Backdrop, BackgroundError, Backgrounds, check_backgrounds
 from realtime.config.backgrounds import Colour, LiveCamera, Loop, Still
 from realtime.config.show import ShowError, check_show, load_show
 from realtime.pictures.picture import backdrop
+from realtime.programme.backgrounds import Backdrop, BackgroundError, Backgrounds, check_backgrounds
 from tests.realtime.fakes import SIZE, write_clip
 
 S = 1_000_000_000

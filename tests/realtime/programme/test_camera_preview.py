@@ -1,6 +1,6 @@
 import numpy as np
 
-from realtime.camera_preview import draw_people
+from realtime.programme.camera_preview import draw_people
 from realtime.transport.people import People
 from tests.realtime.transport.test_people import people_side_by_side
 
