@@ -89,7 +89,7 @@ class OutputSink(ABC):
     """An output of the programme. It is fed by the programme clock (through `outputs.fanout.Outputs`) and may
     never hold it up: whatever takes time happens in a thread or process of the sink's own.
 
-    name: unique in a show. kind: a key of `outputs.table.OUTPUTS`.
+    name: unique in a show. kind: a key of `kinds.OUTPUTS`.
     """
 
     name: str

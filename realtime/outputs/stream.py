@@ -9,8 +9,8 @@ import av
 from realtime.config.outputs import Stream
 from realtime.config.redact import encoding_hint, redact, shown
 from realtime.outputs.h264 import EncoderSettings, h264_level
-from realtime.outputs.muxing import VideoFile
 from realtime.outputs.sink import Format, OutputError, Part
+from realtime.outputs.video_file import VideoFile
 from realtime.outputs.worker import Tick, WorkerSink
 
 UDP_PACKET_BYTES = 1316

@@ -6,8 +6,8 @@ import time
 
 from realtime.config.outputs import WebRtcServing
 from realtime.outputs.fanout import Outputs
+from realtime.outputs.kinds import open_outputs, open_webrtc
 from realtime.outputs.sink import Format, OutputError, ProgrammeFrame
-from realtime.outputs.table import open_outputs, open_webrtc
 from realtime.programme.clock import ProgrammeClock
 from realtime.programme.ladder import Inputs, Ladder, State, stale_after_ns
 from realtime.programme.mixer import Source

@@ -22,7 +22,7 @@ from realtime.control.facts import Figures, show_facts
 from realtime.control.keys import Keymap
 from realtime.control.server import ControlServer
 from realtime.outputs.sink import Format, ProgrammeFrame
-from realtime.outputs.webrtc import WebRtcSink
+from realtime.outputs.webrtc.webrtc_sink import WebRtcSink
 from realtime.transport.orders import Orders
 from realtime.transport.telemetry import Meter, Totals
 from tests.browser import chromium, chromium_page, new_page, screenshot

@@ -13,7 +13,7 @@ import pytest
 from aiohttp import ClientSession
 
 from realtime.control import media
-from realtime.outputs import whep as playout
+from realtime.outputs.webrtc import whep as playout
 from tests.realtime.test_control_server import BEARER, TOKEN, FakeWhep, Place
 
 ELSEWHERE = {"Origin": "https://team.example"}

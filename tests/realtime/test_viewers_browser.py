@@ -14,7 +14,7 @@ import pytest
 from realtime.config.outputs import WebRtc
 from tests.browser import chromium, new_page
 from tests.realtime import test_console
-from tests.realtime.outputs.test_webrtc_network import run_without_internet
+from tests.realtime.outputs.webrtc.test_network import run_without_internet
 from tests.realtime.test_console import running
 
 pytestmark = pytest.mark.browser

@@ -12,8 +12,8 @@ import pytest
 from realtime.config.outputs import Stream
 from realtime.outputs import hosted
 from realtime.outputs.fanout import Outputs
+from realtime.outputs.kinds import open_outputs
 from realtime.outputs.sink import Format, OutputSink, ProgrammeFrame
-from realtime.outputs.table import open_outputs
 from tests.realtime.outputs.feeding import playing, wait_for_state
 
 SIZE = (128, 96)

@@ -13,8 +13,8 @@ from aiortc.mediastreams import MediaStreamError
 
 from realtime.config.outputs import WebRtc, WebRtcServing
 from realtime.outputs.fanout import Outputs
+from realtime.outputs.kinds import open_webrtc
 from realtime.outputs.sink import Format, ProgrammeFrame
-from realtime.outputs.table import open_webrtc
 from tests.realtime.outputs.feeding import playing, wait_for_state
 
 pytestmark = pytest.mark.soak

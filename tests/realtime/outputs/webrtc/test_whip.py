@@ -13,9 +13,9 @@ from aiohttp import web
 from aiortc import RTCPeerConnection, RTCSessionDescription
 
 from realtime.config.outputs import Whip
-from realtime.outputs.rtc import new_peer
 from realtime.outputs.sink import Format, OutputSink, ProgrammeFrame
-from realtime.outputs.whip import WhipSink, retry_after_s
+from realtime.outputs.webrtc.aiortc_patches import new_peer
+from realtime.outputs.webrtc.whip import WhipSink, retry_after_s
 from tests.realtime.outputs.feeding import playing, wait_for_state, wait_until
 
 SIZE = (128, 96)

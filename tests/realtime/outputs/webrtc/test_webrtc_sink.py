@@ -13,9 +13,9 @@ from aiortc.rtp import RTCP_PSFB_PLI, RtcpPsfbPacket
 
 from realtime.config.outputs import WebRtc, WebRtcServing
 from realtime.outputs.sink import Format, OutputError, ProgrammeFrame
-from realtime.outputs.webrtc import WebRtcSink
+from realtime.outputs.webrtc.webrtc_sink import WebRtcSink
 from tests.realtime.outputs.feeding import playing, wait_until
-from tests.realtime.outputs.whep_client import FPS, SIZE, Watcher, ask, check, frame, offer
+from tests.realtime.outputs.webrtc.whep_client import FPS, SIZE, Watcher, ask, check, frame, offer
 
 VIEWERS = 6
 SETTINGS = WebRtc(port=0, viewers=VIEWERS)

@@ -12,12 +12,12 @@ import pytest
 from aiortc.codecs.h264 import H264PayloadDescriptor
 from aiortc.mediastreams import MediaStreamError
 
-from realtime.outputs import keyframes as keyframes_module
-from realtime.outputs import video_source
-from realtime.outputs.bitrate import SETTLING_S
 from realtime.outputs.h264 import Encoder, EncoderSettings, to_i420
-from realtime.outputs.keyframes import ASKED_OVER_S, BURST, OF_ONE_VIEWER_S, REFILL_S
-from realtime.outputs.video_source import APART, MOST_WAITING, PassThrough, VideoSource, Viewer
+from realtime.outputs.webrtc import keyframes as keyframes_module
+from realtime.outputs.webrtc import shared_encoder
+from realtime.outputs.webrtc.bitrate import SETTLING_S
+from realtime.outputs.webrtc.keyframes import ASKED_OVER_S, BURST, OF_ONE_VIEWER_S, REFILL_S
+from realtime.outputs.webrtc.shared_encoder import APART, MOST_WAITING, PassThrough, SharedEncoder, Viewer
 
 SIZE = (160, 96)
 FPS = Fraction(30000, 1001)
@@ -29,11 +29,11 @@ def picture(n: int) -> np.ndarray:
     return to_i420(np.roll(cv2.GaussianBlur(noise, (0, 0), 2), 3 * n, axis=1))
 
 
-def run(test: Callable[[VideoSource], Awaitable[None]], settings: EncoderSettings = SETTINGS) -> None:
+def run(test: Callable[[SharedEncoder], Awaitable[None]], settings: EncoderSettings = SETTINGS) -> None:
     """Calls the test with a source that encodes what is put."""
 
     async def whole() -> None:
-        source = VideoSource(asyncio.get_running_loop(), settings)
+        source = SharedEncoder(asyncio.get_running_loop(), settings)
         encoding = asyncio.ensure_future(source.run())
         try:
             await test(source)
@@ -44,7 +44,7 @@ def run(test: Callable[[VideoSource], Awaitable[None]], settings: EncoderSetting
     asyncio.run(whole())
 
 
-async def encode(source: VideoSource, tick: int) -> None:
+async def encode(source: SharedEncoder, tick: int) -> None:
     """Puts a picture and waits until it is encoded."""
     before = source.encoded + source.dropped["encoder"]
     source.put(picture(tick), tick)
@@ -55,7 +55,7 @@ async def encode(source: VideoSource, tick: int) -> None:
 
 
 def test_viewers_of_one_bitrate_get_the_same_bytes_at_the_ticks_time() -> None:
-    async def test(source: VideoSource) -> None:
+    async def test(source: SharedEncoder) -> None:
         one, two = Viewer(source), Viewer(source)
         source.join(one)
         source.join(two)
@@ -73,9 +73,9 @@ def test_viewers_of_one_bitrate_get_the_same_bytes_at_the_ticks_time() -> None:
 
 def test_a_viewer_that_does_not_keep_up_goes_on_with_a_keyframe(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr(video_source, "monotonic", lambda: now[0])
+    monkeypatch.setattr(shared_encoder, "monotonic", lambda: now[0])
 
-    async def test(source: VideoSource) -> None:
+    async def test(source: SharedEncoder) -> None:
         quick, slow = Viewer(source), Viewer(source)
         source.join(quick)
         source.join(slow)
@@ -105,7 +105,7 @@ def test_keyframes_are_asked_for_together(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(Encoder, "encode", noted)
     monkeypatch.setattr(keyframes_module, "CLOSEST_S", 3600)
 
-    async def test(source: VideoSource) -> None:
+    async def test(source: SharedEncoder) -> None:
         viewers = [Viewer(source) for _ in range(20)]
         for tick, viewer in enumerate(viewers):
             source.join(viewer)
@@ -120,9 +120,9 @@ def test_a_receivers_estimate_moves_it_to_half_the_bitrate_and_the_others_stay(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = [100.0]
-    monkeypatch.setattr(video_source, "monotonic", lambda: now[0])
+    monkeypatch.setattr(shared_encoder, "monotonic", lambda: now[0])
 
-    async def test(source: VideoSource) -> None:
+    async def test(source: SharedEncoder) -> None:
         good, bad = Viewer(source), Viewer(source)
         source.join(good)
         source.join(bad)
@@ -154,7 +154,7 @@ def test_a_receivers_estimate_moves_it_to_half_the_bitrate_and_the_others_stay(
 
 
 def test_an_encoder_that_hangs_is_told_and_the_newest_picture_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(video_source, "STALLED_S", 0.1)
+    monkeypatch.setattr(shared_encoder, "STALLED_S", 0.1)
     hangs = threading.Event()
     encode_one = Encoder.encode
 
@@ -164,7 +164,7 @@ def test_an_encoder_that_hangs_is_told_and_the_newest_picture_waits(monkeypatch:
 
     monkeypatch.setattr(Encoder, "encode", hanging)
 
-    async def test(source: VideoSource) -> None:
+    async def test(source: SharedEncoder) -> None:
         viewer = Viewer(source)
         source.join(viewer)
         assert not source.stalled()
@@ -185,7 +185,7 @@ def test_an_encoder_that_hangs_is_told_and_the_newest_picture_waits(monkeypatch:
 def test_an_encoder_that_fails_is_opened_anew(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def test(source: VideoSource) -> None:
+    async def test(source: SharedEncoder) -> None:
         viewer = Viewer(source)
         source.join(viewer)
         await encode(source, 0)
@@ -206,7 +206,7 @@ def test_an_encoder_that_fails_is_opened_anew(
 
 
 def test_a_viewer_that_was_stopped_never_counts_again() -> None:
-    async def test(source: VideoSource) -> None:
+    async def test(source: SharedEncoder) -> None:
         viewer = Viewer(source)
         waiting = asyncio.ensure_future(viewer.recv())
         await asyncio.sleep(0)
@@ -229,7 +229,7 @@ def test_a_viewer_that_was_stopped_never_counts_again() -> None:
 def test_pictures_are_encoded_while_every_other_thread_of_the_loop_is_held_up() -> None:
     looked_up = threading.Event()
 
-    async def test(source: VideoSource) -> None:
+    async def test(source: SharedEncoder) -> None:
         loop = asyncio.get_running_loop()
         hanging = [loop.run_in_executor(None, looked_up.wait, 30) for _ in range(64)]
         try:
@@ -247,7 +247,7 @@ def test_pictures_are_encoded_while_every_other_thread_of_the_loop_is_held_up() 
 def test_closing_ends_the_encoders_threads() -> None:
     before = threading.active_count()
 
-    async def test(source: VideoSource) -> None:
+    async def test(source: SharedEncoder) -> None:
         source.join(Viewer(source))
         await encode(source, 0)
         assert threading.active_count() > before
@@ -260,11 +260,11 @@ def test_who_keeps_asking_for_keyframes_is_served_apart_and_costs_the_others_not
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = [100.0]
-    monkeypatch.setattr(video_source, "monotonic", lambda: now[0])
+    monkeypatch.setattr(shared_encoder, "monotonic", lambda: now[0])
     seen = {}
 
-    def watching(asks: bool) -> Callable[[VideoSource], Awaitable[None]]:
-        async def test(source: VideoSource) -> None:
+    def watching(asks: bool) -> Callable[[SharedEncoder], Awaitable[None]]:
+        async def test(source: SharedEncoder) -> None:
             good, other = Viewer(source), Viewer(source)
             source.join(good)
             source.join(other)
@@ -303,7 +303,7 @@ def test_who_keeps_asking_for_keyframes_is_served_apart_and_costs_the_others_not
 
 def test_viewers_that_come_and_go_bring_about_few_keyframes(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr(video_source, "monotonic", lambda: now[0])
+    monkeypatch.setattr(shared_encoder, "monotonic", lambda: now[0])
     keyframes = []
     encode_one = Encoder.encode
 
@@ -313,7 +313,7 @@ def test_viewers_that_come_and_go_bring_about_few_keyframes(monkeypatch: pytest.
 
     monkeypatch.setattr(Encoder, "encode", noted)
 
-    async def test(source: VideoSource) -> None:
+    async def test(source: SharedEncoder) -> None:
         stays = Viewer(source)
         source.join(stays)
         for tick in range(900):  # 30 s, a new viewer in every picture

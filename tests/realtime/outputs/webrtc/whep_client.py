@@ -10,9 +10,9 @@ from fractions import Fraction
 import numpy as np
 from aiortc import RTCPeerConnection, RTCSessionDescription
 
-from realtime.outputs.rtc import new_peer
 from realtime.outputs.sink import ProgrammeFrame
-from realtime.outputs.webrtc import WebRtcSink
+from realtime.outputs.webrtc.aiortc_patches import new_peer
+from realtime.outputs.webrtc.webrtc_sink import WebRtcSink
 
 SIZE = (128, 96)
 FPS = Fraction(30000, 1001)

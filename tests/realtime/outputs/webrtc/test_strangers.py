@@ -16,14 +16,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from realtime.config.outputs import WebRtc, WebRtcServing
-from realtime.outputs import seats, webrtc
-from realtime.outputs.rtc import new_peer
-from realtime.outputs.seats import OPERATOR_SEATS
 from realtime.outputs.sink import Format, ProgrammeFrame
-from realtime.outputs.webrtc import WebRtcSink
-from realtime.outputs.whep import MOST_CANDIDATES, OPERATOR, CannotAnswer, NoH264, checked_offer
+from realtime.outputs.webrtc import seats, webrtc_sink
+from realtime.outputs.webrtc.aiortc_patches import new_peer
+from realtime.outputs.webrtc.seats import OPERATOR_SEATS
+from realtime.outputs.webrtc.webrtc_sink import WebRtcSink
+from realtime.outputs.webrtc.whep import MOST_CANDIDATES, OPERATOR, CannotAnswer, NoH264, checked_offer
 from tests.realtime.outputs.feeding import playing, wait_until
-from tests.realtime.outputs.whep_client import FPS, SDP, SIZE, Watcher, ask, check, frame
+from tests.realtime.outputs.webrtc.whep_client import FPS, SDP, SIZE, Watcher, ask, check, frame
 
 VIEWERS = 4
 EXAMPLES = 60
@@ -192,7 +192,7 @@ def test_an_offer_is_checked_or_refused_whatever_it_is(body: bytes) -> None:
 def test_changed_offers_leave_no_seat_taken_and_no_traceback(
     sink: WebRtcSink, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webrtc, "CONNECT_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(webrtc_sink, "CONNECT_TIMEOUT_S", 0.2)
 
     @given(CHANGES)
     @settings(max_examples=EXAMPLES, deadline=None)
@@ -230,7 +230,7 @@ def test_half_open_connections_make_way_and_end(sink: WebRtcSink, monkeypatch: p
 
 
 def test_half_open_connections_end_by_themselves(sink: WebRtcSink, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webrtc, "CONNECT_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(webrtc_sink, "CONNECT_TIMEOUT_S", 0.1)
     for _ in range(VIEWERS):
         assert ask(sink, "POST", "/whep/programme", OFFER, **SDP)[0] == 201
     wait_until(lambda: len(sink._seats) == 0 and not sink._peers, "they have ended")

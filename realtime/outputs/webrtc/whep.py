@@ -20,7 +20,7 @@ from aiortc.rtcpeerconnection import is_codec_compatible
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.sdp import SessionDescription
 
-from realtime.outputs.seats import TooMany
+from realtime.outputs.webrtc.seats import TooMany
 from realtime.transport.texts import one_line
 
 logger = logging.getLogger(__name__)

@@ -1,5 +1,7 @@
-"""aiortc's connections, and what of aiortc and aioice has no setting, changed for the whole process
-that sends WebRTC."""
+"""Makes aiortc's connections, and changes in aiortc and aioice what has no setting.
+
+`prepare` changes it for the whole process that sends WebRTC, once; `webrtc_sink` and `whip` call it.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCRtpSend
 
 from realtime.config.outputs import IceServer
 from realtime.outputs.h264 import EncoderSettings, h264_level
-from realtime.outputs.video_source import PassThrough
+from realtime.outputs.webrtc.shared_encoder import PassThrough
 from realtime.transport.texts import one_line
 
 logger = logging.getLogger(__name__)

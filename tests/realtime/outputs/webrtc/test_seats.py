@@ -2,7 +2,7 @@
 
 import pytest
 
-from realtime.outputs.seats import CONNECTING_S, OPERATOR_SEATS, Seats, TooMany
+from realtime.outputs.webrtc.seats import CONNECTING_S, OPERATOR_SEATS, Seats, TooMany
 
 
 def test_strangers_fill_their_own_seats_alone() -> None:

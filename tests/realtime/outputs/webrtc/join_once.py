@@ -10,9 +10,9 @@ import time
 
 from realtime.config.outputs import WebRtc, WebRtcServing
 from realtime.outputs.sink import Format, ProgrammeFrame
-from realtime.outputs.webrtc import WebRtcSink
+from realtime.outputs.webrtc.webrtc_sink import WebRtcSink
 from tests.realtime.outputs.feeding import playing
-from tests.realtime.outputs.whep_client import FPS, SIZE, Watcher, check, frame
+from tests.realtime.outputs.webrtc.whep_client import FPS, SIZE, Watcher, check, frame
 
 PICTURES = 20
 

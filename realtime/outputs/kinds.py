@@ -32,7 +32,7 @@ OUTPUTS: Mapping[str, Kind] = {
         orders=frozenset({"start", "stop"}),
     ),
     "stream": Kind("realtime.outputs.stream:StreamSink", hosted=frozenset({"picture"})),
-    "whip": Kind("realtime.outputs.whip:WhipSink", hosted=frozenset({"picture"})),
+    "whip": Kind("realtime.outputs.webrtc.whip:WhipSink", hosted=frozenset({"picture"})),
     "window": Kind("realtime.outputs.window:WindowSink", hosted=frozenset({"picture"})),
     "virtual_camera": Kind("realtime.outputs.virtual_camera:VirtualCameraSink"),
 }
@@ -86,7 +86,7 @@ def open_webrtc(serving: WebRtcServing, programme: Format, scratch: Path | None 
     return HostedSink(
         "webrtc",
         "webrtc",
-        "realtime.outputs.webrtc:WebRtcSink",
+        "realtime.outputs.webrtc.webrtc_sink:WebRtcSink",
         serving,
         programme,
         frozenset[Part]({"picture", "preview"}),

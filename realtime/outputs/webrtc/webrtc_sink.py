@@ -21,11 +21,11 @@ from aiortc import RTCPeerConnection, RTCSessionDescription
 
 from realtime.config.outputs import WebRtc, WebRtcServing
 from realtime.outputs.h264 import EncoderSettings, nvenc_works, to_i420
-from realtime.outputs.rtc import log_unexpected, new_peer, only_h264, prepare
-from realtime.outputs.seats import Seats
 from realtime.outputs.sink import Format, OutputError, OutputSink, Part, ProgrammeFrame, SinkStatus
-from realtime.outputs.video_source import VideoSource, Viewer
-from realtime.outputs.whep import LOOPBACK, CannotAnswer, Whep
+from realtime.outputs.webrtc.aiortc_patches import log_unexpected, new_peer, only_h264, prepare
+from realtime.outputs.webrtc.seats import Seats
+from realtime.outputs.webrtc.shared_encoder import SharedEncoder, Viewer
+from realtime.outputs.webrtc.whep import LOOPBACK, CannotAnswer, Whep
 from realtime.outputs.worker import Counts
 from realtime.transport.texts import one_line
 
@@ -86,7 +86,7 @@ class WebRtcSink(OutputSink):
         self._loop.set_exception_handler(log_unexpected)
         self._lookups = ThreadPoolExecutor(LOOKUP_THREADS, thread_name_prefix="names")
         self._loop.set_default_executor(self._lookups)
-        self._sources = {source: VideoSource(self._loop, encodings[source]) for source in PARTS}
+        self._sources = {source: SharedEncoder(self._loop, encodings[source]) for source in PARTS}
         self._thread = threading.Thread(target=self._loop.run_forever, name="webrtc", daemon=True)
         self._thread.start()
         loopback_only = serving.socket is None and settings.host in LOOPBACK

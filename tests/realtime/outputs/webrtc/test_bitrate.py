@@ -3,7 +3,7 @@ import itertools
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from realtime.outputs.bitrate import LONGEST_UP_S, SETTLING_S, STEPS, UP_AFTER_S, BitrateStep
+from realtime.outputs.webrtc.bitrate import LONGEST_UP_S, SETTLING_S, STEPS, UP_AFTER_S, BitrateStep
 
 HIGHEST = 4_000_000
 

@@ -1,4 +1,4 @@
-"""What `outputs.rtc.prepare` changes in aiortc and aioice is changed back after each test."""
+"""What `aiortc_patches.prepare` changes in aiortc and aioice is changed back after each test."""
 
 import copy
 

@@ -21,15 +21,15 @@ from aiortc.rtcicetransport import RTCIceGatherer, parse_stun_turn_uri
 from pydantic import ValidationError
 
 from realtime.config.outputs import ICE_URL, IceServer, WebRtc, WebRtcServing, Whip
-from realtime.outputs import rtc
-from realtime.outputs.rtc import GATHER_S, new_peer
 from realtime.outputs.sink import Format, ProgrammeFrame
-from realtime.outputs.webrtc import WebRtcSink
-from realtime.outputs.whip import WhipSink
+from realtime.outputs.webrtc import aiortc_patches
+from realtime.outputs.webrtc.aiortc_patches import GATHER_S, new_peer
+from realtime.outputs.webrtc.webrtc_sink import WebRtcSink
+from realtime.outputs.webrtc.whip import WhipSink
 from tests.realtime.outputs.feeding import playing, wait_until
-from tests.realtime.outputs.whep_client import FPS, SIZE, Watcher, ask, check, frame
+from tests.realtime.outputs.webrtc.whep_client import FPS, SIZE, Watcher, ask, check, frame
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 DEAD = "192.0.2.1"
 """TEST-NET-1 (RFC 5737): no packet to it is ever answered."""
 
@@ -133,7 +133,7 @@ def test_pictures_flow_while_name_servers_hang(monkeypatch: pytest.MonkeyPatch) 
         return real(DEAD, *rest, **more)
 
     monkeypatch.setattr(socket, "getaddrinfo", hang)
-    monkeypatch.setattr(rtc, "GATHER_S", 0.2)
+    monkeypatch.setattr(aiortc_patches, "GATHER_S", 0.2)
     try:
         with served(ice_servers=[TURN]) as sink:
 
@@ -193,7 +193,7 @@ def test_nobody_waits_for_a_stun_server_that_the_loopback_cannot_reach(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """On a machine whose other addresses are answered at once; here it has none."""
-    monkeypatch.setattr(rtc, "find_host_addresses", lambda *_: [])
+    monkeypatch.setattr(aiortc_patches, "find_host_addresses", lambda *_: [])
     with served(ice_servers=[f"stun:{DEAD}:3478"]) as sink:
         watcher, took = asyncio.run(watch(sink))
     check(watcher)
@@ -300,7 +300,7 @@ def run_without_internet(command: str, folder: Path, timeout_s: float) -> subpro
 
 
 def test_a_viewer_joins_in_a_venue_without_internet(tmp_path: Path) -> None:
-    done = run_without_internet(f"{sys.executable} -m tests.realtime.outputs.join_once", tmp_path, 120)
+    done = run_without_internet(f"{sys.executable} -m tests.realtime.outputs.webrtc.join_once", tmp_path, 120)
     assert done.returncode == 0, done.stderr
     took_s, pictures = done.stdout.split()
     assert int(pictures) == 20

@@ -2,7 +2,7 @@
 
 import itertools
 
-from realtime.outputs.keyframes import (
+from realtime.outputs.webrtc.keyframes import (
     ASKED_OVER_S,
     BURST,
     CLOSEST_S,

@@ -8,8 +8,8 @@ import pytest
 
 from realtime.config.outputs import KINDS, Recorder, Stream, Window
 from realtime.config.show import ShowError, check_show, load_show
+from realtime.outputs.kinds import OUTPUTS, open_outputs
 from realtime.outputs.sink import Format, OutputError, OutputSink
-from realtime.outputs.table import OUTPUTS, open_outputs
 from tests.realtime.outputs.feeding import wait_for_state
 
 FORMAT = Format((128, 96), Fraction(30))

@@ -1,6 +1,6 @@
 """A picture for any number of WebRTC viewers: encoded once for each bitrate that somebody needs.
 
-Everything here lives in one asyncio loop, but for `VideoSource.put` and the encoders, which have threads of
+Everything here lives in one asyncio loop, but for `SharedEncoder.put` and the encoders, which have threads of
 their own: the loop's other threads may all be held up by name look-ups. The newest picture wins: while one is
 encoded, one more may wait. A viewer that does not keep up loses what waits, and goes on with a keyframe.
 """
@@ -18,9 +18,9 @@ from aiortc import MediaStreamTrack, RTCRtpSender
 from aiortc.codecs.h264 import H264Encoder
 from aiortc.mediastreams import MediaStreamError
 
-from realtime.outputs.bitrate import STEPS, BitrateStep
 from realtime.outputs.h264 import I420, Encoder, EncoderSettings
-from realtime.outputs.keyframes import KeyframeBudget, KeyframeRequests
+from realtime.outputs.webrtc.bitrate import STEPS, BitrateStep
+from realtime.outputs.webrtc.keyframes import KeyframeBudget, KeyframeRequests
 from realtime.outputs.worker import STALLED_S
 
 logger = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class Viewer(MediaStreamTrack):  # type: ignore[misc]  # aiortc's types are not 
 
     kind = "video"
 
-    def __init__(self, source: VideoSource) -> None:
+    def __init__(self, source: SharedEncoder) -> None:
         super().__init__()
         self._source = source
         self._waiting: deque[Encoded] = deque()
@@ -162,7 +162,7 @@ class _Step:
     sizes: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=MEASURED_PICTURES))
 
 
-class VideoSource:
+class SharedEncoder:
     """One picture and its viewers.
 
     viewers: who takes it now. sent: pictures to all viewers together. dropped: by cause. encoded: pictures.
