@@ -18,9 +18,9 @@ from realtime.config.control import ControlError
 from realtime.config.redact import shown
 from realtime.config.show import BUNDLED_OTHERS, Show, ShowError, check_show, load_show
 from realtime.control.keys import KeyConflict, Keymap
-from realtime.control.outlet import Console
 from realtime.control.show_log import ShowLog
-from realtime.control.terminal import open_console
+from realtime.control.terminal.console import open_console
+from realtime.control.terminal.outlet import Console
 from realtime.performer.networks import Nets, load_nets
 from realtime.pictures.video_source import CameraName, CaptureError
 from realtime.programme.backgrounds import BackgroundError, check_backgrounds
@@ -200,7 +200,7 @@ def check(show: Show, report: Path | None, role: str = "all") -> Player:
 
 def serve(show: Show, supervisor: Supervisor, console: Console, stack: contextlib.ExitStack) -> None:
     """Starts the control server, until `stack` ends, and says where it is. Raises ControlError."""
-    from realtime.control.server import ControlServer  # only a show with a page needs it
+    from realtime.control.network.server import ControlServer  # only a show with a page needs it
 
     server = ControlServer(
         supervisor.desk,

@@ -13,10 +13,10 @@ from realtime.config.backgrounds import PLATE
 from realtime.config.outputs import Recorder
 from realtime.config.show import Show
 from realtime.control.desk import Desk, Event, action_line
-from realtime.control.facts import Figures, show_facts, status_line
 from realtime.control.keys import INTERRUPT_FROM_NS, INTERRUPT_WITHIN_NS, Interrupts, Keymap
-from realtime.control.outlet import Console
 from realtime.control.show_log import ShowLog
+from realtime.control.show_state import Figures, show_facts, status_line
+from realtime.control.terminal.outlet import Console
 from realtime.rigging import Player
 from realtime.stage_process import StageProcess
 from realtime.transport.bus import Press

@@ -15,8 +15,8 @@ from typing import Any
 import zmq
 
 from realtime.config.show import Show
-from realtime.control.outlet import Console
 from realtime.control.show_log import ShowLog
+from realtime.control.terminal.outlet import Console
 from realtime.link.link_notice import LinkNotice
 from realtime.operators import Operators
 from realtime.rigging import Player, rigged

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from realtime.control.facts import Figures, show_facts
+from realtime.control.show_state import Figures, show_facts
 from realtime.link.remote_clock import time_in
 from realtime.programme.camera_preview import draw_people
 from realtime.rigging import Player, rigged

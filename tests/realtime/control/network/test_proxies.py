@@ -15,10 +15,10 @@ from aiohttp import ClientSession, WSMsgType, web
 from aiohttp.test_utils import make_mocked_request
 
 from realtime.config.show import ShowError, load_show
-from realtime.control.addresses import Addresses, parsed
 from realtime.control.desk import Desk, Event
 from realtime.control.keys import Keymap
-from realtime.control.server import ControlServer, cookie_name
+from realtime.control.network.addresses import Addresses, parsed
+from realtime.control.network.server import ControlServer, cookie_name
 from realtime.transport.orders import Orders
 from realtime.transport.telemetry import Totals
 

@@ -14,9 +14,9 @@ from typing import NoReturn, TypeVar
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from realtime.control.addresses import Addresses
-from realtime.control.connections import MOST_PER_ADDRESS
-from realtime.control.wrong_tokens import TRY_EVERY_S, WrongTokens
+from realtime.control.network.addresses import Addresses
+from realtime.control.network.connections import MOST_PER_ADDRESS
+from realtime.control.network.wrong_tokens import TRY_EVERY_S, WrongTokens
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""Hands WHEP on to the playout, which has the pictures: users open one address for everything."""
+"""Hands WHEP on to the playout's process, which has the pictures: users open one address for everything."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, UnixConnector, web
 
-from realtime.control.guard import Guard, for_foreign_pages, open_to_foreign_pages, refuse
+from realtime.control.network.auth import Guard, for_foreign_pages, open_to_foreign_pages, refuse
 
 PROGRAMME, PREVIEW = "programme", "preview"
 TIMEOUT_S = 20.0
@@ -36,7 +36,7 @@ PREFLIGHT = {
 }
 
 
-class Media:
+class WhepProxy:
     """The way to the playout's own server, which answers at a Unix socket.
 
     The programme is for everybody, also for pages of other sites. The preview can show the fan before the

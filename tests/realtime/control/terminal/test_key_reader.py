@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.control.typed import KeyReader
+from realtime.control.terminal.key_reader import KeyReader
 
 S = 1_000_000_000
 SEQUENCES = [

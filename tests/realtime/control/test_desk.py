@@ -14,15 +14,15 @@ import pytest
 from realtime.config.show import ShowError, load_show
 from realtime.control.actions import ACTIONS
 from realtime.control.desk import Desk, Event, Refused
-from realtime.control.facts import Figures, reason, show_facts
 from realtime.control.keys import Keymap
-from realtime.control.metrics import EDGES_MS, buckets
+from realtime.control.network.metrics import EDGES_MS, buckets
 from realtime.control.show_log import LONGEST_QUEUE, ShowLog, ShowLogError
+from realtime.control.show_state import Figures, reason, show_facts
 from realtime.performer.confidence import NEVER_FILMED
 from realtime.transport.orders import Orders
 from realtime.transport.telemetry import BIN_MS, BINS, DROPS, Meter, Totals
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 S = 1_000_000_000
 
 

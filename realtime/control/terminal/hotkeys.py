@@ -1,4 +1,4 @@
-"""The operator's terminal: single keys in, one line of status out."""
+"""A terminal that hears single keys and keeps one line of status; `console` opens it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from select import select
 from types import TracebackType
 from typing import Any, Self
 
-from realtime.control.outlet import Outlet
-from realtime.control.typed import ALONE_NS, KeyReader
+from realtime.control.terminal.key_reader import ALONE_NS, KeyReader
+from realtime.control.terminal.outlet import Outlet
 
 _INPUT, _LOCAL, _CHARACTERS = 0, 3, 6
 """Places in what `termios.tcgetattr` gives."""

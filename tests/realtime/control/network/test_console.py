@@ -18,9 +18,9 @@ import pytest
 from realtime.config.outputs import WebRtc, WebRtcServing
 from realtime.control.actions import ACTIONS
 from realtime.control.desk import Desk
-from realtime.control.facts import Figures, show_facts
 from realtime.control.keys import Keymap
-from realtime.control.server import ControlServer
+from realtime.control.network.server import ControlServer
+from realtime.control.show_state import Figures, show_facts
 from realtime.outputs.sink import Format, ProgrammeFrame
 from realtime.outputs.webrtc.webrtc_sink import WebRtcSink
 from realtime.transport.orders import Orders

@@ -19,15 +19,15 @@ from multidict import CIMultiDictProxy
 
 from realtime.config.control import ControlError
 from realtime.control.actions import ACTIONS
-from realtime.control.addresses import Addresses
-from realtime.control.clients import Clients
-from realtime.control.connections import Connections
 from realtime.control.desk import Desk, Refused
-from realtime.control.guard import Guard, refuse
-from realtime.control.media import Media
-from realtime.control.metrics import CONTENT_TYPE, metrics_text
-from realtime.control.openapi import described_actions, openapi
-from realtime.control.osc import OscServer
+from realtime.control.network.addresses import Addresses
+from realtime.control.network.auth import Guard, refuse
+from realtime.control.network.connections import Connections
+from realtime.control.network.metrics import CONTENT_TYPE, metrics_text
+from realtime.control.network.openapi import described_actions, openapi
+from realtime.control.network.osc import OscServer
+from realtime.control.network.websocket import Clients
+from realtime.control.network.whep_proxy import WhepProxy
 from realtime.transport.telemetry import Totals
 
 CONSOLE = Path(__file__).resolve().parent / "console"
@@ -68,7 +68,7 @@ class ControlServer:
         trusted_proxies: Sequence[str] = (),
         most_connections: int | None = None,
     ) -> None:
-        """whep: see `Media`. port: 0 takes any free one, see `url`. osc_port: 0 hears no OSC. public_url,
+        """whep: see `WhepProxy`. port: 0 takes any free one, see `url`. osc_port: 0 hears no OSC. public_url,
         trusted_proxies: see `Addresses`. most_connections: see `Connections`.
 
         Raises ControlError where an address cannot be had.
@@ -88,7 +88,7 @@ class ControlServer:
             tell=lambda who, text: desk.note(who, "log in", text),
             trust=self._connections.trust,
         )
-        self._media = Media(whep, self._guard)
+        self._whep_proxy = WhepProxy(whep, self._guard)
         self._loop = asyncio.new_event_loop()
         self._clients = Clients(desk, {"actions": described_actions(desk)}, self._loop)
         self._osc = OscServer(desk, osc_host, osc_port) if osc_port else None
@@ -135,7 +135,7 @@ class ControlServer:
         app.router.add_get("/api/actions", self._actions)
         app.router.add_post("/api/actions/{action}", self._act)
         app.router.add_get("/api/events", self._events)
-        self._media.add_to(app)
+        self._whep_proxy.add_to(app)
         runner = web.AppRunner(
             app, access_log=None, shutdown_timeout=CLOSE_TIMEOUT_S, keepalive_timeout=KEEPALIVE_S, logger=log
         )

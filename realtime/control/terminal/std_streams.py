@@ -1,4 +1,4 @@
-"""What any library or process of the show prints goes past the operator's console, and so holds nobody up.
+"""Diverts what any library or process of the show prints into the operator's console: it holds nobody up.
 
 Children inherit standard output and standard error. A terminal that was stopped by Ctrl-S would hold up
 whichever of them prints next, be it the programme's clock.

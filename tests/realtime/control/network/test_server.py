@@ -19,9 +19,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from realtime.config.control import ControlError
 from realtime.control.actions import ACTIONS
 from realtime.control.desk import Desk, Event
-from realtime.control.facts import show_facts
 from realtime.control.keys import Keymap
-from realtime.control.server import ControlServer, cookie_name
+from realtime.control.network.server import ControlServer, cookie_name
+from realtime.control.show_state import show_facts
 from realtime.transport.orders import Orders
 from realtime.transport.telemetry import Meter, Totals
 
@@ -280,7 +280,7 @@ def test_metrics_are_prometheus(place: Place) -> None:
     assert found["dancecam_restarts_total", ("stage", "playout")] == 0
     assert found["dancecam_viewers", ("output", "wall"), ("source", "programme")] == 2
     assert found["dancecam_output_sent_total", ("output", "wall")] == 55
-    dashboard = (Path(__file__).resolve().parents[2] / "docs" / "grafana.json").read_text(encoding="utf-8")
+    dashboard = (Path(__file__).resolve().parents[4] / "docs" / "grafana.json").read_text(encoding="utf-8")
     queried = set(re.findall(r"dancecam_[a-z_]+", dashboard))
     assert len(queried) >= 9
     assert queried <= {sample[0] for sample in found}

@@ -13,7 +13,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYP
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from realtime.control.facts import dropped_by_stage
+from realtime.control.show_state import dropped_by_stage
 from realtime.transport.telemetry import BIN_MS, STATES, Totals
 
 __all__ = ["CONTENT_TYPE", "metrics_text"]

@@ -1,17 +1,11 @@
-import os
-import pty
 import re
-import termios
-import time
 from dataclasses import replace
 
 import pytest
 
 from realtime.control.actions import ACTIONS, Risk, Unconfirmed
 from realtime.control.arguments import ArgumentError, check_in_order, check_named
-from realtime.control.hotkeys import Hotkeys
 from realtime.control.keys import CONFIRM_KEY, NAMED_KEYS, Interrupts, KeyConflict, Keymap, Unanswered
-from realtime.control.outlet import Outlet
 from realtime.transport.orders import Orders
 
 LIVE = Orders(taken=True)
@@ -204,43 +198,3 @@ def test_what_takes_the_show_or_its_player_away_is_confirmed_in_every_state(name
         after(name, start=state)
     done = after(name, start=state, confirmed=True)
     assert (done.quit, done.restarts) == ((True, 0) if name == "quit" else (False, 1))
-
-
-@pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> int:
-    master, slave = pty.openpty()
-    monkeypatch.setattr("sys.stdin", os.fdopen(slave))
-    return master
-
-
-def wait_for(heard: list[str], n: int) -> None:
-    deadline = time.monotonic() + 5
-    while len(heard) < n:
-        assert time.monotonic() < deadline, heard
-        time.sleep(0.01)
-
-
-def test_the_terminal_is_heard_and_given_back(terminal: int) -> None:
-    before = termios.tcgetattr(terminal)
-    heard: list[str] = []
-    read, write = os.pipe()
-    outlet = Outlet(write)
-    with pytest.raises(ZeroDivisionError), Hotkeys(heard.append, outlet) as keys:
-        assert not termios.tcgetattr(terminal)[3] & termios.ICANON
-        assert termios.tcgetattr(terminal)[3] & termios.ISIG  # Ctrl-C is still a signal
-        assert not termios.tcgetattr(terminal)[0] & termios.IXON, "Ctrl-S stops nothing"
-        for part in (b"\x1b", b"[", b"D"):  # an arrow, as a slow line brings it
-            os.write(terminal, part)
-            time.sleep(0.2)
-        os.write(terminal, b"aT z")
-        wait_for(heard, 5)
-        keys.status("LIVE")
-        keys.say("a line")
-        _ = 1 / 0
-    outlet.close()
-    assert heard == ["\x1b", "a", "T", " ", "z"]
-    assert termios.tcgetattr(terminal) == before
-    written = os.read(read, 1000).decode()
-    assert "a line\n" in written and written.endswith("\r\x1b[K")
-    os.close(read)
-    os.close(write)

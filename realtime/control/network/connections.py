@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 from aiohttp import web
 
-from realtime.control.addresses import Addresses, is_loopback
+from realtime.control.network.addresses import Addresses, is_loopback
 
 MOST_CONNECTIONS = 256
 MOST_PER_ADDRESS = 64

@@ -6,9 +6,9 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
-from realtime.control.hotkeys import Hotkeys
-from realtime.control.outlet import Console, Outlet, PlainConsole
-from realtime.control.std_streams import diverted
+from realtime.control.terminal.hotkeys import Hotkeys
+from realtime.control.terminal.outlet import Console, Outlet, PlainConsole
+from realtime.control.terminal.std_streams import diverted
 
 OUT, ERR = 1, 2
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from realtime.control.outlet import LONGEST_QUEUE, Outlet, PlainConsole
-from realtime.control.std_streams import diverted
+from realtime.control.terminal.outlet import LONGEST_QUEUE, Outlet, PlainConsole
+from realtime.control.terminal.std_streams import diverted
 
 
 @pytest.fixture

@@ -17,12 +17,25 @@ from aiohttp import ClientSession, ClientTimeout, TCPConnector
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from realtime.control.connections import BUSY_S, IDLE_S, RESERVED, STUCK_S, ConnectionTable, most_connections
 from realtime.control.desk import Desk, Event
-from realtime.control.guard import WRONG_TOKEN_S
 from realtime.control.keys import Keymap
-from realtime.control.server import ControlServer
-from realtime.control.wrong_tokens import LINE_EVERY_S, MOST_ADDRESSES, TRIES, TRY_EVERY_S, WrongTokens
+from realtime.control.network.auth import WRONG_TOKEN_S
+from realtime.control.network.connections import (
+    BUSY_S,
+    IDLE_S,
+    RESERVED,
+    STUCK_S,
+    ConnectionTable,
+    most_connections,
+)
+from realtime.control.network.server import ControlServer
+from realtime.control.network.wrong_tokens import (
+    LINE_EVERY_S,
+    MOST_ADDRESSES,
+    TRIES,
+    TRY_EVERY_S,
+    WrongTokens,
+)
 from realtime.transport.orders import Orders
 from realtime.transport.telemetry import Totals
 
@@ -126,7 +139,7 @@ NESTED = b"[" * 30_000 + b"]" * 30_000
         b"GET /api/state HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: \xff\r\n\r\n",
         b"GET /console/%00 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
         b"GET /console/" + b"a" * 5000 + b" HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
-        b"GET /console/../../guard.py HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+        b"GET /console/../../auth.py HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
         b"GET /api/events HTTP/1.1\r\nHost: 127.0.0.1\r\n"
         + RIGHT["Authorization"].join(["Authorization: ", "\r\n\r\n"]).encode(),
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
@@ -470,7 +483,7 @@ def test_without_file_handles_one_line_is_told_and_it_comes_back(
 def test_a_body_that_never_comes_is_given_up(
     server: ControlServer, monkeypatch: pytest.MonkeyPatch, quiet: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("realtime.control.guard.BODY_S", 0.2)
+    monkeypatch.setattr("realtime.control.network.auth.BODY_S", 0.2)
     with socket.create_connection(("127.0.0.1", port_of(server)), timeout=20) as client:
         client.sendall(request(b"")[:-4].replace(b"Content-Length: 0", b"Content-Length: 9") + b"\r\n\r\n{")
         assert status(client.recv(4096)) == 408

@@ -1,4 +1,4 @@
-"""Where the show speaks: to a terminal, a pipe or a file, by a thread that drops what is not taken.
+"""What the show says, on its way to a terminal, a pipe or a file: a thread drops what is not taken.
 
 A terminal that was stopped (Ctrl-S), a reader that has gone and a full disk hold nobody up and end nothing.
 """

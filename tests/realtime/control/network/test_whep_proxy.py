@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession
 
-from realtime.control import media
+from realtime.control.network import whep_proxy
 from realtime.outputs.webrtc import whep as playout
-from tests.realtime.test_control_server import BEARER, TOKEN, FakeWhep, Place
+from tests.realtime.control.network.test_server import BEARER, TOKEN, FakeWhep, Place
 
 ELSEWHERE = {"Origin": "https://team.example"}
 SDP = {"Content-Type": "application/sdp"}
@@ -104,10 +104,10 @@ def operator_said(place: Place, whep: FakeWhep, path: str, headers: dict[str, st
 
 
 def test_who_has_the_token_is_named_an_operator_and_nobody_else(place: Place, whep: FakeWhep) -> None:
-    assert media.OPERATOR == playout.OPERATOR
+    assert whep_proxy.OPERATOR == playout.OPERATOR
     login = place.ask("POST", "api/login", headers={"X": ""}, body=f'{{"token": "{TOKEN}"}}')[2]
     cookie = {"Cookie": login["Set-Cookie"].split(";")[0]}
-    claim = {media.OPERATOR: "yes"}
+    claim = {whep_proxy.OPERATOR: "yes"}
     assert operator_said(place, whep, "whep/preview", BEARER)
     assert operator_said(place, whep, "whep/programme", BEARER)
     assert operator_said(place, whep, "whep/programme", cookie)
@@ -120,7 +120,7 @@ def test_who_has_the_token_is_named_an_operator_and_nobody_else(place: Place, wh
 def test_strangers_are_answered_so_many_at_once_and_an_operator_besides(
     place: Place, whep: FakeWhep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(media, "MOST_AT_ONCE", 2)
+    monkeypatch.setattr(whep_proxy, "MOST_AT_ONCE", 2)
     whep.hold()
 
     async def crowd(session: ClientSession) -> list[int]:
@@ -147,7 +147,7 @@ def test_strangers_are_answered_so_many_at_once_and_an_operator_besides(
 def test_an_offer_that_never_arrives_whole_is_given_up(
     place: Place, whep: FakeWhep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(media, "BODY_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(whep_proxy, "BODY_TIMEOUT_S", 0.2)
     port = int(place.server.url.rsplit(":", 1)[1].strip("/"))
     with socket.create_connection(("127.0.0.1", port), timeout=10) as half:
         half.sendall(
@@ -156,7 +156,7 @@ def test_an_offer_that_never_arrives_whole_is_given_up(
         )
         assert half.recv(100).startswith(b"HTTP/1.1 408")
     deadline = time.monotonic() + 10
-    while place.server._media._strangers:
+    while place.server._whep_proxy._strangers:
         assert time.monotonic() < deadline, "it still counts"
         time.sleep(0.01)
     assert whep.asked == []

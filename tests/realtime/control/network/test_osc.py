@@ -20,7 +20,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from realtime.control.actions import ACTIONS
 from realtime.control.desk import Desk, Event
 from realtime.control.keys import Keymap
-from realtime.control.osc import (
+from realtime.control.network.osc import (
     ALL_MESSAGES,
     ANSWER_BYTES,
     MESSAGES,
@@ -29,8 +29,15 @@ from realtime.control.osc import (
     Address,
     OscServer,
 )
-from realtime.control.osc_messages import DEEPEST, MOST_MESSAGES, Asked, MalformedError, asked, messages
-from realtime.control.server import ControlServer
+from realtime.control.network.osc_messages import (
+    DEEPEST,
+    MOST_MESSAGES,
+    Asked,
+    MalformedError,
+    asked,
+    messages,
+)
+from realtime.control.network.server import ControlServer
 from realtime.transport.orders import Orders
 from realtime.transport.telemetry import Totals
 

@@ -13,9 +13,9 @@ import pytest
 
 from realtime.config.outputs import WebRtc
 from tests.browser import chromium, new_page
-from tests.realtime import test_console
+from tests.realtime.control.network import test_console
+from tests.realtime.control.network.test_console import running
 from tests.realtime.outputs.webrtc.test_network import run_without_internet
-from tests.realtime.test_console import running
 
 pytestmark = pytest.mark.browser
 
@@ -135,7 +135,7 @@ def test_a_page_of_another_site_plays_the_programme_and_can_do_nothing_else(tmp_
 
 
 def test_the_page_plays_in_a_venue_without_internet(tmp_path: Path) -> None:
-    test = "tests/realtime/test_console.py -k the_programmes_page_needs_no_token"
+    test = "tests/realtime/control/network/test_console.py -k the_programmes_page_needs_no_token"
     done = run_without_internet(f"{sys.executable} -m pytest -q {test}", tmp_path, 300)
     if "1 skipped" in done.stdout:
         pytest.skip("Chromium or Playwright is not installed")

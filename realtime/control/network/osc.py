@@ -17,11 +17,11 @@ from collections.abc import Callable, Sequence
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 from realtime.control.actions import ACTIONS
-from realtime.control.addresses import is_loopback
 from realtime.control.arguments import forms_text
-from realtime.control.budget import Budget, Budgets
 from realtime.control.desk import Desk, Event, Refused
-from realtime.control.osc_messages import ROOT, MalformedError, asked, messages
+from realtime.control.network.addresses import is_loopback
+from realtime.control.network.budget import Budget, Budgets
+from realtime.control.network.osc_messages import ROOT, MalformedError, asked, messages
 from realtime.transport.texts import LONGEST_SHOWN
 
 SUBSCRIBE = "subscribe"
