@@ -24,10 +24,10 @@ from realtime.control.terminal.outlet import Console
 from realtime.performer.networks import Nets, load_nets
 from realtime.pictures.video_source import CameraName, CaptureError
 from realtime.programme.backgrounds import BackgroundError, check_backgrounds
-from realtime.rigging import Player
-from realtime.signals import has_terminal, heed
 from realtime.stages.table import STAGES, stages_at
-from realtime.supervisor import Supervisor, SupervisorError
+from realtime.supervise.rig import Player
+from realtime.supervise.signals import has_terminal, heed
+from realtime.supervise.supervisor import Supervisor, SupervisorError
 from realtime.transport.bus import Link, Side
 from realtime.transport.curve_keys import KeyFileError, key_pair, public_key
 

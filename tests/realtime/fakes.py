@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from engines.pose.choosing import Rule
 from realtime.config.show import Show, WebRtc
 from realtime.performer.networks import Nets
-from realtime.rigging import Player
+from realtime.supervise.rig import Player
 from realtime.transport.people import Sighted
 
 SIZE = (128, 96)

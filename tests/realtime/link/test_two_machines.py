@@ -17,9 +17,9 @@ import zmq
 import run_live
 from realtime.config.show import Show
 from realtime.link.remote_clock import answer
-from realtime.rigging import Player
 from realtime.stages.table import stages_at
-from realtime.supervisor import Supervisor
+from realtime.supervise.rig import Player
+from realtime.supervise.supervisor import Supervisor
 from realtime.transport.bus import TOPICS, Bus, Link, Side, Status
 from realtime.transport.curve_keys import make_keys
 from realtime.transport.messages import PROTOCOL

@@ -15,10 +15,10 @@ from realtime.config.show import Show
 from realtime.outputs.fanout import Outputs
 from realtime.outputs.sink import OutputSink, Part, ProgrammeFrame, SinkStatus
 from realtime.programme.playout import Playout
-from realtime.rigging import Player
 from realtime.stages.context import Rig, StageContext
 from realtime.stages.stage_link import StageLink
 from realtime.stages.table import STAGES
+from realtime.supervise.rig import Player
 from realtime.transport.bus import Bus, Ticket
 from realtime.transport.frame_ring import FrameRing, RingSpec
 from realtime.transport.frames import RingWriter

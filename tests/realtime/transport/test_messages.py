@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from realtime.control.show_state import Figures, show_facts
 from realtime.link.remote_clock import time_in
 from realtime.programme.camera_preview import draw_people
-from realtime.rigging import Player, rigged
+from realtime.supervise.rig import Player, rigged
 from realtime.transport.bus import TICKET_BYTES, Status, Ticket
 from realtime.transport.messages import PROTOCOL, MessageError, OtherVersion, pack
 from realtime.transport.orders import Orders

@@ -15,9 +15,9 @@ import pytest
 
 from realtime.config.outputs import Recorder
 from realtime.control.desk import Event
-from realtime.operators import MOST_LINES, Operators
 from realtime.stages.table import STAGES
-from realtime.supervisor import Supervisor
+from realtime.supervise.operators import MOST_LINES, Operators
+from realtime.supervise.supervisor import Supervisor
 from realtime.transport.bus import Bus
 from realtime.transport.scratch import NOTE
 from realtime.transport.telemetry import Totals

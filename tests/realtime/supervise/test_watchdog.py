@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime.stages.table import Stage
-from realtime.watchdog import Watchdog
+from realtime.supervise.watchdog import Watchdog
 
 S = 1_000_000_000
 STAGE = Stage("performer", "x:y", 100.0, 4.0, 3, 60.0, 0.1, vital=False, loading_deadline_s=60.0)

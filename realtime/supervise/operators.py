@@ -17,8 +17,8 @@ from realtime.control.keys import INTERRUPT_FROM_NS, INTERRUPT_WITHIN_NS, Interr
 from realtime.control.show_log import ShowLog
 from realtime.control.show_state import Figures, show_facts, status_line
 from realtime.control.terminal.outlet import Console
-from realtime.rigging import Player
-from realtime.stage_process import StageProcess
+from realtime.supervise.rig import Player
+from realtime.supervise.stage_process import StageProcess
 from realtime.transport.bus import Press
 from realtime.transport.orders import Orders
 from realtime.transport.telemetry import Totals

@@ -1,4 +1,4 @@
-"""Which signals end a show, which do not, and keeping them from the processes that are started."""
+"""Which signals end a show and which do not; and how the processes that are started never get them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a show and its player to the rig that every stage gets, with the rings of shared memory in it."""
+"""Puts together the rig that every stage is given, with its rings of shared memory. For the supervisor."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 
 from realtime.config.show import Show
 from realtime.pictures.picture import backdrop
-from realtime.signals import signals_blocked
 from realtime.stages.context import Rig
+from realtime.supervise.signals import signals_blocked
 from realtime.transport.bus import Link
 from realtime.transport.frame_ring import FrameRing, RingSpec
 

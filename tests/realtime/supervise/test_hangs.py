@@ -16,7 +16,7 @@ from realtime.performer.capture_thread import CameraWatch
 from realtime.performer.networks import Nets
 from realtime.pictures.video_source import VideoSource
 from realtime.stages.table import STAGES, Stage
-from realtime.supervisor import Supervisor
+from realtime.supervise.supervisor import Supervisor
 from tests.realtime.fakes import Heard, fake_nets, fake_show
 from tests.realtime.test_show_runs import child, in_background, states, wait_for
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import psutil
 
-from realtime.signals import signals_blocked
 from realtime.stages.context import OnAir, Rig, StageContext
 from realtime.stages.stage_main import stage_main
 from realtime.stages.table import Stage
+from realtime.supervise.signals import signals_blocked
+from realtime.supervise.watchdog import Watchdog
 from realtime.transport.bus import Status
 from realtime.transport.scratch import clear_scratch
-from realtime.watchdog import Watchdog
 
 NS_PER_S = 1_000_000_000
 

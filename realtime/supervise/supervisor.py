@@ -18,17 +18,17 @@ from realtime.config.show import Show
 from realtime.control.show_log import ShowLog
 from realtime.control.terminal.outlet import Console
 from realtime.link.link_notice import LinkNotice
-from realtime.operators import Operators
-from realtime.rigging import Player, rigged
-from realtime.stage_process import StageProcess
 from realtime.stages.context import Rig
 from realtime.stages.table import PERFORMER, STAGES, Stage
+from realtime.supervise.operators import Operators
+from realtime.supervise.rig import Player, rigged
+from realtime.supervise.stage_process import StageProcess
+from realtime.supervise.wake import Wake
 from realtime.transport.bus import Bus, Link, Press, Status, receive_newest
 from realtime.transport.messages import MessageError
 from realtime.transport.scratch import remove_scratch
 from realtime.transport.telemetry import Totals
 from realtime.transport.texts import shown
-from realtime.wake import Wake
 
 logger = logging.getLogger(__name__)
 
