@@ -1,6 +1,6 @@
 """Who is in the camera's picture: the message that the performer sends with each frame it has looked at.
 
-The playout draws it into the preview of the camera (`camera_preview`); the statuses carry it in short.
+The playout draws it into the preview of the camera (`programme.camera_preview`); statuses carry it in short.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ TIMES = (
     "capture_to_programme",
 )  # fmt: skip
 """What is measured for each frame. `capture_to_pose` and `pose_to_generate` are waits between threads;
-`placing`, `net` and `drawing` are of `generate` (`nets.Render.spent_ns`)."""
+`placing`, `net` and `drawing` are of `generate` (`performer.networks.Render.spent_ns`)."""
 
 DROPS: Mapping[str, str] = {
     "late_from_source": "camera",
