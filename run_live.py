@@ -14,22 +14,22 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from realtime.backgrounds import BackgroundError, check_backgrounds
-from realtime.bus import Link, Side
-from realtime.capture import CameraName, CaptureError
-from realtime.control.keys import Keymap
-from realtime.control.outlet import Console
-from realtime.control.settings import ControlError
+from realtime.config.control import ControlError
+from realtime.config.redact import shown
+from realtime.config.show import BUNDLED_OTHERS, Show, ShowError, check_show, load_show
+from realtime.control.keys import KeyConflict, Keymap
 from realtime.control.show_log import ShowLog
-from realtime.control.terminal import open_console
-from realtime.link_keys import KeyFileError, key_pair, public_key
-from realtime.nets import Nets, load_nets
-from realtime.redact import shown
-from realtime.rigging import Player
-from realtime.show import BUNDLED_OTHERS, Show, ShowError, check_show, load_show
-from realtime.signals import has_terminal, heed
-from realtime.stages import STAGES, stages_at
-from realtime.supervisor import Supervisor, SupervisorError
+from realtime.control.terminal.console import open_console
+from realtime.control.terminal.outlet import Console
+from realtime.performer.networks import Nets, load_nets
+from realtime.pictures.video_source import CameraName, CaptureError
+from realtime.programme.backgrounds import BackgroundError, check_backgrounds
+from realtime.stages.table import STAGES, stages_at
+from realtime.supervise.rig import Player
+from realtime.supervise.signals import has_terminal, heed
+from realtime.supervise.supervisor import Supervisor, SupervisorError
+from realtime.transport.bus import Link, Side
+from realtime.transport.curve_keys import KeyFileError, key_pair, public_key
 
 EXAMPLES = """\
 examples:
@@ -90,6 +90,7 @@ def show_of(options: argparse.Namespace) -> Show:
         show = Show(start="live", players=others)
     else:
         show = load_show(options.show)
+        check_keys(show, f"show file {options.show}")
     changes: dict[str, Any] = show.model_dump()
     for name in ("camera", "player", "backend"):
         if getattr(options, name) is not None:
@@ -99,6 +100,14 @@ def show_of(options: argparse.Namespace) -> Show:
     if options.log is not None:
         changes["control"]["log"] = options.log
     return check_show(changes, "command line")
+
+
+def check_keys(show: Show, where: str) -> None:
+    """Whether the keys of a show can be used. where: named in the error. Raises ShowError."""
+    try:
+        Keymap(show.keys)
+    except KeyConflict as error:
+        raise ShowError(f"{where}: keys: {error}") from error
 
 
 def link_of(show: Show, role: str) -> Link | None:
@@ -191,7 +200,7 @@ def check(show: Show, report: Path | None, role: str = "all") -> Player:
 
 def serve(show: Show, supervisor: Supervisor, console: Console, stack: contextlib.ExitStack) -> None:
     """Starts the control server, until `stack` ends, and says where it is. Raises ControlError."""
-    from realtime.control.server import ControlServer  # only a show with a page needs it
+    from realtime.control.network.server import ControlServer  # only a show with a page needs it
 
     server = ControlServer(
         supervisor.desk,

@@ -15,15 +15,15 @@ import contextlib
 import logging
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
 
 from tqdm import tqdm
 
+from engines.build_row import Row, shape_text
 from engines.cache_limit import VARIABLE, Item, by_show, items, limit_bytes, remove
-from engines.plan_cache import Facts, Manifest, PlanCache, PlanError
+from engines.plan_cache import PlanCache, PlanError
 from engines.runtime.engine import EngineError
 from engines.runtime.precision import SUFFIX, choice_files, read_choice
 
@@ -31,24 +31,6 @@ PLAYER = Path(__file__).resolve().parents[1] / "players" / "demo"
 PRECISIONS = ("fp16", "auto", "f32", "bf16", "int8")
 BACKENDS = ("auto", "tensorrt", "tensorrt-rtx", "cuda", "openvino")
 INTERRUPTED = 130
-
-
-class Row(NamedTuple):
-    """A line of the table. size: of the plan, bytes; 0 where there is none."""
-
-    label: str
-    precision: str
-    shapes: str
-    size: int
-    facts: Facts
-    is_kept: bool
-
-    @classmethod
-    def of(cls, manifest: Manifest, *, is_kept: bool) -> Row:
-        key = manifest.key
-        return cls(
-            manifest.label, key.precision, shape_text(key.shapes), manifest.size, manifest.facts, is_kept
-        )
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -90,15 +72,6 @@ def _size(text: str) -> tuple[int, int]:
     if not (width.isdecimal() and height.isdecimal()):
         raise argparse.ArgumentTypeError(f"{text!r} is not of the form 512x512")
     return int(width), int(height)
-
-
-def shape_text(shapes: Sequence[Mapping[str, tuple[int, ...]]]) -> str:
-    """The size of each picture, "512x512": the doll's of a generator, the picture of a pose net."""
-    sizes = [] if shapes else ["any"]
-    for one in shapes:
-        picture = one.get("doll") or one.get("picture") or next(iter(one.values()))
-        sizes.append(f"{picture[2]}x{picture[1]}" if len(picture) == 4 else "x".join(map(str, picture)))
-    return ", ".join(sizes)
 
 
 def table(rows: Sequence[Row]) -> str:

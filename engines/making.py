@@ -6,7 +6,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from engines.build import Row, shape_text
+from engines.build_row import Row, shape_text
 from engines.builders import BUILDERS, Builder, Built
 from engines.exports import Export, show_exports, untrained_export
 from engines.generator import VARIANTS

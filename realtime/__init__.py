@@ -1,1 +1,1 @@
-"""The show, in the order a frame meets it."""
+"""The show, a room for each part of it; ARCHITECTURE.md tells them all."""

@@ -1,7 +1,11 @@
-"""The direction of imports: realtime -> calibration -> engines; tools may use all; nobody imports tools."""
+"""The direction of imports: realtime -> calibration -> engines; tools may use all; nobody imports tools.
+
+Within realtime its rooms import each other in one direction too. Imports for types alone count like others.
+"""
 
 import ast
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -16,6 +20,23 @@ MAY_IMPORT = {
     "tools": {"tools", "realtime", "calibration", "engines"},
     "run_live": {"realtime", "calibration", "engines"},
     "tests": set(ROOMS),
+}
+
+# Which rooms of realtime each of them may import, besides itself: only some that stand above it.
+REALTIME: dict[str, set[str]] = {
+    "config": set(),
+    "pictures": {"config"},
+    "transport": {"config"},
+    "stages": {"config", "transport"},
+    "link": {"stages", "transport"},
+    "performer": {"config", "pictures", "transport", "stages", "link"},
+    "outputs": {"config", "pictures", "transport"},
+    "outputs.webrtc": {"config", "transport", "outputs"},
+    "programme": {"config", "pictures", "transport", "stages", "link", "outputs"},
+    "control": {"transport"},
+    "control.terminal": set(),
+    "control.network": {"config", "transport", "control"},
+    "supervise": {"config", "pictures", "transport", "stages", "link", "control", "control.terminal"},
 }
 
 # Packages that a machine may lack, and the modules that may need them as soon as they are imported.
@@ -46,6 +67,28 @@ def imported(path: Path, tree: ast.AST) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) + 1 - node.level] if node.level else ()
             yield ".".join([*base, *([node.module] if node.module else [])])
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported_modules(path: Path, tree: ast.AST, known: set[str]) -> set[str]:
+    """Those of the `known` modules that are imported anywhere below `tree`."""
+    found = set()
+    for node in ast.walk(tree):
+        for name in imported(path, node) if isinstance(node, ast.Import | ast.ImportFrom) else ():
+            names = [alias.name for alias in node.names] if isinstance(node, ast.ImportFrom) else []
+            inner = {f"{name}.{each}" for each in names} & known
+            # `from package import module` needs nothing else of the package.
+            found |= inner if names and len(inner) == len(names) else inner | {name} & known
+    return found
+
+
+def room_of(module: str) -> str:
+    """The room of a module of realtime; "" where it is in none."""
+    within = module.removeprefix("realtime.")
+    return max((room for room in REALTIME if f"{within}.".startswith(f"{room}.")), key=len, default="")
 
 
 def at_import(statements: list[ast.stmt]) -> Iterator[ast.stmt]:
@@ -93,3 +136,46 @@ def test_optional_packages_are_imported_where_they_are_used(trees: dict[Path, as
         if module not in OPTIONAL.get(name.split(".")[0], {module})
     ]
     assert not wrong
+
+
+@pytest.fixture(scope="module")
+def imports(trees: dict[Path, ast.Module]) -> dict[str, set[str]]:
+    """Module → those of ours that it imports."""
+    known = {module_of(path) for path in trees}
+    return {module_of(path): imported_modules(path, tree, known) for path, tree in trees.items()}
+
+
+def test_a_room_of_realtime_may_import_only_rooms_above_it() -> None:
+    above: set[str] = set()
+    for room, may_import in REALTIME.items():
+        assert may_import <= above, room
+        above.add(room)
+
+
+def test_rooms_of_realtime_import_what_they_may(imports: dict[str, set[str]]) -> None:
+    show = {module: targets for module, targets in imports.items() if module.startswith("realtime.")}
+    assert not [module for module in show if not room_of(module)], "each module of it is in a room"
+    wrong = [
+        f"{module} imports {target}"
+        for module, targets in show.items()
+        for target in targets & show.keys()
+        if room_of(target) not in {room_of(module), *REALTIME[room_of(module)]}
+    ]
+    assert not wrong
+
+
+def test_performer_and_programme_share_what_is_above_both() -> None:
+    assert "programme" not in REALTIME["performer"] and "performer" not in REALTIME["programme"]
+
+
+def test_no_modules_import_each_other_in_a_circle(imports: dict[str, set[str]]) -> None:
+    try:
+        TopologicalSorter(imports).prepare()
+    except CycleError as error:
+        pytest.fail(" imports ".join(reversed(error.args[1])))
+
+
+def test_a_room_of_realtime_can_be_taken_in_at_a_glance(imports: dict[str, set[str]]) -> None:
+    for room in REALTIME:
+        files = [module for module in imports if room_of(module) == room and module != f"realtime.{room}"]
+        assert 4 <= len(files) <= 15, room

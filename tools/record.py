@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from engines.runtime import BACKENDS, EngineError
-from realtime.capture import CaptureError
+from realtime.pictures.video_source import CaptureError
 from tools.coverage import text
 from tools.recording.session import Session
 from tools.recording.state import Recording, RecordingError

@@ -1,1 +1,1 @@
-"""The operator's side: actions, their keys, and the page that shows the programme."""
+"""The operator's side: what can be done (`actions`), by which key, and the desk that every control asks."""

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-LONGEST_SHOWN = 60
-"""Characters of what somebody sent that are repeated to people."""
+from realtime.transport.texts import shown
 
 Value = bool | float | str
 """What an argument can be."""
@@ -57,12 +56,6 @@ class Argument:
 
 Form = tuple[Argument, ...]
 """The arguments of one way to give an action its arguments, all of them needed."""
-
-
-def shown(value: object) -> str:
-    """Something that came from outside, as it may stand in a line on a terminal: short and printable."""
-    text = repr(value[:LONGEST_SHOWN] if isinstance(value, str) else value)
-    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
 
 
 def check_named(forms: Sequence[Form], given: Mapping[str, object]) -> Arguments:

@@ -9,10 +9,12 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from realtime.control.actions import ACTIONS, Orders, Unconfirmed
-from realtime.control.arguments import ArgumentError, Arguments, check_in_order, check_named, shown
+from realtime.control.actions import ACTIONS, Unconfirmed
+from realtime.control.arguments import ArgumentError, Arguments, check_in_order, check_named
 from realtime.control.keys import CONFIRM_KEY, CONFIRM_WITHIN_NS, Keymap, Unanswered
 from realtime.control.show_log import ShowLog
+from realtime.transport.orders import Orders
+from realtime.transport.texts import shown
 
 logger = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""All outputs of a show as one: each tick is copied once, and no output can stop another."""
+"""All outputs of a show as one, for the playout: each tick is copied once, and no output can stop another."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from numpy.typing import NDArray
 
 from realtime.outputs.sink import OutputError
-from realtime.picture import Picture
+from realtime.pictures.picture import Picture
 
 logger = logging.getLogger(__name__)
 

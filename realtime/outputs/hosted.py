@@ -27,10 +27,10 @@ import numpy as np
 import setproctitle
 import zmq
 
-from realtime.errors import one_line
-from realtime.frame_ring import FrameRing, RingSpec
 from realtime.outputs.backoff import Backoff
 from realtime.outputs.sink import INSTEAD, Format, OutputSink, Part, ProgrammeFrame, SinkStatus
+from realtime.transport.frame_ring import FrameRing, RingSpec
+from realtime.transport.texts import one_line
 
 START_S, SILENT_S = 30.0, 6.0
 """How long a process may take to start, and how long it may be silent afterwards."""

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.outputs.settings import Ndi
+from realtime.config.outputs import Ndi
 from realtime.outputs.sink import Format, Layer, OutputError, Part, ProgrammeFrame, Tally
 from realtime.outputs.worker import Tick, WorkerSink
 

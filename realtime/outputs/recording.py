@@ -9,11 +9,11 @@ import time
 from datetime import datetime
 from pathlib import Path
 
+from realtime.config.outputs import Recorder
 from realtime.outputs.disk import Synchronizer, free_bytes
 from realtime.outputs.h264 import EncoderSettings, h264_level
-from realtime.outputs.muxing import VideoFile
-from realtime.outputs.settings import Recorder
 from realtime.outputs.sink import Format, OutputError, Part
+from realtime.outputs.video_file import VideoFile
 from realtime.outputs.worker import Tick, WorkerSink
 
 FREE_BYTES = 256 * 1024 * 1024

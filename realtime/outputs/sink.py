@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.picture import Picture
+from realtime.pictures.picture import Picture
 
 Layer = NDArray[np.uint8]
 """(H, W, 4) uint8 BGRA, straight (the colours are not times alpha), as `LayerRenderer` paints it."""
@@ -89,7 +89,7 @@ class OutputSink(ABC):
     """An output of the programme. It is fed by the programme clock (through `outputs.fanout.Outputs`) and may
     never hold it up: whatever takes time happens in a thread or process of the sink's own.
 
-    name: unique in a show. kind: a key of `outputs.table.OUTPUTS`.
+    name: unique in a show. kind: a key of `kinds.OUTPUTS`.
     """
 
     name: str

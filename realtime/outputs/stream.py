@@ -6,12 +6,12 @@ from urllib.parse import urlsplit
 
 import av
 
+from realtime.config.outputs import Stream
+from realtime.config.redact import encoding_hint, redact, shown
 from realtime.outputs.h264 import EncoderSettings, h264_level
-from realtime.outputs.muxing import VideoFile
-from realtime.outputs.settings import Stream
 from realtime.outputs.sink import Format, OutputError, Part
+from realtime.outputs.video_file import VideoFile
 from realtime.outputs.worker import Tick, WorkerSink
-from realtime.redact import encoding_hint, redact, shown
 
 UDP_PACKET_BYTES = 1316
 """Seven packets of MPEG-TS: the most that fits an Ethernet frame."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from realtime.outputs.settings import VirtualCamera
+from realtime.config.outputs import VirtualCamera
 from realtime.outputs.sink import Format, OutputError, Part
 from realtime.outputs.worker import Tick, WorkerSink
 

@@ -10,7 +10,7 @@ import os
 from collections import deque
 from typing import Any
 
-from realtime.outputs.settings import Window
+from realtime.config.outputs import Window
 from realtime.outputs.sink import Format, OutputError, Part
 from realtime.outputs.worker import Tick, WorkerSink
 

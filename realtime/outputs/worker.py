@@ -9,8 +9,7 @@ from abc import abstractmethod
 from collections import Counter, deque
 from typing import NamedTuple
 
-from realtime.errors import one_line
-from realtime.handover import Handover
+from realtime.config.redact import redact
 from realtime.outputs.backoff import Backoff
 from realtime.outputs.sink import (
     Format,
@@ -22,7 +21,8 @@ from realtime.outputs.sink import (
     State,
     Tally,
 )
-from realtime.redact import redact
+from realtime.transport.latest import Latest
+from realtime.transport.texts import one_line
 
 TAKE_S = 0.1
 """How often a thread without pictures looks whether it should end."""
@@ -94,7 +94,7 @@ class WorkerSink(OutputSink):
         self._parts = parts
         self._where = where
         self._counts = Counts()
-        self._handover: Handover[Tick] = Handover(self._counts, "slow")
+        self._latest: Latest[Tick] = Latest(self._counts, "slow")
         self._state: State = "connecting" if on else "off"
         self._reason = ""
         self._on = on
@@ -130,7 +130,7 @@ class WorkerSink(OutputSink):
 
     def send(self, frame: ProgrammeFrame, tick: int, due_ns: int) -> None:
         if self._state == "running":
-            self._handover.put(Tick(frame, tick, due_ns))
+            self._latest.put(Tick(frame, tick, due_ns))
         else:
             self._counts.drop("not_connected")
 
@@ -189,7 +189,7 @@ class WorkerSink(OutputSink):
             opened_s = time.monotonic()
             self._state, self._reason = "running", ""
             while self._on and not self._closed:
-                tick = self._handover.take(TAKE_S)
+                tick = self._latest.take(TAKE_S)
                 if tick is not None:
                     self._busy_since = time.monotonic()
                     self._write(tick)
@@ -199,7 +199,7 @@ class WorkerSink(OutputSink):
             failure = self._told(error)
         self._busy_since = None
         ran_s = 0.0 if opened_s is None else time.monotonic() - opened_s
-        self._handover.take(0)  # too old for the next session
+        self._latest.take(0)  # too old for the next session
         try:
             self._shut()
         except Exception as error:  # noqa: BLE001  # as above

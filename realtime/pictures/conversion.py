@@ -10,12 +10,12 @@ from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 
-from realtime.picture import Picture, place
 from realtime.pictures.colour import Colour, Transfer, colour_of
 from realtime.pictures.filters import FilterChain, Format
 from realtime.pictures.hdr import SDR_WITHIN_HDR, Grade, cube_file, grade_of
 from realtime.pictures.opening import VideoError
 from realtime.pictures.orientation import Orientation, orientation_of
+from realtime.pictures.picture import Picture, place
 
 LONGEST_PIXEL = 4
 """Pixels more than so many times longer than wide, or wider than long, are a mistake of the file's."""

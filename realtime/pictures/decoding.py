@@ -13,10 +13,10 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from realtime.config.redact import shown
 from realtime.pictures.filters import FilterChain, Format
 from realtime.pictures.opening import VideoError, open_video
 from realtime.pictures.stamps import NS_PER_S, Stamps
-from realtime.redact import shown
 
 NO_TIMESTAMPS, MAY_JUMP = 0x0080, 0x0200
 """Of a format: FFmpeg's AVFMT_NOTIMESTAMPS, AVFMT_TS_DISCONT."""

@@ -10,7 +10,7 @@ from av.error import FFmpegError, HTTPUnauthorizedError
 from av.stream import Discard, Disposition
 from av.video.stream import VideoStream
 
-from realtime.redact import encoding_hint, shown
+from realtime.config.redact import encoding_hint, shown
 
 STREAM_TIMEOUT_S = 5.0
 """A stream that says nothing for so long is lost."""

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from av.video.frame import VideoFrame
 
-from realtime.picture import Picture
 from realtime.pictures.conversion import Converter
 from realtime.pictures.decoding import Decoded, Decoder
 from realtime.pictures.opening import VideoError
+from realtime.pictures.picture import Picture
 from realtime.pictures.stamps import NS_PER_S
 
 
 class PlayedVideo:
-    """Plays a recording round and round, or a stream as it comes. For one thread. It is a `capture.Source`
-    whose errors are VideoErrors.
+    """Plays a recording round and round, or a stream as it comes. For one thread. It is a
+    `video_source.Source` whose errors are VideoErrors.
 
     fps: frames a second. recorded: it is paced by its own time stamps and loops. damaged: so many frames
     were left out so far. Its pictures are of one size as long as it is open.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from realtime.picture import Picture
 from realtime.pictures.conversion import Converter
 from realtime.pictures.decoding import Decoder
+from realtime.pictures.picture import Picture
 
 
 class VideoReader:

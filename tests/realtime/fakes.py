@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.pose.choosing import Rule
-from realtime.nets import Nets, Sighted
-from realtime.rigging import Player
-from realtime.show import Show, WebRtc
+from realtime.config.show import Show, WebRtc
+from realtime.performer.networks import Nets
+from realtime.supervise.rig import Player
+from realtime.transport.people import Sighted
 
 SIZE = (128, 96)
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import zmq
 
 import run_live
-from realtime.bus import Bus, receive_newest
-from realtime.show import load_show
+from realtime.config.show import load_show
+from realtime.transport.bus import Bus, receive_newest
 
 LISTEN_S = 3.0
 

@@ -58,6 +58,21 @@ def test_a_show_file_with_an_unknown_key(capsys: pytest.CaptureFixture[str], tmp
     assert str(show) in line
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("fly = 'y'", "keys: there is no action 'fly'"),
+        ("take = 'f'", "keys: take and freeze are both on key 'f'"),
+    ],
+)
+def test_a_show_file_with_keys_that_cannot_be(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str, words: str
+) -> None:
+    show = tmp_path / "show.toml"
+    show.write_text(f"[keys]\n{text}", encoding="utf-8")
+    assert f"show file {show}: {words}" in said(capsys, "--show", str(show))
+
+
 def test_another_player_must_have_the_size_and_a_name_of_its_own(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, pack_folder: Path
 ) -> None:

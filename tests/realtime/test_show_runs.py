@@ -14,8 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from realtime.stages import STAGES
-from realtime.supervisor import Supervisor, SupervisorError
+from realtime.stages.table import STAGES
+from realtime.supervise.supervisor import Supervisor, SupervisorError
 from tests.realtime.fakes import Heard, broken_nets, fake_nets, fake_show
 
 ROOT = Path(__file__).resolve().parents[2]

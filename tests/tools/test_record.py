@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from realtime.capture import CaptureError
+from realtime.pictures.video_source import CaptureError
 from tools import record
 from tools.coverage_meter import Coverage
 from tools.recording import session as sessions

@@ -22,9 +22,10 @@ import cv2
 import numpy as np
 from aiortc.codecs.h264 import H264PayloadDescriptor
 
-from realtime.outputs import video_source
 from realtime.outputs.h264 import I420, EncoderSettings, to_i420
-from realtime.outputs.video_source import VideoSource, Viewer
+from realtime.outputs.webrtc import shared_encoder as video_source
+from realtime.outputs.webrtc.shared_encoder import SharedEncoder as VideoSource
+from realtime.outputs.webrtc.shared_encoder import Viewer
 
 CLIP = Path(__file__).resolve().parents[2] / "assets" / "fan_dance.mp4"
 FPS = Fraction(30)

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from realtime.link_keys import make_keys
+from realtime.transport.curve_keys import make_keys
 from tools.benchmarking.network import NoNetwork, two_machines
 from tools.benchmarking.playing import CannotMeasure, percentiles
 

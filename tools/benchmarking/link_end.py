@@ -17,10 +17,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from realtime.bus import Bus, Link, Side, Ticket
-from realtime.far_clock import FarClock, answer
-from realtime.frame_ring import RingSpec
-from realtime.frames import open_reader, open_writer
+from realtime.link.remote_clock import RemoteClock, answer
+from realtime.transport.bus import Bus, Link, Side, Ticket
+from realtime.transport.frame_ring import RingSpec
+from realtime.transport.frames import open_reader, open_writer
 
 POLL_S = 0.001
 FIRST_FRAME_S = 30.0
@@ -43,7 +43,7 @@ def perform(bus: Bus, streams: dict[str, RingSpec], fps: float) -> None:
 
 def play_out(bus: Bus, streams: dict[str, RingSpec], seconds: float) -> None:
     """Receives for so long after the first frame, which must come within FIRST_FRAME_S."""
-    clock = FarClock(bus)
+    clock = RemoteClock(bus)
     player, *others = (open_reader(bus, topic, spec, clock) for topic, spec in streams.items())
     ages: list[float] = []
     ends_s = time.monotonic() + FIRST_FRAME_S

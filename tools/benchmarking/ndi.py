@@ -18,10 +18,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from realtime.config.outputs import Ndi
 from realtime.outputs.fanout import Outputs
-from realtime.outputs.settings import Ndi
+from realtime.outputs.kinds import open_outputs
 from realtime.outputs.sink import Format, OutputError
-from realtime.outputs.table import open_outputs
 from tools.benchmarking.playing import (
     CannotMeasure,
     add_programme_flags,

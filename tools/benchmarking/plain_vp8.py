@@ -18,9 +18,9 @@ from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpSender, RTCSession
 from aiortc.mediastreams import VIDEO_TIME_BASE
 
 from realtime.outputs.h264 import I420, to_i420
-from realtime.outputs.rtc import reach_loopback
 from realtime.outputs.sink import Format, OutputSink, Part, ProgrammeFrame, SinkStatus
-from realtime.outputs.whep import checked_offer
+from realtime.outputs.webrtc.aiortc_patches import reach_loopback
+from realtime.outputs.webrtc.whep import checked_offer
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from realtime.outputs.fanout import Outputs
 from realtime.outputs.sink import Format, OutputSink, ProgrammeFrame
-from realtime.pacing import ProgrammeClock
+from realtime.programme.clock import ProgrammeClock
 from tools.benchmarking import timecode
 from tools.video import VideoReader
 

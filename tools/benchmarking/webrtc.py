@@ -25,11 +25,11 @@ from typing import Any
 
 from tqdm import tqdm
 
+from realtime.config.outputs import WebRtc, WebRtcServing
 from realtime.outputs.fanout import Outputs
 from realtime.outputs.hosted import HostedSink
-from realtime.outputs.settings import WebRtc, WebRtcServing
+from realtime.outputs.kinds import open_webrtc
 from realtime.outputs.sink import Format, OutputSink
-from realtime.outputs.table import open_webrtc
 from tools.benchmarking import timecode
 from tools.benchmarking.plain_vp8 import PlainSettings
 from tools.benchmarking.playing import (

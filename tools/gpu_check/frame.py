@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from engines.player_pack import PlayerPack
 from engines.renderer import Renderer
 from engines.runtime.streams import page_lock, pinned
-from realtime.nets import Nets, NetsLoader
-from realtime.player_swap import PlayerSwap, SwapState
+from realtime.performer.networks import Nets, NetsLoader
+from realtime.performer.player_swap import PlayerSwap, SwapState
 from tools.bank.make import FRAMES
 from tools.benchmarking.subjects import psnr
 from tools.gpu_check.clock import PATIENCE_S, allocations, figures

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import realtime.pictures
 from engines.pack_manifest import LEAST_SIDE
-from realtime.picture import fill
+from realtime.pictures.picture import fill
 from tools.preparing import PrepareError
 from tools.preparing.pictures import fit_height
 from tools.video import VideoReader

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.pose.tracker import PoseTracker
-from realtime.capture import Captured, VideoSource
-from realtime.capture_thread import CaptureThread
-from realtime.telemetry import Meter
+from realtime.performer.capture_thread import Captured, CaptureThread
+from realtime.pictures.video_source import VideoSource
+from realtime.transport.telemetry import Meter
 from tools.coverage_meter import Coverage
 from tools.recording.checks import Check, Sharpness, StillCamera, alone, exposure, framing
 from tools.recording.prompts import Cue, Prompter
@@ -83,7 +83,7 @@ class Judge:
 
 
 class Session:
-    """camera: what `realtime.capture` takes for one; size: (width, height) to ask it for."""
+    """camera: what `realtime.pictures.video_source` takes for one; size: (width, height) to ask it for."""
 
     def __init__(self, recording: Recording, camera: str, size: tuple[int, int]) -> None:
         self._recording = recording

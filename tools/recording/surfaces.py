@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.control.hotkeys import Hotkeys
-from realtime.control.outlet import Console, Outlet
+from realtime.control.terminal.hotkeys import Hotkeys
+from realtime.control.terminal.outlet import Console, Outlet
 from tools.recording.prompts import Cue
 from tools.recording.screen import View, draw
 

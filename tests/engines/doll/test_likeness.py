@@ -12,7 +12,7 @@ from engines.doll.cutting import Floats
 from engines.doll.likeness import Likeness
 from engines.player_pack import PlayerPack
 from engines.skeleton import Landmark as L
-from realtime.show import BUNDLED_PLAYER
+from realtime.config.show import BUNDLED_PLAYER
 from tests.engines.doll.dolls import FRONT, bank_of, facing, turned
 
 BANK = bank_of(FRONT)

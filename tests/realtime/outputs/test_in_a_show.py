@@ -11,8 +11,8 @@ from pathlib import Path
 import av
 import psutil
 
-from realtime.outputs.settings import Recorder, Stream
-from realtime.supervisor import Supervisor
+from realtime.config.outputs import Recorder, Stream
+from realtime.supervise.supervisor import Supervisor
 from tests.realtime.fakes import Heard, fake_nets, fake_show
 from tests.realtime.outputs.feeding import wait_until
 

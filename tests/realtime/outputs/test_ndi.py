@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from realtime.outputs.settings import Ndi
+from realtime.config.outputs import Ndi
 from realtime.outputs.sink import Format, OutputError, ProgrammeFrame
 from tests.realtime.outputs.feeding import playing, wait_for_state, wait_until
 

@@ -17,9 +17,9 @@ import av
 import numpy as np
 import pytest
 
+from realtime.config.outputs import Recorder
 from realtime.outputs import disk, recording
 from realtime.outputs.recording import RecorderSink
-from realtime.outputs.settings import Recorder
 from realtime.outputs.sink import Format, OutputError, ProgrammeFrame
 from tests.realtime.outputs.feeding import playing, wait_for_state, wait_until
 

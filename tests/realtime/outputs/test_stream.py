@@ -9,11 +9,11 @@ import av
 import numpy as np
 import pytest
 
+from realtime.config.outputs import Stream
 from realtime.outputs import hosted
 from realtime.outputs.fanout import Outputs
-from realtime.outputs.settings import Stream
+from realtime.outputs.kinds import open_outputs
 from realtime.outputs.sink import Format, OutputSink, ProgrammeFrame
-from realtime.outputs.table import open_outputs
 from tests.realtime.outputs.feeding import playing, wait_for_state
 
 SIZE = (128, 96)

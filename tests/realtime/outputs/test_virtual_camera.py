@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from realtime.outputs.settings import VirtualCamera
+from realtime.config.outputs import VirtualCamera
 from realtime.outputs.sink import Format, OutputError, ProgrammeFrame
 from realtime.outputs.virtual_camera import VirtualCameraSink
 from tests.realtime.outputs.feeding import playing, wait_for_state, wait_until

@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 import pytest
 
+from realtime.config.outputs import Window
 from realtime.outputs.fanout import Outputs
-from realtime.outputs.settings import Window
+from realtime.outputs.kinds import open_outputs
 from realtime.outputs.sink import Format, OutputError, OutputSink, ProgrammeFrame
-from realtime.outputs.table import open_outputs
 from realtime.outputs.window import WindowSink
 from tests.realtime.outputs.feeding import playing, wait_for_state, wait_until
 

@@ -9,9 +9,9 @@ import av
 import numpy as np
 import pytest
 
-from realtime.capture import CaptureError, VideoSource
 from realtime.pictures.opening import VideoError
 from realtime.pictures.reader import VideoReader
+from realtime.pictures.video_source import CaptureError, VideoSource
 from tests.realtime.pictures.odd_videos import INTERLACED, greys, interlaced, write_video
 
 

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 
 import realtime.pictures.opening as opening
-from realtime.capture import Captured, CaptureError, VideoSource
-from realtime.capture_thread import CaptureThread
-from realtime.standby import StandbyLoop
-from realtime.telemetry import Meter
+from realtime.performer.capture_thread import Captured, CaptureThread
+from realtime.pictures.video_loop import VideoLoop
+from realtime.pictures.video_source import CaptureError, VideoSource
+from realtime.transport.telemetry import Meter
 from tests.realtime.pictures.odd_videos import damage, greys, marked, quarters, write_video
 
 CCW = (0, -(1 << 16), 0, 1 << 16, 0, 0, 0, 0, 1 << 30)
@@ -44,7 +44,7 @@ def test_damaged_frames_are_counted_in_the_show(tmp_path: Path) -> None:
 
 def test_a_phone_s_clip_is_upright_in_the_standby_loop(tmp_path: Path) -> None:
     path = write_video(tmp_path / "standby.mp4", [marked((96, 64))] * 5, matrix=CCW)
-    loop = StandbyLoop(path, (64, 96))
+    loop = VideoLoop(path, (64, 96))
     shown = quarters(loop.picture(0))
     loop.close()
     assert shown == pytest.approx([0, 128, 255, 128], abs=8)

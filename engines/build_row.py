@@ -1,0 +1,35 @@
+"""What `engines.build` tells of one network: a line of its table, which `engines.making` fills in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from engines.plan_cache import Facts, Manifest
+
+
+class Row(NamedTuple):
+    """A line of the table. size: of the plan, bytes; 0 where there is none."""
+
+    label: str
+    precision: str
+    shapes: str
+    size: int
+    facts: Facts
+    is_kept: bool
+
+    @classmethod
+    def of(cls, manifest: Manifest, *, is_kept: bool) -> Row:
+        key = manifest.key
+        return cls(
+            manifest.label, key.precision, shape_text(key.shapes), manifest.size, manifest.facts, is_kept
+        )
+
+
+def shape_text(shapes: Sequence[Mapping[str, tuple[int, ...]]]) -> str:
+    """The size of each picture, "512x512": the doll's of a generator, the picture of a pose net."""
+    sizes = [] if shapes else ["any"]
+    for one in shapes:
+        picture = one.get("doll") or one.get("picture") or next(iter(one.values()))
+        sizes.append(f"{picture[2]}x{picture[1]}" if len(picture) == 4 else "x".join(map(str, picture)))
+    return ", ".join(sizes)

@@ -1,0 +1,286 @@
+"""The control server: pages, API, events and metrics on one address, in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http_parser import RawRequestMessage
+from multidict import CIMultiDictProxy
+
+from realtime.config.control import ControlError
+from realtime.control.actions import ACTIONS
+from realtime.control.desk import Desk, Refused
+from realtime.control.network.addresses import Addresses
+from realtime.control.network.auth import Guard, refuse
+from realtime.control.network.connections import Connections
+from realtime.control.network.metrics import CONTENT_TYPE, metrics_text
+from realtime.control.network.openapi import described_actions, openapi
+from realtime.control.network.osc import OscServer
+from realtime.control.network.websocket import Clients
+from realtime.control.network.whep_proxy import WhepProxy
+from realtime.transport.telemetry import Totals
+
+CONSOLE = Path(__file__).resolve().parent / "console"
+MOST_BODY_BYTES = 64 * 1024
+CLOSE_TIMEOUT_S = 2.0
+KEEPALIVE_S = 75.0
+"""How long a connection that has shown the token may be idle; for others see `connections`."""
+
+BACKLOG = 1024
+"""Connections that may wait to be accepted; with few, an operator's waits behind a flood for seconds."""
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "media-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+class ControlServer:
+    """Serves from the moment it is made until `close`."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        totals: Totals,
+        whep: Callable[[], str | None],
+        *,
+        token: str,
+        host: str,
+        port: int,
+        osc_host: str = "127.0.0.1",
+        osc_port: int = 0,
+        public_url: str | None = None,
+        trusted_proxies: Sequence[str] = (),
+        most_connections: int | None = None,
+    ) -> None:
+        """whep: see `WhepProxy`. port: 0 takes any free one, see `url`. osc_port: 0 hears no OSC. public_url,
+        trusted_proxies: see `Addresses`. most_connections: see `Connections`.
+
+        Raises ControlError where an address cannot be had.
+        """
+        self._desk = desk
+        self._totals = totals
+        listener = _listen(host, port)
+        bound = listener.getsockname()[1]
+        self.url = f"http://{f'[{host}]' if ':' in host else host}:{bound}/"
+        self.console_url = f"{self.url}console#token={token}"
+        self._addresses = Addresses(host, public_url, trusted_proxies)
+        self._connections = Connections(listener, self._addresses, desk.tell, most_connections)
+        self._guard = Guard(
+            token,
+            self._addresses,
+            cookie=cookie_name(bound, public_url),
+            tell=lambda who, text: desk.note(who, "log in", text),
+            trust=self._connections.trust,
+        )
+        self._whep_proxy = WhepProxy(whep, self._guard)
+        self._loop = asyncio.new_event_loop()
+        self._clients = Clients(desk, {"actions": described_actions(desk)}, self._loop)
+        self._osc = OscServer(desk, osc_host, osc_port) if osc_port else None
+        self._thread = threading.Thread(target=self._loop.run_forever, name="control", daemon=True)
+        self._thread.start()
+        try:
+            self._runner = asyncio.run_coroutine_threadsafe(self._serve(), self._loop).result()
+        except OSError as error:
+            listener.close()
+            self._stop_loop()
+            raise ControlError(
+                f"OSC cannot be heard on {osc_host}:{osc_port} ({error.strerror}): close the program that "
+                "has it, or choose another control.osc_port"
+            ) from error
+        self._stop_listening = desk.listen(self._clients.push)
+
+    def close(self) -> None:
+        """Says goodbye to the clients and frees the ports."""
+        self._stop_listening()
+        asyncio.run_coroutine_threadsafe(self._shut_down(), self._loop).result()
+        self._stop_loop()
+
+    def _stop_loop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _serve(self) -> web.AppRunner:
+        if self._osc is not None:
+            await self._osc.start()
+        app = web.Application(
+            client_max_size=MOST_BODY_BYTES,
+            middlewares=[self._connections.middleware, self._guard.middleware],
+        )
+        app.on_response_prepare.append(_add_headers)
+        app.router.add_get("/", self._viewer)
+        app.router.add_get("/console", self._console)
+        app.router.add_static("/console/", CONSOLE)
+        app.router.add_get("/state", self._public_state)
+        app.router.add_get("/metrics", self._metrics)
+        app.router.add_get("/api/openapi.json", self._openapi)
+        app.router.add_post("/api/login", self._log_in)
+        app.router.add_get("/api/state", self._state)
+        app.router.add_get("/api/actions", self._actions)
+        app.router.add_post("/api/actions/{action}", self._act)
+        app.router.add_get("/api/events", self._events)
+        self._whep_proxy.add_to(app)
+        runner = web.AppRunner(
+            app, access_log=None, shutdown_timeout=CLOSE_TIMEOUT_S, keepalive_timeout=KEEPALIVE_S, logger=log
+        )
+        await runner.setup()
+        assert runner.server is not None  # noqa: S101  # it is there once the runner is set up
+        factory = runner.server.request_factory
+        runner.server.request_factory = lambda message, *rest: factory(_without_odd_expect(message), *rest)
+        self._connections.start(runner.server)
+        return runner
+
+    async def _shut_down(self) -> None:
+        await self._connections.close()
+        await self._clients.close()
+        if self._osc is not None:
+            self._osc.close()
+        await self._runner.cleanup()
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=CLOSE_TIMEOUT_S)
+        await self._loop.shutdown_default_executor()
+
+    # For everybody.
+
+    async def _viewer(self, _: web.Request) -> web.FileResponse:
+        return web.FileResponse(CONSOLE / "viewer.html")
+
+    async def _console(self, _: web.Request) -> web.FileResponse:
+        return web.FileResponse(CONSOLE / "operator.html")
+
+    async def _public_state(self, _: web.Request) -> web.Response:
+        """What the page of the programme shows."""
+        state = self._desk.state()
+        show, stats = state["show"], state["stats"]
+        return web.json_response(
+            {
+                "state": show.get("state"),
+                "player": show.get("player"),
+                "delay_ms": stats.get("latency_ms"),
+                "fps": stats.get("fps"),
+            }
+        )
+
+    async def _openapi(self, _: web.Request) -> web.Response:
+        return web.json_response(openapi())
+
+    async def _log_in(self, request: web.Request) -> web.Response:
+        return self._guard.log_in(request, (await _body(request)).get("token"))
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        """For Prometheus; from another machine, or through a proxy, it needs the token."""
+        if not self._addresses.is_this_machine(request):
+            self._guard.require(request)
+        ignored = None if self._osc is None else self._osc.ignored
+        text = metrics_text(self._totals.copy(), self._desk.state(), ignored)
+        return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE})
+
+    # For those who have the token.
+
+    async def _state(self, request: web.Request) -> web.Response:
+        self._guard.require(request)
+        return web.json_response(self._desk.state())
+
+    async def _actions(self, request: web.Request) -> web.Response:
+        self._guard.require(request)
+        return web.json_response({"actions": described_actions(self._desk)})
+
+    async def _act(self, request: web.Request) -> web.Response:
+        who = self._guard.require(request)
+        name = request.match_info["action"]
+        if name not in ACTIONS:  # before the body is looked at: it may be another action's
+            refuse(404, f"there is no action {name!r}; there are: {', '.join(ACTIONS)}")
+        given = await _body(request)
+        confirmed = given.pop("confirm", False) is True
+        try:
+            self._desk.act(name, given, who=who, confirmed=confirmed)
+        except Refused as error:
+            refuse(error.status, str(error))
+        return web.json_response({"action": name, "result": "done", **self._desk.state()})
+
+    async def _events(self, request: web.Request) -> web.WebSocketResponse:
+        return await self._clients.serve(request, self._guard.require(request))
+
+
+async def _body(request: web.Request) -> dict[str, Any]:
+    """A JSON object, whatever its content type says; nothing at all is {}. Refuses others with 400."""
+    data = await request.read()
+    if not data.strip():
+        return {}
+    try:
+        body = json.loads(data)
+    except RecursionError:
+        refuse(400, "the body is not JSON: it is nested too deeply")
+    except ValueError as error:
+        refuse(400, f"the body is not JSON: {str(error)[:200]!a}")
+    if not isinstance(body, dict):
+        refuse(400, "the body must be a JSON object")
+    return body
+
+
+def cookie_name(port: int, public_url: str | None) -> str:
+    """Browsers send cookies to every port of a host: two shows on one host need two names."""
+    address = f"{port} {public_url or ''}"
+    return f"dancecam-{hashlib.sha256(address.encode()).hexdigest()[:8]}"
+
+
+class _OneLine(logging.Filter):
+    """aiohttp logs malformed requests, and what fails, with a traceback. The first are no fault of ours and
+    are left out; the others become one line."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, HttpProcessingError | ConnectionError):
+            return False
+        if error is not None:
+            record.msg, record.args = "%s: %s: %a", (record.getMessage(), type(error).__name__, str(error))
+        record.exc_info = None
+        return True
+
+
+log = logging.getLogger(__name__)
+log.addFilter(_OneLine())
+
+
+def _without_odd_expect(message: RawRequestMessage) -> RawRequestMessage:
+    """A request whose header Expect is not the one value that there is (RFC 9110, 10.1.1), as if it had none:
+    aiohttp answers 500 to one that is not ASCII."""
+    if message.headers.get("Expect", "100-continue").lower() == "100-continue":
+        return message
+    headers = message.headers.copy()
+    del headers["Expect"]
+    return message._replace(headers=CIMultiDictProxy(headers))
+
+
+async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(HEADERS)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise ControlError(
+            f"the page cannot be served on {host}:{port} ({error.strerror}): close the program that has it, "
+            "or choose another port with --port"
+        ) from error

@@ -1,0 +1,42 @@
+"""Tells the operator, once each time, that the other machine is heard or not. Pure: time is an argument.
+
+The supervisor of the playout's machine asks it in every turn of its loop.
+"""
+
+from __future__ import annotations
+
+from realtime.transport.bus import Link
+
+NS_PER_S = 1_000_000_000
+
+PATIENCE_S = 20
+"""After so long without a word the operator is told what may be wrong."""
+
+
+class LinkNotice:
+    """Of one stage on the other machine."""
+
+    def __init__(self, stage: str, link: Link) -> None:
+        self._stage = stage
+        self._link = link
+        self._heard: bool | None = None
+        self._since_ns: int | None = None
+
+    def step(self, heard: bool, now_ns: int) -> str | None:
+        """What is new, in one line. heard: whether it is ready, by its own word of late."""
+        if self._since_ns is None:
+            self._since_ns = now_ns
+        before, where = self._heard, f"{self._stage} at {self._link.performer}"
+        if heard:
+            self._heard = True
+            return None if before else f"the {where} is heard"
+        if before:
+            self._heard = False
+            return f"the {where} is not heard any more; it is back by itself once the link is"
+        if before is None and now_ns - self._since_ns > PATIENCE_S * NS_PER_S:
+            self._heard = False
+            return (
+                f"the {where} is not heard yet: it prepares its networks, or does not run, or has other "
+                f"keys, or ports from {self._link.port} on are closed"
+            )
+        return None

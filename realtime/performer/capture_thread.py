@@ -1,0 +1,239 @@
+"""Reads a camera, file or stream in a thread of its own, and hands on each frame with its time; and tells a
+camera that hangs.
+
+The performer's; `tools.recording` films with it too.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import Enum, auto
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime.config.redact import redact, shown
+from realtime.pictures.video_source import CAMERA_FPS, CaptureError, Source, VideoSource
+from realtime.transport.telemetry import Meter
+
+NS_PER_S = 1_000_000_000
+
+BEHIND_NS = 500_000_000
+"""A recording that is later than this has stood still: it plays on from where it is, at its own rate."""
+
+RETRY_FIRST_S, RETRY_LONGEST_S = 0.25, 4.0
+
+
+class Captured(NamedTuple):
+    """One frame. picture: (H, W, 3) uint8 BGR. captured_ns: when it was due, or arrived."""
+
+    frame_id: int
+    picture: NDArray[np.uint8]
+    captured_ns: int
+
+
+class CaptureThread:
+    """Reads a source and hands each frame to `deliver`, in its own thread.
+
+    A recording plays at its own rate: a frame is decoded ahead, handed over when it is due, and skipped
+    and counted where its time has passed. A source that drops out is opened again, with growing pauses, for
+    as long as the show lasts. One that hangs in its driver can only be left to itself: see `replace`.
+    """
+
+    def __init__(
+        self,
+        camera: str,
+        deliver: Callable[[Captured], None],
+        meter: Meter,
+        *,
+        first_frame_id: int = 0,
+        open_source: Callable[[str], Source] = VideoSource,
+    ) -> None:
+        self._camera = camera
+        self.name = shown(camera)
+        """The camera, as people may read it."""
+        self._deliver = deliver
+        self._meter = meter
+        self._frame_id = first_frame_id
+        self._open_source = open_source
+        self._reader: _Reader | None = None
+        self._delivering = threading.Lock()
+        self.period_ns = round(NS_PER_S / CAMERA_FPS)
+
+    def start(self, *, must_open: bool) -> None:
+        """must_open: raise CaptureError where the camera is not there, rather than keep trying."""
+        reader = _Reader(self._run)
+        if must_open:
+            self._use(reader, self._open_source(self._camera))
+        self._begin(reader)
+
+    @property
+    def running(self) -> bool:
+        """False once the thread has ended."""
+        return self._reader is not None and self._reader.thread.is_alive()
+
+    @property
+    def frames(self) -> int:
+        """Rises with each frame."""
+        return self._frame_id
+
+    @property
+    def in_driver_since_ns(self) -> int | None:
+        """Since when the thread has been in one call of the camera's driver; None where it is not in one."""
+        return None if self._reader is None else self._reader.in_driver_since_ns
+
+    def replace(self) -> None:
+        """Leaves the thread that hangs to itself, and opens the camera in another one. Nothing that the old
+        one may still bring is delivered."""
+        assert self._reader is not None  # noqa: S101  # it was started
+        self._reader.stop.set()
+        self._begin(_Reader(self._run))
+
+    def stop(self) -> None:
+        """Ends the thread, unless it is stuck in a camera's driver: then it ends with the process."""
+        if self._reader is not None:
+            self._reader.stop.set()
+            self._reader.thread.join(1.0)
+
+    def _begin(self, reader: _Reader) -> None:
+        with self._delivering:
+            self._reader = reader
+        reader.thread.start()
+
+    def _use(self, reader: _Reader, source: Source) -> None:
+        self.period_ns = round(NS_PER_S / source.fps)
+        reader.source = source
+
+    def _run(self, reader: _Reader) -> None:
+        pause_s = RETRY_FIRST_S
+        lost = False
+        while not reader.stop.is_set():
+            before = self._frame_id
+            try:
+                if reader.source is None:
+                    with reader.in_driver():
+                        source = self._open_source(self._camera)
+                    self._use(reader, source)
+                if lost:
+                    self._meter.event(time.monotonic_ns(), f"camera {self.name} is back")
+                    lost = False
+                self._play(reader)
+            except (CaptureError, cv2.error) as error:
+                if reader.stop.is_set():
+                    return
+                if not lost or self._frame_id > before:
+                    self._meter.event(time.monotonic_ns(), f"{redact(str(error))}; trying again")
+                    self._meter.count("frames.camera_lost")
+                lost = True
+            finally:
+                if reader.source is not None:
+                    with reader.in_driver():
+                        reader.source.close()
+                    reader.source = None
+            if self._frame_id > before:
+                pause_s = RETRY_FIRST_S
+            reader.stop.wait(pause_s)
+            pause_s = min(2 * pause_s, RETRY_LONGEST_S)
+
+    def _play(self, reader: _Reader) -> None:
+        """Until told to stop. Raises CaptureError when the source fails."""
+        source = reader.source
+        assert source is not None  # noqa: S101  # opened by the caller
+        start_ns: int | None = None
+        damaged = 0
+        while not reader.stop.is_set():
+            with reader.in_driver():
+                at_ns = source.grab()
+            if reader.stop.is_set():
+                return
+            if source.damaged > damaged:
+                self._meter.count("frames.damaged", source.damaged - damaged)
+                damaged = source.damaged
+            now_ns = time.monotonic_ns()
+            captured_ns = now_ns
+            if source.recorded:
+                if start_ns is None or now_ns - (start_ns + at_ns) > BEHIND_NS:
+                    start_ns = now_ns - at_ns
+                captured_ns = start_ns + at_ns
+                if now_ns - captured_ns > self.period_ns:
+                    self._frame_id += 1
+                    self._meter.count("frames.captured")
+                    self._meter.drop("late_from_source")
+                    continue
+            with reader.in_driver():
+                picture = source.picture()
+            wait_ns = captured_ns - time.monotonic_ns()
+            if source.recorded and wait_ns > 0 and reader.stop.wait(wait_ns / NS_PER_S):
+                return
+            with self._delivering:
+                if reader is not self._reader:
+                    return
+                self._meter.count("frames.captured")
+                self._deliver(Captured(self._frame_id, picture, captured_ns))
+                self._frame_id += 1
+
+
+class _Reader:
+    """One thread's own."""
+
+    def __init__(self, run: Callable[[_Reader], None]) -> None:
+        self.source: Source | None = None
+        self.stop = threading.Event()
+        self.in_driver_since_ns: int | None = None
+        self.thread = threading.Thread(target=run, args=(self,), name="capture", daemon=True)
+
+    @contextmanager
+    def in_driver(self) -> Iterator[None]:
+        self.in_driver_since_ns = time.monotonic_ns()
+        try:
+            yield
+        finally:
+            self.in_driver_since_ns = None
+
+
+class CameraState(Enum):
+    """What a watch says of a camera."""
+
+    WELL = auto()
+    SILENT = auto()
+    """It hangs in its driver; the operator is told."""
+    HUNG = auto()
+    """For so long that its thread is to be replaced, now."""
+    HOPELESS = auto()
+    """That has not helped: only another process can."""
+
+
+class CameraWatch:
+    """Tells a camera that hangs in its driver. Pure: time is an argument.
+
+    A camera that drops out, so that its driver says so, does not hang.
+    """
+
+    SILENT_NS = 4 * NS_PER_S
+    HUNG_NS = 12 * NS_PER_S
+    """Longer than it takes to open a stream that does not answer, and OpenCV to give up a camera's next
+    picture (10 s each)."""
+    HOPELESS_NS = 12 * NS_PER_S
+    """After the thread was replaced, without a picture."""
+
+    def __init__(self) -> None:
+        self._frames = -1
+        self._replaced_ns: int | None = None
+
+    def step(self, now_ns: int, in_driver_since_ns: int | None, frames: int) -> CameraState:
+        """See `CaptureThread`. HUNG is said once for each thread."""
+        if frames != self._frames:
+            self._frames, self._replaced_ns = frames, None
+        in_driver_ns = 0 if in_driver_since_ns is None else now_ns - in_driver_since_ns
+        if self._replaced_ns is not None:
+            over = now_ns - self._replaced_ns >= self.HOPELESS_NS
+            return CameraState.HOPELESS if over else CameraState.SILENT
+        if in_driver_ns >= self.HUNG_NS:
+            self._replaced_ns = now_ns
+            return CameraState.HUNG
+        return CameraState.SILENT if in_driver_ns >= self.SILENT_NS else CameraState.WELL

@@ -1,0 +1,254 @@
+"""The networks of a show: what the performer asks of them (the protocols, so that tests can bring fakes), and
+the real ones, loaded for this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:  # torch takes seconds, and not every process needs it; tools.gpu_check has no pydantic
+    from engines.player_pack import PlayerPack
+    from engines.pose.choosing import Rule
+    from engines.pose.device_frame import Frame
+    from realtime.config.show import Show
+    from realtime.transport.people import Sighted
+
+Floats = NDArray[np.float32]
+
+
+class Person(Protocol):
+    """What a tracker finds. landmarks: (33, 4) float32, pixels of the frame. person_id: of the tracker's.
+    score: how sure the net is that it is a person, 0..1."""
+
+    @property
+    def person_id(self) -> int: ...
+
+    @property
+    def landmarks(self) -> Floats: ...
+
+    @property
+    def score(self) -> float: ...
+
+
+class Followed(Protocol):
+    """Of a tracker, what a picker needs; see `engines.pose.tracker.PoseTracker`."""
+
+    @property
+    def people(self) -> Sequence[Sighted]: ...
+
+    @property
+    def is_looking(self) -> bool: ...
+
+    @property
+    def is_missing(self) -> bool: ...
+
+    def follow(self, person_id: int | None) -> None: ...
+
+    def look_at(self, x: float, y: float, size: tuple[int, int]) -> None: ...
+
+    def choose(self, rule: Rule, mark: tuple[float, float]) -> None: ...
+
+
+class Tracker(Followed, Protocol):
+    backend: str
+
+    def __call__(self, frame: Frame, t_ns: int) -> Person | None: ...
+
+
+class Retarget(Protocol):
+    """`calibration.retarget.Retargeter`. known: one of `calibration.source.Knowledge`."""
+
+    mirror: bool
+    locked: bool
+
+    @property
+    def known(self) -> str: ...
+
+    def __call__(self, landmarks: Floats, frame_size: tuple[int, int], t_ns: int) -> Floats: ...
+
+    def redo(self) -> None: ...
+
+    def reset(self) -> None: ...
+
+
+class Render(Protocol):
+    """Paints into (H, W, 3) BGR, or for a show with backgrounds (H, W, 4) straight BGRA.
+
+    likeness: of the last picture, see `engines.doll.likeness`. spent_ns: on it, where that is known:
+    "placing" its doll, as the net sees it too, on the "net", and on "drawing" the picture.
+    """
+
+    backend: str
+    likeness: float
+
+    @property
+    def spent_ns(self) -> Mapping[str, int]: ...
+
+    def __call__(self, landmarks: Floats, out: NDArray[np.uint8]) -> None: ...
+
+    def reset(self) -> None: ...
+
+
+class NetsWanted(Protocol):
+    """Of a show, what its networks depend on: `realtime.config.show.Show`."""
+
+    @property
+    def backend(self) -> str: ...
+
+    @property
+    def layered(self) -> bool: ...
+
+    @property
+    def lead_ms(self) -> int: ...
+
+
+def _no_other(folder: Path) -> Nets:
+    raise ValueError(f"{folder}: this show has one player only")
+
+
+@dataclass(frozen=True)
+class Nets:
+    """The networks of a show, and what draws a stick figure (picture, landmarks) over the player.
+
+    name, folder: the player's. load_player: the networks for another player by his pack's folder, in any
+    thread, for as large a picture; those that do not depend on the player are shared. upload: brings a frame
+    (H, W, 3) BGR to where the tracker looks at it. page_lock: is told of memory that pictures will be painted
+    into. is_kept: whether all that is compiled for another player lies on disk; raises as `load_player`.
+    left: which backends were tried before and do not work here, and why, a line each.
+    """
+
+    tracker: Tracker
+    retarget: Retarget
+    render: Render
+    draw_skeleton: Callable[[NDArray[np.uint8], Floats], None]
+    name: str = ""
+    folder: Path = Path()
+    load_player: Callable[[Path], Nets] = _no_other
+    upload: Callable[[NDArray[np.uint8]], Frame] = lambda frame: frame
+    page_lock: Callable[[NDArray[np.uint8]], object] = lambda memory: None
+    is_kept: Callable[[Path], bool] = lambda folder: False
+    left: tuple[str, ...] = ()
+
+
+def load_nets(show: Show) -> Nets:
+    """The real ones, compiled for this machine.
+
+    Where the show leaves the backend open ("auto"), one with which they cannot be loaded, captured or
+    verified is left for the next. Raises PackError, GraphError, EngineError.
+    """
+    import torch
+
+    from engines.player_pack import PackError
+    from engines.pose.tflite_graph import GraphError
+    from engines.runtime import first_that_works
+
+    torch.set_num_threads(1)
+    left: list[str] = []
+    nets = first_that_works(
+        show.backend,
+        lambda backend: NetsLoader(show, backend).load(show.player),
+        left.append,
+        passed_on=(PackError, GraphError),
+    )
+    return replace(nets, left=tuple(left))
+
+
+class NetsLoader:
+    """Loads the networks of one player after the other: those that serve all players once.
+
+    backend: one by name. A player for whom it does not work is refused: the pose runs on it already.
+    """
+
+    def __init__(self, show: NetsWanted, backend: str) -> None:
+        from engines.pose.smoothing import LIVE
+        from engines.pose.tracker import PoseTracker
+        from engines.runtime import is_on_device
+        from engines.runtime.machine import show_threads
+
+        self._backend = backend
+        self._layered = show.layered
+        self._threads = show_threads()
+        self._on_device = is_on_device(backend)
+        self._verified: set[str] = set()
+        smoothing = LIVE._replace(lead_s=show.lead_ms / 1000)
+        self._tracker = PoseTracker(backend=self._backend, threads=self._threads, smoothing=smoothing)
+        self._size: tuple[int, int] | None = None
+        self._kept: dict[str, Any] = {}
+        if self._on_device:
+            self._kept = _frames_on_device()
+            self._tracker.warm_up(self._kept["upload"].blank())
+
+    def __call__(self, folder: Path) -> Nets:
+        """As `load`, with whatever the backend fails with as an EngineError of one line."""
+        from engines.player_pack import PackError
+        from engines.pose.tflite_graph import GraphError
+        from engines.runtime import first_that_works
+
+        return first_that_works(self._backend, lambda _: self.load(folder), passed_on=(PackError, GraphError))
+
+    def load(self, folder: Path) -> Nets:
+        """Raises PackError, also where the picture is of another size than the first one's; GraphError,
+        EngineError, and what libraries raise on a GPU."""
+        from calibration.retarget import Retargeter
+        from engines.player_pack import PackError, PlayerPack
+        from engines.stick_figure import draw_stick_figure
+
+        pack = PlayerPack.load(folder)
+        if self._size is not None and pack.size != self._size:
+            raise PackError(
+                f"{folder} is {'x'.join(map(str, pack.size))}, but this show's pictures are "
+                f"{'x'.join(map(str, self._size))}: start a show of its own with it"
+            )
+        render = self._renderer(pack)
+        self._size = pack.size
+        return Nets(
+            tracker=self._tracker,
+            retarget=Retargeter(pack.body),
+            render=render,
+            draw_skeleton=draw_stick_figure,
+            name=pack.name,
+            folder=folder,
+            load_player=self,
+            is_kept=self.is_kept,
+            **self._kept,
+        )
+
+    def is_kept(self, folder: Path) -> bool:
+        """Whether what is compiled for a player lies on disk: then to load him takes little. Of what a GPU
+        runs, nothing does. Raises PackError."""
+        from engines.player_pack import PlayerPack
+        from engines.renderer import is_kept
+
+        return is_kept(PlayerPack.load(folder), self._backend, self._threads)
+
+    def _renderer(self, pack: PlayerPack) -> Render:
+        if self._on_device:
+            from engines.device_renderer import DeviceLayerRenderer, DeviceRenderer
+            from engines.verified import verify
+
+            device_renderer = DeviceLayerRenderer if self._layered else DeviceRenderer
+            painter = device_renderer(pack, backend=self._backend, threads=self._threads)
+            if pack.digest not in self._verified:
+                verify(painter, pack)
+                self._verified.add(pack.digest)
+            return painter
+        from engines.renderer import LayerRenderer, Renderer
+
+        renderer = LayerRenderer if self._layered else Renderer
+        return renderer(pack, backend=self._backend, threads=self._threads)
+
+
+def _frames_on_device() -> dict[str, Any]:
+    """What of `Nets` a device changes: each frame is uploaded once, for all that look at it."""
+    import torch
+
+    from engines.pose.device_frame import FrameUpload
+    from engines.runtime.cuda import DEVICE
+    from engines.runtime.streams import page_lock
+
+    return {"upload": FrameUpload(torch.device(DEVICE)), "page_lock": page_lock}

@@ -1,0 +1,127 @@
+"""What the generate thread does with a frame: paints the player, and sends the picture with its ticket."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime.performer.confidence import NEVER_FILMED, Confidence
+from realtime.performer.frame_failures import FrameFailures
+from realtime.performer.networks import Nets
+from realtime.performer.pose_step import Posed
+from realtime.pictures.alpha import draw_on
+from realtime.transport.bus import Ticket
+from realtime.transport.frames import FrameWriter
+from realtime.transport.telemetry import Meter
+
+
+class Pace:
+    """How far apart finished frames lie of late: an average over about ten."""
+
+    WEIGHT = 0.1
+
+    def __init__(self) -> None:
+        self.period_ns = 0
+        self._last_ns: int | None = None
+
+    def finished(self, now_ns: int) -> None:
+        if self._last_ns is not None:
+            gap_ns = now_ns - self._last_ns
+            self.period_ns = round((1 - self.WEIGHT) * (self.period_ns or gap_ns) + self.WEIGHT * gap_ns)
+        self._last_ns = now_ns
+
+    def interrupted(self) -> None:
+        """Nobody was there: the gap until the next frame says nothing of the pace."""
+        self._last_ns = None
+
+
+class PaintStep:
+    """Call `step` in the generate thread. confidence: of late, for any thread."""
+
+    def __init__(
+        self, frames: FrameWriter, players: Sequence[Path], meter: Meter, *, least_confidence: float = 0.0
+    ) -> None:
+        """players: the packs that may dance; a ticket tells who does by his place among them.
+        least_confidence: see `Confidence`."""
+        self._frames = frames
+        self._places = {folder: place for place, folder in enumerate(players)}
+        self._meter = meter
+        self._pace = Pace()
+        self._finished = 0
+        self._last: Ticket | None = None
+        self.confidence = Confidence(least_confidence)
+        self.failures = FrameFailures(meter)
+
+    def step(self, posed: Posed, camera_period_ns: int, *, skeleton: bool) -> None:
+        """camera_period_ns: how far apart the camera's frames lie. A frame that fails is counted."""
+        index = sequence = 0
+        if posed.landmarks is None:
+            self._meter.drop("nobody")
+            self._pace.interrupted()
+            self.confidence.interrupted()
+        else:
+            try:
+                started_ns = time.monotonic_ns()
+                self._meter.time("pose_to_generate", started_ns - posed.posed_ns)
+                if posed.new_dancer:
+                    posed.nets.render.reset()
+                with self._frames.write() as slot:
+                    posed.nets.render(posed.landmarks, slot.picture)
+                    confidence = posed.sure * posed.nets.render.likeness
+                    self._meter.time("generate", time.monotonic_ns() - started_ns)
+                    for name, spent_ns in posed.nets.render.spent_ns.items():
+                        self._meter.time(name, spent_ns)
+                    if skeleton:
+                        _draw_skeleton(posed.nets, slot.picture, posed.landmarks)
+            except Exception as error:  # noqa: BLE001  # one frame must not end the show: counted, said once
+                self.failures.failed("generate_failed", f"generate: {error}")
+                return
+            self.failures.succeeded()
+            self._judge(posed, confidence)
+            self._meter.count("frames.generated")
+            self._finished += 1
+            self._pace.finished(time.monotonic_ns())
+            index, sequence = slot.index, slot.sequence
+        ticket = Ticket(
+            posed.captured.frame_id,
+            index,
+            sequence,
+            posed.landmarks is not None,
+            self._finished,
+            max(camera_period_ns, self._pace.period_ns),
+            posed.captured.captured_ns,
+            posed.posed_ns,
+            time.monotonic_ns(),
+            self._places.get(posed.nets.folder, 0),
+            self.confidence.trusted,
+        )
+        self._frames.send(ticket._replace(before_ns=self._before_ns(ticket)))
+        self._last = ticket
+
+    def _before_ns(self, ticket: Ticket) -> int:
+        """See `Ticket.before_ns`."""
+        last = self._last
+        if last is None or not (last.good and last.trusted and ticket.good):
+            return 0
+        follows = (last.sequence + 1, last.player) == (ticket.sequence, ticket.player)
+        return last.captured_ns if follows else 0
+
+    def _judge(self, posed: Posed, confidence: float) -> None:
+        """Whether pictures like this one, 0..1, may go on air."""
+        was_trusted = self.confidence.trusted
+        if posed.new_dancer:
+            self.confidence.reset()
+        self.confidence.step(confidence, posed.captured.captured_ns)
+        if was_trusted and not self.confidence.trusted:
+            self._meter.event(time.monotonic_ns(), NEVER_FILMED)
+
+
+def _draw_skeleton(nets: Nets, picture: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> None:
+    if picture.shape[2] == 4:
+        draw_on(picture, lambda colours: nets.draw_skeleton(colours, landmarks))
+    else:
+        nets.draw_skeleton(picture, landmarks)

@@ -1,0 +1,124 @@
+"""What the pose thread does with a frame: finds the fan in it, and moves the pose onto the player."""
+
+from __future__ import annotations
+
+import time
+from typing import NamedTuple
+
+import numpy as np
+import zmq
+from numpy.typing import NDArray
+
+from realtime.performer.capture_thread import Captured
+from realtime.performer.confidence import sureness
+from realtime.performer.fan_picker import Picker
+from realtime.performer.frame_failures import FrameFailures
+from realtime.performer.networks import Nets, Person
+from realtime.transport.bus import Bus
+from realtime.transport.orders import Orders
+from realtime.transport.people import People
+from realtime.transport.telemetry import Meter
+
+FORGET_NS = 500_000_000
+"""Somebody who was away longer than this is a new dancer, and so is anybody else: nothing of the old movement
+is carried over."""
+
+
+class Posed(NamedTuple):
+    """A frame on its way to the generator. landmarks: (33, 4) in the player's picture; None: nobody there.
+    nets: the player's. sure: see `confidence.sureness`."""
+
+    captured: Captured
+    nets: Nets
+    landmarks: NDArray[np.float32] | None
+    posed_ns: int
+    new_dancer: bool
+    sure: float = 0.0
+
+
+class PoseStep:
+    """Call `step` in the pose thread. people: who was in the last frame, for any thread; known: how well the
+    fan's body and place are known (`calibration.source.Knowledge`), "" where nobody is followed."""
+
+    def __init__(self, bus: Bus, meter: Meter) -> None:
+        self._meter = meter
+        self._picker = Picker()
+        self._seen: zmq.Socket[bytes] = bus.sender("people", "performer")
+        self._nets: Nets | None = None
+        self._last_seen_ns: int | None = None
+        self._person_id: int | None = None
+        self.failures = FrameFailures(meter)
+        self.people = People()
+        self.known = ""
+        self._redos: int | None = None
+
+    def step(self, nets: Nets, captured: Captured, orders: Orders) -> Posed | None:
+        """None where the frame failed; it is counted."""
+        if nets is not self._nets:
+            self._last_seen_ns = None  # nothing of the movement before is his
+            self._nets = nets
+        try:
+            started_ns = time.monotonic_ns()
+            self._meter.time("capture_to_pose", started_ns - captured.captured_ns)
+            frame = nets.upload(captured.picture)
+            self._pick(nets, captured, orders)
+            person = nets.tracker(frame, captured.captured_ns)
+            posed_ns = time.monotonic_ns()
+            self._tell_people(nets, captured, person)
+            self._meter.time("pose", posed_ns - started_ns)
+            self._meter.count("frames.posed")
+            if person is None:
+                self.known = ""
+                return Posed(captured, nets, None, posed_ns, new_dancer=False)
+            if not np.isfinite(person.landmarks).all():
+                self.failures.failed("landmarks_not_finite", "the pose has landmarks that are not finite")
+                return None
+            before_ns, self._last_seen_ns = self._last_seen_ns, captured.captured_ns
+            new_dancer = before_ns is None or captured.captured_ns - before_ns > FORGET_NS
+            new_dancer = new_dancer or person.person_id != self._person_id
+            self._person_id = person.person_id
+            self._enrol(nets, orders)
+            landmarks = self._retargeted(nets, captured, person.landmarks, new_dancer)
+            self.known = nets.retarget.known
+            sure = sureness(person.landmarks, person.score)
+        except Exception as error:  # noqa: BLE001  # one frame must not end the show: counted, said once
+            self.failures.failed("pose_failed", f"pose: {error}")
+            return None
+        self.failures.succeeded()
+        return Posed(captured, nets, landmarks, time.monotonic_ns(), new_dancer, sure)
+
+    def _enrol(self, nets: Nets, orders: Orders) -> None:
+        """How the operator wants the fan to be learned."""
+        nets.retarget.mirror, nets.retarget.locked = orders.mirror, orders.locked
+        if orders.redos != self._redos:
+            if self._redos is not None:
+                nets.retarget.redo()
+            self._redos = orders.redos
+
+    def _pick(self, nets: Nets, captured: Captured, orders: Orders) -> None:
+        """Lets the tracker follow whom the operator picked."""
+        nets.tracker.choose(orders.dancer_rule, orders.dancer_mark)
+        height, width = captured.picture.shape[:2]
+        said = self._picker.step(
+            orders.pick, orders.picks, nets.tracker, (width, height), captured.captured_ns
+        )
+        if said is not None:
+            self._meter.event(time.monotonic_ns(), said)
+
+    def _tell_people(self, nets: Nets, captured: Captured, person: Person | None) -> None:
+        height, width = captured.picture.shape[:2]
+        followed = None if person is None else person.person_id
+        landmarks = None if person is None else person.landmarks
+        self.people = People.seen(nets.tracker.people, followed, landmarks, (width, height))
+        self._seen.send(self.people.pack(), zmq.NOBLOCK)
+
+    def _retargeted(
+        self, nets: Nets, captured: Captured, landmarks: NDArray[np.float32], new_dancer: bool
+    ) -> NDArray[np.float32]:
+        started_ns = time.monotonic_ns()
+        height, width = captured.picture.shape[:2]
+        if new_dancer:
+            nets.retarget.reset()
+        moved = nets.retarget(landmarks, (width, height), captured.captured_ns)
+        self._meter.time("retarget", time.monotonic_ns() - started_ns)
+        return moved

@@ -1,0 +1,191 @@
+"""The playout's process: the programme clock, what is on air, the outputs. It waits for nobody."""
+
+from __future__ import annotations
+
+import time
+
+from realtime.config.outputs import WebRtcServing
+from realtime.outputs.fanout import Outputs
+from realtime.outputs.kinds import open_outputs, open_webrtc
+from realtime.outputs.sink import Format, OutputError, ProgrammeFrame
+from realtime.programme.clock import ProgrammeClock
+from realtime.programme.ladder import Inputs, Ladder, State, stale_after_ns
+from realtime.programme.mixer import Source
+from realtime.programme.programme import OnAir, Programme
+from realtime.programme.programme_meter import ProgrammeMeter
+from realtime.programme.sources import Sources
+from realtime.stages.context import StageContext
+from realtime.stages.stage_link import StageLink
+from realtime.transport.bus import receive_newest
+from realtime.transport.orders import MOST_SECONDS, Orders
+
+NS_PER_MS = 1_000_000
+NS_PER_S = 1_000_000_000
+
+ON_AIR_TIMEOUT_S = 600
+"""A show that starts live counts as on air from its first frame on, or after this without one."""
+
+
+class Playout:
+    """What is on air, tick by tick."""
+
+    def __init__(self, context: StageContext, link: StageLink, outputs: Outputs | None = None) -> None:
+        """outputs: instead of those of the show file. Raises OutputError, BackgroundError."""
+        show = context.rig.show
+        self._link = link
+        self._meter = link.meter
+        self._show = show
+        self._orders = Orders.at_start(show)
+        self._heard_orders = False
+        self._recording = False
+        self._orders_socket = link.bus.receiver("orders", "playout")
+        self._sources = Sources(context.rig, link.bus, self._meter)
+        self._programme = Programme(
+            Ladder(hold_ns=show.hold_ms * NS_PER_MS, healthy_ns=show.healthy_ms * NS_PER_MS),
+            self._sources.slate,
+            self._ticks(MOST_SECONDS),
+            keyed=show.keyed,
+        )
+        self._air = ProgrammeMeter(self._meter, float(show.programme.fps))
+        self._air.counting = context.on_air is not None or show.start == "standby"
+        self._outputs = self._open_outputs(context) if outputs is None else outputs
+        now_ns = time.monotonic_ns()  # the clock starts once everything that takes long is done
+        self._started_ns = now_ns
+        if context.on_air is None:
+            self._clock = ProgrammeClock(show.programme.fps, now_ns)
+        else:
+            self._clock = ProgrammeClock(show.programme.fps, context.on_air.start_ns)
+            self._clock.next_tick = self._clock.tick_at(now_ns) + 1
+            self._meter.count("programme.missed", self._clock.next_tick - context.on_air.last_tick - 1)
+        link.info["clock_start_ns"] = self._clock.start_ns
+
+    def _ticks(self, seconds: float) -> int:
+        return round(seconds * self._show.programme.fps)
+
+    def _open_outputs(self, context: StageContext) -> Outputs:
+        whep = context.rig.bus / "whep"
+        height, width = self._sources.slate.picture.shape[:2]
+        programme = Format((width, height), self._show.programme.fps)
+        sinks = open_outputs(self._show.outputs, programme, context.scratch)
+        if self._show.webrtc.port:
+            sinks.append(
+                open_webrtc(WebRtcServing(self._show.webrtc, socket=whep), programme, context.scratch)
+            )
+            self._link.info["whep"] = str(whep)
+        return Outputs(sinks)
+
+    def run(self) -> None:
+        try:
+            while not self._link.stopped():
+                wait_ns = self._clock.due_ns(self._clock.next_tick) - time.monotonic_ns()
+                if wait_ns > 0:
+                    time.sleep(wait_ns / NS_PER_S)
+                missed = self._clock.missed
+                tick = self._clock.take(time.monotonic_ns())
+                if tick is None:
+                    continue
+                self._tick(tick, self._clock.missed - missed)
+                self._beat(tick)
+        finally:
+            self._outputs.close()
+            self._sources.close()
+
+    def _tick(self, tick: int, missed: int) -> None:
+        now_ns = time.monotonic_ns()
+        period_ns = self._clock.period_ns
+        dumps = self._hear_orders()
+        self._sources.tick(now_ns, period_ns, self._orders)
+        if dumps:
+            self._programme.dump(now_ns, self._sources.shot_of(Source.SAFE))
+        on_air = self._step(now_ns, period_ns)
+        programme_ns = time.monotonic_ns()
+        if on_air.frame_ns is not None:
+            self._air.shown(programme_ns - on_air.frame_ns)
+        wants = self._outputs.wants()
+        frame = ProgrammeFrame(
+            on_air.shot.picture,
+            layer=on_air.shot.layer,
+            clean=self._sources.shot_of(Source.LIVE).picture if "clean" in wants else None,
+            preview=self._sources.preview() if "preview" in wants else None,
+        )
+        self._outputs.send(frame, tick, self._clock.due_ns(tick))
+        self._air.tick(programme_ns, period_ns, missed, on_air.state)
+
+    def _step(self, now_ns: int, period_ns: int) -> OnAir:
+        """What goes out, and the count of the frames that never will."""
+        live = self._sources.live
+        was_coming = self._programme.coming
+        frame, overtaken = live.hear(on_air=was_coming in (State.LIVE, State.HOLD))
+        if overtaken > 0:
+            cause = "overtaken_before_programme" if was_coming is State.LIVE else "not_on_air"
+            self._meter.drop(cause, overtaken)
+        if live.heard or now_ns - self._started_ns > ON_AIR_TIMEOUT_S * NS_PER_S:
+            self._air.counting = True
+        newest = live.newest
+        inputs = Inputs(
+            newest_ns=None if newest is None else newest.generated_ns,
+            stale_after_ns=stale_after_ns(0 if newest is None else newest.period_ns),
+            taken=self._orders.taken,
+            frozen=self._orders.frozen,
+            slate=self._orders.slate,
+            fallback_ready=self._sources.fallback_ready,
+            captured_ns=None if newest is None else newest.captured_ns,
+        )
+        on_air = self._programme.step(
+            now_ns,
+            period_ns,
+            inputs,
+            self._sources.shot_of,
+            fade_ticks=self._ticks(self._orders.transition_s),
+            delay_ticks=self._ticks(self._orders.delay_s),
+            frame_ns=None if frame is None else frame.captured_ns,
+        )
+        if frame is not None and self._programme.coming is not State.LIVE:
+            self._meter.drop("not_on_air")
+        if on_air.lost:
+            self._meter.drop("dumped", on_air.lost)
+        return on_air
+
+    def _hear_orders(self) -> bool:
+        """Takes what the operator wants; whether he wants a dump at this tick."""
+        message = receive_newest(self._orders_socket)
+        if message is None:
+            return False
+        before, self._orders = self._orders, Orders.unpack(message)
+        dumps = self._heard_orders and self._orders.dumps != before.dumps
+        self._heard_orders = True
+        if self._orders.recording is not self._recording:
+            self._recording = self._orders.recording
+            self._record()
+        return dumps
+
+    def _record(self) -> None:
+        for output in self._outputs.status():
+            if output["kind"] == "recorder":
+                try:
+                    self._outputs.order(output["name"], "start" if self._recording else "stop")
+                except OutputError as error:
+                    self._meter.event(time.monotonic_ns(), str(error))
+
+    def _beat(self, tick: int) -> None:
+        info = self._link.info
+        info.update(self._air.info(self._clock.period_ns))
+        if "on_air_until_ns" in info:
+            info.setdefault("on_air_ns", info["on_air_until_ns"] - self._clock.period_ns)
+        coming = self._programme.coming
+        info["coming"] = coming.name
+        info["delay_s"] = round(float(self._programme.delay_ticks / self._clock.fps), 2)
+        late = self._programme.delay_ticks > 0 and coming is not self._air.state
+        info["reason"] = f"{info['delay_s']} s behind; {coming.name} comes" if late else ""
+        info["tick"] = tick
+        info["outputs"] = self._outputs.status()
+        info["viewers"] = sum(sum(output["receivers"].values()) for output in info["outputs"])
+        self._link.pressed(self._outputs.pressed())
+        self._link.beat(time.monotonic_ns(), ready=True)
+        if self._orders.quit:
+            self._link.stop()
+
+
+def run(context: StageContext, link: StageLink) -> None:
+    """The process: until the operator or the parent ends it. Raises what the operator must know."""
+    Playout(context, link).run()

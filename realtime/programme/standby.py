@@ -1,0 +1,90 @@
+"""The standby loop of the player who dances: for the fallback.
+
+When another player dances, that one's loop is opened in a thread, beside the one that plays.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from realtime.pictures.picture import Fit, Picture, place
+from realtime.pictures.video_loop import VideoLoop
+from realtime.pictures.video_source import CaptureError
+
+
+class PlayersStandby:
+    """For the programme clock's thread, which it never keeps waiting but at first.
+
+    tell: is given one line where a loop cannot be played; then there is none, until another player's is
+    wanted.
+    """
+
+    def __init__(
+        self, path: Path, size: tuple[int, int], tell: Callable[[str], None], *, fit: Fit = place
+    ) -> None:
+        """size, fit: see `VideoLoop`."""
+        self._size, self._tell, self._fit = size, tell, fit
+        self._path = path
+        self._loop: VideoLoop | None = None
+        self._from_ns: int | None = None
+        self._opener: threading.Thread | None = None
+        self._opened: VideoLoop | CaptureError | None = None
+        self._open(path)
+        self._take()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether there is a loop to show."""
+        return self._loop is not None
+
+    def want(self, path: Path) -> None:
+        """From now on this one, as soon as it is open. For every tick."""
+        if self._opener is not None:
+            if self._opener.is_alive():
+                return
+            self._opener = None
+            self._take()
+        if path != self._path:
+            self._path = path
+            self._opener = threading.Thread(target=self._open, args=(path,), name="next standby", daemon=True)
+            self._opener.start()
+
+    def picture(self, at_ns: int) -> Picture | None:
+        """The picture at this time of a clock that stands still while nobody looks; None where there is none.
+        Valid until the next call."""
+        if self._loop is None:
+            return None
+        if self._loop.error is not None:
+            self._tell(f"standby loop: {self._loop.error}")
+            self._loop.close()
+            self._loop = None
+            return None
+        if self._from_ns is None:
+            self._from_ns = at_ns
+        return self._loop.picture(at_ns - self._from_ns)
+
+    def _open(self, path: Path) -> None:
+        try:
+            self._opened = VideoLoop(path, self._size, fit=self._fit)
+        except CaptureError as error:
+            self._opened = error
+
+    def _take(self) -> None:
+        """What was opened takes the place of what played. A loop's thread ends within one picture."""
+        opened, self._opened = self._opened, None
+        if self._loop is not None:
+            self._loop.close()
+        self._loop, self._from_ns = None, None
+        if isinstance(opened, CaptureError):
+            self._tell(f"standby loop: {opened}; the slate takes its place")
+        else:
+            self._loop = opened
+
+    def close(self) -> None:
+        if self._opener is not None:
+            self._opener.join()
+            self._take()
+        if self._loop is not None:
+            self._loop.close()

@@ -1,0 +1,73 @@
+"""What the supervisor gives to the process of every stage: the show with all that belongs to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from realtime.config.show import Show
+from realtime.stages.table import Stage
+from realtime.transport.bus import Link
+from realtime.transport.frame_ring import RingSpec
+
+
+@dataclass(frozen=True)
+class Rig:
+    """What a show is made of, as each of its processes gets it.
+
+    player_size, programme_size: (width, height), pixels. plates: the players' own backgrounds, in the order
+    of `Show.everyone`. frames: the ring of the player's pictures. camera_frames: the ring of the camera's, in
+    the programme's size. With a link there is no ring, but they tell the shapes. nets: makes the networks
+    (`performer.networks.Nets`), in the performer's process: a function at the top of a module. others: name →
+    pack of the players besides the show's own.
+    """
+
+    show: Show
+    player_name: str
+    player_size: tuple[int, int]
+    programme_size: tuple[int, int]
+    standby: Path
+    bus: Path
+    frames: RingSpec
+    camera_frames: RingSpec
+    nets: Callable[[Show], Any]
+    plates: tuple[Path, ...] = ()
+    link: Link | None = None
+    others: Mapping[str, Path] = field(default_factory=dict)
+
+    def folder_of(self, player: str) -> Path | None:
+        """The pack of a player of this show, by name; "" is the show's own. None where there is no such one:
+        the other machine has another show file."""
+        if player in ("", self.player_name):
+            return self.show.player
+        return self.others.get(player)
+
+    def standby_of(self, player: str) -> Path:
+        """Likewise the standby loop; the own player's where there is no such player."""
+        folder = self.others.get(player)
+        return self.standby if folder is None else folder / "standby.mp4"
+
+
+@dataclass(frozen=True)
+class OnAir:
+    """Where the programme stood when its process was lost: its clock's start, and the last tick heard of."""
+
+    start_ns: int
+    last_tick: int
+
+
+@dataclass(frozen=True)
+class StageContext:
+    """What the supervisor gives to a stage. attempt: 0 for the first process of a stage, then 1, 2, ..."""
+
+    stage: Stage
+    rig: Rig
+    attempt: int
+    on_air: OnAir | None = None
+
+    @property
+    def scratch(self) -> Path:
+        """A folder of the stage's own, empty at its start (`transport.scratch`)."""
+        return self.rig.bus / self.stage.name

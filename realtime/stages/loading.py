@@ -1,0 +1,42 @@
+"""A stage that loads says what it does: the operator reads it, and one that hangs is found early."""
+
+from __future__ import annotations
+
+import threading
+import time
+from types import TracebackType
+from typing import Self
+
+from realtime.stages.stage_link import BEAT_S, StageLink
+
+
+class Loading:
+    """Sends the heartbeats of a stage while its main thread loads, which may not send any in the block."""
+
+    def __init__(self, link: StageLink) -> None:
+        self._link = link
+        self._doing = ""
+        self._progress_ns = time.monotonic_ns()
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="loading", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._done.set()
+        self._thread.join()
+        self._link.info["doing"] = ""
+
+    def step(self, doing: str) -> None:
+        """What begins now, as in "the performer is loading the networks"."""
+        self._doing = doing
+        self._progress_ns = time.monotonic_ns()
+
+    def _beat(self) -> None:
+        while not self._done.wait(BEAT_S):
+            self._link.info["doing"] = self._doing
+            self._link.beat(self._progress_ns, ready=False)

@@ -1,0 +1,86 @@
+"""A stage's line to the supervisor: heartbeats with what was counted, keys that were pressed, the end."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import zmq
+
+from realtime.stages.context import StageContext
+from realtime.transport.bus import Bus, Press, Status
+from realtime.transport.telemetry import Delta, Meter
+
+BEAT_S = 0.2
+"""How often a stage sends its status."""
+
+
+class StageLink:
+    """For the process's main thread."""
+
+    every_s = BEAT_S
+
+    def __init__(self, context: StageContext, bus: Bus) -> None:
+        self._context = context
+        self._status = bus.sender("status", context.stage.name)
+        self._presses = bus.sender("actions", context.stage.name)
+        self._far_status: zmq.Socket[bytes] | None = None
+        if bus.link is not None and bus.link.side != context.stage.side:
+            raise ValueError(f"{context.stage.name} does not belong on the {bus.link.side}'s machine")
+        if bus.link is not None and bus.link.side == "performer":  # the operator is on the other machine
+            self._far_status = bus.sender("far_status", context.stage.name)
+        self._stop = threading.Event()
+        self._next_ns = 0
+        self._unsent: Status | None = None
+        self.bus = bus
+        self.meter = Meter()
+        self.info: dict[str, Any] = {}
+
+    def stop(self) -> None:
+        """Asks the stage to end; from any thread."""
+        self._stop.set()
+
+    def stopped(self) -> bool:
+        return self._stop.is_set()
+
+    def beat(self, alive_ns: int, *, ready: bool) -> None:
+        """Sends a status, if it is time for one or something has happened."""
+        now_ns = time.monotonic_ns()
+        if now_ns >= self._next_ns or self.meter.has_events():
+            self._next_ns = now_ns + int(BEAT_S * 1e9)
+            self._send(alive_ns, ready)
+
+    def pressed(self, keys: Iterable[str]) -> None:
+        """Keys that were pressed in a window of this process, as the table of actions names them."""
+        for key in keys:
+            with contextlib.suppress(zmq.Again):  # nobody hears: a key that comes late is worse than one lost
+                self._presses.send(Press(key, f"{self._context.stage.name} window").pack(), zmq.NOBLOCK)
+
+    def died(self, text: str) -> None:
+        """The last status: what ended the process, in one line."""
+        self.info["died"] = text
+        self._send(time.monotonic_ns(), ready=False)
+
+    def flush(self) -> None:
+        """What was counted since the last beat."""
+        self._send(time.monotonic_ns(), ready=True)
+
+    def _send(self, alive_ns: int, ready: bool) -> None:
+        if self._unsent is None:
+            self._unsent = self._make(alive_ns, ready, self.meter.take())
+        try:
+            self._status.send(self._unsent.pack(), zmq.NOBLOCK)
+        except zmq.Again:
+            return  # the supervisor is not reading: the same counts are sent again with the next beat
+        if self._far_status is not None:
+            with contextlib.suppress(zmq.Again):  # away for minutes: these counts are lost to it
+                self._far_status.send(self._unsent.pack(), zmq.NOBLOCK)
+        self._unsent = None
+
+    def _make(self, alive_ns: int, ready: bool, delta: Delta) -> Status:
+        return Status(
+            self._context.stage.name, self._context.attempt, alive_ns, ready, delta, dict(self.info)
+        )

@@ -1,0 +1,160 @@
+"""The show's operators, as the supervisor sees them: desk, terminal, keys in windows, show log."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from engines.pose.choosing import RULES
+from realtime.config.backgrounds import PLATE
+from realtime.config.outputs import Recorder
+from realtime.config.show import Show
+from realtime.control.desk import Desk, Event, action_line
+from realtime.control.keys import INTERRUPT_FROM_NS, INTERRUPT_WITHIN_NS, Interrupts, Keymap
+from realtime.control.show_log import ShowLog
+from realtime.control.show_state import Figures, show_facts, status_line
+from realtime.control.terminal.outlet import Console
+from realtime.supervise.rig import Player
+from realtime.supervise.stage_process import StageProcess
+from realtime.transport.bus import Press
+from realtime.transport.orders import Orders
+from realtime.transport.telemetry import Totals
+
+STATUS_LINE_EVERY_NS = 250_000_000
+FIGURES_EVERY_NS = 500_000_000
+NS_PER_S = 1_000_000_000
+
+MOST_LINES = 50
+"""Lines of what was done that may wait to be said. In a flood only the newest are, and how many were not."""
+
+TERMINAL = "terminal"
+"""Who asks, where it is the operator's terminal."""
+
+
+class Operators:
+    """For the supervisor's thread, but for `act`, `key`, `interrupt` and `hang_up`."""
+
+    def __init__(
+        self, show: Show, player: Player, console: Console, log: ShowLog | None, *, has_keys: bool
+    ) -> None:
+        """log: of what the desk does. has_keys: whether the terminal's keys are heard."""
+        backgrounds = (PLATE, *(background.name for background in show.backgrounds))
+        choices: dict[str, dict[str, str]] = {
+            "player": {player.name: "", **{name: name for name in player.others}},
+            "background": {name: name for name in backgrounds},
+            "dancer-rule": {name: name for name in RULES},
+        }
+        lacking = {}
+        if not any(isinstance(output, Recorder) for output in show.outputs):
+            lacking["record"] = 'the show has no recorder: list [[outputs]] with kind = "recorder"'
+        self.desk = Desk(Orders.at_start(show), Keymap(show.keys), choices, log, lacking=lacking)
+        self._console = console
+        self._log = log
+        self._figures = Figures()
+        self._has_keys = has_keys
+        self._interrupts = Interrupts()
+        self._interrupted_ns: deque[int] = deque(maxlen=MOST_LINES)
+        self._hung_up = False
+        self._lines: deque[str] = deque(maxlen=MOST_LINES)
+        self._left_out = 0
+        self._next_line_ns = self._next_figures_ns = 0
+
+    def act(self, action: str) -> None:
+        """See `Supervisor.act`."""
+        self._say_later(self.desk.press(action, who=TERMINAL, now_ns=time.monotonic_ns()))
+
+    def key(self, character: str) -> None:
+        """See `Supervisor.key`."""
+        self._key(character, TERMINAL)
+
+    def pressed(self, press: Press) -> None:
+        """A key in the window of an output."""
+        self._key(press.key, press.who)
+
+    def interrupt(self) -> None:
+        """See `Supervisor.interrupt`."""
+        self._interrupted_ns.append(time.monotonic_ns())
+
+    def hang_up(self) -> None:
+        """See `Supervisor.hang_up`."""
+        self._hung_up = True
+
+    def _key(self, character: str, who: str) -> None:
+        self._say_later(self.desk.key(character, who=who, now_ns=time.monotonic_ns()))
+
+    def _say_later(self, line: str) -> None:
+        """In the supervisor's thread; from any thread."""
+        if line:
+            self._left_out += len(self._lines) == MOST_LINES
+            self._lines.append(line)
+
+    @contextmanager
+    def listening(self, wake: Callable[[], None]) -> Iterator[None]:
+        """What the desk does wakes the loop, and what others do there is said on the console."""
+
+        def happened(event: Event) -> None:
+            if event["type"] == "action" and event["who"] != TERMINAL:
+                self._say_later(action_line(event))
+            if event["type"] != "stats":
+                wake()
+
+        stop_listening = self.desk.listen(happened)
+        try:
+            yield
+        finally:
+            stop_listening()
+
+    def say(self, text: str) -> None:
+        """To all of them."""
+        self.desk.tell(text)
+        self._console.say(text)
+
+    def report(self, stages: Mapping[str, StageProcess], totals: Totals, now_ns: int) -> None:
+        """What is new of the show, to all of them."""
+        self._hear_terminal()
+        self._say_lines()
+        if self._log is not None and (trouble := self._log.take_error()) is not None:
+            self.say(trouble)
+        infos = {name: stage.info for name, stage in stages.items()}
+        ready = {name: stage.watchdog.ready for name, stage in stages.items()}
+        playout = infos.get("playout", {})
+        self.desk.report(show_facts(self.desk.choices, self.desk.orders, infos, ready, totals.restarts))
+        if now_ns >= self._next_figures_ns:
+            self.desk.measure(self._figures.take(totals, playout, infos.get("performer", {})))
+            self._next_figures_ns = now_ns + FIGURES_EVERY_NS
+        if now_ns >= self._next_line_ns:
+            self._console.status(status_line(self.desk.orders, playout, totals))
+            self._next_line_ns = now_ns + STATUS_LINE_EVERY_NS
+
+    def _hear_terminal(self) -> None:
+        """What the terminal has sent as signals."""
+        if self._hung_up:
+            self._hung_up = False
+            self.say(
+                "the terminal is gone; the show goes on until it is ended in the console or by "
+                f"kill {os.getpid()}"
+            )
+        for _ in range(len(self._interrupted_ns)):
+            at_ns = self._interrupted_ns.popleft()
+            if self._has_keys:
+                self._say_later(self.desk.press("quit", who=TERMINAL, now_ns=at_ns))
+            elif self._interrupts.press(at_ns):
+                self.desk.act("quit", who=TERMINAL, confirmed=True)
+            else:
+                first_s, last_s = INTERRUPT_FROM_NS // NS_PER_S, INTERRUPT_WITHIN_NS // NS_PER_S
+                self._say_later(f"Ctrl-C: press it again in {first_s} to {last_s} seconds to end the show")
+
+    def _say_lines(self) -> None:
+        """As many as there are now: others come meanwhile."""
+        left_out, self._left_out = self._left_out, 0
+        if left_out:
+            self._console.say(f"({left_out} more)")
+        for _ in range(len(self._lines)):
+            self._console.say(self._lines.popleft())
+
+    def end(self) -> None:
+        """The terminal's line is free again."""
+        self._console.status("")

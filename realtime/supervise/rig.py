@@ -1,0 +1,76 @@
+"""Puts together the rig that every stage is given, with its rings of shared memory. For the supervisor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from realtime.config.show import Show
+from realtime.pictures.picture import backdrop
+from realtime.stages.context import Rig
+from realtime.supervise.signals import signals_blocked
+from realtime.transport.bus import Link
+from realtime.transport.frame_ring import FrameRing, RingSpec
+
+
+@dataclass(frozen=True)
+class Player:
+    """What must be known of the player to begin a show. size: (width, height), pixels.
+
+    others: name → folder of the packs that can be switched to. plates: see `Rig`.
+    """
+
+    name: str
+    size: tuple[int, int]
+    standby: Path
+    others: Mapping[str, Path] = field(default_factory=dict)
+    plates: tuple[Path, ...] = ()
+
+
+@contextmanager
+def rigged(
+    show: Show, player: Player, nets: Callable[[Show], Any], folder: Path, link: Link | None
+) -> Iterator[Rig]:
+    """The rig; its rings are removed at the end. With a link there are none. folder: of the bus."""
+    width, height = player.size
+    programme = show.programme.size or player.size
+    frames = RingSpec("", height, width, 4 if show.layered else 3)
+    camera_frames = RingSpec("", programme[1], programme[0])
+    with ExitStack() as stack:
+        if link is None:
+            with signals_blocked():  # the first ring starts multiprocessing's resource tracker
+                frames = _ring(frames, stack).spec
+                camera = _ring(camera_frames, stack)
+            _surround(camera)
+            camera_frames = camera.spec
+        yield Rig(
+            show=show,
+            player_name=player.name,
+            player_size=player.size,
+            programme_size=programme,
+            standby=player.standby,
+            bus=folder,
+            frames=frames,
+            camera_frames=camera_frames,
+            nets=nets,
+            plates=player.plates,
+            link=link,
+            others=player.others,
+        )
+
+
+def _ring(spec: RingSpec, stack: ExitStack) -> FrameRing:
+    ring = FrameRing.create(spec.height, spec.width, channels=spec.channels)
+    stack.callback(ring.close)
+    return ring
+
+
+def _surround(ring: FrameRing) -> None:
+    """What lies around the camera's picture is painted once."""
+    surround = backdrop(ring.spec.width, ring.spec.height)
+    for _ in range(ring.spec.slots):
+        with ring.write() as slot:
+            slot.picture[:] = surround

@@ -1,0 +1,123 @@
+"""One stage's process, as the supervisor holds it: started, heard, and how it ended."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import time
+from multiprocessing.context import SpawnProcess
+from typing import Any
+
+import psutil
+
+from realtime.stages.context import OnAir, Rig, StageContext
+from realtime.stages.stage_main import stage_main
+from realtime.stages.table import Stage
+from realtime.supervise.signals import signals_blocked
+from realtime.supervise.watchdog import Watchdog
+from realtime.transport.bus import Status
+from realtime.transport.scratch import clear_scratch
+
+NS_PER_S = 1_000_000_000
+
+START_AGAIN_NS = NS_PER_S
+"""After a process could not be started (no file handles or memory left), the next try is so long after."""
+
+FAR_SILENCE_NS = 2 * NS_PER_S
+"""A stage on the other machine that is not heard for so long is not ready."""
+
+
+class StageProcess:
+    """info: what it said last, over all its processes. start_at_ns: when the next one is due; None while one
+    runs, or where there will be none."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.watchdog = Watchdog(stage)
+        self.process: SpawnProcess | None = None
+        self.start_at_ns: int | None = 0
+        self.info: dict[str, Any] = {}
+        self._attempt = -1
+
+    def start(self, rig: Rig, now_ns: int) -> None:
+        """A fresh process. Raises OSError where the system has no room for one; then it is due again soon."""
+        self.start_at_ns = now_ns + START_AGAIN_NS
+        on_air = None
+        if "clock_start_ns" in self.info and "tick" in self.info:
+            on_air = OnAir(self.info["clock_start_ns"], self.info["tick"])
+        context = StageContext(self.stage, rig, self._attempt + 1, on_air)
+        clear_scratch(context.scratch)
+        process = multiprocessing.get_context("spawn").Process(
+            target=stage_main, args=(context,), name=self.stage.name
+        )
+        with signals_blocked():
+            process.start()
+        self._attempt += 1
+        self.process = process
+        self.watchdog.started(now_ns)
+
+    def restart(self, now_ns: int) -> None:
+        """The operator wants a fresh process, also where it was given up; its budget is whole again."""
+        self.watchdog.forgive()
+        if self.process is None:
+            self.start_at_ns = now_ns
+        else:
+            self.info["died"] = "the operator had it started again"
+            self.process.kill()
+
+    def heard(self, status: Status) -> bool:
+        """Takes a status; False for the last words of a process that has been replaced."""
+        if self.stage.far:
+            self._attempt = status.attempt
+        if status.attempt != self._attempt:
+            return False
+        self.info.update(status.info)
+        alive_ns = time.monotonic_ns() if self.stage.far else status.alive_ns  # its clock is another
+        self.watchdog.heard(alive_ns, status.ready)
+        return True
+
+    def listen_for(self, now_ns: int) -> None:
+        """Of a stage on the other machine: it is not ready while it is not heard."""
+        self.watchdog.ready &= now_ns - self.watchdog.alive_ns <= FAR_SILENCE_NS
+
+    def is_due(self, now_ns: int) -> bool:
+        """Whether a process is to be started now."""
+        return self.process is None and self.start_at_ns is not None and now_ns >= self.start_at_ns
+
+    def has_ended(self, now_ns: int) -> bool:
+        """Whether its process is gone; one that hangs is killed."""
+        if self.process is None:
+            return False
+        if self.process.is_alive():
+            if not self.watchdog.ready:
+                self.watchdog.worked(_cpu_s(self.process.pid), now_ns)
+            if self.watchdog.silent_for_too_long(now_ns):
+                doing = self.info.get("doing")
+                self.info["died"] = f"it hung{f' while {doing}' if doing else ''} and was stopped"
+                self.process.kill()
+            return False
+        self.process.join()
+        return True
+
+    def bury(self) -> tuple[int | None, str]:
+        """The exit status of the process that has ended, and why it did; from now on there is none."""
+        status = None if self.process is None else self.process.exitcode
+        self.process = None
+        self.start_at_ns = None
+        self.info.pop("doing", None)
+        return status, self.info.pop("died", None) or _exit_text(status)
+
+
+def _cpu_s(pid: int | None) -> float:
+    """Of the processor's time that a process has used; 0 where it is gone."""
+    try:
+        times = psutil.Process(pid).cpu_times()
+    except psutil.Error:
+        return 0.0
+    return float(times.user + times.system)
+
+
+def _exit_text(exit_status: int | None) -> str:
+    if exit_status is not None and exit_status < 0:
+        return signal.Signals(-exit_status).name
+    return f"exit status {exit_status}"

@@ -1,0 +1,312 @@
+"""Starts the stages of a show, watches their heartbeats, restarts them within a budget, ends them all."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import zmq
+
+from realtime.config.show import Show
+from realtime.control.show_log import ShowLog
+from realtime.control.terminal.outlet import Console
+from realtime.link.link_notice import LinkNotice
+from realtime.stages.context import Rig
+from realtime.stages.table import PERFORMER, STAGES, Stage
+from realtime.supervise.operators import Operators
+from realtime.supervise.rig import Player, rigged
+from realtime.supervise.stage_process import StageProcess
+from realtime.supervise.wake import Wake
+from realtime.transport.bus import Bus, Link, Press, Status, receive_newest
+from realtime.transport.messages import MessageError
+from realtime.transport.scratch import remove_scratch
+from realtime.transport.telemetry import Totals
+from realtime.transport.texts import shown
+
+logger = logging.getLogger(__name__)
+
+NS_PER_S = 1_000_000_000
+
+LOOP_S = 0.02
+ORDERS_EVERY_NS = 200_000_000
+"""Orders are sent when they change, and this often anyway: a restarted stage hears them soon."""
+QUIT_S, KILL_S = 4.0, 1.0
+"""How long the stages may take to end when asked, and when killed."""
+
+MOST_MESSAGES = 200
+"""So many statuses or keys are heard in one turn: a flood of them must not hold up the orders."""
+
+MOST_MISHAPS = 100
+"""So many different failures of its own are told."""
+
+
+MOST_MISHEARD = 20
+"""So many different messages that are not understood are told."""
+
+
+class SupervisorError(RuntimeError):
+    """A show that cannot go on; one line for the operator."""
+
+
+class Supervisor:
+    """One show, from its first process to its last. Call `run` once, in the main thread."""
+
+    def __init__(
+        self,
+        show: Show,
+        player: Player,
+        nets: Callable[[Show], Any],
+        console: Console,
+        *,
+        seconds: float | None = None,
+        stages: Mapping[str, Stage] = STAGES,
+        log: ShowLog | None = None,
+        link: Link | None = None,
+        has_keys: bool = False,
+    ) -> None:
+        """seconds: the show ends after so long on air. nets: see `Rig.nets`. log: of what the desk does.
+
+        link: for one machine of a show on two; `stages` are then those of its side (`stages_at`). has_keys:
+        whether the terminal's keys are heard, so that one of them can confirm.
+        """
+        self._link = link
+        self._show = show
+        self._player = player
+        self._nets = nets
+        self._seconds = seconds
+        self._operators = Operators(show, player, console, log, has_keys=has_keys)
+        self.desk = self._operators.desk
+        self._stages = {name: StageProcess(stage) for name, stage in stages.items()}
+        self._link_notices = {
+            name: LinkNotice(name, link) for name, stage in stages.items() if link and stage.far
+        }
+        self._stop = threading.Event()
+        self._sent = b""
+        self._next_orders_ns = 0
+        self._misheard_texts: set[str] = set()
+        self._restarts = 0
+        self._mishaps: set[str] = set()
+        self.on_air_ns: int | None = None
+        self.totals = Totals()
+
+    def act(self, action: str) -> None:
+        """Does one of ACTIONS, by name, as its key in the terminal does; from any thread."""
+        self._operators.act(action)
+
+    def key(self, character: str) -> None:
+        """A key of the terminal; from any thread."""
+        self._operators.key(character)
+
+    def interrupt(self) -> None:
+        """Ctrl-C: ends the show once it is confirmed; from any thread or signal handler."""
+        self._operators.interrupt()
+
+    def hang_up(self) -> None:
+        """The terminal is gone: the show goes on; from any thread or signal handler."""
+        self._operators.hang_up()
+
+    @property
+    def whep(self) -> str | None:
+        """The socket at which the playout answers WHEP; None while it does not."""
+        return self._info("playout").get("whep")
+
+    def _info(self, stage: str) -> dict[str, Any]:
+        """What a stage said last; empty where it does not run for this show."""
+        return self._stages[stage].info if stage in self._stages else {}
+
+    def stop(self) -> None:
+        """Ends the show; from any thread or signal handler."""
+        self._stop.set()
+
+    def report(self) -> dict[str, Any]:
+        """The show so far, as data (`Totals.report`)."""
+        now_ns = time.monotonic_ns()
+        if self.on_air_ns is None:
+            return self.totals.report(now_ns, now_ns)
+        return self.totals.report(self.on_air_ns, self._info("playout")["on_air_until_ns"])
+
+    def run(self) -> None:
+        """Until the operator, `stop` or the time ends it. Raises SupervisorError where it cannot go on."""
+        with (
+            tempfile.TemporaryDirectory(prefix="dancecam-", ignore_cleanup_errors=True) as folder,
+            rigged(self._show, self._player, self._nets, Path(folder), self._link) as rig,
+            closing(Bus(Path(folder))) as bus,
+        ):
+            statuses = bus.receiver("status", "supervisor")
+            orders = bus.sender("orders", "supervisor")
+            try:
+                self._loop(rig, statuses, orders, bus.receiver("actions", "supervisor"))
+            finally:
+                self._end(rig, statuses, orders)
+
+    def _loop(
+        self,
+        rig: Rig,
+        statuses: zmq.Socket[bytes],
+        orders: zmq.Socket[bytes],
+        actions: zmq.Socket[bytes],
+    ) -> None:
+        with closing(Wake()) as wake, self._operators.listening(wake.set):
+            poller = zmq.Poller()
+            for waited_for in (statuses, actions, wake.fileno()):
+                poller.register(waited_for, zmq.POLLIN)
+            while not self._is_over(time.monotonic_ns()):
+                now_ns = time.monotonic_ns()
+                for name, stage in self._stages.items():
+                    with self._caught(name):
+                        self._watch(stage, rig, statuses, now_ns)
+                with self._caught("the orders"):
+                    self._restart_performer(now_ns)
+                    self._send_orders(orders, now_ns)
+                with self._caught("what operators are told"):
+                    self._operators.report(self._stages, self.totals, now_ns)
+                poller.poll(int(1000 * LOOP_S))
+                wake.clear()
+                self._hear(statuses)
+                self._hear_keys(actions)
+
+    def _is_over(self, now_ns: int) -> bool:
+        if self._stop.is_set() or self.desk.orders.quit:
+            return True
+        if self._seconds is None or self.on_air_ns is None:
+            return False
+        return now_ns - self.on_air_ns >= self._seconds * NS_PER_S
+
+    @contextmanager
+    def _caught(self, what: str) -> Iterator[None]:
+        """Whatever fails in the block, the show goes on: it is told, each failure once."""
+        try:
+            yield
+        except SupervisorError:
+            raise
+        except Exception as error:  # noqa: BLE001  # no failure of ours is worth the picture on the board
+            text = f"{what}: {' '.join(str(error).split()) or type(error).__name__}; the show goes on"
+            if text in self._mishaps or len(self._mishaps) >= MOST_MISHAPS:
+                return
+            self._mishaps.add(text)
+            try:
+                self._tell(time.monotonic_ns(), text)
+            except Exception:  # noqa: BLE001  # as above
+                logger.warning("%s", text)
+
+    def _restart_performer(self, now_ns: int) -> None:
+        """Where the operator has ordered it; on another machine its process hears the order itself."""
+        restarts = self.desk.orders.restarts
+        performer = self._stages.get(PERFORMER.name)
+        if restarts != self._restarts and performer is not None and not performer.stage.far:
+            performer.restart(now_ns)
+        self._restarts = restarts
+
+    def _send_orders(self, orders: zmq.Socket[bytes], now_ns: int) -> None:
+        """Where they have changed, and now and then anyway."""
+        packed = self.desk.orders.pack()
+        if packed != self._sent or now_ns >= self._next_orders_ns:
+            orders.send(packed, zmq.NOBLOCK)
+            self._sent = packed
+            self._next_orders_ns = now_ns + ORDERS_EVERY_NS
+
+    def _hear(self, statuses: zmq.Socket[bytes]) -> None:
+        for _ in range(MOST_MESSAGES):
+            message = receive_newest(statuses)
+            if message is None:
+                return
+            with self._caught("what stages say"):
+                try:
+                    status = Status.unpack(message)
+                except MessageError as error:
+                    who = "the performer's machine" if self._link else "what stages say"
+                    self._misheard(f"{who} is not understood: {error}")
+                    continue
+                if status.stage not in self._stages:
+                    self._misheard(f"there is no stage {shown(status.stage)} in this show")
+                    continue
+                self._take(status)
+
+    def _take(self, status: Status) -> None:
+        self.totals.add(status.delta)
+        for _, text in status.delta.events:
+            self._operators.say(f"{status.stage}: {text}")
+        if self._stages[status.stage].heard(status):
+            backend = status.info.get("backend")
+            if isinstance(backend, dict):  # it may come from another machine
+                self.totals.backends.update(backend)
+            if self.on_air_ns is None:
+                self.on_air_ns = status.info.get("on_air_ns")
+
+    def _hear_keys(self, actions: zmq.Socket[bytes]) -> None:
+        for _ in range(MOST_MESSAGES):
+            message = receive_newest(actions)
+            if message is None:
+                return
+            with self._caught("keys in windows"):
+                self._operators.pressed(Press.unpack(message))
+
+    def _misheard(self, text: str) -> None:
+        """Told once: it comes again with every status."""
+        if text not in self._misheard_texts and len(self._misheard_texts) < MOST_MISHEARD:
+            self._misheard_texts.add(text)
+            self._tell(time.monotonic_ns(), text)
+
+    def _watch(self, stage: StageProcess, rig: Rig, statuses: zmq.Socket[bytes], now_ns: int) -> None:
+        if stage.stage.far:
+            stage.listen_for(now_ns)
+            notice = self._link_notices[stage.stage.name].step(stage.watchdog.ready, now_ns)
+            if notice is not None:
+                self._tell(now_ns, notice)
+        elif stage.is_due(now_ns):
+            stage.start(rig, now_ns)
+        elif stage.has_ended(now_ns):
+            self._hear(statuses)  # its last words
+            self._lost(stage, now_ns)
+
+    def _lost(self, stage: StageProcess, now_ns: int) -> None:
+        """Has its process replaced, within its budget. Raises SupervisorError where the show cannot go on."""
+        exit_status, why = stage.bury()
+        name, watchdog = stage.stage.name, stage.watchdog
+        if exit_status == 0 and self._link is not None:  # the operator, on the other machine
+            self._stop.set()
+            return
+        if exit_status == 1 and not watchdog.was_ever_ready:
+            raise SupervisorError(why)  # it would say the same again
+        restart_in_s = watchdog.restart_in_s(now_ns)
+        if restart_in_s is None:
+            text = f"{name} is given up after {stage.stage.restarts} restarts: {why}"
+            if stage.stage.vital or not watchdog.was_ever_ready:
+                raise SupervisorError(text)
+            self._tell(now_ns, f"{text}; the fallback stays on air until the show is started again")
+            return
+        self._tell(now_ns, f"{name} was lost ({why}); starting it again")
+        self.totals.restarted(name)
+        stage.start_at_ns = now_ns + int(restart_in_s * NS_PER_S)
+
+    def _tell(self, now_ns: int, text: str) -> None:
+        self.totals.timeline.append((now_ns, text))
+        self._operators.say(text)
+
+    def _end(self, rig: Rig, statuses: zmq.Socket[bytes], orders: zmq.Socket[bytes]) -> None:
+        """Asks every stage to end, then kills it; takes its last counts."""
+        processes = [stage.process for stage in self._stages.values() if stage.process is not None]
+        quit_orders = replace(self.desk.orders, quit=True).pack()
+        for seconds in (QUIT_S, KILL_S):
+            deadline = time.monotonic() + seconds
+            while time.monotonic() < deadline and any(process.is_alive() for process in processes):
+                orders.send(quit_orders, zmq.NOBLOCK)
+                self._hear_last(statuses)
+            for process in processes:
+                process.kill()
+        self._hear_last(statuses)
+        for name in self._stages:
+            with self._caught(name):
+                remove_scratch(rig.bus / name)
+        self._operators.end()
+
+    def _hear_last(self, statuses: zmq.Socket[bytes]) -> None:
+        if statuses.poll(int(1000 * LOOP_S)):
+            self._hear(statuses)

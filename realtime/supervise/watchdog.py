@@ -1,0 +1,71 @@
+"""Whether a stage is well, and whether it may be started again. Pure: time is an argument."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from realtime.stages.table import Stage
+
+NS_PER_S = 1_000_000_000
+
+PROGRESS_CPU_S = 1.0
+"""So much more of the processor's time is progress in loading, besides a new step. Who waits for a lock, a
+driver or a network needs none, and the heartbeats take less than this in the time that a stage may be
+silent."""
+
+
+@dataclass
+class Watchdog:
+    """One stage's, over all its processes: for its `StageProcess`."""
+
+    stage: Stage
+    started_ns: int = 0
+    alive_ns: int = 0
+    ready: bool = False
+    was_ever_ready: bool = False
+    cpu_s: float = 0.0
+    """Of the processor's time, up to which progress was seen."""
+    _restarts_ns: deque[int] = field(default_factory=deque)
+
+    def started(self, now_ns: int) -> None:
+        """A fresh process was started."""
+        self.started_ns = self.alive_ns = now_ns
+        self.ready, self.cpu_s = False, 0.0
+
+    def heard(self, alive_ns: int, ready: bool) -> None:
+        """A heartbeat of the present process. alive_ns: when it last moved, or made progress in loading."""
+        if ready and not self.ready:
+            self.alive_ns = alive_ns
+        self.alive_ns = max(self.alive_ns, alive_ns)
+        self.ready = ready
+        self.was_ever_ready |= ready
+
+    def worked(self, cpu_s: float, now_ns: int) -> None:
+        """The present process has used so much of the processor's time: while it loads that is progress, even
+        where a network is compiled for minutes and no heartbeat comes."""
+        if cpu_s - self.cpu_s >= PROGRESS_CPU_S:
+            self.cpu_s = cpu_s
+            if not self.ready:
+                self.alive_ns = max(self.alive_ns, now_ns)
+
+    def silent_for_too_long(self, now_ns: int) -> bool:
+        """Past its deadline: it hangs, and must be killed."""
+        if self.ready:
+            return now_ns - self.alive_ns > self.stage.deadline_s * NS_PER_S
+        if now_ns - self.alive_ns > self.stage.loading_deadline_s * NS_PER_S:
+            return True
+        return now_ns - self.started_ns > self.stage.start_deadline_s * NS_PER_S
+
+    def forgive(self) -> None:
+        """The budget of restarts is whole again."""
+        self._restarts_ns.clear()
+
+    def restart_in_s(self, now_ns: int) -> float | None:
+        """The process is gone: how long to wait before the next one; None where the budget is spent."""
+        while self._restarts_ns and now_ns - self._restarts_ns[0] > self.stage.window_s * NS_PER_S:
+            self._restarts_ns.popleft()
+        if len(self._restarts_ns) >= self.stage.restarts:
+            return None
+        self._restarts_ns.append(now_ns)
+        return self.stage.backoff_s * 2.0 ** (len(self._restarts_ns) - 1)

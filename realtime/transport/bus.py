@@ -1,0 +1,294 @@
+"""What the processes of a show tell each other: one TABLE of topics, over ZeroMQ.
+
+On one machine the sockets lie in a private directory. On two, the topics that cross go over TCP,
+authenticated and encrypted (CURVE); all others stay on their machine. Every message is a single part, so that
+CONFLATE (keep only the newest) works, and holds no code: tickets are packed numbers, orders and statuses are
+JSON (`messages`). What crosses carries the version of the protocol.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import zmq
+
+from realtime.transport.messages import PROTOCOL, MessageError, OtherVersion, pack, unpack
+from realtime.transport.telemetry import Delta
+
+if TYPE_CHECKING:
+    from zmq.auth.thread import ThreadAuthenticator
+
+Side = Literal["performer", "playout"]
+"""One of the two machines of a show. All but the performer is at the playout."""
+
+Crosses = Literal["never", "with a link", "only"]
+
+
+@dataclass(frozen=True)
+class Topic:
+    """binds: the process that has it once; the others connect. newest: only the newest message is kept, and
+    the last one may wait in the socket until another follows (libzmq's CONFLATE can miss a wake-up), so
+    these are topics on which messages keep coming.
+
+    crosses: whether it goes from machine to machine where there are two; "only": it has no other use.
+    """
+
+    binds: str
+    sender: int
+    receiver: int
+    newest: bool
+    help: str
+    crosses: Crosses = "never"
+
+
+TOPICS: Mapping[str, Topic] = {
+    "tickets": Topic(
+        "performer", zmq.PUB, zmq.SUB, True, "a frame of the player, in the ring or with it", "with a link"
+    ),
+    "camera": Topic("performer", zmq.PUB, zmq.SUB, True, "a picture of the camera, likewise", "with a link"),
+    "people": Topic(
+        "performer",
+        zmq.PUB,
+        zmq.SUB,
+        True,
+        "who is in the camera's picture, and the fan's pose",
+        "with a link",
+    ),
+    "orders": Topic(
+        "supervisor", zmq.PUB, zmq.SUB, True, "what the operator wants, all of it, again and again"
+    ),
+    "actions": Topic(
+        "supervisor", zmq.PUSH, zmq.PULL, False, "keys that were pressed in a process's own window"
+    ),
+    "status": Topic("supervisor", zmq.PUSH, zmq.PULL, False, "heartbeats, counts and times of each process"),
+    "clock": Topic("performer", zmq.REQ, zmq.REP, False, "asked for the other machine's time", "only"),
+    "far_orders": Topic("link", zmq.PUB, zmq.SUB, True, "the orders, for the other machine", "only"),
+    "far_status": Topic("link", zmq.PUSH, zmq.PULL, False, "the other machine's statuses", "only"),
+}
+"""With a link a topic has the port of the link plus its place in this table."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """Two machines. side: which of them this is. performer, playout: their addresses. port: the first of
+    len(TOPICS) ports. keys: folder of the key pairs (`realtime.transport.curve_keys`)."""
+
+    side: Side
+    performer: str
+    playout: str
+    port: int
+    keys: Path
+
+    @property
+    def here(self) -> str:
+        """Our own address."""
+        return self.performer if self.side == "performer" else self.playout
+
+    @property
+    def there(self) -> str:
+        """The other machine's."""
+        return self.playout if self.side == "performer" else self.performer
+
+    def port_of(self, topic: str) -> int:
+        return self.port + list(TOPICS).index(topic)
+
+    def listens_on(self) -> list[int]:
+        """The ports that are opened on our side."""
+        return [
+            self.port_of(name)
+            for name, topic in TOPICS.items()
+            if topic.crosses != "never" and (topic.binds == "performer") == (self.side == "performer")
+        ]
+
+
+HEARTBEAT_MS, SILENCE_MS, CONNECT_MS = 500, 2000, 1000
+"""On the link: how often an end asks for a sign of life, how long it waits for one, and for a connection,
+before it connects anew. TCP by itself tries again only after as long a time as it was interrupted."""
+
+STATUS_QUEUE = 1000
+"""Statuses that may wait for the supervisor; beyond it a process keeps its counts for the next one."""
+
+
+class Bus:
+    """The sockets of one process. A socket belongs to the thread that opened it."""
+
+    def __init__(self, folder: Path, link: Link | None = None) -> None:
+        """folder: of the show's own, private (0700), and short: a socket's path has at most 107 bytes."""
+        self._folder = folder
+        self._link = link
+        self._context = zmq.Context()
+        self._authenticator: ThreadAuthenticator | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def link(self) -> Link | None:
+        """None where the whole show is on this machine."""
+        return self._link
+
+    def sender(self, topic: str, process: str) -> zmq.Socket[bytes]:
+        """The sending end. Its sends are meant for `zmq.NOBLOCK`."""
+        return self._open(topic, process, TOPICS[topic].sender)
+
+    def receiver(self, topic: str, process: str) -> zmq.Socket[bytes]:
+        """The receiving end."""
+        return self._open(topic, process, TOPICS[topic].receiver)
+
+    def _open(self, name: str, process: str, kind: int) -> zmq.Socket[bytes]:
+        topic = TOPICS[name]
+        socket = self._context.socket(kind)
+        socket.setsockopt(zmq.LINGER, 0)
+        if topic.newest:
+            socket.setsockopt(zmq.CONFLATE, 1)
+        else:
+            socket.set_hwm(STATUS_QUEUE)
+        if kind == zmq.SUB:
+            socket.setsockopt(zmq.SUBSCRIBE, b"")
+        if kind == zmq.REQ:  # an answer that never came must not keep it from asking again
+            socket.setsockopt(zmq.REQ_RELAXED, 1)
+            socket.setsockopt(zmq.REQ_CORRELATE, 1)
+        binds = topic.binds == process
+        endpoint = f"ipc://{self._folder / name}"
+        if self._link is not None and topic.crosses != "never":
+            endpoint = self._far_endpoint(self._link, name, binds, socket)
+        if binds:
+            socket.bind(endpoint)
+        else:
+            socket.setsockopt(zmq.RECONNECT_IVL, 20)
+            socket.setsockopt(zmq.RECONNECT_IVL_MAX, 500)
+            socket.connect(endpoint)
+        return socket
+
+    def _far_endpoint(self, link: Link, name: str, binds: bool, socket: zmq.Socket[bytes]) -> str:
+        """Gives the socket its keys and its heartbeat. Raises KeyFileError."""
+        from realtime.transport.curve_keys import (  # a show on one machine has none
+            key_pair,
+            only_known,
+            public_key,
+        )
+
+        port = link.port_of(name)
+        socket.setsockopt(zmq.HEARTBEAT_IVL, HEARTBEAT_MS)
+        socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, SILENCE_MS)
+        socket.setsockopt(zmq.HANDSHAKE_IVL, SILENCE_MS)
+        socket.setsockopt(zmq.CONNECT_TIMEOUT, CONNECT_MS)
+        socket.curve_publickey, socket.curve_secretkey = key_pair(link.keys, link.side)
+        if binds:
+            with self._lock:  # one for all sockets, which several threads open
+                if self._authenticator is None:
+                    self._authenticator = only_known(self._context, link.keys)
+            socket.curve_server = True
+            return f"tcp://{link.here}:{port}"
+        socket.curve_serverkey = public_key(link.keys, "playout" if link.side == "performer" else "performer")
+        return f"tcp://{link.here}:0;{link.there}:{port}"  # from our own address of the link
+
+    def close(self) -> None:
+        """Closes every socket. No thread may be using one."""
+        if self._authenticator is not None:
+            self._authenticator.stop()
+        self._context.destroy(linger=0)
+
+
+def receive_newest(socket: zmq.Socket[bytes]) -> bytes | None:
+    """The newest message if there is one that has not been read."""
+    try:
+        return socket.recv(zmq.NOBLOCK)
+    except zmq.Again:
+        return None
+
+
+class Ticket(NamedTuple):
+    """One frame in a ring, or the word that a frame had nobody in it.
+
+    frame_id: counts on over restarts of the performer. slot, sequence: where it lies (`FrameRing.read`).
+    good: False where nobody was there; then no slot is meant. finished: good frames of this performer so far,
+    this one included, by which a reader knows how many it has not seen. period_ns: how far apart frames lie
+    of late, the camera's or the performer's, whichever is longer. Stamps: monotonic nanoseconds. player: who
+    is painted, by his place in `Show.everyone`. trusted: False where the show file's `least_confidence` keeps
+    the picture off the air. before_ns: when the frame of the sequence before was captured; 0 where that one
+    is not to be shown.
+    """
+
+    frame_id: int
+    slot: int
+    sequence: int
+    good: bool
+    finished: int
+    period_ns: int
+    captured_ns: int
+    posed_ns: int
+    generated_ns: int
+    player: int = 0
+    trusted: bool = True
+    before_ns: int = 0
+
+    def pack(self) -> bytes:
+        return _TICKET.pack(PROTOCOL, *self)
+
+    @classmethod
+    def unpack(cls, data: bytes | memoryview) -> Ticket:
+        """Raises MessageError, OtherVersion."""
+        if not data:
+            raise MessageError("a ticket is empty")
+        if data[0] != PROTOCOL:
+            raise OtherVersion(data[0])
+        try:
+            return cls._make(_TICKET.unpack(data)[1:])
+        except struct.error as error:
+            raise MessageError(f"a ticket has {len(data)} bytes instead of {TICKET_BYTES}") from error
+
+    def shifted(self, offset_ns: int) -> Ticket:
+        """With stamps of a clock that is ahead by `offset_ns`."""
+        return self._replace(
+            captured_ns=self.captured_ns + offset_ns,
+            posed_ns=self.posed_ns + offset_ns,
+            generated_ns=self.generated_ns + offset_ns,
+            before_ns=self.before_ns and self.before_ns + offset_ns,
+        )
+
+
+_TICKET = struct.Struct("<BQIQ?QQqqqH?q")
+TICKET_BYTES = _TICKET.size
+
+
+class Press(NamedTuple):
+    """A key that was pressed in a window. key: the character. who: which window."""
+
+    key: str
+    who: str
+
+    def pack(self) -> bytes:
+        return json.dumps(self).encode()
+
+    @classmethod
+    def unpack(cls, data: bytes) -> Press:
+        return cls(*json.loads(data))
+
+
+@dataclass(frozen=True)
+class Status:
+    """A stage's word to the supervisor.
+
+    alive_ns: when its slowest thread last moved. ready: it does its work. info: facts for the operator, and
+    `died`: the one line that says what ended it.
+    """
+
+    stage: str
+    attempt: int
+    alive_ns: int
+    ready: bool
+    delta: Delta
+    info: Mapping[str, Any]
+
+    def pack(self) -> bytes:
+        return pack(self)
+
+    @classmethod
+    def unpack(cls, data: bytes) -> Status:
+        """Raises MessageError, OtherVersion."""
+        return unpack(cls, data)

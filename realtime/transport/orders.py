@@ -1,0 +1,93 @@
+"""The operator's orders, as every process of the show hears them; `control.actions` makes new ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from engines.pose.choosing import Rule
+from realtime.transport import messages
+
+if TYPE_CHECKING:
+    from realtime.config.show import Show
+
+FADE_S = 0.5
+"""How long TAKE fades unless the operator says otherwise."""
+
+MOST_SECONDS = 5.0
+"""The longest fade and the longest delay of the programme."""
+
+Seconds = Annotated[float, Field(ge=0, le=MOST_SECONDS)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+@dataclass(frozen=True)
+class Orders:
+    """Everything the operator wants, at one moment. It is sent whole and again, so none can be lost.
+
+    What happens once is a number that rises: a stage does it when the number is not the one that it saw last,
+    and takes the first number that it hears for granted.
+
+    armed: the next risky action needs no confirmation. taken: live goes on air whenever it is healthy.
+    frozen: what is on air stands still. slate: the slate is on air, whatever else.
+    mirror, skeleton: of the player's picture. quit: the show ends.
+    locked: what was learned of the fan stays as it is; of a new one, once he is known. redos: rises with each
+    order to forget what was learned of him, and to learn it anew.
+    fade_s: how long the next TAKE or FALLBACK fades, 0 to 5. transition_s: how long the last one does, 0 for
+    a cut.
+    delay_s: how far the programme runs behind, 0 to 5. dumps: rises with each DUMP, which throws the delayed
+    seconds away; `taken` is False after it.
+    camera_preview: the preview shows the camera with landmarks, not the player.
+    player: the name of the player who dances; "" is the show's own. Each machine finds the pack in its own
+    show (`Rig.folder_of`). background: what is behind the player, one of the show's; "plate" and "" are the
+    player's plate.
+    pick: the fan to follow, in the camera's picture from 0 to 1: a point (x, y), a box (x0, y0, x1, y1), or
+    () for whom the rule says. picks: rises with each choice, so that the same place can be picked again.
+    dancer_rule, dancer_mark: whom to follow while nobody is picked, and the mark (x, y), 0 to 1, of "centre"
+    (`engines.pose.choosing`).
+    recording: the programme is recorded. restarts: rises with each order to start the performer again.
+    """
+
+    armed: bool = False
+    taken: bool = False
+    frozen: bool = False
+    slate: bool = False
+    mirror: bool = False
+    skeleton: bool = False
+    locked: bool = False
+    redos: int = 0
+    quit: bool = False
+    fade_s: Seconds = FADE_S
+    transition_s: Seconds = 0.0
+    delay_s: Seconds = 0.0
+    dumps: int = 0
+    camera_preview: bool = False
+    player: str = ""
+    background: str = ""
+    pick: Annotated[tuple[Share, ...], Field(max_length=4)] = ()
+    picks: int = 0
+    dancer_rule: Rule = "largest"
+    dancer_mark: tuple[Share, Share] = (0.5, 0.5)
+    recording: bool = False
+    restarts: int = 0
+
+    @classmethod
+    def at_start(cls, show: Show) -> Orders:
+        """What a show begins with."""
+        return cls(
+            taken=show.start == "live",
+            mirror=show.mirror,
+            background=show.background,
+            dancer_rule=show.dancer_rule,
+            dancer_mark=show.dancer_mark,
+        )
+
+    def pack(self) -> bytes:
+        return messages.pack(self)
+
+    @classmethod
+    def unpack(cls, data: bytes) -> Orders:
+        """Raises MessageError, OtherVersion."""
+        return messages.unpack(cls, data)

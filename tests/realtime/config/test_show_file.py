@@ -1,0 +1,105 @@
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from realtime.config.outputs import IceServer
+from realtime.config.show import Programme, Show, ShowError, WebRtc, check_show, load_show
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "show.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_an_empty_show_file_has_the_defaults_and_waits_for_take(tmp_path: Path) -> None:
+    show = load_show(write(tmp_path, ""))
+    assert show == Show()
+    assert show.start == "standby"
+    assert (show.hold_ms, show.healthy_ms) == (250, 1000)
+
+
+def test_a_whole_show_file(tmp_path: Path) -> None:
+    (tmp_path / "fan.mp4").touch()
+    show = load_show(
+        write(
+            tmp_path,
+            """
+            camera = "fan.mp4"
+            player = "pack"
+            fallback = "camera"
+            start = "live"
+            mirror = true
+            [programme]
+            size = [1280, 720]
+            fps = "30000/1001"
+            [webrtc]
+            port = 9000
+            """,
+        )
+    )
+    assert show.camera == str(tmp_path / "fan.mp4")
+    assert show.player == tmp_path / "pack"
+    assert show.programme.size == (1280, 720)
+    assert show.programme.fps == Fraction(30000, 1001)
+    assert show.webrtc.port == 9000
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("camra = '0'", ["unknown key 'camra'", "camera"]),
+        ("[programme]\nrate = 30", ["unknown key 'programme.rate'", "fps"]),
+        ("hold_ms = -1", ["hold_ms", "-1"]),
+        ("fallback = 'black'", ["fallback", "'standby' or 'camera'", "'black'"]),
+        ("[webrtc]\nport = 70000", ["webrtc.port", "65535"]),
+        ("[programme]\nfps = 0", ["programme.fps", "1"]),
+        ("[programme]\nfps = 'fast'", ["programme.fps", "'fast'"]),
+        ("[programme]\nfps = '30/0'", ["programme.fps", "30/0"]),
+        ("[programme]\nsize = [641, 480]", ["programme.size", "even"]),
+        ("[programme]\nsize = [640]", ["programme.size"]),
+        ("[webrtc]\nice_servers = ['turn:host']", ["webrtc.ice_servers.0", "needs username and credential"]),
+        ("[webrtc]\nice_servers = [{url = 'x'}]", ["webrtc.ice_servers.0", "urls"]),
+        ("camera = ", ["not TOML"]),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_file_and_key(tmp_path: Path, text: str, words: list[str]) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(ShowError) as caught:
+        load_show(path)
+    assert "\n" not in str(caught.value)
+    for word in [str(path), *words]:
+        assert word in str(caught.value)
+
+
+def test_a_missing_show_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ShowError, match=r"none\.toml cannot be read: No such file"):
+        load_show(tmp_path / "none.toml")
+
+
+def test_ice_servers_are_written_as_urls_or_tables(tmp_path: Path) -> None:
+    show = load_show(
+        write(
+            tmp_path,
+            """
+            [webrtc]
+            ice_servers = [
+                "stun:stun.example:3478",
+                { urls = ["turn:turn.example:3478"], username = "court", credential = "secret" },
+            ]
+            """,
+        )
+    )
+    stun, turn = show.webrtc.ice_servers
+    assert (stun.urls, stun.username) == (("stun:stun.example:3478",), None)
+    assert (turn.urls, turn.username, turn.credential) == (("turn:turn.example:3478",), "court", "secret")
+    assert check_show(show.model_dump(), "command line") == show
+
+
+@pytest.mark.parametrize("model", [Show, Programme, WebRtc, IceServer])
+def test_every_field_has_a_title_and_a_description(model: type[BaseModel]) -> None:
+    for name, field in model.model_fields.items():
+        assert field.title, name
+        assert field.description, name

@@ -1,0 +1,177 @@
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from realtime.performer.capture_thread import CameraState, CameraWatch, Captured, CaptureThread
+from realtime.pictures.video_source import CaptureError, VideoSource
+from realtime.transport.telemetry import Meter
+from tests.realtime.fakes import write_clip
+
+S = 1_000_000_000
+
+
+def captured_until(
+    thread: CaptureThread, frames: list[Captured], enough: Callable[[], bool], timeout_s: float = 10
+) -> None:
+    try:
+        deadline = time.monotonic() + timeout_s
+        while not enough():
+            assert time.monotonic() < deadline, f"only {len(frames)} frames came"
+            time.sleep(0.01)
+    finally:
+        thread.stop()
+
+
+def test_a_file_is_stamped_with_its_own_time_and_loops(tmp_path: Path) -> None:
+    source = VideoSource(str(write_clip(tmp_path / "clip.mp4", frames=6, fps=24)))
+    assert source.recorded
+    assert source.fps == 24
+    stamps, greys = [], []
+    for _ in range(15):
+        stamps.append(source.grab())
+        greys.append(int(source.picture().mean()))
+    source.close()
+    assert np.diff(stamps) == pytest.approx(S / 24, abs=1e6)
+    for n, grey in enumerate(greys):
+        assert abs(grey - greys[n % 6]) <= 1
+    assert np.diff(greys[:6]).min() > 2
+
+
+def test_a_file_plays_at_its_own_rate(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", frames=10, fps=50)
+    frames: list[Captured] = []
+    meter = Meter()
+    thread = CaptureThread(str(clip), frames.append, meter, first_frame_id=1000)
+    thread.start(must_open=True)
+    captured_until(thread, frames, lambda: bool(frames) and frames[-1].frame_id >= 1030)
+    stamps = {frame.frame_id: frame.captured_ns for frame in frames}
+    first, last = min(stamps), max(stamps)
+    assert first == 1000
+    assert stamps[last] - stamps[first] >= (last - first) * S // 50 - 1_000_000
+    counts = meter.take().counts
+    assert counts["frames.captured"] == len(frames) + counts.get("dropped.late_from_source", 0)
+
+
+class FakeSource:
+    """A camera that gives `frames` frames and then drops out."""
+
+    name = "fake"
+    fps = 50.0
+    recorded = False
+    damaged = 0
+
+    def __init__(self, frames: int) -> None:
+        self._left = frames
+        self.closed = False
+
+    def grab(self) -> int:
+        time.sleep(0.002)
+        self._left -= 1
+        if self._left < 0:
+            raise CaptureError("camera fake gives no picture any more: check the cable")
+        return 0
+
+    def picture(self) -> NDArray[np.uint8]:
+        return np.zeros((4, 4, 3), np.uint8)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_a_camera_that_drops_out_is_opened_again() -> None:
+    opened: list[FakeSource] = []
+    tries = 0
+
+    def open_source(camera: str) -> FakeSource:
+        nonlocal tries
+        tries += 1
+        if tries == 2:
+            raise CaptureError("camera fake: it cannot be opened")
+        opened.append(FakeSource(5))
+        return opened[-1]
+
+    frames: list[Captured] = []
+    meter = Meter()
+    thread = CaptureThread("fake", frames.append, meter, open_source=open_source)
+    thread.start(must_open=True)
+    captured_until(thread, frames, lambda: len(frames) == 10)
+    assert [frame.frame_id for frame in frames] == list(range(10))
+    assert opened[0].closed
+    texts = [text for _, text in meter.take().events]
+    assert texts[0] == "camera fake gives no picture any more: check the cable; trying again"
+    assert texts[1] == "camera fake is back"
+    assert tries >= 3
+
+
+def test_a_restarted_show_waits_for_its_camera() -> None:
+    def open_source(camera: str) -> FakeSource:
+        raise CaptureError("camera fake: it cannot be opened")
+
+    meter = Meter()
+    thread = CaptureThread("fake", lambda _: None, meter, open_source=open_source)
+    thread.start(must_open=False)
+    time.sleep(0.1)
+    assert thread.running
+    thread.stop()
+    assert [text for _, text in meter.take().events] == ["camera fake: it cannot be opened; trying again"]
+
+
+def test_a_missing_camera_ends_the_start() -> None:
+    thread = CaptureThread("none.mp4", lambda _: None, Meter())
+    with pytest.raises(CaptureError, match=r"none\.mp4"):
+        thread.start(must_open=True)
+
+
+def test_a_camera_that_hangs_is_left_to_itself_and_opened_anew() -> None:
+    hangs, closed = threading.Event(), threading.Event()
+
+    class Hanging(FakeSource):
+        def grab(self) -> int:
+            if self._left <= 1:
+                hangs.set()
+                closed.wait(30)
+            return super().grab()
+
+    opened: list[FakeSource] = []
+
+    def open_source(camera: str) -> FakeSource:
+        opened.append(FakeSource(1000) if opened else Hanging(5))
+        return opened[-1]
+
+    frames: list[Captured] = []
+    thread = CaptureThread("fake", frames.append, Meter(), open_source=open_source)
+    thread.start(must_open=True)
+    assert hangs.wait(10)
+    before = len(frames)
+    since_ns = thread.in_driver_since_ns
+    assert since_ns is not None and thread.running and thread.frames == before == 4
+    thread.replace()
+    captured_until(thread, frames, lambda: len(frames) > before + 5)
+    closed.set()
+    deadline = time.monotonic() + 10
+    while not opened[0].closed:
+        assert time.monotonic() < deadline, "the old one is not closed once it comes back"
+        time.sleep(0.01)
+    assert [frame.frame_id for frame in frames] == list(range(len(frames)))
+
+
+def test_a_hung_camera_is_told_of_then_replaced_then_given_up() -> None:
+    watch = CameraWatch()
+    steps = [(0, 0, 1), (3, 0, 1), (5, 0, 1), (11, 0, 1), (13, 0, 1), (14, 13, 1), (24, 13, 1), (26, 13, 1)]
+    assert [watch.step(now * S, since * S, frames).name for now, since, frames in steps] == [
+        "WELL", "WELL", "SILENT", "SILENT", "HUNG", "SILENT", "SILENT", "HOPELESS",
+    ]  # fmt: skip
+    watch = CameraWatch()
+    assert watch.step(13 * S, 0, 1) is CameraState.HUNG
+    assert watch.step(20 * S, 19 * S, 2) is CameraState.WELL, "a picture has come"
+    assert watch.step(40 * S, 39 * S, 2) is CameraState.WELL
+
+
+def test_a_camera_that_drops_out_does_not_hang() -> None:
+    watch = CameraWatch()
+    assert all(watch.step(now * S, None, 1) is CameraState.WELL for now in range(100))

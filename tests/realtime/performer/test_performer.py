@@ -1,0 +1,442 @@
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import ClassVar, cast
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from engines.pose.choosing import Rule
+from engines.pose.tracker import Person
+from realtime.config.show import Show
+from realtime.performer import performer
+from realtime.performer.confidence import NEVER_FILMED
+from realtime.performer.networks import Nets
+from realtime.performer.paint_step import Pace
+from realtime.performer.performer import Performer
+from realtime.stages.context import Rig, StageContext
+from realtime.stages.stage_link import StageLink
+from realtime.stages.table import STAGES
+from realtime.transport.bus import Bus, Ticket, receive_newest
+from realtime.transport.frame_ring import FrameRing
+from realtime.transport.orders import Orders
+from realtime.transport.people import People
+from realtime.transport.telemetry import BIN_MS, Meter
+from tests.realtime.fakes import (
+    SIZE,
+    FakePerson,
+    FakeRender,
+    FakeRetarget,
+    FakeTracker,
+    TrackerOf,
+    fake_nets,
+    fake_show,
+)
+
+
+class Stage:
+    """A performer without a process around it."""
+
+    def __init__(
+        self,
+        folder: Path,
+        nets: Nets,
+        *,
+        channels: int = 3,
+        others: Mapping[str, Path] | None = None,
+        **changes: object,
+    ) -> None:
+        show, player = fake_show(folder, players=tuple((others or {}).values()), **changes)
+        self.ring = FrameRing.create(SIZE[1], SIZE[0], channels=channels)
+        self.camera_ring = FrameRing.create(SIZE[1], SIZE[0])
+        self._sockets = tempfile.TemporaryDirectory()
+        self.bus = Bus(Path(self._sockets.name))
+        self.meter = Meter()
+        rig = Rig(
+            show,
+            player.name,
+            SIZE,
+            SIZE,
+            player.standby,
+            Path(self._sockets.name),
+            self.ring.spec,
+            self.camera_ring.spec,
+            fake_nets,
+            others=others or {},
+        )
+        self.tickets = self.bus.receiver("tickets", "playout")
+        self.performer = Performer(
+            StageContext(STAGES["performer"], rig, attempt=2), self.bus, nets, self.meter
+        )
+        self.counts: dict[str, int] = {}
+        self.times: dict[str, Counter[int]] = {}
+        self.events: list[str] = []
+
+    def until(self, enough: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 15
+        while not enough():
+            assert time.monotonic() < deadline, self.counts
+            time.sleep(0.02)
+            delta = self.meter.take()
+            self.events += [text for _, text in delta.events]
+            for name, bins in delta.times.items():
+                self.times.setdefault(name, Counter()).update(bins)
+            for name, n in delta.counts.items():
+                self.counts[name] = self.counts.get(name, 0) + n
+
+    def close(self) -> None:
+        self.performer.stop()
+        self.bus.close()
+        self._sockets.cleanup()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[[Nets], Stage]]:
+    stages: list[Stage] = []
+
+    def make(nets: Nets) -> Stage:
+        stage = Stage(tmp_path, nets, others={"Two": tmp_path / "two"})
+        stages.append(stage)
+        stage.performer.start(must_open=True)
+        return stage
+
+    yield make
+    for stage in stages:
+        stage.close()
+
+
+def newest_ticket(stage: Stage) -> Ticket:
+    assert stage.tickets.poll(10_000)
+    message = receive_newest(stage.tickets)
+    assert message is not None
+    return Ticket.unpack(message)
+
+
+def nets_with(**parts: object) -> Nets:
+    return replace(fake_nets(Show()), **parts)
+
+
+def test_frames_are_painted_into_the_ring(start: Callable[[Nets], Stage]) -> None:
+    drawn: list[float] = []
+    stage = start(nets_with(draw_skeleton=lambda picture, landmarks: drawn.append(landmarks[0, 0])))
+    ticket = newest_ticket(stage)
+    assert ticket.good
+    assert ticket.frame_id >> 32 == 2
+    assert ticket.captured_ns < ticket.posed_ns < ticket.generated_ns <= time.monotonic_ns()
+    assert ticket.period_ns >= 1e9 / 24 - 1
+    out = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
+    assert stage.ring.read(ticket.slot, ticket.sequence, out)
+    assert (out == 200).all()
+    assert not drawn
+    stage.performer.orders = Orders(skeleton=True, mirror=True)
+    stage.until(lambda: len(drawn) > 2)
+    assert stage.performer.players.current().retarget.mirror
+
+
+def test_the_ticket_says_which_player_is_painted(tmp_path: Path) -> None:
+    show, _ = fake_show(tmp_path)
+    other = tmp_path / "other"
+
+    def load(folder: Path) -> Nets:
+        return nets_with(folder=folder, load_player=load)
+
+    nets = load(show.player)
+    stage = Stage(tmp_path, nets, others={"Other": other})
+    try:
+        stage.performer.start(must_open=True)
+        assert newest_ticket(stage).player == 0
+        stage.performer.obey(Orders(player="Other"))
+        stage.until(lambda: newest_ticket(stage).player == 1)
+        stage.performer.obey(Orders())
+        stage.until(lambda: newest_ticket(stage).player == 0)
+    finally:
+        stage.close()
+
+
+def test_a_player_that_this_machine_has_not_is_told_once_and_the_other_dances_on(
+    start: Callable[[Nets], Stage],
+) -> None:
+    stage = start(nets_with(name="One"))
+    for _ in range(3):
+        stage.performer.obey(Orders(player="/packs/\x1b[2Jsmith"))
+    assert newest_ticket(stage).good
+    stage.until(lambda: bool(stage.events))
+    assert stage.events == ["this machine's show file has no player '/packs/\\x1b[2Jsmith'"]
+    assert stage.performer.players.status.name == "One"
+
+
+def test_who_is_there_is_told_and_the_picked_one_is_followed(start: Callable[[Nets], Stage]) -> None:
+    class Crowd(FakeTracker):
+        followed: int | None = None
+        boxes = np.array([[0, 0, 64, 96], [64, 0, 128, 96]], np.float32)
+        people = tuple(Person(n, box, box, 0.9) for n, box in enumerate(boxes))
+
+        def follow(self, person_id: int | None) -> None:
+            self.followed = person_id
+
+        def choose(self, rule: Rule, mark: tuple[float, float]) -> None:
+            self.rule = rule, mark
+
+    crowd = Crowd()
+    stage = start(nets_with(tracker=crowd))
+    seen = stage.bus.receiver("people", "playout")
+    assert seen.poll(10_000)
+    people = People.unpack(seen.recv())
+    assert people.boxes == ((0, 0.0, 0.0, 0.5, 1.0), (1, 0.5, 0.0, 1.0, 1.0))
+    assert (people.followed, people.size) == (1, SIZE)
+    stage.performer.orders = Orders(picks=1)
+    stage.until(lambda: stage.counts.get("frames.posed", 0) > 2)
+    stage.performer.orders = Orders(pick=(0.7, 0.5), picks=2)
+    stage.until(lambda: crowd.followed == 1)
+    stage.performer.orders = Orders(picks=3, dancer_rule="centre", dancer_mark=(0.3, 0.9))
+    stage.until(lambda: crowd.followed is None)
+    assert crowd.rule == ("centre", (0.3, 0.9))
+
+
+def test_the_fan_is_learned_as_the_operator_orders(start: Callable[[Nets], Stage]) -> None:
+    class Learning(FakeRetarget):
+        redone = 0
+
+        @property
+        def known(self) -> str:
+            return "locked" if self.locked else "learning"
+
+        def redo(self) -> None:
+            self.redone += 1
+
+    retarget = Learning()
+    stage = start(nets_with(retarget=retarget))
+    stage.until(lambda: stage.performer.known == "learning")
+    for redos in (1, 1, 3):
+        posed = stage.counts.get("frames.posed", 0)
+        stage.performer.orders = Orders(redos=redos, locked=True)
+        stage.until(lambda posed=posed: stage.counts.get("frames.posed", 0) > posed + 2)
+    assert retarget.redone == 2, "once for each number"
+    assert stage.performer.known == "locked"
+
+
+def test_what_a_picture_takes_is_told_apart(start: Callable[[Nets], Stage]) -> None:
+    stage = start(nets_with())
+    stage.until(lambda: {"placing", "net", "generate"} <= stage.times.keys())
+    assert set(stage.times["net"]) == {int(6 / BIN_MS)} and set(stage.times["placing"]) == {int(2 / BIN_MS)}
+
+
+def test_pictures_unlike_the_footage_are_told_and_not_trusted(tmp_path: Path) -> None:
+    class Guessing(FakeRender):
+        likeness = 0.9
+
+    class Faint(FakePerson):
+        score = 0.5
+
+    guessing = Guessing()
+    stage = Stage(
+        tmp_path, nets_with(render=guessing, tracker=TrackerOf(lambda *_: Faint())), least_confidence=0.4
+    )
+    try:
+        stage.performer.start(must_open=True)
+        assert newest_ticket(stage).trusted
+        stage.until(lambda: stage.performer.confidence.late == pytest.approx(0.45))
+        guessing.likeness = 0.2
+        stage.until(lambda: not newest_ticket(stage).trusted)
+        stage.until(lambda: bool(stage.events))
+        assert stage.events == [NEVER_FILMED]
+    finally:
+        stage.close()
+
+
+def test_nothing_is_carried_over_to_another_dancer(start: Callable[[Nets], Stage]) -> None:
+    class Swapped(FakeTracker):
+        dancer = 1
+
+        def __call__(self, frame: NDArray[np.uint8], t_ns: int) -> FakePerson | None:
+            person = FakePerson()
+            person.person_id = self.dancer
+            return person
+
+    class Counted(FakeRetarget):
+        resets = 0
+
+        def reset(self) -> None:
+            self.resets += 1
+
+    tracker, retarget = Swapped(), Counted()
+    stage = start(nets_with(tracker=tracker, retarget=retarget))
+    stage.until(lambda: stage.counts.get("frames.posed", 0) > 3)
+    assert retarget.resets == 1, "the first dancer is new"
+    tracker.dancer = 2
+    stage.until(lambda: retarget.resets == 2)
+
+
+def test_the_camera_is_copied_for_those_who_want_it(start: Callable[[Nets], Stage]) -> None:
+    stage = start(fake_nets(Show()))
+    camera = stage.bus.receiver("camera", "playout")
+    stage.until(lambda: stage.counts.get("frames.posed", 0) > 5)
+    assert not camera.poll(50)
+    stage.performer.orders = Orders(camera_preview=True)
+    assert camera.poll(10_000)
+    ticket = Ticket.unpack(camera.recv())
+    out = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
+    assert stage.camera_ring.read(ticket.slot, ticket.sequence, out)
+    assert out.min() > 30
+
+
+def test_a_skeleton_over_a_layer_is_opaque(tmp_path: Path) -> None:
+    def draw(picture: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> None:
+        picture[:2] = (1, 2, 3)
+
+    class Faint(FakeRender):
+        def __call__(self, landmarks: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
+            out[:] = (9, 9, 9, 50)
+
+    stage = Stage(tmp_path, nets_with(draw_skeleton=draw, render=Faint()), channels=4)
+    stage.performer.orders = Orders(skeleton=True)
+    stage.performer.start(must_open=True)
+    try:
+        ticket = newest_ticket(stage)
+        out = np.zeros((SIZE[1], SIZE[0], 4), np.uint8)
+        assert stage.ring.read(ticket.slot, ticket.sequence, out)
+        assert (out[:2] == (1, 2, 3, 255)).all() and (out[2:] == (9, 9, 9, 50)).all()
+    finally:
+        stage.close()
+
+
+def test_another_player_takes_over_between_two_frames(start: Callable[[Nets], Stage]) -> None:
+    class Second(FakeRender):
+        resets = 0
+
+        def __call__(self, landmarks: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
+            assert landmarks[0, 0] == 11, "the landmarks are those of his own body"
+            out[:] = 60
+
+        def reset(self) -> None:
+            self.resets += 1
+
+    class Shifted(FakeRetarget):
+        def __call__(
+            self, landmarks: NDArray[np.float32], frame_size: tuple[int, int], t_ns: int
+        ) -> NDArray[np.float32]:
+            return landmarks + 1
+
+    second = nets_with(render=Second(), retarget=Shifted(), name="Two")
+    stage = start(nets_with(name="One", load_player=lambda folder: second))
+    assert newest_ticket(stage).good
+    stage.performer.obey(Orders(player="Two"))
+    out = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
+
+    def second_dances() -> bool:
+        ticket = newest_ticket(stage)
+        return stage.ring.read(ticket.slot, ticket.sequence, out) and bool((out == 60).all())
+
+    stage.until(second_dances)
+    assert second.render.resets == 1
+    assert stage.performer.players.status.name == "Two"
+    stage.until(lambda: any("Two dances now" in event for event in stage.events))
+    assert "dropped.generate_failed" not in stage.counts
+    assert stage.performer.error is None
+
+
+def test_nobody_is_said_and_nothing_is_painted(start: Callable[[Nets], Stage]) -> None:
+    stage = start(nets_with(tracker=TrackerOf(lambda frame, t_ns: None)))
+    ticket = newest_ticket(stage)
+    assert not ticket.good
+    stage.until(lambda: stage.counts.get("dropped.nobody", 0) > 5)
+    assert "frames.generated" not in stage.counts
+
+
+class Failing:
+    """Calls `work`, but raises for the first `failures` calls."""
+
+    backend = "failing"
+    likeness = 1.0
+    spent_ns: ClassVar[dict[str, int]] = {}
+    people = ()
+    is_looking = False
+    is_missing = False
+
+    def __init__(self, failures: int, work: Callable[..., object]) -> None:
+        self._left = failures
+        self._work = work
+
+    def __call__(self, *arguments: object) -> object:
+        self._left -= 1
+        if self._left >= 0:
+            raise ValueError("no idea")
+        return self._work(*arguments)
+
+    def choose(self, rule: Rule, mark: tuple[float, float]) -> None:
+        pass
+
+    def reset(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("part", "work", "cause"),
+    [("tracker", FakeTracker(), "pose_failed"), ("render", FakeRender(), "generate_failed")],
+)
+def test_a_frame_that_fails_is_skipped_and_counted(
+    start: Callable[[Nets], Stage], part: str, work: Callable[..., object], cause: str
+) -> None:
+    stage = start(nets_with(**{part: Failing(3, work)}))
+    stage.until(lambda: stage.counts.get("frames.generated", 0) > 3)
+    assert stage.counts[f"dropped.{cause}"] == 3
+    assert [event for event in stage.events if "no idea" in event] == [
+        f"a frame was skipped ({cause.removesuffix('_failed')}: no idea); further ones are only counted"
+    ]
+    assert stage.performer.error is None
+
+
+def test_landmarks_that_are_not_finite_are_skipped_and_counted(start: Callable[[Nets], Stage]) -> None:
+    class Lost(FakePerson):
+        landmarks = np.full((33, 4), np.nan, np.float32)
+
+    calls = 0
+
+    def track(frame: NDArray[np.uint8], t_ns: int) -> FakePerson:
+        nonlocal calls
+        calls += 1
+        return Lost() if calls % 2 else FakePerson()
+
+    stage = start(nets_with(tracker=TrackerOf(track)))
+    stage.until(lambda: stage.counts.get("frames.generated", 0) > 3)
+    assert stage.counts["dropped.landmarks_not_finite"] >= 3
+
+
+def test_networks_that_always_fail_end_the_performer(
+    start: Callable[[Nets], Stage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("realtime.performer.frame_failures.FAILURES_IN_A_ROW", 5)
+    stage = start(nets_with(tracker=Failing(10**9, FakeTracker())))
+    stage.until(lambda: stage.performer.error is not None)
+    assert "5 frames in a row failed (pose: no idea)" in str(stage.performer.error)
+
+
+def test_the_pace_follows_the_frames_but_not_the_absence_of_people() -> None:
+    pace = Pace()
+    for n in range(5):
+        pace.finished(n * 50)
+    assert pace.period_ns == 50
+    pace.interrupted()
+    pace.finished(10_000)
+    assert pace.period_ns == 50
+    for n in range(100):
+        pace.finished(10_000 + n * 200)
+    assert pace.period_ns == pytest.approx(200, abs=10)
+
+
+def test_why_a_backend_was_left_is_an_event(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, fake_nets(Show()))
+    left = "the backend cuda does not work here (it is out of memory)"
+    rig = replace(stage.performer._rig, nets=lambda show: replace(fake_nets(show), left=(left,)))
+    ended = SimpleNamespace(meter=Meter(), bus=stage.bus, info={}, every_s=0.01, stopped=lambda: True)
+    try:
+        performer.run(StageContext(STAGES["performer"], rig, attempt=1), cast(StageLink, ended))
+    finally:
+        stage.bus.close()
+        stage._sockets.cleanup()
+    assert left in [text for _, text in ended.meter.take().events]

@@ -1,0 +1,256 @@
+"""Players who take over between two frames, with fakes and with two real packs."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import re
+import shutil
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from engines.player_pack import MANIFEST, PackError, PlayerPack
+from engines.runtime.progress import doing, found
+from realtime.config.show import Show
+from realtime.performer.networks import Nets, load_nets
+from realtime.performer.player_swap import PlayerSwap, SwapState, SwapStatus, prepare
+from tests.realtime.fakes import fake_nets
+
+ONE, TWO, THREE = Path("players/one"), Path("players/two"), Path("players/three")
+
+
+class Packs:
+    """Loads fake players, when it is let."""
+
+    def __init__(self) -> None:
+        self.go = {TWO: threading.Event(), THREE: threading.Event()}
+        self.asked: list[Path] = []
+        self.nets: dict[Path, Nets] = {ONE: self._nets("One")}
+
+    def _nets(self, name: str) -> Nets:
+        return replace(fake_nets(Show()), name=name, load_player=self.load)
+
+    def load(self, folder: Path) -> Nets:
+        self.asked.append(folder)
+        if folder not in self.go:
+            raise PackError(f"{folder} is no player pack:\nplayer.toml is missing")
+        assert self.go[folder].wait(10)
+        self.nets[folder] = self._nets(folder.name.capitalize())
+        return self.nets[folder]
+
+
+@pytest.fixture
+def packs() -> Packs:
+    return Packs()
+
+
+@pytest.fixture
+def told() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def swap(packs: Packs, told: list[str]) -> PlayerSwap:
+    return PlayerSwap(ONE, packs.nets[ONE], told.append)
+
+
+def until(enough: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not enough():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def test_all_are_loaded_before_the_show_and_who_cannot_be_is_told(packs: Packs, told: list[str]) -> None:
+    packs.go[TWO].set()
+    prepare(packs.nets[ONE], (THREE / "gone", TWO), told.append)
+    assert packs.asked == [THREE / "gone", TWO]
+    (line,) = told
+    assert line.startswith(
+        "the player players/three/gone cannot be loaded (players/three/gone is no player pack"
+    )
+
+
+def test_who_is_kept_on_disk_is_not_loaded_before_the_show(packs: Packs, told: list[str]) -> None:
+    packs.go[TWO].set()
+    prepare(replace(packs.nets[ONE], is_kept=lambda folder: folder == THREE), (THREE, TWO), told.append)
+    assert packs.asked == [TWO]
+
+    def broken(folder: Path) -> bool:
+        raise PackError(f"{folder} is no player pack")
+
+    prepare(replace(packs.nets[ONE], is_kept=broken), (THREE,), told.append)
+    (line,) = told
+    assert line.startswith("the player players/three cannot be loaded (players/three is no player pack")
+
+
+def test_what_takes_long_for_a_player_is_told_while_another_dances(packs: Packs, told: list[str]) -> None:
+    def slow(folder: Path) -> Nets:
+        doing("quantizing the generator (about half a minute, once)")
+        found("precision of the generator: int8")
+        return packs.nets[ONE]
+
+    swap = PlayerSwap(ONE, replace(packs.nets[ONE], load_player=slow), told.append)
+    swap.request(TWO)
+    until(lambda: len(told) >= 3)
+    assert told[:3] == [
+        f"loading the player {TWO}",
+        "quantizing the generator (about half a minute, once)",
+        "precision of the generator: int8",
+    ]
+
+
+def test_the_first_player_dances_until_another_is_asked_for(swap: PlayerSwap, packs: Packs) -> None:
+    swap.request(ONE)
+    assert swap.current() is packs.nets[ONE]
+    assert swap.status == SwapStatus("One", SwapState.READY)
+    assert not packs.asked
+
+
+def test_he_dances_on_while_the_next_is_loaded_and_then_hands_over(
+    swap: PlayerSwap, packs: Packs, told: list[str]
+) -> None:
+    for _ in range(3):
+        swap.request(TWO)  # orders are sent again and again
+    until(lambda: packs.asked == [TWO])
+    assert swap.current() is packs.nets[ONE]
+    assert swap.status == SwapStatus("One", SwapState.LOADING)
+    packs.go[TWO].set()
+    until(lambda: swap.current() is not packs.nets[ONE])
+    assert swap.current() is packs.nets[TWO]
+    assert swap.status == SwapStatus("Two", SwapState.READY)
+    assert packs.asked == [TWO]
+    assert told == ["loading the player players/two", "Two dances now"]
+
+
+def test_one_who_fails_is_named_once_and_the_show_goes_on(
+    swap: PlayerSwap, packs: Packs, told: list[str]
+) -> None:
+    lost = Path("players/lost")
+    for _ in range(2):
+        swap.request(lost)
+        until(lambda: swap.status.state is SwapState.FAILED)
+    reason = "players/lost is no player pack: player.toml is missing"
+    assert swap.status == SwapStatus("One", SwapState.FAILED, reason)
+    assert swap.current() is packs.nets[ONE]
+    assert told[-1] == f"the player players/lost cannot be loaded ({reason}); One dances on"
+    assert packs.asked == [lost], "the same order is not tried again"
+    packs.go[TWO].set()
+    swap.request(TWO)
+    until(lambda: swap.current() is not packs.nets[ONE])
+    assert swap.status.state is SwapState.READY and not swap.status.reason
+    swap.request(lost)
+    until(lambda: swap.status.state is SwapState.FAILED)
+    assert packs.asked == [lost, TWO, lost]
+
+
+def test_who_is_asked_for_last_wins(swap: PlayerSwap, packs: Packs) -> None:
+    swap.request(TWO)
+    until(lambda: packs.asked == [TWO])
+    swap.request(THREE)
+    packs.go[TWO].set()
+    until(lambda: packs.asked == [TWO, THREE])
+    assert swap.current() is packs.nets[ONE], "the second was given up"
+    packs.go[THREE].set()
+    until(lambda: swap.current() is not packs.nets[ONE])
+    assert swap.current() is packs.nets[THREE]
+
+
+def test_who_is_asked_back_stays(swap: PlayerSwap, packs: Packs) -> None:
+    swap.request(TWO)
+    until(lambda: packs.asked == [TWO])
+    swap.request(ONE)
+    assert swap.status.state is SwapState.READY
+    packs.go[TWO].set()
+    until(lambda: swap._loader is None)
+    assert swap.current() is packs.nets[ONE]
+    swap.request(TWO)
+    until(lambda: swap.current() is packs.nets[TWO])
+
+
+def test_who_has_danced_is_released(swap: PlayerSwap, packs: Packs) -> None:
+    first = weakref.ref(packs.nets.pop(ONE))
+    packs.go[TWO].set()
+    swap.request(TWO)
+    until(lambda: swap.current().name == "Two")
+    gc.collect()
+    assert first() is None
+
+
+def test_a_player_alone_names_whom_it_cannot_load() -> None:
+    swap = PlayerSwap(ONE, replace(fake_nets(Show()), name="One"))
+    swap.request(TWO)
+    until(lambda: swap.status.state is SwapState.FAILED)
+    assert "players/two: this show has one player only" in swap.status.reason
+
+
+def copied(source: Path, folder: Path, name: str, side: int = 128) -> Path:
+    """A copy of a pack under another name, before a blue plate of so many pixels."""
+    shutil.copytree(source, folder)
+    plate = folder / "plate.png"
+    cv2.imwrite(str(plate), np.full((side, side, 3), (200, 0, 0), np.uint8))
+    digest = hashlib.sha256(plate.read_bytes()).hexdigest()
+    text = (folder / MANIFEST).read_text(encoding="utf-8")
+    text = re.sub(r"^size = .*", f"size = [{side}, {side}]", text, flags=re.M)
+    text = re.sub(r'"plate.png" = "\w+"', f'"plate.png" = "{digest}"', text)
+    (folder / MANIFEST).write_text(
+        re.sub(r'^name = ".*"', f'name = "{name}"', text, flags=re.M), encoding="utf-8"
+    )
+    return folder
+
+
+class NoTracker:
+    """Stands for the pose nets, which no player changes."""
+
+    backend = "none"
+
+    def __init__(self, **options: object) -> None:
+        pass
+
+
+def painted(nets: Nets, pose: NDArray[np.float32]) -> NDArray[np.uint8]:
+    out = np.empty((128, 128, 3), np.uint8)
+    nets.render(pose, out)
+    return out
+
+
+def test_two_real_players(tmp_path: Path, pack_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engines.pose.tracker.PoseTracker", NoTracker)
+    pose = PlayerPack.load(pack_folder).poses[0]
+    other = copied(pack_folder, tmp_path / "other", "Number 8")
+    first = load_nets(Show(player=pack_folder, backend="torch"))
+    swap = PlayerSwap(pack_folder, first)
+    before = painted(swap.current(), pose)
+    swap.request(other)
+    until(lambda: swap.current() is not first)
+    second = swap.current()
+    assert swap.status == SwapStatus("Number 8", SwapState.READY)
+    assert second.tracker is first.tracker
+    assert second.render is not first.render and second.retarget is not first.retarget
+    after = painted(second, pose)
+    blue = after[:20, :20].mean(axis=(0, 1)) - before[:20, :20].mean(axis=(0, 1))
+    assert blue[0] > 20 and max(blue[1:]) < -20, "he stands before a plate of his own"
+    swap.request(pack_folder)
+    until(lambda: swap.current() is not second)
+    np.testing.assert_array_equal(painted(swap.current(), pose), before)
+
+
+def test_a_player_of_another_size_is_refused_by_name(
+    tmp_path: Path, pack_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engines.pose.tracker.PoseTracker", NoTracker)
+    swap = PlayerSwap(pack_folder, load_nets(Show(player=pack_folder, backend="torch")))
+    small = copied(pack_folder, tmp_path / "small", "Small", 64)
+    swap.request(small)
+    until(lambda: swap.status.state is SwapState.FAILED)
+    assert f"{small} is 64x64, but this show's pictures are 128x128" in swap.status.reason
+    assert swap.status.name == "Number 7"

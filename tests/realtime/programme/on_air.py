@@ -1,0 +1,164 @@
+"""A playout that is ticked by hand, with outputs that remember: for tests that count ticks, not time."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import zmq
+
+from realtime.config.show import Show
+from realtime.outputs.fanout import Outputs
+from realtime.outputs.sink import OutputSink, Part, ProgrammeFrame, SinkStatus
+from realtime.programme.playout import Playout
+from realtime.stages.context import Rig, StageContext
+from realtime.stages.stage_link import StageLink
+from realtime.stages.table import STAGES
+from realtime.supervise.rig import Player
+from realtime.transport.bus import Bus, Ticket
+from realtime.transport.frame_ring import FrameRing, RingSpec
+from realtime.transport.frames import RingWriter
+from realtime.transport.orders import Orders
+from tests.realtime.fakes import SIZE, fake_nets
+
+CAMERA_GREY = 77
+
+
+class Viewer(OutputSink):
+    """An output that remembers what it was handed."""
+
+    kind = "viewer"
+
+    def __init__(self, name: str = "viewer", *parts: Part) -> None:
+        self.name = name
+        self._parts = frozenset(parts or ("picture",))
+        self.ticks: list[int] = []
+        self.frames: list[ProgrammeFrame] = []
+
+    def wants(self) -> frozenset[Part]:
+        return self._parts
+
+    def send(self, frame: ProgrammeFrame, tick: int, due_ns: int) -> None:
+        self.ticks.append(tick)
+        self.frames.append(frame)
+
+    def status(self) -> SinkStatus:
+        return SinkStatus(self.name, self.kind, "running")
+
+    def close(self) -> None:
+        pass
+
+
+class Board:
+    """A playout with its bus and rings, and the performer's and the operator's ends of them."""
+
+    def __init__(self, show: Show, player: Player, sinks: Sequence[OutputSink]) -> None:
+        self._folder = tempfile.TemporaryDirectory()
+        self.folder = Path(self._folder.name)
+        width, height = player.size
+        channels = 4 if show.layered else 3
+        self.frames = FrameRing.create(height, width, channels=channels)
+        programme = show.programme.size or player.size
+        self.camera = FrameRing.create(programme[1], programme[0])
+        rig = Rig(
+            show, player.name, player.size, programme, player.standby, self.folder,
+            self.frames.spec, self.camera.spec, fake_nets, player.plates,
+        )  # fmt: skip
+        self.rig = rig
+        self.bus = Bus(self.folder)
+        self._orders_socket = self.bus.sender("orders", "supervisor")
+        self.orders = Orders.at_start(show)
+        context = StageContext(STAGES["playout"], rig, 0)
+        self.playout = Playout(context, StageLink(context, self.bus), Outputs(sinks))
+        self._writers: dict[str, RingWriter] = {}
+        self._sent = 0
+        self.now = 0
+
+    def tick(self, count: int = 1) -> None:
+        for _ in range(count):
+            self.playout._tick(self.now, 0)
+            self.now += 1
+
+    def order(self, **changes: object) -> None:
+        """Changes the orders; they have arrived when it returns."""
+        self.orders = replace(self.orders, **changes)  # type: ignore[arg-type]
+        self._arrives(self._orders_socket, self.orders.pack(), self.playout._orders_socket)
+
+    def frame(
+        self,
+        grey: int | Sequence[int],
+        topic: str = "tickets",
+        *,
+        age_ms: float = 0,
+        player: int = 0,
+        trusted: bool = True,
+    ) -> None:
+        """A frame of one colour comes from the performer; it has arrived when it returns."""
+        spec = self.frames.spec if topic == "tickets" else self.camera.spec
+        writer = self._writer(topic, spec)
+        with writer.write() as slot:
+            slot.picture[:] = grey
+        self._sent += topic == "tickets"
+        now_ns = time.monotonic_ns() - round(age_ms * 1e6)
+        ticket = Ticket(
+            self._sent,
+            slot.index,
+            slot.sequence,
+            True,
+            self._sent,
+            33_000_000,
+            now_ns,
+            now_ns,
+            now_ns,
+            player,
+            trusted,
+        )
+        sources = self.playout._sources
+        reader = sources.live._reader if topic == "tickets" else sources._camera._reader
+        assert writer._socket is not None
+        self._arrives(writer._socket, ticket.pack(), reader._socket)  # type: ignore[attr-defined]
+
+    def live(self, grey: int | Sequence[int] = 200) -> None:
+        """Frames come until the player is on air."""
+        deadline = time.monotonic() + 20
+        while self.playout._air.state is None or self.playout._air.state.name != "LIVE":
+            assert time.monotonic() < deadline
+            self.frame(grey)
+            self.tick()
+
+    def _writer(self, topic: str, spec: RingSpec) -> RingWriter:
+        if topic not in self._writers:
+            writer = self._writers[topic] = RingWriter(self.bus, topic, spec)
+            writer._socket = self.bus.sender(topic, "performer")
+        return self._writers[topic]
+
+    @staticmethod
+    def _arrives(sender: zmq.Socket[bytes], message: bytes, receiver: zmq.Socket[bytes]) -> None:
+        deadline = time.monotonic() + 10
+        while True:
+            assert time.monotonic() < deadline
+            sender.send(message, zmq.NOBLOCK)
+            if receiver.poll(50):
+                return
+
+    def close(self) -> None:
+        self.playout._outputs.close()
+        self.playout._sources.close()
+        self.bus.close()
+        self.frames.close()
+        self.camera.close()
+        self._folder.cleanup()
+
+
+def size() -> tuple[int, int]:
+    """Of the fake player and his programme."""
+    return SIZE
+
+
+def grey_of(frame: ProgrammeFrame) -> int:
+    """The grey of a picture of one colour."""
+    return round(float(np.median(frame.picture)))

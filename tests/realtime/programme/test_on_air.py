@@ -1,0 +1,416 @@
+"""What the outputs are handed, tick by tick: preview, key, backgrounds, DUMP, and SLATE when all fails."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from realtime.config.backgrounds import Colour, LiveCamera
+from realtime.config.outputs import Ndi, Recorder
+from realtime.outputs.recording import RecorderSink
+from realtime.outputs.sink import Format, OutputSink
+from realtime.outputs.worker import Tick, WorkerSink
+from realtime.pictures.picture import backdrop, slate
+from realtime.stages.context import StageContext
+from realtime.stages.stage_main import stage_main
+from realtime.stages.table import STAGES
+from realtime.transport.bus import Ticket
+from realtime.transport.people import People
+from tests.realtime.fakes import SIZE, fake_show
+from tests.realtime.outputs.feeding import wait_for_state, wait_until
+from tests.realtime.programme.on_air import Board, Viewer, grey_of
+from tests.realtime.test_show_runs import wait_for
+
+STANDBY = range(35, 95)
+"""Greys of the standby loop in `fake_show`; the player is 200."""
+
+Start = Callable[..., tuple[Board, Viewer]]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """A board with one viewer of everything, and of other sinks; show keys by name."""
+    boards: list[Board] = []
+
+    def make(*sinks: OutputSink, plates: tuple[Path, ...] = (), **changes: object) -> tuple[Board, Viewer]:
+        show, player = fake_show(tmp_path, healthy_ms=100, **changes)
+        player = replace(player, plates=plates)
+        viewer = Viewer("all", "picture", "layer", "preview")
+        board = Board(show, player, [viewer, *sinks])
+        boards.append(board)
+        return board, viewer
+
+    yield make
+    for board in boards:
+        board.close()
+
+
+def preview(viewer: Viewer) -> int:
+    picture = viewer.frames[-1].preview
+    assert picture is not None
+    return int(picture[5, 5, 0])
+
+
+def test_pictures_that_cannot_be_trusted_go_to_the_preview_but_not_on_air(start: Start) -> None:
+    board, viewer = start(start="live")
+    board.live(200)
+    seen = set()
+    deadline = time.monotonic() + 20
+    while preview(viewer) != 150 or grey_of(viewer.frames[-1]) not in STANDBY:
+        assert time.monotonic() < deadline
+        board.frame(150, trusted=False)
+        board.tick()
+        seen.add(grey_of(viewer.frames[-1]))
+    assert 150 not in seen, "neither while it is LIVE still, nor as the HOLD"
+    board.live(200)
+    assert board.playout._meter.take().counts["dropped.not_trusted"] > 0
+
+
+def test_the_preview_is_the_newest_player_whatever_is_on_air(start: Start) -> None:
+    board, viewer = start(start="standby")
+    for grey in (150, 160):
+        board.frame(grey)
+        board.tick()
+        assert preview(viewer) == grey
+        assert grey_of(viewer.frames[-1]) in STANDBY
+    board.order(slate=True)
+    board.frame(170)
+    board.tick()
+    assert preview(viewer) == 170
+    assert (viewer.frames[-1].picture == board.playout._sources.slate.picture).all()
+
+
+def test_a_preview_that_nobody_watches_is_not_made(start: Start) -> None:
+    board, _ = start()
+    board.playout._outputs = type(board.playout._outputs)([Viewer("programme")])
+    board.playout._sources.preview = lambda: pytest.fail("made for nobody")  # type: ignore[method-assign]
+    board.tick(3)
+
+
+def test_the_preview_of_the_camera_shows_who_is_there(start: Start) -> None:
+    board, viewer = start()
+    seen = board.bus.sender("people", "performer")
+    board.order(camera_preview=True)
+    board.frame(90, "camera")
+    people = People(SIZE, ((1, 0.25, 0.25, 0.75, 0.75),), 1)
+    board._arrives(seen, people.pack(), board.playout._sources._people)
+    board.tick()
+    shown = viewer.frames[-1].preview
+    assert shown is not None
+    assert shown[5, 5].tolist() == [90, 90, 90]
+    assert (shown[24, 40:80] != 90).any(axis=1).all(), "the upper edge of the box"
+    assert grey_of(viewer.frames[-1]) in STANDBY
+
+
+def test_take_fades_and_cut_cuts(start: Start) -> None:
+    board, viewer = start(start="standby")
+    for _ in range(8):
+        board.frame(200)
+        board.tick()
+        time.sleep(0.02)
+    board.order(taken=True, transition_s=4 / 30)
+    greys = []
+    for _ in range(6):
+        board.frame(200)
+        board.tick()
+        greys.append(grey_of(viewer.frames[-1]))
+    assert greys == sorted(greys) and greys[0] < 150 and greys[4:] == [200, 200]
+    board.order(taken=False, transition_s=0.0)
+    board.frame(200)
+    board.tick()
+    assert grey_of(viewer.frames[-1]) in STANDBY
+
+
+NDI = Ndi(kind="ndi", alpha=True)
+GREEN = Colour(kind="colour", name="green", colour="#00b140")
+CAMERA = LiveCamera(kind="camera", name="camera")
+
+
+def test_fill_and_key_go_out_over_the_background_that_was_chosen(start: Start) -> None:
+    board, viewer = start(outputs=(NDI,), backgrounds=(GREEN, CAMERA), background="green")
+    board.live((10, 20, 30, 128))
+    board.tick()
+    frame = viewer.frames[-1]
+    assert frame.layer is not None and frame.layer[5, 5].tolist() == [10, 20, 30, 128]
+    alpha = 128 / 255
+    expected = alpha * np.array([10, 20, 30]) + (1 - alpha) * np.array([0x40, 0xB1, 0])
+    assert np.abs(frame.picture[5, 5] - expected).max() <= 1
+    board.frame(250, "camera")
+    board.frame((0, 0, 0, 0))
+    board.order(background="camera")
+    board.tick()
+    assert (viewer.frames[-1].picture == 250).all()
+    assert viewer.frames[-1].layer is not None and not viewer.frames[-1].layer.any()
+    board.order(slate=True)
+    board.tick()
+    assert viewer.frames[-1].layer is None, "a slate is opaque"
+
+
+def test_the_plate_changes_with_the_first_frame_of_the_next_player(start: Start, tmp_path: Path) -> None:
+    plates = tuple(tmp_path / f"{grey}.png" for grey in (30, 60))
+    for path in plates:
+        cv2.imwrite(str(path), np.full((SIZE[1], SIZE[0], 3), int(path.stem), np.uint8))
+    board, viewer = start(plates=plates, outputs=(NDI,))
+    nobody = (0, 0, 0, 0)
+    board.live(nobody)
+    board.order(player="Two")
+    for player, grey in ((0, 30), (1, 60), (0, 30)):
+        board.frame(nobody, player=player)
+        board.tick()
+        assert (viewer.frames[-1].picture == grey).all()
+
+
+def test_a_show_without_key_and_backgrounds_has_no_layers(start: Start) -> None:
+    board, viewer = start()
+    board.live()
+    assert board.frames.spec.channels == 3
+    assert viewer.frames[-1].layer is None and grey_of(viewer.frames[-1]) == 200
+
+
+def test_a_dump_is_done_once_and_only_if_it_comes_during_the_show(start: Start) -> None:
+    board, viewer = start()
+    board.order(taken=True, dumps=3)  # from before the playout's start
+    board.live()
+    board.order(dumps=4)
+    board.frame(200, age_ms=20)
+    board.tick()
+    assert grey_of(viewer.frames[-1]) in STANDBY
+    dropped = board.playout._meter.take().counts
+    assert dropped["dropped.not_on_air"] > 0
+    for _ in range(12):
+        board.frame(210)
+        board.tick()
+        time.sleep(0.02)
+    assert grey_of(viewer.frames[-1]) == 210
+
+
+def test_the_programme_runs_behind_by_the_delay_and_the_preview_does_not(start: Start) -> None:
+    board, viewer = start()
+    board.order(delay_s=5 / 30)
+    board.live()
+    greys = []
+    for grey in range(201, 213):
+        board.frame(grey)
+        board.tick()
+        assert preview(viewer) == grey
+        greys.append(grey_of(viewer.frames[-1]))
+    assert greys[6:] == list(range(202, 208))
+    board.playout._beat(board.now)
+    assert board.playout._link.info["delay_s"] == pytest.approx(5 / 30, abs=0.01)
+
+
+class Stalled(WorkerSink):
+    """An output whose encoder stands still in the middle of a picture until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__("stalled", "encoder", Format(SIZE, Fraction(30)), frozenset(["picture"]), where="")
+        self.stuck, self.let_go = threading.Event(), threading.Event()
+        self.written: list[int] = []
+        self._start()
+
+    def _open(self) -> None:
+        pass
+
+    def _write(self, tick: Tick) -> None:
+        self.stuck.set()
+        self.let_go.wait()
+        self.written.append(tick.number)
+
+    def _shut(self) -> None:
+        pass
+
+
+class Failing(Viewer):
+    """An output that raises."""
+
+    def send(self, *_: object) -> None:
+        raise OSError("cable")
+
+
+def test_the_slate_reaches_every_output_at_one_tick_whatever_has_failed(start: Start) -> None:
+    """The performer stopped in the middle of a fade, two seconds of delay, an encoder that stands still, an
+    output that raises, and 50 viewers: the slate is the next picture of each of them."""
+    viewers = [Viewer(f"viewer {n}") for n in range(50)]
+    encoder = Stalled()
+    board, viewer = start(*viewers, encoder, Failing("broken"))
+    slate = board.playout._sources.slate.picture
+    context = StageContext(STAGES["performer"], board.rig, 0)
+    performer = multiprocessing.get_context("spawn").Process(target=stage_main, args=(context,), daemon=True)
+    performer.start()
+    try:
+        board.order(delay_s=0.2)
+        wait_for(lambda: board.tick() or board.playout._air.state.name == "LIVE")  # type: ignore[union-attr]
+        assert encoder.stuck.wait(10)
+        assert performer.pid is not None
+        os.kill(performer.pid, signal.SIGSTOP)
+        board.order(taken=False, transition_s=5.0, delay_s=2.0)
+        board.tick(5)
+        assert not any((each.frames[-1].picture == slate).all() for each in viewers)
+
+        board.order(slate=True)
+        ordered_at = board.now
+        board.tick(3)
+
+        for each in (*viewers, viewer):
+            tick = next(t for t, frame in zip(each.ticks, each.frames, strict=True) if t >= ordered_at)
+            assert tick == ordered_at
+            assert all((frame.picture == slate).all() for frame in each.frames[-3:])
+        encoder.let_go.set()
+        wait_for(lambda: encoder.written[1:])
+        assert encoder.written[1] >= ordered_at, "its next picture is the slate"
+    finally:
+        encoder.let_go.set()
+        performer.kill()
+        performer.join()
+
+
+def test_the_clean_feed_is_the_live_player_whatever_is_on_air(start: Start) -> None:
+    clean = Viewer("clean", "clean")
+    board, viewer = start(clean, start="standby")
+    grey = 150
+
+    def shown(**orders: object) -> tuple[int, int]:
+        """On air, and in the clean feed, with the next frame of the player."""
+        nonlocal grey
+        grey += 1
+        board.order(**orders)
+        board.frame(grey)
+        board.tick()
+        picture = clean.frames[-1].clean
+        assert picture is not None
+        assert (picture == grey).all()
+        return grey_of(viewer.frames[-1]), grey
+
+    board.tick()
+    first = clean.frames[-1].clean
+    assert first is not None and (first == backdrop(*SIZE)).all(), "nobody has danced yet"
+    assert shown()[0] in STANDBY
+    for _ in range(12):
+        shown()
+        time.sleep(0.02)
+    fading, now = shown(taken=True, transition_s=0.2)
+    assert fading < now
+    for _ in range(8):
+        on_air, now = shown()
+    assert on_air == now
+    (frozen, _), (still, now) = shown(frozen=True), shown()
+    assert frozen == still < now
+    delayed, now = [shown(frozen=False, delay_s=3 / 30) for _ in range(12)][-1]
+    assert delayed < now
+    assert shown(dumps=1)[0] in STANDBY
+    shown(slate=True)
+    assert (viewer.frames[-1].picture == board.playout._sources.slate.picture).all()
+    board.tick(5)
+    held = clean.frames[-1].clean
+    assert held is not None and (held == grey).all(), "no frame comes: his last picture"
+
+
+def test_the_clean_feed_is_before_the_background_that_was_chosen(start: Start) -> None:
+    clean = Viewer("clean", "clean")
+    board, _ = start(clean, backgrounds=(GREEN,), background="green")
+    board.order(slate=True)
+    board.frame((10, 20, 30, 0))
+    board.tick()
+    picture = clean.frames[-1].clean
+    assert picture is not None and (picture == (0x40, 0xB1, 0)).all()
+
+
+def test_a_clean_feed_that_nobody_records_is_not_made(start: Start) -> None:
+    board, _ = start(backgrounds=(GREEN,), start="standby")
+    board.playout._outputs = type(board.playout._outputs)([Viewer("programme")])
+    board.playout._sources.live.shot = lambda _: pytest.fail("made for nobody")  # type: ignore[method-assign]
+    board.frame((10, 20, 30, 0))
+    board.tick(3)
+
+
+def test_a_clean_recording_has_the_player_while_the_programme_has_the_slate(
+    start: Start, tmp_path: Path
+) -> None:
+    folders = {feed: tmp_path / feed for feed in ("programme", "clean")}
+    recorders = [
+        RecorderSink(
+            Recorder(kind="recorder", name=feed, feed=feed, folder=folder), Format(SIZE, Fraction(30))
+        )
+        for feed, folder in folders.items()
+    ]
+    board, _ = start(*recorders)
+    board.live(200)
+    board.order(recording=True)
+    board.tick()
+    for recorder in recorders:
+        wait_for_state(recorder, "running")
+
+    def play(ticks: int) -> None:
+        for _ in range(ticks):
+            sent = [recorder.status().sent for recorder in recorders]
+            board.frame(200)
+            board.tick()
+            for recorder, before in zip(recorders, sent, strict=True):
+                wait_until(lambda r=recorder, b=before: r.status().sent > b, "the tick is recorded")
+
+    play(10)
+    board.order(slate=True)
+    play(10)
+    board.order(recording=False)
+    board.tick()
+    for recorder in recorders:
+        wait_for_state(recorder, "off")
+    pictures = {}
+    for feed, folder in folders.items():
+        (path,) = folder.iterdir()
+        with av.open(str(path)) as file:
+            pictures[feed] = [picture.to_ndarray(format="bgr24") for picture in file.decode(video=0)]
+    for recorded in pictures.values():
+        assert len(recorded) in (20, 21), "the tick in which a recorder was started is in its file, or is not"
+    for picture in (*pictures["clean"], *pictures["programme"][:10]):
+        assert np.abs(picture.astype(int) - 200).max() <= 4
+    slate = board.playout._sources.slate.picture.astype(int)
+    for picture in pictures["programme"][-10:]:
+        assert np.abs(picture - slate).mean() < 10
+        assert picture.mean() < 100
+
+
+def test_a_slate_for_several_players_names_none(start: Start, tmp_path: Path) -> None:
+    board, _ = start(players=(tmp_path / "other",))
+    assert (board.playout._sources.slate.picture == slate(*SIZE, "Dancecam")).all()
+    board, _ = start()
+    assert (board.playout._sources.slate.picture == slate(*SIZE, "Fake")).all()
+
+
+def test_the_recorder_is_told_once(start: Start) -> None:
+    told: list[str] = []
+
+    class Told(Viewer):
+        kind = "recorder"
+
+        def order(self, order: str) -> None:
+            told.append(order)
+
+    board, _ = start(Told("recorder"))
+    for recording in (True, True, False):
+        board.order(recording=recording)
+        board.tick()
+    assert told == ["start", "stop"]
+
+
+def test_frames_that_nobody_saw_are_counted_with_their_cause(start: Start) -> None:
+    board, _ = start(start="standby")
+    for _ in range(4):
+        board.frame(200)
+        board.tick()
+    counts = board.playout._meter.take().counts
+    assert counts["dropped.not_on_air"] == board._sent
+    assert "frames.shown" not in counts
+    assert isinstance(board.playout._sources.live.newest, Ticket)

@@ -1,0 +1,32 @@
+import time
+from pathlib import Path
+
+from realtime.programme.standby import PlayersStandby
+from tests.realtime.fakes import SIZE, write_clip
+
+S = 1_000_000_000
+
+
+def test_another_players_standby_loop_takes_over_without_waiting(tmp_path: Path) -> None:
+    lines: list[str] = []
+    first, second = (write_clip(tmp_path / f"{name}.mp4", frames=10, fps=30) for name in ("first", "second"))
+    standby = PlayersStandby(first, SIZE, lines.append)
+    try:
+        assert standby.is_ready and standby.picture(0) is not None
+        standby.want(first)
+        standby.want(second)
+        assert standby.picture(S) is not None  # the first one's, until the second one's is open
+        old = standby._loop
+        deadline = time.monotonic() + 20
+        while standby._loop is old and time.monotonic() < deadline:
+            standby.want(second)
+            time.sleep(0.01)
+        assert standby._loop is not old and standby.picture(100 * S) is not None
+        (tmp_path / "broken.mp4").write_bytes(b"no")
+        while standby.is_ready and time.monotonic() < deadline:
+            standby.want(tmp_path / "broken.mp4")
+            time.sleep(0.01)
+        assert standby.picture(101 * S) is None
+        assert len(lines) == 1 and "broken.mp4" in lines[0] and "the slate takes its place" in lines[0]
+    finally:
+        standby.close()

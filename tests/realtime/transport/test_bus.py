@@ -1,0 +1,90 @@
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import zmq
+
+from realtime.transport.bus import TOPICS, Bus, Press, Status, Ticket, receive_newest
+from realtime.transport.orders import Orders
+from realtime.transport.telemetry import Delta, Meter
+
+TICKET = Ticket((3 << 32) + 5, 2, 77, True, 70, 41_666_667, 10**15, 10**15 + 1, 10**15 + 2, 3)
+
+
+@pytest.fixture
+def bus() -> Iterator[Bus]:
+    with tempfile.TemporaryDirectory() as folder:
+        bus = Bus(Path(folder))
+        yield bus
+        bus.close()
+
+
+def test_messages_survive_the_way() -> None:
+    assert Ticket.unpack(TICKET.pack()) == TICKET
+    orders = Orders(armed=True, skeleton=True)
+    assert Orders.unpack(orders.pack()) == orders
+    meter = Meter()
+    meter.count("frames.captured", 3)
+    meter.time("pose", 12_300_000)
+    meter.event(5, "LIVE")
+    status = Status("performer", 1, 99, True, meter.take(), {"backend": {"pose": "fake"}})
+    assert Status.unpack(status.pack()) == status
+    assert status.delta.times == {"pose": {49: 1}}
+    assert meter.take() == Delta()
+
+
+def test_only_the_newest_ticket_is_kept(bus: Bus) -> None:
+    sender, receiver = bus.sender("tickets", "performer"), bus.receiver("tickets", "playout")
+    while receive_newest(receiver) is None:  # until they have found each other
+        sender.send(TICKET._replace(frame_id=0).pack(), zmq.NOBLOCK)
+        time.sleep(0.01)
+    for n in range(100):
+        sender.send(TICKET._replace(frame_id=n).pack(), zmq.NOBLOCK)
+    seen = [0]
+    deadline = time.monotonic() + 5
+    while seen[-1] < 100:  # what comes last may wait in the socket for what follows, see `Topic.newest`
+        assert time.monotonic() < deadline
+        n += 1
+        sender.send(TICKET._replace(frame_id=n).pack(), zmq.NOBLOCK)
+        if receiver.poll(10):
+            seen.append(Ticket.unpack(receiver.recv()).frame_id)
+    assert seen == sorted(seen)
+    assert len(seen) < 50  # of the hundred that came at once most were passed over
+
+
+def test_every_status_is_kept(bus: Bus) -> None:
+    receiver, sender = bus.receiver("status", "supervisor"), bus.sender("status", "performer")
+    for n in range(50):
+        sender.send(Status("performer", 0, n, True, Delta(), {}).pack(), zmq.NOBLOCK)
+    for n in range(50):
+        assert receiver.poll(5000)
+        assert Status.unpack(receiver.recv()).alive_ns == n
+
+
+def test_keys_of_a_window_reach_the_supervisor(bus: Bus) -> None:
+    receiver, sender = bus.receiver("actions", "supervisor"), bus.sender("actions", "playout")
+    for key in ("space", "ü"):
+        sender.send(Press(key, "playout window").pack())
+    heard = [Press.unpack(receiver.recv()) for _ in range(2)]
+    assert heard == [Press("space", "playout window"), Press("ü", "playout window")]
+
+
+def test_a_sender_that_comes_back_is_heard_again(bus: Bus) -> None:
+    receiver = bus.receiver("tickets", "playout")
+    for n in range(3):
+        sender = bus.sender("tickets", "performer")  # takes the place of a socket file that a dead one left
+        deadline = time.monotonic() + 5
+        while (message := receive_newest(receiver)) is None or Ticket.unpack(message).frame_id != n:
+            assert time.monotonic() < deadline
+            sender.send(TICKET._replace(frame_id=n).pack(), zmq.NOBLOCK)
+            time.sleep(0.01)
+        sender.close()
+
+
+def test_the_sockets_lie_in_the_private_folder(bus: Bus) -> None:
+    for name, topic in TOPICS.items():
+        open_it = bus.sender if topic.sender == zmq.PUB else bus.receiver
+        open_it(name, topic.binds)
+    assert {path.name for path in bus._folder.iterdir()} == set(TOPICS)
