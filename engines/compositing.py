@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines import compositing_loops as loops
-from engines.generator import ALPHA_SHARPNESS, DOLL_ALPHA, FINE
+from engines.generator import ALPHA_SHARPNESS, DOLL_ALPHA, FINE, GAP
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -45,6 +45,8 @@ class Compositor:
         self._cell = cell
         side = 2 * (soft * cell // FINE) + 1
         self._margin = np.ones((side, side), np.uint8)
+        side = 2 * (GAP * soft * cell // FINE) + 1
+        self._gap = np.ones((side, side), np.uint8)
         self._kept: dict[str, NDArray[Any]] = {}
 
     def paint(self, doll: Bytes, own: Floats, fields: Floats) -> Composed:
@@ -58,15 +60,18 @@ class Compositor:
             cover, self._margin, dst=self._buffer("inside", shape, np.uint8),
             borderType=cv2.BORDER_CONSTANT, borderValue=255,
         )  # fmt: skip
+        closed = cv2.morphologyEx(
+            cover, cv2.MORPH_CLOSE, self._gap, dst=self._buffer("closed", shape, np.uint8)
+        )
         mixed = self._buffer("mixed", (*own.shape[:2], loops.MIXED), np.float32)
         loops.mix_coarse(own, fields, mixed)
         colours = self._buffer("colours", (*shape, 3), np.uint8)
         alpha = self._buffer("alpha", shape, np.float32)
         cells = self._buffer("cells", (4, *fields.shape[:2]), np.float32)
         loops.paint(
-            doll.reshape(-1).view(np.uint32), inside.reshape(-1), mixed, fields[..., OUTLINE],
-            ALPHA_SHARPNESS, ALPHA_SHARPNESS * DOLL_ALPHA, *shape, colours.reshape(-1), alpha.reshape(-1),
-            cells,
+            doll.reshape(-1).view(np.uint32), inside.reshape(-1), closed.reshape(-1), mixed,
+            fields[..., OUTLINE], ALPHA_SHARPNESS, ALPHA_SHARPNESS * DOLL_ALPHA, *shape,
+            colours.reshape(-1), alpha.reshape(-1), cells,
         )  # fmt: skip
         return Composed(colours, alpha, cells)
 

@@ -83,16 +83,17 @@ def _places(count, samples, before, beyond):
 
 
 @compiled(
-    Array(PIXEL, 1), Array(BYTE, 1), Array(REAL, 3), MAP, REAL, REAL, INTEGER, INTEGER,
+    Array(PIXEL, 1), Array(BYTE, 1), Array(BYTE, 1), Array(REAL, 3), MAP, REAL, REAL, INTEGER, INTEGER,
     Array(BYTE, 1, writable=True), Array(REAL, 1, writable=True), Array(REAL, 3, writable=True),
 )  # fmt: skip
-def paint(doll, inside, mixed, outline, by_outline, by_cover, height, width, colours, alpha, cells):
+def paint(doll, inside, closed, mixed, outline, by_outline, by_cover, height, width, colours, alpha, cells):
     """The player's colours (h, w, 3) BGR and alpha (h, w) 0..1, row by row in `colours` and `alpha`; where
     alpha is 0, colours are not set.
 
-    doll (h, w): premultiplied BGRA, a pixel in 32 bits; inside (h, w): where the player is in any case; both
-    row by row. mixed: see `mix_coarse`; outline (rows, columns): logits for each of the net's cells. Alpha's
-    logit is outline by_outline + (2 cover - 1) by_cover.
+    doll (h, w): premultiplied BGRA, a pixel in 32 bits; inside (h, w): where the player is in any case;
+    closed (h, w): the doll's alpha with its gaps closed; all row by row. mixed: see `mix_coarse`; outline
+    (rows, columns): logits for each of the net's cells. Alpha's logit is outline by_outline (closed - cover)
+    + (2 cover - 1) by_cover.
     """
     rows, columns = outline.shape
     cell = width // columns
@@ -117,11 +118,10 @@ def paint(doll, inside, mixed, outline, by_outline, by_cover, height, width, col
         is_mixed, start = False, np.uint64(y * width)
         for column in range(columns):
             begin, end = np.uint64(column * cell), np.uint64((column + 1) * cell)
-            cover = np.uint32(0)
+            covered = np.uint8(0)
             for x in range(begin, end):
-                cover |= doll[start + np.uint64(x)]
-            most = max(logits[column], logits[max(column - 1, 0)], logits[column + 1])
-            if cover >> np.uint32(24) == 0 and most - by_cover <= OFF:
+                covered |= closed[start + np.uint64(x)]
+            if covered == 0:
                 for x in range(begin, end):
                     alpha[start + np.uint64(x)] = none
                 continue
@@ -144,6 +144,7 @@ def paint(doll, inside, mixed, outline, by_outline, by_cover, height, width, col
                 if opaque < one:
                     left = np.uint64(of_cell[x])
                     logit = logits[left] + in_cell[x] * (logits[left + ONE] - logits[left])
+                    logit *= (np.float32(closed[at]) - shown) * np.float32(1 / 255)
                     logit += by_cover * (shown * np.float32(2 / 255) - one)
                     if logit >= FULL:
                         opaque = one

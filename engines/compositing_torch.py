@@ -13,7 +13,9 @@ from engines.generator import (
     DOLL_ALPHA,
     FIELDS,
     FINE,
+    GAP,
     Generator,
+    closed,
     inside,
     larger,
     mix,
@@ -36,7 +38,8 @@ class TorchCompositor:
         _, tint, outline, choice = smooth.split(FIELDS, dim=1)
         cover = doll[:, 3:]
         bent = torch.cat([doll[:, :3] + tint * cover, cover], dim=1)
-        logits = outline + DOLL_ALPHA * (2 * cover - 1)
+        gaps = closed(cover, GAP * self._soft * self._cell // FINE) - cover
+        logits = outline * gaps + DOLL_ALPHA * (2 * cover - 1)
         opaque = inside(bent, self._soft, self._cell)
         alpha = F.threshold(torch.sigmoid(logits * ALPHA_SHARPNESS), CLEAR, 0.0)
         alpha = torch.maximum(alpha, opaque)

@@ -44,6 +44,9 @@ FLOW = 0.026
 SOFT = 0.01
 """Within about so much of the doll's outline, standing heights, the net says where the player ends; farther
 inside he is opaque."""
+GAP = 3
+"""On air the net says where the player ends only in gaps of the doll, up to so many times `SOFT` from it on
+both sides; at its outer edge the doll says it."""
 TINT = 0.3
 """The doll's colours are changed by this much at most, 0..1: a view's light is not always the pose's."""
 FIELDS = (2, 3, 1, 1)
@@ -294,6 +297,18 @@ def inside(bent: Tensor, margin: int, cell: int) -> Tensor:
     coarse = F.max_pool2d(clear, scale) if scale > 1 else clear
     coarse = F.max_pool2d(coarse, 2 * margin + 1, stride=1, padding=margin)
     return 1 - torch.maximum(clear, larger(coarse, scale))
+
+
+def closed(cover: Tensor, margin: int) -> Tensor:
+    """(B, 1, H, W) 0..1: the alpha of the bent doll, the same, with gaps closed that are up to twice `margin`
+    pixels wide."""
+    return -_dilated(-_dilated(cover, margin), margin)
+
+
+def _dilated(cover: Tensor, margin: int) -> Tensor:
+    side = 2 * margin + 1
+    rows = F.max_pool2d(cover, (side, 1), stride=1, padding=(margin, 0))
+    return F.max_pool2d(rows, (1, side), stride=1, padding=(0, margin))
 
 
 def larger(fields: Tensor, scale: int) -> Tensor:

@@ -11,9 +11,9 @@ from engines.runtime import EngineError
 from engines.skeleton import LANDMARKS
 from engines.windows import Windows
 
-LEAST_DB = 30.0
-"""PSNR of the player's pixels. Half precision and a doll that is not rounded give 36 and more; numbers that
-overflow in half precision, or a kernel that is wrong, give less than 20."""
+LEAST_DB = 23.0
+"""PSNR of the player's pixels. Half precision and a doll that is not rounded give 36 and more, and 26 where
+the player is all noise; numbers that overflow in half precision, or a wrong kernel, give less than 20."""
 
 
 def verify(renderer: DeviceRenderer, pack: PlayerPack) -> None:

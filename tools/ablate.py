@@ -230,7 +230,7 @@ def run(footage: Footage, name: str, seed: int, options: argparse.Namespace) -> 
             trainer.start_from(read_base(options.base))
         if config.steps or config.minutes:
             trainer.run(checkpoint_s=300, clock=time.process_time)
-        painter = Painter(trainer.generator, footage, bank, memory=trial.memory)
+        painter = Painter(trainer.shown, footage, bank, memory=trial.memory)
         steps = trainer.progress.step
     gallery = Gallery()
     joints = true_joints(options.truth, footage) if options.truth is not None else None

@@ -161,7 +161,7 @@ def write_player(options: argparse.Namespace, trainer: Trainer, bank: Bank) -> N
     write_pack(
         options.player,
         name=options.name or options.player.name,
-        generator=trainer.generator,
+        generator=trainer.shown,
         size=footage.size,
         body=footage.body,
         plate=footage.plate,

@@ -32,6 +32,7 @@ from tools.training.distributed import Process, average_gradients, wrap
 from tools.training.feed import batches
 from tools.training.objective import Objective, Views, Weights
 from tools.training.painter import Painter, autocast
+from tools.training.steady import steady
 from tools.training.upload import upload
 
 CROP = 32
@@ -123,10 +124,15 @@ class Trainer:
 
     @property
     def generator(self) -> Generator:
-        """The averaged net: the one to judge and to ship."""
+        """The averaged net."""
         net = self.ema.module
         assert isinstance(net, Generator)  # noqa: S101  # for the type checker
         return net
+
+    @property
+    def shown(self) -> Generator:
+        """The net to judge and to ship."""
+        return steady(self.generator)
 
     def start_from(self, weights: dict[str, Tensor]) -> None:
         """Before the first step: begins with a base. Raises ValueError where it is of another kind of net."""
@@ -259,8 +265,8 @@ class Trainer:
         return self.footage.digest()
 
     def painter(self, shadow: Shadow | None = None) -> Painter:
-        """The averaged net at work. shadow: what the player throws."""
-        return Painter(self.generator, self.footage, self.bank, shadow=shadow)
+        """The net that is shown, at work. shadow: what the player throws."""
+        return Painter(self.shown, self.footage, self.bank, shadow=shadow)
 
     def score(self, count: int = 8) -> tuple[float, NDArray[np.uint8]]:
         """Mean foreground PSNR of held-out frames, dB, and their picture: truth over output."""
