@@ -4,9 +4,8 @@
     python -m tools.base datasets/ann datasets/bob datasets/cem --out base.safetensors --steps 3000
 
 Each dataset is one that `tools.prepare` has written, of one person; the last fifth of each is never trained
-on. The project ships a base (`tools/training/base_tiny.safetensors`), and `tools.train` starts from it by
-itself; `tools.train --base FILE` starts from yours. Stopped by Ctrl-C or a crash, the same command goes on
-from the last checkpoint (one a minute).
+on. `tools.train --base FILE` starts from it. None is shipped: it did not pay on real clips (docs/quality.md).
+Stopped by Ctrl-C or a crash, the same command goes on from the last checkpoint (one a minute).
 """
 
 from __future__ import annotations
