@@ -32,7 +32,7 @@ from tools.bank.make import FRAMES
 from tools.footage import Footage
 from tools.shadow import find_shadow
 from tools.standby import write_standby
-from tools.training.base import FROM_BASE, base_file, read_base
+from tools.training.base import FROM_BASE, read_base
 from tools.training.distributed import Process, process_group
 from tools.training.loop import CHECKPOINT, Config, Trainer
 from tools.training.objective import parse_weights
@@ -63,9 +63,7 @@ def main(argv: list[str] | None = None) -> int:
         "23 KB each in a pack of 512x512",
     )  # fmt: skip
     parser.add_argument(
-        "--base", metavar="FILE",
-        help="start from this base (tools.base); none: from nothing (default: that of the variant, where the "
-        "project ships one)",
+        "--base", type=Path, metavar="FILE", help="start from this base, see tools.base",
     )  # fmt: skip
     parser.add_argument("--batch", type=int, default=default.batch)
     parser.add_argument(
@@ -110,8 +108,10 @@ def train(options: argparse.Namespace, process: Process) -> int:
         seed=options.seed,
         weights=parse_weights(options.loss),
     )
-    base = base_of(options)
+    base = options.base
     if base is not None:
+        if not base.is_file():
+            raise ValueError(f"there is no base {base}: make one with python -m tools.base")
         config = replace(config, base=sha256_of(base), learning_rate=FROM_BASE * config.learning_rate)
     if config.batch % process.world:
         raise ValueError(f"--batch {config.batch} cannot be shared among {process.world} processes")
@@ -135,19 +135,6 @@ def train(options: argparse.Namespace, process: Process) -> int:
         if process.first:
             write_player(options, trainer, bank)
     return 0
-
-
-def base_of(options: argparse.Namespace) -> Path | None:
-    """The file that training starts from. Raises ValueError where the one that was named is not there."""
-    if options.base is None:
-        shipped = base_file(options.variant)
-        return shipped if shipped.exists() else None
-    if options.base == "none":
-        return None
-    named = Path(options.base)
-    if not named.is_file():
-        raise ValueError(f"there is no base {named}: make one with python -m tools.base, or give --base none")
-    return named
 
 
 def write_player(options: argparse.Namespace, trainer: Trainer, bank: Bank) -> None:

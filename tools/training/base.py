@@ -30,7 +30,6 @@ COLOURED = ("doll", "earlier_doll", "previous", "before_previous", "target", "ea
 """What of a batch shows colours, in its first three channels."""
 FROM_BASE = 0.25
 """What the learning rate is multiplied by where training starts from a base: what it knows is to last."""
-FOLDER = Path(__file__).parent
 
 
 class Subject(NamedTuple):
@@ -91,11 +90,6 @@ def recoloured(batch: dict[str, Tensor], random: np.random.Generator) -> dict[st
         colours, rest = batch[name][:, places], batch[name][:, 3:]
         changed[name] = torch.cat([(colours * gain).clamp(max=1), rest], dim=1)
     return batch | changed
-
-
-def base_file(variant: str) -> Path:
-    """Where the base of a variant is shipped; not every variant has one."""
-    return FOLDER / f"base_{variant}.safetensors"
 
 
 def read_base(path: Path) -> dict[str, Tensor]:
