@@ -1,9 +1,9 @@
 """From what the net gives to the player's picture, at full resolution, on a CPU.
 
-The net's fields and its own colours are coarse and smooth (`engines.generator`), and the doll is drawn as it
-is bent by them, once. What is left is to tint it, to mix it with the net's colours, and to lay it over the
-plate: some passes over the window's pixels. `engines.generator.LiveGenerator` computes the same in
-one graph for a GPU.
+The net's fields and its own colours are coarse and smooth (`engines.generator`); the doll is drawn at full
+resolution. What is left is to tint it, to mix it with the net's colours, to close its gaps where the net says
+so, and to lay it over the plate: some passes over the window's pixels. `engines.compositing_torch` does the
+same for a GPU.
 """
 
 from __future__ import annotations
@@ -39,10 +39,14 @@ class Composed(NamedTuple):
 
 class Compositor:
     """Composites windows of a net whose cells are `cell` pixels, and which says where the player ends within
-    `soft` of `FINE` to a cell. For one thread: what it returns, the next call overwrites."""
+    `soft` of `FINE` to a cell. For one thread: what it returns, the next call overwrites.
 
-    def __init__(self, cell: int, soft: int) -> None:
-        self._cell = cell
+    everywhere: the net says where the player ends in the whole window, not in the doll's gaps alone: there is
+    no doll, or `Generator.doll_has_the_edge` is not.
+    """
+
+    def __init__(self, cell: int, soft: int, *, everywhere: bool = False) -> None:
+        self._cell, self._everywhere = cell, everywhere
         side = 2 * (soft * cell // FINE) + 1
         self._margin = np.ones((side, side), np.uint8)
         side = 2 * (GAP * soft * cell // FINE) + 1
@@ -60,9 +64,11 @@ class Compositor:
             cover, self._margin, dst=self._buffer("inside", shape, np.uint8),
             borderType=cv2.BORDER_CONSTANT, borderValue=255,
         )  # fmt: skip
-        closed = cv2.morphologyEx(
-            cover, cv2.MORPH_CLOSE, self._gap, dst=self._buffer("closed", shape, np.uint8)
-        )
+        closed = self._buffer("closed", shape, np.uint8)
+        if self._everywhere:
+            closed.fill(255)
+        else:
+            cv2.morphologyEx(cover, cv2.MORPH_CLOSE, self._gap, dst=closed)
         mixed = self._buffer("mixed", (*own.shape[:2], loops.MIXED), np.float32)
         loops.mix_coarse(own, fields, mixed)
         colours = self._buffer("colours", (*shape, 3), np.uint8)

@@ -1,12 +1,13 @@
 """The generator: a pose, the player's paper doll and its own previous output in, his RGB and alpha out.
 
 A U-Net of plain 3x3 residual blocks on a grid of its own, whose cells are as large as the player's body
-says (`cell_px`): about 40 to his height, so that one net serves pictures of several sizes, and its cost does
-not grow with the picture. No convolution sees full resolution (plain 3x3 everywhere: depthwise ones save
-arithmetic but are bound by memory on a GPU). What the net paints itself is blurred wherever landmarks do not
-tell enough; so it also bends the doll (`engines.doll`), at full resolution, by a small flow, and chooses
-between the two. Flow, tint, choice and outline are smooth fields, given for each cell and interpolated; its
-own colours come 4x4 to a cell. BatchNorm in training; `fold` merges it into the convolutions for export.
+says (`cell_px`): about 40 to the standing height, so that one net serves pictures of several sizes, and its
+cost does not grow with the picture. No convolution sees full resolution (plain 3x3 everywhere: depthwise ones
+save arithmetic but are bound by memory on a GPU). What the net paints itself is blurred wherever landmarks do
+not tell enough; so it also tints the doll (`engines.doll`) at full resolution, and chooses between the two. In
+training it bends the doll too, by a small flow, which the net that is shown leaves out. Flow, tint, choice
+and outline are smooth fields, given for each cell and interpolated; its own colours come 4x4 to a cell.
+BatchNorm in training; `fold` merges it into the convolutions for export.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ class Painting(NamedTuple):
 
     @property
     def alpha(self) -> Tensor:
-        """(B, 1, H, W) 0..1, as it is shown."""
+        """(B, 1, H, W) 0..1: as in training. On air less of it is shown, see `GAP` and `CLEAR`."""
         return torch.maximum(torch.sigmoid(self.alpha_logits * ALPHA_SHARPNESS), self.inside)
 
     def feedback(self, cell: int) -> Tensor:
@@ -175,6 +176,8 @@ class Generator(nn.Module):
 
     pose_maps: ClassVar[type[Skeleton]] = Skeleton
     """What draws the pose for the stem."""
+    doll_has_the_edge: ClassVar[bool] = True
+    """Whether on air the doll alone says where the player ends at its outer edge, see `GAP`."""
 
     def __init__(self, variant: str, body_px: float) -> None:
         super().__init__()

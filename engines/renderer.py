@@ -1,8 +1,8 @@
 """From a pose to the player's picture, on a CPU: doll, generator and compositing, on the smallest window that
 holds the player.
 
-The doll is drawn twice: small, for the net to see, and at full resolution once the net has said how it is to
-be bent. Between the two the net runs on its own coarse grid.
+The doll is drawn twice: small, for the net to see, and at full resolution. Between the two the net runs on
+its own coarse grid.
 """
 
 from __future__ import annotations
@@ -119,7 +119,8 @@ class PoseRenderer:
         self._likeness = None if bank is None else Likeness(bank)
         self.likeness = 1.0
         self.spent_ns: dict[str, int] = {}
-        self._compositor = Compositor(self._cell, generator.soft)
+        everywhere = bank is None or not generator.doll_has_the_edge
+        self._compositor = Compositor(self._cell, generator.soft, everywhere=everywhere)
         width, height = self._windows.canvas
         self._bgra = np.zeros(height * width * DOLL_CHANNELS, np.uint8)
         self._previous = self._windows.previous()

@@ -72,6 +72,8 @@ class StickFigureGenerator(Generator):
 class DirectGenerator(Generator):
     """Paints the whole picture: no alpha, no plate."""
 
+    doll_has_the_edge = False
+
     def smooth(self, features: Tensor) -> Tensor:
         flow, tint, outline, choice = super().smooth(features).split(FIELDS, dim=1)
         return torch.cat([flow, tint, torch.full_like(outline, 20.0), choice], dim=1)

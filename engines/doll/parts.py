@@ -90,9 +90,10 @@ PARENTS = tuple(NAMES.index(part.parent) if part.parent else -1 for part in PART
 CHILDREN = tuple(tuple(row for row in range(COUNT) if PARENTS[row] == part) for part in range(COUNT))
 LEGS = tuple(tuple(NAMES.index(f"{side} {name}") for name in ("thigh", "shin")) for side in ("left", "right"))
 WIDTHS = np.array([part.width for part in PARTS.values()])
+LONG = tuple(name for name in PARTS if name.endswith(("thigh", "shin", "arm")))
 LEAST_SCALE = 0.6
-"""Of torso and head a map shrinks nothing by more than this, against the player's own scale: they are
-stretched by no more than 1.7, and never mirrored."""
+"""Of all but the `LONG` parts a map shrinks nothing by more than this, against the player's own scale: torso,
+head, hands and feet are stretched by no more than 1.7, and never mirrored."""
 NECK = 0.4
 """The head begins at this share of the way from the shoulders to the ears."""
 IN_PLANE = 0.4
@@ -147,7 +148,7 @@ def _table() -> Table[NDArray[Any]]:
         to=np.array(to),
         of=np.array(of),
         slack=np.array([part.slack for part in parts]),
-        least=np.array([LEAST_SCALE if name in ("torso", "head") else -1e3 for name in PARTS]),
+        least=np.array([-1e3 if name in LONG else LEAST_SCALE for name in PARTS]),
         nearer=np.array([part.nearer for part in parts]),
         begin=np.array([NECK if name == "head" else 0.0 for name in PARTS]),
         legs=np.array(LEGS),
@@ -180,7 +181,7 @@ def fit(
     regression, weight `slack` in squared heights): across a limb, or in a torso seen from the side, the
     points say nothing, and that is what remains. It is finite whatever the landmarks: points that coincide
     are taken as not turned. Where landmarks are wrong, or show a body as no frame does, a torso's points
-    would pull it into a sheet: its smaller singular value is held at `least`.
+    would pull it into a sheet, and a foot's into a flag: the smaller singular value is held at `least`.
     """
     weights, slack = table.weights, table.slack * driven_height**2
     q_x, q_y = (weights * driven.x).sum(-1), (weights * driven.y).sum(-1)  # means, (..., P)

@@ -107,6 +107,28 @@ def test_windows_of_changing_sizes_do_not_mix(scene: Scene) -> None:
         np.testing.assert_array_equal(before, after)
 
 
+def test_the_net_says_where_the_player_ends_in_gaps_of_the_doll_alone(scene: Scene) -> None:
+    fields = scene.fields.copy()
+    fields[..., 5] = 20.0
+    doll = np.zeros_like(scene.doll)
+    cell = scene.net.cell
+    gap = slice(3 * cell, 3 * cell + 2)
+    doll[2 * cell : 8 * cell, 2 * cell : 8 * cell] = 255
+    doll[:, gap] = 0
+    alpha = scene.compositor.paint(doll, scene.own, fields).alpha
+    assert (alpha[4 * cell : 6 * cell, gap] > 0.99).all(), "a gap is closed"
+    assert not alpha[:, 10 * cell :].any() and not alpha[10 * cell :].any(), "beyond the doll is nobody"
+
+
+def test_without_a_doll_the_net_says_everywhere_where_the_player_ends(scene: Scene) -> None:
+    compositor = Compositor(scene.net.cell, scene.net.soft, everywhere=True)
+    fields = scene.fields.copy()
+    for logit, alpha in ((20.0, 1.0), (-20.0, 0.0)):
+        fields[..., 5] = logit
+        found = compositor.paint(np.zeros_like(scene.doll), scene.own, fields).alpha
+        np.testing.assert_array_equal(found, np.float32(alpha))
+
+
 def test_an_untrained_net_leaves_no_haze_about_its_doll(scene: Scene) -> None:
     fields = np.zeros_like(scene.fields)
     composed = scene.compositor.paint(scene.doll, scene.own, fields)
