@@ -4,8 +4,8 @@ A U-Net of plain 3x3 residual blocks on a grid of its own, whose cells are as la
 says (`cell_px`): about 40 to the standing height, so that one net serves pictures of several sizes, and its
 cost does not grow with the picture. No convolution sees full resolution (plain 3x3 everywhere: depthwise ones
 save arithmetic but are bound by memory on a GPU). What the net paints itself is blurred wherever landmarks do
-not tell enough; so it also tints the doll (`engines.doll`) at full resolution, and chooses between the two. In
-training it bends the doll too, by a small flow, which the net that is shown leaves out. Flow, tint, choice
+not tell enough; so it also tints the doll (`engines.doll`) at full resolution, and chooses between the two.
+In training it bends the doll too, by a small flow, which the net that is shown leaves out. Flow, tint, choice
 and outline are smooth fields, given for each cell and interpolated; its own colours come 4x4 to a cell.
 BatchNorm in training; `fold` merges it into the convolutions for export.
 """
