@@ -19,7 +19,7 @@ from engines.generator import ALPHA_SHARPNESS, DOLL_ALPHA, FINE, GAP
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
-FLOW, OUTLINE = slice(0, 2), 5
+OUTLINE = 3
 """Of the fields, see `LiveGenerator`."""
 
 
@@ -56,7 +56,7 @@ class Compositor:
     def paint(self, doll: Bytes, own: Floats, fields: Floats) -> Composed:
         """Puts doll and net together.
 
-        doll: (h, w, 4) premultiplied BGRA, bent. own, fields: see `LiveGenerator`, without the batch.
+        doll: (h, w, 4) premultiplied BGRA. own, fields: see `LiveGenerator`, without the batch.
         """
         shape = doll.shape[:2]
         cover = cv2.extractChannel(doll, 3, dst=self._buffer("cover", shape, np.uint8))

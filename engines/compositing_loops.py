@@ -38,7 +38,7 @@ def _between(place, count):
 
 @compiled(Array(REAL, 3, layout="A"), Array(REAL, 3, layout="A"), Array(REAL, 3, writable=True))
 def mix_coarse(own, fields, out):
-    """own (h, w, 3), fields (rows, columns, 7), see `LiveGenerator` → out (h, w, `MIXED`).
+    """own (h, w, 3), fields (rows, columns, 5), see `LiveGenerator` → out (h, w, `MIXED`).
 
     own (1 - choice cover) + choice (doll + tint cover) = own + choice doll + choice (tint - own) cover
     """
@@ -52,7 +52,7 @@ def mix_coarse(own, fields, out):
         below = min(row + 1, rows - 1)
         for column in range(columns):
             for channel in range(4):
-                field = channel + 2 if channel < 3 else 6  # tint, choice
+                field = channel if channel < 3 else 4  # tint, choice
                 here = fields[row, column, field]
                 line[column, channel] = here + low * (fields[below, column, field] - here)
         for x in range(width):

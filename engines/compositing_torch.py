@@ -16,6 +16,7 @@ from engines.generator import (
     GAP,
     Generator,
     closed,
+    in_light,
     inside,
     larger,
     mix,
@@ -31,19 +32,18 @@ class TorchCompositor:
     def paint(self, doll: Tensor, own: Tensor, fields: Tensor) -> tuple[Tensor, Tensor]:
         """The player's colours (1, 3, h, w) BGR, not yet times alpha, and alpha (1, 1, h, w), both 0..1.
 
-        doll: (1, 4, h, w) premultiplied BGRA 0..1, bent. own, fields: see `LiveGenerator`.
+        doll: (1, 4, h, w) premultiplied BGRA 0..1. own, fields: see `LiveGenerator`.
         """
         own = larger(own.permute(0, 3, 1, 2).float(), self._cell // FINE)
         smooth = larger(fields.permute(0, 3, 1, 2).float(), self._cell)
-        _, tint, outline, choice = smooth.split(FIELDS, dim=1)
+        tint, outline, choice = smooth.split(FIELDS, dim=1)
         cover = doll[:, 3:]
-        bent = torch.cat([doll[:, :3] + tint * cover, cover], dim=1)
         gaps = closed(cover, GAP * self._soft * self._cell // FINE) - cover
         logits = outline * gaps + DOLL_ALPHA * (2 * cover - 1)
-        opaque = inside(bent, self._soft, self._cell)
+        opaque = inside(doll, self._soft, self._cell)
         alpha = F.threshold(torch.sigmoid(logits * ALPHA_SHARPNESS), CLEAR, 0.0)
         alpha = torch.maximum(alpha, opaque)
-        return mix(own, bent, choice), alpha
+        return mix(own, in_light(doll, tint), choice), alpha
 
     def feedback(self, colours: Tensor, alpha: Tensor) -> Tensor:
         """What the net is shown of this as its previous output, (1, 4, h/cell, w/cell): see

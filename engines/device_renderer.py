@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engines.compositing import FLOW
 from engines.compositing_torch import TorchCompositor
 from engines.doll.choice import Chooser
 from engines.doll.drawing_torch import TorchDoll
@@ -63,8 +63,7 @@ class DeviceRenderer:
         self._device = _on_device(next(iter(engines.values()))).device
         self._stream, self._done = Stream(self._device), Mark(self._device)
         self._doll = TorchDoll(pack.bank).to(self._device)
-        self._small_doll = TorchDoll(pack.bank, generator.cell // FINE).to(self._device)
-        self._compositor = TorchCompositor(generator)
+        self._compositor, self._scale = TorchCompositor(generator), generator.cell // FINE
         around = torch.from_numpy(self._windows_of.spread(self.around(pack))).to(self._device)
         self._ground = around.clone()  # with his shadow
         self._floor = self._floor_of(pack, around)
@@ -128,22 +127,18 @@ class DeviceRenderer:
         following = torch.zeros_like(there.give["previous"])
         across, down = (torch.arange(side, device=self._device) for side in size)
 
-        def draw(doll: TorchDoll, flow: Tensor | None = None) -> Tensor:
-            """(1, 4, h, w) premultiplied BGRA 0..1."""
-            landmarks, corner, (frames, before, share, order) = self._orders()
-            rgba: Tensor = doll(
-                landmarks, frames.long(), (size[1], size[0]), corner, before.long(), share, order.long(), flow
-            )
-            return torch.cat([rgba[:, :3].flip(1), rgba[:, 3:]], dim=1)
-
         def work() -> None:
-            landmarks, corner, _ = self._orders()
-            there.give["doll"].copy_((draw(self._small_doll) * 255 + 0.5).permute(0, 2, 3, 1))
+            landmarks, corner, (frames, before, share, order) = self._orders()
+            rgba: Tensor = self._doll(
+                landmarks, frames.long(), (size[1], size[0]), corner, before.long(), share, order.long()
+            )
+            doll = torch.cat([rgba[:, :3].flip(1), rgba[:, 3:]], dim=1)  # (1, 4, h, w) premultiplied BGRA
+            small = F.avg_pool2d(doll, self._scale)
+            there.give["doll"].copy_((small * 255 + 0.5).permute(0, 2, 3, 1))
             there.give["landmarks"].copy_(landmarks)
             there.give["landmarks"][..., :CORNER].sub_(corner[:, None])
             there.enqueue()
             own, fields = (there.take[name] for name in LiveGenerator.OUTPUTS)
-            doll = draw(self._doll, fields[..., FLOW].permute(0, 3, 1, 2))
             colours, alpha = self._compositor.paint(doll, own, fields)
             following.copy_(self._compositor.feedback(colours, alpha))
             if self._floor is not None:

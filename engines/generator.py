@@ -5,8 +5,8 @@ says (`cell_px`): about 40 to the standing height, so that one net serves pictur
 cost does not grow with the picture. No convolution sees full resolution (plain 3x3 everywhere: depthwise ones
 save arithmetic but are bound by memory on a GPU). What the net paints itself is blurred wherever landmarks do
 not tell enough; so it also tints the doll (`engines.doll`) at full resolution, and chooses between the two.
-In training it bends the doll too, by a small flow, which the net that is shown leaves out. Flow, tint, choice
-and outline are smooth fields, given for each cell and interpolated; its own colours come 4x4 to a cell.
+Tint, choice and outline are smooth fields, given for each cell and interpolated; its own colours come 4x4 to
+a cell.
 BatchNorm in training; `fold` merges it into the convolutions for export.
 """
 
@@ -40,8 +40,6 @@ DOLL_CHANNELS = 4
 """The doll, premultiplied RGBA."""
 PATCH_CHANNELS = 32
 """What the stem sees of each cell of the doll."""
-FLOW = 0.026
-"""The doll is bent by this much at most, standing heights."""
 SOFT = 0.01
 """Within about so much of the doll's outline, standing heights, the net says where the player ends; farther
 inside he is opaque."""
@@ -50,10 +48,10 @@ GAP = 3
 both sides; at its outer edge the doll says it."""
 TINT = 0.3
 """The doll's colours are changed by this much at most, 0..1: a view's light is not always the pose's."""
-FIELDS = (2, 3, 1, 1)
-"""Channels of flow, tint, outline and choice."""
+FIELDS = (3, 1, 1)
+"""Channels of tint, outline and choice."""
 DOLL_ALPHA, DOLL_CHOICE = 2.0, 3.0
-"""Logits: what the bent doll's alpha adds to the net's (from minus to plus this), and where the choice of the
+"""Logits: what the doll's alpha adds to the net's (from minus to plus this), and where the choice of the
 doll's colours starts. An untrained net shows the doll, and training departs from there."""
 CLEAR = 0.02
 """On air, an alpha below this is 0. Outside its doll an untrained net has 0.018: a haze over the window that
@@ -62,16 +60,15 @@ costs as much time as the player."""
 
 class Painting(NamedTuple):
     """What the net gives. rgb (B, 3, H, W) 0..1, alpha_logits (B, 1, H, W); how it came about: own (B, 3, H,
-    W) 0..1 its own colours, bent (B, 4, H, W) the doll as bent and tinted, choice (B, 1, H, W) 0..1 how much
-    of the bent doll is taken where there is one, flow (B, 2, H, W) pixels, inside (B, 1, H, W) 0..1 where the
-    doll says that the player is, whatever the logits."""
+    W) 0..1 its own colours, tinted (B, 4, H, W) the doll in its light, choice (B, 1, H, W) 0..1 how much of
+    the doll is taken where there is one, inside (B, 1, H, W) 0..1 where the doll says that the player is,
+    whatever the logits."""
 
     rgb: Tensor
     alpha_logits: Tensor
     own: Tensor
-    bent: Tensor
+    tinted: Tensor
     choice: Tensor
-    flow: Tensor
     inside: Tensor
 
     @property
@@ -186,7 +183,7 @@ class Generator(nn.Module):
         self.cell = cell_px(body_px)
         self.multiple = multiple(variant, self.cell)
         self.skeleton = self.pose_maps(body_px, self.cell)
-        self.flow_px, self.soft = FLOW * body_px, max(1, round(SOFT * body_px * FINE / self.cell))
+        self.soft = max(1, round(SOFT * body_px * FINE / self.cell))
         self.patches = nn.Conv2d(DOLL_CHANNELS, PATCH_CHANNELS, FINE, stride=FINE)
         self.stem = _ConvNorm(self.skeleton.channels + PREVIOUS_CHANNELS + PATCH_CHANNELS, channels[0])
         self.encoder = nn.ModuleList(
@@ -218,11 +215,11 @@ class Generator(nn.Module):
         scale = self.cell // FINE
         features = self.features(landmarks, previous, _smaller(doll, scale))
         own = larger(self.own(self.head(features).float()), scale)  # (B, 3, H, W)
-        flow, tint, alpha_logits, choice = larger(self.smooth(features), self.cell).split(FIELDS, dim=1)
-        bent = bend(doll, flow, tint)  # (B, 4, H, W)
-        alpha_logits = alpha_logits + DOLL_ALPHA * (2 * bent[:, 3:] - 1)
+        tint, alpha_logits, choice = larger(self.smooth(features), self.cell).split(FIELDS, dim=1)
+        tinted = in_light(doll, tint)
+        alpha_logits = alpha_logits + DOLL_ALPHA * (2 * doll[:, 3:] - 1)
         return Painting(
-            mix(own, bent, choice), alpha_logits, own, bent, choice, flow, inside(bent, self.soft, self.cell)
+            mix(own, tinted, choice), alpha_logits, own, tinted, choice, inside(doll, self.soft, self.cell)
         )
 
     def own(self, colours: Tensor) -> Tensor:
@@ -230,12 +227,10 @@ class Generator(nn.Module):
         return torch.sigmoid(F.pixel_shuffle(colours, FINE))
 
     def smooth(self, features: Tensor) -> Tensor:
-        """(B, C0, h, w) → `FIELDS` (B, 7, h, w) for each cell: how the doll is bent, x and y in pixels, and
-        tinted, RGB; logit of the outline; how much of the doll is chosen, 0..1."""
-        flow, tint, alpha, choice = self.fields(features).float().split(FIELDS, dim=1)
-        return torch.cat(
-            [torch.tanh(flow) * self.flow_px, torch.tanh(tint) * TINT, alpha, torch.sigmoid(choice)], dim=1
-        )
+        """(B, C0, h, w) → `FIELDS` (B, 5, h, w) for each cell: how the doll is tinted, RGB; logit of the
+        outline; how much of the doll is chosen, 0..1."""
+        tint, alpha, choice = self.fields(features).float().split(FIELDS, dim=1)
+        return torch.cat([torch.tanh(tint) * TINT, alpha, torch.sigmoid(choice)], dim=1)
 
     def features(self, landmarks: Tensor, previous: Tensor, doll: Tensor) -> Tensor:
         """What the heads see: (B, C0, h, w), of h x w cells. doll: (B, 4, 4 h, 4 w), `FINE` pixels a
@@ -277,33 +272,23 @@ def _icnr(conv: nn.Module, factor: int) -> None:
         _bias(conv).zero_()
 
 
-def bend(doll: Tensor, flow: Tensor, tint: Tensor) -> Tensor:
-    """The doll (B, 4, H, W), premultiplied, seen through flow (B, 2, H, W) and tinted (B, 3, H, W).
-
-    Each pixel takes its colour from x + flow[0], y + flow[1] pixels away; there is nothing outside. The
-    tinted colours may leave 0..1. In training alone: on air the doll is drawn as it is bent, once.
-    """
-    height, width = doll.shape[2:]
-    x = (torch.arange(width, device=doll.device, dtype=flow.dtype) + 0.5) * (2 / width) - 1
-    y = (torch.arange(height, device=doll.device, dtype=flow.dtype) + 0.5) * (2 / height) - 1
-    grid = torch.cat([x + flow[:, :1] * (2 / width), y[:, None] + flow[:, 1:] * (2 / height)], dim=1)
-    grid = grid.permute(0, 2, 3, 1)  # (B, H, W, 2)
-    bent = F.grid_sample(doll, grid, padding_mode="zeros", align_corners=False)
-    cover = bent[:, 3:]
-    return torch.cat([bent[:, :3] + tint * cover, cover], dim=1)
+def in_light(doll: Tensor, tint: Tensor) -> Tensor:
+    """The doll (B, 4, H, W), premultiplied, tinted (B, 3, H, W). Its colours may leave 0..1."""
+    cover = doll[:, 3:]
+    return torch.cat([doll[:, :3] + tint * cover, cover], dim=1)
 
 
-def inside(bent: Tensor, margin: int, cell: int) -> Tensor:
-    """(B, 1, H, W) 0..1: the alpha of the bent doll (B, 4, H, W), drawn in by `margin` of the pixels that a
+def inside(doll: Tensor, margin: int, cell: int) -> Tensor:
+    """(B, 1, H, W) 0..1: the alpha of the doll (B, 4, H, W), drawn in by `margin` of the pixels that a
     `cell` has `FINE` of a side, and by up to two of them more, as its outline lies in them."""
-    clear, scale = 1 - bent[:, 3:], cell // FINE
+    clear, scale = 1 - doll[:, 3:], cell // FINE
     coarse = F.max_pool2d(clear, scale) if scale > 1 else clear
     coarse = F.max_pool2d(coarse, 2 * margin + 1, stride=1, padding=margin)
     return 1 - torch.maximum(clear, larger(coarse, scale))
 
 
 def closed(cover: Tensor, margin: int) -> Tensor:
-    """(B, 1, H, W) 0..1: the alpha of the bent doll, the same, with gaps closed that are up to twice `margin`
+    """(B, 1, H, W) 0..1: the alpha of the doll, the same, with gaps closed that are up to twice `margin`
     pixels wide."""
     return -_dilated(-_dilated(cover, margin), margin)
 
@@ -326,9 +311,9 @@ def _smaller(pictures: Tensor, scale: int) -> Tensor:
     return pictures if scale == 1 else F.avg_pool2d(pictures, scale)
 
 
-def mix(own: Tensor, bent: Tensor, choice: Tensor) -> Tensor:
-    """The player's colours (B, 3, H, W) 0..1: the bent doll's where it is and is chosen, else the net's."""
-    return (own * (1 - choice * bent[:, 3:]) + choice * bent[:, :3]).clamp(0, 1)
+def mix(own: Tensor, tinted: Tensor, choice: Tensor) -> Tensor:
+    """The player's colours (B, 3, H, W) 0..1: the doll's where it is and is chosen, else the net's."""
+    return (own * (1 - choice * tinted[:, 3:]) + choice * tinted[:, :3]).clamp(0, 1)
 
 
 class LiveGenerator(nn.Module):
@@ -337,7 +322,7 @@ class LiveGenerator(nn.Module):
 
     forward(landmarks (1, 33, 4) pixels of the window, see `Skeleton`, previous (1, 4, h, w), doll (1, 4 h, 4
     w, 4) uint8 premultiplied BGRA, `FINE` pixels a cell) → own (1, 4 h, 4 w, 3) BGR 0..1, fields (1, h, w,
-    7), as `Generator.smooth` with a tint in BGR.
+    5), as `Generator.smooth` with a tint in BGR.
     """
 
     INPUTS: tuple[str, ...] = ("landmarks", "previous", "doll")
@@ -358,7 +343,7 @@ class LiveGenerator(nn.Module):
                 red, green, blue = generator.head.get_parameter(name).split(FINE**2)
                 parameter.copy_(torch.cat([blue, green, red]))
             for name, parameter in net.fields.named_parameters():
-                parameter.copy_(generator.fields.get_parameter(name)[[0, 1, 4, 3, 2, 5, 6]])
+                parameter.copy_(generator.fields.get_parameter(name)[[2, 1, 0, 3, 4]])
 
     def forward(self, landmarks: Tensor, previous: Tensor, doll: Tensor) -> tuple[Tensor, Tensor]:
         net = self.generator

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engines.compositing import FLOW, Compositor
+from engines.compositing import Compositor
 from engines.exports import Export, PoseNet
 from engines.generator import FINE
 from engines.plan_cache import Parity
@@ -73,9 +73,8 @@ def parity(export: Export, index: int, precision: str, run: Run) -> Parity:
     reference = eager(export)
     if export.pose is None:
         least = LEAST_DB.get(precision, LEAST_DB_ELSE)
-        scale = export.generator.cell // FINE
         psnr = [
-            _psnr(sample.inputs, reference(sample.inputs), run(sample.inputs), scale)
+            _psnr(sample.inputs, reference(sample.inputs), run(sample.inputs))
             for sample in itertools.islice(_poses(export, index), POSES)
         ]
         return Parity("dB", least, round(min(psnr), 2))
@@ -112,10 +111,9 @@ def latency_ms(export: Export, index: int, run: Run) -> float:
     return round(1000 * float(np.median(times[WARM_UP:])), 3)
 
 
-def _psnr(inputs: Tensors, true: Tensors, found: Tensors, scale: int) -> float:
-    """Of the pixels that the player covers, before nothing. scale: pixels of the picture to one that
-    `LiveGenerator` is shown of the doll."""
-    truth, seen = (_layer(inputs, each, scale) for each in (true, found))
+def _psnr(inputs: Tensors, true: Tensors, found: Tensors) -> float:
+    """Of the pixels that the player covers, before nothing."""
+    truth, seen = (_layer(inputs, each) for each in (true, found))
     covered = truth[..., 3] > 0
     if not covered.any():
         raise EngineError("the player's poses show nothing of him: the pack is not trained")
@@ -123,17 +121,12 @@ def _psnr(inputs: Tensors, true: Tensors, found: Tensors, scale: int) -> float:
     return 10 * float(np.log10(255**2 / max(error, 1e-6)))
 
 
-def _layer(inputs: Tensors, outputs: Tensors, scale: int) -> NDArray[np.float32]:
+def _layer(inputs: Tensors, outputs: Tensors) -> NDArray[np.float32]:
     """What comes of what `LiveGenerator` gives, at the resolution of its doll: colours times alpha, and
     alpha, (H, W, 4) 0..255."""
     doll, own = np.asarray(inputs["doll"][0], np.uint8), np.asarray(outputs["own"][0], np.float32)
     fields = np.asarray(outputs["fields"][0], np.float32)
-    height, width = doll.shape[:2]
-    flow = cv2.resize(fields[..., FLOW], (width, height)) / np.float32(scale)
-    flow[..., 0] += np.arange(width, dtype=np.float32)
-    flow[..., 1] += np.arange(height, dtype=np.float32)[:, None]
-    bent = cv2.remap(doll, flow, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-    colours, alpha, _ = Compositor(FINE, 1).paint(np.asarray(bent, np.uint8), own, fields)
+    colours, alpha, _ = Compositor(FINE, 1).paint(doll, own, fields)
     return np.dstack([colours * alpha[..., None], alpha * 255])
 
 

@@ -20,7 +20,7 @@ from engines.doll.bank import Bank
 from engines.doll.kept import kept_bank
 from engines.doll.store import write_bank
 from engines.folders import new_folder
-from engines.generator import VARIANTS, Generator
+from engines.generator import FIELDS, VARIANTS, Generator
 from engines.pack_manifest import FILES, FORMAT, MANIFEST, PackError, PackManifest, sha256_of
 from engines.shadow import Shadow
 from engines.skeleton import LANDMARKS
@@ -94,8 +94,12 @@ class PlayerPack:
         """The trained net, folded for inference, on the CPU in float32. Raises PackError."""
         path = self.folder / "generator.safetensors"
         generator = Generator(self.variant, self.body.near.height).fold()
+        weights = {name: value.float() for name, value in _tensors(path).items()}
+        for name in ("fields.weight", "fields.bias"):  # older packs have two more fields, which were not used
+            if name in weights and len(weights[name]) == sum(FIELDS) + 2:
+                weights[name] = weights[name][2:]
         try:
-            generator.load_state_dict({name: value.float() for name, value in _tensors(path).items()})
+            generator.load_state_dict(weights)
         except RuntimeError as error:
             raise PackError(f"{path} does not fit the variant {self.variant}: {error}") from error
         return generator

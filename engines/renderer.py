@@ -1,8 +1,7 @@
 """From a pose to the player's picture, on a CPU: doll, generator and compositing, on the smallest window that
 holds the player.
 
-The doll is drawn twice: small, for the net to see, and at full resolution. Between the two the net runs on
-its own coarse grid.
+The doll is drawn at full resolution; the net sees it small, and runs on its own coarse grid.
 """
 
 from __future__ import annotations
@@ -12,17 +11,18 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from engines.body import Body
-from engines.compositing import FLOW, Bytes, Composed, Compositor, Floats
+from engines.compositing import Bytes, Composed, Compositor, Floats
 from engines.doll.bank import Bank
 from engines.doll.choice import Chooser
 from engines.doll.drawing import Doll
 from engines.doll.likeness import Likeness
-from engines.generator import DOLL_CHANNELS, FINE, Generator, LiveGenerator
+from engines.generator import DOLL_CHANNELS, Generator, LiveGenerator
 from engines.player_pack import PlayerPack
 from engines.runtime import Calibration, Engine, Tensors, choose_backend, compile_module, is_on_device
 from engines.shadow import Floor, Shadow
@@ -95,7 +95,7 @@ class PoseRenderer:
     size: of the picture, (width, height). bank: None where there is no doll. nets: by the size of their
     window, smallest first. memory: whether the net sees its own previous output.
     likeness: of the last picture, see `engines.doll.likeness`; 1 where there is no doll. spent_ns: on it: on
-    "placing" the doll, on the "net", and on "drawing" the picture.
+    the "doll", on the "net", and on "compositing" the picture.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class PoseRenderer:
         self._floor = Floor(self._windows.spread(plate), shadow, body.near.height)
         self._cell = generator.cell
         self._chooser = None if bank is None else Chooser(bank)
-        self._doll = None if bank is None else Doll(bank, self._cell // FINE)
+        self._doll = None if bank is None else Doll(bank)
         self._likeness = None if bank is None else Likeness(bank)
         self.likeness = 1.0
         self.spent_ns: dict[str, int] = {}
@@ -142,7 +142,7 @@ class PoseRenderer:
         height, width = out.shape[:2]
         np.copyto(out, self._floor.picture[:height, :width])
         composed.over(out[rows, columns])
-        self.spent_ns["drawing"] += time.perf_counter_ns() - begun_ns
+        self.spent_ns["compositing"] += time.perf_counter_ns() - begun_ns
 
     def paint(self, landmarks: Floats) -> Painted:
         """The player alone. landmarks, errors: as for a call."""
@@ -155,19 +155,17 @@ class PoseRenderer:
         cells, corner = self._windows.cells(window), (window.x, window.y)
         net.inputs["landmarks"][0] = landmarks - np.array([*corner, 0, 0], np.float32)
         net.inputs["previous"][0] = self._previous[cells]
-        placed = None
         if self._doll is not None and self._chooser is not None:
             drawing = self._chooser(landmarks)
             if self._likeness is not None:
                 self.likeness = self._likeness(landmarks, drawing.frames)
-            placed = self._doll.place(landmarks, drawing, window[2:], corner, step=self._cell)
-            placed.draw(np.asarray(net.inputs["doll"][0], np.uint8), reduced=True)
-        placed_ns = time.perf_counter_ns()
+            self._doll.paint(landmarks, drawing, doll, corner)
+            seen = np.asarray(net.inputs["doll"][0], np.uint8)
+            cv2.resize(doll, (seen.shape[1], seen.shape[0]), dst=seen, interpolation=cv2.INTER_AREA)
+        drawn_ns = time.perf_counter_ns()
         net.run()
         run_ns = time.perf_counter_ns()
         own, fields = (np.asarray(net.outputs[name][0], np.float32) for name in LiveGenerator.OUTPUTS)
-        if placed is not None:
-            placed.bent(fields[..., FLOW]).draw(doll)
         self._floor.cast(doll[..., 3], landmarks, corner)
         composed = self._compositor.paint(doll, own, fields)
         if self._memory:
@@ -175,9 +173,9 @@ class PoseRenderer:
             self._previous[cells] = composed.cells
         rows = slice(window.y, window.y + window.height)
         self.spent_ns = {
-            "placing": placed_ns - begun_ns,
-            "net": run_ns - placed_ns,
-            "drawing": time.perf_counter_ns() - run_ns,
+            "doll": drawn_ns - begun_ns,
+            "net": run_ns - drawn_ns,
+            "compositing": time.perf_counter_ns() - run_ns,
         }
         return Painted(rows, slice(window.x, window.x + window.width), composed)
 

@@ -53,5 +53,5 @@ def untrained_generator(body_px: float, *, seed: int = 0) -> Generator:
     generator = Generator("nano", body_px)
     with torch.no_grad():
         generator.head.weight.normal_(std=0.5)
-        generator.fields.weight[5].normal_(std=0.5)  # the outline
+        generator.fields.weight[3].normal_(std=0.5)  # the outline
     return generator

@@ -48,13 +48,12 @@ def steps(trainer: Trainer, count: int) -> list[dict[str, Tensor]]:
 def perfect(batch: dict[str, Tensor]) -> Painting:
     """What paints the batch's target."""
     logits = (batch["mask"] * 2 - 1) * 50
-    bent = torch.cat([batch["target"] * batch["mask"], batch["mask"]], dim=1)
+    tinted = torch.cat([batch["target"] * batch["mask"], batch["mask"]], dim=1)
     return Painting(
         batch["target"],
         logits,
         batch["target"],
-        bent,
+        tinted,
         torch.ones_like(logits),
-        torch.zeros_like(bent[:, :2]),
         torch.zeros_like(logits),
     )

@@ -3,7 +3,6 @@
     python -m tools.ablate datasets/demo runs/ablation --steps 1500
     python -m tools.ablate datasets/demo runs/ablation --steps 1500 --trials full "no doll" --seeds 0 1
     python -m tools.ablate datasets/demo runs/duel --minutes 20 --trials full pix2pixHD --seeds 0 1 --final
-    python -m tools.ablate datasets/ann runs/base --minutes 2 --trials full "from the base" --base FILE
 
 Each trial's measurements are written at once to FOLDER/TRIAL-SEED.json, and what is there already is not run
 again: the same command goes on, and two processes can share the trials. To choose by, a trial is trained on
@@ -30,7 +29,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engines.generator import FIELDS, VARIANTS, Generator
+from engines.generator import FIELDS, VARIANTS, Generator, cell_px
 from engines.skeleton import LIMBS, Skeleton
 from tools.bank import make_bank
 from tools.bank.make import FRAMES
@@ -38,12 +37,11 @@ from tools.baselines.train_pix2pixhd import BaselineTrainer, Recipe, equal_ngf
 from tools.evaluation.gallery import Gallery
 from tools.evaluation.held_out import judge_held_out, true_joints
 from tools.footage import DatasetError, Footage
-from tools.training.base import FROM_BASE, read_base
-from tools.training.loop import Config, Trainer
+from tools.training.loop import CROP, Config, Trainer
 from tools.training.objective import Weights
 from tools.training.painter import Painter
 
-PIX2PIXHD, FROM_THE_BASE = "pix2pixHD", "from the base"
+PIX2PIXHD = "pix2pixHD"
 
 
 class StickFigure(Skeleton):
@@ -75,23 +73,15 @@ class DirectGenerator(Generator):
     doll_has_the_edge = False
 
     def smooth(self, features: Tensor) -> Tensor:
-        flow, tint, outline, choice = super().smooth(features).split(FIELDS, dim=1)
-        return torch.cat([flow, tint, torch.full_like(outline, 20.0), choice], dim=1)
-
-
-class StiffGenerator(Generator):
-    """Takes the doll as it is: no flow."""
-
-    def smooth(self, features: Tensor) -> Tensor:
-        flow, others = super().smooth(features).tensor_split([2], dim=1)
-        return torch.cat([flow * 0, others], dim=1)
+        tint, outline, choice = super().smooth(features).split(FIELDS, dim=1)
+        return torch.cat([tint, torch.full_like(outline, 20.0), choice], dim=1)
 
 
 @dataclass(frozen=True)
 class Trial:
     """What differs from a player's own training from scratch. weights: of the losses; frames: how many of the
     footage the doll is drawn from, seconds: of how much of it; memory: whether the net sees its previous
-    output; base: whether training starts from the base that is named."""
+    output."""
 
     says: str
     generator: type[Generator] = Generator
@@ -99,13 +89,11 @@ class Trial:
     frames: int = FRAMES
     seconds: float = math.inf
     memory: bool = True
-    base: bool = False
 
 
 CRITICS = ("adversarial", "feature_matching", "temporal")
 TRIALS: dict[str, Trial] = {
     "full": Trial("everything, as a player is trained, from scratch"),
-    FROM_THE_BASE: Trial("the same, from the base that --base names", base=True),
     "stick figure": Trial("RGB stick figure instead of limb maps", generator=StickFigureGenerator),
     "direct": Trial(
         "the whole picture, no alpha over a plate", generator=DirectGenerator, weights={"alpha": 0}
@@ -117,9 +105,7 @@ TRIALS: dict[str, Trial] = {
     },
     "one frame": Trial("a doll of one frame", frames=1),
     "8 frames": Trial("a doll of eight frames", frames=8),
-    "no flow": Trial("the doll is not bent", generator=StiffGenerator),
     "no trust": Trial("leaving the doll costs nothing", weights={"trust": 0}),
-    "no stretch": Trial("stretching the doll costs nothing", weights={"stretch": 0}),
     "no critics": Trial("reconstruction losses alone", weights=dict.fromkeys(CRITICS, 0.0)),
     "no temporal critic": Trial("no critic of pairs of frames", weights={"temporal": 0}),
     "no memory": Trial("the net never sees its previous output", memory=False),
@@ -153,9 +139,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     budget.add_argument("--steps", type=int, default=0, help="equal steps")
     budget.add_argument("--minutes", type=float, default=0.0, help="equal processor time")
     parser.add_argument(
-        "--trials", nargs="+", choices=list(TRIALS), metavar="TRIAL", help="(default: all that can be run)"
+        "--trials",
+        nargs="+",
+        choices=list(TRIALS),
+        default=list(TRIALS),
+        metavar="TRIAL",
+        help="(default: all)",
     )
-    parser.add_argument("--base", type=Path, help=f"the base of the trial {FROM_THE_BASE!r}, see tools.base")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument(
         "--final", action="store_true", help="judge on the last 20 %%: to report, not to choose"
@@ -163,12 +153,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     default = Config()
     parser.add_argument("--variant", choices=VARIANTS, default=default.variant, help="(default %(default)s)")
     parser.add_argument("--batch", type=int, default=default.batch, help="(default %(default)s)")
-    parser.add_argument("--crop", type=int, default=256, help="pixels (default %(default)s)")
+    parser.add_argument("--crop", type=int, default=0, help="pixels (default: as a player is trained)")
     parser.add_argument("--frames", type=int, default=300, help="judged (default %(default)s)")
     parser.add_argument("--truth", type=Path, help="true joints of the source, to judge poses by")
     options = parser.parse_args(argv)
-    if options.trials is None:
-        options.trials = [name for name, trial in TRIALS.items() if options.base or not trial.base]
     logging.basicConfig(level=logging.WARNING)
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
@@ -200,13 +188,15 @@ def result_path(folder: Path, name: str, seed: int) -> Path:
 def run(footage: Footage, name: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
     """Trains and judges one trial."""
     folder = options.folder / result_path(options.folder, name, seed).stem
+    body_px = footage.body.near.height
+    crop = options.crop or CROP * cell_px(body_px)
     print(f"{name}, seed {seed}: {TRIALS[name].says}")
     if name == PIX2PIXHD:
         if not options.minutes:
             raise ValueError(f"{PIX2PIXHD} is compared at equal time: give --minutes")
         recipe = Recipe(
-            equal_ngf(options.variant, footage.size), minutes=options.minutes, seed=seed,
-            batch=options.batch, crop=options.crop,
+            equal_ngf(options.variant, footage.size, body_px), minutes=options.minutes, seed=seed,
+            batch=options.batch, crop=crop,
         )  # fmt: skip
         baseline = BaselineTrainer(footage, recipe, folder, torch.device("cpu"))
         painter: Any = baseline.run(clock=time.process_time)
@@ -215,12 +205,8 @@ def run(footage: Footage, name: str, seed: int, options: argparse.Namespace) -> 
         trial = TRIALS[name]
         config = Config(
             variant=options.variant, minutes=options.minutes, steps=options.steps, batch=options.batch,
-            crop=options.crop, seed=seed, weights=replace(Weights(), **trial.weights),
+            crop=crop, seed=seed, weights=replace(Weights(), **trial.weights),
         )  # fmt: skip
-        if trial.base:
-            if options.base is None:
-                raise ValueError(f"{name!r} needs --base FILE")
-            config = replace(config, learning_rate=FROM_BASE * config.learning_rate)
         if not trial.memory:
             config = replace(config, previous_dropout=1.0, previous_noise=0.0)
         positions, _ = footage.split(config.held_out)
@@ -228,11 +214,9 @@ def run(footage: Footage, name: str, seed: int, options: argparse.Namespace) -> 
         early = positions[filmed < trial.seconds * footage.fps]
         bank = make_bank(footage, early, trial.frames) if trial.frames else None
         trainer = Trainer(footage, bank, config, folder, generator=trial.generator)
-        if trial.base:
-            trainer.start_from(read_base(options.base))
         if config.steps or config.minutes:
             trainer.run(checkpoint_s=300, clock=time.process_time)
-        painter = Painter(trainer.shown, footage, bank, memory=trial.memory)
+        painter = Painter(trainer.generator, footage, bank, memory=trial.memory)
         steps = trainer.progress.step
     gallery = Gallery()
     joints = true_joints(options.truth, footage) if options.truth is not None else None

@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import sys
 from contextlib import nullcontext
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import cv2
@@ -25,14 +25,12 @@ import torch
 from engines.doll.bank import Bank
 from engines.folders import only_writer
 from engines.generator import VARIANTS
-from engines.pack_manifest import sha256_of
 from engines.player_pack import PackError, write_pack
 from tools.bank import make_bank
 from tools.bank.make import FRAMES
 from tools.footage import Footage
 from tools.shadow import find_shadow
 from tools.standby import write_standby
-from tools.training.base import FROM_BASE, read_base
 from tools.training.distributed import Process, process_group
 from tools.training.loop import CHECKPOINT, Config, Trainer
 from tools.training.objective import parse_weights
@@ -61,9 +59,6 @@ def main(argv: list[str] | None = None) -> int:
         "--frames", type=int, default=FRAMES,
         help="the doll is drawn from so many frames of the footage at most (default %(default)s): about "
         "23 KB each in a pack of 512x512",
-    )  # fmt: skip
-    parser.add_argument(
-        "--base", type=Path, metavar="FILE", help="start from this base, see tools.base",
     )  # fmt: skip
     parser.add_argument("--batch", type=int, default=default.batch)
     parser.add_argument(
@@ -108,11 +103,6 @@ def train(options: argparse.Namespace, process: Process) -> int:
         seed=options.seed,
         weights=parse_weights(options.loss),
     )
-    base = options.base
-    if base is not None:
-        if not base.is_file():
-            raise ValueError(f"there is no base {base}: make one with python -m tools.base")
-        config = replace(config, base=sha256_of(base), learning_rate=FROM_BASE * config.learning_rate)
     if config.batch % process.world:
         raise ValueError(f"--batch {config.batch} cannot be shared among {process.world} processes")
     footage = Footage.open(options.dataset)
@@ -122,8 +112,6 @@ def train(options: argparse.Namespace, process: Process) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     with only_writer(folder, folder) if process.first else nullcontext():
         trainer = Trainer(footage, bank, config, folder, process)
-        if base is not None:
-            trainer.start_from(read_base(base))
         if (folder / CHECKPOINT).exists() and not options.restart:
             trainer.resume()
             done = trainer.progress
@@ -148,7 +136,7 @@ def write_player(options: argparse.Namespace, trainer: Trainer, bank: Bank) -> N
     write_pack(
         options.player,
         name=options.name or options.player.name,
-        generator=trainer.shown,
+        generator=trainer.generator,
         size=footage.size,
         body=footage.body,
         plate=footage.plate,

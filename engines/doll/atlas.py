@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -45,18 +44,3 @@ class Atlas(NamedTuple):
         x, y = self.corners[frame, part].tolist()
         pixels = self.pixels[start : start + height * width].reshape(height, width, 4)
         return Sprite(pixels, (x, y))
-
-    def smaller(self, scale: int) -> Atlas:
-        """The same sprites, their sides `scale` times smaller, each pixel the mean of what it covers; beyond
-        a sprite's edge it is clear. The corners stay those of the whole ones."""
-        if scale == 1:
-            return self
-        sizes = -(-self.sizes // scale)
-        other = Atlas.laid_out(np.empty((int(sizes.prod(axis=2).sum()), 4), np.uint8), sizes, self.corners)
-        for frame, part in np.ndindex(*self.starts.shape):
-            pixels, out = self.sprite(frame, part).pixels, other.sprite(frame, part).pixels
-            rows, columns = out.shape[:2]
-            down, across = scale * rows - pixels.shape[0], scale * columns - pixels.shape[1]
-            whole = cv2.copyMakeBorder(pixels, 0, down, 0, across, cv2.BORDER_CONSTANT)
-            cv2.resize(whole, (columns, rows), dst=out, interpolation=cv2.INTER_AREA)
-        return other

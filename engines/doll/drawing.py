@@ -9,7 +9,6 @@ pixel. `engines.doll.drawing_torch` draws the same picture as differentiable tor
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,15 +39,11 @@ MARGIN = 0.02
 
 
 class Doll:
-    """Draws the dolls of one player, in any thread.
+    """Draws the dolls of one player, in any thread."""
 
-    reduction: it also draws pictures whose sides are so many times smaller (`Placed.draw`).
-    """
-
-    def __init__(self, bank: Bank, reduction: int = 1) -> None:
-        self.bank, self.reduction = bank, reduction
+    def __init__(self, bank: Bank) -> None:
+        self.bank = bank
         self._reach = reach_of(bank.widths, bank.skirt)
-        self.atlas, self.reduced = bank.atlas, bank.atlas.smaller(reduction)
         shape = bank.atlas.starts.shape
         outlines = [outline(bank.atlas.sprite(*each)) for each in np.ndindex(*shape)]
         self._outlines = np.array(outlines).reshape(*shape, 8, 2)
@@ -70,24 +65,6 @@ class Doll:
         height: the player's standing height, pixels; that of his place in the picture, by default. parts:
         those that are drawn.
         """
-        size = (out.shape[1], out.shape[0])
-        self.place(landmarks, drawing, size, corner, height=height, parts=parts).draw(out)
-
-    def place(
-        self,
-        landmarks: Floats,
-        drawing: Drawing,
-        size: tuple[int, int],
-        corner: tuple[int, int] = (0, 0),
-        *,
-        height: float | None = None,
-        step: int = 0,
-        parts: Sequence[int] = tuple(range(COUNT)),
-    ) -> Placed:
-        """Where the parts lie in a window of `size` (width, height); the rest as in `paint`.
-
-        step: between the places at which maps are blended, pixels; by default `STEP`.
-        """
         if height is None:
             height = float(standing_px(landmarks, self.bank.body))
         pose = landmarks.astype(float)
@@ -100,9 +77,13 @@ class Doll:
         order = in_order(pose, height) if drawing.order is None else drawing.order
         order = order[np.isin(order, parts)]
         stack = np.stack([order, old[order], np.rint(WHOLE * drawing.share[order])], axis=1)
-        step = step or max(2, round(STEP * height))
-        boxes, nodes, grid = self._grid(pose, height, drawn, frames, size, step)
-        return Placed(self, frames, drawn, boxes, nodes, grid, size, stack.astype(np.int64))
+        boxes, nodes, grid = self._grid(pose, height, drawn, frames, (out.shape[1], out.shape[0]))
+        atlas, scratch = self.bank.atlas, np.zeros(out.shape[:2], np.uint32)
+        out.fill(0)
+        draw_layers(
+            packed(atlas.pixels), atlas.starts[frames, drawn], atlas.sizes[frames, drawn], boxes, nodes.low,
+            nodes.first, nodes.sides, stack.astype(np.int64), grid, nodes.step, scratch, packed(out),
+        )  # fmt: skip
 
     def _grid(
         self,
@@ -111,17 +92,17 @@ class Doll:
         parts: NDArray[np.int64],
         frames: Frames,
         size: tuple[int, int],
-        step: int,
     ) -> tuple[NDArray[np.int64], Nodes, Floats]:
-        """The boxes, nodes and grid of `Placed`, of `parts` (L,), each drawn from its frame of `frames`
-        (L,)."""
+        """Where `parts` (L,) lie in a window of `size` (width, height), each drawn from its frame of `frames`
+        (L,): boxes (L, 4), x0, y0, x1, y1, empty for what is not drawn; and grid (N, 2), x and y in the
+        part's sprite where the window's pixel at each of the nodes lies."""
         bank, count = self.bank, len(parts)
         recorded = Points(*(each[frames] for each in bank.points))  # (L, P, K)
         rows = fit(points_of(pose, TABLE), recorded, np.array([height]), bank.heights[frames, None], TABLE)
         maps = np.stack(rows, axis=-1).reshape(count, COUNT, 2, 3)
         own = maps[np.arange(count), parts]  # (L, 2, 3)
         boxes = _boxes(own, self._outlines[frames, parts], MARGIN * height, size)  # (L, 4)
-        nodes = Nodes.about(boxes, step)
+        nodes = Nodes.about(boxes, max(2, round(STEP * height)))
         layer, bend = bends_of(parts)  # (B,) each, layer after layer
         neighbours = maps[layer, NEIGHBOUR[bend]]  # (B, 2, 3)
         joints = joint_table(joints_of(pose, TABLE), height, self._reach)[bend]
@@ -130,48 +111,6 @@ class Doll:
         own[:, :, 2] -= self._corners[frames, parts]
         begin = np.searchsorted(layer, np.arange(count + 1))
         return boxes, nodes, nodes.placed(own.reshape(-1, 6).astype(np.float32), begin, away, joints)
-
-
-class Placed(NamedTuple):
-    """A doll as it lies in a window of `size` (width, height), L layers of it.
-
-    frames, parts (L,): what each layer shows. boxes (L, 4): x0, y0, x1, y1 in the window, empty for what is
-    not drawn. grid (N, 2): x and y in the layer's sprite where the window's pixel at each of `nodes` lies.
-    stack (S, 3): see `layer_loops.draw_layers`.
-    """
-
-    doll: Doll
-    frames: Frames
-    parts: NDArray[np.int64]
-    boxes: NDArray[np.int64]
-    nodes: Nodes
-    grid: Floats
-    size: tuple[int, int]
-    stack: NDArray[np.int64]
-
-    def bent(self, flow: Floats) -> Placed:
-        """The same, seen through `flow` (h, w, 2): each pixel shows what lies so many pixels away, x and y.
-        It is given for the middle of each square of the nodes' step, of the window."""
-        grid, away = self.nodes.bent(self.grid, flow)
-        most = min(int(np.ceil(away)), self.nodes.step)
-        drawn = self.boxes[:, 0] < self.boxes[:, 2]
-        wider = self.boxes + np.array([-most, -most, most, most])
-        boxes = np.clip(wider, 0, [*self.size, *self.size]) * drawn[:, None]
-        return self._replace(grid=grid, boxes=boxes)
-
-    def draw(self, out: Bytes, *, reduced: bool = False) -> None:
-        """Into `out` (h, w, 4), premultiplied BGRA. reduced: at a resolution lower by the doll's
-        `reduction`."""
-        out.fill(0)
-        nodes, scale = self.nodes, self.doll.reduction if reduced else 1
-        atlas = self.doll.reduced if reduced else self.doll.atlas
-        low, high = self.boxes[:, :2] // scale, -(-self.boxes[:, 2:] // scale)
-        boxes = np.hstack([low, np.minimum(high, [out.shape[1], out.shape[0]])])
-        which, scratch = (self.frames, self.parts), np.zeros(out.shape[:2], np.uint32)
-        draw_layers(
-            packed(atlas.pixels), atlas.starts[which], atlas.sizes[which], boxes, nodes.low, nodes.first,
-            nodes.sides, self.stack, self.grid, nodes.step // scale, scale, scratch, packed(out),
-        )  # fmt: skip
 
 
 def packed(pixels: Bytes) -> NDArray[np.uint32]:

@@ -32,8 +32,7 @@ from engines.skeleton import Landmark as L
 class TorchDoll(nn.Module):
     """A player's doll on a device: what `Bank` holds, as buffers.
 
-    reduction: it is drawn so many times smaller. Everything is float32, whatever autocast says: bfloat16
-    moves parts by pixels.
+    Everything is float32, whatever autocast says: bfloat16 moves parts by pixels.
     """
 
     atlas: Tensor  # (pixels, 4) uint8: all sprites, row by row, premultiplied RGBA
@@ -46,10 +45,9 @@ class TorchDoll(nn.Module):
     near: Tensor
     strength: Tensor
 
-    def __init__(self, bank: Bank, reduction: int = 1) -> None:
+    def __init__(self, bank: Bank) -> None:
         super().__init__()
-        self._reduction = reduction
-        atlas = bank.atlas.smaller(reduction)
+        atlas = bank.atlas
         self.register_buffer("atlas", torch.from_numpy(atlas.pixels[:, [2, 1, 0, 3]].copy()))
         self.register_buffer("places", torch.from_numpy(atlas.starts))
         self.register_buffer("sides", torch.from_numpy(atlas.sizes[..., ::-1].copy()))
@@ -77,22 +75,19 @@ class TorchDoll(nn.Module):
         before: Tensor | None = None,
         share: Tensor | None = None,
         order: Tensor | None = None,
-        flow: Tensor | None = None,
     ) -> Tensor:
-        """The dolls (B, 4, h, w), premultiplied RGBA 0..1, differentiable with respect to the landmarks; of a
-        doll with a reduction, smaller by it.
+        """The dolls (B, 4, h, w), premultiplied RGBA 0..1, differentiable with respect to the landmarks.
 
         landmarks (B, 33, 4) finite, pixels of the player's picture; size (h, w) and corner (B, 2), x and y:
-        the window of the picture that is painted, in pixels of the picture; flow (B, 2, rows, columns): each
-        pixel shows what lies so many pixels away, x and y, given for squares of the window; frames, before,
-        order (B, P) int64 and share (B, P), see `choice.Drawing`.
+        the window of the picture that is painted; frames, before, order (B, P) int64 and share (B, P), see
+        `choice.Drawing`.
         """
         with without_autocast(landmarks.device):
             pose = torch.cat([landmarks[..., :2] - corner[:, None], landmarks[..., 2:]], dim=-1).float()
             height = self._standing_px(landmarks.float())  # (B, 1)
-            layers = self._layers(pose, height, frames, size, flow)  # (B, P, h, w, 4)
+            layers = self._layers(pose, height, frames, size)  # (B, P, h, w, 4)
             if before is not None and share is not None:
-                old = self._layers(pose, height, before, size, flow)
+                old = self._layers(pose, height, before, size)
                 layers = old + (layers - old) * share.float()[..., None, None, None]
             if order is None:
                 order = (-depths(pose, height, self._table())).argsort(dim=1, stable=True)  # (B, P)
@@ -103,9 +98,7 @@ class TorchDoll(nn.Module):
                 doll = layer + doll * (1 - layer[..., 3:])
             return doll.permute(0, 3, 1, 2)
 
-    def _layers(
-        self, pose: Tensor, height: Tensor, frames: Tensor, size: tuple[int, int], flow: Tensor | None
-    ) -> Tensor:
+    def _layers(self, pose: Tensor, height: Tensor, frames: Tensor, size: tuple[int, int]) -> Tensor:
         """Each part as it is drawn, (B, P, h, w, 4), premultiplied 0..1. pose (B, 33, 4), of the window."""
         table, parts = self._table(), torch.arange(COUNT, device=pose.device)
         recorded = Points(
@@ -115,37 +108,16 @@ class TorchDoll(nn.Module):
         rows = fit(driven, recorded, height[:, None], self.heights[frames][..., None], table)
         maps = torch.stack(rows, dim=-1).unflatten(-1, (2, 3))  # (B, P, P, 2, 3): of each part, by its frame
         own = maps[:, parts, parts]  # (B, P, 2, 3)
-        field = self._field(pose, height, maps, own, size, flow)
+        field = self._field(pose, height, maps, own, size)
         field = field - self.corners[frames, parts][..., None, None]  # (B, P, 2, gh, gw)
-        field = (field + 0.5) / self._reduction - 0.5
-        there = self._between(field.flatten(0, 1), size)
+        there = F.interpolate(field.flatten(0, 1), size=size, mode="bilinear", align_corners=True)
         u, v = there.unflatten(0, field.shape[:2]).unbind(2)  # (B, P, h, w)
         (a, b), (c, d) = (row.unbind(2) for row in own[..., :2].unbind(2))
         drawn = ((a * d - b * c).abs() > THIN)[..., None, None]
         return self._sample(u, v, self.places[frames, parts], self.sides[frames, parts], drawn)
 
-    def _between(self, field: Tensor, size: tuple[int, int]) -> Tensor:
-        """A field of `_field` (N, C, gh, gw) at each pixel of a window of `size` (h, w), reduced."""
-        height, width = (side // self._reduction for side in size)
-        if self._reduction == 1:
-            return F.interpolate(field, size=size, mode="bilinear", align_corners=True)
-        # The middles of the reduced pixels, where the grid's corners are those of whole ones.
-        y, x = (
-            (2 * (torch.arange(count, device=field.device) + 0.5) * self._reduction - 1) / (side - 1) - 1
-            for count, side in ((height, size[0]), (width, size[1]))
-        )
-        places = torch.stack([x.expand(height, -1), y[:, None].expand(-1, width)], dim=-1)
-        places = places.expand(len(field), -1, -1, -1)
-        return F.grid_sample(field, places, padding_mode="border", align_corners=True)
-
     def _field(
-        self,
-        pose: Tensor,
-        height: Tensor,
-        maps: Tensor,
-        own: Tensor,
-        size: tuple[int, int],
-        flow: Tensor | None,
+        self, pose: Tensor, height: Tensor, maps: Tensor, own: Tensor, size: tuple[int, int]
     ) -> Tensor:
         """(B, P, 2, gh, gw): where in its frame each part's pixels lie, on a grid over the window."""
         step = max(2.0, STEP * self._near["height"])
@@ -155,23 +127,11 @@ class TorchDoll(nn.Module):
             for side, count in zip(size, (down, across), strict=True)
         )
         places = torch.stack([x.expand(down, -1), y[:, None].expand(-1, across)])  # (2, gh, gw)
-        if flow is not None:
-            y, x = (
-                (2 * where + 1) / side - 1 for where, side in zip((y, x), size, strict=True)
-            )  # as `grid_sample` counts: -1 and 1 are the window's edges
-            nodes = torch.stack([x.expand(down, -1), y[:, None].expand(-1, across)], dim=-1)
-            nodes = nodes.expand(len(pose), -1, -1, -1)
-            moved = F.grid_sample(flow.float(), nodes, padding_mode="border", align_corners=False)
-            places = places + moved  # (B, 2, gh, gw)
 
         def at(of: Tensor) -> Tensor:
             """(B, ..., 2, 3) → (B, ..., 2, gh, gw)."""
-            x, y = (places[..., axis, :, :] for axis in (0, 1))  # (gh, gw) or (B, gh, gw)
-            if flow is not None:
-                shape = (len(pose), *[1] * (of.dim() - 2), down, across)
-                x, y = x.view(shape), y.view(shape)
             a, b, start = (of[..., column, None, None] for column in range(3))  # (B, ..., 2, 1, 1)
-            return a * x + b * y + start
+            return a * places[0] + b * places[1] + start
 
         neighbours, rows, signs = self.bends.unbind(0)  # (P, J) each
         parts = torch.arange(COUNT, device=pose.device)[:, None]
@@ -181,10 +141,7 @@ class TorchDoll(nn.Module):
         joints = [each[:, rows][..., None, None] for each in joints_of(pose, self._table())]
         joint_x, joint_y, out_x, out_y = joints  # (B, P, J, 1, 1) each
         reach, end = ((each[rows] * height[:, :, None])[..., None, None] for each in (self.across, self.near))
-        place_x, place_y = (places[..., axis, :, :] for axis in (0, 1))
-        if flow is not None:
-            place_x, place_y = (each[:, None, None] for each in (place_x, place_y))
-        from_x, from_y = place_x - joint_x, place_y - joint_y
+        from_x, from_y = places[0] - joint_x, places[1] - joint_y
         sign = signs[..., None, None]
         near = 2 - (from_x**2 + from_y**2 + 1e-12) ** 0.5 / end
         weight = _smooth(0.5 + 0.5 * sign * (from_x * out_x + from_y * out_y) / reach) * _smooth(near)

@@ -71,7 +71,7 @@ def _over(pixel, under):
 
 
 @inlined
-def _draw(sprite, grid, box, step, share, scale, out):
+def _draw(sprite, grid, box, step, share, out):
     """Draws a sprite (h, w) into a box x0, y0, x1, y1 of `out` (H, W).
 
     grid: (rows, columns, 2), see `draw_layers`, and where the square of its first node begins, left and top,
@@ -83,7 +83,7 @@ def _draw(sprite, grid, box, step, share, scale, out):
     along_u, along_v = np.empty(columns, np.float32), np.empty(columns, np.float32)
     first = (2 * x0 + 1 - step) // (2 * step) - left  # the node at or before the box
     last = (2 * x1 - 1 - step) // (2 * step) + 1 - left
-    by_step, inverse, half = np.float32(1) / np.float32(step), np.float32(1) / scale, np.float32(0.5)
+    by_step, half = np.float32(1) / np.float32(step), np.float32(0.5)
     height, width = sprite.shape
     for y in range(y0, y1):
         place = np.float32((y + 0.5) / step - 0.5 - top)
@@ -92,8 +92,8 @@ def _draw(sprite, grid, box, step, share, scale, out):
         for column in range(first, last + 1):
             u = places[row, column, 0] + low * (places[row + 1, column, 0] - places[row, column, 0])
             v = places[row, column, 1] + low * (places[row + 1, column, 1] - places[row, column, 1])
-            along_u[column] = (min(max(u, -FAR), FAR) + half) * inverse - half
-            along_v[column] = (min(max(v, -FAR), FAR) + half) * inverse - half
+            along_u[column] = min(max(u, -FAR), FAR)
+            along_v[column] = min(max(v, -FAR), FAR)
         for column in range(first, last):
             # The pixels whose middle lies between two nodes, or on the first: there places are linear.
             node = np.float32(step) * np.float32(left + column) + half * np.float32(step) - half
@@ -149,16 +149,16 @@ def _lay_down(layer, box, out):
 
 
 @compiled(
-    PIXELS, STARTS, LIST, LIST, LIST, STARTS, LIST, LIST, Array(REAL, 2), INTEGER, REAL, CANVAS, CANVAS
+    PIXELS, STARTS, LIST, LIST, LIST, STARTS, LIST, LIST, Array(REAL, 2), INTEGER, CANVAS, CANVAS
 )  # fmt: skip
-def draw_layers(atlas, starts, sizes, boxes, lows, firsts, sides, stack, grid, step, scale, scratch, out):
+def draw_layers(atlas, starts, sizes, boxes, lows, firsts, sides, stack, grid, step, scratch, out):
     """Draws a doll's layers into `out` (H, W), back to front.
 
     Of L layers: starts (L,) the first pixel in `atlas`, and sizes (L, 2), height and width, of the sprite;
     boxes (L, 4) x0, y0, x1, y1 in `out`, empty where nothing is drawn; lows, sides (L, 2), firsts (L,): see
-    `nodes.Nodes`. grid (N, 2): x and y in the sprite where the pixel of `out` at each node lies, in pixels
-    of a sprite `scale` times larger. stack (S, 3): what is drawn: a layer; the layer that it fades from, or
-    -1; how far it has come, 0..`WHOLE`. scratch (H, W): clear, and left so.
+    `nodes.Nodes`. grid (N, 2): x and y in the sprite where the pixel of `out` at each node lies. stack
+    (S, 3): what is drawn: a layer; the layer that it fades from, or -1; how far it has come, 0..`WHOLE`.
+    scratch (H, W): clear, and left so.
     """
     for row in range(len(stack)):
         new, old, share = stack[row]
@@ -173,8 +173,8 @@ def draw_layers(atlas, starts, sizes, boxes, lows, firsts, sides, stack, grid, s
             places = grid[first : first + columns * sides[layer, 1]].reshape(sides[layer, 1], columns, 2)
             box = (boxes[layer, 0], boxes[layer, 1], boxes[layer, 2], boxes[layer, 3])
             if old < 0:
-                _draw(sprite, (places, lows[layer, 0], lows[layer, 1]), box, step, WHOLE, scale, out)
+                _draw(sprite, (places, lows[layer, 0], lows[layer, 1]), box, step, WHOLE, out)
             else:
-                _draw(sprite, (places, lows[layer, 0], lows[layer, 1]), box, step, part, scale, scratch)
+                _draw(sprite, (places, lows[layer, 0], lows[layer, 1]), box, step, part, scratch)
                 x0, y0, x1, y1 = min(x0, box[0]), min(y0, box[1]), max(x1, box[2]), max(y1, box[3])
         _lay_down(scratch, (x0, y0, x1, y1), out)

@@ -48,30 +48,3 @@ def place(low, sides, first, step, maps, bends, away, joints, grid):
                 grid[node, 0] = maps[layer, 0] * x + maps[layer, 1] * y + maps[layer, 2] + moved_x / whole
                 grid[node, 1] = maps[layer, 3] * x + maps[layer, 4] * y + maps[layer, 5] + moved_y / whole
                 node += 1
-
-
-@compiled(PAIRS, PAIRS, INTEGERS, INTEGER, TABLE, Array(REAL, 3, layout="A"), GRID, returns=REAL)
-def bend(low, sides, first, step, grid, flow, out):
-    """Fills `out` (N, 2): `grid` (N, 2) as it is seen through `flow` (h, w, 2), which says for each square of
-    the window from how far away it is seen, x and y in pixels. Returns the longest way that was used, along x
-    or y."""
-    most, height, width = np.float32(0), flow.shape[0], flow.shape[1]
-    for layer in range(len(low)):
-        begin, columns, rows = first[layer], sides[layer, 0], sides[layer, 1]
-        for down in range(rows):
-            row = min(max(low[layer, 1] + down, 0), height - 1)
-            for across in range(columns):
-                column = min(max(low[layer, 0] + across, 0), width - 1)
-                by_x, by_y = flow[row, column, 0], flow[row, column, 1]
-                most = max(most, abs(by_x), abs(by_y))
-                x = min(max(np.float32(across) + by_x / np.float32(step), 0), np.float32(columns - 1))
-                y = min(max(np.float32(down) + by_y / np.float32(step), 0), np.float32(rows - 1))
-                left, top = min(int(x), columns - 2), min(int(y), rows - 2)
-                far, deep = np.float32(x - left), np.float32(y - top)
-                at = begin + top * columns + left
-                for axis in range(2):
-                    upper, lower = grid[at, axis], grid[at + columns, axis]
-                    upper += far * (grid[at + 1, axis] - upper)
-                    lower += far * (grid[at + columns + 1, axis] - lower)
-                    out[begin + down * columns + across, axis] = upper + deep * (lower - upper)
-    return most

@@ -6,11 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.doll.cutting import Floats
-from engines.doll.node_loops import bend, place
+from engines.doll.node_loops import place
 
-AROUND = 2
-"""The grid goes on so many steps beyond what is drawn: one to interpolate with, one for what a flow brings
-in."""
+AROUND = 1
+"""The grid goes on so many steps beyond what is drawn, to interpolate with."""
 
 
 class Nodes:
@@ -39,8 +38,3 @@ class Nodes:
         grid = np.empty((self.total, 2), np.float32)
         place(self.low, self.sides, self.first, self.step, maps, bends, away, joints, grid)
         return grid
-
-    def bent(self, grid: Floats, flow: Floats) -> tuple[Floats, float]:
-        """A grid (N, 2) seen through a flow, and the longest way; see `node_loops.bend`."""
-        out = np.empty_like(grid)
-        return out, bend(self.low, self.sides, self.first, self.step, grid, flow, out)

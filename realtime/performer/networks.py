@@ -80,7 +80,7 @@ class Render(Protocol):
     """Paints into (H, W, 3) BGR, or for a show with backgrounds (H, W, 4) straight BGRA.
 
     likeness: of the last picture, see `engines.doll.likeness`. spent_ns: on it, where that is known:
-    "placing" its doll, as the net sees it too, on the "net", and on "drawing" the picture.
+    its "doll", on the "net", and on "compositing" the picture.
     """
 
     backend: str

@@ -27,11 +27,11 @@ FRAMES = ("captured", "posed", "generated", "shown")
 """A frame's way: taken by the capture thread, given landmarks, painted, seen in the programme."""
 
 TIMES = (
-    "pose", "retarget", "generate", "placing", "net", "drawing", "capture_to_pose", "pose_to_generate",
+    "pose", "retarget", "generate", "doll", "net", "compositing", "capture_to_pose", "pose_to_generate",
     "capture_to_programme",
 )  # fmt: skip
 """What is measured for each frame. `capture_to_pose` and `pose_to_generate` are waits between threads;
-`placing`, `net` and `drawing` are of `generate` (`performer.networks.Render.spent_ns`)."""
+`doll`, `net` and `compositing` are of `generate` (`performer.networks.Render.spent_ns`)."""
 
 DROPS: Mapping[str, str] = {
     "late_from_source": "camera",

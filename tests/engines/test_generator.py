@@ -9,16 +9,15 @@ from engines.generator import (
     DOLL_ALPHA,
     FIELDS,
     FINE,
-    FLOW,
     SOFT,
     TINT,
     VARIANTS,
     Generator,
     LiveGenerator,
     Painting,
-    bend,
     canvas_of,
     cell_px,
+    in_light,
     inside,
     larger,
     mix,
@@ -63,13 +62,13 @@ def test_a_variant_is_exported(name: str, body_px: float) -> None:
         example = net.example((16 * cell, 16 * cell))
     program = torch.export.export(net, tuple(example.values()))
     own, fields = (node.meta["val"] for node in program.graph.find_nodes(op="output")[0].args[0])
-    assert tuple(own.shape) == (1, 16 * FINE, 16 * FINE, 3) and tuple(fields.shape) == (1, 16, 16, 7)
+    assert tuple(own.shape) == (1, 16 * FINE, 16 * FINE, 3) and tuple(fields.shape) == (1, 16, 16, 5)
 
 
 @torch.inference_mode()
 @pytest.mark.parametrize("factor", [2, 3])
 def test_a_larger_picture_of_the_same_pose_is_the_same_picture_larger(factor: int) -> None:
-    """What a net learns at one size serves another: all it sees is in cells, all it gives in heights."""
+    """What a net learns at one size serves another: all that it sees is in cells."""
     small, large = (untrained_generator(height).fold() for height in (160, 160 * factor))
     assert large.cell == factor * small.cell
     for net in (small, large):
@@ -80,9 +79,7 @@ def test_a_larger_picture_of_the_same_pose_is_the_same_picture_larger(factor: in
     found = large.features(landmarks * stretch, previous, doll)
     assert torch.allclose(found, given, atol=1e-4) and given.std() > 0.01
     fields, wider = small.smooth(given), large.smooth(given)
-    assert fields[:, :2].std() > 0.1
-    assert torch.allclose(wider[:, :2], factor * fields[:, :2], atol=0.02)
-    assert torch.allclose(wider[:, 2:], fields[:, 2:], atol=0.02)
+    assert fields.std() > 0.1 and torch.allclose(wider, fields, atol=0.02)
 
 
 def test_the_exported_net_computes_the_same() -> None:
@@ -184,27 +181,22 @@ def test_no_outline_and_no_choice_has_teeth() -> None:
         assert torch.allclose(row.diff(n=2, dim=1), torch.zeros(len(row), 2), atol=1e-3)
 
 
-def test_the_flow_moves_the_doll_and_the_tint_colours_it() -> None:
-    doll = drawn_doll()
-    none, flat = torch.zeros(1, 2, 64, 64), torch.zeros(1, 3, 64, 64)
-    assert torch.allclose(bend(doll, none, flat), doll, atol=1e-5)
-    right = none.clone()
-    right[:, 0] = -3.0  # each pixel looks 3 to its left
-    assert torch.allclose(bend(doll, right, flat), doll.roll(3, dims=3), atol=1e-4)
-    red = flat.clone()
+def test_the_tint_colours_the_doll_where_it_is() -> None:
+    doll, red = drawn_doll(), torch.zeros(1, 3, 64, 64)
+    assert in_light(doll, red).equal(doll)
     red[:, 0] = 0.2
-    tinted = bend(doll, none, red)
+    tinted = in_light(doll, red)
     assert torch.allclose(tinted[:, 0], doll[:, 0] + 0.2 * doll[:, 3], atol=1e-5)
     assert torch.allclose(tinted[:, 1:], doll[:, 1:], atol=1e-5)
 
 
 @torch.no_grad()
-def test_flow_and_tint_are_bounded() -> None:
+def test_the_fields_are_bounded() -> None:
     generator = Generator("nano", 60)
     fields = generator.smooth(1e4 * torch.randn(1, 32, 8, 8))
     assert fields.shape == (1, sum(FIELDS), 8, 8)
-    flow, tint, _, choice = fields.split(FIELDS, dim=1)
-    assert flow.abs().max() == pytest.approx(60 * FLOW) and tint.abs().max().item() == pytest.approx(TINT)
+    tint, _, choice = fields.split(FIELDS, dim=1)
+    assert tint.abs().max().item() == pytest.approx(TINT)
     assert choice.min() >= 0 and choice.max() <= 1
 
 
@@ -222,7 +214,7 @@ def test_the_choice_is_between_the_doll_and_the_nets_own_colours() -> None:
 
 def painting(rgb: Tensor, alpha_logits: Tensor) -> Painting:
     nothing = torch.zeros_like(alpha_logits)
-    return Painting(rgb, alpha_logits, rgb, torch.cat([rgb, nothing], dim=1), nothing, nothing, nothing)
+    return Painting(rgb, alpha_logits, rgb, torch.cat([rgb, nothing], dim=1), nothing, nothing)
 
 
 @torch.no_grad()
@@ -234,7 +226,7 @@ def test_inside_the_doll_he_is_opaque_whatever_the_net_says() -> None:
     seen = {}
     for logit in (-100.0, 100.0):
         assert generator.fields.bias is not None
-        generator.fields.bias[5] = logit
+        generator.fields.bias[3] = logit
         out: Painting = generator(landmarks, previous, doll)
         seen[logit] = out.alpha[0, 0]
         shown = out.feedback(4)[0, 3]
@@ -268,10 +260,9 @@ def test_a_coarser_inside_is_never_more_than_the_doll(scale: int) -> None:
     assert not drawn_in[..., 7 : 7 + scale // 2, :].any(), "at the outline the net decides"
 
 
-def test_flow_and_outline_are_shares_of_the_body() -> None:
+def test_the_outline_is_a_share_of_the_body() -> None:
     for body_px in (100.0, 400.0):
         generator = Generator("nano", body_px)
-        assert generator.flow_px == pytest.approx(FLOW * body_px)
         assert generator.soft * generator.cell / FINE == pytest.approx(SOFT * body_px, abs=generator.cell / 8)
     assert Generator("nano", 10.0).soft == 1, "never sharper than a pixel"
 
@@ -298,14 +289,12 @@ def test_on_air_the_net_gives_what_it_was_trained_to(body_px: float) -> None:
     small = (nn.functional.avg_pool2d(doll, scale) * 255).round() / 255
     enlarged = small.repeat_interleave(scale, 2).repeat_interleave(scale, 3)
     out: Painting = generator(landmarks, previous, enlarged)
-    assert out.own.std() > 0.02 and out.choice.std() > 0.001 and out.flow.abs().mean() > 0.1
+    assert out.own.std() > 0.02 and out.choice.std() > 0.001
     own, fields = live(landmarks, previous, bgra(small))
     own, fields = own.permute(0, 3, 1, 2).flip(1), fields.permute(0, 3, 1, 2)
     assert torch.allclose(larger(own, scale), out.own, atol=1e-4)
-    assert torch.allclose(larger(fields[:, :2], generator.cell), out.flow, atol=1e-3)
-    assert torch.allclose(larger(fields[:, 6:], generator.cell), out.choice, atol=1e-4)
-    tint = larger(fields[:, 2:5].flip(1), generator.cell)
-    bent = bend(enlarged, out.flow, tint)
-    assert torch.allclose(bent, out.bent, atol=1e-4)
-    logits = larger(fields[:, 5:6], generator.cell) + DOLL_ALPHA * (2 * bent[:, 3:] - 1)
+    assert torch.allclose(larger(fields[:, 4:], generator.cell), out.choice, atol=1e-4)
+    tint = larger(fields[:, :3].flip(1), generator.cell)
+    assert torch.allclose(in_light(enlarged, tint), out.tinted, atol=1e-4)
+    logits = larger(fields[:, 3:4], generator.cell) + DOLL_ALPHA * (2 * enlarged[:, 3:] - 1)
     assert torch.allclose(logits, out.alpha_logits, atol=1e-3)

@@ -16,7 +16,7 @@ from engines.doll import choice
 from engines.doll.bank import Bank
 from engines.doll.choice import Chooser, Drawing, choose
 from engines.doll.drawing import Doll
-from engines.generator import FINE, VARIANTS, LiveGenerator, multiple
+from engines.generator import VARIANTS, LiveGenerator, multiple
 from engines.player_pack import PlayerPack
 from engines.renderer import LayerRenderer, PoseRenderer, Renderer, eager
 from engines.windows import GRID, HAIR, REACH, Window, Windows
@@ -139,20 +139,18 @@ def test_the_previous_output_stays_in_its_place_as_the_window_moves(
     poses = [small(40), small(60), standing(64, 120, HEIGHT_PX), small(90, 80), small(90, 80)]
     windows = [windows_of.choose(pose) for pose in poses]
     assert len(set(windows)) == 4, "the windows are meant to move"
-    chooser, doll_of = Chooser(pack.bank), Doll(pack.bank, cell // FINE)
+    chooser, doll_of = Chooser(pack.bank), Doll(pack.bank)
     compositor = Compositor(cell, net.generator.soft)
     for pose, window in zip(poses, windows, strict=True):
         x, y, width, height = window
         near = (slice(y, y + height), slice(x, x + width))
-        placed = doll_of.place(pose, chooser(pose), (width, height), (x, y), step=cell)
         doll = np.empty((height, width, 4), np.uint8)
-        placed.draw(doll, reduced=True)  # a cell of 4 pixels is not reduced
+        doll_of.paint(pose, chooser(pose), doll, (x, y))  # a net with cells of 4 pixels sees it as it is
         cells = (..., slice(y // cell, (y + height) // cell), slice(x // cell, (x + width) // cell))
         shifted = torch.from_numpy(pose - np.array([x, y, 0, 0], np.float32))[None]
         own, fields = (
             each[0].numpy() for each in net(shifted, previous[cells][None], torch.from_numpy(doll)[None])
         )
-        placed.bent(fields[..., :2]).draw(doll)
         composed = compositor.paint(doll, own, fields)
         previous = torch.zeros_like(previous)
         previous[cells] = torch.from_numpy(composed.cells)

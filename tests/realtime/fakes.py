@@ -77,7 +77,7 @@ class FakeRetarget:
 class FakeRender:
     backend = "fake generator"
     likeness = 1.0
-    spent_ns: Mapping[str, int] = MappingProxyType({"placing": 2_000_000, "net": 6_000_000})
+    spent_ns: Mapping[str, int] = MappingProxyType({"doll": 2_000_000, "net": 6_000_000})
 
     def __call__(self, landmarks: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
         time.sleep(0.01)

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-from engines.generator import Generator
 from engines.skeleton import LIMBS
 from tests.packs import standing
 from tools import ablate
@@ -16,12 +15,10 @@ from tools.ablate import (
     TRIALS,
     DirectGenerator,
     StickFigure,
-    StiffGenerator,
     cell,
     result_path,
     table,
 )
-from tools.training.base import BODY_PX, write_base
 
 
 def inputs() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -49,16 +46,6 @@ def test_a_direct_generator_covers_its_plate() -> None:
     assert torch.allclose(painting.over(plate), painting.rgb, atol=1e-4)
 
 
-@torch.no_grad()
-def test_a_stiff_generator_leaves_the_doll_where_it_is() -> None:
-    net = StiffGenerator("nano", 50.0).eval()
-    net.fields.weight.fill_(1.0)
-    pose, previous, doll = inputs()
-    painting = net(pose, previous, doll)
-    assert painting.flow.eq(0).all()
-    assert torch.allclose(painting.bent[:, 3], doll[:, 3], atol=1e-5)
-
-
 def test_trials_run_once_and_are_tabulated(
     dataset_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -74,24 +61,6 @@ def test_trials_run_once_and_are_tabulated(
     path.write_text(json.dumps({**result, "steps": 77}), encoding="utf-8")
     assert ablate.main([*arguments, "--trials", "no doll"]) == 0
     assert "| 77 |" in capsys.readouterr().out, "what is there is not run again"
-
-
-def test_a_trial_starts_from_a_base_that_is_named(
-    dataset_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    arguments = [str(dataset_folder), str(tmp_path), "--variant", "nano", "--minutes", "0", "--frames", "3"]
-    arguments += ["--trials", "full", ablate.FROM_THE_BASE]
-    assert ablate.main(arguments) == 1
-    assert "needs --base FILE" in capsys.readouterr().err
-    base = tmp_path / "base.safetensors"
-    torch.manual_seed(5)
-    net = Generator("nano", BODY_PX)
-    torch.nn.init.normal_(net.fields.weight)  # an untrained net takes the doll as it is
-    write_base(net, base)
-    assert ablate.main([*arguments, "--base", str(base)]) == 0
-    paths = [result_path(tmp_path, name, 0) for name in ("full", ablate.FROM_THE_BASE)]
-    scratch, based = [json.loads(path.read_text(encoding="utf-8"))["psnr_db"]["person"] for path in paths]
-    assert scratch["mean"] > based["mean"] + 1
 
 
 def test_pix2pixhd_needs_minutes(

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from engines.generator import DOLL_CHANNELS, PREVIOUS_CHANNELS, VARIANTS, Generator
+from engines.generator import VARIANTS, Generator, LiveGenerator, canvas_of
 from tools.baselines.pix2pixhd import MULTIPLE, GlobalGenerator, Pix2PixHD, macs, nearest_ngf, stick_figure
 from tools.footage import DatasetError, Footage
 from tools.picture_scores import psnr
@@ -194,16 +194,13 @@ class BaselineTrainer:
         )
 
 
-def equal_ngf(variant: str, size: tuple[int, int]) -> int:
-    """The ngf with about the arithmetic of the player's generator of `variant` on a picture of `size`."""
-    width, height = size
+def equal_ngf(variant: str, size: tuple[int, int], body_px: float) -> int:
+    """The ngf with about the arithmetic of the player's generator of `variant` on a picture of `size`, in
+    which the player stands `body_px` high."""
     with torch.device("meta"):
-        inputs = (
-            torch.empty(1, 33, 4),
-            torch.empty(1, PREVIOUS_CHANNELS, height // 4, width // 4),
-            torch.empty(1, DOLL_CHANNELS, height, width),
-        )
-        return nearest_ngf(macs(Generator(variant, 1.0), *inputs), size)
+        net = LiveGenerator(Generator(variant, body_px))
+        canvas = canvas_of(size, net.generator.multiple)
+        return nearest_ngf(macs(net, *net.example(canvas).values()), size)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -230,7 +227,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         footage = Footage.open(options.dataset)
         recipe = Recipe(
-            ngf=options.ngf or equal_ngf(options.variant, footage.size),
+            ngf=options.ngf or equal_ngf(options.variant, footage.size, footage.body.near.height),
             minutes=options.minutes,
             seed=options.seed,
             batch=options.batch,

@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.memory_format import convert_conv2d_weight_memory_format
@@ -37,7 +36,7 @@ def contestants(subject: Subject) -> list[Contestant]:
         engine.enqueue()
         compositor.paint(doll, *(engine.take[name] for name in subject.net.OUTPUTS))
 
-    found = _both("ours, with the doll straight", run_ours, work)
+    found = _both("ours", run_ours, work)
     found[0].run()
     outputs = {name: value.cpu().numpy() for name, value in engine.take.items()}
     distance = psnr(subject.finisher()(outputs), subject.eager_picture())
@@ -50,11 +49,8 @@ def contestants(subject: Subject) -> list[Contestant]:
 
 
 def _doll(subject: Subject) -> Tensor:
-    """(1, 4, h, w) on the GPU, as it lies without a flow."""
-    doll = np.zeros((subject.size[1], subject.size[0], 4), np.uint8)
-    if subject.placed is not None:
-        subject.placed.draw(doll)
-    return torch.from_numpy(doll).cuda().permute(2, 0, 1)[None] / 255
+    """(1, 4, h, w) on the GPU."""
+    return torch.from_numpy(subject.doll).cuda().permute(2, 0, 1)[None] / 255
 
 
 def probes() -> dict[tuple[str, str], Callable[[], Any]]:

@@ -26,9 +26,9 @@ STAGES = {
     "retarget": "retarget",
     "pose_to_generate": "waiting for the generator",
     "generate": "doll and generator",
-    "placing": "of it, choosing frames and placing the doll",
+    "doll": "of it, choosing frames and drawing the doll",
     "net": "of it, the net",
-    "drawing": "of it, drawing the doll, its shadow and the picture",
+    "compositing": "of it, its shadow and the picture",
     "capture_to_programme": "capture to programme",
 }
 """TABLE of the show's times, and what the page calls them."""

@@ -6,15 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engines.compositing import FLOW, Compositor
+from engines.compositing import Compositor
 from engines.doll.choice import Drawing, choose
-from engines.doll.drawing import Doll, Placed
-from engines.generator import FINE, Generator, LiveGenerator, canvas_of
+from engines.doll.drawing import Doll
+from engines.generator import Generator, LiveGenerator, canvas_of
 from engines.player_pack import PlayerPack
 from engines.renderer import calibration
 from engines.runtime import Calibration
@@ -33,7 +34,7 @@ Arrays = Mapping[str, NDArray[np.generic]]
 @dataclass(frozen=True)
 class Subject:
     """A generator of ours to measure. name: in the table. size: (width, height) pixels of what it paints, the
-    picture on its canvas. inputs: what the net is shown. placed: the doll, where there is a pack. plate: (h,
+    picture on its canvas. inputs: what the net is shown. doll: (h, w, 4), clear without a pack. plate: (h,
     w, 3). calibration: for INT8; None without a pack."""
 
     name: str
@@ -41,7 +42,7 @@ class Subject:
     size: tuple[int, int]
     inputs: Arrays
     plate: NDArray[np.uint8]
-    placed: Placed | None = None
+    doll: NDArray[np.uint8]
     calibration: Calibration | None = None
 
     @property
@@ -57,15 +58,13 @@ class Subject:
 
     def finisher(self) -> Callable[[Mapping[str, Any]], NDArray[np.uint8]]:
         """What makes the picture (h, w, 3) BGR of the net's outputs on a CPU, as a show does."""
-        generator, doll = self.net.generator, np.zeros((self.size[1], self.size[0], 4), np.uint8)
+        generator = self.net.generator
         compositor = Compositor(generator.cell, generator.soft)
 
         def finish(outputs: Mapping[str, Any]) -> NDArray[np.uint8]:
             own, fields = outputs["own"][0], outputs["fields"][0]
-            if self.placed is not None:
-                self.placed.bent(fields[..., FLOW]).draw(doll)
             picture = self.plate.copy()
-            compositor.paint(doll, own, fields).over(picture)
+            compositor.paint(self.doll, own, fields).over(picture)
             return picture
 
         return finish
@@ -95,15 +94,16 @@ class Contestant:
 def of_pack(pack: PlayerPack) -> Subject:
     """A trained player's, shown one of his own poses on the whole picture."""
     net, windows = LiveGenerator(pack.generator()), Windows.of(pack)
-    cell = windows.cell
     inputs = {name: value.numpy().copy() for name, value in net.example(windows.canvas).items()}
     landmarks = pack.poses[len(pack.poses) // 2]
     inputs["landmarks"][0] = landmarks
     drawing = Drawing.of(choose(pack.bank, landmarks))
-    placed = Doll(pack.bank, cell // FINE).place(landmarks, drawing, windows.canvas, step=cell)
-    placed.draw(inputs["doll"][0], reduced=True)
+    doll = np.zeros((windows.canvas[1], windows.canvas[0], 4), np.uint8)
+    Doll(pack.bank).paint(landmarks, drawing, doll)
+    seen = inputs["doll"][0]
+    cv2.resize(doll, (seen.shape[1], seen.shape[0]), dst=seen, interpolation=cv2.INTER_AREA)
     return Subject(
-        f"{pack.variant} of {pack.name}", net, windows.canvas, inputs, windows.spread(pack.plate), placed,
+        f"{pack.variant} of {pack.name}", net, windows.canvas, inputs, windows.spread(pack.plate), doll,
         calibration(net, pack),
     )  # fmt: skip
 
@@ -115,7 +115,8 @@ def of_variant(variant: str, size: tuple[int, int]) -> Subject:
     size = canvas_of(size, net.generator.multiple)
     inputs = {name: value.numpy().copy() for name, value in net.example(size).items()}
     plate = np.zeros((size[1], size[0], 3), np.uint8)
-    return Subject(f"{variant}, untrained", net, size, inputs, plate)
+    doll = np.zeros((size[1], size[0], 4), np.uint8)
+    return Subject(f"{variant}, untrained", net, size, inputs, plate, doll)
 
 
 def peer_work(ngf: int, size: tuple[int, int], precision: str) -> Work:

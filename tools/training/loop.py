@@ -26,13 +26,11 @@ from engines.shadow import Shadow
 from tools.footage import Footage
 from tools.picture_scores import psnr
 from tools.training.average import Average
-from tools.training.base import start_from
 from tools.training.dataset import Crops
 from tools.training.distributed import Process, average_gradients, wrap
 from tools.training.feed import batches
 from tools.training.objective import Objective, Views, Weights
 from tools.training.painter import Painter, autocast
-from tools.training.steady import steady
 from tools.training.upload import upload
 
 CROP = 32
@@ -71,8 +69,6 @@ class Config:
     """See `Crops`."""
     held_out: float = 0.2
     seed: int = 0
-    base: str = ""
-    """SHA-256 of the base that training started from."""
     weights: Weights = field(default_factory=Weights)
 
 
@@ -128,16 +124,6 @@ class Trainer:
         net = self.ema.module
         assert isinstance(net, Generator)  # noqa: S101  # for the type checker
         return net
-
-    @property
-    def shown(self) -> Generator:
-        """The net to judge and to ship."""
-        return steady(self.generator)
-
-    def start_from(self, weights: dict[str, Tensor]) -> None:
-        """Before the first step: begins with a base. Raises ValueError where it is of another kind of net."""
-        start_from(self.net, weights)
-        start_from(self.generator, weights)
 
     def run(
         self,
@@ -265,8 +251,8 @@ class Trainer:
         return self.footage.digest()
 
     def painter(self, shadow: Shadow | None = None) -> Painter:
-        """The net that is shown, at work. shadow: what the player throws."""
-        return Painter(self.shown, self.footage, self.bank, shadow=shadow)
+        """The averaged net at work. shadow: what the player throws."""
+        return Painter(self.generator, self.footage, self.bank, shadow=shadow)
 
     def score(self, count: int = 8) -> tuple[float, NDArray[np.uint8]]:
         """Mean foreground PSNR of held-out frames, dB, and their picture: truth over output."""

@@ -12,7 +12,7 @@ from engines.generator import Painting
 from engines.skeleton import Landmark
 
 FACE_CARE = 4.0
-"""Leaving the doll, and stretching it, costs so much more on the face, where the other losses count more too:
+"""Leaving the doll costs so much more on the face, where the other losses count more too:
 half a face of the doll's and half of the net's is nobody's."""
 
 
@@ -59,14 +59,6 @@ def trust(choice: Tensor, where: Tensor) -> Tensor:
     return ((1 - choice) * where).sum() / (where.sum() + 1.0)
 
 
-def stretch(flow: Tensor, where: Tensor) -> Tensor:
-    """How much the flow (B, 2, H, W), pixels, stretches the doll where it is (B, 1, H, W): the mean square of
-    its change from one pixel to the next. Moving a part costs nothing; pulling a head to a point does."""
-    across, down = flow.diff(dim=-1).square(), flow.diff(dim=-2).square()
-    cost = (across * where[..., 1:]).sum() + (down * where[..., 1:, :]).sum()
-    return cost / (where.sum() + 1.0)
-
-
 def reconstruction_losses(
     painting: Painting, batch: Mapping[str, Tensor], body_px: float
 ) -> dict[str, Tensor]:
@@ -77,7 +69,7 @@ def reconstruction_losses(
     person = torch.cat([picture * mask, alpha], dim=1)
     truth = torch.cat([target * mask, mask], dim=1)
     face = face_weight(batch["landmarks"], target.shape[-2], target.shape[-1], body_px) * mask
-    covered = painting.bent[:, 3:] * mask
+    covered = painting.tinted[:, 3:] * mask
     cared_for = (covered * (1 + FACE_CARE * face)).detach()
     return {
         "reconstruction": masked_l1(picture, target, torch.ones_like(mask) * 0.2 + mask),
@@ -86,7 +78,6 @@ def reconstruction_losses(
         "alpha": F.binary_cross_entropy_with_logits(painting.alpha_logits, mask),
         "foreground": masked_l1(rgb, target, mask),
         "face": masked_l1(rgb, target, face),
-        "doll": laplacian_pyramid(painting.bent[:, :3] * mask, target * covered) / 4,
+        "doll": laplacian_pyramid(painting.tinted[:, :3] * mask, target * covered) / 4,
         "trust": trust(painting.choice, cared_for),
-        "stretch": stretch(painting.flow, cared_for),
     }

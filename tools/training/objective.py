@@ -41,7 +41,6 @@ class Weights:
     face: float = 5.0
     doll: float = 6.0
     trust: float = 3.0
-    stretch: float = 2.0
     adversarial: float = 0.1
     feature_matching: float = 3.0
     temporal: float = 0.1

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from engines.doll.bank import Bank
 from engines.doll.bending import BENDS, BLEND, Reach, joint_table, reach_of, softness
-from engines.doll.choice import Drawing, choose, in_order
+from engines.doll.choice import Drawing, in_order
 from engines.doll.drawing import Doll, outline
 from engines.doll.nodes import Nodes
 from engines.doll.parts import COUNT, HEAD, NAMES, PARENTS, TABLE, TORSO, agreement, joints_of
@@ -239,63 +239,6 @@ def test_what_is_before_is_drawn_last() -> None:
     behind = drawn(bank, pose, drawing=Drawing.of(np.zeros(COUNT, np.int64))._replace(order=hidden))
     skin, shirt = (each[place[1], place[0], :3].astype(int) for each in (out, behind))
     assert np.abs(skin - (130, 160, 220)).max() < 30 and np.abs(skin - shirt).max() > 60
-
-
-# --- seen through a flow, and smaller ---
-
-STEP = 8
-
-
-def flow_of(x: float, y: float) -> NDArray[np.float32]:
-    return np.full((SIZE[1] // STEP, SIZE[0] // STEP, 2), (x, y), np.float32)
-
-
-@pytest.mark.parametrize("corner", [(0, 0), (16, 40)])
-def test_a_flow_moves_what_is_seen(corner: tuple[int, int]) -> None:
-    size = (SIZE[0] - 16, SIZE[1] - 40)
-    drawing = Drawing.of(choose(BOTH, FRONT))
-    placed = Doll(BOTH).place(FRONT, drawing, size, corner, step=STEP)
-    out, there = np.empty((2, size[1], size[0], 4), np.uint8)
-    placed.bent(flow_of(3, -2)[: size[1] // STEP, : size[0] // STEP]).draw(out)
-    Doll(BOTH).place(moved(FRONT, -3, 2), drawing, size, corner, step=STEP).draw(there)
-    assert there[..., 3].any()
-    # Where maps are blended a cell off, they are a little different.
-    assert np.abs(out.astype(int) - there).mean() < 0.7
-    straight = np.empty_like(out)
-    placed.draw(straight)
-    placed.bent(0 * flow_of(3, -2)).draw(out)
-    assert np.abs(out.astype(int) - straight).max() <= 1
-
-
-def test_a_flow_that_changes_from_place_to_place_bends() -> None:
-    """It is what looking up every pixel of the straight doll gives, as nets are trained."""
-    random = np.random.default_rng(0)
-    coarse = cv2.resize(random.normal(0, 3, (5, 5, 2)).astype(np.float32), (SIZE[0] // STEP, SIZE[1] // STEP))
-    flow = np.clip(coarse, -7, 7)
-    placed = Doll(BOTH).place(FRONT, Drawing.of(choose(BOTH, FRONT)), SIZE, step=STEP)
-    out, straight = np.empty((2, SIZE[1], SIZE[0], 4), np.uint8)
-    placed.bent(flow).draw(out)
-    placed.draw(straight)
-    where = cv2.resize(flow, SIZE) + np.stack(np.meshgrid(*map(np.arange, SIZE)), axis=-1).astype(np.float32)
-    looked_up = cv2.remap(straight, where, None, cv2.INTER_LINEAR)
-    off = np.abs(out.astype(int) - looked_up)
-    assert off.mean() < 0.2 * np.abs(straight.astype(int) - looked_up).mean()
-
-
-@pytest.mark.parametrize("reduction", [2, 4])
-@pytest.mark.parametrize("corner", [(0, 0), (16, 40)])
-def test_a_reduced_doll_is_the_doll_seen_from_afar(reduction: int, corner: tuple[int, int]) -> None:
-    doll, size = Doll(BOTH, reduction), (SIZE[0] - 16, SIZE[1] - 40)
-    drawing = Drawing(np.ones(COUNT, np.int64), np.zeros(COUNT, np.int64), np.full(COUNT, 0.5, np.float32))
-    placed = doll.place(WIDE, drawing, size, corner, step=4 * reduction)
-    whole = np.empty((size[1], size[0], 4), np.uint8)
-    small = np.empty((size[1] // reduction, size[0] // reduction, 4), np.uint8)
-    placed.draw(whole)
-    placed.draw(small, reduced=True)
-    afar = cv2.resize(whole, (small.shape[1], small.shape[0]), interpolation=cv2.INTER_AREA)
-    off = np.abs(small.astype(int) - afar)
-    assert afar[..., 3].mean() > 5 and off.mean() < {2: 2, 4: 5}[reduction]
-    assert abs((small.astype(int) - afar).mean()) < {2: 0.8, 4: 2.5}[reduction]
 
 
 # --- poses that are none ---

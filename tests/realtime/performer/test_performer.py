@@ -222,8 +222,8 @@ def test_the_fan_is_learned_as_the_operator_orders(start: Callable[[Nets], Stage
 
 def test_what_a_picture_takes_is_told_apart(start: Callable[[Nets], Stage]) -> None:
     stage = start(nets_with())
-    stage.until(lambda: {"placing", "net", "generate"} <= stage.times.keys())
-    assert set(stage.times["net"]) == {int(6 / BIN_MS)} and set(stage.times["placing"]) == {int(2 / BIN_MS)}
+    stage.until(lambda: {"doll", "net", "generate"} <= stage.times.keys())
+    assert set(stage.times["net"]) == {int(6 / BIN_MS)} and set(stage.times["doll"]) == {int(2 / BIN_MS)}
 
 
 def test_pictures_unlike_the_footage_are_told_and_not_trusted(tmp_path: Path) -> None:

@@ -76,8 +76,9 @@ def test_the_narrowest_is_one() -> None:
     assert nearest_ngf(1) == 1
 
 
-def test_the_tiny_players_equal_has_ngf_10() -> None:
-    assert equal_ngf("tiny", (512, 512)) == 10
+@pytest.mark.parametrize(("body_px", "ngf"), [(120, 10), (320, 5)])
+def test_the_equal_of_a_player_does_as_much_for_the_same_picture(body_px: float, ngf: int) -> None:
+    assert equal_ngf("tiny", (512, 512), body_px) == ngf
 
 
 # --- the stick figure ---

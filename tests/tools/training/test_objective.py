@@ -37,7 +37,7 @@ def parts_of(objective: Objective, footage: Footage, *, rollout: bool = True) ->
 
 
 RECONSTRUCTION = {
-    "reconstruction", "laplacian", "gradient", "alpha", "foreground", "face", "doll", "trust", "stretch",
+    "reconstruction", "laplacian", "gradient", "alpha", "foreground", "face", "doll", "trust",
 }  # fmt: skip
 
 
