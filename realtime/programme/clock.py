@@ -10,9 +10,9 @@ NS_PER_S = 1_000_000_000
 class ProgrammeClock:
     """Hands out the ticks of the programme in order, each while it is the newest that is due.
 
-    Tick n is due at start_ns + n / fps, exactly (30000/1001 does not drift). A tick that was not asked for
-    before the next one was due is given up: it is never handed out, and is counted in `missed`. So the
-    programme is never a whole tick behind, and never runs faster than real time to catch up.
+    Tick n is due at start_ns + n / fps, exactly (30000/1001 does not drift); `move` changes start_ns. A tick
+    that was not asked for before the next one was due is given up: it is never handed out, and is counted in
+    `missed`. So the programme is never a whole tick behind, and never runs faster than real time to catch up.
     """
 
     def __init__(self, fps: Fraction, start_ns: int, *, first_tick: int = 0) -> None:
@@ -31,6 +31,10 @@ class ProgrammeClock:
     def due_ns(self, tick: int) -> int:
         """When `tick` is due: the first whole nanosecond not before its exact time."""
         return self.start_ns - (-tick * NS_PER_S * self.fps.denominator // self.fps.numerator)
+
+    def move(self, later_ns: int) -> None:
+        """The ticks that were not handed out yet come so much later, or earlier if it is below 0."""
+        self.start_ns += later_ns
 
     def tick_at(self, now_ns: int) -> int:
         """The newest tick that is due at `now_ns` (negative before the start)."""

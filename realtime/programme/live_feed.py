@@ -25,7 +25,8 @@ class LivePlayer:
     """Takes a frame at each tick, the newest or the one before (see `jitter`), and counts those that it never
     saw.
 
-    newest: the newest good frame that can be trusted; None before the first.
+    newest: the newest good frame that can be trusted; None before the first. came: how many good frames were
+    finished since the last tick; finished_ns: when the newest of them was.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class LivePlayer:
         self._refused = False
         self.newest: Ticket | None = None
         self.heard = False
+        self.came, self.finished_ns = 0, 0
 
     @property
     def player(self) -> int:
@@ -85,13 +87,14 @@ class LivePlayer:
         if self._reader.refused and not self._refused:
             self._refused = True
             self._meter.event(time.monotonic_ns(), OTHER_SHAPE)
-        self._kept = None
+        self._kept, self.came = None, 0
         if newest is None:
             self._jitter.keeps_back(0)
             return kept
         self.heard, self._heard = True, newest
         arrived = newest.finished - (0 if heard is None else heard.finished)
-        waits = self._jitter.keeps_back(max(arrived, 0))
+        self.came, self.finished_ns = max(arrived, 0), newest.generated_ns
+        waits = self._jitter.keeps_back(self.came)
         if not waits or not newest.good or not newest.trusted:
             return newest
         before = kept if arrived == 1 else self._reader.before(newest) if arrived > 1 else None

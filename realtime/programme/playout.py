@@ -11,6 +11,7 @@ from realtime.outputs.sink import Format, OutputError, ProgrammeFrame
 from realtime.programme.clock import ProgrammeClock
 from realtime.programme.ladder import Inputs, Ladder, State, stale_after_ns
 from realtime.programme.mixer import Source
+from realtime.programme.phase_lock import PhaseLock
 from realtime.programme.programme import OnAir, Programme
 from realtime.programme.programme_meter import ProgrammeMeter
 from realtime.programme.sources import Sources
@@ -57,7 +58,8 @@ class Playout:
             self._clock = ProgrammeClock(show.programme.fps, context.on_air.start_ns)
             self._clock.next_tick = self._clock.tick_at(now_ns) + 1
             self._meter.count("programme.missed", self._clock.next_tick - context.on_air.last_tick - 1)
-        link.info["clock_start_ns"] = self._clock.start_ns
+        # On two machines frames are on their way for longer than the moment that they are finished tells.
+        self._phase = PhaseLock(self._clock.period_ns) if show.link is None else None
 
     def _ticks(self, seconds: float) -> int:
         return round(seconds * self._show.programme.fps)
@@ -92,12 +94,15 @@ class Playout:
 
     def _tick(self, tick: int, missed: int) -> None:
         now_ns = time.monotonic_ns()
-        period_ns = self._clock.period_ns
+        due_ns, period_ns = self._clock.due_ns(tick), self._clock.period_ns
         dumps = self._hear_orders()
         self._sources.tick(now_ns, period_ns, self._orders)
         if dumps:
             self._programme.dump(now_ns, self._sources.shot_of(Source.SAFE))
         on_air = self._step(now_ns, period_ns)
+        if self._phase is not None:
+            live = self._sources.live
+            self._clock.move(self._phase.step_ns(due_ns - live.finished_ns, live.came))
         programme_ns = time.monotonic_ns()
         if on_air.frame_ns is not None:
             self._air.shown(programme_ns - on_air.frame_ns)
@@ -108,7 +113,7 @@ class Playout:
             clean=self._sources.shot_of(Source.LIVE).picture if "clean" in wants else None,
             preview=self._sources.preview() if "preview" in wants else None,
         )
-        self._outputs.send(frame, tick, self._clock.due_ns(tick))
+        self._outputs.send(frame, tick, due_ns)
         self._air.tick(programme_ns, period_ns, missed, on_air.state)
 
     def _step(self, now_ns: int, period_ns: int) -> OnAir:
@@ -169,6 +174,7 @@ class Playout:
 
     def _beat(self, tick: int) -> None:
         info = self._link.info
+        info["clock_start_ns"] = self._clock.start_ns
         info.update(self._air.info(self._clock.period_ns))
         if "on_air_until_ns" in info:
             info.setdefault("on_air_ns", info["on_air_until_ns"] - self._clock.period_ns)
