@@ -172,7 +172,8 @@ def check(show: Show, report: Path | None, role: str = "all") -> Player:
         pack = PackManifest.load(show.player)
         others = [(folder, PackManifest.load(folder)) for folder in show.players]
         if show.backend in PLANNED and role != "playout":
-            from engines.plan_check import require_plans  # torch takes seconds: the others need not wait
+            # torch takes seconds: the others need not wait
+            from engines.build.check_plans import require_plans
             from engines.player_pack import PlayerPack
 
             for folder in show.everyone:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from engines.exports import POSE_NETS, Export, untrained_export
+from engines.build.networks import POSE_NETS, Export, untrained_export
 from engines.generator import VARIANTS, LiveGenerator
 from engines.runtime import EngineError, tensorrt_api, tensorrt_rtx
 from engines.runtime.tensorrt_build import compile_onnx

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import torch
 
-from engines.exports import POSE_NETS, Export, show_exports
-from engines.parity import MOST_PX, compiled, parity
+from engines.build.networks import POSE_NETS, Export, show_exports
+from engines.build.verify import MOST_PX, compiled, parity
 from engines.player_pack import PlayerPack
 from engines.pose.convert import HEAVY, weights_of
 from engines.pose.detector import Detector
@@ -34,7 +34,7 @@ QUEUED = 20
 
 
 def check_parity(setting: Setting, notebook: Notebook) -> None:
-    """Each network of the players' shows against eager torch on the CPU, by `engines.parity`'s limits."""
+    """Each network of the players' shows against eager torch on the CPU, by the limits of `engines.build`."""
     setting.prepare()
     packs = [PlayerPack.load(folder) for folder in setting.players]
     players = packs[: setting.some(len(packs), 1)]

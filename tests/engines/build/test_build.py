@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 import run_live
-from engines import build, builders, making, parity, plan_check
+from engines.build import __main__ as build
+from engines.build import check_plans, compilers, run, verify
 from engines.plan_cache import Parity, PlanCache
 from engines.runtime import EngineError, planned
 from engines.runtime.machine import Gpu
@@ -34,7 +35,7 @@ def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def use_gpu(monkeypatch: pytest.MonkeyPatch, found: Gpu | None) -> None:
-    for module in (planned, plan_check, builders):
+    for module in (planned, check_plans, compilers):
         monkeypatch.setattr(module, "gpu", lambda: found)
 
 
@@ -130,11 +131,11 @@ def test_clean_removes_every_plan(plans: Path, capsys: pytest.CaptureFixture[str
     assert not list(plans.iterdir())
 
 
-class FakeBuilder(builders.RtxBuilder):
+class FakeBuilder(compilers.RtxBuilder):
     """Compiles nothing."""
 
-    def build(self, export: object, index: int, precision: str) -> builders.Built:
-        return builders.Built(b"plan")
+    def build(self, export: object, index: int, precision: str) -> compilers.Built:
+        return compilers.Built(b"plan")
 
     def onnx_run(self, export: object) -> None:
         return None
@@ -144,7 +145,7 @@ class FakeBuilder(builders.RtxBuilder):
 def fake(monkeypatch: pytest.MonkeyPatch, pack_folder: Path, folder: Path) -> list[str]:
     """The build's arguments, with a compiler that takes no time."""
     pytest.importorskip("tensorrt_rtx")
-    monkeypatch.setitem(making.BUILDERS, "tensorrt-rtx", FakeBuilder)
+    monkeypatch.setitem(run.BUILDERS, "tensorrt-rtx", FakeBuilder)
     return ["--player", str(pack_folder), *RTX, "--out", str(folder)]
 
 
@@ -170,10 +171,10 @@ def test_a_build_that_is_disturbed_says_so_in_one_line_and_leaves_no_half_plan(
     fake: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
     error: BaseException, status: int, said: str,
 ) -> None:  # fmt: skip
-    def disturbed(self: FakeBuilder, export: object, index: int, precision: str) -> builders.Built:
+    def disturbed(self: FakeBuilder, export: object, index: int, precision: str) -> compilers.Built:
         if index == 1:
             raise error
-        return builders.Built(b"plan")
+        return compilers.Built(b"plan")
 
     monkeypatch.setattr(FakeBuilder, "build", disturbed)
     assert build.main(fake) == status
@@ -199,8 +200,8 @@ def test_what_differs_from_eager_torch_fails_the_build(
     fake: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(FakeBuilder, "run", lambda *_: lambda inputs: inputs)
-    monkeypatch.setattr(making, "parity", lambda *_: Parity("px", 0.5, 0.7))
-    monkeypatch.setattr(making, "latency_ms", lambda *_: 1.25)
+    monkeypatch.setattr(run, "parity", lambda *_: Parity("px", 0.5, 0.7))
+    monkeypatch.setattr(run, "latency_ms", lambda *_: 1.25)
     assert build.main(fake) == 1
     heard = capsys.readouterr()
     assert "detector: it differs from eager torch by more than is allowed" in heard.err
@@ -215,10 +216,10 @@ def test_the_fastest_of_several_tries_is_kept(
     assert "--tries: candidates are compared by running them" in capsys.readouterr().err
     plans: Iterator[bytes] = iter([b"slow", b"fast", b"middling"] * 20)
     speed = {b"slow": 3.0, b"fast": 1.0, b"middling": 2.0}
-    monkeypatch.setattr(FakeBuilder, "build", lambda *_: builders.Built(next(plans)))
+    monkeypatch.setattr(FakeBuilder, "build", lambda *_: compilers.Built(next(plans)))
     monkeypatch.setattr(FakeBuilder, "run", lambda self, export, index, precision, built: built.plan)
-    monkeypatch.setattr(making, "latency_ms", lambda export, index, run: speed[run])
-    monkeypatch.setattr(making, "parity", lambda *_: Parity("dB", 40.0, 50.0))
+    monkeypatch.setattr(run, "latency_ms", lambda export, index, run: speed[run])
+    monkeypatch.setattr(run, "parity", lambda *_: Parity("dB", 40.0, 50.0))
     assert build.main([*fake, "--tries", "3"]) == 0
     assert {path.read_bytes() for path in folder.glob("*.plan")} == {b"fast"}
 
@@ -256,7 +257,7 @@ def test_openvino_is_built_verified_and_kept(
     pack_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(parity, "RUNS", 1)
+    monkeypatch.setattr(verify, "RUNS", 1)
     arguments = ["--player", str(pack_folder), "--backend", "openvino", "--size", "64x64"]
     labels = ["detector", "landmarks", "number-7.generator"]
     for kept in (False, True):
@@ -279,7 +280,7 @@ def test_list_tells_sizes_choices_and_the_total_and_clean_removes_all(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("DANCECAM_CACHE_MIB", "2000")
-    monkeypatch.setattr(parity, "RUNS", 1)
+    monkeypatch.setattr(verify, "RUNS", 1)
     assert build.main(["--player", str(pack_folder), "--backend", "openvino", "--size", "64x64"]) == 0
     old = 1_700_000_000
     (sprites,) = (tmp_path / "dancecam/plans").glob("*.sprites.doll.json")
@@ -303,20 +304,20 @@ def test_list_tells_sizes_choices_and_the_total_and_clean_removes_all(
 
 
 def test_auto_says_why_it_skips_a_backend(caplog: pytest.LogCaptureFixture) -> None:
-    assert plan_check.choose_build_backend("auto", None) in ("openvino", "torch")
+    assert check_plans.choose_build_backend("auto", None) in ("openvino", "torch")
     assert [record.getMessage().split()[0] for record in caplog.records] == [
         "tensorrt", "tensorrt-rtx", "cuda",
     ]  # fmt: skip
     pytest.importorskip("tensorrt_rtx")
-    assert plan_check.choose_build_backend("auto", "8.9") == "tensorrt-rtx"
+    assert check_plans.choose_build_backend("auto", "8.9") == "tensorrt-rtx"
     with pytest.raises(EngineError, match=r"--target 9\.0: only tensorrt-rtx"):
-        plan_check.choose_build_backend("auto", "9.0")
+        check_plans.choose_build_backend("auto", "9.0")
 
 
 def test_a_show_on_a_planned_backend_is_refused_before_it_starts(
     plans: Path, pack_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(plan_check, "plan_folder", lambda: plans)
+    monkeypatch.setattr(check_plans, "plan_folder", lambda: plans)
     show = ["--player", str(pack_folder), "--backend", "tensorrt-rtx", "--port", "0"]
     assert run_live.main(show) == 2
     assert "needs an NVIDIA GPU" in capsys.readouterr().err
@@ -339,7 +340,7 @@ def test_each_player_of_a_show_needs_plans_and_backgrounds_need_no_others(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(plan_check, "plan_folder", lambda: folder)
+    monkeypatch.setattr(check_plans, "plan_folder", lambda: folder)
     other = write_nano_pack(tmp_path / "other", dataset_folder, name="Number 8", seed=1)
     show_file = tmp_path / "show.toml"
 

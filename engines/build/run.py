@@ -6,11 +6,11 @@ import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from engines.build_row import Row, shape_text
-from engines.builders import BUILDERS, Builder, Built
-from engines.exports import Export, show_exports, untrained_export
+from engines.build.compilers import BUILDERS, Builder, Built
+from engines.build.networks import Export, show_exports, untrained_export
+from engines.build.row import Row, shape_text
+from engines.build.verify import Run, latency_ms, not_measured, parity
 from engines.generator import VARIANTS
-from engines.parity import Run, latency_ms, not_measured, parity
 from engines.plan_cache import Facts, Parity, PlanCache
 from engines.player_pack import PlayerPack
 from engines.runtime import EngineError

@@ -10,8 +10,8 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from engines.exports import Export
-from engines.parity import Run, compiled
+from engines.build.networks import Export
+from engines.build.verify import Run, compiled
 from engines.plan_cache import Facts, Layer, Manifest, PlanCache, PlanError, PlanKey
 from engines.runtime import Engine, EngineError, Tensors, compile_module, tensorrt, tensorrt_rtx
 from engines.runtime.machine import gpu, show_threads

@@ -1,4 +1,4 @@
-"""What `engines.build` tells of one network: a line of its table, which `engines.making` fills in."""
+"""What `engines.build` tells of one network: a line of its table, which `engines.build.run` fills in."""
 
 from __future__ import annotations
 

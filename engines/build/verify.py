@@ -14,15 +14,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from engines.build.networks import Export, PoseNet
 from engines.compositing import Compositor
-from engines.exports import Export, PoseNet
 from engines.generator import FINE
 from engines.plan_cache import Parity
 from engines.pose.detector import Detector
 from engines.pose.region import Region
 from engines.runtime import Engine, EngineError, Tensors
 
-FRAMES = Path(__file__).resolve().parents[1] / "assets" / "fan_dance.mp4"
+FRAMES = Path(__file__).resolve().parents[2] / "assets" / "fan_dance.mp4"
 EVERY, MOST = 120, 6
 """Which frames of it are looked at."""
 POSES = 3

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from torch import Tensor, nn
 
-from engines import parity
-from engines.exports import show_exports
+from engines.build import verify
+from engines.build.networks import show_exports
 from engines.plan_cache import Facts
 from engines.player_pack import PlayerPack
 from engines.pose.tracker import PoseTracker
@@ -24,9 +24,9 @@ from engines.runtime.torch_eager import TorchEngine
 @pytest.mark.parametrize("window", [0, -1])
 def test_the_parity_of_a_generator_is_of_the_picture_that_comes_of_it(pack_folder: Path, window: int) -> None:
     export = show_exports(PlayerPack.load(pack_folder), "torch")[-1]
-    exact, index = parity.eager(export), range(len(export.examples))[window]
+    exact, index = verify.eager(export), range(len(export.examples))[window]
 
-    def changed(name: str, channel: int | slice, by: float) -> parity.Run:
+    def changed(name: str, channel: int | slice, by: float) -> verify.Run:
         def run(inputs: Tensors) -> Tensors:
             outputs = {each: value.copy() for each, value in exact(inputs).items()}
             outputs[name][..., channel] += by
@@ -34,11 +34,11 @@ def test_the_parity_of_a_generator_is_of_the_picture_that_comes_of_it(pack_folde
 
         return run
 
-    assert parity.parity(export, index, "fp16", exact).value == pytest.approx(108.1, abs=0.1)
+    assert verify.parity(export, index, "fp16", exact).value == pytest.approx(108.1, abs=0.1)
     wrong = {"outline": (3, -3.0), "tint": (slice(0, 3), 0.2)}
     for channel, by in wrong.values():
-        assert (parity.parity(export, index, "fp16", changed("fields", channel, by)).value or 0) < 35
-    assert (parity.parity(export, index, "fp16", changed("own", slice(0, 3), 0.5)).value or 0) < 35
+        assert (verify.parity(export, index, "fp16", changed("fields", channel, by)).value or 0) < 35
+    assert (verify.parity(export, index, "fp16", changed("own", slice(0, 3), 0.5)).value or 0) < 35
 
 
 @pytest.mark.parametrize("layered", [False, True])
@@ -71,8 +71,8 @@ def test_a_window_about_the_player_is_a_piece_of_the_picture(pack_folder: Path) 
     (generator,) = [export for export in show_exports(pack, "tensorrt-rtx") if export.pose is None]
     sizes = [generator.examples[index]["doll"].shape[1:3] for index in range(len(generator.examples))]
     assert sizes[-1] == (128, 128)
-    (whole,) = (next(parity._poses(generator, len(sizes) - 1)),)
-    (piece,) = (next(parity._poses(generator, 0)),)
+    (whole,) = (next(verify._poses(generator, len(sizes) - 1)),)
+    (piece,) = (next(verify._poses(generator, 0)),)
     for index, sample in ((len(sizes) - 1, whole), (0, piece)):
         shapes = {name: np.shape(array) for name, array in sample.inputs.items()}
         assert shapes == generator.shapes(index)
@@ -82,5 +82,5 @@ def test_a_window_about_the_player_is_a_piece_of_the_picture(pack_folder: Path) 
     there = whole.inputs["doll"][0, y : y + sizes[0][0], x : x + sizes[0][1]]
     np.testing.assert_array_equal(piece.inputs["doll"][0], there)
     assert there.any()
-    facts = Facts(1.0, parity.not_measured(generator, "fp16", "no GPU"))
+    facts = Facts(1.0, verify.not_measured(generator, "fp16", "no GPU"))
     assert str(dataclasses.replace(facts).parity) == "not measured (no GPU)"

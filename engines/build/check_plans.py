@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from engines.exports import show_exports
+from engines.build.networks import show_exports
 from engines.plan_cache import PlanCache, PlanError
 from engines.player_pack import PlayerPack
 from engines.runtime import PLANNED, EngineError, choose_backend, tensorrt, tensorrt_rtx

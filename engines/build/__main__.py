@@ -21,13 +21,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from engines.build_row import Row, shape_text
+from engines.build.row import Row, shape_text
 from engines.cache_limit import VARIABLE, Item, by_show, items, limit_bytes, remove
 from engines.plan_cache import PlanCache, PlanError
 from engines.runtime.engine import EngineError
 from engines.runtime.precision import SUFFIX, choice_files, read_choice
 
-PLAYER = Path(__file__).resolve().parents[1] / "players" / "demo"
+PLAYER = Path(__file__).resolve().parents[2] / "players" / "demo"
 PRECISIONS = ("fp16", "auto", "f32", "bf16", "int8")
 BACKENDS = ("auto", "tensorrt", "tensorrt-rtx", "cuda", "openvino")
 INTERRUPTED = 130
@@ -119,8 +119,8 @@ def _run(options: argparse.Namespace) -> int:
     started = time.perf_counter()
     import torch  # takes seconds: --help and --list need not wait for it
 
-    from engines.making import make_plans
-    from engines.plan_check import check_show, choose_build_backend
+    from engines.build.check_plans import check_show, choose_build_backend
+    from engines.build.run import make_plans
     from engines.player_pack import PlayerPack
     from engines.runtime import PLANNED
     from engines.runtime.identity import plan_folder

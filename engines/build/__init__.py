@@ -1,0 +1,1 @@
+"""Compiles the networks of a show ahead of it: `python -m engines.build`."""
