@@ -161,9 +161,10 @@ def check(show: Show, report: Path | None, role: str = "all") -> Player:
     if report is not None and not report.resolve().parent.is_dir():
         raise UsageError(f"--report {report}: there is no folder {report.resolve().parent}")
 
-    from engines.cache_limit import limit_bytes
+    from engines.backends.choice import PLANNED, choose_backend
     from engines.pack_manifest import PackError, PackManifest
-    from engines.runtime import PLANNED, EngineError, choose_backend
+    from engines.plans.limit import limit_bytes
+    from engines.runtime.engine import EngineError
 
     try:
         limit_bytes()

@@ -23,8 +23,8 @@ from engines.doll.parts import COUNT
 from engines.generator import FINE, LiveGenerator
 from engines.player_pack import PlayerPack
 from engines.renderer import compile_windows, described
-from engines.runtime import Engine, EngineError
 from engines.runtime.device_engine import DeviceEngine
+from engines.runtime.engine import Engine, EngineError
 from engines.runtime.streams import Graphs, Mark, Stream, pinned
 from engines.shadow_torch import TorchFloor
 from engines.skeleton import LANDMARKS

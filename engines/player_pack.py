@@ -19,9 +19,9 @@ from engines.body import Body
 from engines.doll.bank import Bank
 from engines.doll.kept import kept_bank
 from engines.doll.store import write_bank
-from engines.folders import new_folder
 from engines.generator import FIELDS, VARIANTS, Generator
 from engines.pack_manifest import FILES, FORMAT, MANIFEST, PackError, PackManifest, sha256_of
+from engines.plans.atomic_folder import new_folder
 from engines.shadow import Shadow
 from engines.skeleton import LANDMARKS
 

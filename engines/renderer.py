@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from engines.backends.choice import choose_backend, compile_module, is_on_device
 from engines.body import Body
 from engines.compositing import Bytes, Composed, Compositor, Floats
 from engines.doll.bank import Bank
@@ -24,7 +25,7 @@ from engines.doll.drawing import Doll
 from engines.doll.likeness import Likeness
 from engines.generator import DOLL_CHANNELS, Generator, LiveGenerator
 from engines.player_pack import PlayerPack
-from engines.runtime import Calibration, Engine, Tensors, choose_backend, compile_module, is_on_device
+from engines.runtime.engine import Calibration, Engine, Tensors
 from engines.shadow import Floor, Shadow
 from engines.windows import Windows
 
@@ -59,7 +60,7 @@ def is_kept(pack: PlayerPack, backend: str, threads: int) -> bool:
     """Whether what `compile_windows` makes lies on disk from an earlier time. Raises PackError."""
     if choose_backend(backend) != "openvino":
         return False
-    from engines.runtime.openvino import is_compiled
+    from engines.backends.openvino import is_compiled
 
     net = LiveGenerator(pack.generator())
     examples = [net.example(size) for size in Windows.of(pack).sizes]

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from engines.runtime.half import without_autocast
+from engines.runtime.mixed_precision import without_autocast
 
 
 class Landmark(IntEnum):

@@ -7,7 +7,7 @@ import numpy as np
 from engines.device_renderer import DeviceLayerRenderer, DeviceRenderer
 from engines.player_pack import PlayerPack
 from engines.renderer import LayerRenderer, Renderer
-from engines.runtime import EngineError
+from engines.runtime.engine import EngineError
 from engines.skeleton import LANDMARKS
 from engines.windows import Windows
 

@@ -46,7 +46,7 @@ OPTIONAL = {
     "nncf": set(),
     "pygame": set(),
     "pyvirtualcam": set(),
-    "openvino": {"engines/runtime/openvino.py", "engines/runtime/openvino_models.py"},
+    "openvino": {"engines/backends/openvino.py", "engines/backends/openvino_models.py"},
     "tensorrt": set(),
     "tensorrt_rtx": set(),
     "torch_tensorrt": set(),

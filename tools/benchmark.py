@@ -27,9 +27,10 @@ from pathlib import Path
 
 import torch
 
+from engines.backends.choice import BACKENDS, choose_backend
 from engines.generator import VARIANTS
 from engines.player_pack import PackError, PlayerPack
-from engines.runtime import BACKENDS, EngineError, choose_backend
+from engines.runtime.engine import EngineError
 from tools.benchmarking.machine import details, machine
 from tools.benchmarking.page import draw, section
 from tools.benchmarking.results import Result, ResultsError, Row, read_results, write_results

@@ -18,10 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from engines.backends.choice import BACKENDS
 from engines.player_pack import PackError, PlayerPack
 from engines.pose.tflite_graph import GraphError
 from engines.renderer import Renderer
-from engines.runtime import BACKENDS, EngineError
+from engines.runtime.engine import EngineError
 from tools.evaluation.driver import judge_driver, watch
 from tools.evaluation.gallery import Gallery
 from tools.evaluation.held_out import EvaluationError, judge_held_out, true_joints

@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 
 from engines.pose.tflite_graph import GraphError
-from engines.runtime import EngineError
+from engines.runtime.engine import EngineError
 from tools.landmark_net import LandmarkNetError, add_option
 from tools.preparing import PrepareError
 from tools.preparing.pictures import SIDE_MULTIPLE

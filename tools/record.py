@@ -14,7 +14,8 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from engines.runtime import BACKENDS, EngineError
+from engines.backends.choice import BACKENDS
+from engines.runtime.engine import EngineError
 from realtime.pictures.video_source import CaptureError
 from tools.coverage import text
 from tools.recording.session import Session

@@ -88,7 +88,7 @@ def run(options: argparse.Namespace) -> int:
     # Only here: torch takes seconds, which --help need not wait for and Ctrl-C may fall into.
     from engines.player_pack import PackError, PlayerPack
     from engines.pose.tflite_graph import GraphError
-    from engines.runtime import EngineError
+    from engines.runtime.engine import EngineError
     from tools.synthesis.batch import make_all, plan
     from tools.synthesis.dance import SynthesisError
     from tools.synthesis.job import Look, Synthesizer

@@ -23,8 +23,8 @@ import numpy as np
 import torch
 
 from engines.doll.bank import Bank
-from engines.folders import only_writer
 from engines.generator import VARIANTS
+from engines.plans.atomic_folder import only_writer
 from engines.player_pack import PackError, write_pack
 from tools.bank import make_bank
 from tools.bank.make import FRAMES

@@ -22,10 +22,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from engines.build.row import Row, shape_text
-from engines.cache_limit import VARIABLE, Item, by_show, items, limit_bytes, remove
-from engines.plan_cache import PlanCache, PlanError
+from engines.plans.cache import PlanCache, PlanError
+from engines.plans.limit import VARIABLE, Item, by_show, items, limit_bytes, remove
+from engines.plans.precision import SUFFIX, choice_files, read_choice
 from engines.runtime.engine import EngineError
-from engines.runtime.precision import SUFFIX, choice_files, read_choice
 
 PLAYER = Path(__file__).resolve().parents[2] / "players" / "demo"
 PRECISIONS = ("fp16", "auto", "f32", "bf16", "int8")
@@ -119,11 +119,11 @@ def _run(options: argparse.Namespace) -> int:
     started = time.perf_counter()
     import torch  # takes seconds: --help and --list need not wait for it
 
+    from engines.backends.choice import PLANNED
     from engines.build.check_plans import check_show, choose_build_backend
     from engines.build.run import make_plans
+    from engines.plans.digest import plan_folder
     from engines.player_pack import PlayerPack
-    from engines.runtime import PLANNED
-    from engines.runtime.identity import plan_folder
 
     torch.set_num_threads(1)
     cache = PlanCache(options.out or plan_folder())
@@ -168,7 +168,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _list_or_clean(options: argparse.Namespace) -> int:
-    from engines.runtime.identity import compiled_folder, plan_folder
+    from engines.plans.digest import compiled_folder, plan_folder
 
     cache = PlanCache(options.out or plan_folder())
     compiled = compiled_folder() if options.out is None else None

@@ -10,12 +10,14 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from engines.backends import tensorrt, tensorrt_rtx
+from engines.backends.choice import compile_module
+from engines.backends.load_plans import open_plan, plan_key, this_gpu
 from engines.build.networks import Export
 from engines.build.verify import Run, compiled
-from engines.plan_cache import Facts, Layer, Manifest, PlanCache, PlanError, PlanKey
-from engines.runtime import Engine, EngineError, Tensors, compile_module, tensorrt, tensorrt_rtx
-from engines.runtime.machine import gpu, show_threads
-from engines.runtime.planned import open_plan, plan_key, this_gpu
+from engines.plans.cache import Facts, Layer, Manifest, PlanCache, PlanError, PlanKey
+from engines.plans.machine import gpu, show_threads
+from engines.runtime.engine import Engine, EngineError, Tensors
 
 
 class Built(NamedTuple):
@@ -143,7 +145,7 @@ class RtxBuilder(TensorRtBuilder):
         """The network as ONNX, traced once for all its shapes."""
         if export.label != self._label:
             try:
-                from engines.runtime.onnx_export import export_onnx
+                from engines.backends.onnx_export import export_onnx
             except ImportError as error:
                 raise EngineError(f"{error}: pip install '.[tensorrt-rtx]'") from error
             model = export_onnx(export.module, export.examples, export.outputs)
@@ -214,7 +216,7 @@ class OpenVinoBuilder(StartingBuilder):
             return precision
         if export.calibration is None:  # untrained: there is nothing to judge it by
             return "f32"
-        from engines.runtime.openvino import choose
+        from engines.backends.openvino import choose
 
         most = show_threads()
         best = choose(export.module, export.examples, export.outputs, most, export.calibration).best
@@ -235,7 +237,7 @@ class OpenVinoBuilder(StartingBuilder):
         return measured
 
     def _key(self, export: Export, precision: str) -> PlanKey:
-        from engines.runtime.openvino_models import plan_key as openvino_key
+        from engines.backends.openvino_models import plan_key as openvino_key
 
         return openvino_key(export.module, export.examples, export.outputs, precision, export.calibration)
 

@@ -11,8 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from engines.backends.choice import is_on_device
 from engines.generator import Generator, LiveGenerator
 from engines.pack_manifest import slug
+from engines.plans.digest import network_digest
 from engines.player_pack import PlayerPack
 from engines.pose import detector, landmarks
 from engines.pose.convert import load_net
@@ -20,8 +22,7 @@ from engines.pose.refine import refine
 from engines.pose.region import Region
 from engines.pose.tflite_net import ImageNet
 from engines.renderer import calibration
-from engines.runtime import Calibration, EngineError, Tensors, is_on_device
-from engines.runtime.identity import network_digest
+from engines.runtime.engine import Calibration, EngineError, Tensors
 from engines.windows import Windows
 
 Floats = NDArray[np.float32]

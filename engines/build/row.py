@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from engines.plan_cache import Facts, Manifest
+from engines.plans.cache import Facts, Manifest
 
 
 class Row(NamedTuple):

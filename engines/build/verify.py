@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from engines.build.networks import Export, PoseNet
 from engines.compositing import Compositor
 from engines.generator import FINE
-from engines.plan_cache import Parity
+from engines.plans.cache import Parity
 from engines.pose.detector import Detector
 from engines.pose.region import Region
-from engines.runtime import Engine, EngineError, Tensors
+from engines.runtime.engine import Engine, EngineError, Tensors
 
 FRAMES = Path(__file__).resolve().parents[2] / "assets" / "fan_dance.mp4"
 EVERY, MOST = 120, 6

@@ -25,7 +25,7 @@ from engines.doll.parts import (
     joints_of,
     points_of,
 )
-from engines.runtime.half import without_autocast
+from engines.runtime.mixed_precision import without_autocast
 from engines.skeleton import Landmark as L
 
 

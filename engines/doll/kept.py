@@ -17,8 +17,8 @@ from engines.body import Body
 from engines.doll.atlas import Atlas
 from engines.doll.bank import Bank
 from engines.doll.store import read_bank
-from engines.plan_cache import PATIENCE_S, Facts, Parity, PlanCache, PlanError, PlanKey
-from engines.runtime.identity import plan_folder
+from engines.plans.cache import PATIENCE_S, Facts, Parity, PlanCache, PlanError, PlanKey
+from engines.plans.digest import plan_folder
 from engines.runtime.progress import doing
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engines.runtime import EngineError
+from engines.runtime.engine import EngineError
 from engines.runtime.streams import Mark, Stream, pinned
 
 LARGEST = (3840, 2160)

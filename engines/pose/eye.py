@@ -11,11 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engines.backends.choice import compile_module
 from engines.pose.device_crop import PARAMETERS, DeviceCrop
 from engines.pose.device_frame import DeviceFrame, Frame, FrameUpload
 from engines.pose.tflite_net import ImageNet
-from engines.runtime import Engine, Tensors, compile_module
 from engines.runtime.device_engine import DeviceEngine
+from engines.runtime.engine import Engine, Tensors
 from engines.runtime.streams import Graphs, Mark, Stream, pinned
 
 Condense = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]

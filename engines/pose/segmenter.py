@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from engines.backends.choice import compile_module
 from engines.pose.convert import load_net
 from engines.pose.tflite_net import ImageNet
-from engines.runtime import compile_module
 
 SIZE = 256
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engines.pose.tflite_graph import Graph, GraphError, Op
-from engines.runtime.half import HalfWeights
+from engines.runtime.mixed_precision import HalfWeights
 
 
 class TfliteNet(HalfWeights):

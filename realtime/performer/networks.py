@@ -143,9 +143,9 @@ def load_nets(show: Show) -> Nets:
     """
     import torch
 
+    from engines.backends.choice import first_that_works
     from engines.player_pack import PackError
     from engines.pose.tflite_graph import GraphError
-    from engines.runtime import first_that_works
 
     torch.set_num_threads(1)
     left: list[str] = []
@@ -165,10 +165,10 @@ class NetsLoader:
     """
 
     def __init__(self, show: NetsWanted, backend: str) -> None:
+        from engines.backends.choice import is_on_device
+        from engines.plans.machine import show_threads
         from engines.pose.smoothing import LIVE
         from engines.pose.tracker import PoseTracker
-        from engines.runtime import is_on_device
-        from engines.runtime.machine import show_threads
 
         self._backend = backend
         self._layered = show.layered
@@ -185,9 +185,9 @@ class NetsLoader:
 
     def __call__(self, folder: Path) -> Nets:
         """As `load`, with whatever the backend fails with as an EngineError of one line."""
+        from engines.backends.choice import first_that_works
         from engines.player_pack import PackError
         from engines.pose.tflite_graph import GraphError
-        from engines.runtime import first_that_works
 
         return first_that_works(self._backend, lambda _: self.load(folder), passed_on=(PackError, GraphError))
 
@@ -247,8 +247,8 @@ def _frames_on_device() -> dict[str, Any]:
     """What of `Nets` a device changes: each frame is uploaded once, for all that look at it."""
     import torch
 
+    from engines.backends.cuda import DEVICE
     from engines.pose.device_frame import FrameUpload
-    from engines.runtime.cuda import DEVICE
     from engines.runtime.streams import page_lock
 
     return {"upload": FrameUpload(torch.device(DEVICE)), "page_lock": page_lock}

@@ -14,11 +14,11 @@ def run_cuda_on_cpu(patch: pytest.MonkeyPatch) -> None:
 
 def run_cuda_on(device: str, patch: pytest.MonkeyPatch) -> None:
     """Lets the backend "cuda" put its tensors on another of torch's devices."""
-    patch.setattr("engines.runtime.cuda.DEVICE", device)
+    patch.setattr("engines.backends.cuda.DEVICE", device)
     patch.setitem(_probes(), "cuda", lambda: None)
 
 
 def _probes() -> dict[str, object]:
-    import engines.runtime
+    import engines.backends.choice
 
-    return engines.runtime._PROBES
+    return engines.backends.choice._PROBES

@@ -19,8 +19,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from engines.backends.choice import compile_module, missing
 from engines.generator import LiveGenerator
-from engines.runtime import compile_module, missing
 from engines.runtime.device_engine import DeviceEngine
 from engines.runtime.streams import Graphs, Mark, Stream, page_lock
 from tests.drawn import standing, untrained_generator

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from engines.device_renderer import DeviceLayerRenderer, DeviceRenderer
 from engines.player_pack import PlayerPack
 from engines.renderer import LayerRenderer, Renderer
-from engines.runtime import EngineError
+from engines.runtime.engine import EngineError
 from engines.shadow import Shadow
 from engines.windows import Windows
 from tests.engines.capturable import count_captures

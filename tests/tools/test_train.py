@@ -21,7 +21,7 @@ from torch import Tensor
 
 from engines.doll.choice import Drawing, choose
 from engines.doll.drawing import Doll
-from engines.folders import only_writer
+from engines.plans.atomic_folder import only_writer
 from engines.player_pack import PlayerPack
 from engines.renderer import Renderer
 from tests.packs import SIZE

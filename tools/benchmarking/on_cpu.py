@@ -15,7 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from engines.runtime import Calibration, Engine, choose_backend, compile_module
+from engines.backends.choice import choose_backend, compile_module
+from engines.runtime.engine import Calibration, Engine
 from tools.baselines.pix2pixhd import GlobalGenerator, nearest_ngf
 from tools.benchmarking.roofline import probe
 from tools.benchmarking.subjects import PAPER_NGF, Contestant, Subject, peer_work, psnr

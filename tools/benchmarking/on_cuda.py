@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.memory_format import convert_conv2d_weight_memory_format
 
+from engines.backends.cuda import compile_cuda
 from engines.compositing_torch import TorchCompositor
-from engines.runtime.cuda import compile_cuda
 from tools.baselines.pix2pixhd import GlobalGenerator, nearest_ngf
 from tools.benchmarking.roofline import Work, probe
 from tools.benchmarking.subjects import PAPER_NGF, Contestant, Subject, peer_work, psnr

@@ -18,7 +18,7 @@ from engines.doll.drawing import Doll
 from engines.generator import Generator, LiveGenerator, canvas_of
 from engines.player_pack import PlayerPack
 from engines.renderer import calibration
-from engines.runtime import Calibration
+from engines.runtime.engine import Calibration
 from engines.windows import Windows
 from tools.baselines.pix2pixhd import GlobalGenerator
 from tools.benchmarking.roofline import Work, count

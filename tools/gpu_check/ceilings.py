@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from engines.runtime.cuda import place
+from engines.backends.cuda import place
 from engines.runtime.streams import Graphs, Stream, pinned
 from tools.benchmarking.results import ResultsError
 from tools.benchmarking.roofline import Ceiling, probe, probe_flops

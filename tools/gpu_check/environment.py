@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import torch
 
-from engines.runtime.machine import gpu
+from engines.plans.machine import gpu
 from tools.benchmarking.machine import details, machine
 from tools.gpu_check.record import Notebook
 from tools.gpu_check.setting import Setting

@@ -10,15 +10,15 @@ import cv2
 import numpy as np
 import torch
 
+from engines.backends.choice import compile_module
 from engines.build.networks import POSE_NETS, Export, show_exports
 from engines.build.verify import MOST_PX, compiled, parity
+from engines.plans.digest import network_digest
 from engines.player_pack import PlayerPack
 from engines.pose.convert import HEAVY, weights_of
 from engines.pose.detector import Detector
 from engines.pose.landmarks import LandmarkNet
-from engines.runtime import compile_module
 from engines.runtime.device_engine import DeviceEngine
-from engines.runtime.identity import network_digest
 from engines.runtime.streams import Graphs, Stream
 from tools.benchmarking.results import Figure
 from tools.benchmarking.roofline import Work, count

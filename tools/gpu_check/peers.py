@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn.utils.memory_format import convert_conv2d_weight_memory_format
 
-from engines.runtime import compile_module
+from engines.backends.choice import compile_module
 from engines.runtime.device_engine import DeviceEngine
 from engines.runtime.streams import Graphs, Stream
 from tools.baselines.pix2pixhd import GlobalGenerator

@@ -70,8 +70,8 @@ class Setting:
         """
         import cv2
 
-        import engines.runtime
-        import engines.runtime.cuda
+        import engines.backends.choice
+        import engines.backends.cuda
         from engines.pose import convert
 
         convert.WEIGHTS = self.weights
@@ -79,13 +79,13 @@ class Setting:
         cv2.setNumThreads(1)
         sys.setswitchinterval(SWITCH_S)
         if self.device == "cpu":
-            engines.runtime.cuda.DEVICE = "cpu"
-            engines.runtime._PROBES["cuda"] = lambda: None
+            engines.backends.cuda.DEVICE = "cpu"
+            engines.backends.choice._PROBES["cuda"] = lambda: None
         else:
-            why = engines.runtime.missing("cuda")
+            why = engines.backends.choice.missing("cuda")
             if why is not None:
                 raise RuntimeError(f"--device cuda: {why}")
-        return torch.device(engines.runtime.cuda.DEVICE)
+        return torch.device(engines.backends.cuda.DEVICE)
 
 
 def size_text(size: Sequence[int]) -> str:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from engines.runtime import Engine, compile_module
+from engines.backends.choice import compile_module
+from engines.runtime.engine import Engine
 from tools.matting.net import MattingNet
 
 WEIGHTS = Path(__file__).with_name("matting.safetensors")

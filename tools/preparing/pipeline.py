@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.body import facing, measure_body, standing_height
-from engines.folders import resumed_folder
+from engines.plans.atomic_folder import resumed_folder
 from tools.alignment.solve import STILL, TAKEN_FOR_STILL, Alignment, align
 from tools.landmark_net import choose_net
 from tools.matting.cutter import Cutter

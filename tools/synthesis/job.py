@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from engines.backends.choice import choose_backend
 from engines.player_pack import PlayerPack
 from engines.pose.convert import FULL
 from engines.pose.tracker import PoseTracker
 from engines.renderer import LayerRenderer, Renderer
-from engines.runtime import choose_backend
 from tools.synthesis.ahead import ahead
 from tools.synthesis.dance import Dance, Floats, SynthesisError, digest, keep, kept, track
 from tools.synthesis.driving import retarget

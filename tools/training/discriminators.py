@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from engines.runtime.half import without_autocast
+from engines.runtime.mixed_precision import without_autocast
 
 Norm = Literal["spectral", "instance"]
 STRIDES = (2, 2, 2, 1)

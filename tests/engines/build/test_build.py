@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 import run_live
+from engines.backends import load_plans
 from engines.build import __main__ as build
 from engines.build import check_plans, compilers, run, verify
-from engines.plan_cache import Parity, PlanCache
-from engines.runtime import EngineError, planned
-from engines.runtime.machine import Gpu
+from engines.plans.cache import Parity, PlanCache
+from engines.plans.machine import Gpu
+from engines.runtime.engine import EngineError
 from tests.packs import write_nano_pack
 
 RTX = ("--backend", "tensorrt-rtx", "--target", "8.9")
@@ -35,7 +36,7 @@ def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def use_gpu(monkeypatch: pytest.MonkeyPatch, found: Gpu | None) -> None:
-    for module in (planned, check_plans, compilers):
+    for module in (load_plans, check_plans, compilers):
         monkeypatch.setattr(module, "gpu", lambda: found)
 
 

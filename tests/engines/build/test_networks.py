@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 from torch import Tensor, nn
 
+from engines.backends import openvino as openvino_runtime
+from engines.backends.torch_eager import TorchEngine
 from engines.build import verify
 from engines.build.networks import show_exports
-from engines.plan_cache import Facts
+from engines.plans.cache import Facts
+from engines.plans.digest import network_digest
 from engines.player_pack import PlayerPack
 from engines.pose.tracker import PoseTracker
 from engines.renderer import LayerRenderer, Renderer
-from engines.runtime import Tensors
-from engines.runtime import openvino as openvino_runtime
-from engines.runtime.identity import network_digest
-from engines.runtime.torch_eager import TorchEngine
+from engines.runtime.engine import Tensors
 
 
 @pytest.mark.parametrize("window", [0, -1])

@@ -10,7 +10,7 @@ import pytest
 from engines.doll import bank as bank_module
 from engines.doll import kept
 from engines.doll.kept import kept_bank
-from engines.plan_cache import PlanCache
+from engines.plans.cache import PlanCache
 from engines.runtime.progress import told_to
 from tests.engines.doll.test_store import BANK, BODY, write_bank
 

@@ -15,7 +15,7 @@ from engines.pose.landmarks import LandmarkNet
 from engines.pose.refine import refine, refine_on_device
 from engines.pose.region import Region
 from engines.pose.tracker import PoseTracker
-from engines.runtime import EngineError
+from engines.runtime.engine import EngineError
 from tests.engines.capturable import Capturable, count_captures
 from tests.engines.cuda_on_cpu import run_cuda_on_cpu
 

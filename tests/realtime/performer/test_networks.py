@@ -14,7 +14,7 @@ from engines.device_renderer import DeviceRenderer
 from engines.player_pack import PackError, PlayerPack
 from engines.pose.device_frame import DeviceFrame
 from engines.renderer import Renderer
-from engines.runtime import EngineError
+from engines.runtime.engine import EngineError
 from realtime.config.backgrounds import Colour
 from realtime.config.show import Show
 from realtime.performer.networks import load_nets
@@ -23,7 +23,7 @@ from tests.engines.cuda_on_cpu import run_cuda_on_cpu
 
 CUDA_FAILS: dict[str, tuple[str, object, str]] = {
     "compiled": (
-        "engines.runtime.cuda.place",
+        "engines.backends.cuda.place",
         lambda *_: (_ for _ in ()).throw(
             torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
         ),

@@ -16,7 +16,7 @@ import pytest
 from engines.doll.choice import Drawing
 from engines.doll.drawing import Doll
 from engines.doll.parts import COUNT
-from engines.plan_cache import Parity
+from engines.plans.cache import Parity
 from engines.player_pack import PlayerPack
 from tools import benchmark
 from tools.benchmarking.page import draw
@@ -123,7 +123,7 @@ def test_what_finds_no_time_is_said_to_be_missing(
 
 
 def test_without_a_gpu_each_part_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engines.runtime.missing", lambda backend: "torch finds no NVIDIA GPU")
+    monkeypatch.setattr("engines.backends.choice.missing", lambda backend: "torch finds no NVIDIA GPU")
     out = tmp_path / "gpu.json"
     assert command.main(["--out", str(out), "--parts", "ceilings"]) == 1
     assert "--device cuda: torch finds no NVIDIA GPU" in Record.read(out).parts[0].failures[0].error
@@ -141,7 +141,7 @@ def test_a_network_that_is_off_fails_the_part_and_its_figure_is_kept(
     monkeypatch.setattr(networks, "parity", lambda *_: Parity("dB", 40.0, 31.5))
     monkeypatch.setattr(networks, "_pose_nets", lambda packs: [])
     monkeypatch.setattr(networks, "_check_pose", lambda notebook: None)
-    monkeypatch.setattr("engines.runtime.cuda.DEVICE", "cpu")
+    monkeypatch.setattr("engines.backends.cuda.DEVICE", "cpu")
     monkeypatch.setitem(probes(), "cuda", lambda: None)
     part = Part("parity", "Parity", 60.0)
     setting = Setting("cpu", True, (pack_folder, pack_folder), tmp_path, tmp_path / "gpu.json")
@@ -152,9 +152,9 @@ def test_a_network_that_is_off_fails_the_part_and_its_figure_is_kept(
 
 
 def probes() -> dict[str, object]:
-    import engines.runtime
+    import engines.backends.choice
 
-    return engines.runtime._PROBES
+    return engines.backends.choice._PROBES
 
 
 def test_memory_that_is_asked_for_is_an_error() -> None:

@@ -16,11 +16,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-import engines.runtime
-from engines.runtime import BACKENDS, Calibration, EngineError, choose_backend, compile_module, missing
-from engines.runtime import openvino as runtime
-from engines.runtime import openvino_models as models
-from engines.runtime.precision import Candidate
+import engines.backends.choice
+from engines.backends import openvino as runtime
+from engines.backends import openvino_models as models
+from engines.backends.choice import BACKENDS, choose_backend, compile_module, missing
+from engines.plans.precision import Candidate
+from engines.runtime.engine import Calibration, EngineError
 from engines.runtime.progress import told_to
 from tests.engines.small_net import OUTPUTS, Small, example, expected, fill
 
@@ -34,7 +35,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_nothing_is_reported_to_the_makers_of_libraries(tmp_path: Path) -> None:
     script = (
         "import multiprocessing.process as processes\n"
-        "from engines.runtime import openvino\n"
+        "from engines.backends.choice import openvino\n"
         "from tests.engines.small_net import OUTPUTS, Small, example\n"
         "import nncf.telemetry.wrapper as wrapper, openvino.tools.ovc.telemetry_utils as utils\n"
         "started = []\n"
@@ -60,7 +61,7 @@ def test_the_first_backend_that_can_run_is_chosen_and_the_others_reasons_are_tol
 ) -> None:
     caplog.set_level("INFO")
     why = {"cuda": "no driver", "openvino": "not installed", "torch": None}
-    monkeypatch.setattr("engines.runtime._PROBES", {name: lambda r=r: r for name, r in why.items()})
+    monkeypatch.setattr("engines.backends.choice._PROBES", {name: lambda r=r: r for name, r in why.items()})
     assert choose_backend("auto") == "torch"
     assert [record.getMessage() for record in caplog.records] == [
         "backend cuda skipped: no driver",
@@ -69,7 +70,7 @@ def test_the_first_backend_that_can_run_is_chosen_and_the_others_reasons_are_tol
     with pytest.raises(EngineError, match="backend cuda cannot run here: no driver; choose auto"):
         choose_backend("cuda")
     why["cuda"] = None
-    monkeypatch.setattr("engines.runtime._PROBES", {name: lambda r=r: r for name, r in why.items()})
+    monkeypatch.setattr("engines.backends.choice._PROBES", {name: lambda r=r: r for name, r in why.items()})
     assert choose_backend("auto") == choose_backend("cuda") == "cuda"
 
 
@@ -85,8 +86,8 @@ def test_auto_leaves_a_backend_that_cannot_compile_and_a_named_one_is_not_replac
     def broken(*_: object) -> None:
         raise OSError("libGone.so: cannot open\nshared object file")
 
-    monkeypatch.setattr("engines.runtime.openvino.compile_openvino", broken)
-    monkeypatch.setitem(engines.runtime._PROBES, "cuda", lambda: "no driver")
+    monkeypatch.setattr("engines.backends.openvino.compile_openvino", broken)
+    monkeypatch.setitem(engines.backends.choice._PROBES, "cuda", lambda: "no driver")
     assert compile_module(Small(), example(), OUTPUTS).backend == "torch"
     reason = "the backend openvino does not work here (OSError: libGone.so: cannot open shared object file)"
     assert [each.getMessage() for each in caplog.records if each.levelname == "WARNING"] == [reason]

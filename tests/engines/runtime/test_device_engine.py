@@ -7,12 +7,13 @@ import pytest
 import torch
 from torch import nn
 
+from engines.backends.choice import compile_module
 from engines.generator import LiveGenerator
 from engines.pose.convert import load_net
 from engines.pose.tflite_graph import GraphError
 from engines.pose.tflite_net import ImageNet
-from engines.runtime import EngineError, compile_module
 from engines.runtime.device_engine import DeviceEngine
+from engines.runtime.engine import EngineError
 from engines.runtime.streams import Graphs, Mark, Stream, pinned
 from tests.drawn import standing, untrained_generator
 from tests.engines.capturable import Capturable, count_captures

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from engines.runtime.device_engine import DeviceEngine
 from engines.runtime.engine import EngineError
-from engines.runtime.half import halve
+from engines.runtime.mixed_precision import halve
 
 DEVICE = "cuda"
 PRECISIONS = ("f32", "fp16")

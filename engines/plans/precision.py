@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from engines.plan_cache import PATIENCE_S, PlanCache, PlanKey, write_whole
+from engines.plans.cache import PATIENCE_S, PlanCache, PlanKey, write_whole
 
 FORMAT = 1
 SUFFIX = ".choice"

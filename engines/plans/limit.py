@@ -14,10 +14,10 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from engines.plan_cache import PlanCache, PlanError
+from engines.plans.cache import PlanCache, PlanError
+from engines.plans.digest import compiled_folder, plan_folder
+from engines.plans.precision import SUFFIX
 from engines.runtime.engine import EngineError
-from engines.runtime.identity import compiled_folder, plan_folder
-from engines.runtime.precision import SUFFIX
 
 log = logging.getLogger(__name__)
 VARIABLE = "DANCECAM_CACHE_MIB"

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from engines.folders import only_writer
+from engines.plans.atomic_folder import only_writer
 from engines.runtime.engine import EngineError
 
 FORMAT = 1
@@ -172,7 +172,7 @@ def _layer(data: Mapping[str, Any]) -> Layer:
 class PlanCache:
     """The plans in a folder.
 
-    in_use: what this process has read or written, in whatever folder; see `engines.cache_limit`.
+    in_use: what this process has read or written, in whatever folder; see `engines.plans.limit`.
     """
 
     in_use: ClassVar[set[Path]] = set()

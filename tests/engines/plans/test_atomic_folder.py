@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.folders import new_folder, resumed_folder
+from engines.plans.atomic_folder import new_folder, resumed_folder
 
 MARK = "mark.json"
 

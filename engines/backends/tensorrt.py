@@ -13,10 +13,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from engines.plan_cache import Layer
+from engines.backends.tensorrt_api import Builder, BuilderConfig, TensorRt, TimingCache
+from engines.backends.tensorrt_build import compile_onnx
+from engines.plans.cache import Layer
 from engines.runtime.engine import EngineError
-from engines.runtime.tensorrt_api import Builder, BuilderConfig, TensorRt, TimingCache
-from engines.runtime.tensorrt_build import compile_onnx
 
 log = logging.getLogger(__name__)
 PACKAGE = "tensorrt"
@@ -87,7 +87,7 @@ def _through_onnx(
     outputs: Sequence[str],
     cache: Path,
 ) -> tuple[bytes, tuple[Layer, ...]]:
-    from engines.runtime.onnx_export import export_onnx
+    from engines.backends.onnx_export import export_onnx
 
     timing: list[TimingCache] = []
 

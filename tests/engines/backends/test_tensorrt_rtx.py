@@ -11,15 +11,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from engines.backends import tensorrt_api, tensorrt_rtx
+from engines.backends.tensorrt_build import compile_onnx
 from engines.build.networks import POSE_NETS, Export, untrained_export
 from engines.generator import VARIANTS, LiveGenerator
-from engines.runtime import EngineError, tensorrt_api, tensorrt_rtx
-from engines.runtime.tensorrt_build import compile_onnx
+from engines.runtime.engine import EngineError
 from tests.drawn import standing, untrained_generator
 
 onnx = pytest.importorskip("onnx", reason="onnx compiles nothing alone, but without it nothing is compiled")
 pytest.importorskip("tensorrt_rtx", reason="TensorRT for RTX is not installed")
-from engines.runtime.onnx_export import export_onnx  # noqa: E402  # needs onnx
+from engines.backends.onnx_export import export_onnx  # noqa: E402  # needs onnx
 
 TARGET = "8.9"
 

@@ -30,7 +30,7 @@ def cache_folder() -> Path:
 
 
 def plan_folder() -> Path:
-    """Where plans are kept (`engines.plan_cache`), and looked for by a show."""
+    """Where plans are kept (`engines.plans.cache`), and looked for by a show."""
     return cache_folder() / "plans"
 
 

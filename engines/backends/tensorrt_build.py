@@ -10,9 +10,9 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from engines.plan_cache import Layer
+from engines.backends.tensorrt_api import Builder, BuilderConfig, Named, Network, TensorRt
+from engines.plans.cache import Layer
 from engines.runtime.engine import EngineError
-from engines.runtime.tensorrt_api import Builder, BuilderConfig, Named, Network, TensorRt
 
 log = logging.getLogger(__name__)
 Shapes = Mapping[str, tuple[int, ...]]

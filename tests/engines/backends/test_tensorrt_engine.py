@@ -10,10 +10,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from engines.runtime import EngineError, tensorrt, tensorrt_rtx
-from engines.runtime.machine import gpu
-from engines.runtime.planned import open_plan
-from engines.runtime.tensorrt_engine import TensorRtEngine, _bound
+from engines.backends import tensorrt, tensorrt_rtx
+from engines.backends.load_plans import open_plan
+from engines.backends.tensorrt_engine import TensorRtEngine, _bound
+from engines.plans.machine import gpu
+from engines.runtime.engine import EngineError
 
 MODES = SimpleNamespace(INPUT=SimpleNamespace(name="INPUT"), OUTPUT=SimpleNamespace(name="OUTPUT"))
 TRT = SimpleNamespace(TensorIOMode=MODES)
@@ -77,7 +78,7 @@ def test_without_a_gpu_nothing_of_tensorrt_is_imported(monkeypatch: pytest.Monke
 def engine() -> TensorRtEngine:
     pytest.importorskip("onnx")
     pytest.importorskip("tensorrt_rtx")
-    from engines.runtime.onnx_export import export_onnx
+    from engines.backends.onnx_export import export_onnx
 
     found = gpu()
     if found is None or found.capability not in tensorrt_rtx.CAPABILITIES:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import torch
 
+from engines.backends.tensorrt_api import CudaEngine, TensorRt
 from engines.runtime.device_engine import DeviceEngine
 from engines.runtime.engine import EngineError
-from engines.runtime.tensorrt_api import CudaEngine, TensorRt
 
 
 class TensorRtEngine(DeviceEngine):

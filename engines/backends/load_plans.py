@@ -9,12 +9,12 @@ from typing import Protocol
 import torch
 from torch import nn
 
-from engines.plan_cache import ANY, PlanCache, PlanKey
-from engines.runtime import tensorrt, tensorrt_rtx
+from engines.backends import tensorrt, tensorrt_rtx
+from engines.backends.tensorrt_api import TensorRt
+from engines.plans.cache import ANY, PlanCache, PlanKey
+from engines.plans.digest import network_digest, plan_folder
+from engines.plans.machine import Gpu, gpu
 from engines.runtime.engine import Engine, EngineError
-from engines.runtime.identity import network_digest, plan_folder
-from engines.runtime.machine import Gpu, gpu
-from engines.runtime.tensorrt_api import TensorRt
 
 
 class Package(Protocol):
@@ -91,7 +91,7 @@ def open_plan(
     this_gpu(backend)
     if not torch.cuda.is_available():
         raise EngineError(f"the backend {backend} needs a torch with CUDA, and this one finds no GPU")
-    from engines.runtime.tensorrt_engine import TensorRtEngine
+    from engines.backends.tensorrt_engine import TensorRtEngine
 
     trt = PACKAGES[backend].package()
     return TensorRtEngine(trt, plan, inputs, outputs, backend=backend, precision=precision)

@@ -16,12 +16,7 @@ import openvino as ov
 import torch
 from torch import nn
 
-from engines.cache_limit import keep_within_limit
-from engines.plan_cache import PlanCache, PlanError, PlanKey
-from engines.runtime.engine import Calibration, Engine, EngineError, Tensors, TensorSpec
-from engines.runtime.identity import compiled_folder, plan_folder
-from engines.runtime.machine import show_threads
-from engines.runtime.openvino_models import (
+from engines.backends.openvino_models import (
     PrecisionError,
     cached,
     convert,
@@ -30,7 +25,12 @@ from engines.runtime.openvino_models import (
     quantize,
     require_parity,
 )
-from engines.runtime.precision import Choice, load_choice, measure, save_choice, thread_counts
+from engines.plans.cache import PlanCache, PlanError, PlanKey
+from engines.plans.digest import compiled_folder, plan_folder
+from engines.plans.limit import keep_within_limit
+from engines.plans.machine import show_threads
+from engines.plans.precision import Choice, load_choice, measure, save_choice, thread_counts
+from engines.runtime.engine import Calibration, Engine, EngineError, Tensors, TensorSpec
 from engines.runtime.progress import doing, found
 
 log = logging.getLogger(__name__)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from importlib import metadata
 
-from engines.plan_cache import Layer
+from engines.backends.tensorrt_api import Builder, BuilderConfig, TensorRtRtx
+from engines.backends.tensorrt_build import Shapes, compile_onnx
+from engines.plans.cache import Layer
 from engines.runtime.engine import EngineError
-from engines.runtime.tensorrt_api import Builder, BuilderConfig, TensorRtRtx
-from engines.runtime.tensorrt_build import Shapes, compile_onnx
 
 PACKAGE = "tensorrt-rtx"
 CAPABILITIES = {

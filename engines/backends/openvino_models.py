@@ -18,9 +18,9 @@ import openvino as ov
 import torch
 from torch import nn
 
-from engines.plan_cache import PATIENCE_S, Facts, MissingPlan, Parity, PlanCache, PlanError, PlanKey
+from engines.plans.cache import PATIENCE_S, Facts, MissingPlan, Parity, PlanCache, PlanError, PlanKey
+from engines.plans.digest import compiled_folder, network_digest, plan_folder
 from engines.runtime.engine import Calibration, EngineError, Tensors
-from engines.runtime.identity import compiled_folder, network_digest, plan_folder
 from engines.runtime.progress import doing
 
 log = logging.getLogger(__name__)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from engines import cache_limit
-from engines.cache_limit import Item, items, keep_within_limit, limit_bytes, surplus
-from engines.plan_cache import Facts, Parity, PlanCache, PlanKey
+from engines.plans import limit
+from engines.plans.cache import Facts, Parity, PlanCache, PlanKey
+from engines.plans.limit import Item, items, keep_within_limit, limit_bytes, surplus
 from engines.runtime.engine import EngineError
 
 KEY = PlanKey("a" * 64, "openvino", "2026.4", "AMD EPYC", "", "", "int8", ())
@@ -21,7 +21,7 @@ MIB = 2**20
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.delenv(cache_limit.VARIABLE, raising=False)
+    monkeypatch.delenv(limit.VARIABLE, raising=False)
     monkeypatch.setattr(PlanCache, "in_use", set())
     return tmp_path / "dancecam"
 
@@ -84,7 +84,7 @@ def test_a_plan_goes_with_what_was_compiled_of_it(home: Path, monkeypatch: pytes
     )}  # fmt: skip
     assert sizes == {"old.openvino": (1, 3), "new.openvino": (1, 1), "123": (0, 1)}
     assert keep_within_limit() == []
-    monkeypatch.setenv(cache_limit.VARIABLE, "3")
+    monkeypatch.setenv(limit.VARIABLE, "3")
     assert [each.plan.stem for each in keep_within_limit()] == ["123", "old.openvino"]
     assert left(home) == {
         "plans/new.openvino.plan", "plans/new.openvino.json", "compiled/new.openvino/0.blob",
@@ -96,7 +96,7 @@ def test_what_was_used_again_and_what_is_in_use_stays(home: Path, monkeypatch: p
     cache = PlanCache(home / "plans")
     cache.load(first)
     PlanCache.in_use.clear()  # another process has used it
-    monkeypatch.setenv(cache_limit.VARIABLE, "1")
+    monkeypatch.setenv(limit.VARIABLE, "1")
     cache.load(second)
     keep_within_limit()
     assert {path.stem for path, _ in cache.manifests()} == {"b.openvino"}
@@ -115,7 +115,7 @@ def test_the_use_of_a_plan_is_seen_on_disk(home: Path, monkeypatch: pytest.Monke
     PlanCache(home / "plans").load(first)
     PlanCache.in_use.clear()
     keep(home, "c", 3000)
-    monkeypatch.setenv(cache_limit.VARIABLE, "3")  # the manifests are too much
+    monkeypatch.setenv(limit.VARIABLE, "3")  # the manifests are too much
     assert [each.plan.stem for each in keep_within_limit()] == ["b.openvino"]
 
 
@@ -123,13 +123,13 @@ def test_plans_that_a_show_cannot_make_are_never_removed(home: Path, monkeypatch
     for backend in ("tensorrt", "tensorrt-rtx"):
         keep(home, backend, 10, backend=backend)
     keep(home, "mine", 5000)
-    monkeypatch.setenv(cache_limit.VARIABLE, "0")
+    monkeypatch.setenv(limit.VARIABLE, "0")
     assert [each.plan.stem for each in keep_within_limit()] == ["mine.openvino"]
 
 
 def test_while_another_process_writes_nothing_is_removed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keep(home, "old", 1000)
-    monkeypatch.setenv(cache_limit.VARIABLE, "0")
+    monkeypatch.setenv(limit.VARIABLE, "0")
     before = left(home)
     with PlanCache(home / "plans").building():
         assert keep_within_limit() == []
@@ -141,9 +141,9 @@ def test_the_limit_is_a_gibibyte_or_what_the_environment_says(
     home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert limit_bytes() == 1024 * MIB
-    monkeypatch.setenv(cache_limit.VARIABLE, "300")
+    monkeypatch.setenv(limit.VARIABLE, "300")
     assert limit_bytes() == 300 * MIB
-    monkeypatch.setenv(cache_limit.VARIABLE, "-1")
+    monkeypatch.setenv(limit.VARIABLE, "-1")
     with pytest.raises(EngineError, match="DANCECAM_CACHE_MIB='-1' is no number of MiB, such as 1024"):
         limit_bytes()
     assert keep_within_limit() == []

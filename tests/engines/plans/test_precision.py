@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from engines.plan_cache import PlanCache, PlanKey
-from engines.runtime import precision
-from engines.runtime.precision import (
+from engines.plans import precision
+from engines.plans.cache import PlanCache, PlanKey
+from engines.plans.precision import (
     Candidate,
     Choice,
     choice_files,

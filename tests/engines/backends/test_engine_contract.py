@@ -9,8 +9,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from engines.backends.choice import BACKENDS, compile_module, missing
 from engines.generator import LiveGenerator
-from engines.runtime import BACKENDS, Engine, EngineError, compile_module, missing
+from engines.runtime.engine import Engine, EngineError
 from tests.drawn import standing, untrained_generator
 from tests.engines.cuda_on_cpu import CUDA_ON_CPU, run_cuda_on_cpu
 from tests.engines.small_net import OUTPUTS, Small, example, expected, fill

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from engines.plan_cache import ANY, Facts, Layer, Parity, PlanCache, PlanError, PlanKey
+from engines.plans.cache import ANY, Facts, Layer, Parity, PlanCache, PlanError, PlanKey
 
 LABEL = "number-7.generator-128x128"
 KEY = PlanKey(
@@ -207,7 +207,7 @@ def test_a_show_waits_a_little_for_another_that_writes(
         if len(slept) == 3:
             other.close()
 
-    monkeypatch.setattr("engines.plan_cache.time.sleep", sleep)
+    monkeypatch.setattr("engines.plans.cache.time.sleep", sleep)
     with cache.building(60.0):
         assert len(slept) == 3
     with cache.building(), pytest.raises(BlockingIOError), PlanCache(cache.folder).building(0.0):
