@@ -16,7 +16,7 @@ from typing import Any
 from tqdm import tqdm
 
 from engines.backends.choice import BACKENDS
-from engines.pose.tracker import PoseTracker
+from engines.pose.tracking.tracker import PoseTracker
 from engines.runtime.engine import EngineError
 from tools.coverage_meter import NS_PER_S, Coverage, Verdict
 from tools.coverage_picture import write_picture

@@ -3,10 +3,9 @@
     python -m tools.smoothing assets/fan_dance.mp4 assets/fan_dance.truth.npz
     python -m tools.smoothing CLIP TRUTH --picture docs/smoothing.png
 
-Landmarks are found in each frame without smoothing, then smoothed and foretold by what `engines.pose.tracker`
-offers. Jitter is the mean change of speed of their error against the true joints, over that of the raw
-landmarks; lag is by how much later than the raw ones they lie nearest to the true joints, frames.
-"""
+Landmarks are found in each frame without smoothing, then smoothed and foretold by what the tracker offers.
+Jitter is the mean change of speed of their error against the true joints, over that of the raw landmarks; lag
+is by how much later than the raw ones they lie nearest to the true joints, frames."""
 
 from __future__ import annotations
 
@@ -21,9 +20,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.pose.one_euro import OneEuroFilter
-from engines.pose.smoothing import LIVE, MEDIAPIPE, Smoothing
-from engines.pose.tracker import PoseTracker
+from engines.pose.tracking.one_euro import OneEuroFilter
+from engines.pose.tracking.smoothing import LIVE, MEDIAPIPE, Smoothing
+from engines.pose.tracking.tracker import PoseTracker
 from engines.skeleton import Landmark
 from tools.synthesis.dance import SynthesisError, track
 from tools.video import VideoError, VideoReader

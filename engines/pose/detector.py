@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.pose.convert import load_net
+from engines.pose.cropped_net import open_cropped_net
 from engines.pose.device_frame import Frame
-from engines.pose.eye import open_eye
 from engines.pose.region import Region
 from engines.pose.tflite_net import ImageNet
 
@@ -61,10 +61,10 @@ class Detector:
 
     def __init__(self, *, backend: str = "auto", threads: int = 1, min_score: float = MIN_SCORE) -> None:
         module = ImageNet(load_net("pose_detection"), -1.0, 1.0)
-        self._eye = open_eye(
+        self._net = open_cropped_net(
             module, SIZE, ["boxes", "scores"], replicate=False, backend=backend, threads=threads
         )
-        self.backend = self._eye.backend
+        self.backend = self._net.backend
         self._anchors = anchors()
         self._min_logit = float(np.log(min_score / (1 - min_score)))
 
@@ -78,7 +78,7 @@ class Detector:
         x, y, side = window if window is not None else (width / 2, height / 2, max(width, height))
         step = side / SIZE
         left, top = x - side / 2, y - side / 2
-        outputs = self._eye(frame, np.array([[step, 0, left], [0, step, top]]))
+        outputs = self._net(frame, np.array([[step, 0, left], [0, step, top]]))
         boxes = np.asarray(outputs["boxes"], np.float32)[0]
         logits = np.asarray(outputs["scores"], np.float32)[0, :, 0]
         points, scores = decode(boxes, logits, self._anchors, self._min_logit)

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engines.pose.convert import FULL, load_net
+from engines.pose.cropped_net import open_cropped_net
 from engines.pose.device_frame import Frame
-from engines.pose.eye import open_eye
 from engines.pose.refine import refine, refine_on_device, sigmoid
 from engines.pose.region import Region
 from engines.pose.tflite_net import ImageNet
@@ -93,15 +93,15 @@ class LandmarkNet:
         """net: `convert.FULL` or `convert.HEAVY`. mask: whether poses come with the person's mask."""
         outputs = (*self.OUTPUTS, "mask") if mask else self.OUTPUTS
         module = ImageNet(load_net(net, outputs), 0.0, 1.0)
-        self._eye = open_eye(
+        self._net = open_cropped_net(
             module, SIZE, outputs, replicate=True, backend=backend, threads=threads, condense=condensed
         )
-        self.backend = self._eye.backend
+        self.backend = self._net.backend
 
     def __call__(self, frame: Frame, region: Region) -> RawPose:
         """frame: (H, W, 3) uint8 BGR; region: in its pixels."""
         to_frame = region.to_frame(SIZE)
-        outputs = self._eye(frame, to_frame)
+        outputs = self._net(frame, to_frame)
         count = LANDMARKS + AUXILIARY
         points = np.array(outputs["landmarks"], np.float32).reshape(-1, 5)[:count]
         points[:, :3] /= SIZE

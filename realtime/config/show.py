@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from engines.pose.choosing import Rule
+from engines.pose.tracking.choosing import Rule
 from realtime.config.backgrounds import KINDS as BACKGROUND_KINDS
 from realtime.config.backgrounds import PLATE, Background, Loop, Still
 from realtime.config.control import Control

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:  # torch takes seconds, and not every process needs it; tools.gpu_check has no pydantic
     from engines.player_pack import PlayerPack
-    from engines.pose.choosing import Rule
     from engines.pose.device_frame import Frame
+    from engines.pose.tracking.choosing import Rule
     from realtime.config.show import Show
     from realtime.transport.people import Sighted
 
@@ -36,7 +36,7 @@ class Person(Protocol):
 
 
 class Followed(Protocol):
-    """Of a tracker, what a picker needs; see `engines.pose.tracker.PoseTracker`."""
+    """Of a tracker, what a picker needs; see `engines.pose.tracking.tracker.PoseTracker`."""
 
     @property
     def people(self) -> Sequence[Sighted]: ...
@@ -167,8 +167,8 @@ class NetsLoader:
     def __init__(self, show: NetsWanted, backend: str) -> None:
         from engines.backends.choice import is_on_device
         from engines.plans.machine import show_threads
-        from engines.pose.smoothing import LIVE
-        from engines.pose.tracker import PoseTracker
+        from engines.pose.tracking.smoothing import LIVE
+        from engines.pose.tracking.tracker import PoseTracker
 
         self._backend = backend
         self._layered = show.layered

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from engines.pose.choosing import RULES
+from engines.pose.tracking.choosing import RULES
 from realtime.config.backgrounds import PLATE
 from realtime.config.outputs import Recorder
 from realtime.config.show import Show

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from engines.pose.choosing import Rule
+from engines.pose.tracking.choosing import Rule
 from realtime.transport import messages
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Orders:
     pick: the fan to follow, in the camera's picture from 0 to 1: a point (x, y), a box (x0, y0, x1, y1), or
     () for whom the rule says. picks: rises with each choice, so that the same place can be picked again.
     dancer_rule, dancer_mark: whom to follow while nobody is picked, and the mark (x, y), 0 to 1, of "centre"
-    (`engines.pose.choosing`).
+    (`engines.pose.tracking.choosing`).
     recording: the programme is recorded. restarts: rises with each order to start the performer again.
     """
 

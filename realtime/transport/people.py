@@ -20,7 +20,7 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Sighted(Protocol):
-    """`engines.pose.tracker.Person`. box: (4,) x0, y0, x1, y1, pixels of the frame."""
+    """`engines.pose.tracking.tracker.Person`. box: (4,) x0, y0, x1, y1, pixels of the frame."""
 
     @property
     def id(self) -> int: ...

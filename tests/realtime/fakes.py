@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.pose.choosing import Rule
+from engines.pose.tracking.choosing import Rule
 from realtime.config.show import Show, WebRtc
 from realtime.performer.networks import Nets
 from realtime.supervise.rig import Player

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engines.pose.smoothing import LIVE, MEDIAPIPE, Smoothing
+from engines.pose.tracking.smoothing import LIVE, MEDIAPIPE, Smoothing
 from tools import smoothing
 from tools.smoothing import curve, jitter, lag, picture, smooth
 

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from engines.pose.detector import Detector
 from engines.pose.landmarks import LandmarkNet
-from engines.pose.tracker import PoseTracker
+from engines.pose.tracking.tracker import PoseTracker
 from tools.benchmarking.results import Row
 from tools.benchmarking.timing import Turn, side_by_side
 from tools.pck import JOINTS, correct, joints, load_truth

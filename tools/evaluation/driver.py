@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from engines.body import Body
-from engines.pose.tracker import PoseTracker
+from engines.pose.tracking.tracker import PoseTracker
 from tools.evaluation.gallery import Gallery, Shot
 from tools.evaluation.held_out import EvaluationError, Painter
 from tools.evaluation.motion import MARGIN, Flow, change, is_still, warp_error

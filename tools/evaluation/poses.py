@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from calibration.body import joint
 from engines.pose.detector import Detector
-from engines.pose.tracker import PoseTracker
+from engines.pose.tracking.tracker import PoseTracker
 from engines.skeleton import Landmark
 from tools.evaluation.sampling import finite
 from tools.pck import correct, joints, torso_px

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from engines.player_pack import PlayerPack
-from engines.pose.tracker import PoseTracker
+from engines.pose.tracking.tracker import PoseTracker
 from tools.gpu_check.made_up import Fit, enlarged_bank, make_footage
 from tools.gpu_check.record import CheckError, Notebook
 from tools.gpu_check.setting import FOOTAGE, Setting, size_text

@@ -23,7 +23,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from engines.pose.convert import FULL, HEAVY
-from engines.pose.tracker import PoseTracker
+from engines.pose.tracking.tracker import PoseTracker
 from tools.matting.net import MattingNet
 from tools.matting.samples import Render, compose
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from calibration.body import standing_height
-from engines.pose.tracker import SURE_SCORE, Pose, PoseTracker
+from engines.pose.tracking.tracker import SURE_SCORE, Pose, PoseTracker
 from tools.alignment.measure import Meter
 from tools.body_zone import zone
 from tools.preparing import rules

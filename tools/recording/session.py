@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.pose.tracker import PoseTracker
+from engines.pose.tracking.tracker import PoseTracker
 from realtime.performer.capture_thread import Captured, CaptureThread
 from realtime.pictures.video_source import VideoSource
 from realtime.transport.telemetry import Meter

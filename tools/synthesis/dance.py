@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from engines.pose.tracker import Pose, PoseTracker
+from engines.pose.tracking.tracker import Pose, PoseTracker
 from tools.synthesis.ahead import ahead
 from tools.video import VideoReader
 

@@ -11,7 +11,7 @@ from calibration.body import ankle_line, measure_body, standing_height
 from calibration.retarget import Retargeter
 from calibration.source import FixedSource
 from engines.body import Body
-from engines.pose.tracker import Pose
+from engines.pose.tracking.tracker import Pose
 from tools.synthesis.dance import Dance, Floats
 
 HOLD_NS = 250_000_000

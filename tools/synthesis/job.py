@@ -13,7 +13,7 @@ from tqdm import tqdm
 from engines.backends.choice import choose_backend
 from engines.player_pack import PlayerPack
 from engines.pose.convert import FULL
-from engines.pose.tracker import PoseTracker
+from engines.pose.tracking.tracker import PoseTracker
 from engines.renderer import LayerRenderer, Renderer
 from tools.synthesis.ahead import ahead
 from tools.synthesis.dance import Dance, Floats, SynthesisError, digest, keep, kept, track

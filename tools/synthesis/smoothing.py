@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import make_smoothing_spline
 
-from engines.pose.tracker import Pose
+from engines.pose.tracking.tracker import Pose
 from engines.skeleton import Landmark as L
 from tools.synthesis.dance import Dance
 from tools.synthesis.repair import Floats, spikes, torso_px, unswap

@@ -16,7 +16,7 @@ from engines.build.networks import show_exports
 from engines.plans.cache import Facts
 from engines.plans.digest import network_digest
 from engines.player_pack import PlayerPack
-from engines.pose.tracker import PoseTracker
+from engines.pose.tracking.tracker import PoseTracker
 from engines.renderer import LayerRenderer, Renderer
 from engines.runtime.engine import Tensors
 

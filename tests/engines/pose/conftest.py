@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from engines.pose.detector import Detector
 from engines.pose.landmarks import LandmarkNet
-from engines.pose.tracker import PoseTracker
+from engines.pose.tracking.tracker import PoseTracker
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 FAN = REPOSITORY / "assets" / "fan_dance.mp4"

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from engines.pose.choosing import Rule
+from engines.pose.tracking.choosing import Rule
 from realtime.performer.fan_picker import GONE, PATIENCE_NS, Picker, choose
 
 SIZE = (300, 100)

@@ -64,7 +64,7 @@ def test_a_show_with_backgrounds_has_a_player_with_alpha(
     class Layers(Loaded):
         pass
 
-    monkeypatch.setattr("engines.pose.tracker.PoseTracker", Loaded)
+    monkeypatch.setattr("engines.pose.tracking.tracker.PoseTracker", Loaded)
     monkeypatch.setattr("engines.renderer.Renderer", Loaded)
     monkeypatch.setattr("engines.renderer.LayerRenderer", Layers)
     green = Colour(kind="colour", name="green", colour="#00b140")
@@ -103,7 +103,7 @@ def test_a_backend_that_fails_is_left_for_the_next_one_with_its_reason(
     moment: str, pack_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_cuda_on_cpu(monkeypatch)
-    monkeypatch.setattr("engines.pose.tracker.PoseTracker.warm_up", lambda *_: None)
+    monkeypatch.setattr("engines.pose.tracking.tracker.PoseTracker.warm_up", lambda *_: None)
     target, replacement, reason = CUDA_FAILS[moment]
     monkeypatch.setattr(target, replacement)
     nets = load_nets(Show(player=pack_folder, backend="auto"))
@@ -122,7 +122,7 @@ def test_a_backend_that_was_named_is_refused_with_its_reason(
     moment: str, pack_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_cuda_on_cpu(monkeypatch)
-    monkeypatch.setattr("engines.pose.tracker.PoseTracker.warm_up", lambda *_: None)
+    monkeypatch.setattr("engines.pose.tracking.tracker.PoseTracker.warm_up", lambda *_: None)
     target, replacement, reason = CUDA_FAILS[moment]
     monkeypatch.setattr(target, replacement)
     with pytest.raises(EngineError, match=reason):
@@ -135,7 +135,7 @@ def test_where_no_backend_works_every_reason_is_told(
     def broken(*_: object, **options: object) -> None:
         raise RuntimeError(f"no luck with {options['backend']}")
 
-    monkeypatch.setattr("engines.pose.tracker.PoseTracker", broken)
+    monkeypatch.setattr("engines.pose.tracking.tracker.PoseTracker", broken)
     with pytest.raises(EngineError, match=r"no luck with openvino.*no luck with torch"):
         load_nets(Show(player=pack_folder, backend="auto"))
 
@@ -143,7 +143,7 @@ def test_where_no_backend_works_every_reason_is_told(
 def test_a_pack_that_is_not_whole_is_not_the_backends_fault(
     tmp_path: Path, pack_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engines.pose.tracker.PoseTracker", Loaded)
+    monkeypatch.setattr("engines.pose.tracking.tracker.PoseTracker", Loaded)
     broken = shutil.copytree(pack_folder, tmp_path / "broken")
     (broken / "plate.png").write_bytes(b"nothing")
     with pytest.raises(PackError, match="plate"):
@@ -154,7 +154,7 @@ def test_a_player_for_whom_the_backend_does_not_work_is_refused_by_the_show(
     pack_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_cuda_on_cpu(monkeypatch)
-    monkeypatch.setattr("engines.pose.tracker.PoseTracker.warm_up", lambda *_: None)
+    monkeypatch.setattr("engines.pose.tracking.tracker.PoseTracker.warm_up", lambda *_: None)
     nets = load_nets(Show(player=pack_folder, backend="auto"))
     assert nets.render.backend == "cuda fp16" and not nets.left
     _, replacement, _ = CUDA_FAILS["captured"]

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engines.pose.choosing import Rule
-from engines.pose.tracker import Person
+from engines.pose.tracking.choosing import Rule
+from engines.pose.tracking.tracker import Person
 from realtime.config.show import Show
 from realtime.performer import performer
 from realtime.performer.confidence import NEVER_FILMED

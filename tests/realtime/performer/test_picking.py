@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engines.pose.tracker import PoseTracker
+from engines.pose.tracking.tracker import PoseTracker
 from realtime.performer.fan_picker import Picker
 from realtime.transport.people import People
 from tools.video import VideoReader

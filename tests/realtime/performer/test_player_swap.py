@@ -224,7 +224,7 @@ def painted(nets: Nets, pose: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def test_two_real_players(tmp_path: Path, pack_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engines.pose.tracker.PoseTracker", NoTracker)
+    monkeypatch.setattr("engines.pose.tracking.tracker.PoseTracker", NoTracker)
     pose = PlayerPack.load(pack_folder).poses[0]
     other = copied(pack_folder, tmp_path / "other", "Number 8")
     first = load_nets(Show(player=pack_folder, backend="torch"))
@@ -247,7 +247,7 @@ def test_two_real_players(tmp_path: Path, pack_folder: Path, monkeypatch: pytest
 def test_a_player_of_another_size_is_refused_by_name(
     tmp_path: Path, pack_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engines.pose.tracker.PoseTracker", NoTracker)
+    monkeypatch.setattr("engines.pose.tracking.tracker.PoseTracker", NoTracker)
     swap = PlayerSwap(pack_folder, load_nets(Show(player=pack_folder, backend="torch")))
     small = copied(pack_folder, tmp_path / "small", "Small", 64)
     swap.request(small)

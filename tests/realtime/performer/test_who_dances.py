@@ -12,8 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from engines.pose.detector import Detector, Window
-from engines.pose.smoothing import LIVE
-from engines.pose.tracker import Pose, PoseTracker
+from engines.pose.tracking.smoothing import LIVE
+from engines.pose.tracking.tracker import Pose, PoseTracker
 from realtime.performer.fan_picker import Picker
 
 REAL = Path(__file__).resolve().parents[3] / ".." / "shared" / "data" / "real"

@@ -262,7 +262,7 @@ def test_real_footage(name: str, kind: str, share: float) -> None:
 
 def _real_chunks(path: Path) -> list[Chunk]:
     from calibration.body import standing_height
-    from engines.pose.tracker import PoseTracker
+    from engines.pose.tracking.tracker import PoseTracker
     from tools.body_zone import zone
     from tools.preparing.pictures import fit_height
     from tools.video import VideoReader

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.pose.tracker import PoseTracker
+from engines.pose.tracking.tracker import PoseTracker
 from tools.evaluation.poses import DRIVING_JERK, JERK, PCK, PoseReader, jerk
 from tools.pck import joints
 from tools.video import VideoReader

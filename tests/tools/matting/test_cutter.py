@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from engines.pose.landmarks import PersonMask
-from engines.pose.tracker import Pose, PoseTracker
+from engines.pose.tracking.tracker import Pose, PoseTracker
 from engines.skeleton import Landmark
 from tests.tools.preparing.footage_files import EMPTY, PLAYER, middle
 from tools.body_zone import zone

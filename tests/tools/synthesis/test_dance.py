@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engines.pose.tracker import Pose
+from engines.pose.tracking.tracker import Pose
 from tests.packs import standing
 from tools.synthesis.dance import Dance, keep, kept
 

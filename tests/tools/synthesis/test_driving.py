@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from calibration.body import MIRRORED, measure_body
-from engines.pose.tracker import Pose
+from engines.pose.tracking.tracker import Pose
 from tests.packs import standing
 from tools.synthesis.dance import Dance
 from tools.synthesis.driving import HOLD_NS, places, retarget

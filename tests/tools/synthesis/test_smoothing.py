@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engines.pose.tracker import Pose
+from engines.pose.tracking.tracker import Pose
 from engines.skeleton import Landmark as L
 from tests.packs import standing
 from tools.pck import joints, load_truth

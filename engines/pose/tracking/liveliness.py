@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.pose.roster import Known
+from engines.pose.tracking.roster import Known
 
 EVERY_NS = 150_000_000
 """Pictures so far apart are compared."""

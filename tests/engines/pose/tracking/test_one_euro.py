@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from engines.pose.one_euro import LowPassFilter, OneEuroFilter
+from engines.pose.tracking.one_euro import LowPassFilter, OneEuroFilter
 
 FRAME_NS = 33_333_000
 

@@ -9,12 +9,11 @@ import torch
 from numpy.typing import NDArray
 
 from engines.pose.detector import Detector
-from engines.pose.device_crop import PARAMETERS, DeviceCrop
-from engines.pose.device_frame import LARGEST, FrameUpload
+from engines.pose.device_frame import LARGEST, PARAMETERS, DeviceCrop, FrameUpload
 from engines.pose.landmarks import LandmarkNet
 from engines.pose.refine import refine, refine_on_device
 from engines.pose.region import Region
-from engines.pose.tracker import PoseTracker
+from engines.pose.tracking.tracker import PoseTracker
 from engines.runtime.engine import EngineError
 from tests.engines.capturable import Capturable, count_captures
 from tests.engines.cuda_on_cpu import run_cuda_on_cpu

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from engines.pose.guard import CLOSE_NS, HIDDEN_NS, LOOKS_ELSEWHERE, Guard, Verdict
-from engines.pose.roster import Roster
-from tests.engines.pose.test_roster import STEP_NS, at
+from engines.pose.tracking.guard import CLOSE_NS, HIDDEN_NS, LOOKS_ELSEWHERE, Guard, Verdict
+from engines.pose.tracking.roster import Roster
+from tests.engines.pose.tracking.test_roster import STEP_NS, at
 
 
 def crossing(one: int = 3, other: int = 3) -> tuple[Roster, Guard, int]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from engines.pose.landmarks import RawPose
-from engines.pose.one_euro import LowPassFilter, OneEuroFilter
+from engines.pose.tracking.one_euro import LowPassFilter, OneEuroFilter
 
 
 class Smoothing(NamedTuple):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.pose.appearance import BANDS, BINS, Floats, brightness_of, look, unlike
+from engines.pose.tracking.appearance import BANDS, BINS, Floats, brightness_of, look, unlike
 
 TRUNK = np.array([[100, 60], [100, 120]], np.float32)
 

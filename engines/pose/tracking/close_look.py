@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engines.pose.detector import Window
 from engines.pose.region import Region
-from engines.pose.roster import Body
+from engines.pose.tracking.roster import Body
 
 AROUND = 1.2
 """Side of a close look around somebody, over his region's."""

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engines.pose import tracker as module
-from engines.pose.choosing import PATIENCE_NS
 from engines.pose.detector import Detection, Window
 from engines.pose.landmarks import PersonMask, RawPose
 from engines.pose.region import Region
-from engines.pose.roster import MEMORY_NS
-from engines.pose.smoothing import LIVE, MEDIAPIPE
-from engines.pose.tracker import GRACE_NS, REFRESH_NS, PoseTracker
+from engines.pose.tracking import tracker as module
+from engines.pose.tracking.choosing import PATIENCE_NS
+from engines.pose.tracking.roster import MEMORY_NS
+from engines.pose.tracking.smoothing import LIVE, MEDIAPIPE
+from engines.pose.tracking.tracker import GRACE_NS, REFRESH_NS, PoseTracker
 
 FRAME = np.zeros((480, 640, 3), np.uint8)
 FRAME_NS = 33_333_333
@@ -429,7 +429,7 @@ def test_half_a_fan_is_still_tracked(real_tracker: PoseTracker, fan_frames: list
 
 
 def test_an_empty_room_is_empty_and_people_who_come_are_found(real_tracker: PoseTracker) -> None:
-    path = Path(__file__).parents[3] / ".." / "shared" / "data" / "real" / "intel_onebyone.mp4"
+    path = Path(__file__).parents[4] / ".." / "shared" / "data" / "real" / "intel_onebyone.mp4"
     if not path.is_file():
         pytest.skip(f"{path} is missing")
     pytest.importorskip("av")

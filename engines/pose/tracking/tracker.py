@@ -12,19 +12,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.pose import appearance
-from engines.pose.choosing import Chooser, Rule
-from engines.pose.close_look import around, glances, is_inside
 from engines.pose.convert import FULL
 from engines.pose.detector import Detector, Window
 from engines.pose.device_frame import DeviceFrame, Frame, on_host
-from engines.pose.guard import Guard, Verdict
 from engines.pose.landmarks import LandmarkNet, PersonMask
-from engines.pose.liveliness import Liveliness
-from engines.pose.one_euro import OneEuroFilter
 from engines.pose.region import MARGIN, Region
-from engines.pose.roster import Body, Known, Roster
-from engines.pose.smoothing import MEDIAPIPE, PoseFilters, Smoothing
+from engines.pose.tracking import appearance
+from engines.pose.tracking.choosing import Chooser, Rule
+from engines.pose.tracking.close_look import around, glances, is_inside
+from engines.pose.tracking.guard import Guard, Verdict
+from engines.pose.tracking.liveliness import Liveliness
+from engines.pose.tracking.one_euro import OneEuroFilter
+from engines.pose.tracking.roster import Body, Known, Roster
+from engines.pose.tracking.smoothing import MEDIAPIPE, PoseFilters, Smoothing
 
 Floats = NDArray[np.float32]
 

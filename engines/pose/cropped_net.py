@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engines.backends.choice import compile_module
-from engines.pose.device_crop import PARAMETERS, DeviceCrop
-from engines.pose.device_frame import DeviceFrame, Frame, FrameUpload
+from engines.pose.device_frame import PARAMETERS, DeviceCrop, DeviceFrame, Frame, FrameUpload
 from engines.pose.tflite_net import ImageNet
 from engines.runtime.device_engine import DeviceEngine
 from engines.runtime.engine import Engine, Tensors
@@ -23,7 +22,7 @@ Condense = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
 """What is done with a net's outputs on the device before they come back: large ones need not."""
 
 
-class Eye(ABC):
+class CroppedNet(ABC):
     """Looks at a part of a frame with a net. One instance serves one thread."""
 
     backend: str
@@ -36,7 +35,7 @@ class Eye(ABC):
         """
 
 
-def open_eye(
+def open_cropped_net(
     net: ImageNet,
     size: int,
     outputs: Sequence[str],
@@ -45,7 +44,7 @@ def open_eye(
     backend: str,
     threads: int,
     condense: Condense | None = None,
-) -> Eye:
+) -> CroppedNet:
     """Compiles a net that takes one picture of `size` x `size`, in f32: less moves landmarks.
 
     replicate: beyond the frame its edge goes on, otherwise it is black. condense: used on a device alone.
@@ -54,11 +53,11 @@ def open_eye(
     example = {"picture": torch.zeros(1, size, size, 3, dtype=torch.uint8)}
     engine = compile_module(net, example, outputs, backend=backend, precision="f32", threads=threads)
     if isinstance(engine, DeviceEngine):
-        return DeviceEye(engine, size, replicate=replicate, condense=condense)
-    return HostEye(engine, size, replicate=replicate)
+        return DeviceCroppedNet(engine, size, replicate=replicate, condense=condense)
+    return HostCroppedNet(engine, size, replicate=replicate)
 
 
-class HostEye(Eye):
+class HostCroppedNet(CroppedNet):
     """Crops with OpenCV into the engine's own input."""
 
     def __init__(self, engine: Engine, size: int, *, replicate: bool) -> None:
@@ -77,7 +76,7 @@ class HostEye(Eye):
         return self._outputs
 
 
-class DeviceEye(Eye):
+class DeviceCroppedNet(CroppedNet):
     """Crops, runs the net and condenses what it says as one captured graph; small arrays come back.
 
     A frame on the host is uploaded first.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from enum import Enum, auto
 
-from engines.pose.roster import APART, Body, Known, Roster
+from engines.pose.tracking.roster import APART, Body, Known, Roster
 
 LOOK_NS = 250_000_000
 """His clothes are looked at this often."""

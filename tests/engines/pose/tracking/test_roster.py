@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engines.pose.appearance import Floats
 from engines.pose.region import MARGIN, Region
-from engines.pose.roster import MEMORY_NS, Body, Roster, assign
+from engines.pose.tracking.appearance import Floats
+from engines.pose.tracking.roster import MEMORY_NS, Body, Roster, assign
 
 SECOND_NS = 1_000_000_000
 STEP_NS = 100_000_000

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engines.pose.choosing import PATIENCE_NS, RULES, UNSEEN_NS, Chooser, Rule
-from engines.pose.liveliness import Liveliness
-from engines.pose.roster import Known
-from tests.engines.pose.test_roster import SIZE, at
+from engines.pose.tracking.choosing import PATIENCE_NS, RULES, UNSEEN_NS, Chooser, Rule
+from engines.pose.tracking.liveliness import Liveliness
+from engines.pose.tracking.roster import Known
+from tests.engines.pose.tracking.test_roster import SIZE, at
 
 PICTURE = (1000, 500)
 FRAME_NS = 33_333_333

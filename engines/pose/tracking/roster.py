@@ -10,8 +10,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from engines.pose.appearance import Floats, unlike
 from engines.pose.region import MARGIN, Region
+from engines.pose.tracking.appearance import Floats, unlike
 
 MEMORY_NS = 4_000_000_000
 """Somebody who was not seen for longer is gone for good: if he comes back, he is somebody new."""

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Literal, get_args
 
-from engines.pose.roster import Known
+from engines.pose.tracking.roster import Known
 
 Rule = Literal["largest", "centre", "liveliest"]
 """largest: whose body's circle is largest. centre: who is nearest to a mark in the picture. liveliest: who
