@@ -5,7 +5,8 @@
 
 Landmarks are found in each frame without smoothing, then smoothed and foretold by what the tracker offers.
 Jitter is the mean change of speed of their error against the true joints, over that of the raw landmarks; lag
-is by how much later than the raw ones they lie nearest to the true joints, frames."""
+is by how much later than the raw ones they lie nearest to the true joints, frames.
+"""
 
 from __future__ import annotations
 

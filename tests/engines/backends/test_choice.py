@@ -35,7 +35,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_nothing_is_reported_to_the_makers_of_libraries(tmp_path: Path) -> None:
     script = (
         "import multiprocessing.process as processes\n"
-        "from engines.backends.choice import openvino\n"
+        "from engines.backends import openvino\n"
         "from tests.engines.small_net import OUTPUTS, Small, example\n"
         "import nncf.telemetry.wrapper as wrapper, openvino.tools.ovc.telemetry_utils as utils\n"
         "started = []\n"
