@@ -14,7 +14,7 @@ import pytest
 import torch
 
 if TYPE_CHECKING:
-    from tools.footage import Footage
+    from tools.footage.dataset import Footage
 
 cv2.setNumThreads(1)
 """Before anything is drawn: a process that is forked from one in which OpenCV's threads run hangs in them."""
@@ -48,6 +48,6 @@ def pack_folder(tmp_path_factory: pytest.TempPathFactory, dataset_folder: Path) 
 @pytest.fixture(scope="session")
 def footage(dataset_folder: Path) -> Footage:
     """The drawn player's."""
-    from tools.footage import Footage
+    from tools.footage.dataset import Footage
 
     return Footage.open(dataset_folder)

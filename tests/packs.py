@@ -21,7 +21,7 @@ from engines.shadow import Shadow
 from engines.skeleton import LIMBS, Landmark
 from tests.drawn import standing, untrained_generator
 from tools.bank.views import cut_view
-from tools.footage import Footage
+from tools.footage.dataset import Footage
 from tools.standby import Paint, write_standby
 
 SIZE = (128, 128)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from engines.generator import Painting
 from tests.packs import bank_of
-from tools.footage import Footage
+from tools.footage.dataset import Footage
 from tools.training.dataset import Crops
 from tools.training.loop import Config, Trainer
 from tools.training.objective import Weights

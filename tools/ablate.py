@@ -36,7 +36,7 @@ from tools.bank.make import FRAMES
 from tools.baselines.train_pix2pixhd import BaselineTrainer, Recipe, equal_ngf
 from tools.evaluation.gallery import Gallery
 from tools.evaluation.held_out import judge_held_out, true_joints
-from tools.footage import DatasetError, Footage
+from tools.footage.dataset import DatasetError, Footage
 from tools.training.loop import CROP, Config, Trainer
 from tools.training.objective import Weights
 from tools.training.painter import Painter

@@ -20,10 +20,10 @@ from engines.pose.tracking.tracker import PoseTracker
 from engines.runtime.engine import EngineError
 from tools.coverage_meter import NS_PER_S, Coverage, Verdict
 from tools.coverage_picture import write_picture
-from tools.footage import DatasetError, Footage
+from tools.footage.dataset import DatasetError, Footage
+from tools.footage.video import VideoError, VideoReader
+from tools.footage.video_folders import videos_in
 from tools.pose_space import AXES
-from tools.video import VideoError, VideoReader
-from tools.video_folders import videos_in
 
 EXAMPLES = """\
 examples:

@@ -30,11 +30,11 @@ from tools.evaluation.pictures import PictureJudge
 from tools.evaluation.report import write_report
 from tools.evaluation.rows import as_text
 from tools.evaluation.sampling import BLOCK
-from tools.footage import DatasetError, Footage
+from tools.footage.dataset import DatasetError, Footage
+from tools.footage.video import VideoError
 from tools.synthesis.dance import SynthesisError
 from tools.synthesis.driving import retarget
 from tools.training.loop import Config
-from tools.video import VideoError
 
 EXAMPLES = """\
 examples:

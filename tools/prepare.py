@@ -19,12 +19,12 @@ from pathlib import Path
 
 from engines.pose.tflite_graph import GraphError
 from engines.runtime.engine import EngineError
-from tools.landmark_net import LandmarkNetError, add_option
+from tools.footage.landmark_net import LandmarkNetError, add_option
+from tools.footage.video import VideoError
 from tools.preparing import PrepareError
 from tools.preparing.pictures import SIDE_MULTIPLE
 from tools.preparing.pipeline import prepare
 from tools.preparing.sources import Options
-from tools.video import VideoError
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 

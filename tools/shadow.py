@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from engines.shadow import Floats, Shadow, lay_down
-from tools.footage import Footage
+from tools.footage.dataset import Footage
 
 FRAMES = 24
 REDUCED_PX = 128

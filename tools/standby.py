@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from tools.footage import Footage
+from tools.footage.dataset import Footage
 
 log = logging.getLogger(__name__)
 

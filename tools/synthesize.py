@@ -18,7 +18,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tools.landmark_net import LandmarkNetError, add_option, choose_net
+from tools.footage.landmark_net import LandmarkNetError, add_option, choose_net
 
 EXAMPLES = """\
 examples:
@@ -89,10 +89,10 @@ def run(options: argparse.Namespace) -> int:
     from engines.player_pack import PackError, PlayerPack
     from engines.pose.tflite_graph import GraphError
     from engines.runtime.engine import EngineError
+    from tools.footage.video import VideoError
     from tools.synthesis.batch import make_all, plan
     from tools.synthesis.dance import SynthesisError
     from tools.synthesis.job import Look, Synthesizer
-    from tools.video import VideoError
 
     logging.basicConfig(level=logging.WARNING)
     errors = (VideoError, EngineError, SynthesisError, LandmarkNetError, GraphError, OSError)

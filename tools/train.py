@@ -28,7 +28,7 @@ from engines.plans.atomic_folder import only_writer
 from engines.player_pack import PackError, write_pack
 from tools.bank import make_bank
 from tools.bank.make import FRAMES
-from tools.footage import Footage
+from tools.footage.dataset import Footage
 from tools.shadow import find_shadow
 from tools.standby import write_standby
 from tools.training.distributed import Process, process_group

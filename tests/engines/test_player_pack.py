@@ -13,7 +13,7 @@ from engines.generator import Generator
 from engines.player_pack import FILES, MANIFEST, PackError, PlayerPack, write_pack
 from engines.shadow import Shadow
 from tests.packs import SIZE, bank_of, standing, untrained_generator, write_nano_pack
-from tools.footage import Footage
+from tools.footage.dataset import Footage
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from realtime.pictures.video_source import CaptureError
 from tools import record
 from tools.coverage_meter import Coverage
+from tools.footage.video import VideoReader
 from tools.recording import session as sessions
 from tools.recording import takes
 from tools.recording.screen import View
@@ -25,7 +26,6 @@ from tools.recording.session import Session
 from tools.recording.state import Recording, RecordingError
 from tools.recording.surfaces import ACTIONS, Terminal, has_display
 from tools.recording.takes import TakeError, takes_in
-from tools.video import VideoReader
 
 ROOT = Path(__file__).resolve().parents[2]
 CLIP = ROOT / "assets" / "fan_dance.mp4"

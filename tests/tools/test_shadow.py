@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from engines.shadow import Floor, Shadow
-from tools.footage import Footage
+from tools.footage.dataset import Footage
 from tools.shadow import find_shadow
 
 

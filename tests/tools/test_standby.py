@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from tests.packs import GAP, SIZE, paint_plainly
-from tools.footage import Footage
+from tools.footage.dataset import Footage
+from tools.footage.video import VideoReader
 from tools.standby import FPS, SECONDS, calmest, write_standby
-from tools.video import VideoReader
 
 
 def moving(steps: np.ndarray) -> np.ndarray:

@@ -16,10 +16,10 @@ import pytest
 from tests.packs import SIZE
 from tests.videos import frames_of, layers_of
 from tools import synthesize
+from tools.footage.video import VideoWriter
 from tools.synthesis import job
 from tools.synthesis.job import poses_beside
 from tools.synthesis.scene import DARK
-from tools.video import VideoWriter
 
 FAN = Path(__file__).resolve().parents[2] / "assets" / "fan_dance.mp4"
 FRAMES = 20

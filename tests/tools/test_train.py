@@ -33,7 +33,7 @@ from tests.training_runs import (
     trainer_of,
 )
 from tools import train
-from tools.footage import Footage
+from tools.footage.dataset import Footage
 from tools.training.loop import ALONE, CHECKPOINT, Config
 from tools.training.objective import Weights, parse_weights
 

@@ -11,7 +11,7 @@ from tools.bank.agree import agreed
 from tools.bank.fill import filled
 from tools.bank.pick import pick
 from tools.bank.views import cut_view
-from tools.footage import Footage
+from tools.footage.dataset import Footage
 
 FRAMES = 240
 """So many frames are kept of a player, unless told otherwise."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from engines.doll.bank import standing_px
 from engines.doll.parts import HEAD, NAMES, TABLE, TORSO, directions, distance
-from tools.footage import Footage
+from tools.footage.dataset import Footage
 
 CANDIDATES = 900
 """Frames that are looked at, spread over the footage."""

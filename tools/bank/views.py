@@ -7,7 +7,7 @@ import numpy as np
 
 from engines.doll.bank import standing_px
 from engines.doll.cutting import Bytes, Floats, View
-from tools.footage import Footage
+from tools.footage.dataset import Footage
 from tools.matting.colours import foreground
 
 MARGIN = 0.3

@@ -24,8 +24,8 @@ from tqdm import tqdm
 
 from engines.generator import VARIANTS, Generator, LiveGenerator, canvas_of
 from tools.baselines.pix2pixhd import MULTIPLE, GlobalGenerator, Pix2PixHD, macs, nearest_ngf, stick_figure
-from tools.footage import DatasetError, Footage
-from tools.picture_scores import psnr
+from tools.footage.dataset import DatasetError, Footage
+from tools.scores.pictures import psnr
 from tools.training.adversarial import feature_matching, least_squares_discriminator, least_squares_generator
 from tools.training.dataset import Crops, ahead
 from tools.training.discriminators import Judgement, MultiScaleDiscriminator

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from realtime.outputs import h264
 from tools.benchmarking.results import Row
 from tools.benchmarking.timing import Turn, side_by_side
-from tools.video import VideoReader
+from tools.footage.video import VideoReader
 
 FPS = 30
 SIZES = {(512, 512): 4_000_000, (1280, 720): 8_000_000, (1920, 1080): 12_000_000}

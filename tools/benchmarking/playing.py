@@ -19,7 +19,7 @@ from realtime.outputs.fanout import Outputs
 from realtime.outputs.sink import Format, OutputSink, ProgrammeFrame
 from realtime.programme.clock import ProgrammeClock
 from tools.benchmarking import timecode
-from tools.video import VideoReader
+from tools.footage.video import VideoReader
 
 CLIP = Path(__file__).resolve().parents[2] / "assets" / "fan_dance.mp4"
 PICTURES = 30

@@ -18,7 +18,7 @@ from engines.pose.landmarks import LandmarkNet
 from engines.pose.tracking.tracker import PoseTracker
 from tools.benchmarking.results import Row
 from tools.benchmarking.timing import Turn, side_by_side
-from tools.pck import JOINTS, correct, joints, load_truth
+from tools.scores.pck import JOINTS, correct, joints, load_truth
 
 Frame = NDArray[np.uint8]
 OURS, THEIRS = "ours", "mp.solutions.pose"
@@ -53,7 +53,7 @@ def _rows(
     ours: Callable[[Frame, int], Any],
     theirs: Callable[[Frame], Any],
 ) -> list[Row]:
-    from tools.video import VideoReader
+    from tools.footage.video import VideoReader
 
     reader = VideoReader(video)
     total = min(frames or reader.frames, reader.frames)
@@ -77,7 +77,7 @@ def against_truth(video: Path, truth: Path, frames: int | None, backend: str) ->
 
     Raises VideoError, ValueError, OSError.
     """
-    from tools.video import VideoReader
+    from tools.footage.video import VideoReader
 
     true = load_truth(truth)[:frames]
     tracker = PoseTracker(backend=backend)

@@ -17,9 +17,9 @@ from tools.evaluation.motion import MARGIN, Flow, change, is_still, warp_error
 from tools.evaluation.poses import PoseReader
 from tools.evaluation.regions import person_window
 from tools.evaluation.sampling import blocks, summary
-from tools.picture_scores import Mask, Picture
+from tools.footage.video import VideoReader
+from tools.scores.pictures import Mask, Picture
 from tools.synthesis.dance import Dance, track
-from tools.video import VideoReader
 
 PAINTED_LEVELS = 12
 """Where a picture differs from the plate by more than this, there is the player."""

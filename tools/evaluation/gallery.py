@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tools.picture_scores import Picture, Window
+from tools.scores.pictures import Picture, Window
 
 SHOWN = 8
 

@@ -15,9 +15,9 @@ from tools.evaluation.pictures import REGIONS, PictureJudge, Scores
 from tools.evaluation.poses import PoseReader
 from tools.evaluation.regions import face_window, hands_mask, person_window
 from tools.evaluation.sampling import blocks, finite, ratio, summary
-from tools.footage import Footage
-from tools.pck import load_truth
-from tools.picture_scores import Mask, Picture
+from tools.footage.dataset import Footage
+from tools.scores.pck import load_truth
+from tools.scores.pictures import Mask, Picture
 
 OF = ("output", "truth")
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.evaluation.regions import person_window
-from tools.picture_scores import Mask, Picture, Window
+from tools.scores.pictures import Mask, Picture, Window
 
 STILL_PX = 1.0
 """Between two frames whose landmarks move less than this on average, whatever changes is flicker."""

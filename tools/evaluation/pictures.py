@@ -12,9 +12,9 @@ import numpy as np
 import torch
 
 from tools.evaluation.regions import person_window
-from tools.perceptual.lpips import Lpips, sum_of_means
-from tools.perceptual.weights import WeightsError
-from tools.picture_scores import (
+from tools.scores.lpips import Lpips, sum_of_means
+from tools.scores.lpips_weights import WeightsError
+from tools.scores.pictures import (
     Mask,
     Picture,
     Window,

@@ -10,8 +10,8 @@ from engines.pose.detector import Detector
 from engines.pose.tracking.tracker import PoseTracker
 from engines.skeleton import Landmark
 from tools.evaluation.sampling import finite
-from tools.pck import correct, joints, torso_px
-from tools.picture_scores import Picture
+from tools.scores.pck import correct, joints, torso_px
+from tools.scores.pictures import Picture
 
 PCK = {share: f"pck_{share}_torso_mean" for share in (0.1, 0.2)}
 """TABLE of how near a joint must lie, in torsos → name in the report."""

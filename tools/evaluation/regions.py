@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from engines.body import Body, height_at
 from engines.skeleton import Landmark
-from tools.picture_scores import MS_SSIM_SMALLEST, Mask, Window
+from tools.scores.pictures import MS_SSIM_SMALLEST, Mask, Window
 
 FACE = range(Landmark.RIGHT_MOUTH + 1)
 """BlazePose's landmarks of the head: nose, eyes, ears, mouth."""

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from tools.evaluation.gallery import Gallery, Shot
 from tools.evaluation.rows import PARTS, headline, less, values, verdict
-from tools.picture_scores import Picture
+from tools.scores.pictures import Picture
 
 TEMPLATE = "report.html"
 CURVES = {

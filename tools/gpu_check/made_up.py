@@ -21,7 +21,7 @@ from engines.doll.store import read_bank
 from engines.generator import Generator
 from engines.player_pack import PlayerPack, write_pack
 from engines.pose.tracking.tracker import PoseTracker
-from tools.footage import Footage
+from tools.footage.dataset import Footage
 from tools.gpu_check.record import CheckError
 
 Picture = NDArray[np.uint8]

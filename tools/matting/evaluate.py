@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.footage import DatasetError, Footage
+from tools.footage.dataset import DatasetError, Footage
 
 INSIDE, OPAQUE = 5, 230
 """The person less this many pixels across the outline, where the true alpha, of 255, is at least OPAQUE."""

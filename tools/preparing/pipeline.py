@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from calibration.body import facing, measure_body, standing_height
 from engines.plans.atomic_folder import resumed_folder
 from tools.alignment.solve import STILL, TAKEN_FOR_STILL, Alignment, align
-from tools.landmark_net import choose_net
+from tools.footage.landmark_net import choose_net
+from tools.footage.video import VideoError
 from tools.matting.cutter import Cutter
 from tools.preparing import PrepareError, report, rules, sheets
 from tools.preparing.ahead import WORKERS
@@ -31,7 +32,6 @@ from tools.preparing.refine import Refined, Refiner, Shots
 from tools.preparing.scan import EMPTY_EVERY, Scan, Scanner
 from tools.preparing.scenes import EmptyScene, Sampled, box_of, build
 from tools.preparing.sources import Options, Source, digest, find_videos, open_sources
-from tools.video import VideoError
 
 MARK = "dataset.json"
 NO_SCENE = -1

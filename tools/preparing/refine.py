@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from tools.alignment.warp import warp, warp_mask
-from tools.body_zone import zone
+from tools.footage.body_zone import zone
 from tools.matting.colours import foreground
 from tools.matting.cutter import Box, Cutter
 from tools.preparing import rules

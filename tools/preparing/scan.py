@@ -19,14 +19,14 @@ from tqdm import tqdm
 from calibration.body import standing_height
 from engines.pose.tracking.tracker import SURE_SCORE, Pose, PoseTracker
 from tools.alignment.measure import Meter
-from tools.body_zone import zone
+from tools.footage.body_zone import zone
+from tools.footage.video import VideoError, VideoReader
 from tools.preparing import rules
 from tools.preparing.ahead import WORKERS
 from tools.preparing.camera import sharpness
 from tools.preparing.journal import Journal
 from tools.preparing.pictures import Pictures
 from tools.preparing.sources import GAP, Numbering, Options, Source
-from tools.video import VideoError, VideoReader
 
 SEEN = 0.1
 """Where the landmark net is surer than this that a person is there, nothing is learnt of the background."""

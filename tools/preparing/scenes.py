@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from engines.skeleton import Landmark
 from tools.alignment.warp import Box, warp, warp_mask
-from tools.body_zone import zone
+from tools.footage.body_zone import zone
 from tools.preparing.ahead import WORKERS, in_order
 from tools.preparing.pictures import Pictures
 from tools.preparing.placing import Placement

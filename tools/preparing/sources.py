@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 import realtime.pictures
 from engines.pack_manifest import LEAST_SIDE
 from realtime.pictures.picture import fill
+from tools.footage.video import VideoReader
+from tools.footage.video_folders import ENDINGS, videos_in
 from tools.preparing import PrepareError
 from tools.preparing.pictures import fit_height
-from tools.video import VideoReader
-from tools.video_folders import ENDINGS, videos_in
 
 CODE = ("preparing", "alignment", "matting")
 """The rooms of tools whose code decides what a dataset is."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.skeleton import Landmark as L
-from tools.body_zone import zone
+from tools.footage.body_zone import zone
 from tools.posture import Posture
 
 Picture = NDArray[np.uint8]

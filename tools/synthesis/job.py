@@ -15,13 +15,12 @@ from engines.player_pack import PlayerPack
 from engines.pose.convert import FULL
 from engines.pose.tracking.tracker import PoseTracker
 from engines.renderer import LayerRenderer, Renderer
+from tools.footage.video import FORMATS, VideoReader, VideoWriter
 from tools.synthesis.ahead import ahead
 from tools.synthesis.dance import Dance, Floats, SynthesisError, digest, keep, kept, track
 from tools.synthesis.driving import retarget
 from tools.synthesis.scene import Backdrop, Picture, beside, over, render, source_panel
 from tools.synthesis.smoothing import smooth
-from tools.video import VideoReader, VideoWriter
-from tools.video_formats import FORMATS
 
 
 @dataclass(frozen=True)
@@ -44,8 +43,8 @@ class Look:
 class Synthesizer:
     """One player, whose networks are compiled when they are needed first and serve every video.
 
-    net: the landmark net, as `tools.landmark_net.choose_net` gives it. keep_poses: the poses found stay
-    beside each output when it is whole; otherwise they only stay, for the next run, where it was not
+    net: the landmark net, as `tools.footage.landmark_net.choose_net` gives it. keep_poses: the poses found
+    stay beside each output when it is whole; otherwise they only stay, for the next run, where it was not
     finished. Raises SynthesisError, VideoError where `look.plate` cannot be read.
     """
 

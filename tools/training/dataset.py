@@ -23,7 +23,7 @@ from engines.doll.parts import COUNT
 from engines.generator import cell_px
 from engines.skeleton import LANDMARKS
 from engines.windows import GRID
-from tools.footage import Footage
+from tools.footage.dataset import Footage
 
 HOST_LANDMARKS = "landmarks on the host"
 """In a batch on a device, where the landmarks lie on the host too, for what is decided there."""

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engines.doll.drawing_torch import TorchDoll
-from tools.footage import Footage
+from tools.footage.dataset import Footage
 from tools.training.dataset import HOST_LANDMARKS, Crops, Steps, ahead
 from tools.training.upload import upload
 

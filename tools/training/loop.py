@@ -23,8 +23,8 @@ from tqdm import tqdm
 from engines.doll.bank import Bank
 from engines.generator import Generator, Painting
 from engines.shadow import Shadow
-from tools.footage import Footage
-from tools.picture_scores import psnr
+from tools.footage.dataset import Footage
+from tools.scores.pictures import psnr
 from tools.training.average import Average
 from tools.training.dataset import Crops
 from tools.training.distributed import Process, average_gradients, wrap

@@ -11,7 +11,7 @@ from engines.generator import Generator, LiveGenerator
 from engines.renderer import PoseRenderer, eager
 from engines.shadow import Shadow
 from engines.windows import Windows
-from tools.footage import Footage
+from tools.footage.dataset import Footage
 
 
 class Painter(PoseRenderer):

@@ -43,7 +43,7 @@ def real_tracker(compiled_tracker: PoseTracker) -> PoseTracker:
 def fan_frames() -> list[NDArray[np.uint8]]:
     """The first 31 frames of the bundled fan clip, (720, 1280, 3) BGR, 30 a second."""
     pytest.importorskip("av")
-    from tools.video import VideoReader
+    from tools.footage.video import VideoReader
 
     reader = VideoReader(FAN)
     frames = [frame for _, (_, frame) in zip(range(31), reader, strict=False)]

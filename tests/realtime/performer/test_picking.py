@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from engines.pose.tracking.tracker import PoseTracker
 from realtime.performer.fan_picker import Picker
 from realtime.transport.people import People
-from tools.video import VideoReader
+from tools.footage.video import VideoReader
 
 CLIP = Path(__file__).resolve().parents[3] / "assets" / "fan_dance.mp4"
 FRAME_NS = 41_666_667

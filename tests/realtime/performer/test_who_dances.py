@@ -32,7 +32,7 @@ def followed(
     if not path.is_file():
         pytest.skip(f"{path} is missing")
     pytest.importorskip("av")
-    from tools.video import VideoReader
+    from tools.footage.video import VideoReader
 
     tracker.follow(None)
     tracker.reset()
@@ -113,7 +113,7 @@ def test_each_of_three_who_stand_shoulder_to_shoulder_is_held(tracker: PoseTrack
 
 
 def frames_of(name: str, numbers: set[int]) -> dict[int, NDArray[np.uint8]]:
-    from tools.video import VideoReader
+    from tools.footage.video import VideoReader
 
     reader = VideoReader(REAL / name)
     try:
@@ -131,7 +131,7 @@ def test_who_comes_alone_into_the_picture_dances_within_a_second(tracker: PoseTr
     if not path.is_file():
         pytest.skip(f"{path} is missing")
     pytest.importorskip("av")
-    from tools.video import VideoReader
+    from tools.footage.video import VideoReader
 
     tracker.follow(None)
     tracker.reset()

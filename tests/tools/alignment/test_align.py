@@ -263,9 +263,9 @@ def test_real_footage(name: str, kind: str, share: float) -> None:
 def _real_chunks(path: Path) -> list[Chunk]:
     from calibration.body import standing_height
     from engines.pose.tracking.tracker import PoseTracker
-    from tools.body_zone import zone
+    from tools.footage.body_zone import zone
+    from tools.footage.video import VideoReader
     from tools.preparing.pictures import fit_height
-    from tools.video import VideoReader
 
     tracker, meter, chunks = PoseTracker(smoothing=None), None, []
     with VideoReader(path) as reader:

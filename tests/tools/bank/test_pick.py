@@ -14,7 +14,7 @@ from tests.drawn import standing
 from tests.packs import HEIGHT_PX
 from tools.bank import pick as module
 from tools.bank.pick import pick
-from tools.footage import Footage
+from tools.footage.dataset import Footage
 
 ARM = NAMES.index("left upper arm")
 RAISED = (31, 32, 33)

@@ -17,7 +17,7 @@ from tools.baselines.pix2pixhd import Pix2PixHD, stick_figure
 from tools.baselines.train_pix2pixhd import MODEL, BaselineTrainer, Recipe, RecipeError
 from tools.evaluation.held_out import judge_held_out
 from tools.evaluation.pictures import PictureJudge
-from tools.footage import Footage
+from tools.footage.dataset import Footage
 from tools.training.dataset import Crops
 
 CPU = torch.device("cpu")

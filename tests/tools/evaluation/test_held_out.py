@@ -14,8 +14,8 @@ from tools.evaluation.gallery import Gallery
 from tools.evaluation.held_out import EvaluationError, judge_held_out, true_joints
 from tools.evaluation.pictures import PictureJudge
 from tools.evaluation.poses import PCK
-from tools.footage import Footage
-from tools.pck import JOINTS, joints
+from tools.footage.dataset import Footage
+from tools.scores.pck import JOINTS, joints
 
 
 class Copyist:

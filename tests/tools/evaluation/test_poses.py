@@ -7,8 +7,8 @@ import pytest
 
 from engines.pose.tracking.tracker import PoseTracker
 from tools.evaluation.poses import DRIVING_JERK, JERK, PCK, PoseReader, jerk
-from tools.pck import joints
-from tools.video import VideoReader
+from tools.footage.video import VideoReader
+from tools.scores.pck import joints
 
 ASSETS = Path(__file__).resolve().parents[3] / "assets"
 

@@ -7,7 +7,7 @@ from calibration.body import measure_body
 from engines.skeleton import Landmark
 from tests.packs import standing
 from tools.evaluation.regions import FACE_SHARE, HAND_SHARE, face_window, hands_mask, person_window
-from tools.picture_scores import MS_SSIM_SMALLEST
+from tools.scores.pictures import MS_SSIM_SMALLEST
 
 POSES = np.stack([standing(200 + x, 400, 300) for x in np.linspace(-20, 20, 30)])
 BODY = measure_body(POSES)

@@ -13,9 +13,9 @@ from engines.pose.landmarks import PersonMask
 from engines.pose.tracking.tracker import Pose, PoseTracker
 from engines.skeleton import Landmark
 from tests.tools.preparing.footage_files import EMPTY, PLAYER, middle
-from tools.body_zone import zone
+from tools.footage.body_zone import zone
+from tools.footage.video import VideoReader
 from tools.matting.cutter import Cutter
-from tools.video import VideoReader
 
 Picture = NDArray[np.uint8]
 HEIGHT = 360.0

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tools.footage import Footage
+from tools.footage.dataset import Footage
 from tools.matting.evaluate import main, score
 
 

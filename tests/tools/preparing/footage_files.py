@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.video import VideoReader
+from tools.footage.video import VideoReader
 
 PLAYER = Path(__file__).resolve().parents[3] / "assets" / "player_train.mp4"
 EMPTY = 120

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tests.tools.preparing.footage_files import PLAYER, middle, player_frames, write_video
 from tools import prepare
-from tools.footage import Footage
+from tools.footage.dataset import Footage
 from tools.preparing import pictures, rules
 from tools.preparing.choose import LEAST_FRAMES
 from tools.preparing.sources import GAP

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from tests.tools.preparing.footage_files import write_video
+from tools.footage.video import VideoReader
 from tools.preparing import PrepareError
 from tools.preparing.sources import Numbering, Options, digest, find_videos, open_sources
-from tools.video import VideoReader
 
 GREY = np.full((64, 64, 3), 90, np.uint8)
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tools.footage.video import VideoReader
 from tools.recording.takes import LEAST_FREE_BYTES, TakeWriter, next_take, takes_in
-from tools.video import VideoReader
 
 ROOT = Path(__file__).resolve().parents[3]
 FRAME_NS = 40_000_000

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from engines.pose.tracking.tracker import Pose
 from engines.skeleton import Landmark as L
 from tests.packs import standing
-from tools.pck import joints, load_truth
+from tools.scores.pck import joints, load_truth
 from tools.synthesis.dance import Dance
 from tools.synthesis.smoothing import runs, smooth, split_at_cuts
 

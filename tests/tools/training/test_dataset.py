@@ -15,7 +15,7 @@ from engines.doll.choice import Drawing, choose
 from engines.doll.drawing import Doll
 from tests.packs import FRAMES, GAP, SIZE, bank_of
 from tests.training_runs import crops_of
-from tools.footage import DatasetError, Footage
+from tools.footage.dataset import DatasetError, Footage
 from tools.training import dataset
 from tools.training.dataset import APART_S, FARTHER, GRID, Crops
 

@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 from tests.packs import bank_of
 from tests.tools.training.waits import Waits
 from tests.training_runs import CONFIG, CPU, CRITICS, crops_of
-from tools.footage import Footage
+from tools.footage.dataset import Footage
 from tools.training import feed
 from tools.training.dataset import HOST_LANDMARKS, Crops, ahead
 from tools.training.distributed import Process

@@ -22,7 +22,7 @@ from tests.training_runs import (
     steps,
     trainer_of,
 )
-from tools.footage import Footage
+from tools.footage.dataset import Footage
 from tools.training.loop import CHECKPOINT, CheckpointError, Config
 from tools.training.objective import Weights
 

@@ -13,7 +13,7 @@ from tests.training_runs import (
     crops_of,
     perfect,
 )
-from tools.footage import Footage
+from tools.footage.dataset import Footage
 from tools.training.losses import (
     face_weight,
     gradient,

@@ -17,7 +17,7 @@ from tests.training_runs import (
     crops_of,
     perfect,
 )
-from tools.footage import Footage
+from tools.footage.dataset import Footage
 from tools.training.objective import Objective, Views, Weights, parse_weights
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from engines.shadow import Shadow
 from tests.drawn import untrained_generator
 from tests.packs import SIZE, bank_of
-from tools.footage import Footage
+from tools.footage.dataset import Footage
 from tools.training.painter import Painter
 
 

@@ -433,7 +433,7 @@ def test_an_empty_room_is_empty_and_people_who_come_are_found(real_tracker: Pose
     if not path.is_file():
         pytest.skip(f"{path} is missing")
     pytest.importorskip("av")
-    from tools.video import VideoReader
+    from tools.footage.video import VideoReader
 
     reader = VideoReader(path)
     posed = [

@@ -4,7 +4,7 @@ import pytest
 
 from engines.pose import convert
 from engines.pose.convert import FULL, HEAVY
-from tools.landmark_net import LandmarkNetError, choose_net
+from tools.footage.landmark_net import LandmarkNetError, choose_net
 
 
 def test_the_heavy_net_is_taken_where_it_can_be_had_and_told(

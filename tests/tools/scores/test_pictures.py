@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from tools.evaluation.pictures import PictureJudge
-from tools.perceptual.lpips import Lpips
-from tools.picture_scores import gradient_energy, multiscale_ssim, psnr, sharpness, ssim_map, to_tensor
+from tools.scores.lpips import Lpips
+from tools.scores.pictures import gradient_energy, multiscale_ssim, psnr, sharpness, ssim_map, to_tensor
 
 RANDOM = np.random.default_rng(0)
 NOISE = RANDOM.integers(0, 256, (64, 64, 3), np.uint8)

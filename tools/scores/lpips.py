@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tools.perceptual.weights import WEIGHTS, load
+from tools.scores.lpips_weights import WEIGHTS, load
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -36,7 +36,7 @@ class Lpips(nn.Module):
     std: Tensor
 
     def __init__(self, weights: Mapping[str, Tensor]) -> None:
-        """weights: as `tools.perceptual.weights.load` returns them."""
+        """weights: as `tools.scores.lpips_weights.load` returns them."""
         super().__init__()
         for name, values in (("mean", IMAGENET_MEAN), ("std", IMAGENET_STD)):
             self.register_buffer(name, torch.tensor(values).view(1, 3, 1, 1), persistent=False)

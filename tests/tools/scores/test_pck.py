@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tools.pck import JOINTS, correct, joints, load_truth, torso_px
+from tools.scores.pck import JOINTS, correct, joints, load_truth, torso_px
 
 
 def body() -> np.ndarray:

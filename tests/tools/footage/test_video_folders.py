@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from tools.coverage import videos_of
+from tools.footage.video_folders import videos_in
 from tools.preparing import PrepareError
 from tools.preparing.sources import find_videos
 from tools.synthesis.batch import plan
-from tools.video_folders import videos_in
 
 
 def test_what_is_no_video_of_the_user_s_is_passed_over(tmp_path: Path) -> None:

@@ -13,16 +13,17 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor
 
-from tools.perceptual import __main__ as command
-from tools.perceptual import weights
-from tools.perceptual.lpips import ALEX, SMALLEST, Lpips, sum_of_means
-from tools.video import VideoReader
+from tools import perceptual as command
+from tools.footage.video import VideoReader
+from tools.scores import lpips_weights
+from tools.scores.lpips import ALEX, SMALLEST, Lpips, sum_of_means
 
-ASSETS = Path(__file__).resolve().parents[2] / "assets"
+ASSETS = Path(__file__).resolve().parents[3] / "assets"
 ALEX_CHANNELS = (3, 64, 192, 384, 256, 256)
 ALEX_KERNELS = (11, 5, 3, 3, 3)
 has_lpips = pytest.mark.skipif(
-    not (weights.WEIGHTS / "lpips_alexnet.safetensors").is_file(), reason=f"needs {weights.COMMAND}"
+    not (lpips_weights.WEIGHTS / "lpips_alexnet.safetensors").is_file(),
+    reason=f"needs {lpips_weights.COMMAND}",
 )
 
 
@@ -99,7 +100,7 @@ def test_lpips_is_the_papers_arithmetic() -> None:
 
 @has_lpips
 def test_lpips_with_the_authors_weights() -> None:
-    state, net, picture = weights.load(), Lpips.load(), frame()
+    state, net, picture = lpips_weights.load(), Lpips.load(), frame()
     assert float(net(picture, picture)) == 0
     for name, pictures in damage(picture).items():
         distances = [float(net(worse, picture)) for worse in pictures]
@@ -129,30 +130,30 @@ def test_the_smallest_picture_is_as_said() -> None:
 
 def test_weights_that_are_not_here_are_named_with_the_command(tmp_path: Path) -> None:
     with pytest.raises(
-        weights.WeightsError, match=r"lpips_alexnet\.safetensors is missing.*tools\.perceptual"
+        lpips_weights.WeightsError, match=r"lpips_alexnet\.safetensors is missing.*tools\.perceptual"
     ):
-        weights.load(tmp_path)
+        lpips_weights.load(tmp_path)
 
 
 def test_changed_or_damaged_weights_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "lpips_alexnet.safetensors"
     for content in (alex_weights(), {"conv0.bias": torch.zeros(1)}):
         save_file(content, path)
-        with pytest.raises(weights.WeightsError, match="delete it and run") as error:
-            weights.load(tmp_path)
+        with pytest.raises(lpips_weights.WeightsError, match="delete it and run") as error:
+            lpips_weights.load(tmp_path)
         assert str(path) in str(error.value) and "\n" not in str(error.value)
     path.write_bytes(b"torn")
-    with pytest.raises(weights.WeightsError, match="cannot be read"):
-        weights.load(tmp_path)
+    with pytest.raises(lpips_weights.WeightsError, match="cannot be read"):
+        lpips_weights.load(tmp_path)
 
 
 def test_nothing_but_arrays_comes_out_of_a_pickle() -> None:
     array = np.arange(6, dtype=np.float32).reshape(2, 3)
     data = pickle.dumps({"a": {"b": array}}, protocol=3)
-    assert (weights.ArrayUnpickler(io.BytesIO(data)).load()["a"]["b"] == array).all()
+    assert (lpips_weights.ArrayUnpickler(io.BytesIO(data)).load()["a"]["b"] == array).all()
     for thing in (print, Path("x"), np.random.default_rng(0)):
         with pytest.raises(pickle.UnpicklingError, match="no place among arrays"):
-            weights.ArrayUnpickler(io.BytesIO(pickle.dumps(thing))).load()
+            lpips_weights.ArrayUnpickler(io.BytesIO(pickle.dumps(thing))).load()
 
 
 def test_the_command_refuses_what_it_does_not_know_in_one_line(

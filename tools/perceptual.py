@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tools.perceptual.weights import LICENCE, WEIGHTS, WeightsError, fetch
+from tools.scores.lpips_weights import LICENCE, WEIGHTS, WeightsError, fetch
 
 EXAMPLES = """\
 examples:

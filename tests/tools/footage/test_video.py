@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.videos import frames_of, layers_of
-from tools.video import VideoError, VideoReader, VideoWriter
+from tools.footage.video import VideoError, VideoReader, VideoWriter
 
 
 def test_uneven_times_come_out_as_they_went_in(tmp_path: Path) -> None:

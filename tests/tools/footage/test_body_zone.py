@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.packs import paint, standing
-from tools.body_zone import zone
+from tools.footage.body_zone import zone
 
 SIZE = (256, 256)
 STANDING_PX = 190.0

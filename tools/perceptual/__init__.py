@@ -1,1 +1,0 @@
-"""LPIPS: a network that judges pictures as people do."""
