@@ -20,9 +20,9 @@ from engines.player_pack import write_pack
 from engines.shadow import Shadow
 from engines.skeleton import LIMBS, Landmark
 from tests.drawn import standing, untrained_generator
-from tools.bank.views import cut_view
 from tools.footage.dataset import Footage
-from tools.standby import Paint, write_standby
+from tools.player.standby import Paint, write_standby
+from tools.player.views import cut_view
 
 SIZE = (128, 128)
 HEIGHT_PX = 90.0

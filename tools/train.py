@@ -26,11 +26,10 @@ from engines.doll.bank import Bank
 from engines.generator import VARIANTS
 from engines.plans.atomic_folder import only_writer
 from engines.player_pack import PackError, write_pack
-from tools.bank import make_bank
-from tools.bank.make import FRAMES
 from tools.footage.dataset import Footage
-from tools.shadow import find_shadow
-from tools.standby import write_standby
+from tools.player.bank import FRAMES, make_bank
+from tools.player.shadow import find_shadow
+from tools.player.standby import write_standby
 from tools.training.distributed import Process, process_group
 from tools.training.loop import CHECKPOINT, Config, Trainer
 from tools.training.objective import parse_weights

@@ -1,7 +1,7 @@
 """Cuts a picture of the player into parts.
 
 Which part each pixel belongs to is told by the distance to the parts' axes, counted in their widths. What
-lies under an arm belongs to the body too, in colours that other frames show there (`tools.bank`).
+lies under an arm belongs to the body too, in colours that other frames show there (`tools.player.fill`).
 """
 
 from __future__ import annotations

@@ -21,12 +21,12 @@ from engines.renderer import Renderer
 from engines.runtime.streams import page_lock, pinned
 from realtime.performer.networks import Nets, NetsLoader
 from realtime.performer.player_swap import PlayerSwap, SwapState
-from tools.bank.make import FRAMES
 from tools.benchmarking.subjects import psnr
 from tools.gpu_check.clock import PATIENCE_S, allocations, figures
 from tools.gpu_check.made_up import FRAME_NS, frames, make_pack, there_and_back
 from tools.gpu_check.record import CheckError, Notebook
 from tools.gpu_check.setting import CAMERA, Case, Setting, size_text
+from tools.player.bank import FRAMES
 
 LEAST_DB = 34.0
 """Between the pictures of the device and of the host."""

@@ -26,7 +26,7 @@ from tests.engines.doll.dolls import (
     body_of,
     drawn,
 )
-from tools.bank.fill import filled
+from tools.player.fill import filled
 
 Tensors = dict[str, Tensor]
 CROSSED = arm_before_chest(FRONT)

@@ -19,7 +19,7 @@ from tests.engines.doll.dolls import (
     moved,
     view_of,
 )
-from tools.bank.agree import agreed
+from tools.player.agree import agreed
 
 THIGH, FOREARM = NAMES.index("left thigh"), NAMES.index("left forearm")
 CLEAR = [moved(WIDE, x, 0) for x in (-4, -2, 2, 4)]

@@ -9,7 +9,7 @@ import pytest
 from tests.packs import GAP, SIZE, paint_plainly
 from tools.footage.dataset import Footage
 from tools.footage.video import VideoReader
-from tools.standby import FPS, SECONDS, calmest, write_standby
+from tools.player.standby import FPS, SECONDS, calmest, write_standby
 
 
 def moving(steps: np.ndarray) -> np.ndarray:

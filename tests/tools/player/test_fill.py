@@ -21,7 +21,7 @@ from tests.engines.doll.dolls import (
     dressed,
     moved,
 )
-from tools.bank.fill import AROUND, filled
+from tools.player.fill import AROUND, filled
 
 CROSSED = arm_before_chest(FRONT)
 

@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 
 from engines.doll.bank import Bank, Frame
 from engines.doll.cutting import View, label, limb_widths, skirt_of
-from tools.bank.agree import agreed
-from tools.bank.fill import filled
-from tools.bank.pick import pick
-from tools.bank.views import cut_view
 from tools.footage.dataset import Footage
+from tools.player.agree import agreed
+from tools.player.fill import filled
+from tools.player.pick import pick
+from tools.player.views import cut_view
 
 FRAMES = 240
 """So many frames are kept of a player, unless told otherwise."""

@@ -12,9 +12,9 @@ from engines.doll.parts import NAMES, TABLE, directions, distance
 from engines.skeleton import Landmark
 from tests.drawn import standing
 from tests.packs import HEIGHT_PX
-from tools.bank import pick as module
-from tools.bank.pick import pick
 from tools.footage.dataset import Footage
+from tools.player import pick as module
+from tools.player.pick import pick
 
 ARM = NAMES.index("left upper arm")
 RAISED = (31, 32, 33)

@@ -11,7 +11,7 @@ import pytest
 
 from engines.shadow import Floor, Shadow
 from tools.footage.dataset import Footage
-from tools.shadow import find_shadow
+from tools.player.shadow import find_shadow
 
 
 def shaded(folder: Path, *shadows: Shadow, blinds: bool = False) -> Footage:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from engines.doll.bank import standing_px
 from tests.packs import HEIGHT_PX, SIZE
-from tools.bank.views import cut_view, sharpened
 from tools.footage.dataset import Footage
+from tools.player.views import cut_view, sharpened
 
 
 def test_a_view_is_the_piece_of_the_frame_with_the_player(footage: Footage) -> None:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from engines.doll.parts import NAMES
 from engines.doll.store import read_bank, write_bank
 from tests.packs import HEIGHT_PX, doll_error
-from tools.bank import make_bank
 from tools.footage.dataset import Footage
+from tools.player.bank import make_bank
 
 
 def test_a_bank_draws_frames_that_were_held_out(footage: Footage) -> None:
