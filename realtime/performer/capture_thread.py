@@ -1,7 +1,7 @@
 """Reads a camera, file or stream in a thread of its own, and hands on each frame with its time; and tells a
 camera that hangs.
 
-The performer's; `tools.recording` films with it too.
+The performer's; `tools.record` films with it too.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Whatever an operator may name as a camera (device, file, stream), opened and read frame by frame.
 
-`performer.capture_thread` plays it for the pose, `video_loop` as a loop; `tools.recording` films with it.
+`performer.capture_thread` plays it for the pose, `video_loop` as a loop; `tools.record` films with it.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from calibration.retarget import Retargeter
 from calibration.source import AdaptiveSource, Eased, FixedSource, Knowledge
 from engines.skeleton import Landmark as L
 from tests.calibration.figures import CHILD, person, player
-from tools.mannequin import Mannequin, Segment
+from tools.coverage.mannequin import Mannequin, Segment
 
 FRAME, RATE = (1280, 720), 30
 HEIGHT = 310

@@ -14,7 +14,7 @@ from calibration.source import FixedSource
 from engines.body import Body, Stance
 from engines.skeleton import Landmark as L
 from tests.calibration.figures import player
-from tools.mannequin import (
+from tools.coverage.mannequin import (
     FOREARM,
     HALF_HIPS,
     HALF_SHOULDERS,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.coverage import videos_of
+from tools.coverage.__main__ import videos_of
 from tools.footage.video_folders import videos_in
 from tools.preparing import PrepareError
 from tools.preparing.sources import find_videos

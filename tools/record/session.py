@@ -16,13 +16,13 @@ from engines.pose.tracking.tracker import PoseTracker
 from realtime.performer.capture_thread import Captured, CaptureThread
 from realtime.pictures.video_source import VideoSource
 from realtime.transport.telemetry import Meter
-from tools.coverage_meter import Coverage
-from tools.recording.checks import Check, Sharpness, StillCamera, alone, exposure, framing
-from tools.recording.prompts import Cue, Prompter
-from tools.recording.screen import View
-from tools.recording.state import Recording
-from tools.recording.surfaces import Surface
-from tools.recording.takes import TakeWriter
+from tools.coverage.meter import Coverage
+from tools.record.checks import Check, Sharpness, StillCamera, alone, exposure, framing
+from tools.record.prompts import Cue, Prompter
+from tools.record.screen import View
+from tools.record.state import Recording
+from tools.record.surfaces import Surface
+from tools.record.takes import TakeWriter
 
 SAVE_NS = 2_000_000_000
 """So often the meter is saved: whoever is killed loses no more of it."""

@@ -16,9 +16,9 @@ from matplotlib.patches import FancyBboxPatch
 from matplotlib.projections.polar import PolarAxes
 from numpy.typing import NDArray
 
-from tools.coverage_meter import MAP_COLUMNS, MAP_ROWS, SECTORS, Coverage
-from tools.mannequin import Mannequin, portrait
-from tools.pose_space import AXES, NEEDED, Axis, Bin
+from tools.coverage.mannequin import Mannequin, portrait
+from tools.coverage.meter import MAP_COLUMNS, MAP_ROWS, SECTORS, Coverage
+from tools.coverage.pose_space import AXES, NEEDED, Axis, Bin
 
 INCHES, DPI = (16.0, 9.6), 100
 GROUND, PANEL, INK, QUIET = "#14171c", "#20252d", "#eceff4", "#8a93a3"

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.stick_figure import draw_stick_figure
-from tools.coverage_meter import Coverage
-from tools.coverage_picture import shown
-from tools.mannequin import portrait
-from tools.pose_space import AXES
-from tools.recording.checks import Check
-from tools.recording.prompts import Cue
+from tools.coverage.mannequin import portrait
+from tools.coverage.meter import Coverage
+from tools.coverage.picture import shown
+from tools.coverage.pose_space import AXES
+from tools.record.checks import Check
+from tools.record.prompts import Cue
 
 Picture = NDArray[np.uint8]
 Colour = tuple[int, int, int]

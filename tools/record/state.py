@@ -7,8 +7,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.coverage_meter import Coverage, CoverageError
-from tools.recording.takes import takes_in
+from tools.coverage.meter import Coverage, CoverageError
+from tools.record.takes import takes_in
 
 STATE = "coverage.json"
 

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from tests.realtime.pictures.odd_videos import greys, write_video
-from tools.coverage import LOOKS_PER_S, add_source, advice, main, report, table, text
-from tools.coverage_meter import NS_PER_S, Coverage
-from tools.coverage_picture import write_picture
-from tools.mannequin import Mannequin
-from tools.pose_space import AXES
+from tools.coverage.__main__ import LOOKS_PER_S, add_source, main
+from tools.coverage.mannequin import Mannequin
+from tools.coverage.meter import NS_PER_S, Coverage
+from tools.coverage.picture import write_picture
+from tools.coverage.pose_space import AXES
+from tools.coverage.report import advice, report, table, text
 
-ASSETS = Path(__file__).resolve().parents[2] / "assets"
+ASSETS = Path(__file__).resolve().parents[3] / "assets"
 
 
 def seen(*figures: Mannequin) -> Coverage:

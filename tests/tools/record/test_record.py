@@ -16,18 +16,18 @@ import pytest
 from numpy.typing import NDArray
 
 from realtime.pictures.video_source import CaptureError
-from tools import record
-from tools.coverage_meter import Coverage
+from tools.coverage.meter import Coverage
 from tools.footage.video import VideoReader
-from tools.recording import session as sessions
-from tools.recording import takes
-from tools.recording.screen import View
-from tools.recording.session import Session
-from tools.recording.state import Recording, RecordingError
-from tools.recording.surfaces import ACTIONS, Terminal, has_display
-from tools.recording.takes import TakeError, takes_in
+from tools.record import __main__ as record
+from tools.record import session as sessions
+from tools.record import takes
+from tools.record.screen import View
+from tools.record.session import Session
+from tools.record.state import Recording, RecordingError
+from tools.record.surfaces import ACTIONS, Terminal, has_display
+from tools.record.takes import TakeError, takes_in
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 CLIP = ROOT / "assets" / "fan_dance.mp4"
 
 

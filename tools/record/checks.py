@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.skeleton import Landmark as L
+from tools.coverage.posture import Posture
 from tools.footage.body_zone import zone
-from tools.posture import Posture
 
 Picture = NDArray[np.uint8]
 Landmarks = NDArray[np.float32]

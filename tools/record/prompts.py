@@ -6,9 +6,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from math import ceil
 
-from tools.coverage_meter import Coverage
-from tools.mannequin import Mannequin, Segment
-from tools.pose_space import Axis, Bin
+from tools.coverage.mannequin import Mannequin, Segment
+from tools.coverage.meter import Coverage
+from tools.coverage.pose_space import Axis, Bin
 
 NS_PER_S = 1_000_000_000
 

@@ -6,9 +6,9 @@ import pytest
 from calibration.body import MIRRORED
 from engines.skeleton import Landmark as L
 from tests.packs import standing
-from tools.mannequin import Mannequin, portrait
-from tools.pose_space import AXES, NEEDED, Axis, Bin
-from tools.posture import DEPTH, Posture, fault
+from tools.coverage.mannequin import Mannequin, portrait
+from tools.coverage.pose_space import AXES, NEEDED, Axis, Bin
+from tools.coverage.posture import DEPTH, Posture, fault
 
 SIZE = (1280, 720)
 BINS = [pytest.param(axis, one, id=f"{axis.name}: {one.name}") for axis in AXES for one in axis.bins]

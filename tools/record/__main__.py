@@ -17,11 +17,11 @@ from pathlib import Path
 from engines.backends.choice import BACKENDS
 from engines.runtime.engine import EngineError
 from realtime.pictures.video_source import CaptureError
-from tools.coverage import text
-from tools.recording.session import Session
-from tools.recording.state import Recording, RecordingError
-from tools.recording.surfaces import Terminal, Window, has_display
-from tools.recording.takes import TakeError
+from tools.coverage.report import text
+from tools.record.session import Session
+from tools.record.state import Recording, RecordingError
+from tools.record.surfaces import Terminal, Window, has_display
+from tools.record.takes import TakeError
 
 EXAMPLES = """\
 examples:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from tests.packs import paint, standing, textured_plate
-from tools.coverage_meter import Coverage
-from tools.recording.checks import Check
-from tools.recording.prompts import Cue, Prompt, Prompter
-from tools.recording.screen import PANEL_WIDTH, SIZE, View, draw
+from tools.coverage.meter import Coverage
+from tools.record.checks import Check
+from tools.record.prompts import Cue, Prompt, Prompter
+from tools.record.screen import PANEL_WIDTH, SIZE, View, draw
 
 FRAME = (640, 480)
 

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tools.footage.video import VideoReader
-from tools.recording.takes import LEAST_FREE_BYTES, TakeWriter, next_take, takes_in
+from tools.record.takes import LEAST_FREE_BYTES, TakeWriter, next_take, takes_in
 
 ROOT = Path(__file__).resolve().parents[3]
 FRAME_NS = 40_000_000
@@ -117,7 +117,7 @@ def test_a_take_that_was_killed_can_be_read(tmp_path: Path) -> None:
     script = (
         "import sys, time, numpy as np\n"
         "from pathlib import Path\n"
-        "from tools.recording.takes import TakeWriter\n"
+        "from tools.record.takes import TakeWriter\n"
         "writer = TakeWriter(Path(sys.argv[1])); writer.start(25)\n"
         "for number in range(100000):\n"
         "    writer.put(number * 40_000_000, np.full((64, 96, 3), number % 25 * 10, np.uint8))\n"

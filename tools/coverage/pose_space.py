@@ -1,8 +1,8 @@
 """What a player's footage should show: axes of the pose space, their bins, and what to film for each.
 
-Pure. Limits are in the units of `tools.posture`; a bin holds its lower limit, not its upper. Every bin has a
-figure that falls into it (a test holds that), which shows people what is meant. Whether hands are open cannot
-be told from the 33 landmarks.
+Pure. Limits are in the units of `tools.coverage.posture`; a bin holds its lower limit, not its upper.
+Every bin has a figure that falls into it (a test holds that), which shows people what is meant. Whether hands
+are open cannot be told from the 33 landmarks.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from math import isnan
 
 from engines.skeleton import Landmark as L
-from tools.mannequin import Mannequin, Segment
-from tools.posture import NAN, Posture
+from tools.coverage.mannequin import Mannequin, Segment
+from tools.coverage.posture import NAN, Posture
 
 NEEDED, GOOD, EXTRA = 3, 2, 1
 """Weights: no player without it; most dances have it; seldom seen, or seldom missed."""

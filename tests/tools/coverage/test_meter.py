@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from tools.coverage_meter import (
+from tools.coverage.mannequin import Mannequin, Segment
+from tools.coverage.meter import (
     ENOUGH_MINUTES,
     LEAST_MOMENTS,
     LEAST_S,
@@ -14,8 +15,7 @@ from tools.coverage_meter import (
     Coverage,
     CoverageError,
 )
-from tools.mannequin import Mannequin, Segment
-from tools.pose_space import AXES, GOOD, Axis, Bin
+from tools.coverage.pose_space import AXES, GOOD, Axis, Bin
 
 SIZE = (640, 360)
 FRAME_NS = NS_PER_S // 30

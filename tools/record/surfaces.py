@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from realtime.control.terminal.hotkeys import Hotkeys
 from realtime.control.terminal.outlet import Console, Outlet
-from tools.recording.prompts import Cue
-from tools.recording.screen import View, draw
+from tools.record.prompts import Cue
+from tools.record.screen import View, draw
 
 TITLE = "Dancecam: record"
 ACTIONS = {" ": "pause", "n": "next", "q": "finish"}

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from tools.coverage_meter import NS_PER_S, Coverage
-from tools.mannequin import Mannequin
-from tools.pose_space import AXES, NEEDED
-from tools.recording.prompts import FREE, FREE_EVERY, GO_S, READY_S, Prompter
+from tools.coverage.mannequin import Mannequin
+from tools.coverage.meter import NS_PER_S, Coverage
+from tools.coverage.pose_space import AXES, NEEDED
+from tools.record.prompts import FREE, FREE_EVERY, GO_S, READY_S, Prompter
 
 SIZE = (640, 360)
 

@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.packs import paint, standing, textured_plate
-from tools.recording.checks import Check, Sharpness, StillCamera, alone, exposure, framing, sharpness
+from tools.record.checks import Check, Sharpness, StillCamera, alone, exposure, framing, sharpness
 
 SIZE = (640, 480)
 HEIGHT = 300.0

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.pose_space import AXES, NEEDED, Axis, Bin
-from tools.posture import JUMP_HEIGHT, JUMP_WINDOW_NS, Posture, fault
+from tools.coverage.pose_space import AXES, NEEDED, Axis, Bin
+from tools.coverage.posture import JUMP_HEIGHT, JUMP_WINDOW_NS, Posture, fault
 
 NS_PER_S = 1_000_000_000
 
