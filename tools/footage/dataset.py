@@ -44,7 +44,7 @@ class Footage:
             fps = float(Fraction(summary.get("fps", "30")))
         except (OSError, ValueError, KeyError, ZeroDivisionError) as error:
             raise DatasetError(
-                f"{folder} is no prepared dataset ({error}): run tools/prepare.py first"
+                f"{folder} is no prepared dataset ({error}): run python -m tools.prepare first"
             ) from error
         plate = cv2.imread(str(folder / "plate.png"))
         if plate is None or plate.shape != (height, width, 3) or len(landmarks) != len(indices):

@@ -21,7 +21,7 @@ from tests.tools.alignment.filmed import (
 )
 from tools.alignment.measure import Chunk, Meter
 from tools.alignment.solve import MOVED, STILL, TAKEN_FOR_STILL, align
-from tools.preparing.journal import Journal
+from tools.prepare.files.journal import Journal
 
 Picture = NDArray[np.uint8]
 
@@ -265,7 +265,7 @@ def _real_chunks(path: Path) -> list[Chunk]:
     from engines.pose.tracking.tracker import PoseTracker
     from tools.footage.body_zone import zone
     from tools.footage.video import VideoReader
-    from tools.preparing.pictures import fit_height
+    from tools.prepare.files.pictures import fit_height
 
     tracker, meter, chunks = PoseTracker(smoothing=None), None, []
     with VideoReader(path) as reader:

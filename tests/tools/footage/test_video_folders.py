@@ -6,8 +6,8 @@ import pytest
 
 from tools.coverage.__main__ import videos_of
 from tools.footage.video_folders import videos_in
-from tools.preparing import PrepareError
-from tools.preparing.sources import find_videos
+from tools.prepare.files import PrepareError
+from tools.prepare.files.sources import find_videos
 from tools.synthesis.batch import plan
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from engines.pose.landmarks import PersonMask
 from engines.pose.tracking.tracker import Pose, PoseTracker
 from engines.skeleton import Landmark
-from tests.tools.preparing.footage_files import EMPTY, PLAYER, middle
+from tests.tools.prepare.footage_files import EMPTY, PLAYER, middle
 from tools.footage.body_zone import zone
 from tools.footage.video import VideoReader
 from tools.matting.cutter import Cutter

@@ -21,12 +21,12 @@ from engines.pose.tracking.tracker import SURE_SCORE, Pose, PoseTracker
 from tools.alignment.measure import Meter
 from tools.footage.body_zone import zone
 from tools.footage.video import VideoError, VideoReader
-from tools.preparing import rules
-from tools.preparing.ahead import WORKERS
-from tools.preparing.camera import sharpness
-from tools.preparing.journal import Journal
-from tools.preparing.pictures import Pictures
-from tools.preparing.sources import GAP, Numbering, Options, Source
+from tools.prepare import rules
+from tools.prepare.camera import sharpness
+from tools.prepare.files.ahead import WORKERS
+from tools.prepare.files.journal import Journal
+from tools.prepare.files.pictures import Pictures
+from tools.prepare.files.sources import GAP, Numbering, Options, Source
 
 SEEN = 0.1
 """Where the landmark net is surer than this that a person is there, nothing is learnt of the background."""

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from tests.packs import paint, standing, textured_plate
 from tools.matting.cutter import Cutter
-from tools.preparing import rules
-from tools.preparing.journal import Journal
-from tools.preparing.pictures import Pictures
-from tools.preparing.placing import Placement
-from tools.preparing.plate import Plate
-from tools.preparing.refine import Refined, Refiner, Shots, solid
-from tools.preparing.scenes import EmptyScene
+from tools.prepare import rules
+from tools.prepare.files.journal import Journal
+from tools.prepare.files.pictures import Pictures
+from tools.prepare.refine import Refined, Refiner, Shots, solid
+from tools.prepare.scene.placing import Placement
+from tools.prepare.scene.plate import Plate
+from tools.prepare.scene.scenes import EmptyScene
 
 SIZE = (256, 256)
 PX = 190.0

@@ -20,18 +20,19 @@ from tools.alignment.solve import STILL, TAKEN_FOR_STILL, Alignment, align
 from tools.footage.landmark_net import choose_net
 from tools.footage.video import VideoError
 from tools.matting.cutter import Cutter
-from tools.preparing import PrepareError, report, rules, sheets
-from tools.preparing.ahead import WORKERS
-from tools.preparing.choose import count, judge, require, shots, too_small
-from tools.preparing.empty import in_scene, load_empty, measure_empty
-from tools.preparing.journal import Journal, write_whole
-from tools.preparing.pictures import Pictures, encoded, write
-from tools.preparing.placing import Placement, place
-from tools.preparing.plate import Plate
-from tools.preparing.refine import Refined, Refiner, Shots
-from tools.preparing.scan import EMPTY_EVERY, Scan, Scanner
-from tools.preparing.scenes import EmptyScene, Sampled, box_of, build
-from tools.preparing.sources import Options, Source, digest, find_videos, open_sources
+from tools.prepare import report, rules, sheets
+from tools.prepare.choose import count, judge, require, shots, too_small
+from tools.prepare.files import PrepareError
+from tools.prepare.files.ahead import WORKERS
+from tools.prepare.files.journal import Journal, write_whole
+from tools.prepare.files.pictures import Pictures, encoded, write
+from tools.prepare.files.sources import Options, Source, digest, find_videos, open_sources
+from tools.prepare.refine import Refined, Refiner, Shots
+from tools.prepare.scan import EMPTY_EVERY, Scan, Scanner
+from tools.prepare.scene.empty import in_scene, load_empty, measure_empty
+from tools.prepare.scene.placing import Placement, place
+from tools.prepare.scene.plate import Plate
+from tools.prepare.scene.scenes import EmptyScene, Sampled, box_of, build
 
 MARK = "dataset.json"
 NO_SCENE = -1

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from engines.skeleton import Landmark
 from tools.alignment.warp import Box, warp, warp_mask
 from tools.footage.body_zone import zone
-from tools.preparing.ahead import WORKERS, in_order
-from tools.preparing.pictures import Pictures
-from tools.preparing.placing import Placement
-from tools.preparing.plate import SAMPLES, Plate, empty_scene, plain
+from tools.prepare.files.ahead import WORKERS, in_order
+from tools.prepare.files.pictures import Pictures
+from tools.prepare.scene.placing import Placement
+from tools.prepare.scene.plate import SAMPLES, Plate, empty_scene, plain
 
 MOST_BYTES = 400_000_000
 """A scene's samples take no more memory than this."""

@@ -6,7 +6,7 @@ import pytest
 from engines.skeleton import Landmark
 from tests.drawn import standing
 from tests.packs import paint
-from tools.preparing.rules import LEAST_COVERED, covered
+from tools.prepare.rules import LEAST_COVERED, covered
 
 STANDING_PX = 190.0
 ARMS = [

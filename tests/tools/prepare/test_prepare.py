@@ -15,12 +15,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.tools.preparing.footage_files import PLAYER, middle, player_frames, write_video
-from tools import prepare
+from tests.tools.prepare.footage_files import PLAYER, middle, player_frames, write_video
 from tools.footage.dataset import Footage
-from tools.preparing import pictures, rules
-from tools.preparing.choose import LEAST_FRAMES
-from tools.preparing.sources import GAP
+from tools.prepare import __main__ as prepare
+from tools.prepare import rules
+from tools.prepare.choose import LEAST_FRAMES
+from tools.prepare.files import pictures
+from tools.prepare.files.sources import GAP
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -127,7 +128,7 @@ def test_a_run_that_is_killed_again_and_again_ends_as_one_that_was_not(
 ) -> None:
     folder = tmp_path / "sets/cut"
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tools.prepare"])
+    context.set_forkserver_preload(["tools.prepare.__main__"])
     whole = len(files_of(dataset))
     killed = 0
     for after in sorted(random.sample(range(5, 3 * whole // 2), 4)):

@@ -12,8 +12,8 @@ from tools.alignment.measure import Chunk, Meter
 from tools.alignment.solve import STILL, TAKEN_FOR_STILL, Alignment
 from tools.alignment.warp import Box, warp
 from tools.footage.video import VideoReader
-from tools.preparing import PrepareError
-from tools.preparing.sources import Options
+from tools.prepare.files import PrepareError
+from tools.prepare.files.sources import Options
 
 MOST_PICTURES = 24
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})

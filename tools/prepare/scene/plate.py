@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.fft import dctn, idctn
 from tqdm import tqdm
 
-from tools.preparing.ahead import WORKERS, in_order
+from tools.prepare.files.ahead import WORKERS, in_order
 
 SAMPLES = 72
 """So many frames are looked at."""

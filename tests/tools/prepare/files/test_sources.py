@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.tools.preparing.footage_files import write_video
+from tests.tools.prepare.footage_files import write_video
 from tools.footage.video import VideoReader
-from tools.preparing import PrepareError
-from tools.preparing.sources import Numbering, Options, digest, find_videos, open_sources
+from tools.prepare.files import PrepareError
+from tools.prepare.files.sources import Numbering, Options, digest, find_videos, open_sources
 
 GREY = np.full((64, 64, 3), 90, np.uint8)
 

@@ -6,8 +6,8 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.packs import textured_plate
-from tests.tools.preparing.footage_files import player_frames
-from tools.preparing.camera import light, sharpness
+from tests.tools.prepare.footage_files import player_frames
+from tools.prepare.camera import light, sharpness
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.packs import paint, standing, textured_plate
-from tools.preparing.pictures import Pictures
-from tools.preparing.placing import Placement
-from tools.preparing.scenes import MOST_VIEWS, Sampled, _choose, box_of, build
+from tools.prepare.files.pictures import Pictures
+from tools.prepare.scene.placing import Placement
+from tools.prepare.scene.scenes import MOST_VIEWS, Sampled, _choose, box_of, build
 
 SIZE = (256, 256)
 PX = 190.0

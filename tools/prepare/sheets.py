@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.stick_figure import draw_stick_figure
-from tools.preparing.pictures import Pictures
-from tools.preparing.plate import Plate
+from tools.prepare.files.pictures import Pictures
+from tools.prepare.scene.plate import Plate
 
 COLUMNS, ROWS, HEIGHT = 6, 4, 240
 MATTES = 12

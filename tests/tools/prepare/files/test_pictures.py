@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tools.preparing.pictures import SIDE_MULTIPLE, Pictures, fit_height
+from tools.prepare.files.pictures import SIDE_MULTIPLE, Pictures, fit_height
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from engines.skeleton import Landmark
 from tests.packs import standing
-from tools.preparing.placing import mapped, pixels_per_metre, place
+from tools.prepare.scene.placing import mapped, pixels_per_metre, place
 
 SIZE = (320, 240)
 PX = 150.0

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.packs import textured_plate
-from tools.preparing.plate import Plate, empty_scene, plain
+from tools.prepare.scene.plate import Plate, empty_scene, plain
 
 SIZE = (96, 96)
 

@@ -21,10 +21,10 @@ from engines.pose.tflite_graph import GraphError
 from engines.runtime.engine import EngineError
 from tools.footage.landmark_net import LandmarkNetError, add_option
 from tools.footage.video import VideoError
-from tools.preparing import PrepareError
-from tools.preparing.pictures import SIDE_MULTIPLE
-from tools.preparing.pipeline import prepare
-from tools.preparing.sources import Options
+from tools.prepare.files import PrepareError
+from tools.prepare.files.pictures import SIDE_MULTIPLE
+from tools.prepare.files.sources import Options
+from tools.prepare.pipeline import prepare
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 

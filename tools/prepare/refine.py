@@ -21,13 +21,13 @@ from tools.alignment.warp import warp, warp_mask
 from tools.footage.body_zone import zone
 from tools.matting.colours import foreground
 from tools.matting.cutter import Box, Cutter
-from tools.preparing import rules
-from tools.preparing.ahead import in_order
-from tools.preparing.camera import light
-from tools.preparing.journal import Journal
-from tools.preparing.pictures import Pictures
-from tools.preparing.placing import Placement
-from tools.preparing.scenes import EmptyScene
+from tools.prepare import rules
+from tools.prepare.camera import light
+from tools.prepare.files.ahead import in_order
+from tools.prepare.files.journal import Journal
+from tools.prepare.files.pictures import Pictures
+from tools.prepare.scene.placing import Placement
+from tools.prepare.scene.scenes import EmptyScene
 
 CHANGED, CHANGED_SHARE = 25, 0.1
 """A person moves where more than this share of a box differs from the plate by more than this, of 255."""

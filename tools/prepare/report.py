@@ -11,7 +11,7 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from numpy.typing import NDArray
 
-from tools.preparing import rules
+from tools.prepare import rules
 
 WIDTH, HEIGHT = 960, 140
 """Of a curve, pixels."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.pack_manifest import MULTIPLE
-from tools.preparing import PrepareError
+from tools.prepare.files import PrepareError
 
 SIDE_MULTIPLE = MULTIPLE
 """Pictures are cut to sides that a player pack can have: 1280x720 and 1920x1080 stay whole."""

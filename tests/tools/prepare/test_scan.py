@@ -8,13 +8,13 @@ import pytest
 from numpy.typing import NDArray
 
 from engines.pose.convert import FULL
-from tests.tools.preparing.footage_files import player_frames, write_video
+from tests.tools.prepare.footage_files import player_frames, write_video
 from tools.alignment.solve import align
-from tools.preparing import rules
-from tools.preparing.journal import Journal, write_whole
-from tools.preparing.pictures import Pictures
-from tools.preparing.scan import Scan, Scanner
-from tools.preparing.sources import Options, open_sources
+from tools.prepare import rules
+from tools.prepare.files.journal import Journal, write_whole
+from tools.prepare.files.pictures import Pictures
+from tools.prepare.files.sources import Options, open_sources
+from tools.prepare.scan import Scan, Scanner
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 

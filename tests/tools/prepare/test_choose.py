@@ -8,10 +8,11 @@ import pytest
 
 from tests.packs import standing
 from tools.alignment.solve import STILL, Alignment, Scene
-from tools.preparing import PrepareError, rules
-from tools.preparing.choose import count, judge, require, shots, smooth_landmarks, too_small
-from tools.preparing.placing import Placement
-from tools.preparing.scan import Scan
+from tools.prepare import rules
+from tools.prepare.choose import count, judge, require, shots, smooth_landmarks, too_small
+from tools.prepare.files import PrepareError
+from tools.prepare.scan import Scan
+from tools.prepare.scene.placing import Placement
 
 SIZE = (256, 256)
 STEP_NS = 33_333_333

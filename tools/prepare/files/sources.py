@@ -16,10 +16,10 @@ from engines.pack_manifest import LEAST_SIDE
 from realtime.pictures.picture import fill
 from tools.footage.video import VideoReader
 from tools.footage.video_folders import ENDINGS, videos_in
-from tools.preparing import PrepareError
-from tools.preparing.pictures import fit_height
+from tools.prepare.files import PrepareError
+from tools.prepare.files.pictures import fit_height
 
-CODE = ("preparing", "alignment", "matting")
+CODE = ("prepare", "prepare/files", "prepare/scene", "alignment", "matting")
 """The rooms of tools whose code decides what a dataset is."""
 GAP = 1000
 """So many numbers lie between the last frame of one video and the first of the next."""
@@ -101,7 +101,7 @@ def digest(videos: Sequence[Path], options: Options, net: str) -> str:
     """SHA-256 of what the result depends on: the videos, the options, the landmark net's name, and the
     code."""
     total = hashlib.sha256(repr((*astuple(options), net)).encode())
-    tools = Path(__file__).parents[1]
+    tools = Path(__file__).parents[2]
     rooms = (*(tools / name for name in CODE), Path(realtime.pictures.__file__).parent)
     code = [path for room in rooms for path in sorted(room.iterdir()) if path.is_file()]
     given = [path for path in (options.empty, *videos) if path is not None]

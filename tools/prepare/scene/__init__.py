@@ -1,0 +1,1 @@
+"""Where each frame goes in the picture of its scene, and what is behind the player there."""
