@@ -23,6 +23,8 @@ from engines.player_pack import PackError, PlayerPack
 from engines.pose.tflite_graph import GraphError
 from engines.renderer import Renderer
 from engines.runtime.engine import EngineError
+from tools.dance.dance import SynthesisError
+from tools.dance.driving import retarget
 from tools.evaluation.driver import judge_driver, watch
 from tools.evaluation.gallery import Gallery
 from tools.evaluation.held_out import EvaluationError, judge_held_out, true_joints
@@ -32,8 +34,6 @@ from tools.evaluation.rows import as_text
 from tools.evaluation.sampling import BLOCK
 from tools.footage.dataset import DatasetError, Footage
 from tools.footage.video import VideoError
-from tools.synthesis.dance import SynthesisError
-from tools.synthesis.driving import retarget
 from tools.training.loop import Config
 
 EXAMPLES = """\

@@ -25,8 +25,8 @@ from engines.pose.tracking.one_euro import OneEuroFilter
 from engines.pose.tracking.smoothing import LIVE, MEDIAPIPE, Smoothing
 from engines.pose.tracking.tracker import PoseTracker
 from engines.skeleton import Landmark
+from tools.dance.dance import SynthesisError, track
 from tools.footage.video import VideoError, VideoReader
-from tools.synthesis.dance import SynthesisError, track
 
 LEADS_MS = (0, 10, 20, 30, 45)
 FILTERS = (MEDIAPIPE, LIVE, *(Smoothing(1.5, beta) for beta in (6, 10, 20, 30)))

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from engines.body import Body
 from engines.pose.tracking.tracker import PoseTracker
+from tools.dance.dance import Dance, track
 from tools.evaluation.gallery import Gallery, Shot
 from tools.evaluation.held_out import EvaluationError, Painter
 from tools.evaluation.motion import MARGIN, Flow, change, is_still, warp_error
@@ -19,7 +20,6 @@ from tools.evaluation.regions import person_window
 from tools.evaluation.sampling import blocks, summary
 from tools.footage.video import VideoReader
 from tools.scores.pictures import Mask, Picture
-from tools.synthesis.dance import Dance, track
 
 PAINTED_LEVELS = 12
 """Where a picture differs from the plate by more than this, there is the player."""
@@ -47,7 +47,7 @@ def judge_driver(
     backend: str = "auto",
     desc: str = "driver: player",
 ) -> dict[str, Any]:
-    """The player of `body` against another dancer's poses, (33, 4) each, retargeted by `tools.synthesis`.
+    """The player of `body` against another dancer's poses, (33, 4) each, retargeted by `tools.dance`.
 
     The flow is that of the output itself: the warp error says how much appears and vanishes, not whether the
     motion is right. Raises EvaluationError where nobody is in the frames judged.

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from calibration.body import standing_height
 from tools.alignment.solve import Alignment
+from tools.dance.smoothing import smooth_run
 from tools.prepare import rules
 from tools.prepare.files import PrepareError
 from tools.prepare.files.sources import GAP
 from tools.prepare.refine import Shots
 from tools.prepare.scan import Scan
 from tools.prepare.scene.placing import MOST_ENLARGED, Placement, mapped
-from tools.synthesis.smoothing import smooth_run
 
 LEAST_FRAMES = 60
 

@@ -8,7 +8,7 @@ from tools.coverage.__main__ import videos_of
 from tools.footage.video_folders import videos_in
 from tools.prepare.files import PrepareError
 from tools.prepare.files.sources import find_videos
-from tools.synthesis.batch import plan
+from tools.synthesize.batch import plan
 
 
 def test_what_is_no_video_of_the_user_s_is_passed_over(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from calibration.retarget import Retargeter
 from calibration.source import FixedSource
 from engines.body import Body
 from engines.pose.tracking.tracker import Pose
-from tools.synthesis.dance import Dance, Floats
+from tools.dance.dance import Dance, Floats
 
 HOLD_NS = 250_000_000
 """So long the player keeps his last pose after the dancer is lost."""

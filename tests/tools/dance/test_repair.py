@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from calibration.body import MIRRORED
 from engines.skeleton import Landmark as L
 from tests.packs import standing
-from tools.synthesis.repair import GROUPS, spikes, torso_px, unswap
+from tools.dance.repair import GROUPS, spikes, torso_px, unswap
 
 FPS = 30
 HEIGHT = 100.0

@@ -89,10 +89,10 @@ def run(options: argparse.Namespace) -> int:
     from engines.player_pack import PackError, PlayerPack
     from engines.pose.tflite_graph import GraphError
     from engines.runtime.engine import EngineError
+    from tools.dance.dance import SynthesisError
     from tools.footage.video import VideoError
-    from tools.synthesis.batch import make_all, plan
-    from tools.synthesis.dance import SynthesisError
-    from tools.synthesis.job import Look, Synthesizer
+    from tools.synthesize.batch import make_all, plan
+    from tools.synthesize.job import Look, Synthesizer
 
     logging.basicConfig(level=logging.WARNING)
     errors = (VideoError, EngineError, SynthesisError, LandmarkNetError, GraphError, OSError)

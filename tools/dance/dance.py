@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from engines.pose.tracking.tracker import Pose, PoseTracker
+from tools.dance.ahead import ahead
 from tools.footage.video import VideoReader
-from tools.synthesis.ahead import ahead
 
 Floats = NDArray[np.float32]
 FORMAT = 2

@@ -18,8 +18,8 @@ from scipy.interpolate import make_smoothing_spline
 
 from engines.pose.tracking.tracker import Pose
 from engines.skeleton import Landmark as L
-from tools.synthesis.dance import Dance
-from tools.synthesis.repair import Floats, spikes, torso_px, unswap
+from tools.dance.dance import Dance
+from tools.dance.repair import Floats, spikes, torso_px, unswap
 
 GAP_NS = 300_000_000
 """A person who is back this soon was there all the time: his pose is interpolated."""

@@ -15,13 +15,13 @@ import pytest
 
 from tests.packs import SIZE
 from tests.videos import frames_of, layers_of
-from tools import synthesize
 from tools.footage.video import VideoWriter
-from tools.synthesis import job
-from tools.synthesis.job import poses_beside
-from tools.synthesis.scene import DARK
+from tools.synthesize import __main__ as synthesize
+from tools.synthesize import job
+from tools.synthesize.job import poses_beside
+from tools.synthesize.scene import DARK
 
-FAN = Path(__file__).resolve().parents[2] / "assets" / "fan_dance.mp4"
+FAN = Path(__file__).resolve().parents[3] / "assets" / "fan_dance.mp4"
 FRAMES = 20
 
 

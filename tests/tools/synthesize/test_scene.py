@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from tests.packs import standing
+from tools.dance.dance import SynthesisError
 from tools.footage.video import VideoError, VideoWriter
-from tools.synthesis.dance import SynthesisError
-from tools.synthesis.scene import Backdrop, fill, over, render
+from tools.synthesize.scene import Backdrop, fill, over, render
 
 
 def test_a_held_pose_is_not_drawn_again_and_an_empty_scene_is_the_plate() -> None:

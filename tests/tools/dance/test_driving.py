@@ -5,8 +5,8 @@ import numpy as np
 from calibration.body import MIRRORED, measure_body
 from engines.pose.tracking.tracker import Pose
 from tests.packs import standing
-from tools.synthesis.dance import Dance
-from tools.synthesis.driving import HOLD_NS, places, retarget
+from tools.dance.dance import Dance
+from tools.dance.driving import HOLD_NS, places, retarget
 
 MS = 1_000_000
 PLAYER = measure_body(np.stack([standing(70 + x, 160, 100) for x in range(50)]))

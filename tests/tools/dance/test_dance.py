@@ -6,7 +6,7 @@ import numpy as np
 
 from engines.pose.tracking.tracker import Pose
 from tests.packs import standing
-from tools.synthesis.dance import Dance, keep, kept
+from tools.dance.dance import Dance, keep, kept
 
 
 def dance() -> Dance:

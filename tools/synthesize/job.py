@@ -15,12 +15,12 @@ from engines.player_pack import PlayerPack
 from engines.pose.convert import FULL
 from engines.pose.tracking.tracker import PoseTracker
 from engines.renderer import LayerRenderer, Renderer
+from tools.dance.ahead import ahead
+from tools.dance.dance import Dance, Floats, SynthesisError, digest, keep, kept, track
+from tools.dance.driving import retarget
+from tools.dance.smoothing import smooth
 from tools.footage.video import FORMATS, VideoReader, VideoWriter
-from tools.synthesis.ahead import ahead
-from tools.synthesis.dance import Dance, Floats, SynthesisError, digest, keep, kept, track
-from tools.synthesis.driving import retarget
-from tools.synthesis.scene import Backdrop, Picture, beside, over, render, source_panel
-from tools.synthesis.smoothing import smooth
+from tools.synthesize.scene import Backdrop, Picture, beside, over, render, source_panel
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from itertools import count
 
 import pytest
 
-from tools.synthesis.ahead import ahead
+from tools.dance.ahead import ahead
 
 
 def test_everything_comes_in_order() -> None:

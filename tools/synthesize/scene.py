@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from engines.renderer import Renderer
 from engines.stick_figure import draw_stick_figure
+from tools.dance.dance import Floats, SynthesisError
 from tools.footage.video import VideoReader
-from tools.synthesis.dance import Floats, SynthesisError
 
 Picture = NDArray[np.uint8]
 DARK = 24

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+from tools.dance.dance import SynthesisError
 from tools.footage.video_folders import ENDINGS, videos_in
-from tools.synthesis.dance import SynthesisError
 
 
 def plan(source: Path, output: Path, ending: str) -> list[tuple[Path, Path]]:

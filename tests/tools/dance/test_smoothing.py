@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from engines.pose.tracking.tracker import Pose
 from engines.skeleton import Landmark as L
 from tests.packs import standing
+from tools.dance.dance import Dance
+from tools.dance.smoothing import runs, smooth, split_at_cuts
 from tools.scores.pck import joints, load_truth
-from tools.synthesis.dance import Dance
-from tools.synthesis.smoothing import runs, smooth, split_at_cuts
 
 ASSETS = Path(__file__).resolve().parents[3] / "assets"
 FPS = 30
