@@ -32,8 +32,8 @@ from torch import Tensor
 from engines.generator import FIELDS, VARIANTS, Generator, cell_px
 from engines.skeleton import LIMBS, Skeleton
 from tools.baselines.train_pix2pixhd import BaselineTrainer, Recipe, equal_ngf
-from tools.evaluation.gallery import Gallery
-from tools.evaluation.held_out import judge_held_out, true_joints
+from tools.evaluate.gallery import Gallery
+from tools.evaluate.held_out import judge_held_out, true_joints
 from tools.footage.dataset import DatasetError, Footage
 from tools.player.bank import FRAMES, make_bank
 from tools.training.loop import CROP, Config, Trainer

@@ -15,8 +15,8 @@ from tests.packs import SIZE
 from tools.baselines import train_pix2pixhd
 from tools.baselines.pix2pixhd import Pix2PixHD, stick_figure
 from tools.baselines.train_pix2pixhd import MODEL, BaselineTrainer, Recipe, RecipeError
-from tools.evaluation.held_out import judge_held_out
-from tools.evaluation.pictures import PictureJudge
+from tools.evaluate.held_out import judge_held_out
+from tools.evaluate.pictures import PictureJudge
 from tools.footage.dataset import Footage
 from tools.training.dataset import Crops
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from tools.evaluation.pictures import PictureJudge
+from tools.evaluate.pictures import PictureJudge
 from tools.scores.lpips import Lpips
 from tools.scores.pictures import gradient_energy, multiscale_ssim, psnr, sharpness, ssim_map, to_tensor
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from tests.packs import GAP
-from tools.evaluation.driver import judge_driver, painted
-from tools.evaluation.gallery import Gallery
-from tools.evaluation.held_out import EvaluationError, judge_held_out, true_joints
-from tools.evaluation.pictures import PictureJudge
-from tools.evaluation.poses import PCK
+from tools.evaluate.driver import judge_driver, painted
+from tools.evaluate.gallery import Gallery
+from tools.evaluate.held_out import EvaluationError, judge_held_out, true_joints
+from tools.evaluate.pictures import PictureJudge
+from tools.evaluate.poses import PCK
 from tools.footage.dataset import Footage
 from tools.scores.pck import JOINTS, joints
 

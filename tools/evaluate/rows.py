@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tools.evaluation.poses import DRIVING_JERK, JERK, PCK
-from tools.evaluation.sampling import finite
+from tools.evaluate.poses import DRIVING_JERK, JERK, PCK
+from tools.evaluate.sampling import finite
 
 Better = Literal["more", "less", "one", ""]
 Place = tuple[str, ...]

@@ -12,8 +12,8 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader
 from matplotlib.figure import Figure
 
-from tools.evaluation.gallery import Gallery, Shot
-from tools.evaluation.rows import PARTS, headline, less, values, verdict
+from tools.evaluate.gallery import Gallery, Shot
+from tools.evaluate.rows import PARTS, headline, less, values, verdict
 from tools.scores.pictures import Picture
 
 TEMPLATE = "report.html"

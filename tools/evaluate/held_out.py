@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from tools.evaluation.gallery import Gallery, Shot
-from tools.evaluation.motion import MARGIN, Flow, change, is_still, warp_error
-from tools.evaluation.pictures import REGIONS, PictureJudge, Scores
-from tools.evaluation.poses import PoseReader
-from tools.evaluation.regions import face_window, hands_mask, person_window
-from tools.evaluation.sampling import blocks, finite, ratio, summary
+from tools.evaluate.gallery import Gallery, Shot
+from tools.evaluate.motion import MARGIN, Flow, change, is_still, warp_error
+from tools.evaluate.pictures import REGIONS, PictureJudge, Scores
+from tools.evaluate.poses import PoseReader
+from tools.evaluate.regions import face_window, hands_mask, person_window
+from tools.evaluate.sampling import blocks, finite, ratio, summary
 from tools.footage.dataset import Footage
 from tools.scores.pck import load_truth
 from tools.scores.pictures import Mask, Picture

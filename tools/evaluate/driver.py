@@ -12,12 +12,12 @@ from tqdm import tqdm
 from engines.body import Body
 from engines.pose.tracking.tracker import PoseTracker
 from tools.dance.dance import Dance, track
-from tools.evaluation.gallery import Gallery, Shot
-from tools.evaluation.held_out import EvaluationError, Painter
-from tools.evaluation.motion import MARGIN, Flow, change, is_still, warp_error
-from tools.evaluation.poses import PoseReader
-from tools.evaluation.regions import person_window
-from tools.evaluation.sampling import blocks, summary
+from tools.evaluate.gallery import Gallery, Shot
+from tools.evaluate.held_out import EvaluationError, Painter
+from tools.evaluate.motion import MARGIN, Flow, change, is_still, warp_error
+from tools.evaluate.poses import PoseReader
+from tools.evaluate.regions import person_window
+from tools.evaluate.sampling import blocks, summary
 from tools.footage.video import VideoReader
 from tools.scores.pictures import Mask, Picture
 

@@ -25,13 +25,13 @@ from engines.renderer import Renderer
 from engines.runtime.engine import EngineError
 from tools.dance.dance import SynthesisError
 from tools.dance.driving import retarget
-from tools.evaluation.driver import judge_driver, watch
-from tools.evaluation.gallery import Gallery
-from tools.evaluation.held_out import EvaluationError, judge_held_out, true_joints
-from tools.evaluation.pictures import PictureJudge
-from tools.evaluation.report import write_report
-from tools.evaluation.rows import as_text
-from tools.evaluation.sampling import BLOCK
+from tools.evaluate.driver import judge_driver, watch
+from tools.evaluate.gallery import Gallery
+from tools.evaluate.held_out import EvaluationError, judge_held_out, true_joints
+from tools.evaluate.pictures import PictureJudge
+from tools.evaluate.report import write_report
+from tools.evaluate.rows import as_text
+from tools.evaluate.sampling import BLOCK
 from tools.footage.dataset import DatasetError, Footage
 from tools.footage.video import VideoError
 from tools.training.loop import Config

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tools.evaluation.motion import Flow, change, is_still, warp_error
+from tools.evaluate.motion import Flow, change, is_still, warp_error
 
 HEIGHT, WIDTH = 200, 240
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engines.pose.tracking.tracker import PoseTracker
-from tools.evaluation.poses import DRIVING_JERK, JERK, PCK, PoseReader, jerk
+from tools.evaluate.poses import DRIVING_JERK, JERK, PCK, PoseReader, jerk
 from tools.footage.video import VideoReader
 from tools.scores.pck import joints
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from tools.evaluation.sampling import BLOCK, blocks, ratio, summary
+from tools.evaluate.sampling import BLOCK, blocks, ratio, summary
 
 
 def test_blocks_are_runs_spread_evenly_without_overlap() -> None:

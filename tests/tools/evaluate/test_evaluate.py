@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tests.packs import FRAMES, write_nano_pack
-from tools import evaluate
-from tools.evaluation.pictures import PictureJudge
+from tools.evaluate import __main__ as evaluate
+from tools.evaluate.pictures import PictureJudge
 
 
 @pytest.fixture(autouse=True)

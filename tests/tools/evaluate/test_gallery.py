@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tools.evaluation.gallery import SHOWN, Gallery, Shot
+from tools.evaluate.gallery import SHOWN, Gallery, Shot
 
 WHOLE = (slice(None), slice(None))
 

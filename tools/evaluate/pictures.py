@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import torch
 
-from tools.evaluation.regions import person_window
+from tools.evaluate.regions import person_window
 from tools.scores.lpips import Lpips, sum_of_means
 from tools.scores.lpips_weights import WeightsError
 from tools.scores.pictures import (

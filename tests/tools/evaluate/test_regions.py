@@ -6,7 +6,7 @@ import pytest
 from calibration.body import measure_body
 from engines.skeleton import Landmark
 from tests.packs import standing
-from tools.evaluation.regions import FACE_SHARE, HAND_SHARE, face_window, hands_mask, person_window
+from tools.evaluate.regions import FACE_SHARE, HAND_SHARE, face_window, hands_mask, person_window
 from tools.scores.pictures import MS_SSIM_SMALLEST
 
 POSES = np.stack([standing(200 + x, 400, 300) for x in np.linspace(-20, 20, 30)])

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tools.evaluation.rows import PARTS, Row, Values, as_text, values, verdict
+from tools.evaluate.rows import PARTS, Row, Values, as_text, values, verdict
 
 MORE, LESS, ONE = (Row("row", ("score",), better, "") for better in ("more", "less", "one"))
 

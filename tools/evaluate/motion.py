@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.evaluation.regions import person_window
+from tools.evaluate.regions import person_window
 from tools.scores.pictures import Mask, Picture, Window
 
 STILL_PX = 1.0

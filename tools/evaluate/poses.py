@@ -9,7 +9,7 @@ from calibration.body import joint
 from engines.pose.detector import Detector
 from engines.pose.tracking.tracker import PoseTracker
 from engines.skeleton import Landmark
-from tools.evaluation.sampling import finite
+from tools.evaluate.sampling import finite
 from tools.scores.pck import correct, joints, torso_px
 from tools.scores.pictures import Picture
 
