@@ -10,7 +10,7 @@ import pytest
 
 from engines.pose.detector import Detector
 from engines.pose.landmarks import LandmarkNet
-from tools.benchmarking.pose import against_truth
+from tools.benchmarking.show.pose import against_truth
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 FAN = REPOSITORY / "assets" / "fan_dance.mp4"
