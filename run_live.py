@@ -162,7 +162,7 @@ def check(show: Show, report: Path | None, role: str = "all") -> Player:
         raise UsageError(f"--report {report}: there is no folder {report.resolve().parent}")
 
     from engines.backends.choice import PLANNED, choose_backend
-    from engines.pack_manifest import PackError, PackManifest
+    from engines.pack.manifest import PackError, PackManifest
     from engines.plans.limit import limit_bytes
     from engines.runtime.engine import EngineError
 
@@ -175,7 +175,7 @@ def check(show: Show, report: Path | None, role: str = "all") -> Player:
         if show.backend in PLANNED and role != "playout":
             # torch takes seconds: the others need not wait
             from engines.build.check_plans import require_plans
-            from engines.player_pack import PlayerPack
+            from engines.pack.player_pack import PlayerPack
 
             for folder in show.everyone:
                 require_plans(folder, PlayerPack.load(folder), show.backend)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engines.generator import Generator
+from engines.painting.generator import Generator
 from engines.skeleton import Landmark
 
 BONES = {

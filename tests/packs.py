@@ -16,8 +16,8 @@ from engines.doll.choice import Drawing, choose
 from engines.doll.cutting import label
 from engines.doll.drawing import Doll
 from engines.doll.parts import WIDTHS
-from engines.player_pack import write_pack
-from engines.shadow import Shadow
+from engines.pack.player_pack import write_pack
+from engines.painting.shadow import Shadow
 from engines.skeleton import LIMBS, Landmark
 from tests.drawn import standing, untrained_generator
 from tools.footage.dataset import Footage

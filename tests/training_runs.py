@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from engines.generator import Painting
+from engines.painting.generator import Painting
 from tests.packs import bank_of
 from tools.footage.dataset import Footage
 from tools.training.dataset import Crops

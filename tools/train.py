@@ -23,9 +23,9 @@ import numpy as np
 import torch
 
 from engines.doll.bank import Bank
-from engines.generator import VARIANTS
+from engines.pack.player_pack import PackError, write_pack
+from engines.painting.generator import VARIANTS
 from engines.plans.atomic_folder import only_writer
-from engines.player_pack import PackError, write_pack
 from tools.footage.dataset import Footage
 from tools.player.bank import FRAMES, make_bank
 from tools.player.shadow import find_shadow

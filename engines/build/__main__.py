@@ -122,8 +122,8 @@ def _run(options: argparse.Namespace) -> int:
     from engines.backends.choice import PLANNED
     from engines.build.check_plans import check_show, choose_build_backend
     from engines.build.run import make_plans
+    from engines.pack.player_pack import PlayerPack
     from engines.plans.digest import plan_folder
-    from engines.player_pack import PlayerPack
 
     torch.set_num_threads(1)
     cache = PlanCache(options.out or plan_folder())

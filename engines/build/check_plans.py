@@ -12,10 +12,10 @@ from engines.backends import tensorrt, tensorrt_rtx
 from engines.backends.choice import PLANNED, choose_backend
 from engines.backends.load_plans import plan_key
 from engines.build.networks import show_exports
+from engines.pack.player_pack import PlayerPack
 from engines.plans.cache import PlanCache, PlanError
 from engines.plans.digest import plan_folder
 from engines.plans.machine import gpu
-from engines.player_pack import PlayerPack
 from engines.runtime.engine import EngineError
 
 log = logging.getLogger(__name__)

@@ -12,18 +12,18 @@ from numpy.typing import NDArray
 from torch import nn
 
 from engines.backends.choice import is_on_device
-from engines.generator import Generator, LiveGenerator
-from engines.pack_manifest import slug
+from engines.pack.manifest import slug
+from engines.pack.player_pack import PlayerPack
+from engines.painting.generator import Generator, LiveGenerator
 from engines.plans.digest import network_digest
-from engines.player_pack import PlayerPack
 from engines.pose import detector, landmarks
 from engines.pose.convert import load_net
 from engines.pose.refine import refine
 from engines.pose.region import Region
 from engines.pose.tflite_net import ImageNet
-from engines.renderer import calibration
+from engines.rendering.renderer import calibration
+from engines.rendering.windows import Windows
 from engines.runtime.engine import Calibration, EngineError, Tensors
-from engines.windows import Windows
 
 Floats = NDArray[np.float32]
 

@@ -10,9 +10,9 @@ from engines.build.compilers import BUILDERS, Builder, Built
 from engines.build.networks import Export, show_exports, untrained_export
 from engines.build.row import Row, shape_text
 from engines.build.verify import Run, latency_ms, not_measured, parity
-from engines.generator import VARIANTS
+from engines.pack.player_pack import PlayerPack
+from engines.painting.generator import VARIANTS
 from engines.plans.cache import Facts, Parity, PlanCache
-from engines.player_pack import PlayerPack
 from engines.runtime.engine import EngineError
 
 DEFAULT_PRECISION = {"openvino": "auto"}

@@ -15,8 +15,8 @@ import torch
 from numpy.typing import NDArray
 
 from engines.build.networks import Export, PoseNet
-from engines.compositing import Compositor
-from engines.generator import FINE
+from engines.painting.compositing import Compositor
+from engines.painting.generator import FINE
 from engines.plans.cache import Parity
 from engines.pose.detector import Detector
 from engines.pose.region import Region

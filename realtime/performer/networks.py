@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:  # torch takes seconds, and not every process needs it; tools.gpu_check has no pydantic
-    from engines.player_pack import PlayerPack
+    from engines.pack.player_pack import PlayerPack
     from engines.pose.device_frame import Frame
     from engines.pose.tracking.choosing import Rule
     from realtime.config.show import Show
@@ -144,7 +144,7 @@ def load_nets(show: Show) -> Nets:
     import torch
 
     from engines.backends.choice import first_that_works
-    from engines.player_pack import PackError
+    from engines.pack.player_pack import PackError
     from engines.pose.tflite_graph import GraphError
 
     torch.set_num_threads(1)
@@ -186,7 +186,7 @@ class NetsLoader:
     def __call__(self, folder: Path) -> Nets:
         """As `load`, with whatever the backend fails with as an EngineError of one line."""
         from engines.backends.choice import first_that_works
-        from engines.player_pack import PackError
+        from engines.pack.player_pack import PackError
         from engines.pose.tflite_graph import GraphError
 
         return first_that_works(self._backend, lambda _: self.load(folder), passed_on=(PackError, GraphError))
@@ -195,7 +195,7 @@ class NetsLoader:
         """Raises PackError, also where the picture is of another size than the first one's; GraphError,
         EngineError, and what libraries raise on a GPU."""
         from calibration.retarget import Retargeter
-        from engines.player_pack import PackError, PlayerPack
+        from engines.pack.player_pack import PackError, PlayerPack
         from engines.stick_figure import draw_stick_figure
 
         pack = PlayerPack.load(folder)
@@ -221,15 +221,15 @@ class NetsLoader:
     def is_kept(self, folder: Path) -> bool:
         """Whether what is compiled for a player lies on disk: then to load him takes little. Of what a GPU
         runs, nothing does. Raises PackError."""
-        from engines.player_pack import PlayerPack
-        from engines.renderer import is_kept
+        from engines.pack.player_pack import PlayerPack
+        from engines.rendering.renderer import is_kept
 
         return is_kept(PlayerPack.load(folder), self._backend, self._threads)
 
     def _renderer(self, pack: PlayerPack) -> Render:
         if self._on_device:
-            from engines.device_renderer import DeviceLayerRenderer, DeviceRenderer
-            from engines.verified import verify
+            from engines.rendering.device_check import verify
+            from engines.rendering.device_renderer import DeviceLayerRenderer, DeviceRenderer
 
             device_renderer = DeviceLayerRenderer if self._layered else DeviceRenderer
             painter = device_renderer(pack, backend=self._backend, threads=self._threads)
@@ -237,7 +237,7 @@ class NetsLoader:
                 verify(painter, pack)
                 self._verified.add(pack.digest)
             return painter
-        from engines.renderer import LayerRenderer, Renderer
+        from engines.rendering.renderer import LayerRenderer, Renderer
 
         renderer = LayerRenderer if self._layered else Renderer
         return renderer(pack, backend=self._backend, threads=self._threads)

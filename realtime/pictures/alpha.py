@@ -1,7 +1,7 @@
 """Pictures with alpha: put over a background, fitted into another size, faded. Pure arithmetic on uint8.
 
 The player is painted as such a layer where a show has backgrounds. A layer is straight: its colours are not
-times alpha, and all 0 where the player is not (`engines.renderer.LayerRenderer`).
+times alpha, and all 0 where the player is not (`engines.rendering.renderer.LayerRenderer`).
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ import importlib.util
 NEEDED = {
     "build/test_build.py": ("pydantic", "zmq", "openvino"),
     "build/test_networks.py": ("openvino",),
-    "test_renderer.py": ("hypothesis",),
+    "rendering/test_renderer.py": ("hypothesis",),
     "backends/test_choice.py": ("openvino",),
 }
 """TABLE of the modules that import what such a machine may lack; none of them has a test for a GPU."""

@@ -11,13 +11,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from engines.device_renderer import DeviceLayerRenderer, DeviceRenderer
-from engines.player_pack import PlayerPack
+from engines.pack.player_pack import PlayerPack
 from engines.pose.detector import Detector
 from engines.pose.device_frame import FrameUpload
 from engines.pose.landmarks import LandmarkNet
 from engines.pose.region import Region
-from engines.windows import Windows
+from engines.rendering.device_renderer import DeviceLayerRenderer, DeviceRenderer
+from engines.rendering.windows import Windows
 from tests.engines.capturable import Capturable, capture_on, count_captures
 from tests.engines.cuda_on_cpu import run_cuda_on_cpu
 

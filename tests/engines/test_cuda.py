@@ -20,15 +20,15 @@ import torch
 from numpy.typing import NDArray
 
 from engines.backends.choice import compile_module, missing
-from engines.generator import LiveGenerator
+from engines.painting.generator import LiveGenerator
 from engines.runtime.device_engine import DeviceEngine
 from engines.runtime.streams import Graphs, Mark, Stream, page_lock
 from tests.drawn import standing, untrained_generator
 from tests.engines.small_net import OUTPUTS, Small, example, expected, fill
 
 if TYPE_CHECKING:
-    from engines.device_renderer import DeviceRenderer
-    from engines.player_pack import PlayerPack
+    from engines.pack.player_pack import PlayerPack
+    from engines.rendering.device_renderer import DeviceRenderer
 
 pytestmark = [
     pytest.mark.gpu,
@@ -240,14 +240,14 @@ def test_shared_memory_is_written_by_the_gpu_itself() -> None:
 @pytest.fixture(scope="module")
 def pack() -> PlayerPack:
     pytest.importorskip("cv2", reason="a player's pictures are read with OpenCV")
-    from engines.player_pack import PlayerPack
+    from engines.pack.player_pack import PlayerPack
 
     return PlayerPack.load(DEMO)
 
 
 @pytest.fixture(scope="module")
 def renderer(pack: PlayerPack) -> DeviceRenderer:
-    from engines.device_renderer import DeviceRenderer
+    from engines.rendering.device_renderer import DeviceRenderer
 
     return DeviceRenderer(pack, backend="cuda")
 
@@ -257,7 +257,7 @@ def picture_for(pack: PlayerPack) -> NDArray[np.uint8]:
 
 
 def test_the_player_is_the_one_of_the_cpu(pack: PlayerPack, renderer: DeviceRenderer) -> None:
-    from engines.renderer import Renderer
+    from engines.rendering.renderer import Renderer
 
     on_host, ours, theirs = Renderer(pack, backend="torch"), picture_for(pack), picture_for(pack)
     renderer.reset()
@@ -290,7 +290,7 @@ def test_the_player_allocates_nothing_and_waits_for_nobody(
 def test_another_player_is_loaded_beside_him_and_his_memory_comes_back(
     pack: PlayerPack, renderer: DeviceRenderer
 ) -> None:
-    from engines.device_renderer import DeviceRenderer
+    from engines.rendering.device_renderer import DeviceRenderer
 
     out, stop, likeness = picture_for(pack), threading.Event(), [100.0]
     pose = pack.poses[0]

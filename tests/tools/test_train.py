@@ -21,9 +21,9 @@ from torch import Tensor
 
 from engines.doll.choice import Drawing, choose
 from engines.doll.drawing import Doll
+from engines.pack.player_pack import PlayerPack
 from engines.plans.atomic_folder import only_writer
-from engines.player_pack import PlayerPack
-from engines.renderer import Renderer
+from engines.rendering.renderer import Renderer
 from tests.packs import SIZE
 from tests.training_runs import (
     CHEAP,

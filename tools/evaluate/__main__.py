@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from engines.backends.choice import BACKENDS
-from engines.player_pack import PackError, PlayerPack
+from engines.pack.player_pack import PackError, PlayerPack
 from engines.pose.tflite_graph import GraphError
-from engines.renderer import Renderer
+from engines.rendering.renderer import Renderer
 from engines.runtime.engine import EngineError
 from tools.dance.dance import SynthesisError
 from tools.dance.driving import retarget

@@ -29,7 +29,7 @@ class EvaluationError(ValueError):
 
 
 class Painter(Protocol):
-    """What is judged: `engines.renderer.Renderer`, or any network behind the same two calls."""
+    """What is judged: `engines.rendering.renderer.Renderer`, or any network behind the same two calls."""
 
     def __call__(self, landmarks: Floats, out: Picture) -> None:
         """Paints the player in a pose, landmarks (33, 4) in pixels, into `out` (H, W, 3) BGR."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from engines.shadow import Floats, Shadow, lay_down
+from engines.painting.shadow import Floats, Shadow, lay_down
 from tools.footage.dataset import Footage
 
 FRAMES = 24

@@ -86,7 +86,7 @@ def arguments() -> argparse.ArgumentParser:
 def run(options: argparse.Namespace) -> int:
     """Returns the exit code."""
     # Only here: torch takes seconds, which --help need not wait for and Ctrl-C may fall into.
-    from engines.player_pack import PackError, PlayerPack
+    from engines.pack.player_pack import PackError, PlayerPack
     from engines.pose.tflite_graph import GraphError
     from engines.runtime.engine import EngineError
     from tools.dance.dance import SynthesisError

@@ -11,10 +11,10 @@ import numpy as np
 from tqdm import tqdm
 
 from engines.backends.choice import choose_backend
-from engines.player_pack import PlayerPack
+from engines.pack.player_pack import PlayerPack
 from engines.pose.convert import FULL
 from engines.pose.tracking.tracker import PoseTracker
-from engines.renderer import LayerRenderer, Renderer
+from engines.rendering.renderer import LayerRenderer, Renderer
 from tools.dance.ahead import ahead
 from tools.dance.dance import Dance, Floats, SynthesisError, digest, keep, kept, track
 from tools.dance.driving import retarget

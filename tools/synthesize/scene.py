@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.renderer import Renderer
+from engines.rendering.renderer import Renderer
 from engines.stick_figure import draw_stick_figure
 from tools.dance.dance import Floats, SynthesisError
 from tools.footage.video import VideoReader

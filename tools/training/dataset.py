@@ -20,9 +20,9 @@ from engines.doll.bank import Bank
 from engines.doll.choice import Drawing, Frames, choose
 from engines.doll.drawing import Doll
 from engines.doll.parts import COUNT
-from engines.generator import cell_px
+from engines.painting.generator import cell_px
+from engines.rendering.windows import GRID
 from engines.skeleton import LANDMARKS
-from engines.windows import GRID
 from tools.footage.dataset import Footage
 
 HOST_LANDMARKS = "landmarks on the host"

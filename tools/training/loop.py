@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from engines.doll.bank import Bank
-from engines.generator import Generator, Painting
-from engines.shadow import Shadow
+from engines.painting.generator import Generator, Painting
+from engines.painting.shadow import Shadow
 from tools.footage.dataset import Footage
 from tools.scores.pictures import psnr
 from tools.training.average import Average

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from engines.generator import Painting
+from engines.painting.generator import Painting
 from engines.skeleton import Landmark
 
 FACE_CARE = 4.0

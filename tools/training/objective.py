@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engines.generator import Painting
+from engines.painting.generator import Painting
 from engines.skeleton import Landmark, Skeleton
 from tools.training.adversarial import (
     Augmentation,

@@ -7,15 +7,15 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 
 from engines.doll.bank import Bank
-from engines.generator import Generator, LiveGenerator
-from engines.renderer import PoseRenderer, eager
-from engines.shadow import Shadow
-from engines.windows import Windows
+from engines.painting.generator import Generator, LiveGenerator
+from engines.painting.shadow import Shadow
+from engines.rendering.renderer import PoseRenderer, eager
+from engines.rendering.windows import Windows
 from tools.footage.dataset import Footage
 
 
 class Painter(PoseRenderer):
-    """Paints whole pictures with a net as it is, as `engines.renderer.Renderer` does with a compiled one.
+    """Paints whole pictures with a net as it is, as `Renderer` does with a compiled one.
 
     memory: its own previous output is shown to it; without, it never sees one. shadow: what he throws, as on
     air. For one thread.

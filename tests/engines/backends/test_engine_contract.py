@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from engines.backends.choice import BACKENDS, compile_module, missing
-from engines.generator import LiveGenerator
+from engines.painting.generator import LiveGenerator
 from engines.runtime.engine import Engine, EngineError
 from tests.drawn import standing, untrained_generator
 from tests.engines.cuda_on_cpu import CUDA_ON_CPU, run_cuda_on_cpu

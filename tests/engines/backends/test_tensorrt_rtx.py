@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from engines.backends import tensorrt_api, tensorrt_rtx
 from engines.backends.tensorrt_build import compile_onnx
 from engines.build.networks import POSE_NETS, Export, untrained_export
-from engines.generator import VARIANTS, LiveGenerator
+from engines.painting.generator import VARIANTS, LiveGenerator
 from engines.runtime.engine import EngineError
 from tests.drawn import standing, untrained_generator
 

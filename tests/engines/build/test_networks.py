@@ -13,11 +13,11 @@ from engines.backends import openvino as openvino_runtime
 from engines.backends.torch_eager import TorchEngine
 from engines.build import verify
 from engines.build.networks import show_exports
+from engines.pack.player_pack import PlayerPack
 from engines.plans.cache import Facts
 from engines.plans.digest import network_digest
-from engines.player_pack import PlayerPack
 from engines.pose.tracking.tracker import PoseTracker
-from engines.renderer import LayerRenderer, Renderer
+from engines.rendering.renderer import LayerRenderer, Renderer
 from engines.runtime.engine import Tensors
 
 

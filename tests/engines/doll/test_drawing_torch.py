@@ -15,7 +15,7 @@ from engines.doll.bank import Bank
 from engines.doll.choice import Chooser, Drawing, in_order
 from engines.doll.drawing_torch import TorchDoll
 from engines.doll.parts import COUNT
-from engines.player_pack import PlayerPack
+from engines.pack.player_pack import PlayerPack
 from engines.skeleton import Landmark as L
 from tests.engines.doll.dolls import (
     FRONT,

@@ -10,7 +10,7 @@ import pytest
 from engines.doll.choice import Chooser, choose
 from engines.doll.cutting import Floats
 from engines.doll.likeness import Likeness
-from engines.player_pack import PlayerPack
+from engines.pack.player_pack import PlayerPack
 from engines.skeleton import Landmark as L
 from realtime.config.show import BUNDLED_PLAYER
 from tests.engines.doll.dolls import FRONT, bank_of, facing, turned

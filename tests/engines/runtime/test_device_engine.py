@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from engines.backends.choice import compile_module
-from engines.generator import LiveGenerator
+from engines.painting.generator import LiveGenerator
 from engines.pose.convert import load_net
 from engines.pose.tflite_graph import GraphError
 from engines.pose.tflite_net import ImageNet

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from engines.device_renderer import DeviceRenderer
-from engines.player_pack import PackError, PlayerPack
+from engines.pack.player_pack import PackError, PlayerPack
 from engines.pose.device_frame import DeviceFrame
-from engines.renderer import Renderer
+from engines.rendering.device_renderer import DeviceRenderer
+from engines.rendering.renderer import Renderer
 from engines.runtime.engine import EngineError
 from realtime.config.backgrounds import Colour
 from realtime.config.show import Show
@@ -30,7 +30,7 @@ CUDA_FAILS: dict[str, tuple[str, object, str]] = {
         "does not fit into the GPU's memory",
     ),
     "brought to the GPU": (
-        "engines.device_renderer.TorchDoll",
+        "engines.rendering.device_renderer.TorchDoll",
         lambda *_: (_ for _ in ()).throw(
             torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
         ),
@@ -42,7 +42,7 @@ CUDA_FAILS: dict[str, tuple[str, object, str]] = {
         "RuntimeError: operation not permitted when stream is capturing",
     ),
     "verified": (
-        "engines.device_renderer.TorchDoll.forward",
+        "engines.rendering.device_renderer.TorchDoll.forward",
         lambda _, landmarks, frames, size, *__: torch.full((1, 4, *size), torch.nan),
         "paints Number 7 wrongly",
     ),
@@ -65,8 +65,8 @@ def test_a_show_with_backgrounds_has_a_player_with_alpha(
         pass
 
     monkeypatch.setattr("engines.pose.tracking.tracker.PoseTracker", Loaded)
-    monkeypatch.setattr("engines.renderer.Renderer", Loaded)
-    monkeypatch.setattr("engines.renderer.LayerRenderer", Layers)
+    monkeypatch.setattr("engines.rendering.renderer.Renderer", Loaded)
+    monkeypatch.setattr("engines.rendering.renderer.LayerRenderer", Layers)
     green = Colour(kind="colour", name="green", colour="#00b140")
     assert isinstance(load_nets(Show(player=pack_folder, backgrounds=(green,))).render, Layers)
     assert not isinstance(load_nets(Show(player=pack_folder)).render, Layers)

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engines.player_pack import MANIFEST, PackError, PlayerPack
+from engines.pack.player_pack import MANIFEST, PackError, PlayerPack
 from engines.runtime.progress import doing, found
 from realtime.config.show import Show
 from realtime.performer.networks import Nets, load_nets

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from engines.doll.parts import NAMES
-from engines.doll.store import read_bank, write_bank
+from engines.pack.bank_store import read_bank, write_bank
 from tests.packs import HEIGHT_PX, doll_error
 from tools.footage.dataset import Footage
 from tools.player.bank import make_bank

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from engines.shadow import Floor, Shadow
+from engines.painting.shadow import Floor, Shadow
 from tools.footage.dataset import Footage
 from tools.player.shadow import find_shadow
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from engines.generator import Generator
+from engines.painting.generator import Generator
 from tools.training.adversarial import hinge_discriminator
 from tools.training.discriminators import PatchDiscriminator
 from tools.training.distributed import Process, average_gradients, process_group, wrap

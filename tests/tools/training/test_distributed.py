@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from engines.generator import Generator
+from engines.painting.generator import Generator
 from tools.training.distributed import BatchNorm, Process, process_group, wrap
 
 ROOT = Path(__file__).resolve().parents[3]

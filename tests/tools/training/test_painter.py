@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engines.shadow import Shadow
+from engines.painting.shadow import Shadow
 from tests.drawn import untrained_generator
 from tests.packs import SIZE, bank_of
 from tools.footage.dataset import Footage

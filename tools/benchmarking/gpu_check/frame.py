@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engines.player_pack import PlayerPack
-from engines.renderer import Renderer
+from engines.pack.player_pack import PlayerPack
+from engines.rendering.renderer import Renderer
 from engines.runtime.streams import page_lock, pinned
 from realtime.performer.networks import Nets, NetsLoader
 from realtime.performer.player_swap import PlayerSwap, SwapState

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from engines.body import Body, Stance
 from engines.doll.bank import Bank, Frame
 from engines.doll.cutting import View, label
-from engines.doll.store import read_bank
-from engines.generator import Generator
-from engines.player_pack import PlayerPack, write_pack
+from engines.pack.bank_store import read_bank
+from engines.pack.player_pack import PlayerPack, write_pack
+from engines.painting.generator import Generator
 from engines.pose.tracking.tracker import PoseTracker
 from tools.benchmarking.gpu_check.record import CheckError
 from tools.footage.dataset import Footage

@@ -13,8 +13,8 @@ import torch
 from engines.backends.choice import compile_module
 from engines.build.networks import POSE_NETS, Export, show_exports
 from engines.build.verify import MOST_PX, compiled, parity
+from engines.pack.player_pack import PlayerPack
 from engines.plans.digest import network_digest
-from engines.player_pack import PlayerPack
 from engines.pose.convert import HEAVY, weights_of
 from engines.pose.detector import Detector
 from engines.pose.landmarks import LandmarkNet

@@ -26,7 +26,10 @@ TAIL = 16_000
 STDOUT, STDERR = 1, 2
 GONE_S = 10.0
 """A process that was killed and is not gone after so long is left behind: its driver hangs."""
-SHARED = ("torch", "cv2", "engines.build.networks", "engines.device_renderer", "realtime.performer.networks")
+SHARED = (
+    "torch", "cv2", "engines.build.networks", "engines.rendering.device_renderer",
+    "realtime.performer.networks",
+)  # fmt: skip
 """Imported once, before the parts part ways: that takes seconds. None of it touches the GPU."""
 
 

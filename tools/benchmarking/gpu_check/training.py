@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engines.player_pack import PlayerPack
+from engines.pack.player_pack import PlayerPack
 from engines.pose.tracking.tracker import PoseTracker
 from tools.benchmarking.gpu_check.made_up import Fit, enlarged_bank, make_footage
 from tools.benchmarking.gpu_check.record import CheckError, Notebook

@@ -12,14 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engines.compositing import Compositor
 from engines.doll.choice import Drawing, choose
 from engines.doll.drawing import Doll
-from engines.generator import Generator, LiveGenerator, canvas_of
-from engines.player_pack import PlayerPack
-from engines.renderer import calibration
+from engines.pack.player_pack import PlayerPack
+from engines.painting.compositing import Compositor
+from engines.painting.generator import Generator, LiveGenerator, canvas_of
+from engines.rendering.renderer import calibration
+from engines.rendering.windows import Windows
 from engines.runtime.engine import Calibration
-from engines.windows import Windows
 from tools.benchmarking.measuring.roofline import Work, count
 from tools.benchmarking.quality.pix2pixhd import GlobalGenerator
 

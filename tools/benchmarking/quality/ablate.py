@@ -29,7 +29,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engines.generator import FIELDS, VARIANTS, Generator, cell_px
+from engines.painting.generator import FIELDS, VARIANTS, Generator, cell_px
 from engines.skeleton import LIMBS, Skeleton
 from tools.benchmarking.quality.train_pix2pixhd import BaselineTrainer, Recipe, equal_ngf
 from tools.evaluate.gallery import Gallery

@@ -114,7 +114,7 @@ def stick_figure(landmarks: NDArray[np.float32], size: tuple[int, int], crop: tu
 
 
 class Pix2PixHD:
-    """A trained baseline at work, called as `engines.renderer.Renderer` is. For one thread."""
+    """A trained baseline at work, called as `engines.rendering.renderer.Renderer` is. For one thread."""
 
     backend = "torch float32"
 

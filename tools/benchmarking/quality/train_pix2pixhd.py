@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from engines.generator import VARIANTS, Generator, LiveGenerator, canvas_of
+from engines.painting.generator import VARIANTS, Generator, LiveGenerator, canvas_of
 from tools.benchmarking.quality.pix2pixhd import (
     MULTIPLE,
     GlobalGenerator,

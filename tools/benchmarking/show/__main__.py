@@ -28,8 +28,8 @@ from pathlib import Path
 import torch
 
 from engines.backends.choice import BACKENDS, choose_backend
-from engines.generator import VARIANTS
-from engines.player_pack import PackError, PlayerPack
+from engines.pack.player_pack import PackError, PlayerPack
+from engines.painting.generator import VARIANTS
 from engines.runtime.engine import EngineError
 from tools.benchmarking.gpu_check.record import Record
 from tools.benchmarking.measuring.machine import details, machine

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from engines.player_pack import PlayerPack
+from engines.pack.player_pack import PlayerPack
 from engines.pose.detector import Detector
 from engines.pose.landmarks import LandmarkNet
-from engines.renderer import Renderer
+from engines.rendering.renderer import Renderer
 from tools.benchmarking.measuring.results import Row
 
 CACHE = "XDG_CACHE_HOME"

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils.memory_format import convert_conv2d_weight_memory_format
 
 from engines.backends.cuda import compile_cuda
-from engines.compositing_torch import TorchCompositor
+from engines.painting.compositing_torch import TorchCompositor
 from tools.benchmarking.measuring.roofline import Work, probe
 from tools.benchmarking.measuring.subjects import PAPER_NGF, Contestant, Subject, peer_work, psnr
 from tools.benchmarking.quality.pix2pixhd import GlobalGenerator, nearest_ngf

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.pack_manifest import MULTIPLE
+from engines.pack.manifest import MULTIPLE
 from tools.prepare.files import PrepareError
 
 SIDE_MULTIPLE = MULTIPLE

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import realtime.pictures
-from engines.pack_manifest import LEAST_SIDE
+from engines.pack.manifest import LEAST_SIDE
 from realtime.pictures.picture import fill
 from tools.footage.video import VideoReader
 from tools.footage.video_folders import ENDINGS, videos_in

@@ -16,8 +16,8 @@ import pytest
 from engines.doll.choice import Drawing
 from engines.doll.drawing import Doll
 from engines.doll.parts import COUNT
+from engines.pack.player_pack import PlayerPack
 from engines.plans.cache import Parity
-from engines.player_pack import PlayerPack
 from tools.benchmarking.gpu_check import __main__ as command
 from tools.benchmarking.gpu_check import clock, networks, run
 from tools.benchmarking.gpu_check.made_up import Fit, enlarged, make_pack

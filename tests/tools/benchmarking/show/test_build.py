@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.player_pack import PlayerPack
+from engines.pack.player_pack import PlayerPack
 from tools.benchmarking.show.build import CACHE, measure
 
 

@@ -1,5 +1,5 @@
-"""The loops of `engines.compositing`: one pass over the window's pixels for each step, and none over those
-where neither the doll nor the net's outline says that the player is."""
+"""The loops of `compositing.py`: one pass over the window's pixels for each step, and none over those where
+neither the doll nor the net's outline says that the player is."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import math
 
 import numpy as np
 
-from engines.generator import CLEAR
 from engines.machine_code import BYTE, INTEGER, PIXEL, REAL, Array, compiled, inlined
+from engines.painting.generator import CLEAR
 
 PICTURE = Array(BYTE, 3, layout="A")
 MAP = Array(REAL, 2, layout="A")

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from engines.generator import (
+from engines.painting.generator import (
     ALPHA_SHARPNESS,
     DOLL_ALPHA,
     FIELDS,

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from engines.doll.bank import Bank
 from engines.doll.parts import COUNT, NAMES, TORSO
-from engines.doll.store import read_bank, write_bank
+from engines.pack.bank_store import read_bank, write_bank
 from tests.engines.doll.dolls import (
     FRONT,
     OWN_WIDTHS,

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from engines.doll.choice import Drawing, choose
 from engines.doll.drawing import Doll
-from engines.player_pack import PlayerPack
-from engines.renderer import Renderer
-from engines.shadow import Floor, Shadow
-from engines.shadow_torch import TorchFloor
+from engines.pack.player_pack import PlayerPack
+from engines.painting.shadow import Floor, Shadow
+from engines.painting.shadow_torch import TorchFloor
+from engines.rendering.renderer import Renderer
 from tests.drawn import standing
 from tests.packs import SIZE, textured_plate, write_nano_pack
 

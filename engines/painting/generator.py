@@ -318,7 +318,7 @@ def mix(own: Tensor, tinted: Tensor, choice: Tensor) -> Tensor:
 
 class LiveGenerator(nn.Module):
     """The generator as it goes on air: the graph that is exported and compiled. What is left to do at full
-    resolution, `engines.compositing` does on a CPU and `engines.compositing_torch` on a GPU.
+    resolution, `compositing.py` does on a CPU and `compositing_torch.py` on a GPU.
 
     forward(landmarks (1, 33, 4) pixels of the window, see `Skeleton`, previous (1, 4, h, w), doll (1, 4 h, 4
     w, 4) uint8 premultiplied BGRA, `FINE` pixels a cell) → own (1, 4 h, 4 w, 3) BGR 0..1, fields (1, h, w,

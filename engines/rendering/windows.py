@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.generator import PREVIOUS_CHANNELS, canvas_of, cell_px, multiple
-from engines.player_pack import PlayerPack
+from engines.pack.player_pack import PlayerPack
+from engines.painting.generator import PREVIOUS_CHANNELS, canvas_of, cell_px, multiple
 
 GRID = 2
 """Windows start at multiples of so many cells: the previous output keeps its place in the net's own grid."""

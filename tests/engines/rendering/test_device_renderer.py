@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engines.device_renderer import DeviceLayerRenderer, DeviceRenderer
-from engines.player_pack import PlayerPack
-from engines.renderer import LayerRenderer, Renderer
+from engines.pack.player_pack import PlayerPack
+from engines.painting.shadow import Shadow
+from engines.rendering.device_renderer import DeviceLayerRenderer, DeviceRenderer
+from engines.rendering.renderer import LayerRenderer, Renderer
+from engines.rendering.windows import Windows
 from engines.runtime.engine import EngineError
-from engines.shadow import Shadow
-from engines.windows import Windows
 from tests.engines.capturable import count_captures
 from tests.engines.cuda_on_cpu import run_cuda_on_cpu
 from tests.packs import HEIGHT_PX, SIZE, standing, write_nano_pack

@@ -17,12 +17,12 @@ from safetensors import SafetensorError
 
 from engines.body import Body
 from engines.doll.bank import Bank
-from engines.doll.kept import kept_bank
-from engines.doll.store import write_bank
-from engines.generator import FIELDS, VARIANTS, Generator
-from engines.pack_manifest import FILES, FORMAT, MANIFEST, PackError, PackManifest, sha256_of
+from engines.pack.bank_cache import kept_bank
+from engines.pack.bank_store import write_bank
+from engines.pack.manifest import FILES, FORMAT, MANIFEST, PackError, PackManifest, sha256_of
+from engines.painting.generator import FIELDS, VARIANTS, Generator
+from engines.painting.shadow import Shadow
 from engines.plans.atomic_folder import new_folder
-from engines.shadow import Shadow
 from engines.skeleton import LANDMARKS
 
 __all__ = ["FILES", "MANIFEST", "PackError", "PlayerPack", "write_pack"]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from engines.device_renderer import DeviceLayerRenderer, DeviceRenderer
-from engines.player_pack import PlayerPack
-from engines.renderer import LayerRenderer, Renderer
+from engines.pack.player_pack import PlayerPack
+from engines.rendering.device_renderer import DeviceLayerRenderer, DeviceRenderer
+from engines.rendering.renderer import LayerRenderer, Renderer
+from engines.rendering.windows import Windows
 from engines.runtime.engine import EngineError
 from engines.skeleton import LANDMARKS
-from engines.windows import Windows
 
 LEAST_DB = 23.0
 """PSNR of the player's pixels. Half precision and a doll that is not rounded give 33 and 49 with the bundled

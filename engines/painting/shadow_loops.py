@@ -1,4 +1,4 @@
-"""The loop of `engines.shadow`."""
+"""The loop of `engines.painting.shadow`."""
 
 from __future__ import annotations
 

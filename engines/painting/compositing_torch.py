@@ -1,5 +1,5 @@
-"""From what the net gives to the player's picture, at full resolution, on a device: `engines.compositing` in
-torch, from one tensor to the next, so that it can be captured."""
+"""From what the net gives to the player's picture, at full resolution, on a device:
+`engines.painting.compositing` in torch, from one tensor to the next, so that it can be captured."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from engines.generator import (
+from engines.painting.generator import (
     ALPHA_SHARPNESS,
     CLEAR,
     DOLL_ALPHA,

@@ -1,4 +1,4 @@
-"""`engines.renderer` for a device: doll, net and composite stay there, the picture alone comes back.
+"""`renderer.py` for a device: doll, net and composite stay there, the picture alone comes back.
 
 The host chooses the window and the frames, as `Renderer` does, and sends a few hundred bytes; the device
 draws the doll, paints, and copies the finished picture into the caller's memory.
@@ -15,20 +15,20 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engines.compositing_torch import TorchCompositor
 from engines.doll.choice import Chooser
 from engines.doll.drawing_torch import TorchDoll
 from engines.doll.likeness import Likeness
 from engines.doll.parts import COUNT
-from engines.generator import FINE, LiveGenerator
-from engines.player_pack import PlayerPack
-from engines.renderer import compile_windows, described
+from engines.pack.player_pack import PlayerPack
+from engines.painting.compositing_torch import TorchCompositor
+from engines.painting.generator import FINE, LiveGenerator
+from engines.painting.shadow_torch import TorchFloor
+from engines.rendering.renderer import compile_windows, described
+from engines.rendering.windows import Windows
 from engines.runtime.device_engine import DeviceEngine
 from engines.runtime.engine import Engine, EngineError
 from engines.runtime.streams import Graphs, Mark, Stream, pinned
-from engines.shadow_torch import TorchFloor
 from engines.skeleton import LANDMARKS
-from engines.windows import Windows
 
 FLOATS, CORNER = LANDMARKS * 4, 2
 """Of what is sent for a frame: the landmarks, then the window's corner, then each part's drawing."""
@@ -163,7 +163,7 @@ class DeviceRenderer:
 
 
 class DeviceLayerRenderer(DeviceRenderer):
-    """`engines.renderer.LayerRenderer` on a device: the player alone, into (H, W, 4) BGRA, straight."""
+    """`LayerRenderer` on a device: the player alone, into (H, W, 4) BGRA, straight."""
 
     @staticmethod
     def around(pack: PlayerPack) -> NDArray[np.uint8]:

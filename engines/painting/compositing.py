@@ -1,9 +1,9 @@
 """From what the net gives to the player's picture, at full resolution, on a CPU.
 
-The net's fields and its own colours are coarse and smooth (`engines.generator`); the doll is drawn at full
-resolution. What is left is to tint it, to mix it with the net's colours, to close its gaps where the net says
-so, and to lay it over the plate: some passes over the window's pixels. `engines.compositing_torch` does the
-same for a GPU.
+The net's fields and its own colours are coarse and smooth (`engines.painting.generator`); the doll is drawn
+at full resolution. What is left is to tint it, to mix it with the net's colours, to close its gaps where the
+net says so, and to lay it over the plate: some passes over the window's pixels.
+`engines.painting.compositing_torch` does the same for a GPU.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines import compositing_loops as loops
-from engines.generator import ALPHA_SHARPNESS, DOLL_ALPHA, FINE, GAP
+from engines.painting import compositing_loops as loops
+from engines.painting.generator import ALPHA_SHARPNESS, DOLL_ALPHA, FINE, GAP
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]

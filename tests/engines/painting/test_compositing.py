@@ -8,12 +8,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from engines.compositing import Composed, Compositor
-from engines.compositing_torch import TorchCompositor
 from engines.doll.choice import Drawing, choose
 from engines.doll.drawing import Doll
-from engines.generator import FINE, LiveGenerator
-from engines.player_pack import PlayerPack
+from engines.pack.player_pack import PlayerPack
+from engines.painting.compositing import Composed, Compositor
+from engines.painting.compositing_torch import TorchCompositor
+from engines.painting.generator import FINE, LiveGenerator
 from tests.drawn import standing, untrained_generator
 from tests.packs import HEIGHT_PX, SIZE
 

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.shadow_loops import darken
+from engines.painting.shadow_loops import darken
 from engines.skeleton import Landmark as L
 
 Bytes = NDArray[np.uint8]

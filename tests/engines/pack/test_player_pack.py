@@ -8,10 +8,10 @@ import pytest
 import safetensors.torch
 import torch
 
-from engines import player_pack as module
-from engines.generator import Generator
-from engines.player_pack import FILES, MANIFEST, PackError, PlayerPack, write_pack
-from engines.shadow import Shadow
+from engines.pack import player_pack as module
+from engines.pack.player_pack import FILES, MANIFEST, PackError, PlayerPack, write_pack
+from engines.painting.generator import Generator
+from engines.painting.shadow import Shadow
 from tests.packs import SIZE, bank_of, standing, untrained_generator, write_nano_pack
 from tools.footage.dataset import Footage
 
@@ -193,7 +193,7 @@ def test_a_write_that_fails_leaves_the_old_pack(
 
     digest = PlayerPack.load(folder).digest
     with monkeypatch.context() as patch, pytest.raises(OSError, match="No space"):
-        patch.setattr(f"engines.player_pack.{step}", full)
+        patch.setattr(f"engines.pack.player_pack.{step}", full)
         write_again(folder, dataset_folder, untrained_generator(90))
     assert PlayerPack.load(folder).digest == digest
     write_again(folder, dataset_folder, untrained_generator(90))  # what was left is in nobody's way

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from engines.doll import bank as bank_module
-from engines.doll import kept
-from engines.doll.kept import kept_bank
+from engines.pack import bank_cache
+from engines.pack.bank_cache import kept_bank
 from engines.plans.cache import PlanCache
 from engines.runtime.progress import told_to
-from tests.engines.doll.test_store import BANK, BODY, write_bank
+from tests.engines.pack.test_bank_store import BANK, BODY, write_bank
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_another_bank_and_a_damaged_one_are_cut_anew(path: Path, cut: list[int],
 def test_while_another_process_writes_a_bank_is_cut_all_the_same(
     path: Path, cut: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kept, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(bank_cache, "PATIENCE_S", 0.0)
     with PlanCache(tmp_path / "cache/dancecam/plans").building():
         bank = kept_bank(path, BODY, "ab" * 32, "number-7")
     assert len(bank.atlas.starts) == len(cut) == len(BANK.frames)

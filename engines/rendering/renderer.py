@@ -18,16 +18,16 @@ from numpy.typing import NDArray
 
 from engines.backends.choice import choose_backend, compile_module, is_on_device
 from engines.body import Body
-from engines.compositing import Bytes, Composed, Compositor, Floats
 from engines.doll.bank import Bank
 from engines.doll.choice import Chooser
 from engines.doll.drawing import Doll
 from engines.doll.likeness import Likeness
-from engines.generator import DOLL_CHANNELS, Generator, LiveGenerator
-from engines.player_pack import PlayerPack
+from engines.pack.player_pack import PlayerPack
+from engines.painting.compositing import Bytes, Composed, Compositor, Floats
+from engines.painting.generator import DOLL_CHANNELS, Generator, LiveGenerator
+from engines.painting.shadow import Floor, Shadow
+from engines.rendering.windows import Windows
 from engines.runtime.engine import Calibration, Engine, Tensors
-from engines.shadow import Floor, Shadow
-from engines.windows import Windows
 
 CALIBRATION_POSES = 24
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.player_pack import PlayerPack
-from engines.renderer import LayerRenderer, Renderer
+from engines.pack.player_pack import PlayerPack
+from engines.rendering.renderer import LayerRenderer, Renderer
 from tests.packs import SIZE, standing
 
 

@@ -1,4 +1,4 @@
-"""`engines.shadow` as torch, for shows on a GPU: the same shadow, in shapes that a graph can hold."""
+"""The shadow as torch, for shows on a GPU: the same as `shadow.py` draws, in shapes that a graph can hold."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engines.shadow import FEET, QUARTER, Shadow
+from engines.painting.shadow import FEET, QUARTER, Shadow
 
 
 class TorchFloor(nn.Module):

@@ -11,15 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from engines.compositing import Compositor
 from engines.doll import choice
 from engines.doll.bank import Bank
 from engines.doll.choice import Chooser, Drawing, choose
 from engines.doll.drawing import Doll
-from engines.generator import VARIANTS, LiveGenerator, multiple
-from engines.player_pack import PlayerPack
-from engines.renderer import LayerRenderer, PoseRenderer, Renderer, eager
-from engines.windows import GRID, HAIR, REACH, Window, Windows
+from engines.pack.player_pack import PlayerPack
+from engines.painting.compositing import Compositor
+from engines.painting.generator import VARIANTS, LiveGenerator, multiple
+from engines.rendering.renderer import LayerRenderer, PoseRenderer, Renderer, eager
+from engines.rendering.windows import GRID, HAIR, REACH, Window, Windows
 from tests.packs import HEIGHT_PX, SIZE, standing
 
 

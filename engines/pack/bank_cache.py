@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from engines.body import Body
 from engines.doll.atlas import Atlas
 from engines.doll.bank import Bank
-from engines.doll.store import read_bank
+from engines.pack.bank_store import read_bank
 from engines.plans.cache import PATIENCE_S, Facts, Parity, PlanCache, PlanError, PlanKey
 from engines.plans.digest import plan_folder
 from engines.runtime.progress import doing
@@ -24,7 +24,7 @@ from engines.runtime.progress import doing
 log = logging.getLogger(__name__)
 SOURCES = (
     "engines.doll.bank", "engines.doll.cutting", "engines.doll.parts", "engines.doll.sprites",
-    "engines.doll.store", "engines.skeleton",
+    "engines.pack.bank_store", "engines.skeleton",
 )  # fmt: skip
 """What decides how a frame is cut up."""
 

@@ -1,0 +1,1 @@
+"""From a pose to the player's picture: doll, generator and composite, on a CPU or on a device."""
