@@ -11,9 +11,9 @@ from torch import Tensor
 from engines.painting.generator import Painting
 from tests.packs import bank_of
 from tools.footage.dataset import Footage
-from tools.training.dataset import Crops
-from tools.training.loop import Config, Trainer
-from tools.training.objective import Weights
+from tools.train.crops import Crops
+from tools.train.loop import Config, Trainer
+from tools.train.objective import Weights
 
 CHEAP = Weights(adversarial=0, feature_matching=0, temporal=0)
 """The reconstruction losses alone."""

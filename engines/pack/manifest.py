@@ -55,7 +55,7 @@ class PackManifest:
         manifest = folder / MANIFEST
         if not manifest.is_file():
             raise PackError(
-                f"{folder} is no player pack: {manifest} is missing (make one with tools/train.py)"
+                f"{folder} is no player pack: {manifest} is missing (make one with python -m tools.train)"
             )
         text = manifest.read_bytes()
         try:

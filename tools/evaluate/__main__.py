@@ -34,7 +34,7 @@ from tools.evaluate.rows import as_text
 from tools.evaluate.sampling import BLOCK
 from tools.footage.dataset import DatasetError, Footage
 from tools.footage.video import VideoError
-from tools.training.loop import Config
+from tools.train.loop import Config
 
 EXAMPLES = """\
 examples:

@@ -16,8 +16,8 @@ from engines.pose.tracking.tracker import PoseTracker
 from tools.benchmarking.gpu_check.made_up import Fit, enlarged_bank, make_footage
 from tools.benchmarking.gpu_check.record import CheckError, Notebook
 from tools.benchmarking.gpu_check.setting import FOOTAGE, Setting, size_text
-from tools.training.distributed import Process
-from tools.training.loop import Config, Trainer
+from tools.train.distributed import Process
+from tools.train.loop import Config, Trainer
 
 BANK = 60
 """Frames that dolls are drawn from in training."""

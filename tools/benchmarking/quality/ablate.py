@@ -36,9 +36,9 @@ from tools.evaluate.gallery import Gallery
 from tools.evaluate.held_out import judge_held_out, true_joints
 from tools.footage.dataset import DatasetError, Footage
 from tools.player.bank import FRAMES, make_bank
-from tools.training.loop import CROP, Config, Trainer
-from tools.training.objective import Weights
-from tools.training.painter import Painter
+from tools.train.loop import CROP, Config, Trainer
+from tools.train.objective import Weights
+from tools.train.painter import Painter
 
 PIX2PIXHD = "pix2pixHD"
 

@@ -33,11 +33,11 @@ from tools.benchmarking.quality.pix2pixhd import (
 )
 from tools.footage.dataset import DatasetError, Footage
 from tools.scores.pictures import psnr
-from tools.training.adversarial import feature_matching, least_squares_discriminator, least_squares_generator
-from tools.training.dataset import Crops, ahead
-from tools.training.discriminators import Judgement, MultiScaleDiscriminator
-from tools.training.loop import Config as PlayerConfig
-from tools.training.painter import has_bf16
+from tools.train.adversarial import feature_matching, least_squares_discriminator, least_squares_generator
+from tools.train.crops import Crops, ahead
+from tools.train.discriminators import Judgement, MultiScaleDiscriminator
+from tools.train.loop import Config as PlayerConfig
+from tools.train.painter import has_bf16
 
 EXAMPLES = """\
 examples:

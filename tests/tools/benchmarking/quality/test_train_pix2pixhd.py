@@ -18,7 +18,7 @@ from tools.benchmarking.quality.train_pix2pixhd import MODEL, BaselineTrainer, R
 from tools.evaluate.held_out import judge_held_out
 from tools.evaluate.pictures import PictureJudge
 from tools.footage.dataset import Footage
-from tools.training.dataset import Crops
+from tools.train.crops import Crops
 
 CPU = torch.device("cpu")
 RECIPE = Recipe(ngf=2, minutes=0.02, batch=2, crop=64, seed=1)

@@ -14,7 +14,7 @@ from tests.training_runs import (
     perfect,
 )
 from tools.footage.dataset import Footage
-from tools.training.losses import (
+from tools.train.losses import (
     face_weight,
     gradient,
     laplacian_pyramid,

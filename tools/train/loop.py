@@ -25,13 +25,13 @@ from engines.painting.generator import Generator, Painting
 from engines.painting.shadow import Shadow
 from tools.footage.dataset import Footage
 from tools.scores.pictures import psnr
-from tools.training.average import Average
-from tools.training.dataset import Crops
-from tools.training.distributed import Process, average_gradients, wrap
-from tools.training.feed import batches
-from tools.training.objective import Objective, Views, Weights
-from tools.training.painter import Painter, autocast
-from tools.training.upload import upload
+from tools.train.average import Average
+from tools.train.crops import Crops
+from tools.train.distributed import Process, average_gradients, wrap
+from tools.train.feed import batches
+from tools.train.objective import Objective, Views, Weights
+from tools.train.painter import Painter, autocast
+from tools.train.upload import upload
 
 CROP = 32
 CHECKPOINT = "checkpoint.safetensors"

@@ -18,7 +18,7 @@ from tests.training_runs import (
     perfect,
 )
 from tools.footage.dataset import Footage
-from tools.training.objective import Objective, Views, Weights, parse_weights
+from tools.train.objective import Objective, Views, Weights, parse_weights
 
 
 def objective_of(weights: Weights) -> Objective:

@@ -23,8 +23,8 @@ from tests.training_runs import (
     trainer_of,
 )
 from tools.footage.dataset import Footage
-from tools.training.loop import CHECKPOINT, CheckpointError, Config
-from tools.training.objective import Weights
+from tools.train.loop import CHECKPOINT, CheckpointError, Config
+from tools.train.objective import Weights
 
 
 def test_the_loss_goes_down(footage: Footage, tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_a_rollout_takes_no_gradients_away(
 ) -> None:
     """Autocast keeps the weights that it has lowered until its block ends, and older torch gives those of a
     rollout without gradient to what came after: so the two must not share a block."""
-    monkeypatch.setattr("tools.training.painter.has_bf16", lambda device: True)
+    monkeypatch.setattr("tools.train.painter.has_bf16", lambda device: True)
     blocks, seen = [0], []
     monkeypatch.setattr(torch, "clear_autocast_cache", lambda: blocks.append(len(blocks)))
     trainer = trainer_of(footage, tmp_path, config)

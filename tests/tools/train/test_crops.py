@@ -16,8 +16,8 @@ from engines.doll.drawing import Doll
 from tests.packs import FRAMES, GAP, SIZE, bank_of
 from tests.training_runs import crops_of
 from tools.footage.dataset import DatasetError, Footage
-from tools.training import dataset
-from tools.training.dataset import APART_S, FARTHER, GRID, Crops
+from tools.train import crops as module
+from tools.train.crops import APART_S, FARTHER, GRID, Crops
 
 
 def test_a_batch_is_drawn_from_its_seed_and_step_alone(footage: Footage) -> None:
@@ -99,7 +99,7 @@ def test_at_times_a_doll_is_drawn_from_few_frames_of_other_poses(
         left.append(int(allowed.sum()))
         return choose(bank, landmarks, allowed=allowed)
 
-    monkeypatch.setattr(dataset, "choose", watched)
+    monkeypatch.setattr(module, "choose", watched)
     bank = bank_of(footage, tuple(range(0, 64, 2)))
     crops = Crops(footage, positions, bank, batch=8, crop=64, seed=1)
     for step in range(25):
@@ -177,7 +177,7 @@ def test_the_end_of_the_footage_is_held_out(footage: Footage) -> None:
     assert train_positions.tolist() == list(range(64)) and held.tolist() == list(range(64, FRAMES))
 
 
-@pytest.mark.parametrize("name", ["dataset.json", "landmarks.npy", "indices.npy", "body.json", "plate.png"])
+@pytest.mark.parametrize("name", ["crops.json", "landmarks.npy", "indices.npy", "body.json", "plate.png"])
 @pytest.mark.parametrize("damage", ["missing", "garbage"])
 def test_damaged_footage_is_refused(dataset_folder: Path, tmp_path: Path, name: str, damage: str) -> None:
     folder = tmp_path / "hurt"

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from engines.painting.generator import Generator
-from tools.training.distributed import BatchNorm, Process, process_group, wrap
+from tools.train.distributed import BatchNorm, Process, process_group, wrap
 
 ROOT = Path(__file__).resolve().parents[3]
 STEPS = Path(__file__).with_name("distributed_steps.py")

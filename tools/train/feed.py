@@ -22,8 +22,8 @@ from torch import Tensor
 
 from engines.doll.drawing_torch import TorchDoll
 from tools.footage.dataset import Footage
-from tools.training.dataset import HOST_LANDMARKS, Crops, Steps, ahead
-from tools.training.upload import upload
+from tools.train.crops import HOST_LANDMARKS, Crops, Steps, ahead
+from tools.train.upload import upload
 
 log = logging.getLogger(__name__)
 Batch = dict[str, Tensor]

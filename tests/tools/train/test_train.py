@@ -32,10 +32,10 @@ from tests.training_runs import (
     steps,
     trainer_of,
 )
-from tools import train
 from tools.footage.dataset import Footage
-from tools.training.loop import ALONE, CHECKPOINT, Config
-from tools.training.objective import Weights, parse_weights
+from tools.train import __main__ as train
+from tools.train.loop import ALONE, CHECKPOINT, Config
+from tools.train.objective import Weights, parse_weights
 
 LOSSES = [
     f"--loss={name}=0" for name, value in asdict(Weights()).items() if value and not getattr(CHEAP, name)
@@ -149,7 +149,7 @@ def cheap_losses() -> list[str]:
 def test_a_batch_that_cannot_be_shared_is_one_line(
     dataset_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tools.train.process_group", lambda: nullcontext(ALONE._replace(world=3)))
+    monkeypatch.setattr("tools.train.__main__.process_group", lambda: nullcontext(ALONE._replace(world=3)))
     assert train.main(command(dataset_folder, tmp_path)) == 1
     assert_one_line(capsys.readouterr().err, "--batch 2 cannot be shared among 3 processes")
 
@@ -190,7 +190,7 @@ def test_a_loss_that_is_no_number_is_one_line(
     dataset_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "tools.training.objective.reconstruction_losses",
+        "tools.train.objective.reconstruction_losses",
         lambda *_: {"foreground": torch.tensor(float("nan"))},
     )
     assert train.main(command(dataset_folder, tmp_path)) == 1

@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from torch.utils._python_dispatch import _disable_current_modes
 
 from tests.packs import bank_of
-from tests.tools.training.waits import Waits
+from tests.tools.train.waits import Waits
 from tests.training_runs import CONFIG, CPU, CRITICS, crops_of
 from tools.footage.dataset import Footage
-from tools.training import feed
-from tools.training.dataset import HOST_LANDMARKS, Crops, ahead
-from tools.training.distributed import Process
-from tools.training.feed import DeviceCrops, Plans, Store, batches, place_for
-from tools.training.loop import LOOK_EVERY, Trainer
+from tools.train import feed
+from tools.train.crops import HOST_LANDMARKS, Crops, ahead
+from tools.train.distributed import Process
+from tools.train.feed import DeviceCrops, Plans, Store, batches, place_for
+from tools.train.loop import LOOK_EVERY, Trainer
 
 META = torch.device("meta")
 STEPS = (0, 1, 7, 40)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from tools.training.discriminators import (
+from tools.train.discriminators import (
     Judgement,
     MultiScaleDiscriminator,
     Norm,

@@ -10,7 +10,7 @@ from engines.painting.shadow import Shadow
 from tests.drawn import untrained_generator
 from tests.packs import SIZE, bank_of
 from tools.footage.dataset import Footage
-from tools.training.painter import Painter
+from tools.train.painter import Painter
 
 
 def test_he_throws_his_shadow_as_on_air(dataset_folder: Path) -> None:

@@ -16,15 +16,15 @@ from torch import Tensor, nn
 
 from engines.painting.generator import Painting
 from engines.skeleton import Landmark, Skeleton
-from tools.training.adversarial import (
+from tools.train.adversarial import (
     Augmentation,
     feature_matching,
     hinge_discriminator,
     hinge_generator,
 )
-from tools.training.dataset import HOST_LANDMARKS
-from tools.training.discriminators import Judgement, MultiScaleDiscriminator, TemporalDiscriminator
-from tools.training.losses import reconstruction_losses
+from tools.train.crops import HOST_LANDMARKS
+from tools.train.discriminators import Judgement, MultiScaleDiscriminator, TemporalDiscriminator
+from tools.train.losses import reconstruction_losses
 
 Batch = Mapping[str, Tensor]
 

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from engines.painting.generator import Generator
-from tools.training.adversarial import hinge_discriminator
-from tools.training.discriminators import PatchDiscriminator
-from tools.training.distributed import Process, average_gradients, process_group, wrap
+from tools.train.adversarial import hinge_discriminator
+from tools.train.discriminators import PatchDiscriminator
+from tools.train.distributed import Process, average_gradients, process_group, wrap
 
 BATCH, STEPS = 4, 3
 

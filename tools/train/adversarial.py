@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tools.training.discriminators import Judgement
-from tools.training.upload import upload
+from tools.train.discriminators import Judgement
+from tools.train.upload import upload
 
 Logits = Sequence[Tensor]
 

@@ -30,9 +30,9 @@ from tools.footage.dataset import Footage
 from tools.player.bank import FRAMES, make_bank
 from tools.player.shadow import find_shadow
 from tools.player.standby import write_standby
-from tools.training.distributed import Process, process_group
-from tools.training.loop import CHECKPOINT, Config, Trainer
-from tools.training.objective import parse_weights
+from tools.train.distributed import Process, process_group
+from tools.train.loop import CHECKPOINT, Config, Trainer
+from tools.train.objective import parse_weights
 
 UNLICENSED = "The rights to this player's likeness lie with the player and the club; see your agreement.\n"
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tools.training.adversarial import (
+from tools.train.adversarial import (
     Augmentation,
     Logits,
     feature_matching,
@@ -18,7 +18,7 @@ from tools.training.adversarial import (
     least_squares_discriminator,
     least_squares_generator,
 )
-from tools.training.discriminators import Judgement, PatchDiscriminator
+from tools.train.discriminators import Judgement, PatchDiscriminator
 
 CPU = torch.device("cpu")
 DISCRIMINATOR_LOSSES = [hinge_discriminator, least_squares_discriminator]
