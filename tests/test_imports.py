@@ -1,6 +1,7 @@
 """The direction of imports: realtime -> calibration -> engines; tools may use all; nobody imports tools.
 
-Within realtime its rooms import each other in one direction too. Imports for types alone count like others.
+Within engines, realtime and tools their rooms import each other in one direction too. Imports for types alone
+count like others.
 """
 
 import ast
@@ -22,7 +23,22 @@ MAY_IMPORT = {
     "tests": set(ROOMS),
 }
 
-# Which rooms of realtime each of them may import, besides itself: only some that stand above it.
+# Which rooms of its own folder each room may import, besides itself: only some that stand above it. A room is
+# a
+# folder; "" is what lies in none.
+ENGINES: dict[str, set[str]] = {
+    "runtime": set(),
+    "": {"runtime"},
+    "plans": {"runtime"},
+    "backends": {"runtime", "plans"},
+    "pose": {"runtime", "backends"},
+    "pose.tracking": {"pose"},
+    "doll": {"", "runtime"},
+    "painting": {""},
+    "pack": {"", "runtime", "plans", "doll", "painting"},
+    "rendering": {"", "runtime", "backends", "doll", "painting", "pack"},
+    "build": {"runtime", "plans", "backends", "pose", "painting", "pack", "rendering"},
+}
 REALTIME: dict[str, set[str]] = {
     "config": set(),
     "pictures": {"config"},
@@ -38,6 +54,30 @@ REALTIME: dict[str, set[str]] = {
     "control.network": {"config", "transport", "control"},
     "supervise": {"config", "pictures", "transport", "stages", "link", "control", "control.terminal"},
 }
+QUALITY, MEASURING, GPU_CHECK = (f"benchmarking.{room}" for room in ("quality", "measuring", "gpu_check"))
+TOOLS: dict[str, set[str]] = {
+    "footage": set(),
+    "scores": set(),
+    "alignment": set(),
+    "matting": {"footage"},
+    "dance": {"footage"},
+    "coverage": {"footage"},
+    "record": {"footage", "coverage"},
+    "prepare.files": {"footage"},
+    "prepare.scene": {"footage", "alignment", "prepare.files"},
+    "prepare": {"footage", "alignment", "matting", "dance", "prepare.files", "prepare.scene"},
+    "player": {"footage", "matting"},
+    "train": {"footage", "scores", "player"},
+    "evaluate": {"footage", "scores", "dance", "train"},
+    "synthesize": {"footage", "dance"},
+    "benchmarking": {"footage"},
+    QUALITY: {"footage", "scores", "dance", "player", "train", "evaluate"},
+    MEASURING: {QUALITY},
+    GPU_CHECK: {"footage", "player", "train", QUALITY, MEASURING},
+    "benchmarking.show": {"footage", "scores", QUALITY, MEASURING, GPU_CHECK},
+    "": {"scores", QUALITY, GPU_CHECK, "benchmarking.show"},
+}
+FOLDERS = {"engines": ENGINES, "realtime": REALTIME, "tools": TOOLS}
 
 # Packages that a machine may lack, and the modules that may need them as soon as they are imported.
 OPTIONAL = {
@@ -86,9 +126,9 @@ def imported_modules(path: Path, tree: ast.AST, known: set[str]) -> set[str]:
 
 
 def room_of(module: str) -> str:
-    """The room of a module of realtime; "" where it is in none."""
-    within = module.removeprefix("realtime.")
-    return max((room for room in REALTIME if f"{within}.".startswith(f"{room}.")), key=len, default="")
+    """The room of a module within its folder; "" where it is in none."""
+    folder, _, within = module.partition(".")
+    return max((room for room in FOLDERS[folder] if f"{within}.".startswith(f"{room}.")), key=len, default="")
 
 
 def at_import(statements: list[ast.stmt]) -> Iterator[ast.stmt]:
@@ -145,23 +185,38 @@ def imports(trees: dict[Path, ast.Module]) -> dict[str, set[str]]:
     return {module_of(path): imported_modules(path, tree, known) for path, tree in trees.items()}
 
 
-def test_a_room_of_realtime_may_import_only_rooms_above_it() -> None:
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_room_may_import_only_rooms_above_it(folder: str) -> None:
     above: set[str] = set()
-    for room, may_import in REALTIME.items():
+    for room, may_import in FOLDERS[folder].items():
         assert may_import <= above, room
         above.add(room)
 
 
-def test_rooms_of_realtime_import_what_they_may(imports: dict[str, set[str]]) -> None:
-    show = {module: targets for module, targets in imports.items() if module.startswith("realtime.")}
-    assert not [module for module in show if not room_of(module)], "each module of it is in a room"
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_rooms_import_what_they_may(folder: str, imports: dict[str, set[str]]) -> None:
+    rooms = FOLDERS[folder]
+    ours = {module: targets for module, targets in imports.items() if module.startswith(f"{folder}.")}
+    assert not [module for module in ours if room_of(module) not in rooms], "each module is in a room"
     wrong = [
         f"{module} imports {target}"
-        for module, targets in show.items()
-        for target in targets & show.keys()
-        if room_of(target) not in {room_of(module), *REALTIME[room_of(module)]}
+        for module, targets in ours.items()
+        for target in targets & ours.keys()
+        if room_of(target) not in {room_of(module), *rooms[room_of(module)]}
     ]
     assert not wrong
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_every_folder_of_modules_is_a_room(folder: str, imports: dict[str, set[str]]) -> None:
+    holding = {module.rpartition(".")[0] for module in imports if module.startswith(f"{folder}.")}
+    assert {name.partition(".")[2] for name in holding} | {""} == set(FOLDERS[folder]) | {""}
+
+
+def test_tests_mirror_the_folders() -> None:
+    tests = ROOT / "tests"
+    folders = {path.parent.relative_to(tests) for path in tests.rglob("test_*.py")}
+    assert not [folder for folder in folders if not (ROOT / folder).is_dir()]
 
 
 def test_performer_and_programme_share_what_is_above_both() -> None:
@@ -175,7 +230,13 @@ def test_no_modules_import_each_other_in_a_circle(imports: dict[str, set[str]]) 
         pytest.fail(" imports ".join(reversed(error.args[1])))
 
 
-def test_a_room_of_realtime_can_be_taken_in_at_a_glance(imports: dict[str, set[str]]) -> None:
-    for room in REALTIME:
-        files = [module for module in imports if room_of(module) == room and module != f"realtime.{room}"]
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_room_can_be_taken_in_at_a_glance(folder: str, imports: dict[str, set[str]]) -> None:
+    for room in FOLDERS[folder]:
+        package = f"{folder}.{room}".rstrip(".")
+        files = [
+            module
+            for module in imports
+            if module.startswith(f"{folder}.") and room_of(module) == room and module != package
+        ]
         assert 4 <= len(files) <= 15, room
