@@ -30,16 +30,16 @@ class CudaEngine(DeviceEngine):
         """module, inputs: on the device. inputs: examples. outputs: a name for each tensor it returns."""
         self.precision = precision
         self._module = module
-        give = {name: tensor.contiguous().clone() for name, tensor in inputs.items()}
+        input_tensors = {name: tensor.contiguous().clone() for name, tensor in inputs.items()}
         with torch.inference_mode():
-            results = as_tuple(module(*give.values()))
-        take = {name: _whole(result) for name, result in zip(outputs, results, strict=True)}
-        super().__init__(give, take)
+            results = as_tuple(module(*input_tensors.values()))
+        output_tensors = {name: _whole(result) for name, result in zip(outputs, results, strict=True)}
+        super().__init__(input_tensors, output_tensors)
 
     def enqueue(self) -> None:
         with torch.inference_mode():
-            results = as_tuple(self._module(*self.give.values()))
-            for buffer, result in zip(self.take.values(), results, strict=True):
+            results = as_tuple(self._module(*self.input_tensors.values()))
+            for buffer, result in zip(self.output_tensors.values(), results, strict=True):
                 buffer.copy_(result)
 
 

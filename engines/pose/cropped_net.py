@@ -16,7 +16,7 @@ from engines.pose.device_frame import PARAMETERS, DeviceCrop, DeviceFrame, Frame
 from engines.pose.tflite_net import ImageNet
 from engines.runtime.device_engine import DeviceEngine
 from engines.runtime.engine import Engine, Tensors
-from engines.runtime.streams import Graphs, Mark, Stream, pinned
+from engines.runtime.streams import Event, Graphs, Stream, pinned
 
 Condense = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
 """What is done with a net's outputs on the device before they come back: large ones need not."""
@@ -93,11 +93,11 @@ class DeviceCroppedNet(CroppedNet):
         self._graphs = Graphs(Stream(device))
         self._place = pinned((PARAMETERS,), torch.float32, device)
         self._place_there = torch.ones_like(self._place, device=device)
-        shapes = self._condense(engine.take)
+        shapes = self._condense(engine.output_tensors)
         self._results = {name: torch.zeros_like(tensor) for name, tensor in shapes.items()}
         self._back = {n: pinned(tuple(t.shape), t.dtype, device) for n, t in self._results.items()}
         self._outputs = {name: tensor.numpy() for name, tensor in self._back.items()}
-        self._done = Mark(device)
+        self._done = Event(device)
         self._upload: FrameUpload | None = None
         self._seen: Tensor | None = None
         self._look: Callable[[], None] = self._work
@@ -123,7 +123,7 @@ class DeviceCroppedNet(CroppedNet):
 
     def _work(self) -> None:
         assert self._seen is not None  # noqa: S101  # for the type checker
-        self._engine.give["picture"].copy_(self._crop(self._seen, self._place_there))
+        self._engine.input_tensors["picture"].copy_(self._crop(self._seen, self._place_there))
         self._engine.enqueue()
-        for name, tensor in self._condense(self._engine.take).items():
+        for name, tensor in self._condense(self._engine.output_tensors).items():
             self._results[name].copy_(tensor)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from engines.runtime.engine import EngineError
-from engines.runtime.streams import Mark, Stream, pinned
+from engines.runtime.streams import Event, Stream, pinned
 
 LARGEST = (3840, 2160)
 """Width and height whose pixels are given room for, whatever a frame's own shape."""
@@ -45,7 +45,7 @@ class FrameUpload:
         self._host = pinned((LARGEST[0] * LARGEST[1], 3), torch.uint8, device)
         self._pixels = torch.zeros_like(self._host, device=device)
         self._stream.wait_for_default()
-        self._uploaded = Mark(device)
+        self._uploaded = Event(device)
 
     def blank(self) -> DeviceFrame:
         """A frame before the first, for nets to warm up with in any thread: what it shows does not matter."""

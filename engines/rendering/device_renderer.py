@@ -27,7 +27,7 @@ from engines.rendering.renderer import compile_windows, described
 from engines.rendering.windows import Windows
 from engines.runtime.device_engine import DeviceEngine
 from engines.runtime.engine import Engine, EngineError
-from engines.runtime.streams import Graphs, Mark, Stream, pinned
+from engines.runtime.streams import Event, Graphs, Stream, pinned
 from engines.skeleton import LANDMARKS
 
 FLOATS, CORNER = LANDMARKS * 4, 2
@@ -61,7 +61,7 @@ class DeviceRenderer:
         self._windows_of = Windows.of(pack, few=True)
         self.backend = described(engines)
         self._device = _on_device(next(iter(engines.values()))).device
-        self._stream, self._done = Stream(self._device), Mark(self._device)
+        self._stream, self._done = Stream(self._device), Event(self._device)
         self._doll = TorchDoll(pack.bank).to(self._device)
         self._compositor, self._scale = TorchCompositor(generator), generator.cell // FINE
         around = torch.from_numpy(self._windows_of.spread(self.around(pack))).to(self._device)
@@ -109,7 +109,7 @@ class DeviceRenderer:
         before = self._previous[0][self._windows_of.cells(window)]
         with self._stream.current():
             self._order_there.copy_(self._order, non_blocking=True)
-            engine.give["previous"][0].copy_(before)
+            engine.input_tensors["previous"][0].copy_(before)
             paint()
             self._previous.zero_()
             before.copy_(following[0])
@@ -124,7 +124,7 @@ class DeviceRenderer:
         there = _on_device(engine)
         channels = self._picture.shape[2]
         shown = torch.zeros(size[1], size[0], channels, dtype=torch.uint8, device=self._device)
-        following = torch.zeros_like(there.give["previous"])
+        following = torch.zeros_like(there.input_tensors["previous"])
         across, down = (torch.arange(side, device=self._device) for side in size)
 
         def work() -> None:
@@ -134,11 +134,11 @@ class DeviceRenderer:
             )
             doll = torch.cat([rgba[:, :3].flip(1), rgba[:, 3:]], dim=1)  # (1, 4, h, w) premultiplied BGRA
             small = F.avg_pool2d(doll, self._scale)
-            there.give["doll"].copy_((small * 255 + 0.5).permute(0, 2, 3, 1))
-            there.give["landmarks"].copy_(landmarks)
-            there.give["landmarks"][..., :CORNER].sub_(corner[:, None])
+            there.input_tensors["doll"].copy_((small * 255 + 0.5).permute(0, 2, 3, 1))
+            there.input_tensors["landmarks"].copy_(landmarks)
+            there.input_tensors["landmarks"][..., :CORNER].sub_(corner[:, None])
             there.enqueue()
-            own, fields = (there.take[name] for name in LiveGenerator.OUTPUTS)
+            own, fields = (there.output_tensors[name] for name in LiveGenerator.OUTPUTS)
             colours, alpha = self._compositor.paint(doll, own, fields)
             following.copy_(self._compositor.feedback(colours, alpha))
             if self._floor is not None:

@@ -11,40 +11,40 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engines.runtime.engine import Engine, Tensors, TensorSpec
-from engines.runtime.streams import Graphs, Mark, Stream, pinned
+from engines.runtime.streams import Event, Graphs, Stream, pinned
 
 
 class DeviceEngine(Engine):
     """A network between tensors that stay where they are on a device.
 
-    Fill `give`, call `enqueue` on a stream of your own, alone or as part of what `Graphs` capture, and read
-    `take`. `run` does so for arrays on the host, as for any engine.
+    Fill `input_tensors`, call `enqueue` on a stream of your own, alone or as part of what `Graphs` capture,
+    and read `output_tensors`. `run` does so for arrays on the host, as for any engine.
     """
 
-    def __init__(self, give: Mapping[str, Tensor], take: Mapping[str, Tensor]) -> None:
-        """give, take: the network's inputs and outputs by name, contiguous, all on one device."""
-        self.give, self.take = dict(give), dict(take)
-        self.device = next(iter(self.give.values())).device
+    def __init__(self, input_tensors: Mapping[str, Tensor], output_tensors: Mapping[str, Tensor]) -> None:
+        """Both by name, contiguous, all on one device."""
+        self.input_tensors, self.output_tensors = dict(input_tensors), dict(output_tensors)
+        self.device = next(iter(self.input_tensors.values())).device
         self._launch: Callable[[], None] | None = None
         super().__init__(
-            {name: _spec(tensor) for name, tensor in give.items()},
-            {name: _spec(tensor) for name, tensor in take.items()},
+            {name: _spec(tensor) for name, tensor in input_tensors.items()},
+            {name: _spec(tensor) for name, tensor in output_tensors.items()},
         )
 
     @abstractmethod
     def enqueue(self) -> None:
-        """Queues the network, from `give` to `take`, on the current stream. It can be captured."""
+        """Queues the network on the current stream. It can be captured."""
 
     def run(self, inputs: Tensors, outputs: Tensors) -> None:
         self.check(inputs, outputs)
         if self._launch is None:
-            self._stream, self._done = Stream(self.device), Mark(self.device)
+            self._stream, self._done = Stream(self.device), Event(self.device)
             self._launch = Graphs(self._stream).capture(self.enqueue)
         with self._stream.current():
-            for name, tensor in self.give.items():
+            for name, tensor in self.input_tensors.items():
                 tensor.copy_(torch.from_numpy(inputs[name]), non_blocking=True)
             self._launch()
-            for name, tensor in self.take.items():
+            for name, tensor in self.output_tensors.items():
                 torch.from_numpy(outputs[name]).copy_(tensor, non_blocking=True)
             self._done.set()
         self._done.wait()
@@ -53,7 +53,7 @@ class DeviceEngine(Engine):
         """Fresh arrays in page-locked memory, which the device copies from and to by itself."""
         inputs, outputs = (
             {name: pinned(tuple(t.shape), t.dtype, self.device).numpy() for name, t in tensors.items()}
-            for tensors in (self.give, self.take)
+            for tensors in (self.input_tensors, self.output_tensors)
         )
         return inputs, outputs
 

@@ -1,4 +1,4 @@
-"""Work on a device, thinly wrapped: streams, marks in them, captured graphs, page-locked memory.
+"""Work on a device, thinly wrapped: streams, events in them, captured graphs, page-locked memory.
 
 On the CPU everything is done when the call that asks for it returns, so that the code around this runs, and
 is tested, without a GPU.
@@ -55,7 +55,7 @@ class Stream:
             self._stream.wait_stream(torch.cuda.default_stream(self.device))
 
 
-class Mark:
+class Event:
     """A place in a stream that the host can wait for, again and again. The waiting thread sleeps."""
 
     def __init__(self, device: torch.device) -> None:

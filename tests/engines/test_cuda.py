@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from engines.backends.choice import compile_module, missing
 from engines.painting.generator import LiveGenerator
 from engines.runtime.device_engine import DeviceEngine
-from engines.runtime.streams import Graphs, Mark, Stream, page_lock
+from engines.runtime.streams import Event, Graphs, Stream, page_lock
 from tests.drawn import standing, untrained_generator
 from tests.engines.small_net import OUTPUTS, Small, example, expected, fill
 
@@ -124,15 +124,18 @@ def test_a_replay_does_what_the_work_does() -> None:
     for seed in range(3):
         with stream.current():
             for name, array in inputs_of(engine, seed).items():
-                engine.give[name].copy_(torch.from_numpy(array))
+                engine.input_tensors[name].copy_(torch.from_numpy(array))
             engine.enqueue()
-            plain = {name: tensor.clone() for name, tensor in engine.take.items()}
-            for tensor in engine.take.values():
+            plain = {name: tensor.clone() for name, tensor in engine.output_tensors.items()}
+            for tensor in engine.output_tensors.values():
                 tensor.zero_()
             launch()
         stream.synchronize()
         for name, tensor in plain.items():
-            assert psnr(engine.take[name].cpu().numpy(), tensor.cpu().numpy(), float(tensor.max())) > 45
+            assert (
+                psnr(engine.output_tensors[name].cpu().numpy(), tensor.cpu().numpy(), float(tensor.max()))
+                > 45
+            )
 
 
 def test_an_engine_waits_for_nobody_else() -> None:
@@ -151,15 +154,15 @@ def test_an_engine_waits_for_nobody_else() -> None:
 
 def test_a_mark_is_passed_when_its_stream_is_there() -> None:
     stream = Stream(torch.device("cuda"))
-    mark, value = Mark(stream.device), torch.zeros(1, device="cuda")
+    event, value = Event(stream.device), torch.zeros(1, device="cuda")
     stream.wait_for_default()
     with stream.current():
         torch.cuda._sleep(A_SECOND // 10)
         value.fill_(7)
         host = torch.zeros(1, pin_memory=True)
         host.copy_(value, non_blocking=True)
-        mark.set()
-    mark.wait()
+        event.set()
+    event.wait()
     assert host.item() == 7
 
 
@@ -223,12 +226,12 @@ def test_shared_memory_is_written_by_the_gpu_itself() -> None:
         tensor = torch.from_numpy(array)
         assert tensor.is_pinned()
         source = torch.arange(1 << 20, device="cuda").to(torch.uint8)
-        stream, mark = Stream(source.device), Mark(source.device)
+        stream, event = Stream(source.device), Event(source.device)
         stream.wait_for_default()
         with stream.current():
             tensor.copy_(source, non_blocking=True)
-            mark.set()
-        mark.wait()
+            event.set()
+        event.wait()
         np.testing.assert_array_equal(array, np.arange(1 << 20).astype(np.uint8))
         torch.cuda.cudart().cudaHostUnregister(tensor.data_ptr())
         del tensor, array

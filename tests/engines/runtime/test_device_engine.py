@@ -14,7 +14,7 @@ from engines.pose.tflite_graph import GraphError
 from engines.pose.tflite_net import ImageNet
 from engines.runtime.device_engine import DeviceEngine
 from engines.runtime.engine import EngineError
-from engines.runtime.streams import Graphs, Mark, Stream, pinned
+from engines.runtime.streams import Event, Graphs, Stream, pinned
 from tests.drawn import standing, untrained_generator
 from tests.engines.capturable import Capturable, count_captures
 from tests.engines.cuda_on_cpu import run_cuda_on_cpu
@@ -37,15 +37,19 @@ def compiled(net: nn.Module, precision: str = "f32") -> DeviceEngine:
 def test_tensors_go_in_and_come_out_where_they_are() -> None:
     engine, net = compiled(Small()), Small()
     inputs, _ = engine.buffers()
-    addresses = [tensor.data_ptr() for tensor in (*engine.give.values(), *engine.take.values())]
+    addresses = [
+        tensor.data_ptr() for tensor in (*engine.input_tensors.values(), *engine.output_tensors.values())
+    ]
     for seed in range(3):
         fill(inputs, seed)
-        for name, tensor in engine.give.items():
+        for name, tensor in engine.input_tensors.items():
             tensor.copy_(torch.from_numpy(inputs[name]))
         engine.enqueue()
         for name, truth in zip(OUTPUTS, expected(net, inputs), strict=True):
-            np.testing.assert_allclose(engine.take[name].numpy(), truth, atol=1e-4)
-    assert addresses == [tensor.data_ptr() for tensor in (*engine.give.values(), *engine.take.values())]
+            np.testing.assert_allclose(engine.output_tensors[name].numpy(), truth, atol=1e-4)
+    assert addresses == [
+        tensor.data_ptr() for tensor in (*engine.input_tensors.values(), *engine.output_tensors.values())
+    ]
 
 
 def test_in_half_precision_outputs_stay_float_and_near() -> None:
@@ -124,13 +128,13 @@ def test_a_pose_net_can_be_captured_and_be_halved(name: str, monkeypatch: pytest
 
 
 def test_on_the_cpu_all_is_done_at_once() -> None:
-    stream, mark = Stream(CPU, urgent=True), Mark(CPU)
+    stream, event = Stream(CPU, urgent=True), Event(CPU)
     done: list[int] = []
     launch = Graphs(stream).capture(lambda: done.append(1))
     with stream.current():
         assert torch.is_inference_mode_enabled()
         launch()
-        mark.set()
-    mark.wait()
+        event.set()
+    event.wait()
     stream.synchronize()
     assert done == [1] and pinned((2, 3), torch.uint8, CPU).shape == (2, 3)

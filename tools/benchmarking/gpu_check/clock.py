@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from engines.runtime.streams import Mark, Stream
+from engines.runtime.streams import Event, Stream
 from tools.benchmarking.gpu_check.record import CheckError
 from tools.benchmarking.measuring.results import Figure
 
@@ -87,7 +87,7 @@ class Launch:
 
     def __init__(self, stream: Stream, work: Callable[[], Any], *, keep: object = None) -> None:
         """keep: what `work` reads and writes, where it is a captured graph, which does not hold it itself."""
-        self._stream, self._work, self._done = stream, work, Mark(stream.device)
+        self._stream, self._work, self._done = stream, work, Event(stream.device)
         self._keep = keep
         stream.wait_for_default()
 

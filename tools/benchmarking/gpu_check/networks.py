@@ -144,7 +144,7 @@ class _Candidate:
         assert isinstance(engine, DeviceEngine)  # noqa: S101  # the backend's are
         stream = Stream(device, urgent=self.urgent)
         for name, value in inputs.items():
-            engine.give[name].copy_(value)
+            engine.input_tensors[name].copy_(value)
         return Launch(stream, Graphs(stream).capture(engine.enqueue), keep=engine)
 
 

@@ -46,7 +46,7 @@ def check(setting: Setting, notebook: Notebook) -> None:
         )
         assert isinstance(engine, DeviceEngine)  # noqa: S101  # the backend's are
         for name, value in subject.tensors.items():
-            engine.give[name].copy_(value)
+            engine.input_tensors[name].copy_(value)
         add(f"ours, {case.label}", engine.enqueue, subject.work("fp16"), engine)
     with notebook.attempt("pix2pixHD"):
         net = _halved(GlobalGenerator(ngf), device)

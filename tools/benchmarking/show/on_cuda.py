@@ -29,16 +29,16 @@ def contestants(subject: Subject) -> list[Contestant]:
     work = subject.work("fp16")
     (engine,) = compile_cuda(subject.net, [subject.tensors], subject.net.OUTPUTS, "fp16")
     for name, value in subject.tensors.items():
-        engine.give[name].copy_(value)
+        engine.input_tensors[name].copy_(value)
     compositor, doll = TorchCompositor(subject.net.generator), _doll(subject)
 
     def run_ours() -> None:
         engine.enqueue()
-        compositor.paint(doll, *(engine.take[name] for name in subject.net.OUTPUTS))
+        compositor.paint(doll, *(engine.output_tensors[name] for name in subject.net.OUTPUTS))
 
     found = _both("ours", run_ours, work)
     found[0].run()
-    outputs = {name: value.cpu().numpy() for name, value in engine.take.items()}
+    outputs = {name: value.cpu().numpy() for name, value in engine.output_tensors.items()}
     distance = psnr(subject.finisher()(outputs), subject.eager_picture())
     found = [replace(each, psnr_db=distance) for each in found]
     figure = torch.rand(1, 3, subject.size[1], subject.size[0], device="cuda", dtype=torch.float16)
