@@ -51,7 +51,7 @@ class Scan:
     str, "" where the frame is of use; sharpness (N,) as in `camera.sharpness`; others (N, 4) the box of a
     person further off, or NaN. left_out: frames that have no row, by reason. frames: how many each video has.
     broken: for each video why it breaks off there, "" where it does not. alignment: what
-    `tools.alignment.align` is given, of all rows in order.
+    `tools.alignment.solve.align` is given, of all rows in order.
     """
 
     numbers: NDArray[np.int64]

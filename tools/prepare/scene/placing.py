@@ -75,7 +75,7 @@ def place(
     size: tuple[int, int],
 ) -> Placement:
     """landmarks (N, 33, 4), world (N, 33, 3) of the frames that are of use; scenes, matrices, shots as in
-    `tools.alignment.Alignment`, of the same frames; size (width, height) of the pictures."""
+    `tools.alignment.solve.Alignment`, of the same frames; size (width, height) of the pictures."""
     count = len(landmarks)
     maps = matrices.astype(np.float64).copy()
     found, numbers = np.unique(scenes[scenes >= 0], return_counts=True)
