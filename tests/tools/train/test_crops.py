@@ -177,7 +177,7 @@ def test_the_end_of_the_footage_is_held_out(footage: Footage) -> None:
     assert train_positions.tolist() == list(range(64)) and held.tolist() == list(range(64, FRAMES))
 
 
-@pytest.mark.parametrize("name", ["crops.json", "landmarks.npy", "indices.npy", "body.json", "plate.png"])
+@pytest.mark.parametrize("name", ["dataset.json", "landmarks.npy", "indices.npy", "body.json", "plate.png"])
 @pytest.mark.parametrize("damage", ["missing", "garbage"])
 def test_damaged_footage_is_refused(dataset_folder: Path, tmp_path: Path, name: str, damage: str) -> None:
     folder = tmp_path / "hurt"
