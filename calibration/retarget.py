@@ -155,7 +155,7 @@ class Retargeter:
             if self._last is None:
                 raise ValueError("the landmarks hold no torso")
             return self._last.copy()
-        view = self._source.update(points, present, frame_size, dt_s)
+        view = self._source.update(points, present, dt_s)
         if self._must_turn(points, view.height_px):
             points = _with_middles(points[MIRRORED])
             points[:, 2] *= -1  # what is before his back was before it: the whole body turns
