@@ -19,6 +19,7 @@ from calibration.body import MIRRORED, facing
 from calibration.source import AdaptiveSource, Knowledge, Source, View, lowest
 from engines.body import BONES, Body
 from engines.skeleton import Landmark as L
+from engines.time_units import NS_PER_S
 
 PRESENT_VISIBILITY = 0.1
 """Below this, a joint inside the frame counts as missing; the net gives occluded joints 0.1 to 0.5."""
@@ -145,7 +146,7 @@ class Retargeter:
 
         frame_size (width, height); t_ns monotonic. Raises ValueError where no torso was ever seen.
         """
-        dt_s = 0.0 if self._last_ns is None else max(0.0, (t_ns - self._last_ns) / 1e9)
+        dt_s = 0.0 if self._last_ns is None else max(0.0, (t_ns - self._last_ns) / NS_PER_S)
         self._last_ns = t_ns
         points = _with_middles(_mirrored(landmarks, frame_size[0]) if self.mirror else landmarks)
         present = _present(points, frame_size)
@@ -154,7 +155,7 @@ class Retargeter:
             if self._last is None:
                 raise ValueError("the landmarks hold no torso")
             return self._last.copy()
-        view = self._source.update(points, present, frame_size, dt_s)
+        view = self._source.update(points, present, dt_s)
         if self._must_turn(points, view.height_px):
             points = _with_middles(points[MIRRORED])
             points[:, 2] *= -1  # what is before his back was before it: the whole body turns

@@ -115,7 +115,6 @@ class Source(ABC):
         self,
         points: NDArray[np.float64],
         present: NDArray[np.bool_],
-        frame_size: tuple[int, int],
         dt_s: float,
     ) -> View: ...
 
@@ -147,7 +146,6 @@ class FixedSource(Source):
         self,
         points: NDArray[np.float64],
         present: NDArray[np.bool_],
-        frame_size: tuple[int, int],
         dt_s: float,
     ) -> View:
         near, far = self._body.near, self._body.far
@@ -226,7 +224,6 @@ class AdaptiveSource(Source):
         self,
         points: NDArray[np.float64],
         present: NDArray[np.bool_],
-        frame_size: tuple[int, int],
         dt_s: float,
     ) -> View:
         locked = self.known is Knowledge.LOCKED

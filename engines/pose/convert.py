@@ -71,12 +71,6 @@ NETS = {
         "18fd537cd5f2016d3fdabcc4969e8a1083734248df17a9b428eb40d9a4776ae0",
         fetched=True,
     ),
-    "selfie_segmentation": NetSource(
-        "modules/selfie_segmentation/selfie_segmentation.tflite",
-        ("mask",),
-        "9ee168ec7c8f2a16c56fe8e1cfbc514974cbbb7e434051b455635f1bd1462f5c",
-        "27c6c990b7abfba8a79ab9ab86fca82cdab90f5f997ac71166b00f17b7a0720a",
-    ),
 }
 """TABLE of nets. The names of the outputs are ours, in the file's order."""
 

@@ -262,40 +262,17 @@ class _Reader:
             "weights": self._keep(output, weight.transpose(3, 0, 1, 2), self.constants[inputs[2]]),
         }
 
-    def _read_convolution2dtransposebias(self, node: Any, inputs: list[int], output: int) -> Op:
-        """MediaPipe's custom operation; its options are TfLiteTransposeConvParams: padding, width, height."""
-        _padding, stride_w, stride_h = np.frombuffer(bytes(node.customOptions), np.int32)
-        weight = self.constants[inputs[1]].transpose(3, 0, 1, 2)  # (O, H, W, I) → (I, O, H, W)
-        if weight.shape[2:] != (stride_h, stride_w):
-            raise GraphError(f"{self.path}: a transposed convolution of overlapping windows is unknown")
-        return {
-            "op": "deconv",
-            "stride": [int(stride_h), int(stride_w)],
-            "weights": self._keep(output, weight, self.constants[inputs[2]]),
-        }
-
     def _read_add(self, node: Any, inputs: list[int], output: int) -> Op:
-        return {"op": "add", **self._two_tensors(inputs)}
-
-    def _read_mul(self, node: Any, inputs: list[int], output: int) -> Op:
-        return {"op": "mul", **self._two_tensors(inputs)}
-
-    def _two_tensors(self, inputs: list[int]) -> Op:
         if any(index in self.constants for index in inputs):
             raise GraphError(f"{self.path}: arithmetic with a constant is unknown")
-        return {}
+        return {"op": "add"}
 
     def _read_max_pool_2d(self, node: Any, inputs: list[int], output: int) -> Op:
-        return {"op": "maxpool", **self._window(node.builtinOptions, inputs[0], output)}
-
-    def _read_average_pool_2d(self, node: Any, inputs: list[int], output: int) -> Op:
-        return {"op": "avgpool", **self._window(node.builtinOptions, inputs[0], output)}
-
-    def _window(self, options: Any, source: int, output: int) -> Op:
+        options = node.builtinOptions
         kernel = [options.filterHeight, options.filterWidth]
-        if any(self._padding(options, kernel, source, output)):
+        if any(self._padding(options, kernel, inputs[0], output)):
             raise GraphError(f"{self.path}: a padded pooling is unknown")
-        return {"kernel": kernel, "stride": [options.strideH, options.strideW]}
+        return {"op": "maxpool", "kernel": kernel, "stride": [options.strideH, options.strideW]}
 
     def _read_pad(self, node: Any, inputs: list[int], output: int) -> Op:
         batch, height, width, channel = self.constants[inputs[1]].reshape(-1, 2).tolist()
@@ -324,12 +301,6 @@ class _Reader:
 
     def _read_logistic(self, node: Any, inputs: list[int], output: int) -> Op:
         return {"op": "sigmoid"}
-
-    def _read_relu(self, node: Any, inputs: list[int], output: int) -> Op:
-        return {"op": "relu"}
-
-    def _read_hard_swish(self, node: Any, inputs: list[int], output: int) -> Op:
-        return {"op": "hard_swish"}
 
 
 def _names(enum: type) -> dict[int, str]:

@@ -86,10 +86,6 @@ def _conv(op: Op, inputs: list[Tensor], weights: list[Tensor]) -> Tensor:
     return F.conv2d(x, weights[0], weights[1], op["stride"], padding, op["dilation"], op["groups"])
 
 
-def _deconv(op: Op, inputs: list[Tensor], weights: list[Tensor]) -> Tensor:
-    return F.conv_transpose2d(inputs[0], weights[0], weights[1], op["stride"])
-
-
 def _resize(op: Op, inputs: list[Tensor], weights: list[Tensor]) -> Tensor:
     return F.interpolate(inputs[0], size=op["size"], mode="bilinear", align_corners=False)
 
@@ -114,19 +110,14 @@ def _reshape(op: Op, inputs: list[Tensor], weights: list[Tensor]) -> Tensor:
 
 OPS: dict[str, Callable[[Op, list[Tensor], list[Tensor]], Tensor]] = {
     "conv": _conv,
-    "deconv": _deconv,
     "resize": _resize,
     "depth_to_space": _depth_to_space,
     "reshape": _reshape,
     "add": lambda op, inputs, weights: inputs[0] + inputs[1],
-    "mul": lambda op, inputs, weights: inputs[0] * inputs[1],
     "pad": lambda op, inputs, weights: F.pad(inputs[0], op["pad"]),
     "concat": lambda op, inputs, weights: torch.cat(inputs, op["axis"]),
     "maxpool": lambda op, inputs, weights: F.max_pool2d(inputs[0], op["kernel"], op["stride"]),
-    "avgpool": lambda op, inputs, weights: F.avg_pool2d(inputs[0], op["kernel"], op["stride"]),
     "sigmoid": lambda op, inputs, weights: torch.sigmoid(inputs[0]),
-    "relu": lambda op, inputs, weights: F.relu(inputs[0]),
-    "hard_swish": lambda op, inputs, weights: F.hardswish(inputs[0]),
 }
 """TABLE of operations: the graph's name for each, and what torch does."""
 

@@ -1,36 +1,36 @@
-"""What a show file says about backgrounds: the entries of `[[backgrounds]]`, strict models."""
+"""What a show file says about backgrounds: the entries of `[[backgrounds]]`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
+
+from realtime.config.fields import Name, ShowPath, StrictModel, no_two_alike
 
 PLATE = "plate"
 """The name of the player's own background."""
 
 
-class _Background(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+def _not_the_plate(name: str) -> str:
+    if name == PLATE:
+        raise ValueError("this is the name of the player's own background: choose another")
+    return name
 
+
+class _Background(StrictModel):
     kind: str
-    name: str = Field(
-        min_length=1,
-        max_length=60,
-        title="Name",
-        description="What the operator calls it. No two backgrounds share a name.",
-    )
+    """What it is."""
+    name: Annotated[Name, Field(min_length=1), AfterValidator(_not_the_plate)]
+    """What the operator calls it. No two backgrounds share a name."""
 
 
 class Colour(_Background):
     """One colour."""
 
     kind: Literal["colour"]
-    colour: str = Field(
-        pattern=r"^#[0-9a-fA-F]{6}$", title="Colour", description="Red, green, blue: for example '#00b140'."
-    )
+    colour: str = Field(pattern=r"^#[0-9a-fA-F]{6}$")
+    """Red, green, blue: for example '#00b140'."""
 
     @property
     def bgr(self) -> tuple[int, int, int]:
@@ -42,14 +42,16 @@ class Still(_Background):
     """A picture; it fills the programme, what is too wide or high is cut off."""
 
     kind: Literal["picture"]
-    file: Path = Field(title="File", description="A picture (PNG, JPEG, ...).")
+    file: ShowPath
+    """A picture (PNG, JPEG, ...)."""
 
 
 class Loop(_Background):
     """A video that goes round and round; it fills the programme likewise."""
 
     kind: Literal["video"]
-    file: Path = Field(title="File", description="A video file.")
+    file: ShowPath
+    """A video file."""
 
 
 class LiveCamera(_Background):
@@ -58,11 +60,12 @@ class LiveCamera(_Background):
     kind: Literal["camera"]
 
 
-KINDS: Mapping[str, type[_Background]] = {
-    "colour": Colour,
-    "picture": Still,
-    "video": Loop,
-    "camera": LiveCamera,
-}
+Background = Annotated[Colour | Still | Loop | LiveCamera, Field(discriminator="kind")]
 
-Background = Annotated[Colour | Still | Loop | LiveCamera, Field(discriminator="kind", title="Background")]
+
+def _named_apart(backgrounds: tuple[Background, ...]) -> tuple[Background, ...]:
+    no_two_alike("backgrounds", (background.name for background in backgrounds))
+    return backgrounds
+
+
+Backgrounds = Annotated[tuple[Background, ...], AfterValidator(_named_apart)]

@@ -1,20 +1,18 @@
-"""What a show file says about outputs: `[webrtc]` and the entries of `[[outputs]]`, strict models."""
+"""What a show file says about outputs: `[webrtc]` and the entries of `[[outputs]]`."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from yarl import URL
 
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from realtime.config.fields import Bitrate, KeyframeS, Name, Port, ShowPath, StrictModel, Text, no_two_alike
 
 
 def _public_url(text: str) -> str:
@@ -47,18 +45,17 @@ def _several(urls: object) -> object:
     return (urls,) if isinstance(urls, str) else urls
 
 
-class IceServer(_Model):
+class IceServer(StrictModel):
     """A STUN or TURN server, written as browsers have it (W3C, RTCIceServer), or for STUN its URL alone."""
 
     urls: Annotated[
         tuple[Annotated[str, AfterValidator(_ice_url)], ...], BeforeValidator(_several), Field(min_length=1)
-    ] = Field(title="URLs", description="stun:HOST:PORT, turn:HOST:PORT or turns:HOST:PORT; one or a list.")
-    username: str | None = Field(
-        default=None, min_length=1, title="User name", description="Of a TURN server.", repr=False
-    )
-    credential: str | None = Field(
-        default=None, min_length=1, title="Credential", description="The TURN server's password.", repr=False
-    )
+    ]
+    """stun:HOST:PORT, turn:HOST:PORT or turns:HOST:PORT; one or a list."""
+    username: Text | None = Field(default=None, repr=False)
+    """Of a TURN server."""
+    credential: Text | None = Field(default=None, repr=False)
+    """The TURN server's password."""
 
     @model_validator(mode="before")
     @classmethod
@@ -85,61 +82,27 @@ def _one_of_each(servers: Sequence[IceServer]) -> Sequence[IceServer]:
 IceServers = Annotated[tuple[IceServer, ...], AfterValidator(_one_of_each)]
 
 
-class WebRtc(_Model):
+class WebRtc(StrictModel):
     """The page, and the two pictures that it plays by WebRTC."""
 
-    host: str = Field(
-        default="127.0.0.1",
-        min_length=1,
-        title="Address",
-        description="Where the page is served; 127.0.0.1 keeps it on this machine.",
-    )
-    port: int = Field(
-        default=8080, ge=0, le=65535, title="Port", description="The page's port; 0 serves no page."
-    )
-    public_url: Annotated[str, AfterValidator(_public_url)] | None = Field(
-        default=None,
-        title="Public address",
-        description="What browsers open where a reverse proxy is before the page: https://dance.example.org.",
-    )
-    trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = Field(
-        default=(),
-        title="Trusted proxies",
-        description="Addresses or networks of reverse proxies whose X-Forwarded-For is believed.",
-    )
-    bitrate: int = Field(
-        default=4_000_000,
-        ge=200_000,
-        le=50_000_000,
-        title="Bit rate",
-        description="Bits a second of the programme that a viewer is sent at most.",
-    )
-    preview_bitrate: int = Field(
-        default=1_500_000,
-        ge=200_000,
-        le=50_000_000,
-        title="Bit rate of the preview",
-        description="Bits a second of the preview that a viewer is sent at most.",
-    )
-    keyframe_s: float = Field(
-        default=4.0,
-        ge=0.5,
-        le=60.0,
-        title="Keyframes",
-        description="Seconds between keyframes, besides those that viewers ask for.",
-    )
-    viewers: int = Field(
-        default=60,
-        ge=1,
-        le=500,
-        title="Viewers",
-        description="How many may watch the programme at once, besides those who have the token.",
-    )
-    ice_servers: IceServers = Field(
-        default=(),
-        title="ICE servers",
-        description="STUN and TURN for viewers beyond this network; by default none is asked.",
-    )
+    host: Text = "127.0.0.1"
+    """Where the page is served; 127.0.0.1 keeps it on this machine."""
+    port: Port = 8080
+    """The page's port; 0 serves no page."""
+    public_url: Annotated[str, AfterValidator(_public_url)] | None = None
+    """What browsers open where a reverse proxy is before the page: https://dance.example.org."""
+    trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
+    """Addresses or networks of reverse proxies whose X-Forwarded-For is believed."""
+    bitrate: Bitrate = Field(default=4_000_000, le=50_000_000)
+    """Bits a second of the programme that a viewer is sent at most."""
+    preview_bitrate: Bitrate = Field(default=1_500_000, le=50_000_000)
+    """Bits a second of the preview that a viewer is sent at most."""
+    keyframe_s: KeyframeS = Field(default=4.0, le=60)
+    """Seconds between keyframes, besides those that viewers ask for."""
+    viewers: int = Field(default=60, ge=1, le=500)
+    """How many may watch the programme at once, besides those who have the token."""
+    ice_servers: IceServers = ()
+    """STUN and TURN for viewers beyond this network; by default none is asked."""
 
 
 @dataclass(frozen=True)
@@ -156,14 +119,11 @@ class WebRtcServing:
     token: str | None = None
 
 
-class _Output(_Model):
+class _Output(StrictModel):
     kind: str
-    name: str = Field(
-        default="",
-        max_length=60,
-        title="Name",
-        description="What the console calls it; by default its kind. No two outputs share a name.",
-    )
+    """What it is."""
+    name: Name = ""
+    """What the console calls it; by default its kind. No two outputs share a name."""
 
     @property
     def called(self) -> str:
@@ -175,120 +135,84 @@ class Ndi(_Output):
     """A source in the network, with the player's alpha."""
 
     kind: Literal["ndi"]
-    source: str = Field(
-        default="Dancecam", min_length=1, max_length=200, title="Source", description="What receivers see."
-    )
-    groups: str = Field(
-        default="", title="Groups", description="NDI groups, separated by commas; by default the public one."
-    )
-    alpha: bool = Field(
-        default=False,
-        title="Alpha",
-        description="Send fill and key in one source (BGRA): the player over transparent.",
-    )
-    key_source: str | None = Field(
-        default=None,
-        min_length=1,
-        title="Key source",
-        description="The name of a second source that carries the key as a picture, white where he is.",
-    )
+    source: Text = Field(default="Dancecam", max_length=200)
+    """What receivers see."""
+    groups: str = ""
+    """NDI groups, separated by commas; by default the public one."""
+    alpha: bool = False
+    """Send fill and key in one source (BGRA): the player over transparent."""
+    key_source: Text | None = None
+    """The name of a second source that carries the key as a picture, white where the player is."""
 
 
 class Recorder(_Output):
     """A file. It records only between the operator's start and stop."""
 
     kind: Literal["recorder"]
-    folder: Path = Field(
-        default=Path("recordings"), title="Folder", description="Where the files are written, named by time."
-    )
-    container: Literal["mkv", "mp4"] = Field(
-        default="mkv", title="Container", description="Matroska, or fragmented MP4; both survive a power cut."
-    )
-    feed: Literal["programme", "clean"] = Field(
-        default="programme",
-        title="Feed",
-        description="What is on air; or clean, the live player whatever is on air, to be cut later.",
-    )
-    bitrate: int = Field(
-        default=12_000_000, ge=200_000, le=200_000_000, title="Bit rate", description="Bits a second."
-    )
-    fragment_s: float = Field(
-        default=1.0,
-        ge=0.2,
-        le=10.0,
-        title="Fragment",
-        description="Seconds in each piece of the file: a power cut costs one piece and about a second.",
-    )
+    folder: ShowPath = Path("recordings")
+    """Where the files are written, named by time."""
+    container: Literal["mkv", "mp4"] = "mkv"
+    """Matroska, or fragmented MP4; both survive a power cut."""
+    feed: Literal["programme", "clean"] = "programme"
+    """What is on air; or clean, the live player whatever is on air, to be cut later."""
+    bitrate: Bitrate = Field(default=12_000_000, le=200_000_000)
+    """Bits a second."""
+    fragment_s: float = Field(default=1.0, ge=0.2, le=10)
+    """Seconds in each piece of the file: a power cut costs one piece and about a second."""
 
 
 class Stream(_Output):
     """MPEG-TS over UDP, or RTMP, to a decoder or a server."""
 
     kind: Literal["stream"]
-    url: str = Field(
-        pattern=r"^(udp|rtmps?)://.+",
-        title="URL",
-        description="udp://host:port or rtmp(s)://host/app/key.",
-    )
-    bitrate: int = Field(
-        default=6_000_000, ge=200_000, le=100_000_000, title="Bit rate", description="Bits a second."
-    )
-    keyframe_s: float = Field(
-        default=2.0, ge=0.2, le=10.0, title="Keyframes", description="Seconds between keyframes."
-    )
+    url: str = Field(pattern=r"^(udp|rtmps?)://.+")
+    """udp://host:port or rtmp(s)://host/app/key."""
+    bitrate: Bitrate = Field(default=6_000_000, le=100_000_000)
+    """Bits a second."""
+    keyframe_s: KeyframeS = Field(default=2.0, le=10)
+    """Seconds between keyframes."""
 
 
 class Whip(_Output):
     """WebRTC pushed to a server (MediaMTX, LiveKit, a broadcaster) by WHIP, RFC 9725."""
 
     kind: Literal["whip"]
-    url: str = Field(pattern=r"^https?://.+", title="URL", description="The WHIP endpoint.")
-    token: str | None = Field(
-        default=None, min_length=1, title="Token", description="Sent as Authorization: Bearer ...", repr=False
-    )
-    bitrate: int = Field(
-        default=6_000_000, ge=200_000, le=50_000_000, title="Bit rate", description="Bits a second at most."
-    )
-    keyframe_s: float = Field(
-        default=2.0, ge=0.2, le=60.0, title="Keyframes", description="Seconds between keyframes."
-    )
-    ice_servers: IceServers = Field(
-        default=(),
-        title="ICE servers",
-        description="STUN and TURN for a server that cannot reach this machine; by default none is asked.",
-    )
+    url: str = Field(pattern=r"^https?://.+")
+    """The WHIP endpoint."""
+    token: Text | None = Field(default=None, repr=False)
+    """Sent as Authorization: Bearer ..."""
+    bitrate: Bitrate = Field(default=6_000_000, le=50_000_000)
+    """Bits a second at most."""
+    keyframe_s: KeyframeS = Field(default=2.0, le=60)
+    """Seconds between keyframes."""
+    ice_servers: IceServers = ()
+    """STUN and TURN for a server that cannot reach this machine; by default none is asked."""
 
 
 class Window(_Output):
     """A full-screen window on one of this machine's monitors."""
 
     kind: Literal["window"]
-    monitor: int = Field(
-        default=0, ge=0, title="Monitor", description="Counted from 0, in the system's order."
-    )
-    full_screen: bool = Field(
-        default=True, title="Full screen", description="Without it, a window that can be moved."
-    )
+    monitor: int = Field(default=0, ge=0)
+    """Counted from 0, in the system's order."""
+    full_screen: bool = True
+    """Without it, a window that can be moved."""
 
 
 class VirtualCamera(_Output):
     """A camera that other programs on this machine can open."""
 
     kind: Literal["virtual_camera"]
-    device: str | None = Field(
-        default=None, min_length=1, title="Device", description="For example /dev/video10; by default any."
-    )
+    device: Text | None = None
+    """For example /dev/video10; by default any."""
 
 
-KINDS: Mapping[str, type[_Output]] = {
-    "ndi": Ndi,
-    "recorder": Recorder,
-    "stream": Stream,
-    "whip": Whip,
-    "window": Window,
-    "virtual_camera": VirtualCamera,
-}
+Output = Annotated[Ndi | Recorder | Stream | Whip | Window | VirtualCamera, Field(discriminator="kind")]
 
-Output = Annotated[
-    Ndi | Recorder | Stream | Whip | Window | VirtualCamera, Field(discriminator="kind", title="Output")
-]
+
+def _named_apart(outputs: tuple[Output, ...]) -> tuple[Output, ...]:
+    no_two_alike("outputs", (output.called for output in outputs))
+    return outputs
+
+
+Outputs = Annotated[tuple[Output, ...], AfterValidator(_named_apart)]

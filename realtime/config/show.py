@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
 import tomllib
-from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator
+from pydantic_core import ErrorDetails
 
 from engines.pose.tracking.choosing import Rule
-from realtime.config.backgrounds import KINDS as BACKGROUND_KINDS
-from realtime.config.backgrounds import PLATE, Background, Loop, Still
+from realtime.config.backgrounds import PLATE, Backgrounds
 from realtime.config.control import Control
-from realtime.config.outputs import KINDS as OUTPUT_KINDS
-from realtime.config.outputs import Ndi, Output, Recorder, WebRtc
+from realtime.config.fields import UNKNOWN_KEY, Rate, Share, ShowPath, StrictModel, Text
+from realtime.config.outputs import Ndi, Outputs, WebRtc
 from realtime.config.redact import redact
-
-KINDS: Mapping[str, type[BaseModel]] = {**OUTPUT_KINDS, **BACKGROUND_KINDS}
-"""Of all lists in a show file whose entries are of several kinds."""
 
 SECRET = {"token", "urls", "username", "credential"}
 """Keys whose values no message may show."""
@@ -36,171 +31,105 @@ class ShowError(ValueError):
     """A show that cannot be run as it is written; the text names the file and the key."""
 
 
-def _fraction(value: object) -> object:
-    """30, 29.97 and "30000/1001" are all rates; a float means the decimal number that was written."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str | Fraction):
-        raise ValueError("a rate is a number or a fraction in quotes, for example 30 or '30000/1001'")
-    try:
-        return Fraction(str(value))
-    except (ValueError, ZeroDivisionError) as error:
-        raise ValueError(f"{value!r} is no rate; write for example 30 or '30000/1001'") from error
+def _even(side: int) -> int:
+    if side % 2:
+        raise ValueError("must be even")
+    return side
 
 
-Rate = Annotated[Fraction, BeforeValidator(_fraction)]
+def _camera(name: str, info: ValidationInfo) -> str:
+    """A file beside the show file is meant before an index, a device or a URL."""
+    file = None if info.context is None else info.context / name
+    return str(file) if file is not None and file.is_file() else name
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Programme(_Model):
+class Programme(StrictModel):
     """What goes out."""
 
-    size: tuple[Annotated[int, Field(ge=64, le=7680)], Annotated[int, Field(ge=64, le=4320)]] | None = Field(
-        default=None,
-        title="Size",
-        description="Width and height of the programme, even numbers of pixels; by default the player's.",
-    )
-    fit: Literal["whole", "fill"] = Field(
-        default="whole",
-        title="Fit",
-        description="How the player's picture is put into a programme of another shape: whole, with bars "
-        "beside it, or cut so that it fills it.",
-    )
-    fps: Rate = Field(
-        default=Fraction(30),
-        ge=1,
-        le=120,
-        title="Frame rate",
-        description="Pictures a second: a number, or a fraction in quotes such as '30000/1001'.",
-    )
+    size: (
+        tuple[
+            Annotated[int, Field(ge=64, le=7680), AfterValidator(_even)],
+            Annotated[int, Field(ge=64, le=4320), AfterValidator(_even)],
+        ]
+        | None
+    ) = None
+    """Width and height of the programme, even numbers of pixels; by default the player's."""
+    fit: Literal["whole", "fill"] = "whole"
+    """How the player's picture is put into a programme of another shape: whole, with bars beside it, or cut
+    so that it fills it."""
+    fps: Rate = Fraction(30)
+    """Pictures a second: a number, or a fraction in quotes such as '30000/1001'."""
 
 
-class TwoMachines(_Model):
+class TwoMachines(StrictModel):
     """Performer and playout on two machines: each runs the same show file, with --role."""
 
-    performer: str = Field(
-        min_length=1,
-        title="Performer",
-        description="Address of the machine with the camera and the networks.",
-    )
-    playout: str = Field(
-        min_length=1, title="Playout", description="Address of the machine with the outputs and the operator."
-    )
-    port: int = Field(
-        default=5570,
-        ge=1024,
-        le=65000,
-        title="Port",
-        description="The first of the link's ports; each topic has its own.",
-    )
-    keys: Path = Field(
-        default=Path("keys"),
-        title="Keys",
-        description="Folder of the keys: python -m realtime.transport.curve_keys FOLDER.",
-    )
+    performer: Text
+    """Address of the machine with the camera and the networks."""
+    playout: Text
+    """Address of the machine with the outputs and the operator."""
+    port: int = Field(default=5570, ge=1024, le=65000)
+    """The first of the link's ports; each topic has its own."""
+    keys: ShowPath = Path("keys")
+    """Folder of the keys: python -m realtime.transport.curve_keys FOLDER."""
 
 
-class Show(_Model):
+class Show(StrictModel):
     """One show."""
 
-    camera: str = Field(
-        default=str(BUNDLED_CLIP),
-        min_length=1,
-        title="Camera",
-        description="An index (0), a device (/dev/video0), a video file (it loops) or a URL (rtsp, http).",
-    )
-    player: Path = Field(
-        default=BUNDLED_PLAYER, title="Player", description="The folder of the player pack that dances."
-    )
-    players: tuple[Path, ...] = Field(
-        default=(),
-        title="Other players",
-        description="Folders of packs that the operator can switch to, of the same size as the player's.",
-    )
-    programme: Programme = Field(default=Programme(), title="Programme", description="What goes out.")
-    fallback: Literal["standby", "camera"] = Field(
-        default="standby",
-        title="Fallback",
-        description="Shown while the live picture fails: the player's standby loop, or the camera.",
-    )
-    start: Literal["live", "standby"] = Field(
-        default="standby",
-        title="Start",
-        description="'live' goes on air as soon as it is healthy; 'standby' waits for the operator's TAKE.",
-    )
-    lead_ms: int = Field(
-        default=20,
-        ge=0,
-        le=100,
-        title="Lead",
-        description="How far ahead the fan's movement is foretold, in milliseconds: less lag, more jitter.",
-    )
-    hold_ms: int = Field(
-        default=250,
-        ge=0,
-        le=2000,
-        title="Hold",
-        description="How long the last good picture may stand still, in milliseconds, before the fallback.",
-    )
-    healthy_ms: int = Field(
-        default=1000,
-        ge=0,
-        le=60_000,
-        title="Healthy",
-        description="How long frames must come steadily, in milliseconds, before the show returns to live.",
-    )
-    least_confidence: float = Field(
-        default=0.0,
-        ge=0,
-        le=1,
-        title="Least confidence",
-        description="Pictures less like what the player was filmed in, 0 to 1, do not go on air; 0: all do.",
-    )
-    mirror: bool = Field(
-        default=False, title="Mirror", description="The player moves as the fan's mirror image."
-    )
-    dancer_rule: Rule = Field(
-        default="largest",
-        title="Dancer rule",
-        description="Who dances while the operator has picked nobody: the largest, whoever is nearest to the "
-        "mark (centre), or the liveliest.",
-    )
-    dancer_mark: tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=0, le=1)]] = Field(
-        default=(0.5, 0.5),
-        title="Dancer mark",
-        description="The mark of the rule 'centre': from the left and the top edge of the camera's picture, "
-        "0 to 1.",
-    )
-    webrtc: WebRtc = Field(default=WebRtc(), title="WebRTC", description="The page that plays the programme.")
-    outputs: tuple[Output, ...] = Field(
-        default=(), title="Outputs", description="Where the programme goes besides the page; several at once."
-    )
-    control: Control = Field(
-        default=Control(), title="Control", description="The console, the API, OSC and the show log."
-    )
-    keys: dict[str, str] = Field(
-        default={},
-        title="Keys",
-        description="Action = key, where it is not to be the table's own; an empty key takes it away.",
-    )
-    backgrounds: tuple[Background, ...] = Field(
-        default=(), title="Backgrounds", description="What the operator can put behind the player."
-    )
-    background: str = Field(
-        default=PLATE,
-        title="Background",
-        description="What is behind him at first: one of the backgrounds' names; by default his plate.",
-    )
-    link: TwoMachines | None = Field(
-        default=None, title="Link", description="Performer and playout on two machines; by default on one."
-    )
-    backend: str = Field(
-        default="auto",
-        min_length=1,
-        title="Backend",
-        description="What runs the networks: auto picks the first that works on this machine.",
-    )
+    camera: Annotated[Text, AfterValidator(_camera)] = str(BUNDLED_CLIP)
+    """An index (0), a device (/dev/video0), a video file (it loops) or a URL (rtsp, http)."""
+    player: ShowPath = BUNDLED_PLAYER
+    """The folder of the player pack that dances."""
+    players: tuple[ShowPath, ...] = ()
+    """Folders of packs that the operator can switch to, of the same size as the player's."""
+    programme: Programme = Programme()
+    """What goes out."""
+    fallback: Literal["standby", "camera"] = "standby"
+    """Shown while the live picture fails: the player's standby loop, or the camera."""
+    start: Literal["live", "standby"] = "standby"
+    """'live' goes on air as soon as it is healthy; 'standby' waits for the operator's TAKE."""
+    lead_ms: int = Field(default=20, ge=0, le=100)
+    """How far ahead the fan's movement is foretold, in milliseconds: less lag, more jitter."""
+    hold_ms: int = Field(default=250, ge=0, le=2000)
+    """How long the last good picture may stand still, in milliseconds, before the fallback."""
+    healthy_ms: int = Field(default=1000, ge=0, le=60_000)
+    """How long frames must come steadily, in milliseconds, before the show returns to live."""
+    least_confidence: Share = 0.0
+    """Pictures less like what the player was filmed in, 0 to 1, do not go on air; 0: all do."""
+    mirror: bool = False
+    """The player moves as the fan's mirror image."""
+    dancer_rule: Rule = "largest"
+    """Who dances while the operator has picked nobody: the largest, whoever is nearest to the mark (centre),
+    or the liveliest."""
+    dancer_mark: tuple[Share, Share] = (0.5, 0.5)
+    """The mark of the rule 'centre': from the left and the top edge of the camera's picture, 0 to 1."""
+    webrtc: WebRtc = WebRtc()
+    """The page that plays the programme."""
+    outputs: Outputs = ()
+    """Where the programme goes besides the page; several at once."""
+    control: Control = Control()
+    """The console, the API, OSC and the show log."""
+    keys: dict[str, str] = Field(default={})
+    """Action = key, where it is not to be the table's own; an empty key takes it away. `control.keys.Keymap`
+    knows which actions there are, and checks them."""
+    backgrounds: Backgrounds = ()
+    """What the operator can put behind the player."""
+    background: str = PLATE
+    """What is behind the player at first: one of the backgrounds' names; by default the player's plate."""
+    link: TwoMachines | None = None
+    """Performer and playout on two machines; by default on one."""
+    backend: Text = "auto"
+    """What runs the networks: auto picks the first that works on this machine."""
+
+    @field_validator("background")
+    @classmethod
+    def _is_there(cls, name: str, info: ValidationInfo) -> str:
+        if "backgrounds" in info.data:  # they are right
+            known = (PLATE, *(background.name for background in info.data["backgrounds"]))
+            if name not in known:
+                raise ValueError(f"there is no such background; there are: {', '.join(known)}")
+        return name
 
     @property
     def everyone(self) -> tuple[Path, ...]:
@@ -226,79 +155,25 @@ def load_show(path: Path) -> Show:
         raise ShowError(f"show file {path} cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ShowError(f"show file {path} is not TOML: {error}") from error
-    show = check_show(data, f"show file {path}")
-    changes: dict[str, Any] = {}
-    if "player" in data:
-        changes["player"] = path.parent / show.player
-    changes["players"] = tuple(path.parent / folder for folder in show.players)
-    if "camera" in data and (path.parent / show.camera).is_file():
-        changes["camera"] = str(path.parent / show.camera)
-    changes["outputs"] = tuple(
-        output.model_copy(update={"folder": path.parent / output.folder})
-        if isinstance(output, Recorder)
-        else output
-        for output in show.outputs
-    )
-    if show.control.log is not None:
-        changes["control"] = show.control.model_copy(update={"log": path.parent / show.control.log})
-    changes["backgrounds"] = tuple(
-        background.model_copy(update={"file": path.parent / background.file})
-        if isinstance(background, Still | Loop)
-        else background
-        for background in show.backgrounds
-    )
-    if show.link is not None:
-        changes["link"] = show.link.model_copy(update={"keys": path.parent / show.link.keys})
-    return show.model_copy(update=changes)
+    return check_show(data, f"show file {path}", path.parent)
 
 
-def check_show(data: dict[str, Any], where: str) -> Show:
-    """A show from plain data. where: named in the error. Raises ShowError with one line.
-
-    Its `keys` are not checked here: `control.keys.Keymap` knows which actions there are.
-    """
+def check_show(data: dict[str, Any], where: str, folder: Path | None = None) -> Show:
+    """A show from plain data. where: named in the error. folder: what paths are relative to; None leaves them
+    as they are. Raises ShowError with one line."""
     try:
-        show = Show.model_validate(data)
+        return Show.model_validate(data, context=folder)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden":
-            known = ", ".join(_keys_beside(first["loc"]))
-            raise ShowError(f"{where}: unknown key {key!r}; known keys here: {known}") from error
-        raise ShowError(f"{where}: {key}: {first['msg']}{_given(first['loc'], first['input'])}") from error
-    if show.programme.size is not None and any(side % 2 for side in show.programme.size):
-        raise ShowError(f"{where}: programme.size: both sides must be even (given: {show.programme.size})")
-    names = [background.name for background in show.backgrounds]
-    for name in names:
-        if name == PLATE:
-            raise ShowError(
-                f"{where}: backgrounds: the name {PLATE!r} is the player's plate's: choose another"
-            )
-        if names.count(name) > 1:
-            raise ShowError(f"{where}: two backgrounds are named {name!r}")
-    if show.background not in (PLATE, *names):
-        known = ", ".join((PLATE, *names))
-        raise ShowError(
-            f"{where}: background: no background is named {show.background!r}; there are: {known}"
-        )
-    return show
+        raise ShowError(f"{where}: {_line(error.errors()[0])}") from error
 
 
-def _given(location: tuple[int | str, ...], value: object) -> str:
-    """What was written there, as an error may show it: no secrets, and no tables, which may have some."""
-    if SECRET & set(location) or "{" in repr(value):
-        return ""
-    return f" (given: {redact(repr(value))})"
-
-
-def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
-    model: type[BaseModel] = Show
-    for before, part in itertools.pairwise(("", *location[:-1])):
-        if isinstance(before, int):  # an entry of a list: pydantic names its kind next
-            model = KINDS[str(part)]
-        elif isinstance(part, str):
-            annotation = model.model_fields[part].annotation
-            for inner in (annotation, *get_args(annotation)):  # of "Model | None", the model
-                if isinstance(inner, type) and issubclass(inner, BaseModel):
-                    model = inner
-    return list(model.model_fields)
+def _line(error: ErrorDetails) -> str:
+    """What is wrong, for who wrote it. What was written is shown too, but no secrets, and no tables, which
+    may have some."""
+    key = ".".join(str(part) for part in error["loc"])
+    if error["type"] == UNKNOWN_KEY:
+        beside, context = f"{key}." if key else "", error["ctx"]
+        return f"unknown key {beside + context['key']!r}; known keys here: {context['known']}"
+    text, given = error["msg"].removeprefix("Value error, "), repr(error["input"])
+    secret = SECRET & set(error["loc"]) or "{" in given
+    return f"{key}: {text}" if secret else f"{key}: {text} (given: {redact(given)})"

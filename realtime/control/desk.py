@@ -9,6 +9,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from engines.time_units import NS_PER_S
 from realtime.control.actions import ACTIONS, Unconfirmed
 from realtime.control.arguments import ArgumentError, Arguments, check_in_order, check_named
 from realtime.control.keys import CONFIRM_KEY, CONFIRM_WITHIN_NS, Keymap, Unanswered
@@ -125,7 +126,7 @@ class Desk:
             if error.status != CONFLICT:
                 return f"{name}: {error}"
             self._unanswered.ask(who, name, now_ns)
-            seconds = CONFIRM_WITHIN_NS // 1_000_000_000
+            seconds = CONFIRM_WITHIN_NS // NS_PER_S
             return f"{name.upper()} ({ACTIONS[name].help})? Press {CONFIRM_KEY} within {seconds} seconds"
         return self.keymap.help_text() if name == "help" else ""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from engines.time_units import NS_PER_MS, NS_PER_S
 from realtime.control.actions import ACTIONS
 
 NAMED_KEYS: Mapping[str, str] = {" ": "space", "\x1b": "escape", "\r": "enter", "\n": "enter"}
@@ -13,10 +14,10 @@ CONFIRM_KEY = "y"
 """Confirms the risky key that was pressed before it. It is another one, because a terminal cannot tell a
 second press from a key that is held down."""
 
-CONFIRM_FROM_NS, CONFIRM_WITHIN_NS = 100_000_000, 5_000_000_000
+CONFIRM_FROM_NS, CONFIRM_WITHIN_NS = 100 * NS_PER_MS, 5 * NS_PER_S
 """When it confirms, after the risky key. Sooner it was not a person but a text that was pasted."""
 
-INTERRUPT_FROM_NS, INTERRUPT_WITHIN_NS = 1_000_000_000, 10_000_000_000
+INTERRUPT_FROM_NS, INTERRUPT_WITHIN_NS = NS_PER_S, 10 * NS_PER_S
 """When a second Ctrl-C confirms the first where no keys are heard; sooner it is a key that is held down."""
 
 

@@ -5,9 +5,8 @@ The supervisor of the playout's machine asks it in every turn of its loop.
 
 from __future__ import annotations
 
+from engines.time_units import NS_PER_S
 from realtime.transport.bus import Link
-
-NS_PER_S = 1_000_000_000
 
 PATIENCE_S = 20
 """After so long without a word the operator is told what may be wrong."""

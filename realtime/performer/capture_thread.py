@@ -17,13 +17,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.time_units import NS_PER_MS, NS_PER_S
 from realtime.config.redact import redact, shown
 from realtime.pictures.video_source import CAMERA_FPS, CaptureError, Source, VideoSource
 from realtime.transport.telemetry import Meter
 
-NS_PER_S = 1_000_000_000
-
-BEHIND_NS = 500_000_000
+BEHIND_NS = 500 * NS_PER_MS
 """A recording that is later than this has stood still: it plays on from where it is, at its own rate."""
 
 RETRY_FIRST_S, RETRY_LONGEST_S = 0.25, 4.0

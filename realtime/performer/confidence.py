@@ -8,6 +8,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.time_units import NS_PER_S
+
 JOINTS = (11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
 """The landmarks of shoulders, elbows, wrists, hips, knees and ankles."""
 SEEN = 0.9
@@ -54,7 +56,7 @@ class Confidence:
         """A picture, captured at `t_ns`, which never goes back, and its confidence, 0..1."""
         if self.late is None:
             self.late = value
-        share = 1 - math.exp(-max(0, t_ns - self._last_ns) / (LATE_S * 1e9))
+        share = 1 - math.exp(-max(0, t_ns - self._last_ns) / (LATE_S * NS_PER_S))
         self.late += share * (value - self.late)
         self._last_ns = t_ns
         least = self._least + (0 if self.trusted else MARGIN * (1 - self._least))

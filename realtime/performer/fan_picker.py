@@ -9,10 +9,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from engines.time_units import NS_PER_S
 from realtime.performer.networks import Followed
 from realtime.transport.people import People
 
-PATIENCE_NS = 2_000_000_000
+PATIENCE_NS = 2 * NS_PER_S
 """How long somebody is looked for where the operator pointed: the tracker looks around once a second."""
 
 GONE = "the picked fan is gone: nobody dances until you pick again, or unpick"

@@ -9,6 +9,7 @@ import numpy as np
 import zmq
 from numpy.typing import NDArray
 
+from engines.time_units import NS_PER_MS
 from realtime.performer.capture_thread import Captured
 from realtime.performer.confidence import sureness
 from realtime.performer.fan_picker import Picker
@@ -19,7 +20,7 @@ from realtime.transport.orders import Orders
 from realtime.transport.people import People
 from realtime.transport.telemetry import Meter
 
-FORGET_NS = 500_000_000
+FORGET_NS = 500 * NS_PER_MS
 """Somebody who was away longer than this is a new dancer, and so is anybody else: nothing of the old movement
 is carried over."""
 

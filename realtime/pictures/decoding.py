@@ -13,10 +13,11 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from engines.time_units import NS_PER_S
 from realtime.config.redact import shown
 from realtime.pictures.filters import FilterChain, Format
 from realtime.pictures.opening import VideoError, open_video
-from realtime.pictures.stamps import NS_PER_S, Stamps
+from realtime.pictures.stamps import Stamps
 
 NO_TIMESTAMPS, MAY_JUMP = 0x0080, 0x0200
 """Of a format: FFmpeg's AVFMT_NOTIMESTAMPS, AVFMT_TS_DISCONT."""

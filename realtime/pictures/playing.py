@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from av.video.frame import VideoFrame
 
+from engines.time_units import NS_PER_S
 from realtime.pictures.conversion import Converter
 from realtime.pictures.decoding import Decoded, Decoder
 from realtime.pictures.opening import VideoError
 from realtime.pictures.picture import Picture
-from realtime.pictures.stamps import NS_PER_S
 
 
 class PlayedVideo:

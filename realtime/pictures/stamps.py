@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-NS_PER_S = 1_000_000_000
+from engines.time_units import NS_PER_S
 
 JUMP_BACK_NS = 1 * NS_PER_S
 """Where the stamps go back by more than this, another recording begins: the time goes on from there."""

@@ -70,9 +70,6 @@ class Backgrounds:
             else:
                 self._cameras.add(background.name)
 
-    def is_camera(self, name: str) -> bool:
-        return name in self._cameras
-
     def show(self, name: str, at_ns: int, player: int = 0) -> Backdrop:
         """The picture at a time that ascends, valid until the next call of the same name.
 

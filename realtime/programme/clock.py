@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-NS_PER_S = 1_000_000_000
+from engines.time_units import NS_PER_S
 
 
 class ProgrammeClock:

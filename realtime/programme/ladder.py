@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-NS_PER_MS = 1_000_000
+from engines.time_units import NS_PER_MS
 
 PROOF_MS = 300
 """How long the very first frames of a show must have come steadily before they go on air."""

@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 
+from engines.time_units import NS_PER_S
 from realtime.pictures.alpha import Layer, fit_layer, over
 from realtime.pictures.picture import Fit, Picture, backdrop, place
 from realtime.programme.backgrounds import Backdrop
@@ -17,7 +18,7 @@ from realtime.transport.telemetry import Meter
 
 OTHER_SHAPE = "the performer's frames are of another size: both machines need the same show file and player"
 
-CAMERA_STALE_NS = 1_000_000_000
+CAMERA_STALE_NS = NS_PER_S
 """A camera picture older than this is none."""
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from engines.time_units import NS_PER_MS, NS_PER_S
 from realtime.programme.ladder import State
 from realtime.transport.telemetry import Meter
-
-NS_PER_MS = 1_000_000
-NS_PER_S = 1_000_000_000
 
 RECENT = 0.05
 """Weight of the newest value in the averages that the operator sees."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from engines.pose.tracking.choosing import Rule
+from realtime.config.fields import Share
 from realtime.transport import messages
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ MOST_SECONDS = 5.0
 """The longest fade and the longest delay of the programme."""
 
 Seconds = Annotated[float, Field(ge=0, le=MOST_SECONDS)]
-Share = Annotated[float, Field(ge=0, le=1)]
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-NS_PER_MS = 1_000_000
-NS_PER_S = 1_000_000_000
+from engines.time_units import NS_PER_MS, NS_PER_S
 
 BIN_MS, BINS = 0.25, 8000
 """Times are counted in bins of a quarter millisecond up to two seconds; the last bin holds what is longer."""

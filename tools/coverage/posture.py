@@ -17,9 +17,6 @@ Floats = NDArray[np.float64]
 
 SEEN = 0.3
 """A joint of less visibility tells nothing: the net gives occluded ones 0.1 to 0.5."""
-FORESHORTENED = 0.5
-"""A bone shorter than this share of its length in space points at the camera: its angle in the picture is
-noise."""
 SIDEWAYS = 0.06
 """Shoulders closer in the picture than this, in heights: the person shows his side."""
 FACE_REACH = 1.45

@@ -13,6 +13,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYP
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from engines.time_units import NS_PER_S
 from realtime.control.show_state import dropped_by_stage
 from realtime.transport.telemetry import BIN_MS, STATES, Totals
 
@@ -106,7 +107,7 @@ class _ShowCollector(Collector):
             if name.startswith("frames."):
                 frames.add_metric([name.removeprefix("frames.")], n)
             elif name.startswith("ns."):
-                seconds.add_metric([name.removeprefix("ns.")], n / 1e9)
+                seconds.add_metric([name.removeprefix("ns.")], n / NS_PER_S)
         yield frames
         yield seconds
         restarts = CounterMetricFamily(

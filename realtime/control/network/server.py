@@ -168,7 +168,7 @@ class ControlServer:
         return web.FileResponse(CONSOLE / "operator.html")
 
     async def _public_state(self, _: web.Request) -> web.Response:
-        """What the page of the programme shows."""
+        """State, player, delay and rate of the programme."""
         state = self._desk.state()
         show, stats = state["show"], state["stats"]
         return web.json_response(
@@ -180,14 +180,16 @@ class ControlServer:
             }
         )
 
-    async def _openapi(self, _: web.Request) -> web.Response:
-        return web.json_response(openapi())
+    async def _openapi(self, request: web.Request) -> web.Response:
+        """This document."""
+        return web.json_response(openapi(request.app.router.routes()))
 
     async def _log_in(self, request: web.Request) -> web.Response:
+        """Trades the token for a cookie."""
         return self._guard.log_in(request, (await _body(request)).get("token"))
 
     async def _metrics(self, request: web.Request) -> web.Response:
-        """For Prometheus; from another machine, or through a proxy, it needs the token."""
+        """Metrics for Prometheus; from another machine, or through a proxy, they need the token."""
         if not self._addresses.is_this_machine(request):
             self._guard.require(request)
         ignored = None if self._osc is None else self._osc.ignored
@@ -197,14 +199,17 @@ class ControlServer:
     # For those who have the token.
 
     async def _state(self, request: web.Request) -> web.Response:
+        """The whole state."""
         self._guard.require(request)
         return web.json_response(self._desk.state())
 
     async def _actions(self, request: web.Request) -> web.Response:
+        """The table of actions, with keys, arguments, ranges and choices."""
         self._guard.require(request)
         return web.json_response({"actions": described_actions(self._desk)})
 
     async def _act(self, request: web.Request) -> web.Response:
+        """Does an action; the answer is the state after it."""
         who = self._guard.require(request)
         name = request.match_info["action"]
         if name not in ACTIONS:  # before the body is looked at: it may be another action's
@@ -218,6 +223,7 @@ class ControlServer:
         return web.json_response({"action": name, "result": "done", **self._desk.state()})
 
     async def _events(self, request: web.Request) -> web.WebSocketResponse:
+        """A WebSocket: first `hello`, with actions and state, then every event, as JSON with its `type`."""
         return await self._clients.serve(request, self._guard.require(request))
 
 

@@ -68,11 +68,13 @@ class WhepProxy:
 
     @open_to_foreign_pages
     async def _programme(self, request: web.Request) -> web.Response:
+        """WHEP of the programme: POST an offer; DELETE the answer's Location to leave."""
         if self._guard.who(request) is not None and not self._guard.is_foreign(request):
             return await self._hand_on(request, operator=True)
         return await self._stranger(request)
 
     async def _stranger(self, request: web.Request) -> web.Response:
+        """WHEP of a picture, for who has not shown the token."""
         if self._strangers >= MOST_AT_ONCE:
             refuse(503, "too many ask at once; try again")
         self._strangers += 1
@@ -82,6 +84,7 @@ class WhepProxy:
             self._strangers -= 1
 
     async def _preview(self, request: web.Request) -> web.Response:
+        """WHEP of the preview: POST an offer; DELETE the answer's Location to leave."""
         self._guard.require(request)
         return await self._hand_on(request, operator=True)
 

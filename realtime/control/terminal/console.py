@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import os
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from select import select
 
 from realtime.control.terminal.hotkeys import Hotkeys
 from realtime.control.terminal.outlet import Console, Outlet, PlainConsole
-from realtime.control.terminal.std_streams import diverted
 
 OUT, ERR = 1, 2
+
+LONGEST_LINE = 4000
+"""Bytes of a line; the rest of a longer one is a line of its own."""
+
+STOP_S = 0.1
+"""How often it is looked whether the diversion ends."""
 
 
 @contextmanager
@@ -40,3 +48,62 @@ def _outlet(fd: int, stack: ExitStack) -> Outlet:
     outlet = Outlet(before)
     stack.callback(outlet.close)
     return outlet
+
+
+@contextmanager
+def diverted(fd: int, hear: Callable[[str], None]) -> Iterator[None]:
+    """While the block runs, each line written to `fd` (1 or 2), by this process and those that it starts, is
+    handed to `hear`, in a thread.
+
+    Children inherit standard output and standard error. A terminal that was stopped by Ctrl-S would hold up
+    whichever of them prints next, be it the programme's clock.
+    """
+    with ExitStack() as stack:
+        before = os.dup(fd)
+        stack.callback(os.close, before)
+        read, write = os.pipe()
+        stack.callback(os.close, read)
+        stream = {1: sys.stdout, 2: sys.stderr}[fd]
+        _flush(stream)
+        os.dup2(write, fd)
+        os.close(write)
+        ending = threading.Event()
+        thread = threading.Thread(target=_drain, args=(read, ending, hear), name=f"fd {fd}", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            _flush(stream)
+            os.dup2(before, fd)
+            ending.set()
+            thread.join()
+
+
+def _flush(stream: object) -> None:
+    flush = getattr(stream, "flush", None)
+    if flush is not None:
+        try:
+            flush()
+        except OSError:
+            return  # its reader has gone: what was printed before is lost, and nothing else
+
+
+def _drain(fd: int, ending: threading.Event, hear: Callable[[str], None]) -> None:
+    """Until it ends and nothing is left: a process of the show may hold the other end open for longer."""
+    rest = b""
+    while True:
+        ready, _, _ = select([fd], [], [], STOP_S)
+        if not ready:
+            if ending.is_set():
+                break
+            continue
+        data = os.read(fd, 65536)
+        if not data:
+            break
+        *lines, rest = (rest + data).split(b"\n")
+        if len(rest) > LONGEST_LINE:
+            lines, rest = [*lines, rest], b""
+        for line in lines:
+            hear(line.decode(errors="replace"))
+    if rest:
+        hear(rest.decode(errors="replace"))

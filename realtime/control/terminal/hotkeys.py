@@ -12,6 +12,7 @@ from select import select
 from types import TracebackType
 from typing import Any, Self
 
+from engines.time_units import NS_PER_S
 from realtime.control.terminal.key_reader import ALONE_NS, KeyReader
 from realtime.control.terminal.outlet import Outlet
 
@@ -70,7 +71,7 @@ class Hotkeys:
     def _read(self) -> None:
         keys = KeyReader()
         while True:
-            timeout_s = ALONE_NS / 1e9 if keys.waiting else None
+            timeout_s = ALONE_NS / NS_PER_S if keys.waiting else None
             ready, _, _ = select([self._fd, self._wake_read], [], [], timeout_s)
             if self._wake_read in ready:
                 return

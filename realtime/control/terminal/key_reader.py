@@ -9,13 +9,15 @@ from __future__ import annotations
 import codecs
 from enum import Enum, auto
 
+from engines.time_units import NS_PER_MS
+
 ESCAPE = "\x1b"
 
-ALONE_NS = 100_000_000
+ALONE_NS = 100 * NS_PER_MS
 """An Escape that nothing follows for so long was the Escape key. A letter that follows sooner was typed with
 Alt, and is no key of ours. `[` and `O` begin a sequence however late they come."""
 
-HELD_NS = 800_000_000
+HELD_NS = 800 * NS_PER_MS
 """The same character again within this is a key that is held: longer than keyboards wait before they repeat
 (usually 0.25 to 0.66 s)."""
 

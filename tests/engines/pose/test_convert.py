@@ -11,7 +11,7 @@ import torch
 from engines.pose import convert
 from engines.pose.tflite_graph import GraphError, load_graph, save_graph
 
-NAME = "selfie_segmentation"
+NAME = "pose_detection"
 
 
 def test_a_converted_file_gives_the_same_net_without_mediapipe(
@@ -100,14 +100,14 @@ def test_changed_weights_are_refused(tmp_path: Path) -> None:
 
 def test_one_net_does_not_pass_for_another(tmp_path: Path) -> None:
     convert.load_net(NAME, folder=tmp_path)
-    (tmp_path / f"{NAME}.safetensors").rename(tmp_path / "pose_detection.safetensors")
-    with pytest.raises(GraphError, match=r"pose_detection\.safetensors is not the pose_detection"):
-        convert.load_net("pose_detection", folder=tmp_path)
+    (tmp_path / f"{NAME}.safetensors").rename(tmp_path / f"{convert.FULL}.safetensors")
+    with pytest.raises(GraphError, match=r"pose_landmark_full\.safetensors is not the pose_landmark_full"):
+        convert.load_net(convert.FULL, folder=tmp_path)
 
 
 def test_a_file_that_is_no_network_is_refused(tmp_path: Path) -> None:
     (tmp_path / f"{NAME}.safetensors").write_bytes(b"nothing of the kind")
-    with pytest.raises(GraphError, match=r"selfie_segmentation\.safetensors"):
+    with pytest.raises(GraphError, match=r"pose_detection\.safetensors"):
         convert.load_net(NAME, folder=tmp_path)
 
 
@@ -115,7 +115,7 @@ def test_a_read_only_folder_does_not_stop_the_show(tmp_path: Path, caplog: pytes
     pytest.importorskip("mediapipe")
     (tmp_path / "file").write_text("a file where a folder should be", encoding="utf-8")
     net = convert.load_net(NAME, folder=tmp_path / "file" / "weights")
-    assert net.output_names == ("mask",)
+    assert net.output_names == ("boxes", "scores")
     assert "cannot be written" in caplog.text
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 
 from engines.pose.convert import NETS, WEIGHTS, load_net
 from engines.pose.tflite_graph import GraphError
@@ -19,7 +17,7 @@ TOLERANCE = {"mask": 2.0, "boxes": 2e-3, "scores": 2e-3, "landmarks": 0.02}
 CPU adds up in an order of its own: landmarks of 256 pixels differ by 0.007 on an EPYC with AVX2."""
 
 
-@pytest.mark.parametrize("name", [name for name in NETS if name != "selfie_segmentation"])
+@pytest.mark.parametrize("name", NETS)
 def test_outputs_equal_those_of_openvinos_own_tflite_reader(name: str) -> None:
     mediapipe, ov = pytest.importorskip("mediapipe"), pytest.importorskip("openvino")
     path = Path(mediapipe.__file__).parent / NETS[name].path
@@ -42,20 +40,6 @@ def test_outputs_equal_those_of_openvinos_own_tflite_reader(name: str) -> None:
         np.testing.assert_allclose(
             nhwc.numpy(), expected[index], rtol=0, atol=TOLERANCE.get(output_name, 1e-3), err_msg=output_name
         )
-
-
-def test_selfie_segmentation_equals_mediapipe(fan_frames: list[NDArray[np.uint8]]) -> None:
-    selfie = pytest.importorskip("mediapipe.python.solutions.selfie_segmentation")
-    crop = cv2.cvtColor(fan_frames[0][:, 280:1000], cv2.COLOR_BGR2RGB)
-    picture = cv2.resize(crop, (256, 256), interpolation=cv2.INTER_AREA)  # so that neither side resamples
-    with selfie.SelfieSegmentation(model_selection=0) as reference:
-        expected = reference.process(picture).segmentation_mask
-
-    with torch.inference_mode():
-        (mask,) = load_net("selfie_segmentation")(torch.from_numpy(picture).permute(2, 0, 1)[None] / 255)
-
-    assert expected.max() > 0.9
-    np.testing.assert_allclose(mask[0, 0].numpy(), expected, atol=1e-3)
 
 
 def test_a_batch_equals_its_pictures_one_by_one() -> None:
@@ -96,7 +80,7 @@ def test_gradients_reach_the_picture() -> None:
     assert picture.grad.abs().max() > 0
 
 
-@pytest.mark.parametrize("name", ["pose_landmark_full", "pose_detection", "selfie_segmentation"])
+@pytest.mark.parametrize("name", ["pose_landmark_full", "pose_detection"])
 def test_export_with_a_free_batch(name: str) -> None:
     net = load_net(name).eval()
     example = torch.rand(2, *net.input_shape)

@@ -5,8 +5,9 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter
 
-from realtime.config.outputs import KINDS, Recorder, Stream, Window
+from realtime.config.outputs import Output, Recorder, Stream, Window
 from realtime.config.show import ShowError, check_show, load_show
 from realtime.outputs.kinds import OUTPUTS, open_outputs
 from realtime.outputs.sink import Format, OutputError, OutputSink
@@ -51,7 +52,7 @@ kind = "virtual_camera"
 
 
 def test_every_kind_is_in_both_tables_and_can_be_imported() -> None:
-    assert set(OUTPUTS) == set(KINDS)
+    assert OUTPUTS.keys() == TypeAdapter(Output).json_schema()["discriminator"]["mapping"].keys()
     for kind in OUTPUTS.values():
         module, _, name = kind.entry.partition(":")
         assert issubclass(getattr(importlib.import_module(module), name), OutputSink)
@@ -85,6 +86,14 @@ def test_what_is_written_wrongly_is_named(output: dict, message: str) -> None:
     with pytest.raises(ShowError, match=message) as failure:
         check_show({"outputs": [output]}, "show.toml")
     assert len(str(failure.value).splitlines()) == 1
+
+
+def test_no_two_outputs_have_one_name() -> None:
+    recorder = {"kind": "recorder"}
+    with pytest.raises(ShowError, match=r"show\.toml: outputs: two outputs are named 'recorder'$"):
+        check_show({"outputs": [recorder, recorder]}, "show.toml")
+    apart = check_show({"outputs": [recorder, {**recorder, "name": "archive"}]}, "show.toml")
+    assert [output.called for output in apart.outputs] == ["recorder", "archive"]
 
 
 def test_what_no_retry_can_mend_is_refused_and_nothing_stays_open(tmp_path: Path) -> None:

@@ -92,11 +92,11 @@ def test_the_show_file_names_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        ({"background": "hall"}, "no background is named 'hall'; there are: plate, green"),
+        ({"background": "hall"}, r"background: there is no .*: plate, green \(given: 'hall'\)"),
         ({"backgrounds": [{"kind": "colour", "name": "green", "colour": "green"}]}, "colour"),
         (
             {"backgrounds": [{"kind": "colour", "name": "plate", "colour": "#000000"}]},
-            "'plate' is the player",
+            r"backgrounds\.0\.colour\.name: .*the player's own.*'plate'",
         ),
         ({"backgrounds": [{"kind": "camera", "name": "green"}] * 2}, "two backgrounds are named 'green'"),
         ({"backgrounds": [{"kind": "camera", "name": "a", "file": "x"}]}, "unknown key"),

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from realtime.control.terminal.console import diverted
 from realtime.control.terminal.outlet import LONGEST_QUEUE, Outlet, PlainConsole
-from realtime.control.terminal.std_streams import diverted
 
 
 @pytest.fixture
