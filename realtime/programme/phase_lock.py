@@ -11,15 +11,17 @@ from __future__ import annotations
 
 from collections import deque
 
+from engines.time_units import NS_PER_MS
+
 FRAMES = 120
 """So many of the last frames are looked at, and all but one of them are to be in time."""
-MARGIN_NS = 3_000_000
+MARGIN_NS = 3 * NS_PER_MS
 """The last of them is to be finished so long before its tick."""
 STEP_NS = 100_000
 """A tick is moved by this much at most."""
-STEADY_NS = 1_000_000
+STEADY_NS = NS_PER_MS
 """Ticks that are off by no more than this are left where they are."""
-LATE_NS = 2_000_000
+LATE_NS = 2 * NS_PER_MS
 """A frame that missed its tick is taken to have come so long after it: when is known of the newest alone."""
 SPREAD = 0.45
 """Frames that are finished over a larger share of a period have no place for a tick to be after."""

@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from engines.time_units import NS_PER_MS
 from realtime.link.remote_clock import RemoteClock, answer
 from realtime.transport.bus import Bus, Link, Side, Ticket
 from realtime.transport.frame_ring import RingSpec
@@ -53,7 +54,7 @@ def play_out(bus: Bus, streams: dict[str, RingSpec], seconds: float) -> None:
             if not ages:
                 ends_s = time.monotonic() + seconds
                 print("first frame", flush=True)
-            ages.append((time.monotonic_ns() - ticket.generated_ns) / 1e6)
+            ages.append((time.monotonic_ns() - ticket.generated_ns) / NS_PER_MS)
         for other in others:
             other.newest()
         time.sleep(POLL_S)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from engines.time_units import NS_PER_MS
 from tools.benchmarking import timecode
 
 FIND_S, SETTLE_S, POLL_S = 20.0, 2.0, 0.001
@@ -53,7 +54,7 @@ def main(name: str, seconds: float) -> int:
         if width and height:
             # A copy of the strip alone: no view of the frame may be held when the next one is captured.
             strip = np.asarray(video.get_array()).reshape(height, width, 4)[: timecode.BLOCK].copy()
-            now_ms = time.time_ns() / 1e6
+            now_ms = time.time_ns() / NS_PER_MS
             drawn = timecode.read(strip)
             if drawn is not None and drawn != last:
                 last = drawn

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.time_units import NS_PER_MS, NS_PER_S
 from realtime.outputs.fanout import Outputs
 from realtime.outputs.sink import Format, OutputSink, ProgrammeFrame
 from realtime.programme.clock import ProgrammeClock
@@ -76,13 +77,13 @@ def playing(outputs: Outputs, programme: Format, *, layered: bool = False) -> It
         while not done.is_set():
             wait_ns = clock.due_ns(clock.next_tick) - time.monotonic_ns()
             if wait_ns > 0:
-                time.sleep(wait_ns / 1e9)
+                time.sleep(wait_ns / NS_PER_S)
             tick = clock.take(time.monotonic_ns())
             if tick is None:
                 continue
             n = tick % len(pictures)
             frame = ProgrammeFrame(pictures[n], layers[n] if layered else None)
-            timecode.draw(layers[n] if layered else pictures[n], time.time_ns() // 1_000_000)
+            timecode.draw(layers[n] if layered else pictures[n], time.time_ns() // NS_PER_MS)
             outputs.send(frame, tick, clock.due_ns(tick))
 
     thread = threading.Thread(target=play, name="programme clock")

@@ -17,7 +17,8 @@ from tqdm import tqdm
 from engines.backends.choice import BACKENDS
 from engines.pose.tracking.tracker import PoseTracker
 from engines.runtime.engine import EngineError
-from tools.coverage.meter import NS_PER_S, Coverage
+from engines.time_units import NS_PER_S
+from tools.coverage.meter import Coverage
 from tools.coverage.picture import write_picture
 from tools.coverage.report import report, text
 from tools.footage.dataset import DatasetError, Footage

@@ -14,16 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.time_units import NS_PER_MS, NS_PER_S
 from tools.coverage.pose_space import AXES, NEEDED, Axis, Bin
 from tools.coverage.posture import JUMP_HEIGHT, JUMP_WINDOW_NS, Posture, fault
 
-NS_PER_S = 1_000_000_000
-
 LEAST_S, LEAST_MOMENTS = 0.33, 2
 """A bin is covered once it was seen for so long (ten frames at 30 fps) at so many moments."""
-MOMENT_NS = 2_000_000_000
+MOMENT_NS = 2 * NS_PER_S
 """What comes later than this after the start of a moment is the next moment."""
-LONGEST_STEP_NS = 200_000_000
+LONGEST_STEP_NS = 200 * NS_PER_MS
 """A frame stands for the time since the one before it, and for no more than this."""
 
 ENOUGH_MINUTES, ENOUGH_SHARE = 2.0, 0.85

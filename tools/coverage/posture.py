@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from engines.skeleton import DEPTH
 from engines.skeleton import Landmark as L
+from engines.time_units import NS_PER_MS
 
 Floats = NDArray[np.float64]
 
@@ -21,7 +22,7 @@ SIDEWAYS = 0.06
 """Shoulders closer in the picture than this, in heights: the person shows his side."""
 FACE_REACH = 1.45
 """How far the nose lies before the ears' middle, over half the distance of the ears."""
-JUMP_WINDOW_NS, JUMP_HEIGHT = 350_000_000, 0.06
+JUMP_WINDOW_NS, JUMP_HEIGHT = 350 * NS_PER_MS, 0.06
 """Feet this much higher, in heights, than at their lowest within the window before are in the air; who walks
 away from a camera at 1.2 m rises half as fast."""
 

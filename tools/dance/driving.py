@@ -12,9 +12,10 @@ from calibration.retarget import Retargeter
 from calibration.source import FixedSource
 from engines.body import Body
 from engines.pose.tracking.tracker import Pose
+from engines.time_units import NS_PER_MS
 from tools.dance.dance import Dance, Floats
 
-HOLD_NS = 250_000_000
+HOLD_NS = 250 * NS_PER_MS
 """So long the player keeps his last pose after the dancer is lost."""
 LEAST_MEASURED = 30
 """With fewer frames of a dancer, his body is learned on the way instead of measured beforehand."""

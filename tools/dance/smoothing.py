@@ -18,10 +18,11 @@ from scipy.interpolate import make_smoothing_spline
 
 from engines.pose.tracking.tracker import Pose
 from engines.skeleton import Landmark as L
+from engines.time_units import NS_PER_MS, NS_PER_S
 from tools.dance.dance import Dance
 from tools.dance.repair import Floats, spikes, torso_px, unswap
 
-GAP_NS = 300_000_000
+GAP_NS = 300 * NS_PER_MS
 """A person who is back this soon was there all the time: his pose is interpolated."""
 STIFFNESS = 6.7e-7
 """Of the splines, seconds to the fourth: what the squared second derivative costs over the squared error,
@@ -30,7 +31,7 @@ both integrated over time. A motion of f hertz keeps 1 / (1 + STIFFNESS (2 pi f)
 VISIBILITY_STIFFNESS = 1e-4
 LEAST_WEIGHT = 0.1
 """Of a joint that the net cannot see at all, against one that it sees."""
-CUT_SPEED, CUT_STEP, CUT_NS = 12.0, 0.3, 100_000_000
+CUT_SPEED, CUT_STEP, CUT_NS = 12.0, 0.3, 100 * NS_PER_MS
 """A body that moved faster than CUT_SPEED torso lengths a second, and CUT_STEP of them at least, and stays
 away for CUT_NS, was cut to."""
 _CORE = [L.LEFT_SHOULDER, L.RIGHT_SHOULDER, L.LEFT_HIP, L.RIGHT_HIP]
@@ -43,7 +44,7 @@ def smooth(dance: Dance) -> Dance:
     for run in runs(dance):
         frames = np.arange(run[0], run[-1] + 1)
         found = [pose for index in run if (pose := dance.poses[index]) is not None]
-        seconds = np.array(dance.times_ns)[frames] / 1e9
+        seconds = np.array(dance.times_ns)[frames] / NS_PER_S
         landmarks = smooth_run(np.stack([pose.landmarks for pose in found]), seconds[run - run[0]], seconds)
         latest = np.searchsorted(run, frames, side="right") - 1
         for frame, row, points in zip(frames, latest, landmarks, strict=True):
@@ -110,7 +111,7 @@ def _is_far(dance: Dance, before: int, now: int) -> bool:
     first, second = dance.poses[before], dance.poses[now]
     if first is None or second is None or first.person_id != second.person_id:
         return True
-    seconds = (dance.times_ns[now] - dance.times_ns[before]) / 1e9
+    seconds = (dance.times_ns[now] - dance.times_ns[before]) / NS_PER_S
     torso = torso_px(np.stack([first.landmarks, second.landmarks]))
     moved = float(np.median(np.linalg.norm((second.landmarks - first.landmarks)[_CORE, :2], axis=1)))
     return moved > max(CUT_STEP, CUT_SPEED * seconds) * torso

@@ -17,6 +17,7 @@ from av.stream import Discard
 from av.video.reformatter import ColorRange, Colorspace
 from numpy.typing import NDArray
 
+from engines.time_units import NS_PER_S
 from realtime.pictures.opening import VideoError, open_video
 from realtime.pictures.reader import VideoReader
 
@@ -147,11 +148,11 @@ class VideoWriter:
     def write(self, t_ns: int, picture: NDArray[np.uint8]) -> None:
         """picture: (H, W, 3) uint8 BGR, with alpha (H, W, 4) BGRA, straight; t_ns: since the first picture,
         ascending (what does not ascend, in a broken source, is moved on by one unit). Raises VideoError."""
-        self._pts = max(self._pts + 1, round(t_ns / (1_000_000_000 * self._time_base)))
+        self._pts = max(self._pts + 1, round(t_ns / (NS_PER_S * self._time_base)))
         frame = av.VideoFrame.from_ndarray(picture, format=self._layout)
         frame = frame.reformat(format=self._pix_fmt, dst_colorspace=Colorspace.ITU709)
         frame.pts, frame.time_base = self._pts, self._time_base
-        self._mux(frame, t_ns / 1e9)
+        self._mux(frame, t_ns / NS_PER_S)
 
     def __enter__(self) -> VideoWriter:
         return self

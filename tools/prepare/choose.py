@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.body import standing_height
+from engines.time_units import NS_PER_S
 from tools.alignment.solve import Alignment
 from tools.dance.smoothing import smooth_run
 from tools.prepare import rules
@@ -71,7 +72,7 @@ def smooth_landmarks(
     """
     smooth = landmarks.copy()
     for run in np.split(np.arange(len(numbers)), np.flatnonzero(np.diff(numbers) != 1) + 1):
-        seconds = times_ns[run] / 1e9
+        seconds = times_ns[run] / NS_PER_S
         smooth[run] = smooth_run(landmarks[run], seconds, seconds)
     return smooth
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from calibration.body import facing, measure_body, standing_height
 from engines.plans.atomic_folder import resumed_folder
+from engines.time_units import NS_PER_S
 from tools.alignment.solve import STILL, TAKEN_FOR_STILL, Alignment, align
 from tools.footage.landmark_net import choose_net
 from tools.footage.video import VideoError
@@ -370,7 +371,7 @@ def good_for(summary: dict[str, Any]) -> str:
 
 def seconds(scan: Scan) -> NDArray[np.float64]:
     """(N,) time of each frame with the videos one after the other."""
-    total = scan.times_ns / 1e9
+    total = scan.times_ns / NS_PER_S
     for video in range(1, len(scan.frames)):
         before, after = scan.videos < video, scan.videos == video
         total[after] += total[before].max(initial=0.0)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.skeleton import Landmark
+from engines.time_units import NS_PER_S
 
 NOBODY = "without a person"
 HIDDEN = "mostly hidden"
@@ -54,7 +55,7 @@ SMEARED_SHARE = 0.6
 """A person with less fine detail than this share of what is usual is smeared."""
 NEAR = 0.15
 """Someone is close by within this share of the player's height."""
-AROUND_NS = 1_000_000_000
+AROUND_NS = NS_PER_S
 """Others are looked for once a second: a sighting counts for so long before and after."""
 
 

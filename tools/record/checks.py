@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.skeleton import Landmark as L
+from engines.time_units import NS_PER_S
 from tools.coverage.posture import Posture
 from tools.footage.body_zone import zone
 
 Picture = NDArray[np.uint8]
 Landmarks = NDArray[np.float32]
 
-NS_PER_S = 1_000_000_000
 
 FOCUS_HEIGHT = 400
 """Sharpness is measured on a person of so many pixels from ears to ankles: half of a 720 lines picture."""

@@ -6,11 +6,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from math import ceil
 
+from engines.time_units import NS_PER_S
 from tools.coverage.mannequin import Mannequin, Segment
 from tools.coverage.meter import Coverage
 from tools.coverage.pose_space import Axis, Bin
-
-NS_PER_S = 1_000_000_000
 
 READY_S, GO_S, FREE_S = 2.0, 5.0, 12.0
 """The countdown before a pose, the time for it, and the time for dancing freely."""

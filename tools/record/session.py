@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.pose.tracking.tracker import PoseTracker
+from engines.time_units import NS_PER_S
 from realtime.performer.capture_thread import Captured, CaptureThread
 from realtime.pictures.video_source import VideoSource
 from realtime.transport.telemetry import Meter
@@ -24,9 +25,8 @@ from tools.record.state import Recording
 from tools.record.surfaces import Surface
 from tools.record.takes import TakeWriter
 
-SAVE_NS = 2_000_000_000
+SAVE_NS = 2 * NS_PER_S
 """So often the meter is saved: whoever is killed loses no more of it."""
-NS_PER_S = 1_000_000_000
 
 
 class Newest:

@@ -20,7 +20,7 @@ import numpy as np
 from av.error import FFmpegError
 from numpy.typing import NDArray
 
-NS_PER_S = 1_000_000_000
+from engines.time_units import NS_PER_S
 
 TIME_BASE = Fraction(1, 1000)
 """Matroska counts milliseconds."""

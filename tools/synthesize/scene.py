@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from engines.rendering.renderer import Renderer
 from engines.stick_figure import draw_stick_figure
+from engines.time_units import NS_PER_S
 from tools.dance.dance import Floats, SynthesisError
 from tools.footage.video import VideoReader
 
@@ -87,7 +88,7 @@ def _looped(path: Path) -> Generator[tuple[int, Picture], None, None]:
                 yield loop_ns + t_ns, frame
         finally:
             reader.close()
-        loop_ns += last_ns + round(Fraction(1_000_000_000) / reader.fps)
+        loop_ns += last_ns + round(Fraction(NS_PER_S) / reader.fps)
 
 
 def fill(picture: Picture, size: tuple[int, int]) -> Picture:

@@ -10,15 +10,16 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, get_args
 
 from engines.pose.tracking.roster import Known
+from engines.time_units import NS_PER_MS, NS_PER_S
 
 Rule = Literal["largest", "centre", "liveliest"]
 """largest: whose body's circle is largest. centre: who is nearest to a mark in the picture. liveliest: who
 has moved most of late (`liveliness.Liveliness`)."""
 RULES: tuple[Rule, ...] = get_args(Rule)
 
-PATIENCE_NS = 3_000_000_000
+PATIENCE_NS = 3 * NS_PER_S
 """Another one takes over only after being clearly better for so long, without a break."""
-UNSEEN_NS = 1_500_000_000
+UNSEEN_NS = 1500 * NS_PER_MS
 """Who was not seen for longer takes nobody's place: people are looked up once a second."""
 CLEARLY_LARGER = 1.5
 """Times the dancer's diameter."""

@@ -11,16 +11,17 @@ import math
 from enum import Enum, auto
 
 from engines.pose.tracking.roster import APART, Body, Known, Roster
+from engines.time_units import NS_PER_MS, NS_PER_S
 
-LOOK_NS = 250_000_000
+LOOK_NS = 250 * NS_PER_MS
 """His clothes are looked at this often."""
-CLOSE_NS = 250_000_000
+CLOSE_NS = 250 * NS_PER_MS
 """While it is not sure who is tracked, the detector looks this often."""
-DOUBT_NS = 60_000_000
+DOUBT_NS = 60 * NS_PER_MS
 """Once it has seen him elsewhere, or what is tracked has leapt, it looks so soon."""
 LOOKS_ELSEWHERE = 2
 """After so many looks in a row that saw him elsewhere, he is followed there."""
-HIDDEN_NS = 1_000_000_000
+HIDDEN_NS = NS_PER_S
 """For so long he may be out of sight while somebody else's body is tracked."""
 STRANGE = 0.33
 """Clothes that differ more from his (`appearance.unlike`) may be somebody else's."""
@@ -108,6 +109,6 @@ class Guard:
         before, self._before = self._before, (body, t_ns)
         if before is None:
             return False
-        passed_s = max((t_ns - before[1]) * 1e-9, 1e-3)
+        passed_s = max((t_ns - before[1]) / NS_PER_S, 1e-3)
         moved = math.hypot(body.x - before[0].x, body.y - before[0].y)
         return moved / max(body.size, 1e-6) / passed_s > TOO_FAST

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.pose.tracking.roster import Known
+from engines.time_units import NS_PER_MS, NS_PER_S
 
-EVERY_NS = 150_000_000
+EVERY_NS = 150 * NS_PER_MS
 """Pictures so far apart are compared."""
 OVER_S = 1.5
 """Motion is averaged over about this time."""
@@ -35,7 +36,7 @@ class Liveliness:
         if passed_ns < EVERY_NS:
             return
         self._looked_ns = t_ns
-        share = 1 - math.exp(-passed_ns * 1e-9 / OVER_S)
+        share = 1 - math.exp(-passed_ns / NS_PER_S / OVER_S)
         before, self._before = self._before, {}
         motion: dict[int, float] = {}
         height, width = picture.shape[:2]

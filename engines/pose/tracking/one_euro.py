@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.time_units import NS_PER_S
+
 Floats = NDArray[np.float32]
 
 
@@ -50,7 +52,7 @@ class OneEuroFilter:
         elif t_ns <= self._t_ns:
             return self._value.copy()
         else:
-            seconds = (t_ns - self._t_ns) * 1e-9
+            seconds = (t_ns - self._t_ns) / NS_PER_S
             speed = (values - self._raw) * np.float32(scale / seconds)
             alpha = _alpha(self.derivative_cutoff, seconds)
             self._speed = self._speed + np.float32(alpha) * (speed - self._speed)

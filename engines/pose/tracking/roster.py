@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 
 from engines.pose.region import MARGIN, Region
 from engines.pose.tracking.appearance import Floats, unlike
+from engines.time_units import NS_PER_MS, NS_PER_S
 
-MEMORY_NS = 4_000_000_000
+MEMORY_NS = 4 * NS_PER_S
 """Somebody who was not seen for longer is gone for good: if he comes back, he is somebody new."""
 NEAR = 0.25
 """Somebody seen a moment ago is looked for within this distance of where he should be."""
@@ -52,14 +53,14 @@ APART = 0.15
 """Two trunks that are seen in one look with this distance do not hide each other."""
 CLEARLY = 0.1
 """Clothes that fit one person better than another by this tell them apart."""
-WEAK_NS = 1_000_000_000
+WEAK_NS = NS_PER_S
 """A weak detection says where somebody is only if he was not seen better for so long: where two are near each
 other, it often lies between them."""
-HIDDEN_NS = 3_000_000_000
+HIDDEN_NS = 3 * NS_PER_S
 """For so long somebody unseen is thought to be hidden by whoever is near."""
 HIDDEN_FARTHER = 0.25
 """So much is added to CROWD for the first second in which somebody who was near is not seen."""
-OF_LATE_NS = 1_200_000_000
+OF_LATE_NS = 1200 * NS_PER_MS
 """People are looked for once a second: who is in view was seen within this time."""
 CROWD = 0.25
 """Two who are nearer than this may be taken for one another."""
@@ -129,7 +130,7 @@ class Known:
 
     def place(self, t_ns: int) -> tuple[float, float]:
         """Where he should be, pixels, by where he was last for certain."""
-        lasts = COAST_S * (1 - math.exp(-(t_ns - self.sure_ns) * 1e-9 / COAST_S))
+        lasts = COAST_S * (1 - math.exp(-(t_ns - self.sure_ns) / NS_PER_S / COAST_S))
         return self._sure[0] + self.velocity[0] * lasts, self._sure[1] + self.velocity[1] * lasts
 
     def cost(self, body: Body, t_ns: int) -> float:
@@ -139,7 +140,7 @@ class Known:
         if max(body.size, self.body.size) > MAX_GROWTH * max(min(body.size, self.body.size), 1e-6):
             return math.inf
         x, y = self.place(t_ns)
-        unsure_s = (t_ns - self.sure_ns) * 1e-9
+        unsure_s = (t_ns - self.sure_ns) / NS_PER_S
         reach = size * (NEAR + FARTHER * min(unsure_s, 1.0))
         distance = math.hypot(body.x - x, body.y - y)
         cost = distance / max(reach, 1e-6)
@@ -164,7 +165,7 @@ class Known:
         self.glimpse(body, t_ns)
         self.sure_ns, self._sure, self.may_hide = t_ns, (body.x, body.y), False
         x, y, from_ns = self._from
-        passed_s = (t_ns - from_ns) * 1e-9
+        passed_s = (t_ns - from_ns) / NS_PER_S
         if passed_s > VELOCITY_STEP_S:
             share = 1 - math.exp(-passed_s / VELOCITY_S)
             now = ((body.x - x) / passed_s, (body.y - y) / passed_s)
@@ -257,7 +258,7 @@ class Roster:
                 continue
             reach = CROWD
             if known.may_hide:
-                reach += HIDDEN_FARTHER * min(unseen_ns * 1e-9, 1.0)
+                reach += HIDDEN_FARTHER * min(unseen_ns / NS_PER_S, 1.0)
             elif unseen_ns > OF_LATE_NS:
                 continue
             x, y = known.place(t_ns)

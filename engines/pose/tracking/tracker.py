@@ -25,11 +25,12 @@ from engines.pose.tracking.liveliness import Liveliness
 from engines.pose.tracking.one_euro import OneEuroFilter
 from engines.pose.tracking.roster import Body, Known, Roster
 from engines.pose.tracking.smoothing import MEDIAPIPE, PoseFilters, Smoothing
+from engines.time_units import NS_PER_MS, NS_PER_S
 
 Floats = NDArray[np.float32]
 
 MIN_FLAG = 0.5
-REFRESH_NS = 1_000_000_000
+REFRESH_NS = NS_PER_S
 """While someone is tracked, `people` is looked up this often."""
 ALONE_NS = 2 * REFRESH_NS
 """So often the surroundings of the tracked one are looked at closely, and twice as often while anybody else
@@ -39,9 +40,9 @@ GONE_NS = REFRESH_NS // 4
 SURE_SCORE = 0.6
 """A detection must be this sure to be followed from nothing: in real rooms furniture reaches 0.58, people
 0.8 and more. Someone lost a moment ago is taken back at the detector's own threshold."""
-GRACE_NS = 500_000_000
+GRACE_NS = 500 * NS_PER_MS
 """What "a moment ago" is; for as long, no bystander is taken in place of the lost one."""
-BLIND_NS = 500_000_000
+BLIND_NS = 500 * NS_PER_MS
 """For so long someone whom the detector misses is looked for where he should be."""
 MAX_TRIES = 2
 """So many people are tried in one frame while nobody is followed."""

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from engines.time_units import NS_PER_MS
+
 WARM_UP = 5
 """So many first samples of each contestant are dropped, but never more than half of them."""
-NS_PER_MS = 1e6
 
 
 class Turn(NamedTuple):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 import realtime.pictures
 from engines.pack.manifest import LEAST_SIDE
+from engines.time_units import NS_PER_S
 from realtime.pictures.picture import fill
 from tools.footage.video import VideoReader
 from tools.footage.video_folders import ENDINGS, videos_in
@@ -124,9 +125,9 @@ class Numbering:
 
     def __call__(self, t_ns: int) -> int | None:
         """The number of a frame at `t_ns` since the start of its video, None where it is left out."""
-        if self.last is not None and (t_ns - self.last_ns) * self._fps < TOO_CLOSE * 1_000_000_000:
+        if self.last is not None and (t_ns - self.last_ns) * self._fps < TOO_CLOSE * NS_PER_S:
             return None
-        number = self.first + round(t_ns * self._fps / 1_000_000_000)
+        number = self.first + round(t_ns * self._fps / NS_PER_S)
         self.last = number if self.last is None else max(self.last + 1, number)
         self.last_ns = t_ns
         return self.last
