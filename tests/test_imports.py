@@ -24,15 +24,14 @@ MAY_IMPORT = {
 }
 
 # Which rooms of its own folder each room may import, besides itself: only some that stand above it. A room is
-# a
-# folder; "" is what lies in none.
+# a folder; "" is what lies in none.
 ENGINES: dict[str, set[str]] = {
     "runtime": set(),
     "": {"runtime"},
     "plans": {"runtime"},
     "backends": {"runtime", "plans"},
     "pose": {"runtime", "backends"},
-    "pose.tracking": {"pose"},
+    "pose.tracking": {"", "pose"},
     "doll": {"", "runtime"},
     "painting": {""},
     "pack": {"", "runtime", "plans", "doll", "painting"},
