@@ -17,8 +17,11 @@ help: ## show this list
 live: $(VENV)/.installed system ## run the show: the bundled clip drives the demo player, in a web page
 	$(BIN)/python run_live.py
 
-test: $(VENV)/.installed-dev system ## run the tests that need no GPU and no camera: 25 minutes on two cores
-	$(BIN)/python -m pytest -m "not gpu and not camera and not soak"
+# Whole shows run by themselves: they count on time, of which two workers on two cores leave too little.
+test: TESTS := $(BIN)/python -m pytest -m "not gpu and not camera and not soak"
+test: $(VENV)/.installed-dev system ## run the tests that need no GPU and no camera
+	$(TESTS) -n 2 --dist loadfile tests/engines tests/calibration tests/tools
+	$(TESTS) tests/realtime tests/test_*.py
 
 lint: $(VENV)/.installed-dev ## check style, format and types
 	$(BIN)/ruff check
