@@ -24,7 +24,7 @@ class Smoothing(NamedTuple):
 MEDIAPIPE = Smoothing(0.05, 80.0)
 """As in MediaPipe's pose_landmark_filtering."""
 LIVE = Smoothing(1.5, 15.0, lead_s=0.02)
-"""The least jitter at no more than half a frame of lag, at 30 pictures a second: see docs/quality.md."""
+"""The least jitter at no more than half a frame of lag, at 30 pictures a second: see docs/motion.md."""
 
 
 class PoseFilters:
