@@ -27,8 +27,8 @@ import numpy as np
 import setproctitle
 import zmq
 
-from realtime.outputs.backoff import Backoff
 from realtime.outputs.sink import INSTEAD, Format, OutputSink, Part, ProgrammeFrame, SinkStatus
+from realtime.transport.backoff import Backoff
 from realtime.transport.frame_ring import FrameRing, RingSpec
 from realtime.transport.texts import one_line
 

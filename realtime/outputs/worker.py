@@ -10,7 +10,6 @@ from collections import Counter, deque
 from typing import NamedTuple
 
 from realtime.config.redact import redact
-from realtime.outputs.backoff import Backoff
 from realtime.outputs.sink import (
     Format,
     OutputError,
@@ -21,6 +20,7 @@ from realtime.outputs.sink import (
     State,
     Tally,
 )
+from realtime.transport.backoff import Backoff
 from realtime.transport.latest import Latest
 from realtime.transport.texts import one_line
 

@@ -14,16 +14,18 @@ class Stage:
 
     entry: "module:function" of what runs in it, called with a `StageContext`. start_deadline_s: until it must
     be ready; loading_deadline_s: how long it may make no progress until then. deadline_s: how long it may be
-    silent afterwards. restarts within window_s are its budget; the n-th of them waits backoff_s * 2^(n-1).
+    silent afterwards. restarts within window_s are its budget, None where it is started again for ever.
+    first_wait_s, longest_wait_s: the growing wait before that (`Backoff`); a process that ran for window_s
+    begins with the first.
     """
 
     name: str
     entry: str
     start_deadline_s: float
     deadline_s: float
-    restarts: int
+    restarts: int | None
     window_s: float
-    backoff_s: float
+    first_wait_s: float
     vital: bool
     """Without it there is no show: when its budget is spent, the show ends."""
     side: Side = "playout"
@@ -31,6 +33,7 @@ class Stage:
     far: bool = False
     """It runs on the other machine: it is heard, but neither started nor ended from here."""
     loading_deadline_s: float = 60.0
+    longest_wait_s: float = 30.0
 
 
 PERFORMER = Stage(
