@@ -24,7 +24,7 @@ from realtime.control.terminal.outlet import Console
 from realtime.performer.networks import Nets, load_nets
 from realtime.pictures.video_source import CameraName, CaptureError
 from realtime.programme.backgrounds import BackgroundError, check_backgrounds
-from realtime.stages.table import STAGES, stages_at
+from realtime.stages.table import stages_of
 from realtime.supervise.rig import Player
 from realtime.supervise.signals import has_terminal, heed
 from realtime.supervise.supervisor import Supervisor, SupervisorError
@@ -158,6 +158,7 @@ def check(show: Show, report: Path | None, role: str = "all") -> Player:
         CameraName.parse(show.camera)
     if role != "performer":
         check_backgrounds(show.backgrounds)
+        stages_of(show)
     if report is not None and not report.resolve().parent.is_dir():
         raise UsageError(f"--report {report}: there is no folder {report.resolve().parent}")
 
@@ -248,7 +249,6 @@ def run(
             nets,
             console,
             seconds=options.seconds,
-            stages=STAGES if link is None else stages_at(link.side),
             log=log,
             link=link,
             has_keys=has_keys,

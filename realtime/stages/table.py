@@ -1,11 +1,19 @@
-"""TABLE of the stages: what each process runs, how long it may be silent, how often it may restart."""
+"""TABLE of a show's stages: what each process runs, how long it may be silent, how often it may restart."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
 from dataclasses import dataclass, replace
+from typing import Any
 
+from realtime.config.show import Show, ShowError
 from realtime.transport.bus import Side
+
+WEBRTC = "webrtc"
+"""Kind and name of the output that every page plays."""
+
+OUTPUT = "output "
+"""How the stages of outputs are called: this and the output's own name."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,10 @@ class Stage:
     """It runs on the other machine: it is heard, but neither started nor ended from here."""
     loading_deadline_s: float = 60.0
     longest_wait_s: float = 30.0
+    kind: str = ""
+    """Of an output: a key of `outputs.kinds.OUTPUTS`."""
+    settings: Any = None
+    """Of an output: what the show file says of it."""
 
 
 PERFORMER = Stage(
@@ -45,11 +57,36 @@ PLAYOUT = Stage(
 RELAY = Stage("link", "realtime.link.relay:run", 60.0, 5.0, 100, 60.0, 0.1, False)
 """Carries orders to the other machine and brings its statuses."""
 
-STAGES: Mapping[str, Stage] = {stage.name: stage for stage in (PERFORMER, PLAYOUT)}
-"""Of a show on one machine."""
+
+def output_stage(kind: str, name: str, settings: Any) -> Stage:
+    """Of one output. It is started again for as long as the show lasts."""
+    return Stage(
+        f"{OUTPUT}{name}",
+        "realtime.outputs.output_stage:run",
+        start_deadline_s=30.0,
+        deadline_s=6.0,
+        restarts=None,
+        window_s=10.0,
+        first_wait_s=0.5,
+        vital=False,
+        kind=kind,
+        settings=settings,
+    )
 
 
-def stages_at(side: Side) -> Mapping[str, Stage]:
-    """Of one machine of a show on two."""
-    here = (PERFORMER,) if side == "performer" else (PLAYOUT, RELAY, replace(PERFORMER, far=True))
-    return {stage.name: stage for stage in here}
+def stages_of(show: Show, side: Side | None = None) -> dict[str, Stage]:
+    """All stages that one machine of a show starts or hears, by name. side: of a show on two machines.
+
+    Raises ShowError where two outputs have the same name.
+    """
+    if side == "performer":
+        return {PERFORMER.name: PERFORMER}
+    outputs = [output_stage(output.kind, output.called, output) for output in show.outputs]
+    if show.webrtc.port:
+        outputs.append(output_stage(WEBRTC, WEBRTC, show.webrtc))
+    for name, n in Counter(stage.name for stage in outputs).items():
+        if n > 1:
+            name = name.removeprefix(OUTPUT)
+            raise ShowError(f"two outputs are named {name!r}: give each [[outputs]] a name of its own")
+    stages = (PERFORMER, PLAYOUT) if side is None else (replace(PERFORMER, far=True), PLAYOUT, RELAY)
+    return {stage.name: stage for stage in (*stages, *outputs)}

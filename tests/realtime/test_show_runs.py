@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from realtime.stages.table import STAGES
+from realtime.stages.table import PERFORMER, stages_of
 from realtime.supervise.supervisor import Supervisor, SupervisorError
 from tests.realtime.fakes import Heard, broken_nets, fake_nets, fake_show
 
@@ -131,7 +131,7 @@ def test_the_performer_is_killed_and_the_show_goes_on(tmp_path: Path) -> None:
 def test_a_performer_that_hangs_is_replaced(tmp_path: Path) -> None:
     show, player = fake_show(tmp_path)
     heard = Heard()
-    stages = {**STAGES, "performer": replace(STAGES["performer"], deadline_s=1.5)}
+    stages = {**stages_of(show), "performer": replace(PERFORMER, deadline_s=1.5)}
     supervisor = Supervisor(show, player, fake_nets, heard, stages=stages)
 
     def stop_it() -> None:

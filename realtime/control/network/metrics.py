@@ -64,7 +64,8 @@ class _ShowCollector(Collector):
         family = CounterMetricFamily(
             "dancecam_frames_dropped", "Frames that were never shown", labels=["stage", "reason"]
         )
-        for stage, causes in dropped_by_stage(self._totals, self._stats.get("outputs", ())).items():
+        outputs = {output["name"]: output["dropped"] for output in self._stats.get("outputs", ())}
+        for stage, causes in dropped_by_stage(self._totals, outputs).items():
             for cause, n in causes.items():
                 family.add_metric([stage, cause], n)
         return family
