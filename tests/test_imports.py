@@ -50,7 +50,7 @@ REALTIME: dict[str, set[str]] = {
     "programme": {"config", "pictures", "transport", "stages", "link"},
     "control": {"transport"},
     "control.terminal": set(),
-    "control.network": {"config", "transport", "control"},
+    "control.network": {"config", "transport", "stages", "control"},
     "supervise": {"config", "pictures", "transport", "stages", "link", "control", "control.terminal"},
 }
 QUALITY, MEASURING, GPU_CHECK = (f"benchmarking.{room}" for room in ("quality", "measuring", "gpu_check"))

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from engines.time_units import NS_PER_S
 from realtime.control.actions import ACTIONS, Unconfirmed
@@ -41,6 +41,57 @@ class Refused(RuntimeError):
         self.status = status
 
 
+class Listeners:
+    """Who is told of each event. For one thread at a time, but for `add`."""
+
+    def __init__(self) -> None:
+        self._listeners: tuple[Callable[[Event], None], ...] = ()
+        self._lock = threading.Lock()
+
+    def add(self, listener: Callable[[Event], None]) -> Callable[[], None]:
+        """The function that is returned ends it."""
+        with self._lock:
+            self._listeners = (*self._listeners, listener)
+
+        def stop() -> None:
+            with self._lock:
+                self._listeners = tuple(each for each in self._listeners if each is not listener)
+
+        return stop
+
+    def tell(self, event: Event) -> None:
+        """One that fails does not keep the others from hearing."""
+        for listener in self._listeners:
+            try:
+                listener(event)
+            except Exception as error:  # noqa: BLE001  # an order must not fail because one client cannot hear of it
+                logger.warning("a client of the desk cannot be told: %s: %s", type(error).__name__, error)
+
+
+class AnyDesk(Protocol):
+    """What a control needs of the desk: a `Desk`, or a `remote_desk.RemoteDesk` in another process."""
+
+    keymap: Keymap
+    choices: Mapping[str, Mapping[str, str]]
+
+    def state(self) -> dict[str, Any]: ...
+
+    def listen(self, listener: Callable[[Event], None]) -> Callable[[], None]: ...
+
+    def act(
+        self,
+        name: str,
+        given: Mapping[str, object] | Sequence[object] = (),
+        *,
+        who: str,
+        confirmed: bool = False,
+    ) -> object: ...
+
+    def note(self, who: str, what: str, result: str) -> None: ...
+
+    def tell(self, text: str) -> None: ...
+
+
 class Desk:
     """Holds the orders in force. Any thread may ask and tell; one at a time is heard."""
 
@@ -65,7 +116,7 @@ class Desk:
         self._show: dict[str, Any] = {}
         self._stats: dict[str, Any] = {}
         self._unanswered = Unanswered()
-        self._listeners: list[Callable[[Event], None]] = []
+        self._listeners = Listeners()
 
     @property
     def orders(self) -> Orders:
@@ -82,13 +133,7 @@ class Desk:
         It is called in the thread of whoever caused the event; it must be quick and may not ask the desk.
         """
         with self._lock:
-            self._listeners.append(listener)
-
-        def stop() -> None:
-            with self._lock:
-                self._listeners.remove(listener)
-
-        return stop
+            return self._listeners.add(listener)
 
     def act(
         self,
@@ -168,7 +213,7 @@ class Desk:
         """The newest figures."""
         with self._lock:
             self._stats = stats
-            self._push({"type": "stats", "stats": stats})
+            self._listeners.tell({"type": "stats", "stats": stats})
 
     def _state(self) -> dict[str, Any]:
         """confirm: the actions that must be confirmed while this state lasts."""
@@ -200,14 +245,7 @@ class Desk:
         event = {"type": kind, "at": datetime.now(UTC).isoformat(timespec="milliseconds"), **fields}
         if self._log is not None:
             self._log.append(event)
-        self._push(event)
-
-    def _push(self, event: Event) -> None:
-        for listener in self._listeners:
-            try:
-                listener(event)
-            except Exception as error:  # noqa: BLE001  # an order must not fail because one client cannot hear of it
-                logger.warning("a client of the desk cannot be told: %s: %s", type(error).__name__, error)
+        self._listeners.tell(event)
 
 
 def action_line(event: Event) -> str:

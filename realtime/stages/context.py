@@ -39,6 +39,8 @@ class Rig:
     link: Link | None = None
     others: Mapping[str, Path] = field(default_factory=dict)
     programme: Mapping[Part, RingSpec] = field(default_factory=dict)
+    token: str = field(default="", repr=False)
+    """What the console and the API ask for."""
 
     @property
     def whep(self) -> Path:

@@ -54,6 +54,19 @@ PERFORMER = Stage(
 PLAYOUT = Stage(
     "playout", "realtime.programme.playout:run", 120.0, 5.0, 5, 60.0, 0.1, True, loading_deadline_s=120.0
 )
+WEB = Stage(
+    "web server",
+    "realtime.control.network.web_stage:run",
+    60.0,
+    6.0,
+    None,
+    10.0,
+    0.1,
+    False,
+    longest_wait_s=5.0,
+)
+"""Pages, API, events, metrics and OSC. It has file handles of its own."""
+
 RELAY = Stage("link", "realtime.link.relay:run", 60.0, 5.0, 100, 60.0, 0.1, False)
 """Carries orders to the other machine and brings its statuses."""
 
@@ -88,5 +101,7 @@ def stages_of(show: Show, side: Side | None = None) -> dict[str, Stage]:
         if n > 1:
             name = name.removeprefix(OUTPUT)
             raise ShowError(f"two outputs are named {name!r}: give each [[outputs]] a name of its own")
-    stages = (PERFORMER, PLAYOUT) if side is None else (replace(PERFORMER, far=True), PLAYOUT, RELAY)
+    stages = [PERFORMER, PLAYOUT] if side is None else [replace(PERFORMER, far=True), PLAYOUT, RELAY]
+    if show.webrtc.port:
+        stages.append(WEB)
     return {stage.name: stage for stage in (*stages, *outputs)}

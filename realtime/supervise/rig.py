@@ -34,9 +34,11 @@ class Player:
 
 @contextmanager
 def rigged(
-    show: Show, player: Player, nets: Callable[[Show], Any], folder: Path, link: Link | None
+    show: Show, player: Player, nets: Callable[[Show], Any], folder: Path, link: Link | None, token: str = ""
 ) -> Iterator[Rig]:
-    """The rig; its rings are removed at the end. With a link frames have none. folder: of the bus."""
+    """The rig; its rings are removed at the end. With a link frames have none. folder: of the bus.
+    token: see `Rig`.
+    """
     width, height = player.size
     programme = show.programme.size or player.size
     frames = RingSpec("", height, width, 4 if show.layered else 3)
@@ -68,6 +70,7 @@ def rigged(
             link=link,
             others=player.others,
             programme=outgoing,
+            token=token,
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import tempfile
 import threading
 import time
@@ -15,20 +16,21 @@ from typing import Any
 import zmq
 
 from realtime.config.show import Show
+from realtime.control.remote_desk import DeskServer
 from realtime.control.show_log import ShowLog
 from realtime.control.show_state import ShowStatus
 from realtime.control.terminal.outlet import Console
 from realtime.link.link_notice import LinkNotice
 from realtime.stages.context import Rig
-from realtime.stages.table import PERFORMER, WEBRTC, Stage, stages_of
+from realtime.stages.table import PERFORMER, Stage, stages_of
 from realtime.supervise.operators import Operators, show_status
 from realtime.supervise.rig import Player, rigged
 from realtime.supervise.stage_process import StageProcess
-from realtime.supervise.wake import Wake
 from realtime.transport.bus import Bus, Link, Press, Status, receive_newest
 from realtime.transport.messages import MessageError
 from realtime.transport.telemetry import Totals
 from realtime.transport.texts import shown
+from realtime.transport.wake import Wake
 
 logger = logging.getLogger(__name__)
 
@@ -86,6 +88,8 @@ class Supervisor:
         self._seconds = seconds
         self._operators = Operators(show, player, console, log, has_keys=has_keys)
         self.desk = self._operators.desk
+        self.token = show.control.token or secrets.token_urlsafe(16)
+        """What the console and the API ask for, whichever process serves them."""
         self._stages = {name: StageProcess(stage) for name, stage in stages.items()}
         self._link_notices = {
             name: LinkNotice(name, link) for name, stage in stages.items() if link and stage.far
@@ -115,12 +119,6 @@ class Supervisor:
         """The terminal is gone: the show goes on; from any thread or signal handler."""
         self._operators.hang_up()
 
-    @property
-    def whep(self) -> str | None:
-        """The socket at which WHEP is answered; None while it is not."""
-        output = next((each for each in self.status().outputs if each.kind == WEBRTC), None)
-        return output.where if output is not None and output.state == "running" else None
-
     def status(self) -> ShowStatus:
         """What the stages have said; from any thread."""
         return show_status(self._stages)
@@ -140,8 +138,9 @@ class Supervisor:
         """Until the operator, `stop` or the time ends it. Raises SupervisorError where it cannot go on."""
         with (
             tempfile.TemporaryDirectory(prefix="dancecam-", ignore_cleanup_errors=True) as folder,
-            rigged(self._show, self._player, self._nets, Path(folder), self._link) as rig,
+            rigged(self._show, self._player, self._nets, Path(folder), self._link, self.token) as rig,
             closing(Bus(Path(folder))) as bus,
+            closing(DeskServer(self.desk, self.totals, bus)),
         ):
             statuses = bus.receiver("status", "supervisor")
             orders = bus.sender("orders", "supervisor")

@@ -72,6 +72,8 @@ TOPICS: Mapping[str, Topic] = {
     "far_orders": Topic("link", zmq.PUB, zmq.SUB, True, "the orders, for the other machine", "only"),
     "far_status": Topic("link", zmq.PUSH, zmq.PULL, False, "the other machine's statuses", "only"),
     "ticks": Topic("playout", zmq.PUB, zmq.SUB, True, "a tick of the programme: where its pictures lie"),
+    "asked": Topic("supervisor", zmq.PUSH, zmq.PULL, False, "what the web server asks the desk"),
+    "told": Topic("supervisor", zmq.PUSH, zmq.PULL, False, "what the desk answers it, and what happens"),
     "wants": Topic("playout", zmq.PUSH, zmq.PULL, False, "which parts of the programme an output can use"),
 }
 """With a link a topic has the port of the link plus its place in this table."""

@@ -22,6 +22,7 @@ from realtime.supervise.supervisor import Supervisor, SupervisorError
 from realtime.transport.statuses import OutputStatus
 from tests.realtime.fakes import Heard, fake_nets, fake_show
 from tests.realtime.outputs.feeding import wait_until
+from tests.realtime.outputs.test_stream import free_port
 from tests.realtime.test_show_runs import child, leftovers, states
 
 RECORDER, STREAM, PAGE = "output recorder", "output stream", "output webrtc"
@@ -68,12 +69,10 @@ def run(supervisor: Supervisor, steps: Callable[[], None]) -> None:
 
 
 def with_outputs(folder: Path) -> tuple[Supervisor, Heard]:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-        free.bind(("127.0.0.1", 0))
-        url = f"udp://127.0.0.1:{free.getsockname()[1]}"
+    url = f"udp://127.0.0.1:{free_port(socket.SOCK_DGRAM)}"
     show, player = fake_show(
         folder,
-        webrtc=WebRtc(),
+        webrtc=WebRtc(port=free_port(socket.SOCK_STREAM)),
         outputs=(
             Recorder(kind="recorder", folder=folder / "takes", bitrate=1_000_000),
             Stream(kind="stream", url=url, bitrate=1_000_000),
@@ -90,7 +89,7 @@ def test_each_stage_is_killed_in_turn_and_the_others_go_on(tmp_path: Path) -> No
     def steps() -> None:
         wait_until(lambda: states(supervisor)[-1:] == ["LIVE"], "on air", 40)
         wait_until(lambda: sent(supervisor, "stream") > 10, "a stream", 40)
-        wait_until(lambda: supervisor.whep is not None, "the page", 40)
+        wait_until(lambda: output_of(supervisor, "webrtc").state == "running", "the page", 40)
         assert output_of(supervisor, "recorder").state == "off"
         assert not folder.exists()  # nothing is stored before the operator records
         supervisor.act("record")
@@ -114,9 +113,9 @@ def test_each_stage_is_killed_in_turn_and_the_others_go_on(tmp_path: Path) -> No
         assert not lost.is_running()
 
         kill(PAGE)
-        wait_until(lambda: supervisor.whep is None, "no page")
+        wait_until(lambda: output_of(supervisor, "webrtc").state == "failed", "no page")
         goes_on(supervisor, "recorder")
-        wait_until(lambda: supervisor.whep is not None, "the page again", 30)
+        wait_until(lambda: output_of(supervisor, "webrtc").state == "running", "the page again", 30)
 
         kill(RECORDER)
         wait_until(lambda: len(list(folder.iterdir())) == 2, "the order to record holds", 30)

@@ -21,7 +21,14 @@ def test_every_stage_has_an_entry() -> None:
 
 def test_every_output_is_a_stage_with_its_settings_and_no_end_of_restarts() -> None:
     stages = stages_of(SHOW)
-    assert list(stages) == ["performer", "playout", "output archive", "output stream", "output webrtc"]
+    assert list(stages) == [
+        "performer",
+        "playout",
+        "web server",
+        "output archive",
+        "output stream",
+        "output webrtc",
+    ]
     outputs = [stage for stage in stages.values() if stage.kind]
     assert [(stage.kind, stage.settings) for stage in outputs] == [
         ("recorder", RECORDER),

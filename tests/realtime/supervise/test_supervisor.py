@@ -39,7 +39,7 @@ def killed(name: str) -> psutil.Process:
 
 @contextmanager
 def no_handle_left() -> Iterator[None]:
-    """In this process, which the supervisor shares with its web server."""
+    """In this process, which starts the others."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
     taken: list[int] = []
