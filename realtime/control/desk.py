@@ -14,6 +14,7 @@ from realtime.control.actions import ACTIONS, Unconfirmed
 from realtime.control.arguments import ArgumentError, Arguments, check_in_order, check_named
 from realtime.control.keys import CONFIRM_KEY, CONFIRM_WITHIN_NS, Keymap, Unanswered
 from realtime.control.show_log import ShowLog
+from realtime.control.show_state import ShowFacts, ShowFigures
 from realtime.transport.orders import Orders
 from realtime.transport.texts import shown
 
@@ -113,8 +114,8 @@ class Desk:
         self._log = log
         self._lock = threading.Lock()
         self._orders = orders
-        self._show: dict[str, Any] = {}
-        self._stats: dict[str, Any] = {}
+        self._show: ShowFacts = {}
+        self._stats: ShowFigures = {}
         self._unanswered = Unanswered()
         self._listeners = Listeners()
 
@@ -202,14 +203,14 @@ class Desk:
         with self._lock:
             self._happened("message", text=text)
 
-    def report(self, show: dict[str, Any]) -> None:
+    def report(self, show: ShowFacts) -> None:
         """What the show is now; told to everybody where it has changed."""
         with self._lock:
             if show != self._show:
                 self._show = show
                 self._happened("state", **self._state())
 
-    def measure(self, stats: dict[str, Any]) -> None:
+    def measure(self, stats: ShowFigures) -> None:
         """The newest figures."""
         with self._lock:
             self._stats = stats

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,20 +45,83 @@ class ShowStatus:
         return sum(sum(output.receivers.values()) for output in self.outputs)
 
 
+class StageFacts(TypedDict):
+    ready: bool
+    restarts: int
+    doing: str
+
+
+class OutputFacts(TypedDict):
+    """See `OutputStatus`."""
+
+    name: str
+    kind: str
+    state: str
+    reason: str
+    receivers: dict[str, int]
+    tally: str
+
+
+class ShowFacts(TypedDict, total=False):
+    """What clients are told of a show whenever it changes, as the API has it. Empty before the first report.
+
+    on_air: whether the live player, or a still of the player, is in the programme. coming: the state that a
+    delayed programme shows next. camera: what is wrong with it, "" where nothing is. player: who was asked
+    for; dances: who dances until that one is loaded, or `player_failed`; "" where nobody does yet. fan: how
+    well the fan is known: learning, sound or locked; "" where there is none.
+    """
+
+    state: str
+    reason: str
+    on_air: bool
+    coming: str
+    delay_s: float
+    player: str
+    dances: str
+    player_failed: bool
+    background: str
+    dancer_rule: str
+    choices: dict[str, list[str]]
+    fan: str
+    camera: str
+    camera_size: tuple[int, int] | None
+    stages: dict[str, StageFacts]
+    outputs: list[OutputFacts]
+
+
+class OutputFigures(TypedDict):
+    """See `OutputStatus`."""
+
+    name: str
+    fps: float
+    sent: int
+    dropped: dict[str, int]
+
+
+class ShowFigures(TypedDict, total=False):
+    """The newest figures, as the API has them. Empty before the first.
+
+    stages_ms: the median of each of TIMES of late, None where nothing came. dropped: since the show began, by
+    stage and cause. confidence: of the player's pictures of late, 0 to 1; None while nobody dances.
+    """
+
+    fps: float | None
+    latency_ms: float | None
+    missed: int
+    viewers: int
+    confidence: float | None
+    stages_ms: dict[str, float | None]
+    outputs: list[OutputFigures]
+    dropped: dict[str, dict[str, int]]
+
+
 def show_facts(
     choices: Mapping[str, Mapping[str, str]],
     orders: Orders,
     status: ShowStatus,
     restarts: Mapping[str, int],
-) -> dict[str, Any]:
-    """What does not change from frame to frame.
-
-    choices: see `Desk`. `on_air` is whether the live player, or a still of him, is in the programme; `coming`
-    is the state that a delayed programme shows next. `camera` is what is wrong with it, "" where nothing is;
-    `doing` is what a stage loads that is not ready. `player` is who was asked for; `dances` is who dances
-    until he is loaded, or `player_failed`; "" where nobody does yet. `fan` is how well the fan is known:
-    learning, sound or locked; "" where there is none.
-    """
+) -> ShowFacts:
+    """What does not change from frame to frame. choices: see `Desk`. restarts: by stage."""
     playout, performer = status.playout, status.performer
     state = playout.state or STARTING if status.is_ready("playout") else STARTING
     return {
@@ -81,14 +144,17 @@ def show_facts(
             for name, stage in status.stages.items()
         },
         "outputs": [
-            _only(output, "name", "kind", "state", "reason", "tally", "receivers")
+            {
+                "name": output.name,
+                "kind": output.kind,
+                "state": output.state,
+                "reason": output.reason,
+                "receivers": output.receivers,
+                "tally": output.tally,
+            }
             for output in status.outputs
         ],
     }
-
-
-def _only(output: OutputStatus, *fields: str) -> dict[str, Any]:
-    return {name: value for name, value in asdict(output).items() if name in fields}
 
 
 def _named(choices: Mapping[str, Mapping[str, str]], action: str, value: str) -> str:
@@ -143,15 +209,13 @@ def status_line(orders: Orders, status: ShowStatus, totals: Totals) -> str:
 
 
 class Figures:
-    """Figures of late: what has come since the last call."""
+    """Makes the figures of late."""
 
     def __init__(self) -> None:
         self._before: dict[str, NDArray[np.int64]] = {}
 
-    def take(self, totals: Totals, status: ShowStatus) -> dict[str, Any]:
-        """stages_ms: the median of each of TIMES of late, None where nothing came. dropped: since the show
-        began, by stage and cause. confidence: of the player's pictures of late, 0..1 (`Confidence`); None
-        while nobody dances."""
+    def take(self, totals: Totals, status: ShowStatus) -> ShowFigures:
+        """What has come since the last call, and the drops since the show began."""
         stages_ms: dict[str, float | None] = {}
         for name in TIMES:
             histogram = totals.histograms().get(name)
@@ -168,7 +232,10 @@ class Figures:
             "viewers": status.viewers,
             "confidence": status.performer.confidence,
             "stages_ms": stages_ms,
-            "outputs": [_only(output, "name", "fps", "sent", "dropped") for output in status.outputs],
+            "outputs": [
+                {"name": output.name, "fps": output.fps, "sent": output.sent, "dropped": output.dropped}
+                for output in status.outputs
+            ],
             "dropped": dropped_by_stage(totals, {output.name: output.dropped for output in status.outputs}),
         }
 
