@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import zmq
 
+from engines.time_units import NS_PER_S
 from realtime.stages.context import StageContext
 from realtime.transport.bus import Bus, Press, Status
 from realtime.transport.statuses import OutputStatus, PerformerStatus, PlayoutStatus
@@ -60,7 +61,7 @@ class StageLink:
     def beat(self, alive_ns: int, *, ready: bool) -> None:
         """Sends a status, if it is due."""
         if self.is_due():
-            self._next_ns = time.monotonic_ns() + int(BEAT_S * 1e9)
+            self._next_ns = time.monotonic_ns() + int(BEAT_S * NS_PER_S)
             self._send(alive_ns, ready)
 
     def pressed(self, keys: Iterable[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -90,17 +89,15 @@ def output_stage(kind: str, name: str, settings: Any) -> Stage:
 def stages_of(show: Show, side: Side | None = None) -> dict[str, Stage]:
     """All stages that one machine of a show starts or hears, by name. side: of a show on two machines.
 
-    Raises ShowError where two outputs have the same name.
+    Raises ShowError where an output has the name of the page's own.
     """
     if side == "performer":
         return {PERFORMER.name: PERFORMER}
     outputs = [output_stage(output.kind, output.called, output) for output in show.outputs]
     if show.webrtc.port:
+        if any(output.called == WEBRTC for output in show.outputs):
+            raise ShowError(f"outputs: the page's own is named {WEBRTC!r}: give yours another name")
         outputs.append(output_stage(WEBRTC, WEBRTC, show.webrtc))
-    for name, n in Counter(stage.name for stage in outputs).items():
-        if n > 1:
-            name = name.removeprefix(OUTPUT)
-            raise ShowError(f"two outputs are named {name!r}: give each [[outputs]] a name of its own")
     stages = [PERFORMER, PLAYOUT] if side is None else [replace(PERFORMER, far=True), PLAYOUT, RELAY]
     if show.webrtc.port:
         stages.append(WEB)

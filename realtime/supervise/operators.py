@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from engines.pose.tracking.choosing import RULES
+from engines.time_units import NS_PER_S
 from realtime.config.backgrounds import PLATE
 from realtime.config.outputs import Recorder
 from realtime.config.show import Show
@@ -26,7 +27,6 @@ from realtime.transport.telemetry import Totals
 
 STATUS_LINE_EVERY_NS = 250_000_000
 FIGURES_EVERY_NS = 500_000_000
-NS_PER_S = 1_000_000_000
 
 MOST_LINES = 50
 """Lines of what was done that may wait to be said. In a flood only the newest are, and how many were not."""

@@ -10,6 +10,7 @@ from multiprocessing.context import SpawnProcess
 
 import psutil
 
+from engines.time_units import NS_PER_S
 from realtime.stages.context import OnAir, Rig, StageContext
 from realtime.stages.stage_main import stage_main
 from realtime.stages.table import OUTPUT, Stage
@@ -17,8 +18,6 @@ from realtime.supervise.signals import signals_blocked
 from realtime.supervise.watchdog import Watchdog
 from realtime.transport.bus import Status
 from realtime.transport.statuses import OutputStatus
-
-NS_PER_S = 1_000_000_000
 
 START_AGAIN_NS = NS_PER_S
 """After a process could not be started (no file handles or memory left), the next try is so long after."""

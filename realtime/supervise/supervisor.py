@@ -15,6 +15,7 @@ from typing import Any
 
 import zmq
 
+from engines.time_units import NS_PER_S
 from realtime.config.show import Show
 from realtime.control.remote_desk import DeskServer
 from realtime.control.show_log import ShowLog
@@ -34,7 +35,6 @@ from realtime.transport.wake import Wake
 
 logger = logging.getLogger(__name__)
 
-NS_PER_S = 1_000_000_000
 
 LOOP_S = 0.02
 ORDERS_EVERY_NS = 200_000_000
@@ -77,7 +77,7 @@ class Supervisor:
         show (`stages_of`). log: of what the desk does. link: for one machine of a show on two. has_keys:
         whether the terminal's keys are heard, so that one of them can confirm.
 
-        Raises ShowError where two outputs have the same name.
+        Raises ShowError, see `stages_of`.
         """
         if stages is None:
             stages = stages_of(show, None if link is None else link.side)

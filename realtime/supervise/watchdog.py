@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
+from engines.time_units import NS_PER_S
 from realtime.stages.table import Stage
 from realtime.transport.backoff import Backoff
-
-NS_PER_S = 1_000_000_000
 
 PROGRESS_CPU_S = 1.0
 """So much more of the processor's time is progress in loading, besides a new step. Who waits for a lock, a

@@ -6,6 +6,8 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -17,13 +19,13 @@ import psutil
 import pytest
 
 from realtime.config.outputs import Recorder, Stream, WebRtc
-from realtime.config.show import Programme, ShowError
+from realtime.config.show import Programme
 from realtime.supervise.supervisor import Supervisor, SupervisorError
 from realtime.transport.statuses import OutputStatus
 from tests.realtime.fakes import Heard, fake_nets, fake_show
 from tests.realtime.outputs.feeding import wait_until
 from tests.realtime.outputs.test_stream import free_port
-from tests.realtime.test_show_runs import child, leftovers, states
+from tests.realtime.test_show_runs import alive, child, leftovers, states
 
 RECORDER, STREAM, PAGE = "output recorder", "output stream", "output webrtc"
 
@@ -166,8 +168,30 @@ def test_what_no_retry_can_mend_ends_the_show_with_a_line(tmp_path: Path) -> Non
         Supervisor(show, player, fake_nets, Heard()).run()
 
 
-def test_two_outputs_of_one_name_are_no_show(tmp_path: Path) -> None:
-    stream = Stream(kind="stream", url="udp://127.0.0.1:9")
-    show, player = fake_show(tmp_path, outputs=(stream, stream))
-    with pytest.raises(ShowError, match="two outputs are named 'stream'"):
-        Supervisor(show, player, fake_nets, Heard())
+def test_nothing_outlives_a_supervisor_that_is_killed_with_its_outputs(tmp_path: Path) -> None:
+    show_file = tmp_path / "show.toml"
+    show_file.write_text(
+        '[[outputs]]\nkind = "recorder"\nfolder = "takes"\nfeed = "clean"\n', encoding="utf-8"
+    )
+    port = free_port(socket.SOCK_STREAM)
+    before = set(Path("/dev/shm").glob("psm_*"))
+    command = [sys.executable, "-m", "tests.realtime.fake_live", str(tmp_path)]
+    show = subprocess.Popen(
+        [*command, "--show", str(show_file), "--port", str(port)],
+        cwd=Path(__file__).resolve().parents[3],
+        stdout=subprocess.DEVNULL,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    try:
+        names = ("performer", "playout", "web server", RECORDER, PAGE)
+        wait_until(lambda: all(child(name) for name in names), "all stages", 40)
+        wait_until(lambda: any(tmp_path.glob("dancecam-*/whep")), "the page", 40)
+        processes = [child(name) for name in names]
+        rings = set(Path("/dev/shm").glob("psm_*")) - before
+        assert len(rings) == 5, "the player's, the camera's; picture, clean feed and preview"
+    finally:
+        show.kill()
+        show.wait()
+    wait_until(lambda: not any(process and alive(process) for process in processes), "their end", 15)
+    wait_until(lambda: not any(ring.exists() for ring in rings), "the end of the shared memory")
+    wait_until(lambda: not list(tmp_path.glob("dancecam-*")), "the end of the sockets")
