@@ -30,7 +30,8 @@ logger = logging.getLogger(__name__)
 ANSWER_S = 5.0
 """How long an answer may take; the desk itself never takes so long."""
 
-GREETINGS, GREET_S = 40, 0.25
+GREETINGS, GREET_S = 100, 0.25
+"""How often the desk is greeted, until it answers, and how long each time."""
 
 LOOK_S = 0.5
 """How often the threads look whether they should end."""

@@ -105,7 +105,7 @@ class WebRtcSink(OutputSink):
             self._serve(whep, listener), self._loop
         ).result()
 
-    # The programme clock's thread.
+    # The main thread of the process.
 
     def wants(self) -> frozenset[Part]:
         """Nothing while nobody looks."""
