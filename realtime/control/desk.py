@@ -123,10 +123,16 @@ class Desk:
     def orders(self) -> Orders:
         return self._orders
 
-    def state(self) -> dict[str, Any]:
-        """Orders, show, `confirm` and stats, whole: what a client needs to know that was not there before."""
+    def state(self, hear: Callable[[dict[str, Any]], None] | None = None) -> dict[str, Any]:
+        """Orders, show, `confirm` and stats, whole: what a client needs to know that was not there before.
+
+        hear: is given it too, before anything else happens; like a listener.
+        """
         with self._lock:
-            return {**self._state(), "stats": self._stats}
+            state = {**self._state(), "stats": self._stats}
+            if hear is not None:
+                hear(state)
+            return state
 
     def listen(self, listener: Callable[[Event], None]) -> Callable[[], None]:
         """Tells a listener of each event, in order, until the function that is returned is called.

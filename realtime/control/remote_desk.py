@@ -6,13 +6,13 @@ what it answers come over one socket, in order: who has its answer has heard of 
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
 import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing, suppress
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -51,14 +51,7 @@ class DeskServer:
     def __init__(self, desk: Desk, totals: Totals, bus: Bus) -> None:
         self._desk, self._totals, self._bus = desk, totals, bus
         self._wake = Wake()
-        self._outbox: deque[Callable[[], Event]] = deque(maxlen=LONGEST_QUEUE)
-        self._answers: dict[str, Callable[..., Callable[[], Event]]] = {
-            "hello": self._hello,
-            "act": self._act,
-            "note": self._note,
-            "tell": self._tell,
-            "count": self._count,
-        }
+        self._outbox: deque[Event] = deque(maxlen=LONGEST_QUEUE)
         self._ending = False
         self._stop_listening = desk.listen(self._happened)
         self._thread = threading.Thread(target=self._run, name="desk", daemon=True)
@@ -73,13 +66,13 @@ class DeskServer:
 
     def _happened(self, event: Event) -> None:
         """In the thread of whoever caused it."""
-        self._outbox.append(lambda: event)
+        self._outbox.append(event)
         self._wake.set()
 
     def _run(self) -> None:
         with (
-            contextlib.closing(self._bus.receiver("asked", "supervisor")) as asked,
-            contextlib.closing(self._bus.sender("told", "supervisor")) as told,
+            closing(self._bus.receiver("asked", "supervisor")) as asked,
+            closing(self._bus.sender("told", "supervisor")) as told,
         ):
             poller = zmq.Poller()
             for waited_for in (asked, self._wake.fileno()):
@@ -89,53 +82,44 @@ class DeskServer:
                 self._wake.clear()
                 message = receive_newest(asked)
                 if message is not None:
-                    self._answer(message)
+                    self._outbox.append(self._answer(message))
                     self._wake.set()  # there may be more
                 while self._outbox:
-                    with contextlib.suppress(zmq.Again):  # nobody hears, or hangs and is started again
-                        told.send(json.dumps(self._outbox.popleft()()).encode(), zmq.NOBLOCK)
+                    with suppress(zmq.Again):  # nobody hears, or hangs and is started again
+                        told.send(json.dumps(self._outbox.popleft()).encode(), zmq.NOBLOCK)
 
-    def _answer(self, message: bytes) -> None:
+    def _answer(self, message: bytes) -> Event:
         number = None
         try:
             question = json.loads(message)
             number = question.pop("id")
-            answer = self._answers[question.pop("ask")](**question)
+            return {"type": "answer", "id": number, **self._done(question.pop("ask"), question)}
         except Refused as error:
-            answer = _as_answer({"status": error.status, "refused": str(error)})
+            refused = {"status": error.status, "refused": str(error)}
         except Exception as error:  # noqa: BLE001  # one question that fails must not end the others
             logger.warning("the web server's question failed: %s", one_line(error))
-            answer = _as_answer({"status": FAILED, "refused": "this request failed"})
-        self._outbox.append(lambda: {"type": "answer", "id": number, **answer()})
+            refused = {"status": FAILED, "refused": "this request failed"}
+        return {"type": "answer", "id": number, **refused}
 
-    # What can be asked. An answer is made as it is sent, so that no event before it is newer than it is.
-
-    def _hello(self) -> Callable[[], Event]:
-        return lambda: {"choices": self._desk.choices, "state": self._desk.state()}
-
-    def _act(self, *, name: str, given: Any, who: str, confirmed: bool) -> Callable[[], Event]:
-        self._desk.act(name, given, who=who, confirmed=confirmed)
-        return _as_answer({})
-
-    def _note(self, *, who: str, what: str, result: str) -> Callable[[], Event]:
-        self._desk.note(who, what, result)
-        return _as_answer({})
-
-    def _tell(self, *, text: str) -> Callable[[], Event]:
-        self._desk.tell(text)
-        return _as_answer({})
-
-    def _count(self) -> Callable[[], Event]:
-        totals = self._totals.copy()
-        times = {
-            name: {int(position): int(histogram[position]) for position in histogram.nonzero()[0]}
-            for name, histogram in totals.histograms().items()
+    def _done(self, ask: str, given: dict[str, Any]) -> Event:
+        """What is asked for, done. Raises Refused."""
+        if ask == "hello":
+            self._desk.state(lambda state: self._outbox.append({"type": "hello", "state": state}))
+            return {"choices": self._desk.choices}
+        if ask == "count":
+            totals = self._totals.copy()
+            times = {
+                name: {int(position): int(histogram[position]) for position in histogram.nonzero()[0]}
+                for name, histogram in totals.histograms().items()
+            }
+            return {"counts": totals.counts, "restarts": totals.restarts, "times": times}
+        does: dict[str, Callable[..., object]] = {
+            "act": self._desk.act,
+            "note": self._desk.note,
+            "tell": self._desk.tell,
         }
-        return _as_answer({"counts": totals.counts, "restarts": totals.restarts, "times": times})
-
-
-def _as_answer(fields: Event) -> Callable[[], Event]:
-    return lambda: fields
+        does[ask](**given)
+        return {}
 
 
 class RemoteDesk:
@@ -191,12 +175,12 @@ class RemoteDesk:
 
     def note(self, who: str, what: str, result: str) -> None:
         """See `Desk.note`."""
-        with contextlib.suppress(Refused):
+        with suppress(Refused):
             self._send("note", who=who, what=what, result=result)
 
     def tell(self, text: str) -> None:
         """See `Desk.tell`."""
-        with contextlib.suppress(Refused):
+        with suppress(Refused):
             self._send("tell", text=text)
 
     def copy(self) -> Totals:
@@ -213,7 +197,7 @@ class RemoteDesk:
     def _greet(self) -> dict[str, Any]:
         """Again and again, until the sockets have found each other."""
         for _ in range(GREETINGS - 1):
-            with contextlib.suppress(Refused):
+            with suppress(Refused):
                 return self._ask("hello", GREET_S)
         return self._ask("hello", GREET_S)
 
@@ -241,23 +225,23 @@ class RemoteDesk:
                 raise Refused(UNAVAILABLE, "the show does not answer") from None
 
     def _hear(self) -> None:
-        with contextlib.closing(self._bus.receiver("told", self._process)) as told:
+        with closing(self._bus.receiver("told", self._process)) as told:
             while not self._ending:
                 if told.poll(int(1000 * LOOK_S)):
                     self._take(json.loads(told.recv()))
 
     def _take(self, event: dict[str, Any]) -> None:
         if event["type"] == "answer":
-            if "state" in event:
-                self._state = event["state"]
             answers = self._answers.get(event["id"])
             if answers is not None:
                 answers.put(event)
-            return
-        if event["type"] in ("state", "stats"):
-            news = {name: value for name, value in event.items() if name in STATE}
-            self._state = {**self._state, **news}
-        self._listeners.tell(event)
+        elif event["type"] == "hello":
+            self._state = event["state"]
+        else:
+            if event["type"] in ("state", "stats"):
+                news = {name: value for name, value in event.items() if name in STATE}
+                self._state = {**self._state, **news}
+            self._listeners.tell(event)
 
 
 def _plain(value: object) -> object:
