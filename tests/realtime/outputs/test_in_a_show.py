@@ -25,7 +25,7 @@ from realtime.transport.statuses import OutputStatus
 from tests.realtime.fakes import Heard, fake_nets, fake_show
 from tests.realtime.outputs.feeding import wait_until
 from tests.realtime.outputs.test_stream import free_port
-from tests.realtime.test_show_runs import alive, child, leftovers, states
+from tests.realtime.test_show_runs import alive, child, rings, states
 
 RECORDER, STREAM, PAGE = "output recorder", "output stream", "output webrtc"
 
@@ -84,9 +84,10 @@ def with_outputs(folder: Path) -> tuple[Supervisor, Heard]:
     return Supervisor(show, player, fake_nets, heard), heard
 
 
+@pytest.mark.usefixtures("own_folder")
 def test_each_stage_is_killed_in_turn_and_the_others_go_on(tmp_path: Path) -> None:
     supervisor, heard = with_outputs(tmp_path)
-    folder, before = tmp_path / "takes", leftovers()
+    folder, things = tmp_path / "takes", set[Path]()
 
     def steps() -> None:
         wait_until(lambda: states(supervisor)[-1:] == ["LIVE"], "on air", 40)
@@ -97,6 +98,7 @@ def test_each_stage_is_killed_in_turn_and_the_others_go_on(tmp_path: Path) -> No
         supervisor.act("record")
         wait_until(lambda: sent(supervisor, "recorder") > 20, "a recording", 30)
         others = {stage: child(stage) for stage in (RECORDER, STREAM, PAGE)}
+        things.update(rings(), tmp_path.glob("dancecam-*"))
 
         kill("playout")
         wait_until(lambda: supervisor.totals.restarts["playout"] == 1, "its loss is told")
@@ -133,7 +135,7 @@ def test_each_stage_is_killed_in_turn_and_the_others_go_on(tmp_path: Path) -> No
     while any(child(stage) for stage in (RECORDER, STREAM, PAGE, "playout", "performer")):
         assert time.monotonic() < deadline, "a process outlived the show"
         time.sleep(0.05)
-    assert leftovers() == before
+    assert len(things) == 5 and not any(thing.exists() for thing in things), "four rings, and the sockets"
     report = supervisor.report()
     assert json.dumps(report)
     assert report["restarts"] == {"playout": 1, STREAM: 1, PAGE: 1, RECORDER: 1}
@@ -174,7 +176,6 @@ def test_nothing_outlives_a_supervisor_that_is_killed_with_its_outputs(tmp_path:
         '[[outputs]]\nkind = "recorder"\nfolder = "takes"\nfeed = "clean"\n', encoding="utf-8"
     )
     port = free_port(socket.SOCK_STREAM)
-    before = set(Path("/dev/shm").glob("psm_*"))
     command = [sys.executable, "-m", "tests.realtime.fake_live", str(tmp_path)]
     show = subprocess.Popen(
         [*command, "--show", str(show_file), "--port", str(port)],
@@ -187,11 +188,11 @@ def test_nothing_outlives_a_supervisor_that_is_killed_with_its_outputs(tmp_path:
         wait_until(lambda: all(child(name) for name in names), "all stages", 40)
         wait_until(lambda: any(tmp_path.glob("dancecam-*/whep")), "the page", 40)
         processes = [child(name) for name in names]
-        rings = set(Path("/dev/shm").glob("psm_*")) - before
-        assert len(rings) == 5, "the player's, the camera's; picture, clean feed and preview"
+        memory = rings(show.pid)
+        assert len(memory) == 5, "the player's, the camera's; picture, clean feed and preview"
     finally:
         show.kill()
         show.wait()
     wait_until(lambda: not any(process and alive(process) for process in processes), "their end", 15)
-    wait_until(lambda: not any(ring.exists() for ring in rings), "the end of the shared memory")
+    wait_until(lambda: not any(ring.exists() for ring in memory), "the end of the shared memory")
     wait_until(lambda: not list(tmp_path.glob("dancecam-*")), "the end of the sockets")

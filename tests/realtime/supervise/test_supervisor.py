@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import resource
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -21,13 +20,9 @@ from realtime.supervise.supervisor import Supervisor
 from realtime.transport.bus import Bus
 from realtime.transport.telemetry import Totals
 from tests.realtime.fakes import Heard, fake_nets, fake_show
-from tests.realtime.test_show_runs import child, in_background, states, wait_for
+from tests.realtime.test_show_runs import child, in_background, rings, states, wait_for
 
-
-@pytest.fixture(autouse=True)
-def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For the show's sockets, so that others' shows are not mixed up with ours."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 def killed(name: str) -> psutil.Process:
@@ -123,13 +118,12 @@ def test_a_playout_that_is_killed_leaves_nothing_behind(tmp_path: Path) -> None:
     """Its rings are the supervisor's: the next one and the outputs have the same."""
     show, player = fake_show(tmp_path, outputs=(Recorder(kind="recorder", folder=tmp_path / "takes"),))
     supervisor = Supervisor(show, player, fake_nets, Heard())
-    before = set(Path("/dev/shm").glob("psm_*"))
     seen: list[set[Path]] = []
 
     def kill_it() -> None:
         for n in range(3):
             wait_for(lambda n=n: states(supervisor).count("LIVE") == n + 1, timeout_s=60)
-            seen.append(set(Path("/dev/shm").glob("psm_*")) - before)
+            seen.append(rings())
             if n < 2:
                 killed("playout")
 

@@ -254,7 +254,7 @@ def test_what_is_accepted_aiortc_understands(url: str) -> None:
         ({**TURN, "urls": "turns:turn.example?transport=udp"}, "write stun:HOST:PORT"),
         ({**TURN, "urls": "stun:stun.example"}, "takes no username"),
         ({**TURN, "urls": []}, "at least 1"),
-        ({**TURN, "user": "court"}, "Extra inputs"),
+        ({**TURN, "user": "court"}, "unknown key"),
     ],
 )
 def test_what_is_not_understood_is_refused(server: object, words: str) -> None:
