@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import json
 import os
-import secrets
 import socket
 import sys
 from collections.abc import Callable
@@ -14,7 +13,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from realtime.config.control import ControlError
 from realtime.config.redact import shown
 from realtime.config.show import BUNDLED_OTHERS, Show, ShowError, check_show, load_show
 from realtime.control.keys import KeyConflict, Keymap
@@ -24,7 +22,7 @@ from realtime.control.terminal.outlet import Console
 from realtime.performer.networks import Nets, load_nets
 from realtime.pictures.video_source import CameraName, CaptureError
 from realtime.programme.backgrounds import BackgroundError, check_backgrounds
-from realtime.stages.table import STAGES, stages_at
+from realtime.stages.table import stages_of
 from realtime.supervise.rig import Player
 from realtime.supervise.signals import has_terminal, heed
 from realtime.supervise.supervisor import Supervisor, SupervisorError
@@ -158,6 +156,7 @@ def check(show: Show, report: Path | None, role: str = "all") -> Player:
         CameraName.parse(show.camera)
     if role != "performer":
         check_backgrounds(show.backgrounds)
+        stages_of(show)
     if report is not None and not report.resolve().parent.is_dir():
         raise UsageError(f"--report {report}: there is no folder {report.resolve().parent}")
 
@@ -200,25 +199,12 @@ def check(show: Show, report: Path | None, role: str = "all") -> Player:
     )
 
 
-def serve(show: Show, supervisor: Supervisor, console: Console, stack: contextlib.ExitStack) -> None:
-    """Starts the control server, until `stack` ends, and says where it is. Raises ControlError."""
-    from realtime.control.network.server import ControlServer  # only a show with a page needs it
-
-    server = ControlServer(
-        supervisor.desk,
-        supervisor.totals,
-        lambda: supervisor.whep,
-        token=show.control.token or secrets.token_urlsafe(16),
-        host=show.webrtc.host,
-        port=show.webrtc.port,
-        osc_host=show.control.osc_host,
-        osc_port=show.control.osc_port,
-        public_url=show.webrtc.public_url,
-        trusted_proxies=show.webrtc.trusted_proxies,
-    )
-    stack.callback(server.close)
-    console.say(f"programme: {server.url}")
-    console.say(f"console: {server.console_url}")
+def say_where(show: Show, token: str, console: Console) -> None:
+    """Where the page and the console are served."""
+    host = f"[{show.webrtc.host}]" if ":" in show.webrtc.host else show.webrtc.host
+    url = f"http://{host}:{show.webrtc.port}/"
+    console.say(f"programme: {url}")
+    console.say(f"console: {url}console#token={token}")
     if show.webrtc.public_url is not None:
         console.say(f"from elsewhere: {show.webrtc.public_url}/ and {show.webrtc.public_url}/console")
 
@@ -232,7 +218,7 @@ def run(
 ) -> None:
     """The show itself; writes the report however it ends.
 
-    Raises SupervisorError, ControlError, ShowLogError.
+    Raises SupervisorError, ShowLogError.
     """
     with contextlib.ExitStack() as stack:
         log = None
@@ -248,7 +234,6 @@ def run(
             nets,
             console,
             seconds=options.seconds,
-            stages=STAGES if link is None else stages_at(link.side),
             log=log,
             link=link,
             has_keys=has_keys,
@@ -258,7 +243,7 @@ def run(
         if has_keys:
             console.say(f"keys:\n{supervisor.desk.keymap.help_text()}")
         if show.webrtc.port and operated:
-            serve(show, supervisor, console, stack)
+            say_where(show, supervisor.token, console)
         if link is None or link.side == "performer":
             console.say(f"{player.name} dances to {shown(show.camera)}")
             console.say("preparing the networks; the first time takes minutes")
@@ -291,7 +276,7 @@ def main(arguments: list[str]) -> int:
         return 2
     try:
         run(show, player, options, link=link)
-    except (SupervisorError, ControlError, OSError) as error:
+    except (SupervisorError, OSError) as error:
         print(f"run_live: {error}", file=sys.stderr)
         return 1
     return 0

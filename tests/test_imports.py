@@ -45,12 +45,12 @@ REALTIME: dict[str, set[str]] = {
     "stages": {"config", "transport"},
     "link": {"stages", "transport"},
     "performer": {"config", "pictures", "transport", "stages", "link"},
-    "outputs": {"config", "pictures", "transport"},
+    "outputs": {"config", "pictures", "transport", "stages"},
     "outputs.webrtc": {"config", "transport", "outputs"},
-    "programme": {"config", "pictures", "transport", "stages", "link", "outputs"},
+    "programme": {"config", "pictures", "transport", "stages", "link"},
     "control": {"transport"},
     "control.terminal": set(),
-    "control.network": {"config", "transport", "control"},
+    "control.network": {"config", "transport", "stages", "control"},
     "supervise": {"config", "pictures", "transport", "stages", "link", "control", "control.terminal"},
 }
 QUALITY, MEASURING, GPU_CHECK = (f"benchmarking.{room}" for room in ("quality", "measuring", "gpu_check"))

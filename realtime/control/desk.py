@@ -7,13 +7,14 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from engines.time_units import NS_PER_S
 from realtime.control.actions import ACTIONS, Unconfirmed
 from realtime.control.arguments import ArgumentError, Arguments, check_in_order, check_named
 from realtime.control.keys import CONFIRM_KEY, CONFIRM_WITHIN_NS, Keymap, Unanswered
 from realtime.control.show_log import ShowLog
+from realtime.control.show_state import ShowFacts, ShowFigures
 from realtime.transport.orders import Orders
 from realtime.transport.texts import shown
 
@@ -41,6 +42,57 @@ class Refused(RuntimeError):
         self.status = status
 
 
+class Listeners:
+    """Who is told of each event. For one thread at a time, but for `add`."""
+
+    def __init__(self) -> None:
+        self._listeners: tuple[Callable[[Event], None], ...] = ()
+        self._lock = threading.Lock()
+
+    def add(self, listener: Callable[[Event], None]) -> Callable[[], None]:
+        """The function that is returned ends it."""
+        with self._lock:
+            self._listeners = (*self._listeners, listener)
+
+        def stop() -> None:
+            with self._lock:
+                self._listeners = tuple(each for each in self._listeners if each is not listener)
+
+        return stop
+
+    def tell(self, event: Event) -> None:
+        """One that fails does not keep the others from hearing."""
+        for listener in self._listeners:
+            try:
+                listener(event)
+            except Exception as error:  # noqa: BLE001  # an order must not fail because one client cannot hear of it
+                logger.warning("a client of the desk cannot be told: %s: %s", type(error).__name__, error)
+
+
+class AnyDesk(Protocol):
+    """What a control needs of the desk: a `Desk`, or a `remote_desk.RemoteDesk` in another process."""
+
+    keymap: Keymap
+    choices: Mapping[str, Mapping[str, str]]
+
+    def state(self) -> dict[str, Any]: ...
+
+    def listen(self, listener: Callable[[Event], None]) -> Callable[[], None]: ...
+
+    def act(
+        self,
+        name: str,
+        given: Mapping[str, object] | Sequence[object] = (),
+        *,
+        who: str,
+        confirmed: bool = False,
+    ) -> object: ...
+
+    def note(self, who: str, what: str, result: str) -> None: ...
+
+    def tell(self, text: str) -> None: ...
+
+
 class Desk:
     """Holds the orders in force. Any thread may ask and tell; one at a time is heard."""
 
@@ -62,19 +114,25 @@ class Desk:
         self._log = log
         self._lock = threading.Lock()
         self._orders = orders
-        self._show: dict[str, Any] = {}
-        self._stats: dict[str, Any] = {}
+        self._show: ShowFacts = {}
+        self._stats: ShowFigures = {}
         self._unanswered = Unanswered()
-        self._listeners: list[Callable[[Event], None]] = []
+        self._listeners = Listeners()
 
     @property
     def orders(self) -> Orders:
         return self._orders
 
-    def state(self) -> dict[str, Any]:
-        """Orders, show, `confirm` and stats, whole: what a client needs to know that was not there before."""
+    def state(self, hear: Callable[[dict[str, Any]], None] | None = None) -> dict[str, Any]:
+        """Orders, show, `confirm` and stats, whole: what a client needs to know that was not there before.
+
+        hear: is given it too, before anything else happens; like a listener.
+        """
         with self._lock:
-            return {**self._state(), "stats": self._stats}
+            state = {**self._state(), "stats": self._stats}
+            if hear is not None:
+                hear(state)
+            return state
 
     def listen(self, listener: Callable[[Event], None]) -> Callable[[], None]:
         """Tells a listener of each event, in order, until the function that is returned is called.
@@ -82,13 +140,7 @@ class Desk:
         It is called in the thread of whoever caused the event; it must be quick and may not ask the desk.
         """
         with self._lock:
-            self._listeners.append(listener)
-
-        def stop() -> None:
-            with self._lock:
-                self._listeners.remove(listener)
-
-        return stop
+            return self._listeners.add(listener)
 
     def act(
         self,
@@ -157,18 +209,18 @@ class Desk:
         with self._lock:
             self._happened("message", text=text)
 
-    def report(self, show: dict[str, Any]) -> None:
+    def report(self, show: ShowFacts) -> None:
         """What the show is now; told to everybody where it has changed."""
         with self._lock:
             if show != self._show:
                 self._show = show
                 self._happened("state", **self._state())
 
-    def measure(self, stats: dict[str, Any]) -> None:
+    def measure(self, stats: ShowFigures) -> None:
         """The newest figures."""
         with self._lock:
             self._stats = stats
-            self._push({"type": "stats", "stats": stats})
+            self._listeners.tell({"type": "stats", "stats": stats})
 
     def _state(self) -> dict[str, Any]:
         """confirm: the actions that must be confirmed while this state lasts."""
@@ -200,14 +252,7 @@ class Desk:
         event = {"type": kind, "at": datetime.now(UTC).isoformat(timespec="milliseconds"), **fields}
         if self._log is not None:
             self._log.append(event)
-        self._push(event)
-
-    def _push(self, event: Event) -> None:
-        for listener in self._listeners:
-            try:
-                listener(event)
-            except Exception as error:  # noqa: BLE001  # an order must not fail because one client cannot hear of it
-                logger.warning("a client of the desk cannot be told: %s: %s", type(error).__name__, error)
+        self._listeners.tell(event)
 
 
 def action_line(event: Event) -> str:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from realtime.transport.orders import Orders
+from realtime.transport.statuses import OutputStatus, PerformerStatus, PlayoutStatus, SwapState
 from realtime.transport.telemetry import DROPS, TIMES, Totals, percentile_ms
-
-Info = Mapping[str, Any]
-"""What a stage says of itself (`bus.Status.info`)."""
 
 STARTING = "STARTING"
 """The state until the playout has named one of its own."""
@@ -21,59 +20,139 @@ OUTPUTS = "outputs"
 """Where frames count as dropped that an output did not send."""
 
 
+@dataclass(frozen=True)
+class StageState:
+    """ready: it does its work. doing: what it loads until then."""
+
+    ready: bool = False
+    doing: str = ""
+
+
+@dataclass(frozen=True)
+class ShowStatus:
+    """What the stages of a show have said of themselves. outputs: in the show file's order."""
+
+    stages: Mapping[str, StageState] = field(default_factory=dict)
+    playout: PlayoutStatus = field(default_factory=PlayoutStatus)
+    performer: PerformerStatus = field(default_factory=PerformerStatus)
+    outputs: Sequence[OutputStatus] = ()
+
+    def is_ready(self, stage: str) -> bool:
+        return stage in self.stages and self.stages[stage].ready
+
+    @property
+    def viewers(self) -> int:
+        return sum(sum(output.receivers.values()) for output in self.outputs)
+
+
+class StageFacts(TypedDict):
+    ready: bool
+    restarts: int
+    doing: str
+
+
+class OutputFacts(TypedDict):
+    """See `OutputStatus`."""
+
+    name: str
+    kind: str
+    state: str
+    reason: str
+    receivers: dict[str, int]
+    tally: str
+
+
+class ShowFacts(TypedDict, total=False):
+    """What clients are told of a show whenever it changes, as the API has it. Empty before the first report.
+
+    on_air: whether the live player, or a still of the player, is in the programme. coming: the state that a
+    delayed programme shows next. camera: what is wrong with it, "" where nothing is. player: who was asked
+    for; dances: who dances until that one is loaded, or `player_failed`; "" where nobody does yet. fan: how
+    well the fan is known: learning, sound or locked; "" where there is none.
+    """
+
+    state: str
+    reason: str
+    on_air: bool
+    coming: str
+    delay_s: float
+    player: str
+    dances: str
+    player_failed: bool
+    background: str
+    dancer_rule: str
+    choices: dict[str, list[str]]
+    fan: str
+    camera: str
+    camera_size: tuple[int, int] | None
+    stages: dict[str, StageFacts]
+    outputs: list[OutputFacts]
+
+
+class OutputFigures(TypedDict):
+    """See `OutputStatus`."""
+
+    name: str
+    fps: float
+    sent: int
+    dropped: dict[str, int]
+
+
+class ShowFigures(TypedDict, total=False):
+    """The newest figures, as the API has them. Empty before the first.
+
+    stages_ms: the median of each of TIMES of late, None where nothing came. dropped: since the show began, by
+    stage and cause. confidence: of the player's pictures of late, 0 to 1; None while nobody dances.
+    """
+
+    fps: float | None
+    latency_ms: float | None
+    missed: int
+    viewers: int
+    confidence: float | None
+    stages_ms: dict[str, float | None]
+    outputs: list[OutputFigures]
+    dropped: dict[str, dict[str, int]]
+
+
 def show_facts(
     choices: Mapping[str, Mapping[str, str]],
     orders: Orders,
-    infos: Mapping[str, Info],
-    ready: Mapping[str, bool],
+    status: ShowStatus,
     restarts: Mapping[str, int],
-) -> dict[str, Any]:
-    """What does not change from frame to frame. infos, ready: by stage.
-
-    choices: see `Desk`. `on_air` is whether the live player, or a still of him, is in the programme; `coming`
-    is the state that a delayed programme shows next. `camera` is what is wrong with it, "" where nothing is;
-    `doing` is what a stage loads that is not ready. `player` is who was asked for; `dances` is who dances
-    until he is loaded, or `player_failed`; "" where nobody does yet. `fan` is how well the fan is known:
-    learning, sound or locked; "" where there is none.
-    """
-    playout = infos.get("playout", {})
-    performer = infos.get("performer", {})
-    swap = performer.get("player")
-    if not isinstance(swap, Mapping):  # it may come from another machine
-        swap = {}
-    state = str(playout.get("state", STARTING)) if ready.get("playout") else STARTING
+) -> ShowFacts:
+    """What does not change from frame to frame. choices: see `Desk`. restarts: by stage."""
+    playout, performer = status.playout, status.performer
+    state = playout.state or STARTING if status.is_ready("playout") else STARTING
     return {
         "state": state,
-        "reason": playout.get("reason")
-        or reason(
-            state,
-            orders,
-            performer_ready=ready.get("performer", False),
-            trouble=_trouble(performer, ready=ready.get("performer", False)),
-        ),
+        "reason": playout.reason or reason(state, orders, status),
         "on_air": state in ("LIVE", "HOLD", "FREEZE"),
-        "coming": playout.get("coming", state),
-        "delay_s": playout.get("delay_s", 0.0),
+        "coming": playout.coming or state,
+        "delay_s": playout.delay_s,
         "player": _named(choices, "player", orders.player),
-        "dances": swap.get("name", ""),
-        "player_failed": swap.get("state") == "failed",
+        "dances": performer.player.name,
+        "player_failed": performer.player.state is SwapState.FAILED,
         "background": _named(choices, "background", orders.background),
         "dancer_rule": orders.dancer_rule,
         "choices": {name: list(names) for name, names in choices.items()},
-        "fan": performer.get("fan", ""),
-        "camera": performer.get("camera", ""),
-        "camera_size": performer.get("camera_size"),
+        "fan": performer.fan,
+        "camera": performer.camera,
+        "camera_size": performer.camera_size,
         "stages": {
-            name: {
-                "ready": ready.get(name, False),
-                "restarts": restarts.get(name, 0),
-                "doing": info.get("doing", ""),
-            }
-            for name, info in infos.items()
+            name: {"ready": stage.ready, "restarts": restarts.get(name, 0), "doing": stage.doing}
+            for name, stage in status.stages.items()
         },
         "outputs": [
-            {key: output.get(key) for key in ("name", "kind", "state", "reason", "tally", "receivers")}
-            for output in playout.get("outputs", ())
+            {
+                "name": output.name,
+                "kind": output.kind,
+                "state": output.state,
+                "reason": output.reason,
+                "receivers": output.receivers,
+                "tally": output.tally,
+            }
+            for output in status.outputs
         ],
     }
 
@@ -83,16 +162,17 @@ def _named(choices: Mapping[str, Mapping[str, str]], action: str, value: str) ->
     return next((name for name, chosen in choices.get(action, {}).items() if chosen == value), value)
 
 
-def _trouble(performer: Info, *, ready: bool) -> str:
+def _trouble(status: ShowStatus) -> str:
     """Why the performer brings nothing that can be shown, by its own word; "" where it has not said."""
-    if ready:
-        return str(performer.get("camera") or performer.get("limits", ""))
-    doing = performer.get("doing", "")
+    if status.is_ready("performer"):
+        return status.performer.camera or status.performer.limits
+    doing = status.stages["performer"].doing if "performer" in status.stages else ""
     return f"the performer is {doing}" if doing else ""
 
 
-def reason(state: str, orders: Orders, *, performer_ready: bool, trouble: str = "") -> str:
-    """Why the programme shows what it shows, one short sentence. trouble: see `_trouble`."""
+def reason(state: str, orders: Orders, status: ShowStatus) -> str:
+    """Why the programme shows what it shows, one short sentence."""
+    trouble = _trouble(status)
     if state == STARTING:
         return "the programme is starting"
     if state == "SLATE":
@@ -105,37 +185,37 @@ def reason(state: str, orders: Orders, *, performer_ready: bool, trouble: str = 
         return trouble or "no new frame comes"
     if not orders.taken:
         return "waits for TAKE"
-    return trouble or ("no frames come steadily" if performer_ready else "the performer is not ready")
+    if trouble:
+        return trouble
+    return "no frames come steadily" if status.is_ready("performer") else "the performer is not ready"
 
 
-def status_line(orders: Orders, playout: Info, totals: Totals) -> str:
+def status_line(orders: Orders, status: ShowStatus, totals: Totals) -> str:
     """The show in one line, for the operator's terminal."""
-    if "state" not in playout:
+    playout = status.playout
+    if not playout.state or playout.fps is None:
         return "starting ..."
-    latency_ms = playout["latency_ms"]
     switches = ("armed", "frozen", "mirror", "skeleton", "recording")
     parts = [
-        f"{playout['state']:<8}",
-        f"{playout['fps']:5.1f} fps",
-        "latency   -" if latency_ms is None else f"latency {latency_ms:3.0f} ms",
+        f"{playout.state:<8}",
+        f"{playout.fps:5.1f} fps",
+        "latency   -" if playout.latency_ms is None else f"latency {playout.latency_ms:3.0f} ms",
         f"dropped {sum(totals.dropped().values())}",
         f"missed {totals.counts['programme.missed']}",
-        f"viewers {playout['viewers']}",
+        f"viewers {status.viewers}",
         *(name for name in switches if getattr(orders, name)),
     ]
     return "  ".join(parts)
 
 
 class Figures:
-    """Figures of late: what has come since the last call."""
+    """Makes the figures of late."""
 
     def __init__(self) -> None:
         self._before: dict[str, NDArray[np.int64]] = {}
 
-    def take(self, totals: Totals, playout: Info, performer: Info) -> dict[str, Any]:
-        """stages_ms: the median of each of TIMES of late, None where nothing came. dropped: since the show
-        began, by stage and cause. confidence: of the player's pictures of late, 0..1 (`Confidence`); None
-        while nobody dances."""
+    def take(self, totals: Totals, status: ShowStatus) -> ShowFigures:
+        """What has come since the last call, and the drops since the show began."""
         stages_ms: dict[str, float | None] = {}
         for name in TIMES:
             histogram = totals.histograms().get(name)
@@ -144,33 +224,31 @@ class Figures:
             recent = histogram - self._before.get(name, 0)
             self._before[name] = histogram.copy()
             stages_ms[name] = percentile_ms(recent, 50) if recent.any() else None
-        latency_ms = playout.get("latency_ms")
+        latency_ms = status.playout.latency_ms
         return {
-            "fps": playout.get("fps"),
+            "fps": status.playout.fps,
             "latency_ms": None if latency_ms is None else round(latency_ms, 1),
             "missed": totals.counts["programme.missed"],
-            "viewers": playout.get("viewers", 0),
-            "confidence": _share(performer.get("confidence")),
+            "viewers": status.viewers,
+            "confidence": status.performer.confidence,
             "stages_ms": stages_ms,
             "outputs": [
-                {key: output.get(key) for key in ("name", "fps", "sent", "dropped")}
-                for output in playout.get("outputs", ())
+                {"name": output.name, "fps": output.fps, "sent": output.sent, "dropped": output.dropped}
+                for output in status.outputs
             ],
-            "dropped": dropped_by_stage(totals, playout.get("outputs", ())),
+            "dropped": dropped_by_stage(totals, {output.name: output.dropped for output in status.outputs}),
         }
 
 
-def _share(value: object) -> float | None:
-    """A number from 0 to 1; None for anything else: it may come from another machine."""
-    return float(value) if isinstance(value, int | float) and 0 <= value <= 1 else None
+def dropped_by_stage(totals: Totals, outputs: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
+    """Frames that were not shown: stage → cause → how many. Every stage is there, if only with {}.
 
-
-def dropped_by_stage(totals: Totals, outputs: Sequence[Info]) -> dict[str, dict[str, int]]:
-    """Frames that were not shown: stage → cause → how many. Every stage is there, if only with {}."""
+    outputs: name → cause → how many.
+    """
     dropped: dict[str, dict[str, int]] = {stage: {} for stage in (*dict.fromkeys(DROPS.values()), OUTPUTS)}
     for cause, n in totals.dropped().items():
         dropped[DROPS.get(cause, "programme")][cause] = n
-    for output in outputs:
-        for cause, n in output.get("dropped", {}).items():
-            dropped[OUTPUTS][f"{output['name']}: {cause}"] = n
+    for name, causes in outputs.items():
+        for cause, n in causes.items():
+            dropped[OUTPUTS][f"{name}: {cause}"] = n
     return dropped

@@ -12,8 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime.config.outputs import Ndi
-from realtime.outputs.sink import Format, Layer, OutputError, Part, ProgrammeFrame, Tally
+from realtime.outputs.sink import Format, OutputError
 from realtime.outputs.worker import Tick, WorkerSink
+from realtime.pictures.alpha import Layer
+from realtime.transport.programme_ring import Part, ProgrammeFrame
+from realtime.transport.statuses import Tally
 
 INSTALL = "install it with: pip install cyndilib==0.1.3 (it brings NDI's library, under NDI's own licence)"
 

@@ -12,9 +12,10 @@ from pathlib import Path
 from realtime.config.outputs import Recorder
 from realtime.outputs.disk import Synchronizer, free_bytes
 from realtime.outputs.h264 import EncoderSettings, h264_level
-from realtime.outputs.sink import Format, OutputError, Part
+from realtime.outputs.sink import Format, OutputError
 from realtime.outputs.video_file import VideoFile
 from realtime.outputs.worker import Tick, WorkerSink
+from realtime.transport.programme_ring import Part
 
 FREE_BYTES = 256 * 1024 * 1024
 """So much of the disk is left to the machine, which needs some of it itself."""

@@ -1,44 +1,13 @@
-"""What the programme clock asks of an output, and what it hands it."""
+"""What the process of an output asks of it, and what it hands it."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from realtime.pictures.picture import Picture
-
-Layer = NDArray[np.uint8]
-"""(H, W, 4) uint8 BGRA, straight (the colours are not times alpha), as `LayerRenderer` paints it."""
-
-Part = Literal["picture", "layer", "clean", "preview"]
-"""A field of `ProgrammeFrame`."""
-
-INSTEAD: frozenset[Part] = frozenset({"layer"})
-"""Parts in whose place the picture is used where there is none."""
-
-
-class ProgrammeFrame(NamedTuple):
-    """What is handed over at each tick. Every picture has the programme's size.
-
-    picture: what is on air, (H, W, 3) uint8 BGR.
-    layer: the player alone, for outputs with a key. None while what is on air has no transparency (slate,
-        fallback): then the key is opaque and the fill is `picture`, so that a slate covers all.
-    clean: the live player on the background that was chosen, whatever is on air: no slate, fallback, freeze,
-        fade or delay. Before his first picture the slate's colours, and while none comes his last one. None:
-        nobody wanted it.
-    preview: what the operator sees before it goes on air. None: there is nothing new to see.
-    """
-
-    picture: Picture
-    layer: Layer | None = None
-    clean: Picture | None = None
-    preview: Picture | None = None
+from realtime.transport.programme_ring import Part, ProgrammeFrame
+from realtime.transport.statuses import OutputStatus
 
 
 @dataclass(frozen=True)
@@ -47,33 +16,6 @@ class Format:
 
     size: tuple[int, int]
     fps: Fraction
-
-
-State = Literal["off", "connecting", "running", "failed"]
-"""off: it waits for the operator's order (a recorder). failed: it will try again by itself."""
-
-Tally = Literal["off", "preview", "programme"]
-"""What receivers do with the output: nothing, shown in a preview, on air."""
-
-
-@dataclass(frozen=True)
-class SinkStatus:
-    """How an output is. reason: why it is not running, one line, or "". where: address, file or device.
-
-    fps: pictures a second that went out of late. sent: pictures that went out. dropped: pictures that did
-    not, by cause. receivers: how many look, by source ("programme", "preview"); empty where it cannot know.
-    """
-
-    name: str
-    kind: str
-    state: State
-    reason: str = ""
-    where: str = ""
-    fps: float = 0.0
-    sent: int = 0
-    dropped: Mapping[str, int] = field(default_factory=dict)
-    receivers: Mapping[str, int] = field(default_factory=dict)
-    tally: Tally = "off"
 
 
 class OutputError(RuntimeError):
@@ -86,8 +28,8 @@ class OutputError(RuntimeError):
 
 
 class OutputSink(ABC):
-    """An output of the programme. It is fed by the programme clock (through `outputs.fanout.Outputs`) and may
-    never hold it up: whatever takes time happens in a thread or process of the sink's own.
+    """An output of the programme. The main thread of its process feeds it (`output_stage`) and may not be
+    held up: whatever takes time happens in a thread of the sink's own.
 
     name: unique in a show. kind: a key of `kinds.OUTPUTS`.
     """
@@ -113,7 +55,7 @@ class OutputSink(ABC):
         """
 
     @abstractmethod
-    def status(self) -> SinkStatus:
+    def status(self) -> OutputStatus:
         """How it is now; from any thread."""
 
     def order(self, order: str) -> None:

@@ -9,9 +9,10 @@ import av
 from realtime.config.outputs import Stream
 from realtime.config.redact import encoding_hint, redact, shown
 from realtime.outputs.h264 import EncoderSettings, h264_level
-from realtime.outputs.sink import Format, OutputError, Part
+from realtime.outputs.sink import Format, OutputError
 from realtime.outputs.video_file import VideoFile
 from realtime.outputs.worker import Tick, WorkerSink
+from realtime.transport.programme_ring import Part
 
 UDP_PACKET_BYTES = 1316
 """Seven packets of MPEG-TS: the most that fits an Ethernet frame."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from realtime.config.outputs import VirtualCamera
-from realtime.outputs.sink import Format, OutputError, Part
+from realtime.outputs.sink import Format, OutputError
 from realtime.outputs.worker import Tick, WorkerSink
+from realtime.transport.programme_ring import Part
 
 INSTALL = "install it with: pip install pyvirtualcam==0.15.0"
 

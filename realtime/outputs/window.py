@@ -11,8 +11,9 @@ from collections import deque
 from typing import Any
 
 from realtime.config.outputs import Window
-from realtime.outputs.sink import Format, OutputError, Part
+from realtime.outputs.sink import Format, OutputError
 from realtime.outputs.worker import Tick, WorkerSink
+from realtime.transport.programme_ring import Part
 
 INSTALL = "install it with: pip install pygame-ce==2.5.8"
 MOST_KEYS = 16

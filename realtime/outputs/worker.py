@@ -10,18 +10,11 @@ from collections import Counter, deque
 from typing import NamedTuple
 
 from realtime.config.redact import redact
-from realtime.outputs.backoff import Backoff
-from realtime.outputs.sink import (
-    Format,
-    OutputError,
-    OutputSink,
-    Part,
-    ProgrammeFrame,
-    SinkStatus,
-    State,
-    Tally,
-)
+from realtime.outputs.sink import Format, OutputError, OutputSink
+from realtime.transport.backoff import Backoff
 from realtime.transport.latest import Latest
+from realtime.transport.programme_ring import Part, ProgrammeFrame
+from realtime.transport.statuses import OutputState, OutputStatus, Tally
 from realtime.transport.texts import one_line
 
 TAKE_S = 0.1
@@ -95,7 +88,7 @@ class WorkerSink(OutputSink):
         self._where = where
         self._counts = Counts()
         self._latest: Latest[Tick] = Latest(self._counts, "slow")
-        self._state: State = "connecting" if on else "off"
+        self._state: OutputState = "connecting" if on else "off"
         self._reason = ""
         self._on = on
         self._closed = False
@@ -138,9 +131,9 @@ class WorkerSink(OutputSink):
         since = self._busy_since
         return since is not None and time.monotonic() - since > STALLED_S
 
-    def status(self) -> SinkStatus:
+    def status(self) -> OutputStatus:
         stalled = self.stalled()
-        return SinkStatus(
+        return OutputStatus(
             name=self.name,
             kind=self.kind,
             state="failed" if stalled else self._state,

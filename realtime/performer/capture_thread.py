@@ -20,12 +20,14 @@ from numpy.typing import NDArray
 from engines.time_units import NS_PER_MS, NS_PER_S
 from realtime.config.redact import redact, shown
 from realtime.pictures.video_source import CAMERA_FPS, CaptureError, Source, VideoSource
+from realtime.transport.backoff import Backoff
 from realtime.transport.telemetry import Meter
 
 BEHIND_NS = 500 * NS_PER_MS
 """A recording that is later than this has stood still: it plays on from where it is, at its own rate."""
 
-RETRY_FIRST_S, RETRY_LONGEST_S = 0.25, 4.0
+RETRY_FIRST_S, RETRY_LONGEST_S, STEADY_S = 0.25, 4.0, 1.0
+"""See `Backoff`: a camera that drops out is opened again so soon."""
 
 
 class Captured(NamedTuple):
@@ -109,10 +111,10 @@ class CaptureThread:
         reader.source = source
 
     def _run(self, reader: _Reader) -> None:
-        pause_s = RETRY_FIRST_S
+        backoff = Backoff(RETRY_FIRST_S, RETRY_LONGEST_S, steady_s=STEADY_S)
         lost = False
         while not reader.stop.is_set():
-            before = self._frame_id
+            before, opened_s = self._frame_id, time.monotonic()
             try:
                 if reader.source is None:
                     with reader.in_driver():
@@ -134,10 +136,8 @@ class CaptureThread:
                     with reader.in_driver():
                         reader.source.close()
                     reader.source = None
-            if self._frame_id > before:
-                pause_s = RETRY_FIRST_S
-            reader.stop.wait(pause_s)
-            pause_s = min(2 * pause_s, RETRY_LONGEST_S)
+            ran_s = time.monotonic() - opened_s if self._frame_id > before else 0.0
+            reader.stop.wait(backoff.failed(ran_s))
 
     def _play(self, reader: _Reader) -> None:
         """Until told to stop. Raises CaptureError when the source fails."""

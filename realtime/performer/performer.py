@@ -10,7 +10,6 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 
 import cv2
 import zmq
@@ -34,7 +33,7 @@ from realtime.transport.frames import open_writer
 from realtime.transport.latest import Latest
 from realtime.transport.messages import MessageError
 from realtime.transport.orders import Orders
-from realtime.transport.people import People
+from realtime.transport.statuses import PerformerStatus
 from realtime.transport.telemetry import Meter
 from realtime.transport.texts import shown
 
@@ -59,10 +58,10 @@ class Performer:
         self._frames = open_writer(bus, "tickets", context.rig.frames)
         nets.page_lock(self._frames.memory)
         self.camera = CameraTap(bus, context.rig)
-        self.people = People()
         self.known = ""
         self.confidence = Confidence()
         self._unknown = ""
+        self._backend = {"pose": nets.tracker.backend, "generator": nets.render.backend}
         self._to_pose: Latest[Captured] = Latest(meter, "overtaken_before_pose")
         self._to_generate: Latest[Posed] = Latest(meter, "overtaken_before_generate")
         self.capture = CaptureThread(
@@ -110,6 +109,19 @@ class Performer:
         """When the slower of the two worker threads last moved."""
         return min(self._moved_ns.values())
 
+    def status(self) -> PerformerStatus:
+        """For operators, as it is now."""
+        late = self.confidence.late
+        return PerformerStatus(
+            fan=self.known,
+            confidence=None if late is None else round(late, 2),
+            limits="" if self.confidence.trusted else NEVER_FILMED,
+            camera=self.camera_trouble,
+            camera_size=self.camera.size,
+            player=self.players.status,
+            backend=self._backend,
+        )
+
     def watch_camera(self, now_ns: int) -> None:
         """Tells of a camera that hangs, and opens it anew. Raises PerformerError where that did not help."""
         capture = self.capture
@@ -144,7 +156,7 @@ class Performer:
             if captured is None:
                 continue
             posed = posing.step(self.players.current(), captured, self.orders)
-            self.people, self.known = posing.people, posing.known
+            self.known = posing.known
             if posed is not None:
                 self._to_generate.put(posed)
             elif posing.failures.error is not None:
@@ -231,15 +243,9 @@ def run(context: StageContext, link: StageLink) -> None:
                 raise performer.error
             if not performer.capture.running:
                 raise PerformerError(f"the capture of {redacted(context.rig.show.camera)} has ended")
-            link.info["people"] = performer.people.brief()
-            late = performer.confidence.late
-            link.info["fan"] = performer.known
-            link.info["confidence"] = None if late is None else round(late, 2)
-            link.info["limits"] = "" if performer.confidence.trusted else NEVER_FILMED
-            link.info["camera"] = performer.camera_trouble
-            link.info["camera_size"] = performer.camera.size
-            link.info["player"] = asdict(performer.players.status)
-            link.beat(performer.alive_ns, ready=True)
+            if link.is_due():
+                link.performer = performer.status()
+                link.beat(performer.alive_ns, ready=True)
     finally:
         stop_answering.set()
         performer.stop()
@@ -265,7 +271,6 @@ def _load(context: StageContext, link: StageLink, loading: Loading) -> Performer
             for folder in show.players:
                 loading.step(f"loading the player {folder.name}")
                 prepare(nets, [folder], tell)
-    link.info["backend"] = {"pose": nets.tracker.backend, "generator": nets.render.backend}
     performer = Performer(context, link.bus, nets, link.meter)
     loading.step(f"opening camera {redacted(show.camera)}")
     performer.start(must_open=context.attempt == 0)

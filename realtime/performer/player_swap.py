@@ -4,32 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from engines.runtime.progress import told_to
 from realtime.performer.networks import Nets
+from realtime.transport.statuses import SwapState, SwapStatus
 from realtime.transport.texts import one_line
-
-
-class SwapState(StrEnum):
-    """Of the player who was asked for last."""
-
-    READY = "ready"
-    """The player dances."""
-    LOADING = "loading"
-    FAILED = "failed"
-    """The player could not be loaded; the one before dances on."""
-
-
-@dataclass(frozen=True)
-class SwapStatus:
-    """name: who dances. reason: why the one who was asked for last cannot, one line; empty but for FAILED."""
-
-    name: str
-    state: SwapState
-    reason: str = ""
 
 
 def prepare(nets: Nets, folders: Sequence[Path], tell: Callable[[str], None]) -> None:

@@ -38,7 +38,7 @@ class Posed(NamedTuple):
 
 
 class PoseStep:
-    """Call `step` in the pose thread. people: who was in the last frame, for any thread; known: how well the
+    """Call `step` in the pose thread. known: how well the
     fan's body and place are known (`calibration.source.Knowledge`), "" where nobody is followed."""
 
     def __init__(self, bus: Bus, meter: Meter) -> None:
@@ -49,7 +49,6 @@ class PoseStep:
         self._last_seen_ns: int | None = None
         self._person_id: int | None = None
         self.failures = FrameFailures(meter)
-        self.people = People()
         self.known = ""
         self._redos: int | None = None
 
@@ -110,8 +109,8 @@ class PoseStep:
         height, width = captured.picture.shape[:2]
         followed = None if person is None else person.person_id
         landmarks = None if person is None else person.landmarks
-        self.people = People.seen(nets.tracker.people, followed, landmarks, (width, height))
-        self._seen.send(self.people.pack(), zmq.NOBLOCK)
+        people = People.seen(nets.tracker.people, followed, landmarks, (width, height))
+        self._seen.send(people.pack(), zmq.NOBLOCK)
 
     def _retargeted(
         self, nets: Nets, captured: Captured, landmarks: NDArray[np.float32], new_dancer: bool

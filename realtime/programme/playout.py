@@ -1,13 +1,10 @@
-"""The playout's process: the programme clock, what is on air, the outputs. It waits for nobody."""
+"""The playout's process: the programme clock, and what is on air at each tick. It waits for nobody."""
 
 from __future__ import annotations
 
 import time
+from typing import Protocol
 
-from realtime.config.outputs import WebRtcServing
-from realtime.outputs.fanout import Outputs
-from realtime.outputs.kinds import open_outputs, open_webrtc
-from realtime.outputs.sink import Format, OutputError, ProgrammeFrame
 from realtime.programme.clock import ProgrammeClock
 from realtime.programme.ladder import Inputs, Ladder, State, stale_after_ns
 from realtime.programme.mixer import Source
@@ -19,6 +16,8 @@ from realtime.stages.context import StageContext
 from realtime.stages.stage_link import StageLink
 from realtime.transport.bus import receive_newest
 from realtime.transport.orders import MOST_SECONDS, Orders
+from realtime.transport.programme_ring import Part, ProgrammeFrame, ProgrammeWriter
+from realtime.transport.statuses import PlayoutStatus
 
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
@@ -27,18 +26,27 @@ ON_AIR_TIMEOUT_S = 600
 """A show that starts live counts as on air from its first frame on, or after this without one."""
 
 
+class Outputs(Protocol):
+    """Where the programme goes: a `ProgrammeWriter`."""
+
+    def wants(self) -> frozenset[Part]: ...
+
+    def send(self, frame: ProgrammeFrame, wants: frozenset[Part], tick: int, due_ns: int) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class Playout:
     """What is on air, tick by tick."""
 
     def __init__(self, context: StageContext, link: StageLink, outputs: Outputs | None = None) -> None:
-        """outputs: instead of those of the show file. Raises OutputError, BackgroundError."""
+        """outputs: in place of the processes that read the programme's rings. Raises BackgroundError."""
         show = context.rig.show
         self._link = link
         self._meter = link.meter
         self._show = show
         self._orders = Orders.at_start(show)
         self._heard_orders = False
-        self._recording = False
         self._orders_socket = link.bus.receiver("orders", "playout")
         self._sources = Sources(context.rig, link.bus, self._meter)
         self._programme = Programme(
@@ -49,7 +57,7 @@ class Playout:
         )
         self._air = ProgrammeMeter(self._meter, float(show.programme.fps))
         self._air.counting = context.on_air is not None or show.start == "standby"
-        self._outputs = self._open_outputs(context) if outputs is None else outputs
+        self._outputs = ProgrammeWriter(link.bus, context.rig.programme) if outputs is None else outputs
         now_ns = time.monotonic_ns()  # the clock starts once everything that takes long is done
         self._started_ns = now_ns
         if context.on_air is None:
@@ -64,18 +72,6 @@ class Playout:
     def _ticks(self, seconds: float) -> int:
         return round(seconds * self._show.programme.fps)
 
-    def _open_outputs(self, context: StageContext) -> Outputs:
-        whep = context.rig.bus / "whep"
-        height, width = self._sources.slate.picture.shape[:2]
-        programme = Format((width, height), self._show.programme.fps)
-        sinks = open_outputs(self._show.outputs, programme, context.scratch)
-        if self._show.webrtc.port:
-            sinks.append(
-                open_webrtc(WebRtcServing(self._show.webrtc, socket=whep), programme, context.scratch)
-            )
-            self._link.info["whep"] = str(whep)
-        return Outputs(sinks)
-
     def run(self) -> None:
         try:
             while not self._link.stopped():
@@ -89,6 +85,7 @@ class Playout:
                 self._tick(tick, self._clock.missed - missed)
                 self._beat(tick)
         finally:
+            self._link.playout = self._status(self._clock.next_tick - 1)
             self._outputs.close()
             self._sources.close()
 
@@ -113,7 +110,7 @@ class Playout:
             clean=self._sources.shot_of(Source.LIVE).picture if "clean" in wants else None,
             preview=self._sources.preview() if "preview" in wants else None,
         )
-        self._outputs.send(frame, tick, due_ns)
+        self._outputs.send(frame, wants, tick, due_ns)
         self._air.tick(programme_ns, period_ns, missed, on_air.state)
 
     def _step(self, now_ns: int, period_ns: int) -> OnAir:
@@ -159,37 +156,31 @@ class Playout:
         before, self._orders = self._orders, Orders.unpack(message)
         dumps = self._heard_orders and self._orders.dumps != before.dumps
         self._heard_orders = True
-        if self._orders.recording is not self._recording:
-            self._recording = self._orders.recording
-            self._record()
         return dumps
 
-    def _record(self) -> None:
-        for output in self._outputs.status():
-            if output["kind"] == "recorder":
-                try:
-                    self._outputs.order(output["name"], "start" if self._recording else "stop")
-                except OutputError as error:
-                    self._meter.event(time.monotonic_ns(), str(error))
-
     def _beat(self, tick: int) -> None:
-        info = self._link.info
-        info["clock_start_ns"] = self._clock.start_ns
-        info.update(self._air.info(self._clock.period_ns))
-        if "on_air_until_ns" in info:
-            info.setdefault("on_air_ns", info["on_air_until_ns"] - self._clock.period_ns)
-        coming = self._programme.coming
-        info["coming"] = coming.name
-        info["delay_s"] = round(float(self._programme.delay_ticks / self._clock.fps), 2)
-        late = self._programme.delay_ticks > 0 and coming is not self._air.state
-        info["reason"] = f"{info['delay_s']} s behind; {coming.name} comes" if late else ""
-        info["tick"] = tick
-        info["outputs"] = self._outputs.status()
-        info["viewers"] = sum(sum(output["receivers"].values()) for output in info["outputs"])
-        self._link.pressed(self._outputs.pressed())
-        self._link.beat(time.monotonic_ns(), ready=True)
+        if self._link.is_due():
+            self._link.playout = self._status(tick)
+            self._link.beat(time.monotonic_ns(), ready=True)
         if self._orders.quit:
             self._link.stop()
+
+    def _status(self, tick: int) -> PlayoutStatus:
+        coming, air = self._programme.coming, self._air
+        delay_s = round(float(self._programme.delay_ticks / self._clock.fps), 2)
+        late = self._programme.delay_ticks > 0 and coming is not air.state
+        return PlayoutStatus(
+            state=State.SLATE.name if air.state is None else air.state.name,
+            coming=coming.name,
+            reason=f"{delay_s} s behind; {coming.name} comes" if late else "",
+            fps=round(air.fps, 2),
+            latency_ms=air.latency_ms,
+            delay_s=delay_s,
+            tick=tick,
+            clock_start_ns=self._clock.start_ns,
+            on_air_ns=air.on_air_ns,
+            on_air_until_ns=air.on_air_until_ns(self._clock.period_ns),
+        )
 
 
 def run(context: StageContext, link: StageLink) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from engines.time_units import NS_PER_MS, NS_PER_S
 from realtime.programme.ladder import State
 from realtime.transport.telemetry import Meter
@@ -21,6 +19,8 @@ class ProgrammeMeter:
         self._latency_ms: float | None = None
         self._last_ns: int | None = None
         self.state: State | None = None
+        self.on_air_ns: int | None = None
+        """When the first tick that counts began."""
         self.counting = False
 
     @property
@@ -31,6 +31,8 @@ class ProgrammeMeter:
     def tick(self, now_ns: int, period_ns: int, missed: int, state: State) -> None:
         """A tick went out. missed: ticks before it that came too late. state: of what is seen."""
         if self.counting:
+            if self.on_air_ns is None:
+                self.on_air_ns = now_ns
             self._meter.count("programme.ticks")
             self._meter.count("programme.missed", missed)
             self._meter.count(f"ns.{state}", period_ns)
@@ -50,13 +52,6 @@ class ProgrammeMeter:
         before_ms = latency_ms if self._latency_ms is None else self._latency_ms
         self._latency_ms = (1 - RECENT) * before_ms + RECENT * latency_ms
 
-    def info(self, period_ns: int) -> dict[str, Any]:
-        """For the supervisor."""
-        info: dict[str, Any] = {
-            "state": State.SLATE.name if self.state is None else self.state.name,
-            "fps": round(self.fps, 2),
-            "latency_ms": self._latency_ms,
-        }
-        if self.counting and self._last_ns is not None:
-            info["on_air_until_ns"] = self._last_ns + period_ns
-        return info
+    def on_air_until_ns(self, period_ns: int) -> int | None:
+        """When the last tick that counts ends; None before the first."""
+        return self._last_ns + period_ns if self.counting and self._last_ns is not None else None

@@ -11,6 +11,7 @@ from realtime.config.show import Show
 from realtime.stages.table import Stage
 from realtime.transport.bus import Link
 from realtime.transport.frame_ring import RingSpec
+from realtime.transport.programme_ring import Part
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,8 @@ class Rig:
     of `Show.everyone`. frames: the ring of the player's pictures. camera_frames: the ring of the camera's, in
     the programme's size. With a link there is no ring, but they tell the shapes. nets: makes the networks
     (`performer.networks.Nets`), in the performer's process: a function at the top of a module. others: name →
-    pack of the players besides the show's own.
+    pack of the players besides the show's own. programme: the ring of each part of the programme that some
+    output may want.
     """
 
     show: Show
@@ -36,6 +38,14 @@ class Rig:
     plates: tuple[Path, ...] = ()
     link: Link | None = None
     others: Mapping[str, Path] = field(default_factory=dict)
+    programme: Mapping[Part, RingSpec] = field(default_factory=dict)
+    token: str = field(default="", repr=False)
+    """What the console and the API ask for."""
+
+    @property
+    def whep(self) -> Path:
+        """The socket at which the output "webrtc" answers WHEP, for the control server."""
+        return self.bus / "whep"
 
     def folder_of(self, player: str) -> Path | None:
         """The pack of a player of this show, by name; "" is the show's own. None where there is no such one:
@@ -66,8 +76,3 @@ class StageContext:
     rig: Rig
     attempt: int
     on_air: OnAir | None = None
-
-    @property
-    def scratch(self) -> Path:
-        """A folder of the stage's own, empty at its start (`transport.scratch`)."""
-        return self.rig.bus / self.stage.name

@@ -29,7 +29,7 @@ class Loading:
     ) -> None:
         self._done.set()
         self._thread.join()
-        self._link.info["doing"] = ""
+        self._link.doing = ""
 
     def step(self, doing: str) -> None:
         """What begins now, as in "the performer is loading the networks"."""
@@ -38,5 +38,5 @@ class Loading:
 
     def _beat(self) -> None:
         while not self._done.wait(BEAT_S):
-            self._link.info["doing"] = self._doing
+            self._link.doing = self._doing
             self._link.beat(self._progress_ns, ready=False)

@@ -6,20 +6,25 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterable
-from typing import Any
+from dataclasses import replace
 
 import zmq
 
+from engines.time_units import NS_PER_S
 from realtime.stages.context import StageContext
 from realtime.transport.bus import Bus, Press, Status
-from realtime.transport.telemetry import Delta, Meter
+from realtime.transport.statuses import OutputStatus, PerformerStatus, PlayoutStatus
+from realtime.transport.telemetry import Meter
 
 BEAT_S = 0.2
 """How often a stage sends its status."""
 
 
 class StageLink:
-    """For the process's main thread."""
+    """For the process's main thread.
+
+    doing, playout, performer, output: what goes out with the next status (`bus.Status`).
+    """
 
     every_s = BEAT_S
 
@@ -37,7 +42,10 @@ class StageLink:
         self._unsent: Status | None = None
         self.bus = bus
         self.meter = Meter()
-        self.info: dict[str, Any] = {}
+        self.doing = ""
+        self.playout: PlayoutStatus | None = None
+        self.performer: PerformerStatus | None = None
+        self.output: OutputStatus | None = None
 
     def stop(self) -> None:
         """Asks the stage to end; from any thread."""
@@ -46,31 +54,35 @@ class StageLink:
     def stopped(self) -> bool:
         return self._stop.is_set()
 
+    def is_due(self) -> bool:
+        """Whether it is time for a status, or something has happened."""
+        return time.monotonic_ns() >= self._next_ns or self.meter.has_events()
+
     def beat(self, alive_ns: int, *, ready: bool) -> None:
-        """Sends a status, if it is time for one or something has happened."""
-        now_ns = time.monotonic_ns()
-        if now_ns >= self._next_ns or self.meter.has_events():
-            self._next_ns = now_ns + int(BEAT_S * 1e9)
+        """Sends a status, if it is due."""
+        if self.is_due():
+            self._next_ns = time.monotonic_ns() + int(BEAT_S * NS_PER_S)
             self._send(alive_ns, ready)
 
     def pressed(self, keys: Iterable[str]) -> None:
         """Keys that were pressed in a window of this process, as the table of actions names them."""
         for key in keys:
             with contextlib.suppress(zmq.Again):  # nobody hears: a key that comes late is worse than one lost
-                self._presses.send(Press(key, f"{self._context.stage.name} window").pack(), zmq.NOBLOCK)
+                self._presses.send(Press(key, self._context.stage.name).pack(), zmq.NOBLOCK)
 
     def died(self, text: str) -> None:
         """The last status: what ended the process, in one line."""
-        self.info["died"] = text
-        self._send(time.monotonic_ns(), ready=False)
+        self._send(time.monotonic_ns(), ready=False, died=text)
 
     def flush(self) -> None:
         """What was counted since the last beat."""
         self._send(time.monotonic_ns(), ready=True)
 
-    def _send(self, alive_ns: int, ready: bool) -> None:
+    def _send(self, alive_ns: int, ready: bool, died: str = "") -> None:
         if self._unsent is None:
-            self._unsent = self._make(alive_ns, ready, self.meter.take())
+            self._unsent = self._make(alive_ns, ready)
+        if died:
+            self._unsent = replace(self._unsent, died=died)
         try:
             self._status.send(self._unsent.pack(), zmq.NOBLOCK)
         except zmq.Again:
@@ -80,7 +92,15 @@ class StageLink:
                 self._far_status.send(self._unsent.pack(), zmq.NOBLOCK)
         self._unsent = None
 
-    def _make(self, alive_ns: int, ready: bool, delta: Delta) -> Status:
+    def _make(self, alive_ns: int, ready: bool) -> Status:
         return Status(
-            self._context.stage.name, self._context.attempt, alive_ns, ready, delta, dict(self.info)
+            self._context.stage.name,
+            self._context.attempt,
+            alive_ns,
+            ready,
+            self.meter.take(),
+            self.doing,
+            playout=self.playout,
+            performer=self.performer,
+            output=self.output,
         )

@@ -1,11 +1,18 @@
-"""TABLE of the stages: what each process runs, how long it may be silent, how often it may restart."""
+"""TABLE of a show's stages: what each process runs, how long it may be silent, how often it may restart."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
+from realtime.config.show import Show, ShowError
 from realtime.transport.bus import Side
+
+WEBRTC = "webrtc"
+"""Kind and name of the output that every page plays."""
+
+OUTPUT = "output "
+"""How the stages of outputs are called: this and the output's own name."""
 
 
 @dataclass(frozen=True)
@@ -14,16 +21,18 @@ class Stage:
 
     entry: "module:function" of what runs in it, called with a `StageContext`. start_deadline_s: until it must
     be ready; loading_deadline_s: how long it may make no progress until then. deadline_s: how long it may be
-    silent afterwards. restarts within window_s are its budget; the n-th of them waits backoff_s * 2^(n-1).
+    silent afterwards. restarts within window_s are its budget, None where it is started again for ever.
+    first_wait_s, longest_wait_s: the growing wait before that (`Backoff`); a process that ran for window_s
+    begins with the first.
     """
 
     name: str
     entry: str
     start_deadline_s: float
     deadline_s: float
-    restarts: int
+    restarts: int | None
     window_s: float
-    backoff_s: float
+    first_wait_s: float
     vital: bool
     """Without it there is no show: when its budget is spent, the show ends."""
     side: Side = "playout"
@@ -31,6 +40,11 @@ class Stage:
     far: bool = False
     """It runs on the other machine: it is heard, but neither started nor ended from here."""
     loading_deadline_s: float = 60.0
+    longest_wait_s: float = 30.0
+    kind: str = ""
+    """Of an output: a key of `outputs.kinds.OUTPUTS`."""
+    settings: Any = None
+    """Of an output: what the show file says of it."""
 
 
 PERFORMER = Stage(
@@ -39,14 +53,52 @@ PERFORMER = Stage(
 PLAYOUT = Stage(
     "playout", "realtime.programme.playout:run", 120.0, 5.0, 5, 60.0, 0.1, True, loading_deadline_s=120.0
 )
+WEB = Stage(
+    "web server",
+    "realtime.control.network.web_stage:run",
+    60.0,
+    6.0,
+    None,
+    10.0,
+    0.1,
+    False,
+    longest_wait_s=5.0,
+)
+"""Pages, API, events, metrics and OSC. It has file handles of its own."""
+
 RELAY = Stage("link", "realtime.link.relay:run", 60.0, 5.0, 100, 60.0, 0.1, False)
 """Carries orders to the other machine and brings its statuses."""
 
-STAGES: Mapping[str, Stage] = {stage.name: stage for stage in (PERFORMER, PLAYOUT)}
-"""Of a show on one machine."""
+
+def output_stage(kind: str, name: str, settings: Any) -> Stage:
+    """Of one output. It is started again for as long as the show lasts."""
+    return Stage(
+        f"{OUTPUT}{name}",
+        "realtime.outputs.output_stage:run",
+        start_deadline_s=30.0,
+        deadline_s=6.0,
+        restarts=None,
+        window_s=10.0,
+        first_wait_s=0.5,
+        vital=False,
+        kind=kind,
+        settings=settings,
+    )
 
 
-def stages_at(side: Side) -> Mapping[str, Stage]:
-    """Of one machine of a show on two."""
-    here = (PERFORMER,) if side == "performer" else (PLAYOUT, RELAY, replace(PERFORMER, far=True))
-    return {stage.name: stage for stage in here}
+def stages_of(show: Show, side: Side | None = None) -> dict[str, Stage]:
+    """All stages that one machine of a show starts or hears, by name. side: of a show on two machines.
+
+    Raises ShowError where an output has the name of the page's own.
+    """
+    if side == "performer":
+        return {PERFORMER.name: PERFORMER}
+    outputs = [output_stage(output.kind, output.called, output) for output in show.outputs]
+    if show.webrtc.port:
+        if any(output.called == WEBRTC for output in show.outputs):
+            raise ShowError(f"outputs: the page's own is named {WEBRTC!r}: give yours another name")
+        outputs.append(output_stage(WEBRTC, WEBRTC, show.webrtc))
+    stages = [PERFORMER, PLAYOUT] if side is None else [replace(PERFORMER, far=True), PLAYOUT, RELAY]
+    if show.webrtc.port:
+        stages.append(WEB)
+    return {stage.name: stage for stage in (*stages, *outputs)}

@@ -9,23 +9,24 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from engines.pose.tracking.choosing import RULES
+from engines.time_units import NS_PER_S
 from realtime.config.backgrounds import PLATE
 from realtime.config.outputs import Recorder
 from realtime.config.show import Show
 from realtime.control.desk import Desk, Event, action_line
 from realtime.control.keys import INTERRUPT_FROM_NS, INTERRUPT_WITHIN_NS, Interrupts, Keymap
 from realtime.control.show_log import ShowLog
-from realtime.control.show_state import Figures, show_facts, status_line
+from realtime.control.show_state import Figures, ShowStatus, StageState, show_facts, status_line
 from realtime.control.terminal.outlet import Console
 from realtime.supervise.rig import Player
 from realtime.supervise.stage_process import StageProcess
 from realtime.transport.bus import Press
 from realtime.transport.orders import Orders
+from realtime.transport.statuses import PerformerStatus, PlayoutStatus
 from realtime.transport.telemetry import Totals
 
 STATUS_LINE_EVERY_NS = 250_000_000
 FIGURES_EVERY_NS = 500_000_000
-NS_PER_S = 1_000_000_000
 
 MOST_LINES = 50
 """Lines of what was done that may wait to be said. In a flood only the newest are, and how many were not."""
@@ -118,15 +119,13 @@ class Operators:
         self._say_lines()
         if self._log is not None and (trouble := self._log.take_error()) is not None:
             self.say(trouble)
-        infos = {name: stage.info for name, stage in stages.items()}
-        ready = {name: stage.watchdog.ready for name, stage in stages.items()}
-        playout = infos.get("playout", {})
-        self.desk.report(show_facts(self.desk.choices, self.desk.orders, infos, ready, totals.restarts))
+        status = show_status(stages)
+        self.desk.report(show_facts(self.desk.choices, self.desk.orders, status, totals.restarts))
         if now_ns >= self._next_figures_ns:
-            self.desk.measure(self._figures.take(totals, playout, infos.get("performer", {})))
+            self.desk.measure(self._figures.take(totals, status))
             self._next_figures_ns = now_ns + FIGURES_EVERY_NS
         if now_ns >= self._next_line_ns:
-            self._console.status(status_line(self.desk.orders, playout, totals))
+            self._console.status(status_line(self.desk.orders, status, totals))
             self._next_line_ns = now_ns + STATUS_LINE_EVERY_NS
 
     def _hear_terminal(self) -> None:
@@ -158,3 +157,14 @@ class Operators:
     def end(self) -> None:
         """The terminal's line is free again."""
         self._console.status("")
+
+
+def show_status(stages: Mapping[str, StageProcess]) -> ShowStatus:
+    """What the stages have said of themselves."""
+    said = [stage.said for stage in stages.values()]
+    return ShowStatus(
+        {name: StageState(stage.watchdog.ready, stage.said.doing) for name, stage in stages.items()},
+        next((each.playout for each in said if each.playout is not None), PlayoutStatus()),
+        next((each.performer for each in said if each.performer is not None), PerformerStatus()),
+        tuple(each.output for each in said if each.output is not None),
+    )

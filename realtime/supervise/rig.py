@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from realtime.config.outputs import Recorder
 from realtime.config.show import Show
 from realtime.pictures.picture import backdrop
 from realtime.stages.context import Rig
 from realtime.supervise.signals import signals_blocked
 from realtime.transport.bus import Link
 from realtime.transport.frame_ring import FrameRing, RingSpec
+from realtime.transport.programme_ring import Part
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,11 @@ class Player:
 
 @contextmanager
 def rigged(
-    show: Show, player: Player, nets: Callable[[Show], Any], folder: Path, link: Link | None
+    show: Show, player: Player, nets: Callable[[Show], Any], folder: Path, link: Link | None, token: str = ""
 ) -> Iterator[Rig]:
-    """The rig; its rings are removed at the end. With a link there are none. folder: of the bus."""
+    """The rig; its rings are removed at the end. With a link frames have none. folder: of the bus.
+    token: see `Rig`.
+    """
     width, height = player.size
     programme = show.programme.size or player.size
     frames = RingSpec("", height, width, 4 if show.layered else 3)
@@ -46,6 +50,12 @@ def rigged(
                 camera = _ring(camera_frames, stack)
             _surround(camera)
             camera_frames = camera.spec
+        parts = parts_of(show) if link is None or link.side == "playout" else ()
+        with signals_blocked():
+            outgoing = {
+                part: _ring(RingSpec("", programme[1], programme[0], 4 if part == "layer" else 3), stack).spec
+                for part in parts
+            }
         yield Rig(
             show=show,
             player_name=player.name,
@@ -59,7 +69,21 @@ def rigged(
             plates=player.plates,
             link=link,
             others=player.others,
+            programme=outgoing,
+            token=token,
         )
+
+
+def parts_of(show: Show) -> tuple[Part, ...]:
+    """The parts of the programme that its outputs may want."""
+    clean = any(isinstance(output, Recorder) and output.feed == "clean" for output in show.outputs)
+    wanted: dict[Part, bool] = {
+        "picture": bool(show.outputs or show.webrtc.port),
+        "layer": show.keyed,
+        "clean": clean,
+        "preview": bool(show.webrtc.port),
+    }
+    return tuple(part for part, is_wanted in wanted.items() if is_wanted)
 
 
 def _ring(spec: RingSpec, stack: ExitStack) -> FrameRing:

@@ -5,20 +5,19 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import time
+from dataclasses import replace
 from multiprocessing.context import SpawnProcess
-from typing import Any
 
 import psutil
 
+from engines.time_units import NS_PER_S
 from realtime.stages.context import OnAir, Rig, StageContext
 from realtime.stages.stage_main import stage_main
-from realtime.stages.table import Stage
+from realtime.stages.table import OUTPUT, Stage
 from realtime.supervise.signals import signals_blocked
 from realtime.supervise.watchdog import Watchdog
 from realtime.transport.bus import Status
-from realtime.transport.scratch import clear_scratch
-
-NS_PER_S = 1_000_000_000
+from realtime.transport.statuses import OutputStatus
 
 START_AGAIN_NS = NS_PER_S
 """After a process could not be started (no file handles or memory left), the next try is so long after."""
@@ -28,7 +27,7 @@ FAR_SILENCE_NS = 2 * NS_PER_S
 
 
 class StageProcess:
-    """info: what it said last, over all its processes. start_at_ns: when the next one is due; None while one
+    """said: what it said last, over all its processes. start_at_ns: when the next one is due; None while one
     runs, or where there will be none."""
 
     def __init__(self, stage: Stage) -> None:
@@ -36,17 +35,19 @@ class StageProcess:
         self.watchdog = Watchdog(stage)
         self.process: SpawnProcess | None = None
         self.start_at_ns: int | None = 0
-        self.info: dict[str, Any] = {}
+        self.said = Status(stage.name, -1, 0, ready=False)
+        if stage.kind:
+            output = OutputStatus(stage.name.removeprefix(OUTPUT), stage.kind)
+            self.said = replace(self.said, output=output)
         self._attempt = -1
 
     def start(self, rig: Rig, now_ns: int) -> None:
         """A fresh process. Raises OSError where the system has no room for one; then it is due again soon."""
         self.start_at_ns = now_ns + START_AGAIN_NS
-        on_air = None
-        if "clock_start_ns" in self.info and "tick" in self.info:
-            on_air = OnAir(self.info["clock_start_ns"], self.info["tick"])
+        on_air, playout = None, self.said.playout
+        if playout is not None and playout.clock_start_ns is not None:
+            on_air = OnAir(playout.clock_start_ns, playout.tick)
         context = StageContext(self.stage, rig, self._attempt + 1, on_air)
-        clear_scratch(context.scratch)
         process = multiprocessing.get_context("spawn").Process(
             target=stage_main, args=(context,), name=self.stage.name
         )
@@ -62,8 +63,7 @@ class StageProcess:
         if self.process is None:
             self.start_at_ns = now_ns
         else:
-            self.info["died"] = "the operator had it started again"
-            self.process.kill()
+            self._kill("the operator had it started again")
 
     def heard(self, status: Status) -> bool:
         """Takes a status; False for the last words of a process that has been replaced."""
@@ -71,7 +71,13 @@ class StageProcess:
             self._attempt = status.attempt
         if status.attempt != self._attempt:
             return False
-        self.info.update(status.info)
+        self.said = replace(
+            status,
+            died=status.died or self.said.died,
+            playout=status.playout or self.said.playout,
+            performer=status.performer or self.said.performer,
+            output=status.output or self.said.output,
+        )
         alive_ns = time.monotonic_ns() if self.stage.far else status.alive_ns  # its clock is another
         self.watchdog.heard(alive_ns, status.ready)
         return True
@@ -92,9 +98,8 @@ class StageProcess:
             if not self.watchdog.ready:
                 self.watchdog.worked(_cpu_s(self.process.pid), now_ns)
             if self.watchdog.silent_for_too_long(now_ns):
-                doing = self.info.get("doing")
-                self.info["died"] = f"it hung{f' while {doing}' if doing else ''} and was stopped"
-                self.process.kill()
+                doing = self.said.doing
+                self._kill(f"it hung{f' while {doing}' if doing else ''} and was stopped")
             return False
         self.process.join()
         return True
@@ -104,8 +109,28 @@ class StageProcess:
         status = None if self.process is None else self.process.exitcode
         self.process = None
         self.start_at_ns = None
-        self.info.pop("doing", None)
-        return status, self.info.pop("died", None) or _exit_text(status)
+        why = self.said.died or _exit_text(status)
+        output = None if self.said.output is None else _ended(self.said.output, why)
+        self.said = replace(self.said, doing="", died="", output=output)
+        return status, why
+
+    def _kill(self, why: str) -> None:
+        self.said = replace(self.said, died=why)
+        if self.process is not None:
+            self.process.kill()
+
+
+def _ended(output: OutputStatus, why: str) -> OutputStatus:
+    """How an output is whose process has ended."""
+    name = f"{output.name}: "
+    return replace(
+        output,
+        state="failed",
+        reason=f"{why if why.startswith(name) else f'{name}its process ended ({why})'}; it is started again",
+        fps=0.0,
+        receivers=dict.fromkeys(output.receivers, 0),
+        tally="off",
+    )
 
 
 def _cpu_s(pid: int | None) -> float:

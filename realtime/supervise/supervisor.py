@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import tempfile
 import threading
 import time
@@ -14,25 +15,26 @@ from typing import Any
 
 import zmq
 
+from engines.time_units import NS_PER_S
 from realtime.config.show import Show
+from realtime.control.remote_desk import DeskServer
 from realtime.control.show_log import ShowLog
+from realtime.control.show_state import ShowStatus
 from realtime.control.terminal.outlet import Console
 from realtime.link.link_notice import LinkNotice
 from realtime.stages.context import Rig
-from realtime.stages.table import PERFORMER, STAGES, Stage
-from realtime.supervise.operators import Operators
+from realtime.stages.table import PERFORMER, Stage, stages_of
+from realtime.supervise.operators import Operators, show_status
 from realtime.supervise.rig import Player, rigged
 from realtime.supervise.stage_process import StageProcess
-from realtime.supervise.wake import Wake
 from realtime.transport.bus import Bus, Link, Press, Status, receive_newest
 from realtime.transport.messages import MessageError
-from realtime.transport.scratch import remove_scratch
 from realtime.transport.telemetry import Totals
 from realtime.transport.texts import shown
+from realtime.transport.wake import Wake
 
 logger = logging.getLogger(__name__)
 
-NS_PER_S = 1_000_000_000
 
 LOOP_S = 0.02
 ORDERS_EVERY_NS = 200_000_000
@@ -66,16 +68,19 @@ class Supervisor:
         console: Console,
         *,
         seconds: float | None = None,
-        stages: Mapping[str, Stage] = STAGES,
+        stages: Mapping[str, Stage] | None = None,
         log: ShowLog | None = None,
         link: Link | None = None,
         has_keys: bool = False,
     ) -> None:
-        """seconds: the show ends after so long on air. nets: see `Rig.nets`. log: of what the desk does.
-
-        link: for one machine of a show on two; `stages` are then those of its side (`stages_at`). has_keys:
+        """seconds: the show ends after so long on air. nets: see `Rig.nets`. stages: instead of those of the
+        show (`stages_of`). log: of what the desk does. link: for one machine of a show on two. has_keys:
         whether the terminal's keys are heard, so that one of them can confirm.
+
+        Raises ShowError, see `stages_of`.
         """
+        if stages is None:
+            stages = stages_of(show, None if link is None else link.side)
         self._link = link
         self._show = show
         self._player = player
@@ -83,6 +88,8 @@ class Supervisor:
         self._seconds = seconds
         self._operators = Operators(show, player, console, log, has_keys=has_keys)
         self.desk = self._operators.desk
+        self.token = show.control.token or secrets.token_urlsafe(16)
+        """What the console and the API ask for, whichever process serves them."""
         self._stages = {name: StageProcess(stage) for name, stage in stages.items()}
         self._link_notices = {
             name: LinkNotice(name, link) for name, stage in stages.items() if link and stage.far
@@ -112,14 +119,9 @@ class Supervisor:
         """The terminal is gone: the show goes on; from any thread or signal handler."""
         self._operators.hang_up()
 
-    @property
-    def whep(self) -> str | None:
-        """The socket at which the playout answers WHEP; None while it does not."""
-        return self._info("playout").get("whep")
-
-    def _info(self, stage: str) -> dict[str, Any]:
-        """What a stage said last; empty where it does not run for this show."""
-        return self._stages[stage].info if stage in self._stages else {}
+    def status(self) -> ShowStatus:
+        """What the stages have said; from any thread."""
+        return show_status(self._stages)
 
     def stop(self) -> None:
         """Ends the show; from any thread or signal handler."""
@@ -130,21 +132,22 @@ class Supervisor:
         now_ns = time.monotonic_ns()
         if self.on_air_ns is None:
             return self.totals.report(now_ns, now_ns)
-        return self.totals.report(self.on_air_ns, self._info("playout")["on_air_until_ns"])
+        return self.totals.report(self.on_air_ns, self.status().playout.on_air_until_ns or self.on_air_ns)
 
     def run(self) -> None:
         """Until the operator, `stop` or the time ends it. Raises SupervisorError where it cannot go on."""
         with (
             tempfile.TemporaryDirectory(prefix="dancecam-", ignore_cleanup_errors=True) as folder,
-            rigged(self._show, self._player, self._nets, Path(folder), self._link) as rig,
+            rigged(self._show, self._player, self._nets, Path(folder), self._link, self.token) as rig,
             closing(Bus(Path(folder))) as bus,
+            closing(DeskServer(self.desk, self.totals, bus)),
         ):
             statuses = bus.receiver("status", "supervisor")
             orders = bus.sender("orders", "supervisor")
             try:
                 self._loop(rig, statuses, orders, bus.receiver("actions", "supervisor"))
             finally:
-                self._end(rig, statuses, orders)
+                self._end(statuses, orders)
 
     def _loop(
         self,
@@ -234,11 +237,10 @@ class Supervisor:
         for _, text in status.delta.events:
             self._operators.say(f"{status.stage}: {text}")
         if self._stages[status.stage].heard(status):
-            backend = status.info.get("backend")
-            if isinstance(backend, dict):  # it may come from another machine
-                self.totals.backends.update(backend)
-            if self.on_air_ns is None:
-                self.on_air_ns = status.info.get("on_air_ns")
+            if status.performer is not None:
+                self.totals.backends.update(status.performer.backend)
+            if self.on_air_ns is None and status.playout is not None:
+                self.on_air_ns = status.playout.on_air_ns
 
     def _hear_keys(self, actions: zmq.Socket[bytes]) -> None:
         for _ in range(MOST_MESSAGES):
@@ -290,7 +292,7 @@ class Supervisor:
         self.totals.timeline.append((now_ns, text))
         self._operators.say(text)
 
-    def _end(self, rig: Rig, statuses: zmq.Socket[bytes], orders: zmq.Socket[bytes]) -> None:
+    def _end(self, statuses: zmq.Socket[bytes], orders: zmq.Socket[bytes]) -> None:
         """Asks every stage to end, then kills it; takes its last counts."""
         processes = [stage.process for stage in self._stages.values() if stage.process is not None]
         quit_orders = replace(self.desk.orders, quit=True).pack()
@@ -302,9 +304,6 @@ class Supervisor:
             for process in processes:
                 process.kill()
         self._hear_last(statuses)
-        for name in self._stages:
-            with self._caught(name):
-                remove_scratch(rig.bus / name)
         self._operators.end()
 
     def _hear_last(self, statuses: zmq.Socket[bytes]) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
+from engines.time_units import NS_PER_S
 from realtime.stages.table import Stage
-
-NS_PER_S = 1_000_000_000
+from realtime.transport.backoff import Backoff
 
 PROGRESS_CPU_S = 1.0
 """So much more of the processor's time is progress in loading, besides a new step. Who waits for a lock, a
@@ -27,6 +27,12 @@ class Watchdog:
     cpu_s: float = 0.0
     """Of the processor's time, up to which progress was seen."""
     _restarts_ns: deque[int] = field(default_factory=deque)
+    _backoff: Backoff = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._backoff = Backoff(
+            self.stage.first_wait_s, self.stage.longest_wait_s, steady_s=self.stage.window_s
+        )
 
     def started(self, now_ns: int) -> None:
         """A fresh process was started."""
@@ -60,12 +66,13 @@ class Watchdog:
     def forgive(self) -> None:
         """The budget of restarts is whole again."""
         self._restarts_ns.clear()
+        self._backoff.failures = 0
 
     def restart_in_s(self, now_ns: int) -> float | None:
         """The process is gone: how long to wait before the next one; None where the budget is spent."""
         while self._restarts_ns and now_ns - self._restarts_ns[0] > self.stage.window_s * NS_PER_S:
             self._restarts_ns.popleft()
-        if len(self._restarts_ns) >= self.stage.restarts:
+        if self.stage.restarts is not None and len(self._restarts_ns) >= self.stage.restarts:
             return None
         self._restarts_ns.append(now_ns)
-        return self.stage.backoff_s * 2.0 ** (len(self._restarts_ns) - 1)
+        return self._backoff.failed((now_ns - self.started_ns) / NS_PER_S)

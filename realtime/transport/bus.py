@@ -12,13 +12,14 @@ import json
 import struct
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import zmq
 
 from realtime.transport.messages import PROTOCOL, MessageError, OtherVersion, pack, unpack
+from realtime.transport.statuses import OutputStatus, PerformerStatus, PlayoutStatus
 from realtime.transport.telemetry import Delta
 
 if TYPE_CHECKING:
@@ -70,6 +71,10 @@ TOPICS: Mapping[str, Topic] = {
     "clock": Topic("performer", zmq.REQ, zmq.REP, False, "asked for the other machine's time", "only"),
     "far_orders": Topic("link", zmq.PUB, zmq.SUB, True, "the orders, for the other machine", "only"),
     "far_status": Topic("link", zmq.PUSH, zmq.PULL, False, "the other machine's statuses", "only"),
+    "ticks": Topic("playout", zmq.PUB, zmq.SUB, True, "a tick of the programme: where its pictures lie"),
+    "asked": Topic("supervisor", zmq.PUSH, zmq.PULL, False, "what the web server asks the desk"),
+    "told": Topic("supervisor", zmq.PUSH, zmq.PULL, False, "what the desk answers it, and what happens"),
+    "wants": Topic("playout", zmq.PUSH, zmq.PULL, False, "which parts of the programme an output can use"),
 }
 """With a link a topic has the port of the link plus its place in this table."""
 
@@ -274,16 +279,21 @@ class Press(NamedTuple):
 class Status:
     """A stage's word to the supervisor.
 
-    alive_ns: when its slowest thread last moved. ready: it does its work. info: facts for the operator, and
-    `died`: the one line that says what ended it.
+    alive_ns: when its slowest thread last moved. ready: it does its work. doing: what it loads until then.
+    died: the one line that says what ended it, in its last word. playout, performer, output: how the one that
+    it is fares, once it is ready.
     """
 
     stage: str
     attempt: int
     alive_ns: int
     ready: bool
-    delta: Delta
-    info: Mapping[str, Any]
+    delta: Delta = field(default_factory=Delta)
+    doing: str = ""
+    died: str = ""
+    playout: PlayoutStatus | None = None
+    performer: PerformerStatus | None = None
+    output: OutputStatus | None = None
 
     def pack(self) -> bytes:
         return pack(self)

@@ -6,14 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.shared_memory import SharedMemory
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-
-from realtime.transport.scratch import noted_memory
 
 SLOTS = 6
 """A reader that is told of the newest picture has the time of five more to copy it."""
@@ -80,12 +77,10 @@ class FrameRing:
         ]
 
     @classmethod
-    def create(
-        cls, height: int, width: int, *, channels: int = 3, slots: int = SLOTS, scratch: Path | None = None
-    ) -> FrameRing:
-        """A fresh ring, removed by its `close`. scratch: of a process that may be killed before it."""
+    def create(cls, height: int, width: int, *, channels: int = 3, slots: int = SLOTS) -> FrameRing:
+        """A fresh ring, removed by its `close`."""
         anonymous = RingSpec("", height, width, channels, slots)
-        memory = noted_memory(slots * (_LINE + anonymous.slot_bytes), scratch)
+        memory = SharedMemory(create=True, size=slots * (_LINE + anonymous.slot_bytes))
         return cls(RingSpec(memory.name, height, width, channels, slots), memory, owner=True)
 
     @classmethod

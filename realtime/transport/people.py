@@ -1,13 +1,13 @@
 """Who is in the camera's picture: the message that the performer sends with each frame it has looked at.
 
-The playout draws it into the preview of the camera (`programme.camera_preview`); statuses carry it in short.
+The playout draws it into the preview of the camera (`programme.camera_preview`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,7 +66,3 @@ class People:
     def unpack(cls, data: bytes) -> People:
         """Raises MessageError, OtherVersion."""
         return messages.unpack(cls, data)
-
-    def brief(self) -> dict[str, Any]:
-        """Without the landmarks, as plain data."""
-        return {"boxes": self.boxes, "followed": self.followed}

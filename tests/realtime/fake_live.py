@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import run_live
+from realtime.config.outputs import WebRtc
 from tests.realtime.fakes import fake_nets, fake_show
 
 if __name__ == "__main__":
@@ -17,5 +18,7 @@ if __name__ == "__main__":
     options = run_live.parse([flag for flag in flags if flag != "--keys"])
     options.headless = "--keys" not in flags
     wanted = run_live.show_of(options)
-    show, player = fake_show(folder, link=wanted.link, control=wanted.control)
+    page = wanted.webrtc if options.port else WebRtc(port=0)
+    changes = {"link": wanted.link, "control": wanted.control, "outputs": wanted.outputs, "webrtc": page}
+    show, player = fake_show(folder, **changes)
     run_live.run(show, player, options, fake_nets, run_live.link_of(show, options.role))

@@ -18,10 +18,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from realtime.config.outputs import Ndi
-from realtime.outputs.fanout import Outputs
-from realtime.outputs.kinds import open_outputs
-from realtime.outputs.sink import Format, OutputError
+from realtime.config.outputs import Ndi, WebRtc
+from realtime.config.show import Show
+from realtime.outputs.sink import Format
+from tools.benchmarking.hosting import hosted
 from tools.benchmarking.playing import (
     CannotMeasure,
     add_programme_flags,
@@ -37,22 +37,20 @@ LOOPBACK = {"ndi": {"networks": {"ips": "127.0.0.1,"}}}
 
 
 def measure(programme: Format, *, alpha: bool, seconds: float) -> dict[str, Any]:
-    """Format, pictures a second, percentiles of their age in ms. Raises CannotMeasure, OutputError."""
+    """Format, pictures a second, percentiles of their age in ms. Raises CannotMeasure."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "ndi-config.v1.json").write_text(json.dumps(LOOPBACK), encoding="utf-8")
         os.environ["NDI_CONFIG_DIR"] = folder
-        outputs = Outputs(sinks := open_outputs([Ndi(kind="ndi", source=SOURCE, alpha=alpha)], programme))
-        try:
-            wait_running(sinks[0])
-            with playing(outputs, programme, layered=alpha):
+        show = Show(webrtc=WebRtc(port=0), outputs=(Ndi(kind="ndi", source=SOURCE, alpha=alpha),))
+        with hosted(show, programme) as output:
+            wait_running(output)
+            with playing(output.send, programme, layered=alpha):
                 receiver = subprocess.run(
                     [sys.executable, "-m", "tools.benchmarking.ndi_receiver", SOURCE, str(seconds)],
                     capture_output=True,
                     encoding="utf-8",
                     check=False,
                 )
-        finally:
-            outputs.close()
     if receiver.returncode:
         raise CannotMeasure(f"the receiver failed: {receiver.stderr.strip().splitlines()[-1]}")
     found = json.loads(receiver.stdout)
@@ -79,7 +77,7 @@ def main(arguments: list[str] | None = None) -> int:
     programme = programme_of(parser, options)
     try:
         print(json.dumps(measure(programme, alpha=not options.opaque, seconds=options.seconds), indent=1))
-    except (CannotMeasure, OutputError) as error:
+    except CannotMeasure as error:
         print(f"ndi: {error}", file=sys.stderr)
         return 1
     return 0

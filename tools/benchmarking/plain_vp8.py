@@ -1,7 +1,7 @@
 """The peer that the WebRTC output is measured beside: aiortc's own VP8 sender, fed by the same clock.
 
-It is hosted like ours (`HostedSink`) and takes offers the same way; what differs is aiortc's encoder, one for
-each viewer, from its usual track of pictures.
+It has a process like ours (`hosting`) and takes offers the same way; what differs is aiortc's encoder, one
+for each viewer, from its usual track of pictures.
 """
 
 from __future__ import annotations
@@ -18,9 +18,14 @@ from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpSender, RTCSession
 from aiortc.mediastreams import VIDEO_TIME_BASE
 
 from realtime.outputs.h264 import I420, to_i420
-from realtime.outputs.sink import Format, OutputSink, Part, ProgrammeFrame, SinkStatus
+from realtime.outputs.output_stage import feed
+from realtime.outputs.sink import Format, OutputSink
 from realtime.outputs.webrtc.aiortc_patches import reach_loopback
 from realtime.outputs.webrtc.whep import checked_offer
+from realtime.stages.context import StageContext
+from realtime.stages.stage_link import StageLink
+from realtime.transport.programme_ring import Part, ProgrammeFrame
+from realtime.transport.statuses import OutputStatus
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,16 @@ class PlainSettings:
 
     port: int
     bitrate: int
+
+
+def run(context: StageContext, link: StageLink) -> None:
+    """Its process."""
+    rig = context.rig
+    feed(
+        PlainVp8Sink(context.stage.settings, Format(rig.programme_size, rig.show.programme.fps)),
+        context,
+        link,
+    )
 
 
 class _Track(MediaStreamTrack):  # type: ignore[misc]  # aiortc's types are not followed
@@ -78,8 +93,8 @@ class PlainVp8Sink(OutputSink):
         i420, pts = to_i420(frame.picture), int(tick * 90_000 / self._programme.fps)
         self._loop.call_soon_threadsafe(self._hand_out, i420, pts)
 
-    def status(self) -> SinkStatus:
-        return SinkStatus(self.name, self.kind, "running")
+    def status(self) -> OutputStatus:
+        return OutputStatus(self.name, self.kind, "running")
 
     def close(self) -> None:
         asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()

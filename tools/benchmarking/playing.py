@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from itertools import islice
@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.time_units import NS_PER_MS, NS_PER_S
-from realtime.outputs.fanout import Outputs
-from realtime.outputs.sink import Format, OutputSink, ProgrammeFrame
+from realtime.outputs.sink import Format
 from realtime.programme.clock import ProgrammeClock
+from realtime.transport.programme_ring import ProgrammeFrame
 from tools.benchmarking import timecode
+from tools.benchmarking.hosting import HostedOutput
 from tools.footage.video import VideoReader
 
 CLIP = Path(__file__).resolve().parents[2] / "assets" / "fan_dance.mp4"
@@ -56,8 +57,10 @@ def percentiles(ages_ms: Sequence[float]) -> dict[str, float]:
 
 
 @contextmanager
-def playing(outputs: Outputs, programme: Format, *, layered: bool = False) -> Iterator[None]:
-    """Sends the clip's pictures, each with its time, on the programme clock, while the block runs.
+def playing(
+    send: Callable[[ProgrammeFrame, int, int], None], programme: Format, *, layered: bool = False
+) -> Iterator[None]:
+    """Gives `send` the clip's pictures, each with its time, on the programme clock, while the block runs.
 
     layered: with a layer too, opaque where the time is drawn and half transparent elsewhere.
     """
@@ -84,7 +87,7 @@ def playing(outputs: Outputs, programme: Format, *, layered: bool = False) -> It
             n = tick % len(pictures)
             frame = ProgrammeFrame(pictures[n], layers[n] if layered else None)
             timecode.draw(layers[n] if layered else pictures[n], time.time_ns() // NS_PER_MS)
-            outputs.send(frame, tick, clock.due_ns(tick))
+            send(frame, tick, clock.due_ns(tick))
 
     thread = threading.Thread(target=play, name="programme clock")
     thread.start()
@@ -95,9 +98,10 @@ def playing(outputs: Outputs, programme: Format, *, layered: bool = False) -> It
         thread.join()
 
 
-def wait_running(sink: OutputSink) -> None:
+def wait_running(output: HostedOutput) -> None:
+    """Raises CannotMeasure where it does not start."""
     deadline = time.monotonic() + START_S
-    while sink.status().state != "running":
-        if sink.status().state == "failed" or time.monotonic() > deadline:
-            raise CannotMeasure(f"{sink.name} does not start: {sink.status().reason}")
+    while (status := output.status()).state != "running":
+        if status.state == "failed" or time.monotonic() > deadline:
+            raise CannotMeasure(f"{output.name} does not start: {status.reason}")
         time.sleep(0.05)

@@ -18,19 +18,24 @@ import socket
 import sys
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from realtime.config.outputs import WebRtc, WebRtcServing
-from realtime.outputs.fanout import Outputs
-from realtime.outputs.hosted import HostedSink
-from realtime.outputs.kinds import open_webrtc
-from realtime.outputs.sink import Format, OutputSink
+from realtime.config.show import Show
+from realtime.outputs.output_stage import feed
+from realtime.outputs.sink import Format
+from realtime.outputs.webrtc.webrtc_sink import WebRtcSink
+from realtime.stages.context import StageContext
+from realtime.stages.stage_link import StageLink
+from realtime.stages.table import WEBRTC, output_stage
+from realtime.transport.programme_ring import ProgrammeFrame
 from tools.benchmarking import timecode
+from tools.benchmarking.hosting import hosted
 from tools.benchmarking.plain_vp8 import PlainSettings
 from tools.benchmarking.playing import (
     CannotMeasure,
@@ -66,35 +71,38 @@ class Figures:
     unreadable: int
 
 
+def run(context: StageContext, link: StageLink) -> None:
+    """The process of our output, at a port of its own."""
+    rig, serving = context.rig, WebRtcServing(context.stage.settings)
+    feed(WebRtcSink(serving, Format(rig.programme_size, rig.show.programme.fps)), context, link)
+
+
 def measure(programme: Format, bitrate: int, *, seconds: float, rounds: int) -> dict[str, Figures]:
     """Ours and the peer, by name, each watched for seconds * rounds. Raises CannotMeasure, VideoError."""
     ours, plain = _free_port(), _free_port()
-    settings = WebRtc(port=ours, bitrate=bitrate)
-    sinks: dict[str, tuple[OutputSink, int]] = {
-        "ours, H.264": (open_webrtc(WebRtcServing(settings), programme), ours),
-        "aiortc, VP8": (
-            HostedSink(
-                "plain",
-                "plain",
-                "tools.benchmarking.plain_vp8:PlainVp8Sink",
-                PlainSettings(plain, bitrate),
-                programme,
-                frozenset({"picture"}),
-            ),
-            plain,
-        ),
+    stages: dict[str, tuple[str, WebRtc | PlainSettings]] = {
+        "ours, H.264": ("tools.benchmarking.webrtc:run", WebRtc(port=ours, bitrate=bitrate)),
+        "aiortc, VP8": ("tools.benchmarking.plain_vp8:run", PlainSettings(plain, bitrate)),
     }
-    outputs = Outputs([sink for sink, _ in sinks.values()])
-    seen: dict[str, list[dict[str, Any]]] = {name: [] for name in sinks}
-    try:
-        for sink, _ in sinks.values():
-            wait_running(sink)
-        with playing(outputs, programme), _page() as page:
+    seen: dict[str, list[dict[str, Any]]] = {name: [] for name in stages}
+    with ExitStack() as stack:
+        outputs = [
+            stack.enter_context(
+                hosted(Show(), programme, replace(output_stage(WEBRTC, name, settings), entry=entry))
+            )
+            for name, (entry, settings) in stages.items()
+        ]
+        for output in outputs:
+            wait_running(output)
+
+        def send(frame: ProgrammeFrame, tick: int, due_ns: int) -> None:
+            for output in outputs:
+                output.send(frame, tick, due_ns)
+
+        with playing(send, programme), _page() as page:
             for _ in tqdm(range(rounds), unit="round"):
-                for name, (_, port) in sinks.items():
-                    seen[name].append(_watch(page, f"http://127.0.0.1:{port}", seconds))
-    finally:
-        outputs.close()
+                for name, (_, settings) in stages.items():
+                    seen[name].append(_watch(page, f"http://127.0.0.1:{settings.port}", seconds))
     return {name: _figures(found, seconds) for name, found in seen.items()}
 
 

@@ -42,7 +42,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 def most_connections() -> int:
     """How many this process can afford: a quarter of its file handles, and no more than MOST_CONNECTIONS.
-    The rest is for the show, which starts its processes from here."""
+    Requests need others, on their way to the picture."""
     handles, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MOST_CONNECTIONS if handles < 0 else max(8, min(MOST_CONNECTIONS, handles // 4))
 

@@ -14,7 +14,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from engines.time_units import NS_PER_S
-from realtime.control.show_state import dropped_by_stage
+from realtime.control.show_state import ShowFacts, ShowFigures, dropped_by_stage
 from realtime.transport.telemetry import BIN_MS, STATES, Totals
 
 __all__ = ["CONTENT_TYPE", "metrics_text"]
@@ -36,8 +36,8 @@ class _ShowCollector(Collector):
     def __init__(self, totals: Totals, state: Mapping[str, Any], osc_ignored: Mapping[str, int]) -> None:
         self._totals = totals
         self._osc_ignored = osc_ignored
-        self._show: Mapping[str, Any] = state["show"]
-        self._stats: Mapping[str, Any] = state["stats"]
+        self._show: ShowFacts = state["show"]
+        self._stats: ShowFigures = state["stats"]
 
     def collect(self) -> Iterator[Metric]:
         yield self._stage_times()
@@ -64,7 +64,8 @@ class _ShowCollector(Collector):
         family = CounterMetricFamily(
             "dancecam_frames_dropped", "Frames that were never shown", labels=["stage", "reason"]
         )
-        for stage, causes in dropped_by_stage(self._totals, self._stats.get("outputs", ())).items():
+        outputs = {output["name"]: output["dropped"] for output in self._stats.get("outputs", ())}
+        for stage, causes in dropped_by_stage(self._totals, outputs).items():
             for cause, n in causes.items():
                 family.add_metric([stage, cause], n)
         return family
@@ -78,11 +79,12 @@ class _ShowCollector(Collector):
         return family
 
     def _programme(self) -> Iterator[Metric]:
-        if self._stats.get("latency_ms") is not None:
+        latency_ms = self._stats.get("latency_ms")
+        if latency_ms is not None:
             yield GaugeMetricFamily(
                 "dancecam_frame_age_seconds",
                 "Age of frames when they went on air, a moving average",
-                value=self._stats["latency_ms"] / 1000,
+                value=latency_ms / 1000,
             )
         if self._stats.get("confidence") is not None:
             yield GaugeMetricFamily(
@@ -130,9 +132,9 @@ class _ShowCollector(Collector):
         yield viewers
         fps = GaugeMetricFamily("dancecam_output_fps", "Pictures a second that go out", labels=["output"])
         sent = CounterMetricFamily("dancecam_output_sent", "Pictures that went out", labels=["output"])
-        for output in self._stats.get("outputs", ()):
-            fps.add_metric([output["name"]], output["fps"])
-            sent.add_metric([output["name"]], output["sent"])
+        for figures in self._stats.get("outputs", ()):
+            fps.add_metric([figures["name"]], figures["fps"])
+            sent.add_metric([figures["name"]], figures["sent"])
         yield fps
         yield sent
 

@@ -12,7 +12,7 @@ from pydantic.json_schema import models_json_schema
 
 from realtime.control.actions import ACTIONS, Action, Risk
 from realtime.control.arguments import Argument
-from realtime.control.desk import EVENTS, Desk
+from realtime.control.desk import EVENTS, AnyDesk
 from realtime.transport.orders import Orders
 
 API = ("/api/", "/whep/", "/state", "/metrics")
@@ -113,7 +113,7 @@ def _field(argument: Argument) -> tuple[type, Any]:
     return _TYPES[argument.kind], Field(description=argument.help, ge=low, le=high)
 
 
-def described_actions(desk: Desk) -> list[dict[str, Any]]:
+def described_actions(desk: AnyDesk) -> list[dict[str, Any]]:
     """The table with the show's keys and choices, as data."""
     return [
         {

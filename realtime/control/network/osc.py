@@ -18,7 +18,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 
 from realtime.control.actions import ACTIONS
 from realtime.control.arguments import forms_text
-from realtime.control.desk import Desk, Event, Refused
+from realtime.control.desk import AnyDesk, Event, Refused
 from realtime.control.network.addresses import is_loopback
 from realtime.control.network.budget import Budget, Budgets
 from realtime.control.network.osc_messages import ROOT, MalformedError, asked, messages
@@ -61,7 +61,7 @@ class OscServer(asyncio.DatagramProtocol):
     ignored: packets and messages that were not looked at, by cause.
     """
 
-    def __init__(self, desk: Desk, host: str, port: int) -> None:
+    def __init__(self, desk: AnyDesk, host: str, port: int) -> None:
         self._desk = desk
         self._address = (host, port)
         self._transport: asyncio.DatagramTransport | None = None

@@ -1,4 +1,4 @@
-"""The control server: pages, API, events and metrics on one address, in a thread of its own."""
+"""The control server: pages, API, events and metrics on one address. Its loop has a thread of its own."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import json
 import logging
 import socket
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -19,7 +20,7 @@ from multidict import CIMultiDictProxy
 
 from realtime.config.control import ControlError
 from realtime.control.actions import ACTIONS
-from realtime.control.desk import Desk, Refused
+from realtime.control.desk import AnyDesk, Refused
 from realtime.control.network.addresses import Addresses
 from realtime.control.network.auth import Guard, refuse
 from realtime.control.network.connections import Connections
@@ -50,13 +51,19 @@ HEADERS = {
 }
 
 
+class Counted(Protocol):
+    """Where the show's counts come from: its `Totals`, or a `RemoteDesk`."""
+
+    def copy(self) -> Totals: ...
+
+
 class ControlServer:
     """Serves from the moment it is made until `close`."""
 
     def __init__(
         self,
-        desk: Desk,
-        totals: Totals,
+        desk: AnyDesk,
+        totals: Counted,
         whep: Callable[[], str | None],
         *,
         token: str,
@@ -90,6 +97,7 @@ class ControlServer:
         )
         self._whep_proxy = WhepProxy(whep, self._guard)
         self._loop = asyncio.new_event_loop()
+        self._moved_ns = time.monotonic_ns()
         self._clients = Clients(desk, {"actions": described_actions(desk)}, self._loop)
         self._osc = OscServer(desk, osc_host, osc_port) if osc_port else None
         self._thread = threading.Thread(target=self._loop.run_forever, name="control", daemon=True)
@@ -104,6 +112,14 @@ class ControlServer:
                 "has it, or choose another control.osc_port"
             ) from error
         self._stop_listening = desk.listen(self._clients.push)
+
+    def alive_ns(self) -> int:
+        """When its loop last moved; to be asked again and again: each answer tells of the time before it."""
+        self._loop.call_soon_threadsafe(self._move)
+        return self._moved_ns
+
+    def _move(self) -> None:
+        self._moved_ns = time.monotonic_ns()
 
     def close(self) -> None:
         """Says goodbye to the clients and frees the ports."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from realtime.control.desk import UNPROCESSABLE, Desk, Event, Refused
+from realtime.control.desk import UNPROCESSABLE, AnyDesk, Event, Refused
 
 MOST_CLIENTS = 32
 LONGEST_QUEUE = 256
@@ -22,7 +22,7 @@ LONGEST_MESSAGE = 16 * 1024
 class Clients:
     """All WebSocket clients of a show. Lives in the server's loop, but for `push`."""
 
-    def __init__(self, desk: Desk, hello: Mapping[str, Any], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, desk: AnyDesk, hello: Mapping[str, Any], loop: asyncio.AbstractEventLoop) -> None:
         """hello: what a client is told first, besides the desk's state."""
         self._desk = desk
         self._hello = hello

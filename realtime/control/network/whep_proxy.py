@@ -1,4 +1,4 @@
-"""Hands WHEP on to the playout's process, which has the pictures: users open one address for everything."""
+"""Hands WHEP on to the process of the output "webrtc": users open one address for everything."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KEPT_OF_REQUEST = ("Content-Type", "If-Match")
 KEPT_OF_ANSWER = ("Content-Type", "Location", "ETag", "Link", "Accept-Post", "Retry-After")
 
 OPERATOR = "Dancecam-Operator"
-"""Tells the playout that who asks has shown the token; `outputs.whep` has the same name."""
+"""Tells the output that who asks has shown the token; `outputs.whep` has the same name."""
 
 CORS = {
     "Access-Control-Allow-Origin": "*",
@@ -37,7 +37,7 @@ PREFLIGHT = {
 
 
 class WhepProxy:
-    """The way to the playout's own server, which answers at a Unix socket.
+    """The way to the output's own server, which answers at a Unix socket.
 
     The programme is for everybody, also for pages of other sites. The preview can show the fan before the
     crowd sees him: it needs the token. What was joined is left at an address that nobody can guess.

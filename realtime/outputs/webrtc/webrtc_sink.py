@@ -21,12 +21,14 @@ from aiortc import RTCPeerConnection, RTCSessionDescription
 
 from realtime.config.outputs import WebRtc, WebRtcServing
 from realtime.outputs.h264 import EncoderSettings, nvenc_works, to_i420
-from realtime.outputs.sink import Format, OutputError, OutputSink, Part, ProgrammeFrame, SinkStatus
+from realtime.outputs.sink import Format, OutputError, OutputSink
 from realtime.outputs.webrtc.aiortc_patches import log_unexpected, new_peer, only_h264, prepare
 from realtime.outputs.webrtc.seats import Seats
 from realtime.outputs.webrtc.shared_encoder import SharedEncoder, Viewer
 from realtime.outputs.webrtc.whep import LOOPBACK, CannotAnswer, Whep
 from realtime.outputs.worker import Counts
+from realtime.transport.programme_ring import Part, ProgrammeFrame
+from realtime.transport.statuses import OutputStatus
 from realtime.transport.texts import one_line
 
 logger = logging.getLogger(__name__)
@@ -103,7 +105,7 @@ class WebRtcSink(OutputSink):
             self._serve(whep, listener), self._loop
         ).result()
 
-    # The programme clock's thread.
+    # The main thread of the process.
 
     def wants(self) -> frozenset[Part]:
         """Nothing while nobody looks."""
@@ -126,10 +128,10 @@ class WebRtcSink(OutputSink):
     def stalled(self) -> bool:
         return any(source.stalled() for source in self._sources.values())
 
-    def status(self) -> SinkStatus:
+    def status(self) -> OutputStatus:
         """`sent`: pictures to all viewers together. `fps`: of the programme, while it is watched."""
         sources = self._sources.values()
-        return SinkStatus(
+        return OutputStatus(
             name=self.name,
             kind=self.kind,
             state="running",

@@ -23,10 +23,12 @@ from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationEr
 from realtime.config.outputs import Whip
 from realtime.config.redact import encoding_hint, redact, shown
 from realtime.outputs.h264 import EncoderSettings, to_i420
-from realtime.outputs.sink import Format, OutputError, Part, SinkStatus
+from realtime.outputs.sink import Format, OutputError
 from realtime.outputs.webrtc.aiortc_patches import log_unexpected, new_peer, only_h264, prepare
 from realtime.outputs.webrtc.shared_encoder import SharedEncoder, Viewer
 from realtime.outputs.worker import Tick, WorkerSink
+from realtime.transport.programme_ring import Part
+from realtime.transport.statuses import OutputStatus
 
 T = TypeVar("T")
 
@@ -69,7 +71,7 @@ class WhipSink(WorkerSink):
     def stalled(self) -> bool:
         return super().stalled() or self._source.stalled()
 
-    def status(self) -> SinkStatus:
+    def status(self) -> OutputStatus:
         status = super().status()
         return replace(status, dropped=dict(Counter(status.dropped) + Counter(self._source.dropped)))
 

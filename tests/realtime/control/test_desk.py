@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import json
 import re
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,9 +19,16 @@ from realtime.control.desk import Desk, Event, Refused
 from realtime.control.keys import Keymap
 from realtime.control.network.metrics import EDGES_MS, buckets
 from realtime.control.show_log import LONGEST_QUEUE, ShowLog, ShowLogError
-from realtime.control.show_state import Figures, reason, show_facts
+from realtime.control.show_state import Figures, ShowStatus, StageState, reason, show_facts, status_line
 from realtime.performer.confidence import NEVER_FILMED
 from realtime.transport.orders import Orders
+from realtime.transport.statuses import (
+    OutputStatus,
+    PerformerStatus,
+    PlayoutStatus,
+    SwapState,
+    SwapStatus,
+)
 from realtime.transport.telemetry import BIN_MS, BINS, DROPS, Meter, Totals
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -124,7 +133,7 @@ def test_a_player_is_ordered_by_name_and_the_shows_own_by_none() -> None:
     desk = Desk(Orders(), Keymap(), choices)
     desk.act("player", {"name": "Jones"}, who="test")
     assert desk.orders.player == "Jones"
-    assert show_facts(choices, desk.orders, {}, {}, {})["player"] == "Jones"
+    assert show_facts(choices, desk.orders, ShowStatus(), {})["player"] == "Jones"
     desk.act("player", ["Demo"], who="test")
     assert desk.orders.player == ""
     with pytest.raises(Refused, match="there is no player 'Smith'; there are: Demo, Jones") as refused:
@@ -146,38 +155,98 @@ def test_a_player_is_ordered_by_name_and_the_shows_own_by_none() -> None:
     ],
 )
 def test_the_reason_for_what_is_on_air(state: str, orders: Orders, ready: bool, words: str) -> None:
-    assert words in reason(state, orders, performer_ready=ready)
+    assert words in reason(state, orders, ShowStatus({"performer": StageState(ready)}))
+
+
+BOTH_READY = {"playout": StageState(ready=True), "performer": StageState(ready=True)}
 
 
 def test_what_keeps_the_performers_frames_off_the_air_is_the_reason() -> None:
-    infos: dict[str, dict[str, str]] = {
-        "playout": {"state": "FALLBACK"},
-        "performer": {"camera": "", "limits": NEVER_FILMED, "fan": "sound"},
-    }
-    facts = show_facts({}, Orders(taken=True), infos, dict.fromkeys(infos, True), {})
-    assert (facts["reason"], facts["fan"]) == (NEVER_FILMED, "sound")
-    infos["playout"]["state"] = "HOLD"
-    assert show_facts({}, Orders(taken=True), infos, dict.fromkeys(infos, True), {})["reason"] == NEVER_FILMED
-    infos["performer"]["camera"] = "camera 0 does not answer"
-    facts = show_facts({}, Orders(taken=True), infos, dict.fromkeys(infos, True), {})
-    assert facts["reason"] == "camera 0 does not answer"
+    def facts(state: str, **performer: str) -> dict[str, Any]:
+        status = ShowStatus(BOTH_READY, PlayoutStatus(state=state), PerformerStatus(**performer))
+        return show_facts({}, Orders(taken=True), status, {})
+
+    found = facts("FALLBACK", limits=NEVER_FILMED, fan="sound")
+    assert (found["reason"], found["fan"]) == (NEVER_FILMED, "sound")
+    assert facts("HOLD", limits=NEVER_FILMED)["reason"] == NEVER_FILMED
+    camera = "camera 0 does not answer"
+    assert facts("HOLD", limits=NEVER_FILMED, camera=camera)["reason"] == camera
 
 
 def test_who_dances_until_the_next_player_is_loaded() -> None:
     choices = {"player": {"Demo": "", "Jones": "Jones"}}
     orders = Orders(player="Jones")
-    for state, failed in (("loading", False), ("failed", True)):
-        infos = {"performer": {"player": {"name": "Demo", "state": state}}}
-        facts = show_facts(choices, orders, infos, {}, {})
+    for state, failed in ((SwapState.LOADING, False), (SwapState.FAILED, True)):
+        status = ShowStatus(performer=PerformerStatus(player=SwapStatus("Demo", state)))
+        facts = show_facts(choices, orders, status, {})
         assert (facts["player"], facts["dances"], facts["player_failed"]) == ("Jones", "Demo", failed)
-    assert show_facts(choices, orders, {}, {}, {})["dances"] == ""
+    assert show_facts(choices, orders, ShowStatus(), {})["dances"] == ""
 
 
 def test_a_playout_that_is_gone_is_not_said_to_be_live() -> None:
-    infos = {"playout": {"state": "LIVE"}}
-    assert show_facts({}, Orders(), infos, {"playout": True}, {})["on_air"] is True
-    facts = show_facts({}, Orders(), infos, {"playout": False}, {})
+    live = ShowStatus(BOTH_READY, PlayoutStatus(state="LIVE"))
+    assert show_facts({}, Orders(), live, {})["on_air"] is True
+    facts = show_facts({}, Orders(), replace(live, stages={"playout": StageState(ready=False)}), {})
     assert (facts["state"], facts["on_air"]) == ("STARTING", False)
+
+
+def test_all_that_clients_are_told_of_a_show() -> None:
+    """Other programs read these: none may go, or change its name."""
+    output = OutputStatus(
+        "wall", "ndi", "failed", "no cable", "10.0.0.1", 29.9, 5, {"slow": 2}, {"programme": 3}
+    )
+    status = ShowStatus(
+        BOTH_READY,
+        PlayoutStatus("LIVE", "LIVE", fps=30.0, latency_ms=42.04),
+        PerformerStatus("sound", 0.5, camera_size=(640, 480)),
+        (output,),
+    )
+    assert show_facts({"player": {"Demo": ""}}, Orders(), status, {"playout": 2}) == {
+        "state": "LIVE",
+        "reason": "frames come steadily",
+        "on_air": True,
+        "coming": "LIVE",
+        "delay_s": 0.0,
+        "player": "Demo",
+        "dances": "",
+        "player_failed": False,
+        "background": "",
+        "dancer_rule": "largest",
+        "choices": {"player": ["Demo"]},
+        "fan": "sound",
+        "camera": "",
+        "camera_size": (640, 480),
+        "stages": {
+            "playout": {"ready": True, "restarts": 2, "doing": ""},
+            "performer": {"ready": True, "restarts": 0, "doing": ""},
+        },
+        "outputs": [
+            {
+                "name": "wall",
+                "kind": "ndi",
+                "state": "failed",
+                "reason": "no cable",
+                "receivers": {"programme": 3},
+                "tally": "off",
+            }
+        ],
+    }
+    figures = Figures().take(Totals(), status)
+    assert figures["outputs"] == [{"name": "wall", "fps": 29.9, "sent": 5, "dropped": {"slow": 2}}]
+    assert {name: figures[name] for name in ("fps", "latency_ms", "missed", "viewers", "confidence")} == {
+        "fps": 30.0,
+        "latency_ms": 42.0,
+        "missed": 0,
+        "viewers": 3,
+        "confidence": 0.5,
+    }
+    assert set(figures) - {"fps", "latency_ms", "missed", "viewers", "confidence", "outputs"} == {
+        "stages_ms",
+        "dropped",
+    }
+    line = status_line(Orders(armed=True), status, Totals())
+    assert line == "LIVE       30.0 fps  latency  42 ms  dropped 0  missed 0  viewers 3  armed"
+    assert status_line(Orders(), ShowStatus(), Totals()) == "starting ..."
 
 
 def test_figures_are_of_late_and_drops_since_the_beginning() -> None:
@@ -186,18 +255,17 @@ def test_figures_are_of_late_and_drops_since_the_beginning() -> None:
         meter.time("pose", ms * 1_000_000)
     meter.drop("nobody")
     totals.add(meter.take())
-    first = figures.take(totals, {"outputs": [{"name": "wall", "dropped": {"slow": 2}}]}, {"confidence": 0.9})
+    wall = OutputStatus("wall", "ndi", dropped={"slow": 2})
+    first = figures.take(totals, ShowStatus(performer=PerformerStatus(confidence=0.9), outputs=(wall,)))
     assert first["stages_ms"] == {"pose": 20 + BIN_MS}
     assert first["confidence"] == 0.9
     assert first["dropped"]["pose"] == {"nobody": 1}
     assert first["dropped"]["outputs"] == {"wall: slow": 2}
     assert set(first["dropped"]) == {"camera", "pose", "generator", "programme", "outputs"}
-    assert figures.take(totals, {}, {})["stages_ms"] == {"pose": None}
+    assert figures.take(totals, ShowStatus())["stages_ms"] == {"pose": None}
     meter.time("pose", 50 * 1_000_000)
     totals.add(meter.take())
-    assert figures.take(totals, {}, {})["stages_ms"] == {"pose": 50 + BIN_MS}
-    for unfit in (None, "high", float("nan"), 7):
-        assert figures.take(totals, {}, {"confidence": unfit})["confidence"] is None
+    assert figures.take(totals, ShowStatus())["stages_ms"] == {"pose": 50 + BIN_MS}
 
 
 def test_redo_is_counted_and_lock_is_turned_over() -> None:

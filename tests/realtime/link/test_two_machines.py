@@ -17,7 +17,6 @@ import zmq
 import run_live
 from realtime.config.show import Show
 from realtime.link.remote_clock import answer
-from realtime.stages.table import stages_at
 from realtime.supervise.rig import Player
 from realtime.supervise.supervisor import Supervisor
 from realtime.transport.bus import TOPICS, Bus, Link, Side, Status
@@ -41,7 +40,7 @@ def machine(tmp_path: Path) -> Iterator[Callable[[Side], Supervisor]]:
 
     def start(side: Side) -> Supervisor:
         link = Link(side, PERFORMER, PLAYOUT, port, tmp_path / "keys")
-        supervisor = Supervisor(show, player, fake_nets, Heard(), stages=stages_at(side), link=link)
+        supervisor = Supervisor(show, player, fake_nets, Heard(), link=link)
         thread = threading.Thread(target=supervisor.run)
         thread.start()
         running.append((supervisor, thread))
@@ -105,7 +104,7 @@ def test_another_version_is_one_line_at_the_playout_and_the_programme_goes_on(
         answering = threading.Event()
         threading.Thread(target=answer, args=(bus, answering), daemon=True).start()
         for _ in range(40):
-            status = Status("performer", 0, time.monotonic_ns(), True, Delta(), {})
+            status = Status("performer", 0, time.monotonic_ns(), True, Delta())
             far_status.send(later(status.pack()))
             tickets.send(bytes([PROTOCOL + 1]) + bytes(100))
             people.send(later(People().pack()))
@@ -115,8 +114,8 @@ def test_another_version_is_one_line_at_the_playout_and_the_programme_goes_on(
         time.sleep(1.0)  # its thread must have left its socket
     assert len(lines(playout)) == 1
     assert "the performer's machine is not understood" in lines(playout)[0]
-    tick = playout._info("playout")["tick"]
-    wait_for(lambda: playout._info("playout")["tick"] > tick + 10)
+    tick = playout.status().playout.tick
+    wait_for(lambda: playout.status().playout.tick > tick + 10)
     assert not playout.totals.restarts
 
 

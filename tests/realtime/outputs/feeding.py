@@ -7,8 +7,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from typing import Protocol
 
-from realtime.outputs.sink import OutputSink, ProgrammeFrame
+from realtime.transport.programme_ring import ProgrammeFrame
+from realtime.transport.statuses import OutputStatus
 
 
 def wait_until(true: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
@@ -52,5 +54,13 @@ def playing(
         clock.join()
 
 
-def wait_for_state(sink: OutputSink, state: str, seconds: float = 20.0) -> None:
+class Told(Protocol):
+    """An output, here or in its process."""
+
+    name: str
+
+    def status(self) -> OutputStatus: ...
+
+
+def wait_for_state(sink: Told, state: str, seconds: float = 20.0) -> None:
     wait_until(lambda: sink.status().state == state, f"{sink.name} {state} ({sink.status()})", seconds)

@@ -1,90 +1,198 @@
-"""Outputs in a whole show, with fakes in place of the networks: several at once, one of them killed."""
+"""Outputs in a whole show, with fakes in place of the networks: each is killed while the others go on."""
+
+from __future__ import annotations
 
 import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
+from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import av
 import psutil
+import pytest
 
-from realtime.config.outputs import Recorder, Stream
-from realtime.supervise.supervisor import Supervisor
+from realtime.config.outputs import Recorder, Stream, WebRtc
+from realtime.config.show import Programme
+from realtime.supervise.supervisor import Supervisor, SupervisorError
+from realtime.transport.statuses import OutputStatus
 from tests.realtime.fakes import Heard, fake_nets, fake_show
 from tests.realtime.outputs.feeding import wait_until
+from tests.realtime.outputs.test_stream import free_port
+from tests.realtime.test_show_runs import alive, child, rings, states
+
+RECORDER, STREAM, PAGE = "output recorder", "output stream", "output webrtc"
 
 
-def outputs_of(supervisor: Supervisor) -> dict[str, dict]:
-    """The last status of each output, by name."""
-    return {output["name"]: output for output in supervisor._info("playout").get("outputs", ())}
+def output_of(supervisor: Supervisor, name: str) -> OutputStatus:
+    return next(output for output in supervisor.status().outputs if output.name == name)
 
 
-def hosted(name: str) -> psutil.Process | None:
-    for process in psutil.Process().children(recursive=True):
+def sent(supervisor: Supervisor, name: str) -> int:
+    return output_of(supervisor, name).sent
+
+
+def goes_on(supervisor: Supervisor, name: str, pictures: int = 10) -> None:
+    before = sent(supervisor, name)
+    wait_until(lambda: sent(supervisor, name) > before + pictures, f"{name} goes on", 30)
+
+
+def kill(stage: str) -> psutil.Process:
+    process = child(stage)
+    assert process is not None, stage
+    os.kill(process.pid, signal.SIGKILL)
+    return process
+
+
+def run(supervisor: Supervisor, steps: Callable[[], None]) -> None:
+    """The show, and `steps` beside it; what they raise is raised here."""
+    errors: list[Exception] = []
+
+    def work() -> None:
         try:
-            if process.cmdline()[:1] == [f"dancecam output {name}"]:
-                return process
-        except psutil.Error:
-            continue
-    return None
+            steps()
+        except Exception as error:  # noqa: BLE001  # raised below
+            errors.append(error)
+        finally:
+            supervisor.stop()
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    supervisor.run()
+    worker.join()
+    if errors:
+        raise errors[0]
 
 
-def test_a_recorder_and_a_stream_beside_each_other_and_the_stream_is_killed(tmp_path: Path) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-        free.bind(("127.0.0.1", 0))
-        url = f"udp://127.0.0.1:{free.getsockname()[1]}"
-        folder = tmp_path / "takes"
-        show, player = fake_show(
-            tmp_path,
-            outputs=(
-                Recorder(kind="recorder", folder=folder, bitrate=1_000_000),
-                Stream(kind="stream", url=url, bitrate=1_000_000),
-            ),
-        )
-        supervisor = Supervisor(show, player, fake_nets, Heard())
-        errors: list[BaseException] = []
+def with_outputs(folder: Path) -> tuple[Supervisor, Heard]:
+    url = f"udp://127.0.0.1:{free_port(socket.SOCK_DGRAM)}"
+    show, player = fake_show(
+        folder,
+        webrtc=WebRtc(port=free_port(socket.SOCK_STREAM)),
+        outputs=(
+            Recorder(kind="recorder", folder=folder / "takes", bitrate=1_000_000),
+            Stream(kind="stream", url=url, bitrate=1_000_000),
+        ),
+    )
+    heard = Heard()
+    return Supervisor(show, player, fake_nets, heard), heard
 
-        def steps() -> None:
-            try:
-                wait_until(
-                    lambda: outputs_of(supervisor).get("stream", {}).get("sent", 0) > 10, "a stream", 40
-                )
-                assert outputs_of(supervisor)["recorder"]["state"] == "off"
-                assert not folder.exists()  # nothing is stored before the operator records
-                supervisor.act("record")
-                wait_until(lambda: outputs_of(supervisor)["recorder"]["sent"] > 20, "a recording", 30)
-                process = hosted("stream")
-                assert process is not None
-                os.kill(process.pid, signal.SIGKILL)
-                wait_until(
-                    lambda: outputs_of(supervisor)["stream"]["state"] == "failed", "its failure is told"
-                )
-                before = outputs_of(supervisor)["recorder"]["sent"]
-                wait_until(lambda: outputs_of(supervisor)["stream"]["state"] == "running", "it is back", 30)
-                wait_until(lambda: outputs_of(supervisor)["recorder"]["sent"] > before, "the other goes on")
-                supervisor.act("record")
-                wait_until(lambda: outputs_of(supervisor)["recorder"]["state"] == "off", "the recording ends")
-            except BaseException as error:
-                errors.append(error)
-                raise
-            finally:
-                supervisor.stop()
 
-        worker = threading.Thread(target=steps)
-        worker.start()
-        supervisor.run()
-        worker.join()
-    assert not errors
-    (path,) = folder.iterdir()
-    with av.open(str(path)) as file:
-        assert sum(1 for _ in file.decode(video=0)) > 20
+@pytest.mark.usefixtures("own_folder")
+def test_each_stage_is_killed_in_turn_and_the_others_go_on(tmp_path: Path) -> None:
+    supervisor, heard = with_outputs(tmp_path)
+    folder, things = tmp_path / "takes", set[Path]()
+
+    def steps() -> None:
+        wait_until(lambda: states(supervisor)[-1:] == ["LIVE"], "on air", 40)
+        wait_until(lambda: sent(supervisor, "stream") > 10, "a stream", 40)
+        wait_until(lambda: output_of(supervisor, "webrtc").state == "running", "the page", 40)
+        assert output_of(supervisor, "recorder").state == "off"
+        assert not folder.exists()  # nothing is stored before the operator records
+        supervisor.act("record")
+        wait_until(lambda: sent(supervisor, "recorder") > 20, "a recording", 30)
+        others = {stage: child(stage) for stage in (RECORDER, STREAM, PAGE)}
+        things.update(rings(), tmp_path.glob("dancecam-*"))
+
+        kill("playout")
+        wait_until(lambda: supervisor.totals.restarts["playout"] == 1, "its loss is told")
+        for name in ("recorder", "stream"):
+            goes_on(supervisor, name)
+        assert {stage: child(stage) for stage in others} == others, "the same processes as before"
+        assert len(list(folder.iterdir())) == 1, "the recording goes on in its file"
+
+        lost = kill(STREAM)
+        wait_until(lambda: output_of(supervisor, "stream").state == "failed", "its failure is told")
+        reason = output_of(supervisor, "stream").reason
+        assert reason == "stream: its process ended (SIGKILL); it is started again"
+        goes_on(supervisor, "recorder")
+        wait_until(lambda: output_of(supervisor, "stream").state == "running", "it is back", 30)
+        goes_on(supervisor, "stream")
+        assert not lost.is_running()
+
+        kill(PAGE)
+        wait_until(lambda: output_of(supervisor, "webrtc").state == "failed", "no page")
+        goes_on(supervisor, "recorder")
+        wait_until(lambda: output_of(supervisor, "webrtc").state == "running", "the page again", 30)
+
+        kill(RECORDER)
+        wait_until(lambda: len(list(folder.iterdir())) == 2, "the order to record holds", 30)
+        goes_on(supervisor, "recorder")
+        supervisor.act("record")
+        wait_until(lambda: output_of(supervisor, "recorder").state == "off", "the recording ends")
+
+    run(supervisor, steps)
+    for path in folder.iterdir():
+        with av.open(str(path)) as file:
+            assert sum(1 for _ in file.decode(video=0)) > 10
     deadline = time.monotonic() + 5
-    while hosted("stream") or hosted("recorder"):
+    while any(child(stage) for stage in (RECORDER, STREAM, PAGE, "playout", "performer")):
         assert time.monotonic() < deadline, "a process outlived the show"
         time.sleep(0.05)
+    assert len(things) == 5 and not any(thing.exists() for thing in things), "four rings, and the sockets"
     report = supervisor.report()
     assert json.dumps(report)
-    assert report["restarts"] == {}
+    assert report["restarts"] == {"playout": 1, STREAM: 1, PAGE: 1, RECORDER: 1}
+    assert f"{STREAM} was lost (SIGKILL); starting it again" in heard.lines
+
+
+def test_an_output_that_dies_again_and_again_ends_nothing_and_waits_longer(tmp_path: Path) -> None:
+    supervisor, _ = with_outputs(tmp_path)
+    at_s: list[float] = []
+
+    def steps() -> None:
+        for _ in range(4):
+            wait_until(lambda: output_of(supervisor, "stream").state == "running", "it runs", 40)
+            kill(STREAM)
+            lost_s = time.monotonic()
+            wait_until(lambda: output_of(supervisor, "stream").state == "failed", "it is lost")
+            wait_until(lambda: child(STREAM) is not None, "the next one", 40)
+            at_s.append(time.monotonic() - lost_s)
+        wait_until(lambda: sent(supervisor, "stream") > 0, "a stream", 40)
+
+    run(supervisor, steps)
+    assert at_s[3] > 3 > at_s[0]
+    assert supervisor.report()["restarts"] == {STREAM: 4}
+
+
+def test_what_no_retry_can_mend_ends_the_show_with_a_line(tmp_path: Path) -> None:
+    stream = Stream(kind="stream", url="udp://127.0.0.1:9", bitrate=100_000_000)
+    show, player = fake_show(
+        tmp_path, outputs=(stream,), programme=Programme(fps=Fraction(120), size=(4096, 2160))
+    )
+    with pytest.raises(SupervisorError, match=r"no H\.264 level holds 4096x2160"):
+        Supervisor(show, player, fake_nets, Heard()).run()
+
+
+def test_nothing_outlives_a_supervisor_that_is_killed_with_its_outputs(tmp_path: Path) -> None:
+    show_file = tmp_path / "show.toml"
+    show_file.write_text(
+        '[[outputs]]\nkind = "recorder"\nfolder = "takes"\nfeed = "clean"\n', encoding="utf-8"
+    )
+    port = free_port(socket.SOCK_STREAM)
+    command = [sys.executable, "-m", "tests.realtime.fake_live", str(tmp_path)]
+    show = subprocess.Popen(
+        [*command, "--show", str(show_file), "--port", str(port)],
+        cwd=Path(__file__).resolve().parents[3],
+        stdout=subprocess.DEVNULL,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    try:
+        names = ("performer", "playout", "web server", RECORDER, PAGE)
+        wait_until(lambda: all(child(name) for name in names), "all stages", 40)
+        wait_until(lambda: any(tmp_path.glob("dancecam-*/whep")), "the page", 40)
+        processes = [child(name) for name in names]
+        memory = rings(show.pid)
+        assert len(memory) == 5, "the player's, the camera's; picture, clean feed and preview"
+    finally:
+        show.kill()
+        show.wait()
+    wait_until(lambda: not any(process and alive(process) for process in processes), "their end", 15)
+    wait_until(lambda: not any(ring.exists() for ring in memory), "the end of the shared memory")
+    wait_until(lambda: not list(tmp_path.glob("dancecam-*")), "the end of the sockets")

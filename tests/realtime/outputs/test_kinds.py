@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter
 
-from realtime.config.outputs import Output, Recorder, Stream, Window
+from realtime.config.outputs import Output, Recorder, Stream, WebRtc, Whip
 from realtime.config.show import ShowError, check_show, load_show
-from realtime.outputs.kinds import OUTPUTS, open_outputs
+from realtime.outputs.kinds import OUTPUTS, open_output
 from realtime.outputs.sink import Format, OutputError, OutputSink
-from tests.realtime.outputs.feeding import wait_for_state
+from realtime.stages.table import WEBRTC, output_stage
 
 FORMAT = Format((128, 96), Fraction(30))
 
@@ -52,9 +52,9 @@ kind = "virtual_camera"
 
 
 def test_every_kind_is_in_both_tables_and_can_be_imported() -> None:
-    assert OUTPUTS.keys() == TypeAdapter(Output).json_schema()["discriminator"]["mapping"].keys()
-    for kind in OUTPUTS.values():
-        module, _, name = kind.entry.partition(":")
+    assert OUTPUTS.keys() == {*TypeAdapter(Output).json_schema()["discriminator"]["mapping"], WEBRTC}
+    for entry in OUTPUTS.values():
+        module, _, name = entry.partition(":")
         assert issubclass(getattr(importlib.import_module(module), name), OutputSink)
 
 
@@ -96,26 +96,22 @@ def test_no_two_outputs_have_one_name() -> None:
     assert [output.called for output in apart.outputs] == ["recorder", "archive"]
 
 
-def test_what_no_retry_can_mend_is_refused_and_nothing_stays_open(tmp_path: Path) -> None:
-    settings = [
-        Recorder(kind="recorder", folder=tmp_path),
+@pytest.mark.parametrize(
+    "output",
+    [
+        Recorder(kind="recorder"),
         Stream(kind="stream", url="udp://127.0.0.1:9", bitrate=100_000_000),
-    ]
+        Whip(kind="whip", url="http://127.0.0.1:9"),
+    ],
+)
+def test_what_no_retry_can_mend_is_refused(output: Recorder | Stream | Whip, tmp_path: Path) -> None:
+    stage = output_stage(output.kind, output.called, output)
     with pytest.raises(OutputError, match=r"no H\.264 level holds 7680x4320"):
-        open_outputs(settings, Format((7680, 4320), Fraction(60)))
+        open_output(stage, Format((7680, 4320), Fraction(60)), tmp_path / "whep")
 
 
-def test_outputs_are_opened_from_the_table_and_take_orders(tmp_path: Path) -> None:
-    sinks = open_outputs([Recorder(kind="recorder", folder=tmp_path), Window(kind="window")], FORMAT)
-    try:
-        assert [(sink.name, sink.status().state) for sink in sinks] == [
-            ("recorder", "connecting"),
-            ("window", "connecting"),
-        ]
-        wait_for_state(sinks[0], "off")
-        sinks[0].order("start")
-        wait_for_state(sinks[0], "running")
-        assert str(tmp_path) in sinks[0].status().where
-    finally:
-        for sink in sinks:
-            sink.close()
+def test_the_page_is_served_at_its_socket(tmp_path: Path) -> None:
+    sink = open_output(output_stage(WEBRTC, WEBRTC, WebRtc()), FORMAT, tmp_path / "whep")
+    assert (tmp_path / "whep").is_socket()
+    assert sink.status().where == str(tmp_path / "whep")
+    sink.close()

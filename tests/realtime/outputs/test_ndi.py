@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from realtime.config.outputs import Ndi
-from realtime.outputs.sink import Format, OutputError, ProgrammeFrame
+from realtime.outputs.sink import Format, OutputError
+from realtime.transport.programme_ring import ProgrammeFrame
 from tests.realtime.outputs.feeding import playing, wait_for_state, wait_until
 
 SIZE = (192, 128)

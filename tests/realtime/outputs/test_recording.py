@@ -20,7 +20,8 @@ import pytest
 from realtime.config.outputs import Recorder
 from realtime.outputs import disk, recording
 from realtime.outputs.recording import RecorderSink
-from realtime.outputs.sink import Format, OutputError, ProgrammeFrame
+from realtime.outputs.sink import Format, OutputError
+from realtime.transport.programme_ring import ProgrammeFrame
 from tests.realtime.outputs.feeding import playing, wait_for_state, wait_until
 
 SIZE = (128, 96)

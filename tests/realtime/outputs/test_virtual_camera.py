@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from realtime.config.outputs import VirtualCamera
-from realtime.outputs.sink import Format, OutputError, ProgrammeFrame
+from realtime.outputs.sink import Format, OutputError
 from realtime.outputs.virtual_camera import VirtualCameraSink
+from realtime.transport.programme_ring import ProgrammeFrame
 from tests.realtime.outputs.feeding import playing, wait_for_state, wait_until
 
 FORMAT = Format((64, 48), Fraction(30000, 1001))

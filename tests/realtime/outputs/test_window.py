@@ -12,12 +12,13 @@ import cv2
 import numpy as np
 import pytest
 
-from realtime.config.outputs import Window
-from realtime.outputs.fanout import Outputs
-from realtime.outputs.kinds import open_outputs
-from realtime.outputs.sink import Format, OutputError, OutputSink, ProgrammeFrame
+from realtime.config.outputs import WebRtc, Window
+from realtime.config.show import Show
+from realtime.outputs.sink import Format, OutputError
 from realtime.outputs.window import WindowSink
+from realtime.transport.programme_ring import ProgrammeFrame
 from tests.realtime.outputs.feeding import playing, wait_for_state, wait_until
+from tools.benchmarking.hosting import hosted
 
 SIZE = (320, 180)
 SCREEN = (800, 600)
@@ -60,17 +61,11 @@ def frame(tick: int) -> ProgrammeFrame:
     return ProgrammeFrame(picture)
 
 
-def open_window(**settings: object) -> OutputSink:
-    (sink,) = open_outputs([Window(kind="window", **settings)], FORMAT)
-    return sink
-
-
 def test_the_picture_fills_the_monitor_in_its_own_shape_and_keys_come_back(display: Path) -> None:
-    sink = open_window()
-    outputs = Outputs([sink])
-    try:
-        with playing(outputs.send, frame) as took:
-            wait_until(lambda: sink.status().sent > 15, "15 pictures")
+    show = Show(webrtc=WebRtc(port=0), outputs=(Window(kind="window"),))
+    with hosted(show, FORMAT) as output:
+        with playing(output.send, frame) as took:
+            wait_until(lambda: output.status().sent > 15, "15 pictures")
             screen = shown(display)
             cv2.imwrite(str(display / "screen.png"), screen)
             height = SCREEN[0] * SIZE[1] // SIZE[0]  # 450: as wide as the monitor, black above and below
@@ -83,10 +78,8 @@ def test_the_picture_fills_the_monitor_in_its_own_shape_and_keys_come_back(displ
             if shutil.which("xdotool"):
                 subprocess.run(["xdotool", "key", "t", "space"], check=True)
                 keys: list[str] = []
-                wait_until(lambda: keys.extend(outputs.pressed()) or "".join(keys) == "t ", "the keys")
+                wait_until(lambda: keys.append(output.pressed()) or "".join(keys) == "t ", "the keys")
         assert max(took) < 0.25
-    finally:
-        sink.close()
 
 
 def test_a_monitor_that_is_not_there_is_told(display: Path) -> None:

@@ -21,7 +21,7 @@ from realtime.performer.paint_step import Pace
 from realtime.performer.performer import Performer
 from realtime.stages.context import Rig, StageContext
 from realtime.stages.stage_link import StageLink
-from realtime.stages.table import STAGES
+from realtime.stages.table import PERFORMER
 from realtime.transport.bus import Bus, Ticket, receive_newest
 from realtime.transport.frame_ring import FrameRing
 from realtime.transport.orders import Orders
@@ -70,9 +70,7 @@ class Stage:
             others=others or {},
         )
         self.tickets = self.bus.receiver("tickets", "playout")
-        self.performer = Performer(
-            StageContext(STAGES["performer"], rig, attempt=2), self.bus, nets, self.meter
-        )
+        self.performer = Performer(StageContext(PERFORMER, rig, attempt=2), self.bus, nets, self.meter)
         self.counts: dict[str, int] = {}
         self.times: dict[str, Counter[int]] = {}
         self.events: list[str] = []
@@ -433,9 +431,9 @@ def test_why_a_backend_was_left_is_an_event(tmp_path: Path) -> None:
     stage = Stage(tmp_path, fake_nets(Show()))
     left = "the backend cuda does not work here (it is out of memory)"
     rig = replace(stage.performer._rig, nets=lambda show: replace(fake_nets(show), left=(left,)))
-    ended = SimpleNamespace(meter=Meter(), bus=stage.bus, info={}, every_s=0.01, stopped=lambda: True)
+    ended = SimpleNamespace(meter=Meter(), bus=stage.bus, every_s=0.01, stopped=lambda: True)
     try:
-        performer.run(StageContext(STAGES["performer"], rig, attempt=1), cast(StageLink, ended))
+        performer.run(StageContext(PERFORMER, rig, attempt=1), cast(StageLink, ended))
     finally:
         stage.bus.close()
         stage._sockets.cleanup()

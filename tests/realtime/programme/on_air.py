@@ -12,17 +12,18 @@ import numpy as np
 import zmq
 
 from realtime.config.show import Show
-from realtime.outputs.fanout import Outputs
-from realtime.outputs.sink import OutputSink, Part, ProgrammeFrame, SinkStatus
+from realtime.outputs.sink import OutputSink
 from realtime.programme.playout import Playout
 from realtime.stages.context import Rig, StageContext
 from realtime.stages.stage_link import StageLink
-from realtime.stages.table import STAGES
+from realtime.stages.table import PLAYOUT
 from realtime.supervise.rig import Player
 from realtime.transport.bus import Bus, Ticket
 from realtime.transport.frame_ring import FrameRing, RingSpec
 from realtime.transport.frames import RingWriter
 from realtime.transport.orders import Orders
+from realtime.transport.programme_ring import Part, ProgrammeFrame
+from realtime.transport.statuses import OutputStatus
 from tests.realtime.fakes import SIZE, fake_nets
 
 CAMERA_GREY = 77
@@ -46,11 +47,31 @@ class Viewer(OutputSink):
         self.ticks.append(tick)
         self.frames.append(frame)
 
-    def status(self) -> SinkStatus:
-        return SinkStatus(self.name, self.kind, "running")
+    def status(self) -> OutputStatus:
+        return OutputStatus(self.name, self.kind, "running")
 
     def close(self) -> None:
         pass
+
+
+class Viewers:
+    """What the playout has in place of its rings: hands copies of each tick to the sinks."""
+
+    def __init__(self, sinks: Sequence[OutputSink]) -> None:
+        self._sinks = sinks
+
+    def wants(self) -> frozenset[Part]:
+        return frozenset[Part]().union(*(sink.wants() for sink in self._sinks))
+
+    def send(self, frame: ProgrammeFrame, wants: frozenset[Part], tick: int, due_ns: int) -> None:
+        kept = ProgrammeFrame(*(None if part is None else part.copy() for part in frame))
+        for sink in self._sinks:
+            if sink.wants():
+                sink.send(kept, tick, due_ns)
+
+    def close(self) -> None:
+        for sink in self._sinks:
+            sink.close()
 
 
 class Board:
@@ -72,8 +93,8 @@ class Board:
         self.bus = Bus(self.folder)
         self._orders_socket = self.bus.sender("orders", "supervisor")
         self.orders = Orders.at_start(show)
-        context = StageContext(STAGES["playout"], rig, 0)
-        self.playout = Playout(context, StageLink(context, self.bus), Outputs(sinks))
+        context = StageContext(PLAYOUT, rig, 0)
+        self.playout = Playout(context, StageLink(context, self.bus), Viewers(sinks))
         self._writers: dict[str, RingWriter] = {}
         self._sent = 0
         self.now = 0

@@ -25,12 +25,12 @@ from realtime.outputs.worker import Tick, WorkerSink
 from realtime.pictures.picture import backdrop, slate
 from realtime.stages.context import StageContext
 from realtime.stages.stage_main import stage_main
-from realtime.stages.table import STAGES
+from realtime.stages.table import PERFORMER
 from realtime.transport.bus import Ticket
 from realtime.transport.people import People
 from tests.realtime.fakes import SIZE, fake_show
 from tests.realtime.outputs.feeding import wait_for_state, wait_until
-from tests.realtime.programme.on_air import Board, Viewer, grey_of
+from tests.realtime.programme.on_air import Board, Viewer, Viewers, grey_of
 from tests.realtime.test_show_runs import wait_for
 
 STANDBY = range(35, 95)
@@ -94,7 +94,7 @@ def test_the_preview_is_the_newest_player_whatever_is_on_air(start: Start) -> No
 
 def test_a_preview_that_nobody_watches_is_not_made(start: Start) -> None:
     board, _ = start()
-    board.playout._outputs = type(board.playout._outputs)([Viewer("programme")])
+    board.playout._outputs = Viewers([Viewer("programme")])
     board.playout._sources.preview = lambda: pytest.fail("made for nobody")  # type: ignore[method-assign]
     board.tick(3)
 
@@ -207,8 +207,7 @@ def test_the_programme_runs_behind_by_the_delay_and_the_preview_does_not(start: 
         assert preview(viewer) == grey
         greys.append(grey_of(viewer.frames[-1]))
     assert greys[6:] == list(range(202, 208))
-    board.playout._beat(board.now)
-    assert board.playout._link.info["delay_s"] == pytest.approx(5 / 30, abs=0.01)
+    assert board.playout._status(board.now).delay_s == pytest.approx(5 / 30, abs=0.01)
 
 
 class Stalled(WorkerSink):
@@ -232,21 +231,14 @@ class Stalled(WorkerSink):
         pass
 
 
-class Failing(Viewer):
-    """An output that raises."""
-
-    def send(self, *_: object) -> None:
-        raise OSError("cable")
-
-
 def test_the_slate_reaches_every_output_at_one_tick_whatever_has_failed(start: Start) -> None:
-    """The performer stopped in the middle of a fade, two seconds of delay, an encoder that stands still, an
-    output that raises, and 50 viewers: the slate is the next picture of each of them."""
+    """The performer stopped in the middle of a fade, two seconds of delay, an encoder that stands still, and
+    50 viewers: the slate is the next picture of each of them."""
     viewers = [Viewer(f"viewer {n}") for n in range(50)]
     encoder = Stalled()
-    board, viewer = start(*viewers, encoder, Failing("broken"))
+    board, viewer = start(*viewers, encoder)
     slate = board.playout._sources.slate.picture
-    context = StageContext(STAGES["performer"], board.rig, 0)
+    context = StageContext(PERFORMER, board.rig, 0)
     performer = multiprocessing.get_context("spawn").Process(target=stage_main, args=(context,), daemon=True)
     performer.start()
     try:
@@ -329,7 +321,7 @@ def test_the_clean_feed_is_before_the_background_that_was_chosen(start: Start) -
 
 def test_a_clean_feed_that_nobody_records_is_not_made(start: Start) -> None:
     board, _ = start(backgrounds=(GREEN,), start="standby")
-    board.playout._outputs = type(board.playout._outputs)([Viewer("programme")])
+    board.playout._outputs = Viewers([Viewer("programme")])
     board.playout._sources.live.shot = lambda _: pytest.fail("made for nobody")  # type: ignore[method-assign]
     board.frame((10, 20, 30, 0))
     board.tick(3)
@@ -347,9 +339,8 @@ def test_a_clean_recording_has_the_player_while_the_programme_has_the_slate(
     ]
     board, _ = start(*recorders)
     board.live(200)
-    board.order(recording=True)
-    board.tick()
     for recorder in recorders:
+        recorder.order("start")
         wait_for_state(recorder, "running")
 
     def play(ticks: int) -> None:
@@ -363,9 +354,8 @@ def test_a_clean_recording_has_the_player_while_the_programme_has_the_slate(
     play(10)
     board.order(slate=True)
     play(10)
-    board.order(recording=False)
-    board.tick()
     for recorder in recorders:
+        recorder.order("stop")
         wait_for_state(recorder, "off")
     pictures = {}
     for feed, folder in folders.items():
@@ -387,22 +377,6 @@ def test_a_slate_for_several_players_names_none(start: Start, tmp_path: Path) ->
     assert (board.playout._sources.slate.picture == slate(*SIZE, "Dancecam")).all()
     board, _ = start()
     assert (board.playout._sources.slate.picture == slate(*SIZE, "Fake")).all()
-
-
-def test_the_recorder_is_told_once(start: Start) -> None:
-    told: list[str] = []
-
-    class Told(Viewer):
-        kind = "recorder"
-
-        def order(self, order: str) -> None:
-            told.append(order)
-
-    board, _ = start(Told("recorder"))
-    for recording in (True, True, False):
-        board.order(recording=recording)
-        board.tick()
-    assert told == ["start", "stop"]
 
 
 def test_frames_that_nobody_saw_are_counted_with_their_cause(start: Start) -> None:

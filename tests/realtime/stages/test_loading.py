@@ -33,7 +33,7 @@ def test_what_takes_long_and_what_was_found_reaches_console_and_log(monkeypatch:
         rig=SimpleNamespace(show=Show(camera="fan.mp4", players=(Path("players/other"),)), nets=load),
         attempt=1,
     )
-    link: Any = SimpleNamespace(meter=meter, info={}, bus=None)
+    link: Any = SimpleNamespace(meter=meter, bus=None)
     performer._load(context, link, cast(Any, SimpleNamespace(step=steps.append)))
     assert steps == ["loading the networks", QUANTIZING, "opening camera fan.mp4"]
     assert [text for _, text in meter.take().events] == [QUANTIZING, CHOSEN]

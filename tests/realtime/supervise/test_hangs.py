@@ -15,7 +15,7 @@ from realtime.config.show import Show
 from realtime.performer.capture_thread import CameraWatch
 from realtime.performer.networks import Nets
 from realtime.pictures.video_source import VideoSource
-from realtime.stages.table import STAGES, Stage
+from realtime.stages.table import PERFORMER, PLAYOUT, Stage
 from realtime.supervise.supervisor import Supervisor
 from tests.realtime.fakes import Heard, fake_nets, fake_show
 from tests.realtime.test_show_runs import child, in_background, states, wait_for
@@ -116,8 +116,8 @@ PATIENCE_S = 12.0
 """The time that a process takes to start at all, on a busy machine, is in it."""
 
 
-def quick_to_lose_patience(name: str = "performer") -> dict[str, Stage]:
-    return {**STAGES, name: replace(STAGES[name], loading_deadline_s=PATIENCE_S)}
+def quick_to_lose_patience() -> dict[str, Stage]:
+    return {"performer": replace(PERFORMER, loading_deadline_s=PATIENCE_S), "playout": PLAYOUT}
 
 
 def test_a_performer_that_hangs_while_it_loads_is_replaced(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def test_messages_survive_the_way() -> None:
     meter.count("frames.captured", 3)
     meter.time("pose", 12_300_000)
     meter.event(5, "LIVE")
-    status = Status("performer", 1, 99, True, meter.take(), {"backend": {"pose": "fake"}})
+    status = Status("performer", 1, 99, True, meter.take(), doing="loading")
     assert Status.unpack(status.pack()) == status
     assert status.delta.times == {"pose": {49: 1}}
     assert meter.take() == Delta()
@@ -57,7 +57,7 @@ def test_only_the_newest_ticket_is_kept(bus: Bus) -> None:
 def test_every_status_is_kept(bus: Bus) -> None:
     receiver, sender = bus.receiver("status", "supervisor"), bus.sender("status", "performer")
     for n in range(50):
-        sender.send(Status("performer", 0, n, True, Delta(), {}).pack(), zmq.NOBLOCK)
+        sender.send(Status("performer", 0, n, True, Delta()).pack(), zmq.NOBLOCK)
     for n in range(50):
         assert receiver.poll(5000)
         assert Status.unpack(receiver.recv()).alive_ns == n

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from realtime.control.show_state import Figures, show_facts
+from realtime.control.show_state import Figures, ShowStatus, StageState, show_facts, status_line
 from realtime.link.remote_clock import time_in
 from realtime.programme.camera_preview import draw_people
 from realtime.supervise.rig import Player, rigged
@@ -20,13 +20,21 @@ from realtime.transport.bus import TICKET_BYTES, Status, Ticket
 from realtime.transport.messages import PROTOCOL, MessageError, OtherVersion, pack
 from realtime.transport.orders import Orders
 from realtime.transport.people import People
+from realtime.transport.statuses import OutputStatus, PerformerStatus, PlayoutStatus, SwapStatus
 from realtime.transport.telemetry import BINS, Delta, Totals
 from tests.realtime.fakes import fake_nets, fake_show
 
 TICKET = Ticket(5, 2, 77, True, 70, 41_666_667, 10**15, 10**15 + 1, 10**15 + 2, 3)
 ORDERS = Orders(taken=True, player="Jones", pick=(0.25, 0.5), picks=3)
 STATUS = Status(
-    "performer", 1, 99, True, Delta({"frames.captured": 3}, {"pose": {49: 1}}, [(5, "LIVE")]), {"a": 1}
+    "performer",
+    1,
+    99,
+    True,
+    Delta({"frames.captured": 3}, {"pose": {49: 1}}, [(5, "LIVE")]),
+    playout=PlayoutStatus("LIVE", latency_ms=42.5, tick=7),
+    performer=PerformerStatus("sound", 0.5, camera_size=(640, 480), player=SwapStatus("Jones")),
+    output=OutputStatus("wall", "ndi", dropped={"slow": 2}),
 )
 PEOPLE = People((640, 480), ((7, 0.1, 0.2, 0.3, 0.4),), 7, tuple((0.5, 0.5, 1.0) for _ in range(33)))
 MESSAGES = [ORDERS, STATUS, PEOPLE]
@@ -54,7 +62,7 @@ def test_a_field_that_an_earlier_program_lacks_takes_its_default() -> None:
     assert Orders.unpack(json.dumps(fields).encode()) == Orders(taken=True, player="Jones", pick=(0.25, 0.5))
     delta = {"counts": {"frames.posed": 1}}
     status = {"version": PROTOCOL, "stage": "performer", "attempt": 0, "alive_ns": 1, "ready": True}
-    found = Status.unpack(json.dumps({**status, "delta": delta, "info": {}}).encode())
+    found = Status.unpack(json.dumps({**status, "delta": delta}).encode())
     assert found.delta == Delta({"frames.posed": 1})
 
 
@@ -96,7 +104,12 @@ def test_the_clock_of_another_version_is_not_believed() -> None:
         (STATUS, {"delta": None}),
         (STATUS, {"delta": {"counts": {}, "times": {"pose": {str(BINS): 1}}, "events": []}}),
         (STATUS, {"delta": {"counts": {"frames.posed": 10**30}, "times": {}, "events": []}}),
-        (STATUS, {"info": []}),
+        (STATUS, {"performer": []}),
+        (STATUS, {"performer": {"confidence": float("nan")}}),
+        (STATUS, {"performer": {"confidence": "high"}}),
+        (STATUS, {"performer": {"confidence": 7}}),
+        (STATUS, {"output": {"name": "wall"}}),
+        (STATUS, {"output": {"name": "wall", "kind": "ndi", "state": "melted"}}),
         (PEOPLE, {"size": [0, 480]}),
         (PEOPLE, {"boxes": [[1, 2]]}),
         (PEOPLE, {"landmarks": [[0.5, float("inf"), 1.0]]}),
@@ -139,8 +152,14 @@ def test_what_is_read_can_be_used(message: Any, field: st.DataObject, value: obj
     if isinstance(read, Status):
         totals = Totals()
         totals.add(read.delta)
-        Figures().take(totals, {}, read.info)
-        show_facts({}, Orders(), {"performer": read.info}, {}, {})
+        outputs = () if read.output is None else (read.output,)
+        stages = {read.stage: StageState(read.ready, read.doing)}
+        status = ShowStatus(
+            stages, read.playout or PlayoutStatus(), read.performer or PerformerStatus(), outputs
+        )
+        json.dumps(Figures().take(totals, status))
+        json.dumps(show_facts({}, Orders(), status, {}))
+        status_line(Orders(), status, totals)
     if isinstance(read, People):
         draw_people(read, np.zeros((48, 64, 3), np.uint8))
 

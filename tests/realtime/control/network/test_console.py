@@ -20,10 +20,12 @@ from realtime.control.actions import ACTIONS
 from realtime.control.desk import Desk
 from realtime.control.keys import Keymap
 from realtime.control.network.server import ControlServer
-from realtime.control.show_state import Figures, show_facts
-from realtime.outputs.sink import Format, ProgrammeFrame
+from realtime.control.show_state import Figures, ShowStatus, StageState, show_facts
+from realtime.outputs.sink import Format
 from realtime.outputs.webrtc.webrtc_sink import WebRtcSink
 from realtime.transport.orders import Orders
+from realtime.transport.programme_ring import ProgrammeFrame
+from realtime.transport.statuses import PerformerStatus, PlayoutStatus, SwapState, SwapStatus
 from realtime.transport.telemetry import Meter, Totals
 from tests.browser import chromium, chromium_page, new_page, screenshot
 
@@ -67,14 +69,18 @@ class Show:
             self.sink.send(frame, tick, start_ns + tick * 1_000_000_000 // FPS)
             meter.time("pose", (8 + tick % 5) * 1_000_000)
             self.totals.add(meter.take())
-            playout = {"state": state_of(self.desk.orders), "fps": 30.0, "latency_ms": 71.4}
-            swap = {"name": self.dances, "state": self.swap_state}
-            fan = {"fan": self.fan, "confidence": self.confidence}
-            infos = {"playout": playout, "performer": {"camera_size": CAMERA_SIZE, "player": swap, **fan}}
-            ready = {"playout": True, "performer": True}
-            self.desk.report(show_facts(CHOICES, self.desk.orders, infos, ready, {}))
+            performer = PerformerStatus(
+                fan=self.fan,
+                confidence=self.confidence,
+                camera_size=CAMERA_SIZE,
+                player=SwapStatus(self.dances, SwapState(self.swap_state)),
+            )
+            ready = {"playout": StageState(ready=True), "performer": StageState(ready=True)}
+            playout = PlayoutStatus(state=state_of(self.desk.orders), fps=30.0, latency_ms=71.4)
+            status = ShowStatus(ready, playout, performer)
+            self.desk.report(show_facts(CHOICES, self.desk.orders, status, {}))
             if tick % 15 == 0:
-                self.desk.measure(figures.take(self.totals, playout, infos["performer"]))
+                self.desk.measure(figures.take(self.totals, status))
             tick += 1
 
     def close(self) -> None:

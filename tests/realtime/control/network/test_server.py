@@ -21,8 +21,9 @@ from realtime.control.actions import ACTIONS
 from realtime.control.desk import Desk, Event
 from realtime.control.keys import Keymap
 from realtime.control.network.server import ControlServer, cookie_name
-from realtime.control.show_state import show_facts
+from realtime.control.show_state import ShowStatus, StageState, show_facts
 from realtime.transport.orders import Orders
+from realtime.transport.statuses import OutputStatus, PlayoutStatus
 from realtime.transport.telemetry import Meter, Totals
 
 TOKEN = "a-token-of-a-test"
@@ -280,9 +281,10 @@ def test_metrics_are_prometheus(place: Place) -> None:
     meter.count("ns.live", 2_000_000_000)
     place.totals.add(meter.take())
     place.totals.restarted("performer")
-    output = {"name": "wall", "kind": "ndi", "state": "running", "receivers": {"programme": 2}}
-    infos = {"playout": {"state": "LIVE", "outputs": [output]}, "performer": {}}
-    place.desk.report(show_facts(CHOICES, Orders(), infos, {"playout": True}, place.totals.restarts))
+    stages = {"playout": StageState(ready=True), "performer": StageState()}
+    output = OutputStatus("wall", "ndi", "running", receivers={"programme": 2})
+    status = ShowStatus(stages, PlayoutStatus(state="LIVE"), outputs=(output,))
+    place.desk.report(show_facts(CHOICES, Orders(), status, place.totals.restarts))
     place.desk.measure(
         {
             "fps": 30.0,

@@ -9,8 +9,9 @@ import asyncio
 import time
 
 from realtime.config.outputs import WebRtc, WebRtcServing
-from realtime.outputs.sink import Format, ProgrammeFrame
+from realtime.outputs.sink import Format
 from realtime.outputs.webrtc.webrtc_sink import WebRtcSink
+from realtime.transport.programme_ring import ProgrammeFrame
 from tests.realtime.outputs.feeding import playing
 from tests.realtime.outputs.webrtc.whep_client import FPS, SIZE, Watcher, check, frame
 

@@ -11,11 +11,11 @@ import pytest
 from aiortc import RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
 
-from realtime.config.outputs import WebRtc, WebRtcServing
-from realtime.outputs.fanout import Outputs
-from realtime.outputs.kinds import open_webrtc
-from realtime.outputs.sink import Format, ProgrammeFrame
+from realtime.config.show import Show
+from realtime.outputs.sink import Format
+from realtime.transport.programme_ring import ProgrammeFrame
 from tests.realtime.outputs.feeding import playing, wait_for_state
+from tools.benchmarking.hosting import hosted
 
 pytestmark = pytest.mark.soak
 
@@ -26,7 +26,7 @@ SLATE = 250
 """Grey of the slate; the show's greys are 40 + 4 * (tick % 40)."""
 
 
-class Show:
+class OnAir:
     """What is on air; `slate_tick` is set by the tick at which the slate comes."""
 
     def __init__(self) -> None:
@@ -65,7 +65,7 @@ async def join(
     return peer
 
 
-async def watch(path: Path, show: Show) -> list[list[tuple[float, float]]]:
+async def watch(path: Path, show: OnAir) -> list[list[tuple[float, float]]]:
     seen: list[list[tuple[float, float]]] = [[] for _ in range(VIEWERS)]
     async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(path))) as http:
         tasks: list[asyncio.Future] = []
@@ -80,18 +80,14 @@ async def watch(path: Path, show: Show) -> list[list[tuple[float, float]]]:
     return seen
 
 
-def test_the_slate_is_the_next_thing_that_each_of_fifty_viewers_sees(tmp_path: Path) -> None:
-    show, path = Show(), tmp_path / "whep"
-    sink = open_webrtc(WebRtcServing(WebRtc(), path), Format(SIZE, FPS))
-    outputs = Outputs([sink])
-    try:
-        wait_for_state(sink, "running")
-        with playing(outputs.send, show.frame, FPS) as took:
-            seen = asyncio.run(watch(path, show))
+def test_the_slate_is_the_next_thing_that_each_of_fifty_viewers_sees() -> None:
+    show = OnAir()
+    with hosted(Show(), Format(SIZE, FPS)) as output:
+        wait_for_state(output, "running")
+        with playing(output.send, show.frame, FPS) as took:
+            seen = asyncio.run(watch(output.rig.whep, show))
         assert max(took) < 0.05
-        assert sink.status().dropped.get("slow", 0) == 0
-    finally:
-        outputs.close()
+        assert output.status().dropped.get("slow", 0) == 0
     assert show.slate_tick is not None
     for viewer in seen:
         first = next(n for n, (grey, _) in enumerate(viewer) if grey > 230)

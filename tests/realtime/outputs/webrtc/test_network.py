@@ -21,11 +21,12 @@ from aiortc.rtcicetransport import RTCIceGatherer, parse_stun_turn_uri
 from pydantic import ValidationError
 
 from realtime.config.outputs import ICE_URL, IceServer, WebRtc, WebRtcServing, Whip
-from realtime.outputs.sink import Format, ProgrammeFrame
+from realtime.outputs.sink import Format
 from realtime.outputs.webrtc import aiortc_patches
 from realtime.outputs.webrtc.aiortc_patches import GATHER_S, new_peer
 from realtime.outputs.webrtc.webrtc_sink import WebRtcSink
 from realtime.outputs.webrtc.whip import WhipSink
+from realtime.transport.programme_ring import ProgrammeFrame
 from tests.realtime.outputs.feeding import playing, wait_until
 from tests.realtime.outputs.webrtc.whep_client import FPS, SIZE, Watcher, ask, check, frame
 
@@ -253,7 +254,7 @@ def test_what_is_accepted_aiortc_understands(url: str) -> None:
         ({**TURN, "urls": "turns:turn.example?transport=udp"}, "write stun:HOST:PORT"),
         ({**TURN, "urls": "stun:stun.example"}, "takes no username"),
         ({**TURN, "urls": []}, "at least 1"),
-        ({**TURN, "user": "court"}, "Extra inputs"),
+        ({**TURN, "user": "court"}, "unknown key"),
     ],
 )
 def test_what_is_not_understood_is_refused(server: object, words: str) -> None:

@@ -16,12 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from realtime.config.outputs import WebRtc, WebRtcServing
-from realtime.outputs.sink import Format, ProgrammeFrame
+from realtime.outputs.sink import Format
 from realtime.outputs.webrtc import seats, webrtc_sink
 from realtime.outputs.webrtc.aiortc_patches import new_peer
 from realtime.outputs.webrtc.seats import OPERATOR_SEATS
 from realtime.outputs.webrtc.webrtc_sink import WebRtcSink
 from realtime.outputs.webrtc.whep import MOST_CANDIDATES, OPERATOR, CannotAnswer, NoH264, checked_offer
+from realtime.transport.programme_ring import ProgrammeFrame
 from tests.realtime.outputs.feeding import playing, wait_until
 from tests.realtime.outputs.webrtc.whep_client import FPS, SDP, SIZE, Watcher, ask, check, frame
 

@@ -12,8 +12,9 @@ import pytest
 from aiortc.rtp import RTCP_PSFB_PLI, RtcpPsfbPacket
 
 from realtime.config.outputs import WebRtc, WebRtcServing
-from realtime.outputs.sink import Format, OutputError, ProgrammeFrame
+from realtime.outputs.sink import Format, OutputError
 from realtime.outputs.webrtc.webrtc_sink import WebRtcSink
+from realtime.transport.programme_ring import ProgrammeFrame
 from tests.realtime.outputs.feeding import playing, wait_until
 from tests.realtime.outputs.webrtc.whep_client import FPS, SIZE, Watcher, ask, check, frame, offer
 

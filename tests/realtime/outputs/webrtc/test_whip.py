@@ -13,9 +13,10 @@ from aiohttp import web
 from aiortc import RTCPeerConnection, RTCSessionDescription
 
 from realtime.config.outputs import Whip
-from realtime.outputs.sink import Format, OutputSink, ProgrammeFrame
+from realtime.outputs.sink import Format, OutputSink
 from realtime.outputs.webrtc.aiortc_patches import new_peer
 from realtime.outputs.webrtc.whip import WhipSink, retry_after_s
+from realtime.transport.programme_ring import ProgrammeFrame
 from tests.realtime.outputs.feeding import playing, wait_for_state, wait_until
 
 SIZE = (128, 96)

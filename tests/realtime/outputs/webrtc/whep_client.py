@@ -10,9 +10,9 @@ from fractions import Fraction
 import numpy as np
 from aiortc import RTCPeerConnection, RTCSessionDescription
 
-from realtime.outputs.sink import ProgrammeFrame
 from realtime.outputs.webrtc.aiortc_patches import new_peer
 from realtime.outputs.webrtc.webrtc_sink import WebRtcSink
+from realtime.transport.programme_ring import ProgrammeFrame
 
 SIZE = (128, 96)
 FPS = Fraction(30000, 1001)

@@ -1,4 +1,4 @@
-"""How long an output waits before it tries again. Pure: time and chance are arguments."""
+"""How long to wait before trying again: a camera, an output, a stage. Pure: time and chance are arguments."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class Backoff:
     steady_s: float = 10.0
     failures: int = 0
 
-    def failed(self, ran_s: float, chance: float, at_least_s: float = 0.0) -> float:
+    def failed(self, ran_s: float, chance: float = 0.5, at_least_s: float = 0.0) -> float:
         """Seconds to wait after one more failure.
 
         Args:
             ran_s: how long it had run, 0 where it never got so far.
-            chance: evenly distributed in 0..1.
+            chance: evenly distributed in 0..1; by default there is no jitter.
             at_least_s: what the other side asked for (HTTP's Retry-After); it is never undercut.
         """
         if ran_s >= self.steady_s:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.outputs.backoff import Backoff
+from realtime.transport.backoff import Backoff
 
 
 def test_it_waits_twice_as_long_each_time_up_to_the_most() -> None:

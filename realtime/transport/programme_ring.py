@@ -1,0 +1,157 @@
+"""The programme on its way from the playout to its outputs: rings of shared memory, written once a tick.
+
+There is one ring for each part of the programme that some output of the show may want. The supervisor owns
+them, so that a playout or an output that is killed leaves the others as they are. On the topic "ticks" the
+playout says where the parts of a tick lie; on "wants" each output says which of them it can use now.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+import numpy as np
+import zmq
+from numpy.typing import NDArray
+
+from realtime.transport.bus import Bus, receive_newest
+from realtime.transport.frame_ring import FrameRing, RingSpec
+
+Part = Literal["picture", "layer", "clean", "preview"]
+"""A field of `ProgrammeFrame`."""
+
+INSTEAD: frozenset[Part] = frozenset({"layer"})
+"""Parts in whose place the picture is used where there is none."""
+
+Place = tuple[Part, int, int]
+"""Where a part lies: in the ring of which part, in which slot, and with which sequence."""
+
+WANT_EVERY_NS, WANTED_FOR_NS = 200_000_000, 3_000_000_000
+"""How often an output says what it wants, besides when that has changed; and how long it counts."""
+
+
+class ProgrammeFrame(NamedTuple):
+    """What goes out at each tick. Every picture has the programme's size.
+
+    picture: what is on air, (H, W, 3) uint8 BGR.
+    layer: the player alone, (H, W, 4) BGRA, straight, for outputs with a key. None while what is on air has
+        no transparency (slate, fallback): then the key is opaque and the fill is `picture`, so that a slate
+        covers all.
+    clean: the live player on the background that was chosen, whatever is on air: no slate, fallback, freeze,
+        fade or delay. Before the first picture of the player the slate's colours, and while none comes the
+        last one. None: nobody wanted it.
+    preview: what the operator sees before it goes on air. None: there is nothing new to see.
+    """
+
+    picture: NDArray[np.uint8]
+    layer: NDArray[np.uint8] | None = None
+    clean: NDArray[np.uint8] | None = None
+    preview: NDArray[np.uint8] | None = None
+
+
+class ProgrammeWriter:
+    """The playout's end, for the programme clock's thread."""
+
+    def __init__(self, bus: Bus, rings: Mapping[Part, RingSpec]) -> None:
+        """rings: where each part that may be wanted lies."""
+        self._rings = {part: FrameRing.attach(spec) for part, spec in rings.items()}
+        self._ticks = bus.sender("ticks", "playout")
+        self._heard = bus.receiver("wants", "playout")
+        self._wanted: dict[str, tuple[frozenset[Part], int]] = {}
+
+    def wants(self) -> frozenset[Part]:
+        """The parts that any output can use at this tick: others need not be made. For every tick."""
+        now_ns = time.monotonic_ns()
+        while (message := receive_newest(self._heard)) is not None:
+            name, parts = json.loads(message)
+            self._wanted[name] = frozenset(parts) & self._rings.keys(), now_ns
+        return frozenset[Part]().union(
+            *(parts for parts, at_ns in self._wanted.values() if now_ns - at_ns < WANTED_FOR_NS)
+        )
+
+    def send(self, frame: ProgrammeFrame, wants: frozenset[Part], tick: int, due_ns: int) -> None:
+        """Copies the parts of `wants` into their rings; parts that are one picture (live on air, the preview
+        and the clean feed are) once. The caller may overwrite its pictures then."""
+        if any(getattr(frame, part) is None for part in wants & INSTEAD):
+            wants |= {"picture"}
+        places: dict[Part, Place | None] = {}
+        copied: dict[int, Place] = {}
+        for part, ring in self._rings.items():
+            if part not in wants:
+                continue
+            picture = getattr(frame, part)
+            if picture is not None and id(picture) not in copied:
+                with ring.write() as slot:
+                    np.copyto(slot.picture, picture)
+                copied[id(picture)] = (part, slot.index, slot.sequence)
+            places[part] = copied.get(id(picture))
+        if places:
+            self._ticks.send(json.dumps([tick, due_ns, places]).encode(), zmq.NOBLOCK)
+
+    def close(self) -> None:
+        for ring in self._rings.values():
+            ring.close()
+
+
+class ProgrammeReader:
+    """An output's end, for one thread. overtaken: ticks whose pictures were gone before they were copied."""
+
+    def __init__(self, bus: Bus, rings: Mapping[Part, RingSpec], process: str) -> None:
+        """process: the output's stage."""
+        self._process = process
+        self._rings = {part: FrameRing.attach(spec) for part, spec in rings.items()}
+        self._ticks = bus.receiver("ticks", process)
+        self._wants = bus.sender("wants", process)
+        self._wanted: frozenset[Part] = frozenset()
+        self._next_ns = 0
+        self.overtaken = 0
+
+    def want(self, parts: frozenset[Part]) -> None:
+        """What the output can use from the next tick on. To be called again and again."""
+        now_ns = time.monotonic_ns()
+        if parts == self._wanted and now_ns < self._next_ns:
+            return
+        self._wanted, self._next_ns = parts, now_ns + WANT_EVERY_NS
+        try:
+            self._wants.send(json.dumps([self._process, sorted(parts)]).encode(), zmq.NOBLOCK)
+        except zmq.Again:  # there is no playout: the next one hears it again
+            self._next_ns = 0
+
+    def take(self, timeout_s: float) -> tuple[ProgrammeFrame, int, int] | None:
+        """The newest tick, with its number and when it was due, as soon as there is one; else None.
+
+        The frame has copies of the parts that are wanted: read-only, the output's own. "picture" is there in
+        any case: where it was not wanted it is another part, and of no use.
+        """
+        if not self._ticks.poll(int(1000 * timeout_s)):
+            return None
+        tick, due_ns, places = json.loads(self._ticks.recv())
+        wanted = set(self._wanted & places.keys())  # the playout may not have heard yet what it wants
+        if any(places[part] is None for part in wanted & INSTEAD):
+            wanted.add("picture")
+        copies: dict[Place, NDArray[np.uint8] | None] = {}
+        parts: dict[str, NDArray[np.uint8] | None] = {}
+        for part in wanted:
+            if places[part] is None:
+                continue
+            place: Place = tuple(places[part])
+            if place not in copies:
+                copies[place] = self._copy(place)
+            parts[part] = copies[place]
+        if any(copy is None for copy in copies.values()):
+            self.overtaken += 1
+            return None
+        if not parts:
+            return None
+        parts.setdefault("picture", next(iter(parts.values())))
+        return ProgrammeFrame(**parts), tick, due_ns  # type: ignore[arg-type]  # none of them is None
+
+    def _copy(self, place: Place) -> NDArray[np.uint8] | None:
+        ring = self._rings[place[0]]
+        out = np.empty(ring.spec.shape, np.uint8)
+        if not ring.read(place[1], place[2], out):
+            return None
+        out.setflags(write=False)
+        return out

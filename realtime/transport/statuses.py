@@ -1,0 +1,105 @@
+"""What the stages say of themselves in their statuses (`bus.Status`), for operators, API and metrics.
+
+The defaults are those of a stage that has not said anything yet. Whatever comes from another machine is
+checked as it is read (`messages.unpack`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0, le=1 << 62)]
+Ns = Annotated[int, Field(ge=-(1 << 62), le=1 << 62)]
+Pixels = Annotated[int, Field(ge=1, le=1 << 16)]
+
+
+@dataclass(frozen=True)
+class PlayoutStatus:
+    """state: what is on air, a name of `ladder.State`; "" before the first tick. coming: what a delayed
+    programme shows next. reason: why, where the ladder alone does not say it; or "".
+
+    fps: ticks a second of late. latency_ms: from capture to programme, of late; None before the first frame.
+    delay_s: how far the programme runs behind. tick: the last one. clock_start_ns: when tick 0 was due.
+    on_air_ns, on_air_until_ns: when the first tick that counts began and the last one ends; None before.
+    """
+
+    state: str = ""
+    coming: str = ""
+    reason: str = ""
+    fps: Finite | None = None
+    latency_ms: Finite | None = None
+    delay_s: Finite = 0.0
+    tick: Count = 0
+    clock_start_ns: Ns | None = None
+    on_air_ns: Ns | None = None
+    on_air_until_ns: Ns | None = None
+
+
+class SwapState(StrEnum):
+    """Of the player who was asked for last."""
+
+    READY = "ready"
+    """The player dances."""
+    LOADING = "loading"
+    FAILED = "failed"
+    """The player could not be loaded; the one before dances on."""
+
+
+@dataclass(frozen=True)
+class SwapStatus:
+    """name: who dances. reason: why the one who was asked for last cannot, one line; empty but for FAILED."""
+
+    name: str = ""
+    state: SwapState = SwapState.LOADING
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class PerformerStatus:
+    """fan: how well the fan is known: learning, sound or locked; "" where there is none. confidence: of the
+    player's pictures of late (`Confidence`); None while nobody dances. limits: why they are kept off the air.
+
+    camera: what is wrong with it, or "". camera_size: (width, height) of its pictures. backend: network →
+    what runs it.
+    """
+
+    fan: str = ""
+    confidence: Share | None = None
+    limits: str = ""
+    camera: str = ""
+    camera_size: tuple[Pixels, Pixels] | None = None
+    player: SwapStatus = SwapStatus()
+    backend: dict[str, str] = field(default_factory=dict)
+
+
+OutputState = Literal["off", "connecting", "running", "failed"]
+"""off: it waits for the operator's order (a recorder). failed: it will try again by itself."""
+
+Tally = Literal["off", "preview", "programme"]
+"""What receivers do with the output: nothing, shown in a preview, on air."""
+
+
+@dataclass(frozen=True)
+class OutputStatus:
+    """How an output is. reason: why it is not running, one line, or "". where: address, file or device.
+
+    fps: pictures a second that went out of late. sent: pictures that went out. dropped: pictures that did
+    not, by cause. receivers: how many look, by source ("programme", "preview"); empty where it cannot know.
+    """
+
+    name: str
+    kind: str
+    state: OutputState = "connecting"
+    reason: str = ""
+    where: str = ""
+    fps: Finite = 0.0
+    sent: Count = 0
+    dropped: dict[str, Count] = field(default_factory=dict)
+    receivers: dict[str, Count] = field(default_factory=dict)
+    tally: Tally = "off"

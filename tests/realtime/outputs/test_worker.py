@@ -1,0 +1,97 @@
+"""An output's thread: it is never waited for, takes the newest tick, and opens again after a failure."""
+
+import threading
+import time
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from realtime.outputs.sink import Format, OutputError
+from realtime.outputs.worker import Tick, WorkerSink
+from realtime.transport.programme_ring import Part, ProgrammeFrame
+from tests.realtime.outputs.feeding import playing, wait_for_state, wait_until
+
+FORMAT = Format((64, 48), Fraction(50))
+
+
+def frame(tick: int) -> ProgrammeFrame:
+    picture = np.full((48, 64, 3), tick % 200, np.uint8)
+    layer = np.full((48, 64, 4), tick % 200, np.uint8)
+    return ProgrammeFrame(picture, layer, clean=picture + 1, preview=picture + 2)
+
+
+class Worker(WorkerSink):
+    """Writes to a list; `gate` holds it up, `error` fails it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("worker", name, FORMAT, frozenset[Part]({"picture"}), where="nowhere")
+        self.gate = threading.Event()
+        self.gate.set()
+        self.error: Exception | None = None
+        self.ticks: list[int] = []
+        self.opened = 0
+        self._start()
+
+    def _open(self) -> None:
+        self.opened += 1
+
+    def _write(self, tick: Tick) -> None:
+        self.gate.wait()
+        if self.error is not None:
+            error, self.error = self.error, None
+            raise error
+        self.ticks.append(tick.number)
+
+    def _shut(self) -> None:
+        pass
+
+
+def test_a_stalled_output_goes_on_with_the_newest_tick() -> None:
+    sink = Worker("stalled")
+    wait_for_state(sink, "running")
+    sink.gate.clear()
+    for tick in range(60):
+        before = time.perf_counter()
+        sink.send(frame(tick), tick, tick)
+        assert time.perf_counter() - before < 0.5
+        if not tick:
+            wait_until(lambda: sink._busy_since is not None, "it has taken the first")
+    sink.gate.set()
+    wait_until(lambda: sink.ticks == [0, 59], "it goes on with the newest")
+    assert sink.status().dropped == {"slow": 58}
+    sink.close()
+
+
+def test_a_call_that_hangs_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("realtime.outputs.worker.STALLED_S", 0.2)
+    monkeypatch.setattr("realtime.outputs.worker.CLOSE_S", 0.2)
+    sink = Worker("dead end")
+    wait_for_state(sink, "running")
+    sink.gate.clear()
+    sink.send(frame(0), 0, 0)
+    wait_for_state(sink, "failed")
+    assert sink.stalled()
+    assert sink.status().reason == "dead end: nowhere takes no more pictures"
+    sink.close()  # does not wait for ever
+    sink.gate.set()
+
+
+def test_a_failure_is_told_in_one_line_and_mended_by_opening_again() -> None:
+    sink = Worker("cable")
+    with playing(sink.send, frame, FORMAT.fps):
+        wait_until(lambda: len(sink.ticks) > 3, "pictures")
+        sink.error = ValueError("bad\nnews")
+        wait_for_state(sink, "failed")
+        assert sink.status().reason == "cable: ValueError: bad news"
+        wait_for_state(sink, "running")
+        assert sink.status().reason == ""
+        sink.error = OutputError("cable: come back later", retry_after_s=30)
+        wait_for_state(sink, "failed")
+    assert sink.opened == 2
+    before = time.perf_counter()
+    sink.close()  # also out of a long wait
+    assert time.perf_counter() - before < 2
+    assert sink.ticks == sorted(sink.ticks)
+    assert sink.status().dropped["not_connected"] > 0
+    assert sink.wants() == frozenset()
