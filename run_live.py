@@ -25,6 +25,7 @@ from realtime.programme.backgrounds import BackgroundError, check_backgrounds
 from realtime.stages.table import stages_of
 from realtime.supervise.rig import Player
 from realtime.supervise.signals import has_terminal, heed
+from realtime.supervise.summary import summary
 from realtime.supervise.supervisor import Supervisor, SupervisorError
 from realtime.transport.bus import Link, Side
 from realtime.transport.curve_keys import KeyFileError, key_pair, public_key
@@ -256,6 +257,8 @@ def run(
         try:
             supervisor.run()
         finally:
+            if operated and (said := summary(supervisor.report())):
+                console.say(said)
             if options.report is not None:
                 part = options.report.with_name(options.report.name + ".part")
                 part.write_text(json.dumps(supervisor.report(), indent=2) + "\n", encoding="utf-8")
