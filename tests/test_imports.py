@@ -74,7 +74,7 @@ TOOLS: dict[str, set[str]] = {
     MEASURING: {QUALITY},
     GPU_CHECK: {"footage", "player", "train", QUALITY, MEASURING},
     "benchmarking.show": {"footage", "scores", QUALITY, MEASURING, GPU_CHECK},
-    "": {"scores", QUALITY, GPU_CHECK, "benchmarking.show"},
+    "": {"scores", "player", QUALITY, GPU_CHECK, "benchmarking.show"},
 }
 FOLDERS = {"engines": ENGINES, "realtime": REALTIME, "tools": TOOLS}
 

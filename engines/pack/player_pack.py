@@ -20,6 +20,7 @@ from engines.doll.bank import Bank
 from engines.pack.bank_cache import kept_bank
 from engines.pack.bank_store import write_bank
 from engines.pack.manifest import FILES, FORMAT, MANIFEST, PackError, PackManifest, sha256_of
+from engines.pack.rights import Rights, with_rights
 from engines.painting.generator import FIELDS, VARIANTS, Generator
 from engines.painting.shadow import Shadow
 from engines.plans.atomic_folder import new_folder
@@ -36,7 +37,8 @@ class PlayerPack:
     poses: (N, 33, 4) float32 trained poses in order of time, for calibrating INT8.
     bank: the frames of the player that the doll is drawn from, which the generator is shown. shadow: what he
     throws on the floor of his plate, or None.
-    digest: SHA-256 of the manifest, which names every other file's: it changes when anything does.
+    digest: SHA-256 of the manifest, which names every other file's: it changes when anything does but the
+    rights (`pack_rights`).
     """
 
     folder: Path
@@ -119,11 +121,13 @@ def write_pack(
     standby: Path,
     licences: str,
     notes: Mapping[str, str | int | float],
+    rights: Rights | None = None,
 ) -> None:
     """Writes a pack beside `folder` and moves it there once it is whole, replacing an older pack.
 
     generator: trained, not yet folded. poses: (N, 33, 4).
-    notes: how it was made, kept in the manifest for people.
+    notes: how it was made, kept in the manifest for people. rights: to the player's likeness, if they are
+    known.
     Raises FileExistsError where `folder` holds something else.
     """
     with new_folder(folder, MANIFEST) as part:
@@ -147,7 +151,8 @@ def write_pack(
             "\n[made]",
             *(f"{key} = {_toml(value)}" for key, value in notes.items()),
         ]
-        (part / MANIFEST).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        manifest = with_rights("\n".join(lines) + "\n", rights)
+        (part / MANIFEST).write_text(manifest, encoding="utf-8")
         for path in part.rglob("*.*"):
             path.chmod(0o644)  # safetensors writes for its owner alone; a pack is copied about
 

@@ -131,6 +131,12 @@ class Show(StrictModel):
                 raise ValueError(f"there is no such background; there are: {', '.join(known)}")
         return name
 
+    allow_expired: bool = Field(
+        default=False,
+        title="Allow expired",
+        description="Players may be shown whose agreement on the likeness has ended.",
+    )
+
     @property
     def everyone(self) -> tuple[Path, ...]:
         """The packs of all players: who dances at first, then the others."""
