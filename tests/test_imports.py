@@ -74,6 +74,7 @@ TOOLS: dict[str, set[str]] = {
     MEASURING: {QUALITY},
     GPU_CHECK: {"footage", "player", "train", QUALITY, MEASURING},
     "benchmarking.show": {"footage", "scores", QUALITY, MEASURING, GPU_CHECK},
+    "doctor": set(),
     "": {"scores", "player", QUALITY, GPU_CHECK, "benchmarking.show"},
 }
 FOLDERS = {"engines": ENGINES, "realtime": REALTIME, "tools": TOOLS}
