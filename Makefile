@@ -9,10 +9,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help live test lint format gpu-check clean system
+.PHONY: help live test lint format gpu-check install-service clean system
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 live: $(VENV)/.installed system ## run the show: the bundled clip drives the demo player, in a web page
 	$(BIN)/python run_live.py
@@ -35,6 +35,9 @@ format: $(VENV)/.installed-dev ## put the code in the project's format
 # No packages are installed: a machine with a GPU may have its own torch, and reach no registry.
 gpu-check: ## check and measure all that only an NVIDIA GPU can show, into gpu.json
 	$(or $(wildcard $(BIN)/python),$(PYTHON)) -m tools.gpu_check --out gpu.json
+
+install-service: $(VENV)/.installed system ## make SHOW=show.toml a service of this user
+	$(BIN)/python -m tools.service "$(or $(SHOW),$(error name the show file: make install-service SHOW=show.toml))"
 
 clean: ## remove the virtual environment and the caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
