@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help live test lint format gpu-check install-service clean system
+.PHONY: help live test lint format lock audit gpu-check install-service clean system
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,19 @@ lint: $(VENV)/.installed-dev ## check style, format and types
 format: $(VENV)/.installed-dev ## put the code in the project's format
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+# uv and pip-audit have an environment of their own: what they need is no part of the show.
+lock: $(VENV)/lock/.installed ## write requirements.lock anew: every package of requirements.txt and its own, with hashes
+	$(VENV)/lock/bin/uv pip compile requirements.txt --output-file requirements.lock --generate-hashes \
+	  --universal --python-version 3.11 --custom-compile-command "make lock" --no-emit-index-url --quiet
+
+audit: $(VENV)/lock/.installed ## ask whether a vulnerability is known of any package in requirements.lock
+	@$(BIN)/python -m tools.audit $(VENV)/lock/bin/pip-audit
+
+$(VENV)/lock/.installed: | $(BIN)/python
+	$(BIN)/python -m venv $(VENV)/lock
+	$(VENV)/lock/bin/pip install --quiet uv==0.13.9 pip-audit==2.10.1
+	@touch $@
 
 # No packages are installed: a machine with a GPU may have its own torch, and reach no registry.
 gpu-check: ## check and measure all that only an NVIDIA GPU can show, into gpu.json
