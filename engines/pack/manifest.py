@@ -75,8 +75,9 @@ class PackManifest:
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise PackError(f"{manifest} cannot be read: {error}") from error
         if version != FORMAT:
+            other = version if isinstance(version, int) else "unknown"
             raise PackError(
-                f"{manifest} is of format {version}; this version of dancecam reads {FORMAT}: "
+                f"{manifest} is of format {other}; this version of dancecam reads {FORMAT}: "
                 f"make the pack anew with python -m tools.train DATASET {folder} --restart"
             )
         if not name or not is_line(name, LONGEST_NAME):

@@ -73,6 +73,8 @@ class PlayerPack:
             body = Body.from_json((folder / "body.json").read_text(encoding="utf-8"))
         except ValueError as error:
             raise PackError(f"{folder / 'body.json'}: {error}") from error
+        if _png_size(folder / "plate.png") != (width, height):
+            raise PackError(f"{folder / 'plate.png'} is not a picture of {width}x{height}")
         plate = cv2.imread(str(folder / "plate.png"), cv2.IMREAD_COLOR)
         if plate is None or plate.shape != (height, width, 3):
             raise PackError(f"{folder / 'plate.png'} is not a picture of {width}x{height}")
@@ -179,6 +181,15 @@ def _read_bank(path: Path, body: Body, said: PackManifest) -> Bank:
 def _toml(value: str | int | float) -> str:
     """A TOML literal; a string's is JSON's, and Python writes nan and inf as TOML does."""
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+
+
+def _png_size(path: Path) -> tuple[int, int] | None:
+    """(width, height) by its head, before memory is taken for it; None where it is no PNG."""
+    with path.open("rb") as file:
+        head = file.read(24)
+    if len(head) < 24 or head[:8] != b"\x89PNG\r\n\x1a\n" or head[12:16] != b"IHDR":
+        return None
+    return int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")
 
 
 def _tensors(path: Path) -> dict[str, torch.Tensor]:
