@@ -220,7 +220,10 @@ def say_where(show: Show, token: str, console: Console) -> None:
     host = f"[{show.webrtc.host}]" if ":" in show.webrtc.host else show.webrtc.host
     url = f"http://{host}:{show.webrtc.port}/"
     console.say(f"programme: {url}")
-    console.say(f"console: {url}console#token={token}")
+    if show.control.token is None or sys.stdout.isatty():
+        console.say(f"console: {url}console#token={token}")
+    else:  # what is printed may be kept: by systemd, or in a file
+        console.say(f"console: {url}console (the show file has its token)")
     if show.webrtc.public_url is not None:
         console.say(f"from elsewhere: {show.webrtc.public_url}/ and {show.webrtc.public_url}/console")
 

@@ -6,7 +6,10 @@ show goes on whatever becomes of it.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -50,15 +53,20 @@ class Checkup:
         """Ends the process, if it still runs."""
         self._closed = True
         if self._findings is None:
-            self._process.kill()
+            self._kill()
             self._thread.join(timeout=2.0)
+
+    def _kill(self) -> None:
+        """The process, and those that it has started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     def _run(self, show: str, longest_s: float) -> None:
         try:
             text, _ = self._process.communicate(show + "\n", timeout=longest_s)
             self._findings = _read(text)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            self._kill()
             self._findings = [_trouble(f"it took longer than {longest_s:g} s")]
         except (OSError, ValueError, RecursionError) as error:
             self._findings = [] if self._closed else [_trouble(f"it failed ({type(error).__name__})")]

@@ -8,8 +8,10 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from aiohttp import ClientSession
 
@@ -64,10 +66,20 @@ def test_a_program_that_is_not_there_is_one_line() -> None:
         assert "it cannot be started (No such file or directory)" in answer_of(checkup)[0]["found"]
 
 
-def test_it_ends_with_the_show() -> None:
-    checkup = Checkup("{}", python("import time; time.sleep(600)"))
+def test_it_ends_with_the_show(tmp_path: Path) -> None:
+    """And so does what it has started."""
+    note = tmp_path / "pid"
+    program = "import subprocess; from pathlib import Path; one = subprocess.Popen(['sleep', '600']); "
+    program += f"Path({str(note)!r}).write_text(str(one.pid)); one.wait()"
+    checkup = Checkup("{}", python(program))
+    deadline = time.monotonic() + 30
+    while not note.exists() or not note.read_text(encoding="utf-8"):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    started = psutil.Process(int(note.read_text(encoding="utf-8")))
     checkup.close()
     assert isinstance(checkup._process.wait(timeout=10), int)
+    assert psutil.wait_procs([started], timeout=10)[1] == []
     assert checkup.answer()["findings"] in (None, [])
 
 
