@@ -37,8 +37,10 @@ lock: $(VENV)/lock/.installed ## write requirements.lock anew: every package of 
 	$(VENV)/lock/bin/uv pip compile requirements.txt --output-file requirements.lock --generate-hashes \
 	  --universal --python-version 3.11 --custom-compile-command "make lock" --no-emit-index-url --quiet
 
-audit: $(VENV)/lock/.installed ## ask whether a vulnerability is known of any package in requirements.lock
-	@$(BIN)/python -m tools.audit $(VENV)/lock/bin/pip-audit
+audit: $(VENV)/.installed ## ask whether a vulnerability is known of any package in requirements.lock
+	@if $(MAKE) --silent $(VENV)/lock/.installed >/dev/null 2>&1; \
+	  then $(BIN)/python -m tools.audit $(VENV)/lock/bin/pip-audit; \
+	  else echo "audit: nothing was audited: pip-audit cannot be installed from here"; fi
 
 $(VENV)/lock/.installed: | $(BIN)/python
 	$(BIN)/python -m venv $(VENV)/lock

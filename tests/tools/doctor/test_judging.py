@@ -5,11 +5,14 @@ from __future__ import annotations
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from engines.pack.manifest import PackManifest
@@ -17,6 +20,7 @@ from engines.pack.rights import Rights
 from engines.plans.machine import Gpu
 from realtime.config.outputs import Ndi, WebRtc
 from realtime.config.show import Show, TwoMachines, check_show
+from realtime.pictures.video_source import CaptureError
 from tools.doctor import cameras, computing, machine, network, players, v4l2
 from tools.doctor.finding import Case, Finding, Level
 
@@ -202,6 +206,56 @@ def test_a_camera_that_is_not_there() -> None:
     (finding,) = cameras.look_at_cameras(Case(Show(camera="/dev/video99")))
     assert finding.level is FAIL
     assert "/dev/video99" in finding.found
+
+
+class FakeDevice:
+    """A camera of 50 pictures a second, which ends after some."""
+
+    pixel_format = "MJPG"
+    left = 1000
+    closed = 0
+
+    def __init__(self, name: str, target: str, size: tuple[int, int]) -> None:
+        assert (name, target, size) == (str(VIDEO), str(VIDEO), HD)
+
+    def grab(self) -> int:
+        time.sleep(0.02)
+        FakeDevice.left -= 1
+        if FakeDevice.left < 0:
+            raise CaptureError(f"camera {VIDEO} gives no picture any more: check the cable")
+        return 0
+
+    def picture(self) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        return np.zeros((720, 1280, 3), np.uint8)
+
+    def close(self) -> None:
+        FakeDevice.closed += 1
+
+
+@pytest.mark.parametrize(
+    ("left", "level", "words"), [(1000, OK, "1280x720 MJPG"), (3, FAIL, "check the cable")]
+)
+def test_a_camera_is_measured_and_closed(
+    monkeypatch: pytest.MonkeyPatch, left: int, level: Level, words: str
+) -> None:
+    monkeypatch.setattr(cameras, "ask", lambda path: DRIVER)
+    monkeypatch.setattr(cameras, "Device", FakeDevice)
+    monkeypatch.setattr(cameras, "WARM_UP_S", 0.05)
+    monkeypatch.setattr(cameras, "MEASURE_S", 0.4)
+    monkeypatch.setattr(FakeDevice, "left", left)
+    monkeypatch.setattr(FakeDevice, "closed", 0)
+    finding = cameras.look_at_device(VIDEO, measured=True)
+    assert finding.level is level or "pictures a second" in finding.found  # a busy machine is slower
+    assert words in finding.found
+    assert FakeDevice.closed == 1
+
+
+def test_a_camera_of_a_show_that_runs_is_not_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cameras, "ask", lambda path: DRIVER)
+    monkeypatch.setattr(cameras, "Device", lambda *_: pytest.fail("it was opened"))
+    finding = cameras.look_at_device(VIDEO, measured=False)
+    assert finding.level is OK
+    assert "was not measured" in finding.found
 
 
 def test_what_a_driver_says() -> None:
