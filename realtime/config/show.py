@@ -185,6 +185,7 @@ def _line(error: ErrorDetails) -> str:
     """What is wrong, for who wrote it. What was written is shown too, but no secrets, and no tables, which
     may have some."""
     key = ".".join(str(part) for part in error["loc"])
+    key = "".join(each if each.isprintable() else repr(each)[1:-1] for each in key)
     if error["type"] == UNKNOWN_KEY:
         beside, context = f"{key}." if key else "", error["ctx"]
         return f"unknown key {beside + context['key']!r}; known keys here: {context['known']}"

@@ -109,6 +109,8 @@ def test_bytes_are_a_show_or_one_line(tmp_path: Path, draw: st.DataObject) -> No
         b"[programme]\nfps = 1e400",
         b"[programme]\nfps = nan",
         b"lead_ms = inf",
+        b'[keys]\n"\\u0085" = 1',
+        b'"\\u001b[2J" = 1',
     ],
 )
 def test_odd_files_are_one_line(tmp_path: Path, content: bytes) -> None:
