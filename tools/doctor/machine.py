@@ -11,7 +11,9 @@ from engines.pack.manifest import PackError, PackManifest
 from engines.plans.digest import cache_folder
 from engines.plans.limit import limit_bytes
 from realtime.config.outputs import Recorder
+from realtime.config.show import Show
 from realtime.outputs.recording import BEGIN_S, FREE_BYTES
+from realtime.supervise.rig import parts_of
 from realtime.transport.frame_ring import RingSpec
 from tools.doctor.finding import Case, Finding, fail, ok, warn
 
@@ -20,6 +22,7 @@ SHOW_S = 4 * 3600
 ROOMY_BYTES = 1 << 30
 """What logs need is little; a disk with less than this is nearly full."""
 SHARED = Path("/dev/shm")  # noqa: S108  # where Linux keeps shared memory
+LARGER = "make it larger: mount -o remount,size=1G /dev/shm (Docker: --shm-size=1g)"
 ASK_S = 5.0
 MIB, GIB = 1 << 20, 1 << 30
 
@@ -66,28 +69,23 @@ def look_at_shared_memory(case: Case) -> Iterator[Finding]:
     except PackError:
         size = case.show.programme.size or (1920, 1080)
     usage = shutil.disk_usage(SHARED)
-    yield judge_shared_memory(
-        usage.free, usage.total, ring_bytes(case.show.layered, size, case.show.programme.size)
-    )
+    yield judge_shared_memory(usage.free, usage.total, ring_bytes(case.show, size))
 
 
-def ring_bytes(layered: bool, player: tuple[int, int], programme: tuple[int, int] | None) -> int:
-    """What the rings of a show take; sizes are (width, height)."""
-    width, height = programme or player
-    rings = (RingSpec("", player[1], player[0], 4 if layered else 3), RingSpec("", height, width))
+def ring_bytes(show: Show, player: tuple[int, int]) -> int:
+    """What the rings of a show take (`supervise.rig`). player: width and height of the player's picture."""
+    width, height = show.programme.size or player
+    rings = [RingSpec("", player[1], player[0], 4 if show.layered else 3), RingSpec("", height, width)]
+    rings += [RingSpec("", height, width, 4 if part == "layer" else 3) for part in parts_of(show)]
     return sum(ring.slots * ring.slot_bytes for ring in rings)
 
 
 def judge_shared_memory(free: int, total: int, needed: int) -> Finding:
     found = f"{SHARED}: {free // MIB} of {total // MIB} MiB free; the show takes {-(-needed // MIB)}"
     if free < needed:
-        return fail(
-            "memory", found, "make it larger: mount -o remount,size=1G /dev/shm (Docker: --shm-size=1g)"
-        )
+        return fail("memory", found, LARGER)
     if free < 2 * needed:
-        return warn(
-            "memory", found, "make it larger: mount -o remount,size=1G /dev/shm (Docker: --shm-size=1g)"
-        )
+        return warn("memory", found, LARGER)
     return ok("memory", found)
 
 

@@ -18,9 +18,10 @@ import pytest
 from engines.pack.manifest import PackManifest
 from engines.pack.rights import Rights
 from engines.plans.machine import Gpu
-from realtime.config.outputs import Ndi, WebRtc
+from realtime.config.outputs import Ndi, Recorder, WebRtc
 from realtime.config.show import Show, TwoMachines, check_show
 from realtime.pictures.video_source import CaptureError
+from realtime.supervise.rig import Player, rigged
 from tools.doctor import cameras, computing, machine, network, players, v4l2
 from tools.doctor.finding import Case, Finding, Level
 
@@ -294,6 +295,15 @@ def test_what_a_driver_says() -> None:
     assert v4l2.G_CTRL == 0xC008561B
 
 
-def test_a_ring_takes_what_the_show_takes() -> None:
-    assert machine.ring_bytes(False, (1280, 720), None) == 2 * 6 * 1280 * 720 * 3
-    assert machine.ring_bytes(True, (128, 128), (1920, 1080)) == 6 * (128 * 128 * 4 + 1920 * 1080 * 3)
+def test_the_rings_are_those_of_the_show(pack_folder: Path, tmp_path: Path) -> None:
+    """As `rigged` makes them."""
+    pack = PackManifest.load(pack_folder)
+    for outputs in ((), (Ndi(kind="ndi", alpha=True), Recorder(kind="recorder", feed="clean"))):
+        show = Show(player=pack_folder, outputs=outputs)
+        with rigged(
+            show, Player(pack.name, pack.size, pack.standby), lambda show: None, tmp_path, None
+        ) as rig:
+            specs = [rig.frames, rig.camera_frames, *rig.programme.values()]
+            assert len(specs) == 4 + 2 * bool(outputs)
+            expected = sum(spec.slots * spec.slot_bytes for spec in specs)
+        assert machine.ring_bytes(show, pack.size) == expected
