@@ -9,10 +9,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help live test lint format gpu-check clean system
+.PHONY: help live test lint format lock audit gpu-check install-service clean system
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 live: $(VENV)/.installed system ## run the show: the bundled clip drives the demo player, in a web page
 	$(BIN)/python run_live.py
@@ -32,9 +32,27 @@ format: $(VENV)/.installed-dev ## put the code in the project's format
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+# uv and pip-audit have an environment of their own: what they need is no part of the show.
+lock: $(VENV)/lock/.installed ## write requirements.lock anew: every package of requirements.txt and its own, with hashes
+	$(VENV)/lock/bin/uv pip compile requirements.txt --output-file requirements.lock --generate-hashes \
+	  --universal --python-version 3.11 --custom-compile-command "make lock" --no-emit-index-url --quiet
+
+audit: $(VENV)/.installed ## ask whether a vulnerability is known of any package in requirements.lock
+	@if $(MAKE) --silent $(VENV)/lock/.installed >/dev/null 2>&1; \
+	  then $(BIN)/python -m tools.audit $(VENV)/lock/bin/pip-audit; \
+	  else echo "audit: nothing was audited: pip-audit cannot be installed from here"; fi
+
+$(VENV)/lock/.installed: | $(BIN)/python
+	$(BIN)/python -m venv $(VENV)/lock
+	$(VENV)/lock/bin/pip install --quiet uv==0.13.9 pip-audit==2.10.1
+	@touch $@
+
 # No packages are installed: a machine with a GPU may have its own torch, and reach no registry.
 gpu-check: ## check and measure all that only an NVIDIA GPU can show, into gpu.json
 	$(or $(wildcard $(BIN)/python),$(PYTHON)) -m tools.gpu_check --out gpu.json
+
+install-service: $(VENV)/.installed system ## make SHOW=show.toml a service of this user
+	$(BIN)/python -m tools.service "$(or $(SHOW),$(error name the show file: make install-service SHOW=show.toml))"
 
 clean: ## remove the virtual environment and the caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

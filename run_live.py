@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import json
 import os
+import resource
 import socket
 import sys
 from collections.abc import Callable
@@ -77,6 +78,11 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         metavar="B",
         help="what runs the nets: auto, cuda, openvino, torch; with plans tensorrt, tensorrt-rtx",
     )
+    parser.add_argument(
+        "--allow-expired",
+        action="store_true",
+        help="show players whose agreement on the likeness has ended, too",
+    )
     return parser.parse_args(arguments)
 
 
@@ -98,6 +104,8 @@ def show_of(options: argparse.Namespace) -> Show:
         changes["webrtc"]["port"] = options.port
     if options.log is not None:
         changes["control"]["log"] = options.log
+    if options.allow_expired:
+        changes["allow_expired"] = True
     return check_show(changes, "command line")
 
 
@@ -191,12 +199,19 @@ def check(show: Show, report: Path | None, role: str = "all") -> Player:
         if other.name in names:
             raise UsageError(f"players {names[other.name]} and {folder} are both named {other.name!r}")
         names[other.name] = folder
+    packs = (pack, *(other for _, other in others))
+    rights = {each.name: each.rights for each in packs if each.rights is not None}
+    for name, each in rights.items():
+        expiry = each.expiry(name, datetime.now().date())
+        if expiry and not show.allow_expired:
+            raise UsageError(expiry)
     return Player(
         pack.name,
         pack.size,
         pack.standby,
         {other.name: folder for folder, other in others},
         tuple(folder / "plate.png" for folder in show.everyone),
+        rights,
     )
 
 
@@ -205,7 +220,10 @@ def say_where(show: Show, token: str, console: Console) -> None:
     host = f"[{show.webrtc.host}]" if ":" in show.webrtc.host else show.webrtc.host
     url = f"http://{host}:{show.webrtc.port}/"
     console.say(f"programme: {url}")
-    console.say(f"console: {url}console#token={token}")
+    if show.control.token is None or sys.stdout.isatty():
+        console.say(f"console: {url}console#token={token}")
+    else:  # what is printed may be kept: by systemd, or in a file
+        console.say(f"console: {url}console (the show file has its token)")
     if show.webrtc.public_url is not None:
         console.say(f"from elsewhere: {show.webrtc.public_url}/ and {show.webrtc.public_url}/console")
 
@@ -268,6 +286,7 @@ def run(
 def main(arguments: list[str]) -> int:
     """Exit status: 0 after a show, 1 where it could not go on, 2 where it could not be started."""
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # errors are told in our own words
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a dump of memory would hold the fan's pictures
     options = parse(arguments)
     try:
         show = show_of(options)

@@ -74,7 +74,7 @@ class Body:
                 reach=tuple(float(v) for v in data["reach"]),  # type: ignore[arg-type]
                 facing=(float(data["facing"][0]), float(data["facing"][1])),
             )
-        except (KeyError, TypeError, IndexError, AttributeError) as error:
+        except (KeyError, TypeError, IndexError, AttributeError, OverflowError, RecursionError) as error:
             raise ValueError(f"not a body: {error!r}") from error
         lengths = (*body.bones.values(), body.near.height, body.far.height)
         if len(body.reach) != 4 or not all(0 < length < math.inf for length in lengths):

@@ -74,7 +74,8 @@ TOOLS: dict[str, set[str]] = {
     MEASURING: {QUALITY},
     GPU_CHECK: {"footage", "player", "train", QUALITY, MEASURING},
     "benchmarking.show": {"footage", "scores", QUALITY, MEASURING, GPU_CHECK},
-    "": {"scores", QUALITY, GPU_CHECK, "benchmarking.show"},
+    "doctor": set(),
+    "": {"scores", "player", QUALITY, GPU_CHECK, "benchmarking.show"},
 }
 FOLDERS = {"engines": ENGINES, "realtime": REALTIME, "tools": TOOLS}
 

@@ -11,10 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from engines.pack.rights import TABLE, Rights, is_line, without_rights
+
 FORMAT = 5
 MANIFEST = "player.toml"
-MULTIPLE, LEAST_SIDE = 4, 64
-"""The sides of a player's picture are multiples of the first and no less than the second, pixels."""
+MULTIPLE, LEAST_SIDE, MOST_SIDE = 4, 64, 8192
+"""The sides of a player's picture are multiples of the first and between the others, pixels."""
+MOST_BYTES = 256 * 1024
+"""Of a manifest."""
+LONGEST_NAME = 200
+"""Characters of a player's name."""
 FILES = (
     "generator.safetensors", "poses.safetensors", "bank.safetensors", "body.json", "plate.png",
     "standby.mp4", "LICENSES.md",
@@ -28,13 +34,16 @@ class PackError(ValueError):
 @dataclass(frozen=True)
 class PackManifest:
     """What a player pack says of itself, see `player_pack.PlayerPack`. shadow: its
-    table as it stands there, not yet checked, or None. sums: SHA-256 of each of `FILES`."""
+    table as it stands there, not yet checked, or None. rights: to the player's likeness, None where nothing
+    is written of them. sums: SHA-256 of each of `FILES`. digest: SHA-256 of the manifest without the rights,
+    which can change while the player stays the same."""
 
     folder: Path
     name: str
     variant: str
     size: tuple[int, int]
     shadow: Any
+    rights: Rights | None
     sums: Mapping[str, str]
     digest: str
 
@@ -57,26 +66,49 @@ class PackManifest:
             raise PackError(
                 f"{folder} is no player pack: {manifest} is missing (make one with python -m tools.train)"
             )
-        text = manifest.read_bytes()
+        text, data = _read(manifest)
         try:
-            data = tomllib.loads(text.decode())
             name, variant, version = str(data["name"]), str(data["variant"]), data["format"]
             width, height = (int(side) for side in data["size"])
             sums: dict[str, str] = dict(data["sha256"])
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
+            rights = Rights.read(data[TABLE]) if TABLE in data else None
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise PackError(f"{manifest} cannot be read: {error}") from error
         if version != FORMAT:
+            other = version if isinstance(version, int) else "unknown"
             raise PackError(
-                f"{manifest} is of format {version}; this version of dancecam reads {FORMAT}: "
+                f"{manifest} is of format {other}; this version of dancecam reads {FORMAT}: "
                 f"make the pack anew with python -m tools.train DATASET {folder} --restart"
             )
+        if not name or not is_line(name, LONGEST_NAME):
+            raise PackError(f"{manifest}: the name must be one line of {LONGEST_NAME} characters at most")
         if min(width, height) < LEAST_SIDE or width % MULTIPLE or height % MULTIPLE:
             raise PackError(f"{manifest}: size {width}x{height} is not in multiples of {MULTIPLE}")
+        if max(width, height) > MOST_SIDE:
+            raise PackError(f"{manifest}: size {width}x{height} is larger than {MOST_SIDE} pixels")
         for file in FILES:
             _verify(folder / file, sums.get(file))
-        return cls(
-            folder, name, variant, (width, height), data.get("shadow"), sums, hashlib.sha256(text).hexdigest()
-        )
+        digest = hashlib.sha256(without_rights(text).encode()).hexdigest()
+        return cls(folder, name, variant, (width, height), data.get("shadow"), rights, sums, digest)
+
+
+def _read(manifest: Path) -> tuple[str, dict[str, Any]]:
+    """Its text, and what is in it. Raises PackError."""
+    try:
+        with manifest.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+        if len(data) > MOST_BYTES:
+            raise PackError(f"{manifest} is no manifest: it is larger than {MOST_BYTES} bytes")
+        text = data.decode()
+        return text, tomllib.loads(text)
+    except OSError as error:
+        raise PackError(f"{manifest} cannot be read: {error.strerror}") from error
+    except RecursionError as error:
+        raise PackError(f"{manifest} cannot be read: it is nested too deeply") from error
+    except ValueError as error:  # of TOML, of UTF-8, of numbers too long
+        if isinstance(error, PackError):
+            raise
+        raise PackError(f"{manifest} cannot be read: {error}") from error
 
 
 def slug(name: str) -> str:

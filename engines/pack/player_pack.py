@@ -20,6 +20,7 @@ from engines.doll.bank import Bank
 from engines.pack.bank_cache import kept_bank
 from engines.pack.bank_store import write_bank
 from engines.pack.manifest import FILES, FORMAT, MANIFEST, PackError, PackManifest, sha256_of
+from engines.pack.rights import Rights, with_rights
 from engines.painting.generator import FIELDS, VARIANTS, Generator
 from engines.painting.shadow import Shadow
 from engines.plans.atomic_folder import new_folder
@@ -36,7 +37,8 @@ class PlayerPack:
     poses: (N, 33, 4) float32 trained poses in order of time, for calibrating INT8.
     bank: the frames of the player that the doll is drawn from, which the generator is shown. shadow: what he
     throws on the floor of his plate, or None.
-    digest: SHA-256 of the manifest, which names every other file's: it changes when anything does.
+    digest: SHA-256 of the manifest, which names every other file's: it changes when anything does but the
+    rights (`pack_rights`).
     """
 
     folder: Path
@@ -71,6 +73,8 @@ class PlayerPack:
             body = Body.from_json((folder / "body.json").read_text(encoding="utf-8"))
         except ValueError as error:
             raise PackError(f"{folder / 'body.json'}: {error}") from error
+        if _png_size(folder / "plate.png") != (width, height):
+            raise PackError(f"{folder / 'plate.png'} is not a picture of {width}x{height}")
         plate = cv2.imread(str(folder / "plate.png"), cv2.IMREAD_COLOR)
         if plate is None or plate.shape != (height, width, 3):
             raise PackError(f"{folder / 'plate.png'} is not a picture of {width}x{height}")
@@ -119,11 +123,13 @@ def write_pack(
     standby: Path,
     licences: str,
     notes: Mapping[str, str | int | float],
+    rights: Rights | None = None,
 ) -> None:
     """Writes a pack beside `folder` and moves it there once it is whole, replacing an older pack.
 
     generator: trained, not yet folded. poses: (N, 33, 4).
-    notes: how it was made, kept in the manifest for people.
+    notes: how it was made, kept in the manifest for people. rights: to the player's likeness, if they are
+    known.
     Raises FileExistsError where `folder` holds something else.
     """
     with new_folder(folder, MANIFEST) as part:
@@ -147,7 +153,8 @@ def write_pack(
             "\n[made]",
             *(f"{key} = {_toml(value)}" for key, value in notes.items()),
         ]
-        (part / MANIFEST).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        manifest = with_rights("\n".join(lines) + "\n", rights)
+        (part / MANIFEST).write_text(manifest, encoding="utf-8")
         for path in part.rglob("*.*"):
             path.chmod(0o644)  # safetensors writes for its owner alone; a pack is copied about
 
@@ -174,6 +181,15 @@ def _read_bank(path: Path, body: Body, said: PackManifest) -> Bank:
 def _toml(value: str | int | float) -> str:
     """A TOML literal; a string's is JSON's, and Python writes nan and inf as TOML does."""
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+
+
+def _png_size(path: Path) -> tuple[int, int] | None:
+    """(width, height) by its head, before memory is taken for it; None where it is no PNG."""
+    with path.open("rb") as file:
+        head = file.read(24)
+    if len(head) < 24 or head[:8] != b"\x89PNG\r\n\x1a\n" or head[12:16] != b"IHDR":
+        return None
+    return int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")
 
 
 def _tensors(path: Path) -> dict[str, torch.Tensor]:

@@ -26,6 +26,7 @@ ANY = "any"
 """In a key: the device or driver of a plan that was compiled without one at hand, for all of a kind."""
 COMMAND = "python -m engines.build"
 UNFINISHED = ".unfinished"
+MOST_MANIFEST_BYTES = 16 * 1024 * 1024
 PATIENCE_S, AGAIN_S = 3.0, 0.05
 """A show that has something to keep waits so long for another process that writes, and tries so often."""
 
@@ -142,7 +143,7 @@ class Manifest:
 
     @classmethod
     def from_json(cls, text: str) -> Manifest:
-        """Raises ValueError."""
+        """Raises ValueError with one line."""
         try:
             data = json.loads(text)
             if data.pop("format") != FORMAT:
@@ -151,7 +152,7 @@ class Manifest:
             key = data.pop("key")
             shapes = tuple({n: tuple(shape) for n, shape in one.items()} for one in key.pop("shapes"))
             onnx_parity = facts.pop("onnx_parity")
-            return cls(
+            manifest = cls(
                 key=PlanKey(**key, shapes=shapes),
                 facts=Facts(
                     parity=Parity(**facts.pop("parity")),
@@ -161,8 +162,33 @@ class Manifest:
                 ),
                 **data,
             )
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"it lacks or has something unknown: {error}") from error
+            _require_types(manifest)
+        except (KeyError, TypeError, AttributeError, RecursionError) as error:
+            why = " ".join(str(error).split())
+            raise ValueError(f"it lacks or has something unknown: {why}") from error
+        return manifest
+
+
+def _require_types(manifest: Manifest) -> None:
+    """JSON may hold anything anywhere. Raises TypeError."""
+    key, facts = manifest.key, manifest.facts
+    parities = [parity for parity in (facts.parity, facts.onnx_parity) if parity is not None]
+    named = [getattr(key, field.name) for field in dataclasses.fields(key) if field.name != "shapes"]
+    texts = [manifest.label, manifest.sha256, *named]
+    numbers: list[object] = [manifest.size, facts.build_seconds, *(each.limit for each in parities)]
+    optional = (facts.latency_ms, *(parity.value for parity in parities))
+    numbers += [each for each in optional if each is not None]
+    shapes = [shape for one in key.shapes for shape in one.values()]
+    for parity in parities:
+        texts += [parity.measure, parity.note]
+    for layer in facts.layers:
+        texts += [layer.name, layer.type, layer.precision]
+        shapes.append(layer.shape)
+    numbers += [side for shape in shapes for side in shape]
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("a text is none")
+    if not all(isinstance(number, int | float) for number in numbers):
+        raise TypeError("a number is none")
 
 
 def _layer(data: Mapping[str, Any]) -> Layer:
@@ -239,7 +265,7 @@ class PlanCache:
         """Each plan's path and manifest; those whose manifest cannot be read are left out."""
         for path in sorted(self.folder.glob("*.json")):
             with contextlib.suppress(ValueError, OSError):
-                yield path.with_suffix(".plan"), Manifest.from_json(path.read_text(encoding="utf-8"))
+                yield path.with_suffix(".plan"), Manifest.from_json(read_bounded(path))
 
     def check(self, label: str, wanted: PlanKey) -> Manifest:
         """The manifest of the label's plan, which is whole and serves for `wanted`. Raises PlanError."""
@@ -338,12 +364,21 @@ def _require_digest(path: Path, manifest: Manifest, digest: str) -> None:
 
 def _read_manifest(path: Path, others: list[Path]) -> Manifest:
     try:
-        return Manifest.from_json(path.with_suffix(".json").read_text(encoding="utf-8"))
+        return Manifest.from_json(read_bounded(path.with_suffix(".json")))
     except FileNotFoundError as error:
         hint = f" ({', '.join(other.name for other in others)} will not do)" if others else ""
         raise MissingPlan(f"{path} is missing{hint}") from error
     except (OSError, ValueError) as error:
         raise PlanError(f"{path.with_suffix('.json')} cannot be read ({error})") from error
+
+
+def read_bounded(path: Path) -> str:
+    """The text of a manifest, or of something like it. Raises OSError, ValueError where it is too large."""
+    with path.open("rb") as file:
+        data = file.read(MOST_MANIFEST_BYTES + 1)
+    if len(data) > MOST_MANIFEST_BYTES:
+        raise ValueError(f"it is larger than {MOST_MANIFEST_BYTES} bytes")
+    return data.decode()
 
 
 def write_whole(path: Path, data: bytes) -> None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from engines.plans.cache import PATIENCE_S, PlanCache, PlanKey, write_whole
+from engines.plans.cache import PATIENCE_S, PlanCache, PlanKey, read_bounded, write_whole
 
 FORMAT = 1
 SUFFIX = ".choice"
@@ -117,14 +117,14 @@ def load_choice(key: PlanKey, cache: PlanCache) -> Choice | None:
 def read_choice(path: Path, key: PlanKey | None = None) -> Choice | None:
     """The choice in a file, of `key` where it is given; None where there is none that can be used."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(read_bounded(path))
         if data["format"] != FORMAT or (key is not None and data["key"] != json.loads(_text(key))):
             return None
         measured = tuple(Candidate(**each) for each in data["measured"])
         choice = Choice(str(data["picture"]), measured, dict(data["skipped"]))
         is_sound = all(each.precision in ORDER and each.threads >= 1 for each in measured)
         return choice if is_sound and choice.best else None  # none of it measured, or no number: it raises
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 

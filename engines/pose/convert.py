@@ -120,8 +120,9 @@ def convert(name: str, folder: Path | None = None, path: Path | None = None) -> 
             else "install mediapipe==0.10.21 (later wheels carry no networks)"
         )
         raise GraphError(f"{path} is missing; {remedy}")
-    if hashlib.sha256(path.read_bytes()).hexdigest() != source.sha256:
-        raise _unknown(name, path)
+    with path.open("rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != source.sha256:
+            raise _unknown(name, path)
     graph = read_tflite(path, wheel / SCHEMA, name, source.outputs)
     _verify(graph, name, path)
     return graph

@@ -27,6 +27,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 FORMAT = 1
+MOST_BYTES = 64 * 1024 * 1024
+"""Of a network file, and of the values of one tensor that a sparse one is filled up to."""
 ACTIVATIONS = {0: None, 3: "relu6"}
 """schema.fbs, enum ActivationFunctionType."""
 SAME = 0
@@ -86,9 +88,18 @@ def read_tflite(path: Path, schema_path: Path, name: str, outputs: Sequence[str]
     """The graph of the .tflite file at `path`.
 
     schema_path: flatbuffers' generated reader (mediapipe/tasks/metadata/schema_py_generated.py).
-    outputs: names for the file's outputs, in its order. Raises GraphError where an operation is unknown.
+    outputs: names for the file's outputs, in its order. Raises GraphError where it is damaged, or where an
+    operation is unknown.
     """
-    return _Reader(path, _load_schema(schema_path)).graph(name, outputs)
+    schema = _load_schema(schema_path)
+    if path.stat().st_size > MOST_BYTES:
+        raise GraphError(f"{path} is no network of this project: it is larger than {MOST_BYTES} bytes")
+    try:
+        return _Reader(path, schema).graph(name, outputs)
+    except (GraphError, OSError):
+        raise
+    except Exception as error:  # flatbuffers' reader raises anything
+        raise GraphError(f"{path} cannot be read: it is damaged ({type(error).__name__})") from error
 
 
 def save_graph(graph: Graph, path: Path) -> None:
@@ -109,13 +120,16 @@ def load_graph(path: Path) -> Graph:
         with safe_open(path, "numpy") as file:
             structure = json.loads((file.metadata() or {})["graph"])
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a mapping
-    except (SafetensorError, KeyError, json.JSONDecodeError) as error:
-        raise GraphError(f"{path} is not a network of this project: {error}") from error
-    if structure.pop("format") != FORMAT:
+        version = structure.pop("format")
+        structure["input_shape"] = tuple(structure["input_shape"])
+        structure["outputs"] = dict(structure["outputs"])
+        graph = Graph(**structure, weights=weights)
+    except (SafetensorError, KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
+        why = " ".join(str(error).split())
+        raise GraphError(f"{path} is not a network of this project: {why}") from error
+    if version != FORMAT:
         raise GraphError(f"{path} was written by another version; run: python -m engines.pose.convert")
-    structure["input_shape"] = tuple(structure["input_shape"])
-    structure["outputs"] = dict(structure["outputs"])
-    return Graph(**structure, weights=weights)
+    return graph
 
 
 def _load_schema(path: Path) -> ModuleType:
@@ -191,6 +205,8 @@ class _Reader:
             raise GraphError(f"{self.path}: the sparse layout of {tensor.name!r} is unknown")
         segments = np.asarray(last.arraySegments.values)
         columns = np.asarray(last.arrayIndices.values)
+        if (len(segments) - 1) * shape[-1] * values.itemsize > MOST_BYTES:
+            raise GraphError(f"{self.path}: {tensor.name!a} is too large")
         rows = np.repeat(np.arange(len(segments) - 1), np.diff(segments))
         dense = np.zeros((len(segments) - 1, shape[-1]), values.dtype)
         dense[rows, columns] = values

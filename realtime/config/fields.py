@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from fractions import Fraction
@@ -49,6 +50,8 @@ def _rate(value: object) -> object:
     """30, 29.97 and "30000/1001" are all rates; a float means the decimal number that was written."""
     if isinstance(value, bool) or not isinstance(value, int | float | str | Fraction):
         raise ValueError("a rate is a number or a fraction in quotes, for example 30 or '30000/1001'")
+    if isinstance(value, str) and not re.fullmatch(r"\d{1,9}(\.\d{1,9})?(/\d{1,9})?", value):
+        raise ValueError("this is no rate; write for example 30 or '30000/1001'")
     try:
         return Fraction(str(value))
     except (ValueError, ZeroDivisionError) as error:

@@ -17,6 +17,10 @@ from realtime.config.fields import UNKNOWN_KEY, Rate, Share, ShowPath, StrictMod
 from realtime.config.outputs import Ndi, Outputs, WebRtc
 from realtime.config.redact import redact
 
+MOST_SHOW_BYTES = 1024 * 1024
+LONGEST_GIVEN = 200
+"""Characters of a wrong value that its error shows."""
+
 SECRET = {"token", "urls", "username", "credential"}
 """Keys whose values no message may show."""
 
@@ -121,6 +125,8 @@ class Show(StrictModel):
     """Performer and playout on two machines; by default on one."""
     backend: Text = "auto"
     """What runs the networks: auto picks the first that works on this machine."""
+    allow_expired: bool = False
+    """Players may be shown whose agreement on the likeness has ended."""
 
     @field_validator("background")
     @classmethod
@@ -150,10 +156,18 @@ class Show(StrictModel):
 def load_show(path: Path) -> Show:
     """Reads a show file (TOML). Paths in it are relative to its folder. Raises ShowError."""
     try:
-        data = tomllib.loads(path.read_bytes().decode())
+        with path.open("rb") as file:
+            content = file.read(MOST_SHOW_BYTES + 1)
+        if len(content) > MOST_SHOW_BYTES:
+            raise ShowError(f"show file {path} is none: it is larger than {MOST_SHOW_BYTES} bytes")
+        data = tomllib.loads(content.decode())
     except OSError as error:
         raise ShowError(f"show file {path} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError as error:
+        raise ShowError(f"show file {path} is not TOML: it is nested too deeply") from error
+    except ShowError:
+        raise
+    except ValueError as error:  # of TOML, of UTF-8, of a number too long
         raise ShowError(f"show file {path} is not TOML: {error}") from error
     return check_show(data, f"show file {path}", path.parent)
 
@@ -171,9 +185,11 @@ def _line(error: ErrorDetails) -> str:
     """What is wrong, for who wrote it. What was written is shown too, but no secrets, and no tables, which
     may have some."""
     key = ".".join(str(part) for part in error["loc"])
+    key = "".join(each if each.isprintable() else repr(each)[1:-1] for each in key)
     if error["type"] == UNKNOWN_KEY:
         beside, context = f"{key}." if key else "", error["ctx"]
         return f"unknown key {beside + context['key']!r}; known keys here: {context['known']}"
-    text, given = error["msg"].removeprefix("Value error, "), repr(error["input"])
-    secret = SECRET & set(error["loc"]) or "{" in given
-    return f"{key}: {text}" if secret else f"{key}: {text} (given: {redact(given)})"
+    text, given = error["msg"].removeprefix("Value error, "), redact(repr(error["input"]))
+    if SECRET & set(error["loc"]) or "{" in given:
+        return f"{key}: {text}"
+    return f"{key}: {text} (given: {given if len(given) <= LONGEST_GIVEN else given[:LONGEST_GIVEN] + '...'})"

@@ -104,13 +104,16 @@ class Desk:
         log: ShowLog | None = None,
         *,
         lacking: Mapping[str, str] | None = None,
+        barred: Callable[[str, str], str] = lambda action, name: "",
     ) -> None:
         """choices: action → the names that the show has for its argument `name`, each with what it is in the
         orders. Without an entry any name will do, and is itself. lacking: action → why the show has it not.
+        barred: (action, name) → why this choice may not be taken now, "" where it may; it must be quick.
         """
         self.keymap = keymap
         self.choices = choices
         self._lacking = lacking or {}
+        self._barred = barred
         self._log = log
         self._lock = threading.Lock()
         self._orders = orders
@@ -242,6 +245,8 @@ class Desk:
             raise ArgumentError(
                 f"there is no {name} {shown(arguments['name'])}; there are: {', '.join(known)}"
             )
+        if known is not None and (why := self._barred(name, str(arguments["name"]))):
+            raise Refused(UNPROCESSABLE, why)
         return arguments
 
     def _resolved(self, action: str, arguments: Arguments) -> Arguments:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.pack.rights import Rights
 from realtime.transport.orders import Orders
 from realtime.transport.statuses import OutputStatus, PerformerStatus, PlayoutStatus, SwapState
 from realtime.transport.telemetry import DROPS, TIMES, Totals, percentile_ms
@@ -62,13 +64,21 @@ class OutputFacts(TypedDict):
     tally: str
 
 
+class RightsFacts(TypedDict):
+    """Until when a player may be shown: the last day, and how many days are left; negative after it."""
+
+    until: str
+    days_left: int
+
+
 class ShowFacts(TypedDict, total=False):
     """What clients are told of a show whenever it changes, as the API has it. Empty before the first report.
 
     on_air: whether the live player, or a still of the player, is in the programme. coming: the state that a
     delayed programme shows next. camera: what is wrong with it, "" where nothing is. player: who was asked
     for; dances: who dances until that one is loaded, or `player_failed`; "" where nobody does yet. fan: how
-    well the fan is known: learning, sound or locked; "" where there is none.
+    well the fan is known: learning, sound or locked; "" where there is none. rights: of players whose
+    agreement ends soon or has ended.
     """
 
     state: str
@@ -87,6 +97,7 @@ class ShowFacts(TypedDict, total=False):
     camera_size: tuple[int, int] | None
     stages: dict[str, StageFacts]
     outputs: list[OutputFacts]
+    rights: dict[str, RightsFacts]
 
 
 class OutputFigures(TypedDict):
@@ -154,6 +165,15 @@ def show_facts(
             }
             for output in status.outputs
         ],
+    }
+
+
+def rights_near(rights: Mapping[str, Rights], today: date) -> dict[str, RightsFacts]:
+    """Of the players whose agreement on the likeness ends soon or has ended: the last day, and days left."""
+    return {
+        name: {"until": each.until.isoformat(), "days_left": each.days_left(today)}
+        for name, each in rights.items()
+        if each.is_near(today)
     }
 
 

@@ -174,5 +174,11 @@ class Device:
             raise CaptureError(f"camera {self.name} gives no picture: it is broken")
         return np.asarray(picture, np.uint8)
 
+    @property
+    def pixel_format(self) -> str:
+        """How the camera sends its pictures, a FOURCC such as MJPG or YUYV; "" where it does not say."""
+        code = int(self._video.get(cv2.CAP_PROP_FOURCC))
+        return code.to_bytes(4, "little").decode("ascii", "replace").strip("\0 ") if code > 0 else ""
+
     def close(self) -> None:
         self._video.release()

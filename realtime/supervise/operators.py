@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 
 from engines.pose.tracking.choosing import RULES
 from engines.time_units import NS_PER_S
@@ -16,7 +17,14 @@ from realtime.config.show import Show
 from realtime.control.desk import Desk, Event, action_line
 from realtime.control.keys import INTERRUPT_FROM_NS, INTERRUPT_WITHIN_NS, Interrupts, Keymap
 from realtime.control.show_log import ShowLog
-from realtime.control.show_state import Figures, ShowStatus, StageState, show_facts, status_line
+from realtime.control.show_state import (
+    Figures,
+    ShowStatus,
+    StageState,
+    rights_near,
+    show_facts,
+    status_line,
+)
 from realtime.control.terminal.outlet import Console
 from realtime.supervise.rig import Player
 from realtime.supervise.stage_process import StageProcess
@@ -51,7 +59,11 @@ class Operators:
         lacking = {}
         if not any(isinstance(output, Recorder) for output in show.outputs):
             lacking["record"] = 'the show has no recorder: list [[outputs]] with kind = "recorder"'
-        self.desk = Desk(Orders.at_start(show), Keymap(show.keys), choices, log, lacking=lacking)
+        self._rights = player.rights
+        self._allow_expired = show.allow_expired
+        self.desk = Desk(
+            Orders.at_start(show), Keymap(show.keys), choices, log, lacking=lacking, barred=self._barred
+        )
         self._console = console
         self._log = log
         self._figures = Figures()
@@ -62,6 +74,12 @@ class Operators:
         self._lines: deque[str] = deque(maxlen=MOST_LINES)
         self._left_out = 0
         self._next_line_ns = self._next_figures_ns = 0
+
+    def _barred(self, action: str, name: str) -> str:
+        """Why a player may not be switched to: the agreement on the likeness has ended during the show."""
+        if action != "player" or name not in self._rights or self._allow_expired:
+            return ""
+        return self._rights[name].expiry(name, datetime.now().date())
 
     def act(self, action: str) -> None:
         """See `Supervisor.act`."""
@@ -120,7 +138,9 @@ class Operators:
         if self._log is not None and (trouble := self._log.take_error()) is not None:
             self.say(trouble)
         status = show_status(stages)
-        self.desk.report(show_facts(self.desk.choices, self.desk.orders, status, totals.restarts))
+        facts = show_facts(self.desk.choices, self.desk.orders, status, totals.restarts)
+        facts["rights"] = rights_near(self._rights, datetime.now().date())
+        self.desk.report(facts)
         if now_ns >= self._next_figures_ns:
             self.desk.measure(self._figures.take(totals, status))
             self._next_figures_ns = now_ns + FIGURES_EVERY_NS

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from engines.pack.rights import Rights
 from realtime.config.outputs import Recorder
 from realtime.config.show import Show
 from realtime.pictures.picture import backdrop
@@ -22,7 +23,8 @@ from realtime.transport.programme_ring import Part
 class Player:
     """What must be known of the player to begin a show. size: (width, height), pixels.
 
-    others: name → folder of the packs that can be switched to. plates: see `Rig`.
+    others: name → folder of the packs that can be switched to. plates: see `Rig`. rights: name → what is
+    written of the rights to that player's likeness, without those of whom nothing is.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Player:
     standby: Path
     others: Mapping[str, Path] = field(default_factory=dict)
     plates: tuple[Path, ...] = ()
+    rights: Mapping[str, Rights] = field(default_factory=dict)
 
 
 @contextmanager

@@ -116,6 +116,10 @@ HEARTBEAT_MS, SILENCE_MS, CONNECT_MS = 500, 2000, 1000
 """On the link: how often an end asks for a sign of life, how long it waits for one, and for a connection,
 before it connects anew. TCP by itself tries again only after as long a time as it was interrupted."""
 
+MOST_PICTURE_BYTES, MOST_MESSAGE_BYTES = 256 * 1024 * 1024, 1024 * 1024
+"""What is sent to a port of ours and says to be longer is not taken, and its connection is ended, even before
+its keys are known. The first is for topics with pictures in them."""
+
 STATUS_QUEUE = 1000
 """Statuses that may wait for the supervisor; beyond it a process keeps its counts for the next one."""
 
@@ -183,7 +187,9 @@ class Bus:
         socket.setsockopt(zmq.HANDSHAKE_IVL, SILENCE_MS)
         socket.setsockopt(zmq.CONNECT_TIMEOUT, CONNECT_MS)
         socket.curve_publickey, socket.curve_secretkey = key_pair(link.keys, link.side)
-        if binds:
+        if binds:  # whoever connects would not do so again after a message that is too long
+            most = MOST_PICTURE_BYTES if name in ("tickets", "camera") else MOST_MESSAGE_BYTES
+            socket.setsockopt(zmq.MAXMSGSIZE, most)
             with self._lock:  # one for all sockets, which several threads open
                 if self._authenticator is None:
                     self._authenticator = only_known(self._context, link.keys)
@@ -272,7 +278,14 @@ class Press(NamedTuple):
 
     @classmethod
     def unpack(cls, data: bytes) -> Press:
-        return cls(*json.loads(data))
+        """Raises MessageError."""
+        try:
+            key, who = json.loads(data)
+        except (ValueError, TypeError, RecursionError) as error:
+            raise MessageError("a key that was pressed is not understood") from error
+        if not isinstance(key, str) or not isinstance(who, str):
+            raise MessageError("a key that was pressed is no text")
+        return cls(key, who)
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 import run_live
+from realtime.config.control import Control
+from realtime.config.show import Show
 from realtime.control.actions import ACTIONS
-from tests.realtime.fakes import write_clip
+from tests.realtime.fakes import Heard, write_clip
 
 ROOT = Path(run_live.__file__).parent
 
@@ -120,6 +122,16 @@ def test_flags_go_before_the_show_file(tmp_path: Path) -> None:
     assert (merged.camera, merged.hold_ms, merged.start) == ("1", 100, "standby")
     assert (merged.webrtc.port, merged.webrtc.bitrate) == (9001, 1_000_000)
     assert run_live.show_of(run_live.parse([])).start == "live"
+
+
+@pytest.mark.parametrize("token", [None, "a-token-of-a-test"])
+def test_a_token_of_the_show_file_is_not_printed_where_what_is_printed_may_be_kept(token: str | None) -> None:
+    show = Show(control=Control(token=token))
+    heard = Heard()
+    run_live.say_where(show, token or "made-up", heard)
+    (line,) = [line for line in heard.lines if line.startswith("console: ")]
+    assert ("#token=made-up" in line) == (token is None)
+    assert "a-token-of-a-test" not in line
 
 
 def test_the_bundled_players_can_be_switched_between(pack_folder: Path) -> None:

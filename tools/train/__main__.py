@@ -28,6 +28,7 @@ from engines.painting.generator import VARIANTS
 from engines.plans.atomic_folder import only_writer
 from tools.footage.dataset import Footage
 from tools.player.bank import FRAMES, make_bank
+from tools.player.rights import add_rights, rights_of
 from tools.player.shadow import find_shadow
 from tools.player.standby import write_standby
 from tools.train.distributed import Process, process_group
@@ -48,6 +49,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("player", type=Path, help="folder of the pack to write")
     parser.add_argument("--name", help="the player's name on the slate (default: the folder's)")
     parser.add_argument("--licences", type=Path, help="a text to ship as the pack's LICENSES.md")
+    add_rights(parser)
     parser.add_argument("--variant", choices=VARIANTS, default=default.variant)
     parser.add_argument(
         "--minutes", type=float, default=default.minutes,
@@ -104,6 +106,7 @@ def train(options: argparse.Namespace, process: Process) -> int:
     )
     if config.batch % process.world:
         raise ValueError(f"--batch {config.batch} cannot be shared among {process.world} processes")
+    rights_of(options)  # what is wrong with them is told before hours of training
     footage = Footage.open(options.dataset)
     positions, _ = footage.split(config.held_out)
     bank = make_bank(footage, positions, options.frames)
@@ -151,6 +154,7 @@ def write_player(options: argparse.Namespace, trainer: Trainer, bank: Bank) -> N
             "held_out_foreground_psnr_db": round(score, 2),
             "frames": len(positions),
         },
+        rights=rights_of(options),
     )
     print(f"{options.player}: {score:.2f} dB foreground PSNR on held-out frames")
     if shadow is None:

@@ -74,9 +74,11 @@ class ControlServer:
         public_url: str | None = None,
         trusted_proxies: Sequence[str] = (),
         most_connections: int | None = None,
+        checkup: Callable[[], dict[str, Any]] = lambda: {"findings": []},
     ) -> None:
         """whep: see `WhepProxy`. port: 0 takes any free one, see `url`. osc_port: 0 hears no OSC. public_url,
-        trusted_proxies: see `Addresses`. most_connections: see `Connections`.
+        trusted_proxies: see `Addresses`. most_connections: see `Connections`. checkup: what /api/doctor
+        answers (`Checkup.answer`).
 
         Raises ControlError where an address cannot be had.
         """
@@ -96,6 +98,7 @@ class ControlServer:
             trust=self._connections.trust,
         )
         self._whep_proxy = WhepProxy(whep, self._guard)
+        self._checkup = checkup
         self._loop = asyncio.new_event_loop()
         self._moved_ns = time.monotonic_ns()
         self._clients = Clients(desk, {"actions": described_actions(desk)}, self._loop)
@@ -150,6 +153,7 @@ class ControlServer:
         app.router.add_get("/api/state", self._state)
         app.router.add_get("/api/actions", self._actions)
         app.router.add_post("/api/actions/{action}", self._act)
+        app.router.add_get("/api/doctor", self._doctor)
         app.router.add_get("/api/events", self._events)
         self._whep_proxy.add_to(app)
         runner = web.AppRunner(
@@ -237,6 +241,11 @@ class ControlServer:
         except Refused as error:
             refuse(error.status, str(error))
         return web.json_response({"action": name, "result": "done", **self._desk.state()})
+
+    async def _doctor(self, request: web.Request) -> web.Response:
+        """What was found on this machine before the show."""
+        self._guard.require(request)
+        return web.json_response(self._checkup())
 
     async def _events(self, request: web.Request) -> web.WebSocketResponse:
         """A WebSocket: first `hello`, with actions and state, then every event, as JSON with its `type`."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 
 from realtime.control.keys import Keymap
+from realtime.control.network.checkup import Checkup
 from realtime.control.network.server import ControlServer
 from realtime.control.remote_desk import RemoteDesk
 from realtime.stages.context import StageContext
@@ -22,6 +23,7 @@ def run(context: StageContext, link: StageLink) -> None:
     rig = context.rig
     web, control = rig.show.webrtc, rig.show.control
     desk = RemoteDesk(link.bus, context.stage.name, Keymap(rig.show.keys))
+    checkup = Checkup(rig.show.model_dump_json())
     server = ControlServer(
         desk,
         desk,
@@ -33,9 +35,10 @@ def run(context: StageContext, link: StageLink) -> None:
         osc_port=control.osc_port,
         public_url=web.public_url,
         trusted_proxies=web.trusted_proxies,
+        checkup=checkup.answer,
     )
     orders = link.bus.receiver("orders", context.stage.name)
-    with contextlib.closing(server):
+    with contextlib.closing(server), contextlib.closing(checkup):
         while not link.stopped():
             orders.poll(int(1000 * link.every_s))
             message = receive_newest(orders)

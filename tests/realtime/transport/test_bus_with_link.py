@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import zmq
 
-from realtime.transport.bus import TOPICS, Bus, Link, receive_newest
+from realtime.transport.bus import MOST_MESSAGE_BYTES, SILENCE_MS, TOPICS, Bus, Link, receive_newest
 from realtime.transport.curve_keys import KeyFileError, key_pair, main, make_keys
 
 PERFORMER, PLAYOUT = "127.0.0.2", "127.0.0.1"
@@ -115,6 +115,28 @@ def test_a_socket_survives_a_stranger(link: Link, buses: Callable[[Link], Bus], 
     stranger = buses(replace(link, keys=tmp_path / "others")).receiver("tickets", "playout")
     assert not heard(sender, stranger, b"frame", seconds=0.5)
     assert heard(sender, buses(link).receiver("tickets", "playout"), b"frame")
+
+
+@pytest.mark.parametrize("size", [MOST_MESSAGE_BYTES + 1, 2**62])
+def test_a_stranger_takes_no_memory_before_any_key(
+    link: Link, buses: Callable[[Link], Bus], size: int
+) -> None:
+    """ZMTP 3.1 (rfc.zeromq.org/spec/23): a greeting, and a command that says to be as long. It is ended at
+    once, not after the time that a handshake may take."""
+    bus = buses(replace(link, side="performer"))
+    sender = bus.sender("people", "performer")
+    greeting = b"\xff" + bytes(8) + b"\x7f\x03\x01" + b"CURVE".ljust(20, b"\0") + bytes(32)
+    began = time.monotonic()
+    with socket.create_connection((PERFORMER, link.port_of("people")), timeout=10) as stranger:
+        stranger.sendall(greeting + b"\x06" + size.to_bytes(8, "big") + bytes(1000))
+        while True:
+            try:
+                if not stranger.recv(4096):
+                    break
+            except ConnectionError:
+                break
+    assert time.monotonic() - began < SILENCE_MS / 1000 * 0.8
+    assert heard(sender, buses(link).receiver("people", "playout"), b"a" * (MOST_MESSAGE_BYTES // 2))
 
 
 def test_keys_are_for_their_owner_alone(keys: Path, capsys: pytest.CaptureFixture[str]) -> None:

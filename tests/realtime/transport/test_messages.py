@@ -16,7 +16,7 @@ from realtime.control.show_state import Figures, ShowStatus, StageState, show_fa
 from realtime.link.remote_clock import time_in
 from realtime.programme.camera_preview import draw_people
 from realtime.supervise.rig import Player, rigged
-from realtime.transport.bus import TICKET_BYTES, Status, Ticket
+from realtime.transport.bus import TICKET_BYTES, Press, Status, Ticket
 from realtime.transport.messages import PROTOCOL, MessageError, OtherVersion, pack
 from realtime.transport.orders import Orders
 from realtime.transport.people import People
@@ -162,6 +162,17 @@ def test_what_is_read_can_be_used(message: Any, field: st.DataObject, value: obj
         status_line(Orders(), status, totals)
     if isinstance(read, People):
         draw_people(read, np.zeros((48, 64, 3), np.uint8))
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.binary(max_size=60) | values.map(lambda value: json.dumps(value).encode()))
+def test_a_key_of_a_window_is_read_or_refused(data: bytes) -> None:
+    try:
+        press = Press.unpack(data)
+    except MessageError as error:
+        assert len(str(error).splitlines()) == 1
+    else:
+        assert Press.unpack(press.pack()) == press
 
 
 def test_no_path_crosses_to_the_other_machine() -> None:

@@ -11,6 +11,7 @@ import sys
 import time
 from contextlib import nullcontext
 from dataclasses import asdict, replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,9 @@ from torch import Tensor
 
 from engines.doll.choice import Drawing, choose
 from engines.doll.drawing import Doll
+from engines.pack.manifest import PackManifest
 from engines.pack.player_pack import PlayerPack
+from engines.pack.rights import Rights
 from engines.plans.atomic_folder import only_writer
 from engines.rendering.renderer import Renderer
 from tests.packs import SIZE
@@ -74,8 +77,11 @@ def test_the_command_trains_a_player_who_can_be_rendered(
 
 
 def test_no_minutes_give_the_paper_doll(dataset_folder: Path, tmp_path: Path, footage: Footage) -> None:
-    assert train.main(command(dataset_folder, tmp_path, "--minutes", "0", steps=0)) == 0
+    agreed = ["--agreed-by", "A. Jones", "--agreed-for", "home games", "--agreed-until", "2027-06-30"]
+    assert train.main(command(dataset_folder, tmp_path, "--minutes", "0", *agreed, steps=0)) == 0
     pack = PlayerPack.load(tmp_path / "players/drawn")
+    rights = PackManifest.load(pack.folder).rights
+    assert rights == Rights("A. Jones", "home games", date(2027, 6, 30))
     out, doll = np.empty((*SIZE[::-1], 3), np.uint8), np.empty((*SIZE[::-1], 4), np.uint8)
     Renderer(pack, backend="torch")(footage.landmarks[70], out)
     pose = footage.landmarks[70]

@@ -3,6 +3,7 @@
 import { Controls, holdable } from "./controls.js";
 import { DeskLink } from "./desk.js";
 import { Drops, Latencies } from "./figures.js";
+import { Findings } from "./findings.js";
 import { Picker } from "./picker.js";
 import { WhepPlayer } from "./whep.js";
 
@@ -20,6 +21,7 @@ const desk = new DeskLink();
 const latencies = new Latencies(by("latencies").tBodies[0]);
 const drops = new Drops(by("drops").tBodies[0]);
 const controls = new Controls(by("controls"), act, toggleHelp, tooShort);
+const findings = new Findings(by("findings"));
 const picker = new Picker(by("picker"), by("preview"), (place) => act("pick", place));
 const monitors = ["preview", "programme"].map((name) => {
   const notice = by(`${name}-notice`);
@@ -76,6 +78,7 @@ function showState({ orders, show, confirm }) {
   picker.show(orders.camera_preview, show.camera_size ?? null, orders.pick);
   showNames(orders, show);
   showOutputs(show.outputs ?? []);
+  findings.show(orders.taken);
 }
 
 // Who dances, and who is still being loaded or cannot be.
@@ -85,7 +88,8 @@ function playerText({ player, dances, player_failed: failed }) {
 }
 
 function showNames(orders, show) {
-  const drawn = JSON.stringify([show.choices, show.player, show.dancer_rule, show.background, confirmNow]);
+  const { choices, player, dancer_rule: rule, background, rights = {} } = show;
+  const drawn = JSON.stringify([choices, player, rule, background, rights, confirmNow]);
   if (drawn === namesDrawn) return; // a button that is held is not to be replaced
   namesDrawn = drawn;
   const lists = [
@@ -99,6 +103,7 @@ function showNames(orders, show) {
         const button = document.createElement("button");
         button.type = "button";
         button.textContent = name;
+        if (action === "player" && name in rights) button.append(rightsNote(rights[name]));
         button.dataset.choice = action;
         button.setAttribute("aria-pressed", String(name === current));
         const guarded = () => confirmNow.includes(action);
@@ -110,7 +115,16 @@ function showNames(orders, show) {
   }
 }
 
+// That the agreement on a player's likeness ends soon, or has ended.
+function rightsNote({ until, days_left: days }) {
+  const note = document.createElement("small");
+  note.className = "rights";
+  note.textContent = days < 0 ? ` agreement ended ${until}` : ` agreed until ${until}`;
+  return note;
+}
+
 function showOutputs(outputs) {
+  by("recording").hidden = !outputs.some(({ kind, state }) => kind === "recorder" && state === "running");
   const rows = outputs.map((output) => {
     const tr = document.createElement("tr");
     const head = document.createElement("th");
@@ -196,6 +210,7 @@ desk.addEventListener("up", () => {
   by("link").textContent = "connected";
 });
 desk.addEventListener("down", () => {
+  by("recording").hidden = true;
   by("link").dataset.up = "false";
   by("link").textContent = "not connected";
   document.body.dataset.state = "NONE";

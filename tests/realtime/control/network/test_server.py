@@ -122,6 +122,7 @@ def test_what_cannot_be_done_is_one_clear_line(
     [
         ("GET", "api/state"),
         ("GET", "api/actions"),
+        ("GET", "api/doctor"),
         ("GET", "api/events"),
         ("POST", "api/actions/slate"),
         ("POST", "whep/preview"),
@@ -173,7 +174,7 @@ def test_openapi_has_every_address_but_the_pages_and_points_nowhere_else(place: 
     document = place.ask("GET", "api/openapi.json")[1]
     assert {path: set(operations) for path, operations in document["paths"].items()} == {
         **{f"/api/actions/{name}": {"post"} for name in ACTIONS},
-        **{f"/api/{name}": {"get"} for name in ("state", "actions", "events", "openapi.json")},
+        **{f"/api/{name}": {"get"} for name in ("state", "actions", "doctor", "events", "openapi.json")},
         "/api/login": {"post"},
         "/state": {"get"},
         "/metrics": {"get"},

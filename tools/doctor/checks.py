@@ -1,0 +1,37 @@
+"""TABLE of what is looked at before a show, in this order."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from tools.doctor.cameras import look_at_cameras
+from tools.doctor.computing import look_at_gpu, look_at_plans
+from tools.doctor.machine import look_at_clock, look_at_disk, look_at_fonts, look_at_shared_memory
+from tools.doctor.network import look_at_access, look_at_ndi, look_at_network, look_at_ports, look_at_stun
+from tools.doctor.players import look_at_packs
+from tools.doctor.runner import Look
+
+
+class Check(NamedTuple):
+    """deadline_s: after so long it is given up. beside_show: whether it may run while the show does."""
+
+    look: Look
+    deadline_s: float
+    beside_show: bool = True
+
+
+CHECKS: dict[str, Check] = {
+    "camera": Check(look_at_cameras, 30.0),
+    "gpu": Check(look_at_gpu, 25.0),
+    "packs": Check(look_at_packs, 30.0),
+    "plans": Check(look_at_plans, 90.0, beside_show=False),
+    "ports": Check(look_at_ports, 10.0, beside_show=False),
+    "access": Check(look_at_access, 5.0),
+    "network": Check(look_at_network, 5.0),
+    "stun": Check(look_at_stun, 20.0),
+    "ndi": Check(look_at_ndi, 5.0),
+    "disk": Check(look_at_disk, 10.0),
+    "memory": Check(look_at_shared_memory, 10.0),
+    "clock": Check(look_at_clock, 15.0),
+    "fonts": Check(look_at_fonts, 20.0),
+}

@@ -1,0 +1,158 @@
+"""The machine's disk, shared memory, clock and letters."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from engines.pack.manifest import PackError, PackManifest
+from engines.plans.digest import cache_folder
+from engines.plans.limit import limit_bytes
+from realtime.config.outputs import Recorder
+from realtime.config.show import Show
+from realtime.outputs.recording import BEGIN_S, FREE_BYTES
+from realtime.supervise.rig import parts_of
+from realtime.transport.frame_ring import RingSpec
+from tools.doctor.finding import Case, Finding, fail, ok, warn
+
+SHOW_S = 4 * 3600
+"""A recorder should have room for so many seconds."""
+ROOMY_BYTES = 1 << 30
+"""What logs need is little; a disk with less than this is nearly full."""
+SHARED = Path("/dev/shm")  # noqa: S108  # where Linux keeps shared memory
+LARGER = "make it larger: mount -o remount,size=1G /dev/shm (Docker: --shm-size=1g)"
+ASK_S = 5.0
+MIB, GIB = 1 << 20, 1 << 30
+
+
+def look_at_disk(case: Case) -> Iterator[Finding]:
+    """Where recordings, the log and what is compiled go."""
+    for output in case.show.outputs:
+        if isinstance(output, Recorder):
+            yield judge_recordings(output.folder, _free(output.folder), output.bitrate)
+    if case.show.control.log is not None:
+        yield judge_room("the show log", case.show.control.log, _free(case.show.control.log), ROOMY_BYTES)
+    folder = cache_folder()
+    yield judge_room("what is compiled", folder, _free(folder), limit_bytes())
+
+
+def judge_recordings(folder: Path, free: int, bitrate: int) -> Finding:
+    seconds = max(0, free - FREE_BYTES) * 8 // bitrate
+    found = f"recordings in {folder}: {free / GIB:.1f} GB free, room for {seconds / 3600:.1f} hours"
+    if seconds < BEGIN_S:
+        return fail("disk", found, "make room: no recording begins (python -m tools.purge)")
+    if seconds < SHOW_S:
+        return warn("disk", found, "make room for a whole evening (python -m tools.purge)")
+    return ok("disk", found)
+
+
+def judge_room(what: str, folder: Path, free: int, wanted: int) -> Finding:
+    found = f"{what} in {folder}: {free / GIB:.1f} GB free"
+    if free < wanted:
+        return warn("disk", found, f"make room: {wanted / GIB:.1f} GB may be wanted (python -m tools.purge)")
+    return ok("disk", found)
+
+
+def _free(folder: Path) -> int:
+    """Of the folder that is there already, as the folder itself may not be. Raises OSError."""
+    path = folder.absolute()
+    while not path.exists():
+        path = path.parent
+    return shutil.disk_usage(path).free
+
+
+def look_at_shared_memory(case: Case) -> Iterator[Finding]:
+    try:
+        size = PackManifest.load(case.show.player).size
+    except PackError:
+        size = case.show.programme.size or (1920, 1080)
+    usage = shutil.disk_usage(SHARED)
+    yield judge_shared_memory(usage.free, usage.total, ring_bytes(case.show, size))
+
+
+def ring_bytes(show: Show, player: tuple[int, int]) -> int:
+    """What the rings of a show take (`supervise.rig`). player: width and height of the player's picture."""
+    width, height = show.programme.size or player
+    rings = [RingSpec("", player[1], player[0], 4 if show.layered else 3), RingSpec("", height, width)]
+    rings += [RingSpec("", height, width, 4 if part == "layer" else 3) for part in parts_of(show)]
+    return sum(ring.slots * ring.slot_bytes for ring in rings)
+
+
+def judge_shared_memory(free: int, total: int, needed: int) -> Finding:
+    found = f"{SHARED}: {free // MIB} of {total // MIB} MiB free; the show takes {-(-needed // MIB)}"
+    if free < needed:
+        return fail("memory", found, LARGER)
+    if free < 2 * needed:
+        return warn("memory", found, LARGER)
+    return ok("memory", found)
+
+
+def look_at_clock(_: Case) -> Iterator[Finding]:
+    """By systemd, or by chrony."""
+    told = _ask("timedatectl", "show", "--property=NTPSynchronized", "--property=NTP")
+    tracked = _ask("chronyc", "-n", "tracking")
+    yield judge_clock(told, tracked)
+
+
+def judge_clock(timedatectl: str, chrony: str) -> Finding:
+    """What both say; "" where one is not there or says nothing."""
+    said = dict(line.split("=", 1) for line in timedatectl.splitlines() if "=" in line)
+    leap = next(
+        (line.partition(":")[2].strip() for line in chrony.splitlines() if line.startswith("Leap")), ""
+    )
+    if said.get("NTPSynchronized") == "yes" or leap == "Normal":
+        return ok("clock", "it is synchronised")
+    if not said and not leap:
+        return warn(
+            "clock",
+            "neither timedatectl nor chrony says how it is",
+            "compare it with another clock: logs need it",
+        )
+    advice = "timedatectl set-ntp true" if said.get("NTP") == "no" else "give it its time server"
+    return warn("clock", "it is not synchronised: times in logs and recordings are wrong", advice)
+
+
+def look_at_fonts(case: Case) -> Iterator[Finding]:
+    """For the slate, which draws its letters itself, and for a console on this machine."""
+    names = []
+    for folder in case.show.everyone:
+        try:
+            names.append(PackManifest.load(folder).name)
+        except PackError:
+            continue  # the check of the packs tells of it
+    yield judge_slate(names)
+    yield judge_fonts(_ask("fc-match", "--format=%{family}", "sans-serif"), _font_files())
+
+
+def judge_slate(names: Sequence[str]) -> Finding:
+    odd = [name for name in names if not name.isascii()]
+    if odd:
+        return warn(
+            "fonts",
+            f"the slate writes English letters alone: {', '.join(odd)} will have question marks",
+            "name the player in English letters: tools.train --name",
+        )
+    return ok("fonts", "the slate can write every player's name")
+
+
+def judge_fonts(matched: str, files: int) -> Finding:
+    """matched: fontconfig's sans-serif. files: how many fonts lie on the disk."""
+    if matched or files:
+        return ok("fonts", f"a console on this machine is written in {matched or 'one of its fonts'}")
+    return warn("fonts", "this machine has no fonts", "for a browser on it: apt install fonts-dejavu-core")
+
+
+def _font_files() -> int:
+    folders = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), Path.home() / ".fonts")
+    return sum(1 for folder in folders for _ in folder.rglob("*.[ot]t[fc]"))
+
+
+def _ask(*command: str) -> str:
+    """What a program says; "" where it is not there, fails, or takes too long."""
+    try:
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=ASK_S, check=True)
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()

@@ -1,0 +1,144 @@
+"""Lists what shows have written, and deletes it: recordings, show logs, and what was compiled.
+
+    python -m tools.purge                            # ./recordings, ./logs and the cache: lists, and asks
+    python -m tools.purge show.toml                  # the folders that this show file names
+    python -m tools.purge show.toml --older-than 14 --yes
+    python -m tools.purge --only recordings logs
+
+Only files that a show has named are looked at: players, takes of tools.record and whatever else lies in those
+folders stay. What was written in the last minute stays too: a show may be writing it. The next start makes
+what was compiled anew, but for plans of TensorRT: engines.build must.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from engines.plans.cache import PlanCache, PlanError
+from engines.plans.digest import compiled_folder, plan_folder
+from engines.plans.limit import Item, items, remove
+from realtime.config.outputs import Recorder
+from realtime.config.show import Show, ShowError, load_show
+
+KINDS = ("recordings", "logs", "caches")
+RECORDING = re.compile(r".{1,60} \d{4}-\d\d-\d\d \d\d\.\d\d\.\d\d( \(\d+\))?\.(mkv|mp4)")
+"""As `outputs.recording` names its files."""
+LOG = re.compile(r"show-\d{8}-\d{6}\.jsonl")
+"""As `control.show_log` does."""
+DEFAULT_FOLDERS = {"recordings": Path("recordings"), "logs": Path("logs")}
+"""Without a show file, in the current folder."""
+IN_USE_S = 60.0
+S_PER_DAY = 86_400
+UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+
+
+class Found(NamedTuple):
+    """Something to delete. item: what of the cache; None for a file. changed_s: seconds since 1970."""
+
+    kind: str
+    path: Path
+    size: int
+    changed_s: float
+    item: Item | None = None
+
+
+def folders_of(shows: Sequence[Show]) -> dict[str, list[Path]]:
+    """Where shows write their recordings and logs."""
+    recorders = [output.folder for show in shows for output in show.outputs if isinstance(output, Recorder)]
+    logs = [show.control.log for show in shows if show.control.log is not None]
+    return {"recordings": list(dict.fromkeys(recorders)), "logs": list(dict.fromkeys(logs))}
+
+
+def find(folders: dict[str, list[Path]], kinds: Sequence[str]) -> Iterator[Found]:
+    """All that is there of these kinds."""
+    for kind, pattern in (("recordings", RECORDING), ("logs", LOG)):
+        for folder in folders[kind] if kind in kinds else ():
+            for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+                if pattern.fullmatch(path.name) and path.is_file() and not path.is_symlink():
+                    stat = path.stat()
+                    yield Found(kind, path, stat.st_size, stat.st_mtime)
+    for item in items(plan_folder(), compiled_folder()) if "caches" in kinds else ():
+        yield Found("caches", item.plan, item.size, item.used_s, item)
+
+
+def old_enough(found: Sequence[Found], now_s: float, days: float) -> list[Found]:
+    """Those that were last written, or of the cache last used, so many days ago and not just now."""
+    return [each for each in found if now_s - each.changed_s >= max(IN_USE_S, days * S_PER_DAY)]
+
+
+def delete(found: Sequence[Found]) -> None:
+    """Raises OSError, PlanError, BlockingIOError while the cache is written."""
+    cached = [each.item for each in found if each.item is not None]
+    for each in found:
+        if each.item is None:
+            each.path.unlink(missing_ok=True)
+    if cached:
+        with PlanCache(plan_folder()).building():
+            for item in cached:
+                remove(item)
+
+
+def shown_size(size: float) -> str:
+    for unit in UNITS:
+        if size < 1024 or unit == UNITS[-1]:
+            return f"{size:.0f} {unit}" if unit in UNITS[:2] else f"{size:.1f} {unit}"
+        size /= 1024
+    raise AssertionError("the last unit takes all")
+
+
+def agreed(question: str) -> bool:
+    try:
+        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:  # nobody is there to answer
+        print()
+        return False
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Exit status: 0, also where nothing was to be deleted; 1 where it was refused or failed."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.purge",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("shows", type=Path, nargs="*", metavar="SHOW.toml", help="show files")
+    parser.add_argument("--older-than", type=float, default=0.0, metavar="DAYS", help="only what is so old")
+    parser.add_argument("--only", nargs="+", choices=KINDS, default=KINDS, help="only these kinds")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    options = parser.parse_args(argv)
+    try:
+        if not options.older_than >= 0:
+            raise ValueError(f"--older-than {options.older_than}: give a number of days")
+        folders = {kind: [folder] for kind, folder in DEFAULT_FOLDERS.items()}
+        if options.shows:
+            folders = folders_of([load_show(path) for path in options.shows])
+        found = old_enough(list(find(folders, options.only)), time.time(), options.older_than)
+        for each in found:
+            day = time.strftime("%Y-%m-%d", time.localtime(each.changed_s))
+            print(f"{each.kind:<10} {day} {shown_size(each.size):>10}  {each.path}")
+        if not found:
+            print("there is nothing to delete")
+            return 0
+        total = f"{len(found)} of them, {shown_size(sum(each.size for each in found))}"
+        if not options.yes and not agreed(f"delete {total}?"):
+            print("nothing was deleted")
+            return 1
+        delete(found)
+        print(f"deleted {total}")
+    except BlockingIOError:
+        print("purge: what is compiled is being written by another process: try again later", file=sys.stderr)
+        return 1
+    except (ShowError, PlanError, ValueError, OSError) as error:
+        print(f"purge: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
