@@ -23,7 +23,7 @@ from realtime.control.terminal.outlet import Console
 from realtime.performer.networks import Nets, load_nets
 from realtime.pictures.video_source import CameraName, CaptureError
 from realtime.programme.backgrounds import BackgroundError, check_backgrounds
-from realtime.stages.table import stages_of
+from realtime.stages.table import WEB, stages_of
 from realtime.supervise.rig import Player
 from realtime.supervise.signals import has_terminal, heed
 from realtime.supervise.summary import summary
@@ -256,13 +256,12 @@ def run(
             log=log,
             link=link,
             has_keys=has_keys,
+            once_ready={WEB.name: lambda: say_where(show, supervisor.token, console)},
         )
         interrupt = supervisor.interrupt if has_terminal() else supervisor.stop
         heed(supervisor.stop, interrupt, supervisor.hang_up)
         if has_keys:
             console.say(f"keys:\n{supervisor.desk.keymap.help_text()}")
-        if show.webrtc.port and operated:
-            say_where(show, supervisor.token, console)
         if link is None or link.side == "performer":
             console.say(f"{player.name} dances to {shown(show.camera)}")
             console.say("preparing the networks; the first time takes minutes")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import zmq
@@ -72,10 +73,12 @@ class Supervisor:
         log: ShowLog | None = None,
         link: Link | None = None,
         has_keys: bool = False,
+        once_ready: Mapping[str, Callable[[], None]] = MappingProxyType({}),
     ) -> None:
         """seconds: the show ends after so long on air. nets: see `Rig.nets`. stages: instead of those of the
         show (`stages_of`). log: of what the desk does. link: for one machine of a show on two. has_keys:
-        whether the terminal's keys are heard, so that one of them can confirm.
+        whether the terminal's keys are heard, so that one of them can confirm. once_ready: called when the
+        stage of that name is ready for the first time.
 
         Raises ShowError, see `stages_of`.
         """
@@ -86,6 +89,7 @@ class Supervisor:
         self._player = player
         self._nets = nets
         self._seconds = seconds
+        self._once_ready = dict(once_ready)
         self._operators = Operators(show, player, console, log, has_keys=has_keys)
         self.desk = self._operators.desk
         self.token = show.control.token or secrets.token_urlsafe(16)
@@ -236,7 +240,10 @@ class Supervisor:
         self.totals.add(status.delta)
         for _, text in status.delta.events:
             self._operators.say(f"{status.stage}: {text}")
-        if self._stages[status.stage].heard(status):
+        stage = self._stages[status.stage]
+        if stage.heard(status):
+            if stage.watchdog.ready and (tell := self._once_ready.pop(status.stage, None)):
+                tell()
             if status.performer is not None:
                 self.totals.backends.update(status.performer.backend)
             if self.on_air_ns is None and status.playout is not None:
