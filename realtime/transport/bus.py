@@ -117,8 +117,8 @@ HEARTBEAT_MS, SILENCE_MS, CONNECT_MS = 500, 2000, 1000
 connection, before it reconnects. TCP alone retries only after as long as the interruption lasted."""
 
 MOST_PICTURE_BYTES, MOST_MESSAGE_BYTES = 256 * 1024 * 1024, 1024 * 1024
-"""A message to one of our ports that announces more than this is refused and its connection ended, even before
-its keys are known. The first limit is for topics with pictures."""
+"""A message to one of our ports that announces more bytes than this is refused and its connection ended, even
+before its keys are known. The first limit is for topics with pictures."""
 
 STATUS_QUEUE = 1000
 """Statuses that may wait for the supervisor; beyond that, a process keeps its counts for the next one."""
