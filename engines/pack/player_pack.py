@@ -37,7 +37,7 @@ class PlayerPack:
     size: (width, height) of the player's picture, pixels. plate: (H, W, 3) uint8 BGR, the still background.
     poses: (N, 33, 4) float32, trained poses in order of time, for calibrating INT8. bank: the frames from
     which the doll is drawn, which is an input of the generator. shadow: the player's shadow on the plate's
-    floor, or None. digest: SHA-256 of the manifest without the rights (`pack_rights`). The manifest holds the
+    floor, or None. digest: SHA-256 of the manifest without the rights. The manifest holds the
     sums of all other files, so the digest changes whenever any of them does.
     """
 

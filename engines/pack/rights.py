@@ -1,7 +1,7 @@
 """Who agreed to a player's likeness, for what and until when: the table `[likeness]` of a player pack.
 
-`pack_manifest` reads it, `tools.train` and `tools.rights` write it, and a show asks it before it begins and
-at each change of player.
+`engines.pack.manifest` reads it; `tools.train` and `tools.rights` write it. A show checks it before it begins
+and at each change of player.
 """
 
 from __future__ import annotations
