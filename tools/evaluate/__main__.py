@@ -89,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("player", type=Path, help="the player pack")
-    add("dataset", type=Path, help="the prepared dataset that he was trained on")
+    add("dataset", type=Path, help="the prepared dataset on which the player was trained")
     add("--held-out", type=float, default=Config().held_out, metavar="SHARE",
         help="the last share of the dataset, never trained on (default %(default)s)")  # fmt: skip
     add("--frames", type=_natural, default=300, metavar="N",

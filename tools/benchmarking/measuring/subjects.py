@@ -92,7 +92,7 @@ class Contestant:
 
 
 def of_pack(pack: PlayerPack) -> Subject:
-    """A trained player's, shown one of his own poses on the whole picture."""
+    """The generator of a trained player, given one of the player's own poses on the whole picture."""
     net, windows = LiveGenerator(pack.generator()), Windows.of(pack)
     inputs = {name: value.numpy().copy() for name, value in net.example(windows.canvas).items()}
     landmarks = pack.poses[len(pack.poses) // 2]
