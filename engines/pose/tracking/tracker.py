@@ -42,7 +42,7 @@ SURE_SCORE = 0.6
 """The least score of a detection to start following: in real rooms furniture reaches 0.58, people 0.8 and
 more. Someone lost a moment ago is taken back at the detector's own threshold."""
 GRACE_NS = 500 * NS_PER_MS
-""""A moment ago" is within this time; for as long, no bystander is taken in place of the lost person."""
+"""How long ago "a moment ago" may be; for as long, no bystander is taken in place of the lost person."""
 BLIND_NS = 500 * NS_PER_MS
 """Someone whom the detector misses is searched for this long at the place where they should be."""
 MAX_TRIES = 2
