@@ -1,1 +1,1 @@
-"""Who stands where, and what time it is."""
+"""The fan's body and place, and the transfer of the fan's pose to the player."""

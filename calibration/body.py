@@ -1,4 +1,5 @@
-"""Measures a body from a run of landmarks."""
+"""Measures a person's body from the landmarks of many frames. `tools` measures players and dancers with
+it."""
 
 from __future__ import annotations
 
@@ -12,9 +13,9 @@ from engines.skeleton import DEPTH
 from engines.skeleton import Landmark as L
 
 SPACE = np.array([1.0, 1.0, DEPTH])
-"""What x, y and z of a landmark are multiplied by to be of one scale."""
+"""Factors on a landmark's x, y and z that bring them to one scale."""
 MIRRORED = np.array([0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9, *(i + 1 if i % 2 else i - 1 for i in range(11, 33))])
-"""The index of each landmark's counterpart on the body's other side."""
+"""The index of each landmark's counterpart on the other side of the body."""
 
 _CHAIN_STARTS = np.array([
     (L.LEFT_SHOULDER, L.RIGHT_SHOULDER), (L.LEFT_HIP, L.RIGHT_HIP), (L.LEFT_HIP,) * 2, (L.LEFT_KNEE,) * 2,
@@ -24,25 +25,25 @@ _CHAIN_ENDS = np.array([
     (L.LEFT_EAR, L.RIGHT_EAR), (L.LEFT_SHOULDER, L.RIGHT_SHOULDER), (L.LEFT_KNEE,) * 2, (L.LEFT_ANKLE,) * 2,
     (L.RIGHT_KNEE,) * 2, (L.RIGHT_ANKLE,) * 2,
 ])  # fmt: skip
-"""Neck, torso, and thigh and shin of either side; each end is the middle of two landmarks."""
+"""Neck, torso, and thigh and shin of both sides. Each end is the middle of two landmarks."""
 
 
 def joint(landmarks: NDArray[np.float32], of: tuple[L, ...]) -> NDArray[np.float32]:
-    """(..., 33, 4) → (..., 4): the mean of some landmarks."""
+    """(..., 33, 4) → (..., 4): the mean of the landmarks `of`."""
     mean: NDArray[np.float32] = landmarks[..., list(of), :].mean(axis=-2)
     return mean
 
 
 def in_space(landmarks: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """(..., N, 4) → (..., N, 3): landmarks with z in the scale of x and y."""
+    """(..., N, 4) → (..., N, 3): landmarks, with z scaled to match x and y."""
     return np.asarray(landmarks[..., :3] * SPACE, float)
 
 
 def standing_height(landmarks: NDArray[np.float32]) -> NDArray[np.float64]:
     """Length of the chain ears - shoulders - hips - knees - ankles in space, pixels.
 
-    (..., 33, 4) → (...). A chain rather than a plain height, and in space rather than in the picture, so that
-    it stays about the same when the person bends, squats, sits or turns.
+    (..., 33, 4) → (...). A chain in space, rather than a height in the picture, stays about the same when the
+    person bends, squats, sits or turns.
     """
     points = in_space(landmarks)
     offsets = points[..., _CHAIN_ENDS, :].mean(axis=-2) - points[..., _CHAIN_STARTS, :].mean(axis=-2)
@@ -57,8 +58,8 @@ def ankle_line(landmarks: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def facing(landmarks: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(..., 33, 4) → (...): pixels by which the left shoulder and hip lie right of the right ones in the
-    picture: positive where the person faces the camera, negative where he shows his back."""
+    """(..., 33, 4) → (...): how far the left shoulder and hip lie to the right of the right ones in the
+    picture, pixels: positive where the person faces the camera, negative where their back shows."""
     left, right = (
         landmarks[..., [L.LEFT_SHOULDER, L.LEFT_HIP], 0],
         landmarks[..., [L.RIGHT_SHOULDER, L.RIGHT_HIP], 0],
@@ -69,8 +70,9 @@ def facing(landmarks: NDArray[np.float32]) -> NDArray[np.float64]:
 def measure_body(landmarks: NDArray[np.float32]) -> Body:
     """(N, 33, 4) landmarks of one person, pixels → Body. N >= 30.
 
-    A bone's length is the median of its length in space over the frame's height. Near and far stances are the
-    95th and 5th percentiles of the ankle line, with the median height of the frames about them.
+    A bone's length is the median of its length in space over the frame's standing height. The near and the
+    far stance are the 95th and the 5th percentile of the ankle line, each with the median height of the
+    frames around it.
     """
     if len(landmarks) < 30:
         raise ValueError(f"a body needs 30 frames of landmarks at least, not {len(landmarks)}")
@@ -82,7 +84,7 @@ def measure_body(landmarks: NDArray[np.float32]) -> Body:
         about = np.abs(lines - line) <= max(np.ptp(lines) * 0.1, 1.0)
         stances.append(Stance(line, float(np.median(chain[about]))))
     near, far = stances
-    if near.height < far.height:  # the camera looks up, or nobody walked: one stance
+    if near.height < far.height:  # the camera looks up, or nobody walked: use one stance
         height = (near.height + far.height) / 2
         near, far = Stance(near.ankle_y, height), Stance(far.ankle_y, height)
     heights = height_at(near, far, lines)

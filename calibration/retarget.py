@@ -1,10 +1,11 @@
-"""The fan's landmarks → the player's: his place, his size and his bones, the fan's pose.
+"""Turns the fan's landmarks into the player's: the fan's pose, with the player's place, size and bones. The
+pose thread calls it for every frame of a show, and finished videos use it too.
 
-Global pose normalization after Chan et al., "Everybody Dance Now" (2019), section 3.4: the height and the
-ankle line between far and near, source to target. On top, every bone keeps the fan's direction in space but
-takes the player's length, so that a child or a very tall fan does not distort the player. The lowest part of
-the body, mostly a foot, stays on the player's floor, unless the fan jumps, and feet that stand do not slide.
-A player who was never filmed from behind faces the camera while the fan shows his back. Pure: time is an
+Global pose normalization after Chan et al., "Everybody Dance Now" (2019), section 3.4: height and ankle line
+are mapped between far and near, from the fan to the player. In addition, every bone keeps the fan's direction
+in space but takes the player's length, so a child or a very tall fan does not distort the player. The lowest
+part of the body, usually a foot, stays on the player's floor unless the fan jumps, and standing feet do not
+slide. A player who was never filmed from behind faces the camera when the fan's back shows. Pure: time is an
 argument.
 """
 
@@ -22,22 +23,25 @@ from engines.skeleton import Landmark as L
 from engines.time_units import NS_PER_S
 
 PRESENT_VISIBILITY = 0.1
-"""Below this, a joint inside the frame counts as missing; the net gives occluded joints 0.1 to 0.5."""
+"""A joint inside the frame counts as missing below this visibility; the net gives 0.1 to 0.5 to hidden
+joints."""
 EDGE = 0.02
-"""A joint this share of the frame beyond its edge is missing."""
+"""A joint farther than this share of the frame beyond its edge is missing."""
 TURN = 0.05
-"""How much nearer to what the player was filmed in a fan must look with left and right exchanged, in heights,
-before they are exchanged; and the other way round."""
+"""Left and right are exchanged, or exchanged back, once that brings the fan nearer by this, in heights, to
+the directions in which the player was filmed."""
 HOLD_S, FADE_S = 0.4, 0.6
-"""A missing limb keeps its pose this long, then eases into the resting pose in this time."""
+"""A missing limb keeps its pose for HOLD_S, then eases into the resting pose within FADE_S."""
 LONGEST = 1.05
-"""A bone is drawn this much longer than it is at most: what the picture shows beyond that is an error."""
+"""A bone is drawn at most this many times its length: anything longer in the picture is an error."""
 PLANTED = 0.06
-"""A foot that is this much higher than the lowest part of the body, heights, does not stand."""
+"""A foot higher than the lowest part of the body by this, heights, is not standing."""
 SLACK, CREEP_S = 0.008, 4.0
-"""A foot that stands may seem to move by so much, fan heights, and does not; it follows in this time."""
+"""A standing foot may seem to move by SLACK, fan heights, and still counts as still; it catches up within
+CREEP_S."""
 SMALLEST_RATIO, LARGEST_RATIO = 0.6, 1.6
-"""Bounds on a bone's length, player over fan, at equal heights: beyond lie measuring errors."""
+"""Bounds on the ratio of a bone's length, player to fan, at equal heights: values beyond are measuring
+errors."""
 
 _HIPS = (L.LEFT_HIP, L.RIGHT_HIP)
 _SHOULDERS = (L.LEFT_SHOULDER, L.RIGHT_SHOULDER)
@@ -46,14 +50,14 @@ _PAIRS = np.array([_HIPS, _SHOULDERS, _EARS]).T
 
 
 class _Chain:
-    """The bones from the hips outwards, as arrays of indices: `start` and `end` number joints, of which
-    the first 33 are the landmarks and the last three the middles of hips, shoulders and ears."""
+    """The bones from the hips outwards, as arrays of indices. `start` and `end` number the joints: first the
+    33 landmarks, then the middles of hips, shoulders and ears."""
 
     MIDDLE_HIPS, MIDDLE_SHOULDERS, MIDDLE_EARS = 33, 34, 35
 
     def __init__(self) -> None:
         hips, shoulders, ears = self.MIDDLE_HIPS, self.MIDDLE_SHOULDERS, self.MIDDLE_EARS
-        rest = {  # where a resting bone points, per unit of length: right of the picture, down
+        rest = {  # direction of a resting bone, per unit of length: right, down
             "upper arm": (0.25, 0.97), "forearm": (0.1, 0.99), "hand": (0.0, 1.0),
             "thigh": (0.08, 1.0), "shin": (0.0, 1.0), "foot": (0.35, 0.3),
         }  # fmt: skip
@@ -64,7 +68,7 @@ class _Chain:
             *((shoulders, shoulder, "half shoulders", None) for shoulder in _SHOULDERS),
             *((ears, point, "half ears", None) for point in range(11)),
         ]
-        for side in (0, 1):  # left landmarks are odd, their right counterparts follow them
+        for side in (0, 1):  # left landmarks are odd, the right counterparts follow
             sign = 1 - 2 * side
 
             def row(
@@ -86,7 +90,7 @@ class _Chain:
         self.bone = np.array([list(BONES).index(row[2]) for row in rows])
         self.can_rest = np.array([row[3] is not None for row in rows])
         self.rest = np.array([row[3] or (0.0, 0.0) for row in rows])
-        self.paths = np.zeros((36, len(rows)))  # which bones lead from the hips to a joint
+        self.paths = np.zeros((36, len(rows)))  # the bones that lead from the hips to each joint
         for bone, (start, end, _, _) in enumerate(rows):
             self.paths[end] = self.paths[start]
             self.paths[end, bone] = 1
@@ -98,10 +102,10 @@ _HEEL_REST = np.isin(_CHAIN.end, [L.LEFT_HEEL, L.RIGHT_HEEL])
 
 
 class Retargeter:
-    """From one fan's landmarks, frame after frame, to the player's.
+    """Turns one fan's landmarks, frame after frame, into the player's.
 
     body: the player's. source: the fan's place and proportions; by default they are learned on the way.
-    mirror: the fan sees himself as in a mirror. locked: see `Source`.
+    mirror: the player moves as the fan's mirror image. locked: see `Source`.
     """
 
     def __init__(self, body: Body, source: Source | None = None, *, mirror: bool = False) -> None:
@@ -126,11 +130,11 @@ class Retargeter:
         return self._source.known
 
     def redo(self) -> None:
-        """What was learned of the fan was wrong: it is learned anew, and the player does not jump."""
+        """Learns the fan's body and place anew, where they were wrong. The player does not jump."""
         self._source.redo()
 
     def reset(self) -> None:
-        """Forgets the fan: the next landmarks may be another's."""
+        """Forgets the fan: the next landmarks may be of somebody else."""
         self._source.reset()
         self._held = self._resting.copy()
         self._missing_s = np.full(len(_CHAIN.end), HOLD_S + FADE_S)
@@ -158,7 +162,7 @@ class Retargeter:
         view = self._source.update(points, present, dt_s)
         if self._must_turn(points, view.height_px):
             points = _with_middles(points[MIRRORED])
-            points[:, 2] *= -1  # what is before his back was before it: the whole body turns
+            points[:, 2] *= -1  # what was in front of the fan's back is now behind: the whole body turns
             present = _present(points, frame_size)
 
         near, far = self._body.near, self._body.far
@@ -183,10 +187,10 @@ class Retargeter:
         return result.copy()
 
     def _within(self, target: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Bones (bones of the chain, 3), player heights, no longer in the picture than they are."""
+        """Shortens bones (bones of the chain, 3), player heights, to at most their length in the picture."""
         across = np.hypot(target[:, 0], target[:, 1])
         most = LONGEST * self._bones[_CHAIN.bone]
-        most[_OF_FACE] = np.inf  # ears' distance says nothing of the nose's
+        most[_OF_FACE] = np.inf  # the distance of the ears says nothing of the nose's
         target[:, :2] *= np.minimum(1, most / np.maximum(across, 1e-9))[:, None]
         return target
 
@@ -199,10 +203,10 @@ class Retargeter:
         height: float,
         dt_s: float,
     ) -> float:
-        """Where the middle of the hips goes, pixels right of the middle of the player's place: as far off as
-        the fan's feet that stand say, so that the player's stand too; else as far off as the fan's hips.
+        """Where the middle of the hips goes, pixels to the right of the middle of the player's place. If a
+        foot of the fan stands, the player's foot stands too; else the fan's hips decide.
 
-        placed: (36, 3) of the player's, pixels from the middle of the hips.
+        placed: (36, 3), the player's points, pixels from the middle of the hips.
         """
         ankles = [L.LEFT_ANKLE, L.RIGHT_ANKLE]
         offsets = (points[[*ankles, _CHAIN.MIDDLE_HIPS], 0] - view.middle_x) / view.height_px
@@ -224,7 +228,8 @@ class Retargeter:
         return float(weights @ wanted / weights.sum())
 
     def _must_turn(self, points: NDArray[np.float64], height_px: float) -> bool:
-        """Whether left and right must be exchanged for a fan seen as the player never was: from behind."""
+        """Whether left and right must be exchanged, because the fan is seen from behind and the player never
+        was."""
         least, most = self._body.facing
         turn = float(facing(points[:33].astype(np.float32))) / height_px
         as_is, exchanged = (max(least - each, each - most, 0.0) for each in (turn, -turn))
@@ -234,15 +239,15 @@ class Retargeter:
         return turned
 
     def _hold(self, target: NDArray[np.float64], seen: NDArray[np.bool_], dt_s: float) -> NDArray[np.float64]:
-        """Missing limbs keep their last pose, then ease into the resting one; (bones, 3) each."""
+        """Missing limbs keep their last pose, then ease into the resting one. All arrays are (bones, 3)."""
         self._missing_s = np.where(seen, 0.0, self._missing_s + dt_s)
         easing = np.clip((self._missing_s - HOLD_S) / FADE_S, 0, 1)[:, None] * _CHAIN.can_rest[:, None]
         self._held[seen] = target[seen]
         return np.where(seen[:, None], target, self._held + easing * (self._resting - self._held))
 
     def _place_x(self, offset: float, height: float) -> float:
-        """Where the hips stand: as far off the middle as the fan where the player was filmed, and softly kept
-        within an eighth of the height around."""
+        """Where the hips stand: as far from the middle as the fan, within the range in which the player was
+        filmed; beyond it, softly limited to an eighth of the height."""
         low, high = self._body.x_range
         room, around = (high - low) / 2, height / 8
         beyond = around * float(np.tanh(max(0.0, abs(offset) - room) / around))
@@ -250,7 +255,7 @@ class Retargeter:
 
 
 def _resting(body: Body) -> NDArray[np.float64]:
-    """(bones of the chain, 3): every bone's resting offset in body heights; the core stands upright."""
+    """(bones of the chain, 3): the resting offset of every bone in body heights; the trunk is upright."""
     names = list(BONES)
     resting = np.zeros((len(_CHAIN.end), 3))
     resting[:, :2] = _CHAIN.rest * np.array([body.bones[name] for name in names])[_CHAIN.bone, None]
@@ -265,7 +270,7 @@ def _resting(body: Body) -> NDArray[np.float64]:
 
 
 def _with_middles(landmarks: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """(33, 4) → (36, 4): the middles of hips, shoulders and ears after the landmarks."""
+    """(33, 4) → (36, 4): appends the middles of hips, shoulders and ears to the landmarks."""
     points = np.empty((36, 4))
     points[:33] = landmarks
     left, right = points[_PAIRS]
@@ -280,7 +285,7 @@ def _mirrored(landmarks: NDArray[np.float32], width: int) -> NDArray[np.float32]
 
 
 def _present(points: NDArray[np.float64], frame_size: tuple[int, int]) -> NDArray[np.bool_]:
-    """Which of the (36, 4) points can be relied on."""
+    """Which of the (36, 4) points are reliable."""
     size = np.array(frame_size)
     with np.errstate(invalid="ignore"):
         inside = ((points[:, :2] > -EDGE * size) & (points[:, :2] < (1 + EDGE) * size)).all(axis=1)

@@ -1,4 +1,5 @@
-"""Where the fan stands, how large he looks and how his body is built: known beforehand or learned live."""
+"""The fan's place, size in the picture and proportions, measured beforehand or learned live. The `Retargeter`
+asks for them in every frame."""
 
 from __future__ import annotations
 
@@ -14,16 +15,16 @@ from engines.body import BONES, Body, height_at
 from engines.skeleton import Landmark as L
 
 MIDDLE_HIPS = 33
-"""Points are the 33 landmarks and the middles of hips, shoulders and ears: (36, 4)."""
+"""Points are (36, 4): the 33 landmarks, then the middles of hips, shoulders and ears."""
 
 
 @dataclass(frozen=True)
 class View:
     """The fan at one moment.
 
-    height_px: standing height, ears to ankles, in his frame's pixels. bones: each of `BONES` as a share
-    of it. nearness: 0 (far) to 1 (near), where between the player's stances he goes. middle_x: the middle of
-    his place, pixels of his frame. jump: how far his lowest part is off the floor, in heights.
+    height_px: standing height, ears to ankles, pixels of the fan's frame. bones: each of `BONES` as a share
+    of it. nearness: 0 (far) to 1 (near), the place between the player's two stances. middle_x: the middle of
+    the fan's place, pixels of the frame. jump: how far the lowest part is off the floor, heights.
     """
 
     height_px: float
@@ -34,10 +35,10 @@ class View:
 
 
 class Floor:
-    """The y of the floor under a person: of his lowest part in the last second or so.
+    """The y of the floor under a person: the level of their lowest part in the last second or so.
 
-    It follows downwards within a fraction of a second, and rises slowly, so that a jump stays a jump while a
-    step back is followed. Units: pixels; `height_px` scales the rates.
+    It falls within a fraction of a second and rises slowly. So a jump stays a jump, while a step back is
+    followed. Units: pixels; `height_px` scales the rates.
     """
 
     FALL, RISE = 1.5, 0.12
@@ -61,18 +62,18 @@ class Knowledge(StrEnum):
     """How well a fan's body and place are known."""
 
     LEARNING = "learning"
-    """He has not yet been seen for long enough, or he still walks to his mark."""
+    """The fan has not been seen for long enough, or is still walking to their mark."""
     SOUND = "sound"
-    """Body and place are known; both go on being refined while he dances."""
+    """Body and place are known, and are refined further during the dance."""
     LOCKED = "locked"
-    """Known, and kept as they are."""
+    """Body and place are known, and stay as they are."""
 
 
 class Eased:
-    """Values that follow a target without a jump in place or in speed: a critically damped spring, advanced
+    """Values that follow a target without a jump in place or speed: a critically damped spring, advanced
     exactly, as in Lowe, "Critically damped ease-in/ease-out smoothing", Game Programming Gems 4 (2004).
 
-    RATE: 1/s. A step of the target is half done after 0.28 s, and all but 2 % after 1 s.
+    RATE: 1/s. Half of a step is done after 0.28 s, and all but 2 % after 1 s.
     """
 
     RATE = 6.0
@@ -82,7 +83,7 @@ class Eased:
         self._speed: NDArray[np.float64] = np.zeros(1)
 
     def step(self, target: NDArray[np.float64], dt_s: float) -> NDArray[np.float64]:
-        """The values `dt_s` later; the first call's are the target's."""
+        """The values `dt_s` later. The first call returns the target's."""
         if self._values is None:
             self._values, self._speed = target.copy(), np.zeros_like(target)
         apart = self._values - target
@@ -94,21 +95,21 @@ class Eased:
 
 
 class Source(ABC):
-    """Gives the `View` of the fan for each frame's points (36, 4) and which of them are present.
+    """Gives the `View` of the fan for each frame, from its points (36, 4) and which of them are present.
 
-    locked: what is known of the fan stays as it is, once it is sound.
+    locked: once what is known of the fan is sound, it stays as it is.
     """
 
     locked = False
 
     @property
     def known(self) -> Knowledge:
-        """A source that was measured beforehand is sound from the start."""
+        """A source measured beforehand is sound from the start."""
         return Knowledge.SOUND
 
     @abstractmethod
     def redo(self) -> None:
-        """Forgets what was learned of the fan, and learns anew: the views ease over."""
+        """Forgets what was learned of the fan, and learns it anew; the views change smoothly."""
 
     @abstractmethod
     def update(
@@ -123,10 +124,10 @@ class Source(ABC):
 
 
 class FixedSource(Source):
-    """A fan whose body was measured from the whole clip: for finished videos.
+    """A fan whose body was measured from the whole clip; used for finished videos.
 
-    A fan who stays in place is not spread over the player's whole depth: his range from far to near counts
-    as at least as wide as the player's, in heights.
+    A fan who stays in place is not spread over the player's whole depth: the fan's range from far to near
+    counts as at least as wide as the player's, in heights.
     """
 
     def __init__(self, body: Body, player: Body) -> None:
@@ -137,7 +138,7 @@ class FixedSource(Source):
         self.reset()
 
     def redo(self) -> None:
-        """Nothing was learned."""
+        """Does nothing: nothing was learned."""
 
     def reset(self) -> None:
         self._floor = Floor()
@@ -160,37 +161,39 @@ class FixedSource(Source):
 
 
 class AdaptiveSource(Source):
-    """A fan nobody measured: starts from the player's own proportions and learns the fan's on the way.
+    """A fan whom nobody measured: it starts with the player's own proportions and learns the fan's on the
+    way.
 
     Lengths are measured in space (`calibration.body.in_space`), so that a fan who turns, bows, squats or sits
-    teaches nothing false. They are the mean of what was seen so far, and of the last while later: sound
-    within a second, steady after some. His mark, the middle of his place, is where he first stands: while he
-    walks there it goes with him, and later it follows slowly, so that a fan who stands off centre does not
-    leave the player at the edge. The views ease towards what is known: nothing that is learned, also anew,
-    makes the player jump.
+    teaches nothing false. They are averages over everything seen so far, later over the last while: sound
+    within a second, steady after several. The fan's mark, the middle of their place, is where they first
+    stand. While they walk there, it moves with them; later it follows slowly, so that a fan who stands off
+    centre does not leave the player at the edge. The views ease towards what is known, so that learning, also
+    learning anew, never makes the player jump.
 
-    Locked, bones, usual distance and middle stay as they are from the moment they are sound; how large he
-    looks is followed on, since he may step nearer.
+    Locked, the bones, the usual distance and the middle stay as they are from the moment they are sound. The
+    size in the picture is still followed, since the fan may step nearer.
     """
 
     HEIGHT_S, BONE_S = 1.5, 20.0
-    """Over so long a height and a bone's share of it are averaged, at most; from the first frame on over as
-    long as the fan has been seen."""
+    """A height, and a bone's share of it, are averaged over at most this time; at first, over the time for
+    which the fan has been seen."""
     PRIOR_S = 0.15
-    """What is assumed before anything is seen counts as much as so long a look."""
+    """The initial assumptions count as much as this time of seeing the fan."""
     MIDDLE_S, DISTANCE_S = 60.0, 20.0
     WALK_S = 0.35
-    """How quickly the middle follows a fan who has not yet stood."""
+    """How quickly the middle follows a fan who has not stood yet."""
     STANDS = 0.1
-    """A fan stands while his hips are no farther than this from where they were of late, heights: he may
-    sway."""
+    """A fan stands while the hips stay within this distance of where they recently were, heights: swaying is
+    allowed."""
     STOOD_S, MOST_S = 0.7, 5.0
-    """Once he has stood so long his mark is found; or after so long without, wherever he is by then."""
+    """The mark is found once the fan has stood for STOOD_S; or after MOST_S without standing, wherever the
+    fan then is."""
     BONE_BOUNDS = (0.7, 1.4)
-    """A bone's share of the height, over the player's."""
+    """Bounds on a bone's share of the height, relative to the player's."""
     OUTLIER = 1.5
-    """A height or a length that differs by more than this factor from what is known counts as differing by
-    it: it is an error."""
+    """A height or a length that differs from what is known by more than this factor is an error, and counts
+    as differing by this factor."""
 
     def __init__(self, player: Body) -> None:
         self._prior = np.array([player.bones[name] for name in BONES])
@@ -233,7 +236,7 @@ class AdaptiveSource(Source):
         if not locked:
             self._usual_height_px += _share(dt_s, self.DISTANCE_S) * (height_px - self._usual_height_px)
             self._learn_bones(lengths, seen, height_px, dt_s)
-        # A fan who looks a fifth larger than usual has come near; a sixth smaller, he has gone far.
+        # A fan who looks a fifth larger than usual has come near; a sixth smaller, the fan has gone far.
         nearness = float(np.clip(0.5 + 2.5 * np.log(height_px / self._usual_height_px), 0, 1))
         eased = self._eased.step(np.array([np.log(height_px), nearness, middle_x, *self._bones]), dt_s)
         height_px = float(np.exp(eased[0]))
@@ -257,7 +260,7 @@ class AdaptiveSource(Source):
         return self._height_px
 
     def _learn_middle(self, x: float, height_px: float, dt_s: float, *, locked: bool) -> float:
-        """x: where the hips are. Returns the middle of his place, pixels."""
+        """x: where the hips are. Returns the middle of the fan's place, pixels."""
         if self._middle_x is None:
             self._middle_x = x
         if not self._marked:
@@ -272,15 +275,16 @@ class AdaptiveSource(Source):
     def _lengths(
         points: NDArray[np.float64], present: NDArray[np.bool_]
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Each bone's length in space, pixels, the mean of both sides that are seen; and whether one is."""
+        """Each bone's length in space, pixels, the mean of the sides that are seen; and whether one is
+        seen."""
         there = in_space(np.where(present[:33, None], points[:33], 0))
         lengths = np.linalg.norm(_BONE_OFFSETS @ there, axis=1).reshape(2, -1)
         seen = ~(_BONE_POINTS & ~present[:33]).any(axis=1).reshape(2, -1)
         return (lengths * seen).sum(axis=0) / np.maximum(seen.sum(axis=0), 1), seen.any(axis=0)
 
     def _seen_height(self, lengths: NDArray[np.float64], seen: NDArray[np.bool_]) -> float:
-        """The standing height, pixels: of the bones that make it up, where all are seen; else of those that
-        are, by their learned shares; 0 without any."""
+        """The standing height, pixels. It is the sum of the bones that make it up, where all are seen; else
+        it follows from those that are seen, by their learned shares. 0 if none is seen."""
         chain = seen & (_UPRIGHT > 0)
         if not chain.any():
             return 0.0
@@ -295,20 +299,21 @@ class AdaptiveSource(Source):
         self._bones_s = np.where(seen, np.minimum(self._bones_s + dt_s, self.BONE_S), self._bones_s)
         step = np.minimum(1, dt_s / self._bones_s) * (known - self._bones)
         self._bones = self._bones + np.where(seen, step, 0)
-        self._bones = self._bones / float((_UPRIGHT * self._bones).sum())  # they make up the height
+        self._bones = self._bones / float((_UPRIGHT * self._bones).sum())  # their sum is the height
 
 
 _UPRIGHT = np.array([float(name in ("torso", "neck", "thigh", "shin")) for name in BONES])
-"""(bones,): 1 for those that make up the standing height."""
+"""(bones,): 1 for the bones that make up the standing height."""
 
 
 def _bone_offsets() -> NDArray[np.float64]:
-    """(2 * bones, 33): what times the landmarks gives each left bone's vector, then each right one's."""
+    """(2 * bones, 33): a matrix; times the landmarks it gives the vectors of the left bones, then the right
+    ones."""
     rows = np.zeros((2 * len(BONES), 33))
     for side in (0, 1):
         for bone, (near, far) in enumerate(BONES.values()):
             for joints, sign in ((near, -1), (far, 1)):
-                for landmark in joints:  # left landmarks are odd, their right counterparts follow them
+                for landmark in joints:  # left landmarks are odd, the right counterparts follow
                     index = landmark + side if len(joints) == 1 else int(landmark)
                     rows[side * len(BONES) + bone, index] += sign / len(joints)
     return rows
@@ -325,20 +330,20 @@ _PADS = {
     **dict.fromkeys((L.LEFT_SHOULDER, L.RIGHT_SHOULDER), 0.02),
     **dict.fromkeys((L.NOSE, L.LEFT_EAR, L.RIGHT_EAR), 0.02),
 }
-"""TABLE of what can touch the floor: how much thicker flesh and clothes are below this landmark than below an
-ankle, heights."""
+"""TABLE of the points that can touch the floor: how much thicker flesh and clothes are below this landmark
+than below an ankle, heights."""
 _TOUCHING, _THICK = np.array([int(each) for each in _PADS]), np.array(list(_PADS.values()))
 
 
 def lowest(points: NDArray[np.float64], height_px: float) -> float:
-    """Where the ankles of somebody who stands on the same floor would be, pixels: the lowest of what can
-    touch it, of `points` (33 or more, 2 or more)."""
+    """Where the ankles would be of somebody standing on the same floor, pixels, by the lowest of `points` (33
+    or more, 2 or more) that can touch the floor."""
     return float((points[_TOUCHING, 1] + _THICK * height_px).max())
 
 
 def _lowest_seen(points: NDArray[np.float64], present: NDArray[np.bool_], height_px: float) -> float | None:
-    """`lowest` of the points that are present; None where not both feet are: what is below the frame's edge
-    might be lower."""
+    """`lowest` of the points that are present. None unless both feet are: a hidden part below the frame might
+    be lower."""
     if not present[[L.LEFT_ANKLE, L.RIGHT_ANKLE]].all():
         return None
     return lowest(np.where(present[:, None], points, -np.inf), height_px)

@@ -42,13 +42,12 @@ class Stance:
 class Body:
     """Proportions and places of one person in one camera's picture.
 
-    bones: full length of each of `BONES` as a share of `Stance.height`.
-    near, far: the stances closest to and farthest from the camera.
-    x_range: how far left and right the middle of the hips was seen, pixels.
-    reach: the largest distance of any landmark left, right, above and below the middle of the hips, as
-    shares of `Stance.height`.
-    facing: the least and the most of how far left the left shoulder and hip were seen of the right ones (in
-    the person's own terms: positive facing the camera, negative from behind), as shares of `Stance.height`.
+    bones: full length of each of `BONES` as a share of `Stance.height`. near, far: the stances closest to and
+    farthest from the camera. x_range: how far left and right the middle of the hips was seen, pixels. reach:
+    the largest distance of any landmark to the left of, right of, above and below the middle of the hips, as
+    shares of `Stance.height`. facing: the smallest and largest distance by which the left shoulder and hip
+    were seen to the right of the right ones, as shares of `Stance.height`: positive facing the camera,
+    negative from behind.
     """
 
     bones: dict[str, float]
@@ -86,7 +85,8 @@ class Body:
 
 
 def height_at(near: Stance, far: Stance, ankle_y: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Standing height of a body whose ankles are at `ankle_y`: linear between far and near, not beyond."""
+    """Standing height of a body with its ankles at `ankle_y`: linear between far and near, and constant
+    beyond."""
     span = near.ankle_y - far.ankle_y
     share = np.clip((ankle_y - far.ankle_y) / span, 0, 1) if span > 1 else np.ones_like(ankle_y)
     return np.asarray(far.height + share * (near.height - far.height), float)

@@ -1,9 +1,9 @@
-"""Loops over pixels that NumPy and OpenCV would take many passes for, compiled to machine code by Numba.
+"""Compiles loops over pixels to machine code with Numba, where NumPy and OpenCV would need many passes.
 
-A module of such functions is named `..._loops`. They are compiled where it is first imported on a machine,
-which takes seconds, and kept beside it, or in the user's cache where that folder cannot be written; later
-imports take milliseconds. They run without Python's lock. Where Numba is not installed Python runs them
-itself, a thousand times slower: enough for a machine whose GPU does the work.
+Modules of such functions are named `..._loops`. They are compiled when first imported on a machine, which
+takes seconds. The result is kept beside the module, or in the user's cache where that folder is not writable;
+later imports take milliseconds. The loops run without Python's lock. Without Numba, Python runs them itself,
+a thousand times slower: enough on a machine whose GPU does the work.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ except ImportError:
 
 Loop = Callable[..., Any]
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}}
-"""A division by 0 is infinite, and a product and a sum may be rounded once."""
+"""A division by 0 gives infinity, and a product and a sum may be rounded together."""
 BYTE, PIXEL, INTEGER, REAL = "uint8", "uint32", "int64", "float32"
-"""What arrays and numbers are of."""
+"""The element types of arrays and numbers."""
 
 
 class Array:
-    """The type of an array argument. layout: "C", or "A" for a window of a larger array. One that is not
-    `writable` may be of memory that is read only."""
+    """The type of an array argument. layout: "C", or "A" for a window of a larger array. An array that is not
+    `writable` may lie in read-only memory."""
 
     def __init__(
         self, kind: str, dimensions: int, *, layout: Literal["C", "A"] = "C", writable: bool = False
@@ -36,14 +36,14 @@ class Array:
         self.kind, self.dimensions, self.layout, self.writable = kind, dimensions, layout, writable
 
     def made(self) -> Any:
-        """As Numba has it."""
+        """The type in Numba's terms."""
         return types.Array(
             getattr(types, self.kind), self.dimensions, self.layout, readonly=not self.writable
         )
 
 
 def compiled(*arguments: Array | str, returns: str = "void") -> Callable[[Loop], Loop]:
-    """Compiles a function of arguments of these types."""
+    """Compiles a function for arguments of these types."""
 
     def decorate(function: Loop) -> Loop:
         if numba is None:
@@ -56,7 +56,7 @@ def compiled(*arguments: Array | str, returns: str = "void") -> Callable[[Loop],
 
 
 def inlined(function: Loop) -> Loop:
-    """A function that compiled ones call, of whatever types they call it with."""
+    """Marks a function that compiled ones call, with any argument types."""
     if numba is None:
         return function
     made: Loop = numba.njit(**OPTIONS)(function)

@@ -1,7 +1,7 @@
-"""Landmarks → limb maps for the generator.
+"""Draws landmarks as limb maps, the generator's view of a pose.
 
-The limb maps are plain differentiable torch, so they are part of the generator's exported graph: what
-crosses from the pose net to the generator is 33 points, not a picture.
+The limb maps are plain differentiable torch and part of the generator's exported graph: only 33 points go
+from the pose net to the generator, not a picture.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ class Landmark(IntEnum):
 
 LANDMARKS = 33
 DEPTH = 0.27
-"""What the pose net's z is multiplied by to come into the scale of x and y. A rigid bone keeps its length:
-over the demo clips, the squared length in the picture of thighs, hips and shoulders falls by 0.05 to 0.08
-per squared z (correlation -0.5 to -0.9)."""
+"""Factor that brings the pose net's z to the scale of x and y. A rigid bone keeps its length: over the demo
+clips, the squared length in the picture of thighs, hips and shoulders falls by 0.05 to 0.08 per squared z
+(correlation -0.5 to -0.9)."""
 
 
 class Limb(NamedTuple):
@@ -92,7 +92,7 @@ LIMBS: dict[str, Limb] = {
 }
 CHANNELS_PER_LIMB = 3
 VISIBLE = 0.25
-"""A limb whose less visible end has at least this visibility is drawn in full; below, it fades to none."""
+"""A limb is drawn in full if its less visible end has at least this visibility; below, it fades out."""
 
 
 class Skeleton(nn.Module):
@@ -130,9 +130,10 @@ class Skeleton(nn.Module):
         self._sharpness: Tensor
 
     def forward(self, landmarks: Tensor, height: int, width: int) -> Tensor:
-        """(B, 33, 4) pixels of a picture of `height` x `width` cells → (B, channels, height, width).
+        """landmarks (B, 33, 4), pixels of a picture of `height` x `width` cells → (B, channels, height,
+        width).
 
-        Float32, and so are the maps, whatever autocast says: in bfloat16 the limbs' ends move.
+        Computed in float32, whatever autocast says: in bfloat16 the limbs' ends would move.
         """
         with without_autocast(landmarks.device):
             return self._limbs(landmarks, height, width)

@@ -1,4 +1,4 @@
-"""A stick figure of a pose, for people."""
+"""Draws a pose as a stick figure, for people to look at."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from engines.skeleton import LIMBS, VISIBLE
 
 
 def draw_stick_figure(picture: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> None:
-    """Draws a pose over `picture` (H, W, 3) BGR in place; landmarks (33, 4) in its pixels."""
+    """Draws a pose into `picture` (H, W, 3) BGR in place. landmarks: (33, 4), pixels of the picture."""
     thickness = max(2, round(min(picture.shape[:2]) / 120))
     for limb in LIMBS.values():
         start = landmarks[list(limb.start)].mean(axis=0)

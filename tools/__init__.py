@@ -1,1 +1,1 @@
-"""Before and after the show."""
+"""The commands before and after the show."""

@@ -1,7 +1,7 @@
-"""Asks whether a vulnerability is known of any package in requirements.lock: `make audit`.
+"""Checks whether a vulnerability is known in any package of requirements.lock: `make audit`.
 
-pip-audit asks PyPI. Where that cannot be reached, or a mirror has no such data, one line says so, and
-nothing fails. Exit status: 1 where a vulnerability is known.
+pip-audit asks PyPI. If PyPI cannot be reached, or a mirror lacks the data, one line says so, and nothing
+fails. Exit status: 1 where a vulnerability is known.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LONGEST_S = 300
 
 
 def judge(dependencies: Sequence[dict[str, Any]]) -> tuple[int, list[str]]:
-    """The exit status and what to say, of pip-audit's list."""
+    """The exit status and the lines to print for pip-audit's list."""
     skipped = [each for each in dependencies if "skip_reason" in each]
     audited = len(dependencies) - len(skipped)
     if not audited:
@@ -36,7 +36,7 @@ def judge(dependencies: Sequence[dict[str, Any]]) -> tuple[int, list[str]]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """argv: pip-audit's command, which need not be of this environment."""
+    """argv: pip-audit's command, which may be in another environment."""
     command = argv if argv is not None else sys.argv[1:]
     try:
         done = subprocess.run(

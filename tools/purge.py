@@ -1,13 +1,13 @@
-"""Lists what shows have written, and deletes it: recordings, show logs, and what was compiled.
+"""Lists what shows have written, and deletes it: recordings, show logs, and compiled files.
 
     python -m tools.purge                            # ./recordings, ./logs and the cache: lists, and asks
     python -m tools.purge show.toml                  # the folders that this show file names
     python -m tools.purge show.toml --older-than 14 --yes
     python -m tools.purge --only recordings logs
 
-Only files that a show has named are looked at: players, takes of tools.record and whatever else lies in those
-folders stay. What was written in the last minute stays too: a show may be writing it. The next start makes
-what was compiled anew, but for plans of TensorRT: engines.build must.
+Only files with names given by a show are deleted: players, takes of tools.record and everything else in those
+folders stay. Files written in the last minute stay too, since a show may still be writing them. The next
+start makes compiled files again, except for TensorRT's plans: those need engines.build.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from realtime.config.show import Show, ShowError, load_show
 
 KINDS = ("recordings", "logs", "caches")
 RECORDING = re.compile(r".{1,60} \d{4}-\d\d-\d\d \d\d\.\d\d\.\d\d( \(\d+\))?\.(mkv|mp4)")
-"""As `outputs.recording` names its files."""
+"""The file names of `outputs.recording`."""
 LOG = re.compile(r"show-\d{8}-\d{6}\.jsonl")
-"""As `control.show_log` does."""
+"""The file names of `control.show_log`."""
 DEFAULT_FOLDERS = {"recordings": Path("recordings"), "logs": Path("logs")}
-"""Without a show file, in the current folder."""
+"""The folders without a show file, in the current folder."""
 IN_USE_S = 60.0
 S_PER_DAY = 86_400
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 class Found(NamedTuple):
-    """Something to delete. item: what of the cache; None for a file. changed_s: seconds since 1970."""
+    """Something to delete. item: its entry in the cache; None for a file. changed_s: seconds since 1970."""
 
     kind: str
     path: Path
@@ -49,14 +49,14 @@ class Found(NamedTuple):
 
 
 def folders_of(shows: Sequence[Show]) -> dict[str, list[Path]]:
-    """Where shows write their recordings and logs."""
+    """The folders into which shows write their recordings and logs."""
     recorders = [output.folder for show in shows for output in show.outputs if isinstance(output, Recorder)]
     logs = [show.control.log for show in shows if show.control.log is not None]
     return {"recordings": list(dict.fromkeys(recorders)), "logs": list(dict.fromkeys(logs))}
 
 
 def find(folders: dict[str, list[Path]], kinds: Sequence[str]) -> Iterator[Found]:
-    """All that is there of these kinds."""
+    """Everything of these kinds that exists."""
     for kind, pattern in (("recordings", RECORDING), ("logs", LOG)):
         for folder in folders[kind] if kind in kinds else ():
             for path in sorted(folder.iterdir()) if folder.is_dir() else ():
@@ -68,12 +68,12 @@ def find(folders: dict[str, list[Path]], kinds: Sequence[str]) -> Iterator[Found
 
 
 def old_enough(found: Sequence[Found], now_s: float, days: float) -> list[Found]:
-    """Those that were last written, or of the cache last used, so many days ago and not just now."""
+    """Those last written (in the cache: last used) at least `days` ago, and not just now."""
     return [each for each in found if now_s - each.changed_s >= max(IN_USE_S, days * S_PER_DAY)]
 
 
 def delete(found: Sequence[Found]) -> None:
-    """Raises OSError, PlanError, BlockingIOError while the cache is written."""
+    """Deletes them. Raises OSError, PlanError; BlockingIOError while the cache is being written."""
     cached = [each.item for each in found if each.item is not None]
     for each in found:
         if each.item is None:
@@ -95,13 +95,13 @@ def shown_size(size: float) -> str:
 def agreed(question: str) -> bool:
     try:
         return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
-    except EOFError:  # nobody is there to answer
+    except EOFError:  # nobody answers
         print()
         return False
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Exit status: 0, also where nothing was to be deleted; 1 where it was refused or failed."""
+    """Exit status: 0, also if there was nothing to delete; 1 if it was refused or failed."""
     parser = argparse.ArgumentParser(
         prog="python -m tools.purge",
         description=__doc__,

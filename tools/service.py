@@ -1,11 +1,11 @@
-"""Installs a show as a service of systemd, which starts it again where it ends unasked.
+"""Installs a show as a systemd service, which restarts it if it ends unasked.
 
     python -m tools.service show.toml                        # of this user: starts when the user logs in
     python -m tools.service show.toml --print                # shows the unit alone
     python -m tools.service show.toml --system --user show   # prints a unit of the machine, for root
 
-The show file is checked first. The service is not started: that is said as the next step. A unit of the
-machine may write to the folders of the show file alone, which must be there.
+The show file is checked first. The service is not started; the printed next step does that. A unit of the
+machine may write only to the show file's folders, which must exist.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from realtime.config.show import ROOT, Show, ShowError, load_show
 NAME = "dancecam.service"
 TEMPLATES = Path(__file__).resolve().parent / "systemd"
 FORBIDDEN = set("\"\\'\n\r\t$%")
-"""In a path, systemd would take these for something else."""
+"""Characters that systemd would interpret in a path."""
 
 
 class ServiceError(ValueError):
@@ -33,11 +33,11 @@ class ServiceError(ValueError):
 
 
 def unit(show_file: Path, show: Show, *, system: bool = False, user: str = "") -> str:
-    """The text of the unit. user: whom a service of the machine runs as. Raises ServiceError."""
+    """The text of the unit. user: the account for a service of the machine. Raises ServiceError."""
     template = (TEMPLATES / ("system.service" if system else "user.service")).read_text(encoding="utf-8")
     words = {
         "root": ROOT,
-        "python": Path(sys.executable),  # of the virtual environment, not what it links to
+        "python": Path(sys.executable),  # of the virtual environment, not its link's target
         "show": show_file.resolve(),
         "folder": show_file.resolve().parent,
     }
@@ -50,7 +50,7 @@ def unit(show_file: Path, show: Show, *, system: bool = False, user: str = "") -
 
 
 def writable(show: Show) -> list[Path]:
-    """The folders that a show writes to."""
+    """The folders to which a show writes."""
     folders = [output.folder for output in show.outputs if isinstance(output, Recorder)]
     folders += [show.control.log] if show.control.log is not None else []
     return list(dict.fromkeys(folder.resolve() for folder in folders))
@@ -63,12 +63,12 @@ def _quoted(path: Path) -> str:
 
 
 def user_folder() -> Path:
-    """Where systemd looks for this user's units."""
+    """The folder in which systemd looks for this user's units."""
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "systemd" / "user"
 
 
 def install(text: str) -> Path:
-    """Writes this user's unit, and tells systemd where it can be reached. Raises OSError."""
+    """Writes this user's unit, and tells systemd about it. Raises OSError."""
     path = user_folder() / NAME
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")

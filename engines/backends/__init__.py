@@ -1,9 +1,10 @@
-"""What runs a network: torch, CUDA, OpenVINO, TensorRT; `choice.compile_module` picks one and says why."""
+"""The backends that run a network: torch, CUDA, OpenVINO, TensorRT. `choice.compile_module` picks one."""
 
 from __future__ import annotations
 
 import sys
 
-# OpenVINO and NNCF would report their use to Google Analytics, in dozens of processes started for it. Both do
-# without where the package for that is missing, and None here makes it so. It must come before they do.
+# OpenVINO and NNCF would report their use to Google Analytics, in dozens of processes started for it. Both
+# skip that where the telemetry package is missing; None in its place has the same effect. It must be set
+# before they are imported.
 sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]

@@ -1,4 +1,4 @@
-"""TABLE of the backends: `compile_module` picks one and says why."""
+"""TABLE of the backends. `compile_module` picks one for a network, and says why it skipped others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar, overload
 
 from engines.runtime.engine import Calibration, Engine, EngineError
 
-if TYPE_CHECKING:  # it takes seconds, and not everybody who asks what a backend can do needs it
+if TYPE_CHECKING:  # the import takes seconds, and not every caller needs it
     import torch
     from torch import nn
 
@@ -37,13 +37,13 @@ _PROBES: dict[str, Callable[[], str | None]] = {
     "openvino": _no_openvino,
     "torch": lambda: None,
 }
-"""TABLE of the backends: what tells why one cannot run here."""
+"""TABLE of the backends: for each, the function that tells why it cannot run here, or None."""
 BACKENDS = tuple(_PROBES)
-"""In the order in which `auto` tries them."""
+"""The backends in the order in which `auto` tries them."""
 LONGEST_REASON = 300
-"""Characters of what a backend failed with."""
+"""The most characters shown of a backend's error."""
 PLANNED = ("tensorrt", "tensorrt-rtx")
-"""Those that need plans, made by `engines.build` before the show."""
+"""Backends that need plans, which `engines.build` makes before the show."""
 
 
 def missing(backend: str) -> str | None:
@@ -55,8 +55,8 @@ def missing(backend: str) -> str | None:
 
 
 def choose_backend(backend: str = "auto") -> str:
-    """The backend that "auto" means on this machine, or `backend` itself if it can run here: whether one of
-    `PLANNED` can, its plans decide.
+    """The backend that "auto" means on this machine, or `backend` itself if it can run here. A backend of
+    `PLANNED` is not checked: its plans decide.
 
     Raises EngineError.
     """
@@ -64,7 +64,7 @@ def choose_backend(backend: str = "auto") -> str:
 
 
 def _candidates(backend: str) -> list[str]:
-    """The backends that can run here of those that "auto" tries, in its order; else `backend` alone."""
+    """The backends to try: with "auto" those that can run here, in order; else only `backend`."""
     if backend != "auto":
         why = None if backend in PLANNED else missing(backend)
         if why is not None:
@@ -88,12 +88,13 @@ def first_that_works(
     tell: Callable[[str], None] = log.warning,
     passed_on: tuple[type[Exception], ...] = (),
 ) -> Loaded:
-    """What `load` makes with `backend`; with "auto", what it makes with the first backend for which it works.
+    """The result of `load` with `backend`; with "auto", with the first backend for which `load` works.
 
-    A backend is left for the next one whatever it fails with (memory, a driver, a capture), and `tell` hears
-    why in one line. One that was named is not replaced. passed_on: errors for which no backend is to blame.
+    On any failure (memory, a driver, a capture) the next backend is tried, and `tell` gets the reason in one
+    line. A backend that was named is not replaced. passed_on: errors that are no backend's fault, and are
+    raised.
 
-    Raises EngineError where none works, with every reason.
+    Raises EngineError with all reasons where none works.
     """
     reasons = []
     for each in _candidates(backend):
@@ -101,7 +102,7 @@ def first_that_works(
             return load(each)
         except passed_on:
             raise
-        except Exception as error:  # GPU libraries raise whatever comes to hand
+        except Exception as error:  # GPU libraries raise errors of all kinds
             if backend != "auto" and isinstance(error, EngineError):
                 raise
             log.info("the backend %s failed", each, exc_info=True)
@@ -113,7 +114,7 @@ def first_that_works(
 
 
 def _one_line(error: Exception) -> str:
-    """What kind of error it was too, where it is not one of our own; of torch's long ones the beginning."""
+    """An error as one line: with its type, unless it is one of ours; a long one is cut."""
     text = " ".join(str(error).split())
     if not isinstance(error, EngineError):
         text = f"{type(error).__name__}: {text}"
@@ -121,17 +122,17 @@ def _one_line(error: Exception) -> str:
 
 
 def _release() -> None:
-    """Gives back the GPU's memory that a backend took before it failed."""
+    """Frees the GPU memory that a backend took before it failed."""
     import torch
 
     gc.collect()
     if torch.cuda.is_initialized():
-        with contextlib.suppress(RuntimeError):  # after a fault of the GPU nothing works there any more
+        with contextlib.suppress(RuntimeError):  # after a fault the GPU may do nothing at all
             torch.cuda.empty_cache()
 
 
 def is_on_device(backend: str) -> bool:
-    """Whether the engines of a backend are `DeviceEngine`s, between which a frame never leaves the GPU."""
+    """Whether a backend's engines are `DeviceEngine`s, between which a frame never leaves the GPU."""
     return choose_backend(backend) in ("cuda", *PLANNED)
 
 
@@ -158,16 +159,14 @@ def compile_module(
 ) -> Engine | list[Engine]:
     """Compiles `module`, called with the tensors of `inputs` in order, into an engine.
 
-    inputs: name → example tensor, whose shape and dtype become the engine's own; a list of such gives a
-    list of engines of one network, one for each shape.
-    outputs: a name for each tensor that the module returns.
-    precision: "f32"; "bf16" and "int8" (OpenVINO); "fp16" (CUDA); "auto": on a CPU the fastest that was
-    measured on this machine, by `calibration`. torch always runs f32, a planned backend what its plan is of.
-    threads: of a CPU; with "auto" at most so many.
-    calibration: needed for "int8".
+    inputs: name → example tensor, whose shape and dtype become the engine's. A list of such mappings gives a
+    list of engines for one network, one for each shape. outputs: a name for each tensor that the module
+    returns. precision: "f32"; "bf16" or "int8" (OpenVINO); "fp16" (CUDA); "auto": on a CPU the fastest one
+    measured on this machine, by `calibration`. torch always runs f32, a planned backend the precision of its
+    plan. threads: of a CPU; with "auto" the most. calibration: required for "int8".
 
-    With "auto" a backend that cannot compile `module` is left for the next one, which is logged. Raises
-    EngineError.
+    With the backend "auto", one that cannot compile `module` is left for the next one, which is logged.
+    Raises EngineError.
     """
     examples = [inputs] if isinstance(inputs, Mapping) else list(inputs)
 

@@ -1,6 +1,6 @@
-"""CUDA by torch alone: half precision, channels last, one captured graph for each shape.
+"""CUDA through torch alone: half precision, channels last, one captured graph for each shape.
 
-For NVIDIA GPUs without TensorRT, and as the reference for those with it.
+It serves NVIDIA GPUs without TensorRT, and as a reference for those with it.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ PRECISIONS = ("f32", "fp16")
 
 
 class CudaEngine(DeviceEngine):
-    """A module on a device. precision: "f32" or "fp16", in which it has been brought there (`place`)."""
+    """A module on a device. precision: "f32" or "fp16", as it was given to `place`."""
 
     backend = "cuda"
 
     def __init__(
         self, module: nn.Module, inputs: Mapping[str, Tensor], outputs: Sequence[str], precision: str
     ) -> None:
-        """module, inputs: on the device. inputs: examples. outputs: a name for each tensor it returns."""
+        """module, inputs: on the device; inputs are examples. outputs: a name for each tensor that the module
+        returns."""
         self.precision = precision
         self._module = module
         input_tensors = {name: tensor.contiguous().clone() for name, tensor in inputs.items()}
@@ -46,7 +47,7 @@ class CudaEngine(DeviceEngine):
 def compile_cuda(
     module: nn.Module, examples: Sequence[Mapping[str, Tensor]], outputs: Sequence[str], precision: str
 ) -> list[CudaEngine]:
-    """One engine for each of `examples`, which differ in shape alone; see `compile_module`.
+    """One engine for each of `examples`, which differ only in shape; see `compile_module`.
 
     precision: "auto" is fp16. Raises EngineError.
     """
@@ -83,6 +84,6 @@ def as_tuple(result: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
 
 
 def _whole(result: Tensor) -> Tensor:
-    """A buffer for `result`: outputs are never of half precision."""
+    """A buffer for `result`: outputs never have half precision."""
     dtype = torch.float32 if result.dtype == torch.float16 else result.dtype
     return torch.empty(result.shape, dtype=dtype, device=result.device)

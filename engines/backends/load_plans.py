@@ -1,4 +1,4 @@
-"""Engines from plans that `engines.build` made: the show's way to the backends that compile ahead of it."""
+"""Loads engines from the plans that `engines.build` made, when a show starts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from engines.runtime.engine import Engine, EngineError
 
 
 class Package(Protocol):
-    """A module that knows a backend's package."""
+    """The module for a backend's package."""
 
     def version(self) -> str: ...
     def package(self) -> TensorRt: ...
@@ -29,7 +29,7 @@ PACKAGES: Mapping[str, Package] = {"tensorrt": tensorrt, "tensorrt-rtx": tensorr
 
 
 def this_gpu(backend: str) -> Gpu:
-    """Raises EngineError where there is none."""
+    """The GPU of this machine. Raises EngineError where there is none."""
     found = gpu()
     if found is None:
         raise EngineError(
@@ -45,7 +45,7 @@ def plan_key(
     precision: str = ANY,
     target: str | None = None,
 ) -> PlanKey:
-    """What a plan for this machine's GPU must be, or for any GPU of the compute capability `target`.
+    """The key of a plan for this machine's GPU, or for any GPU of the compute capability `target`.
 
     digest: `network_digest`. Raises EngineError where the backend's package or a GPU is missing.
     """
@@ -87,7 +87,7 @@ def load_planned(
 def open_plan(
     plan: bytes, inputs: Sequence[str], outputs: Sequence[str], backend: str, precision: str
 ) -> Engine:
-    """A plan on this machine's GPU. Raises EngineError."""
+    """An engine for a plan on this machine's GPU. Raises EngineError."""
     this_gpu(backend)
     if not torch.cuda.is_available():
         raise EngineError(f"the backend {backend} needs a torch with CUDA, and this one finds no GPU")

@@ -1,8 +1,8 @@
-"""torch module → ONNX of mixed precision, for the compilers that read it.
+"""Exports a torch module to ONNX in mixed precision, for the compilers that read it.
 
-The module is traced in float32 and its graph converted afterwards: a module in half precision takes minutes
-to trace on a CPU. Convolutions and what lies between them become half, everything else stays float32: limb
-maps and the doll's flow are coordinates, which half precision would move by pixels.
+The module is traced in float32 and the graph is converted afterwards: tracing a half-precision module on a
+CPU takes minutes. Convolutions and the operations between them become half precision. Everything else stays
+float32: limb maps and the doll's flow are coordinates, which half precision would move by pixels.
 """
 
 from __future__ import annotations
@@ -23,18 +23,19 @@ from engines.runtime.engine import EngineError
 
 OPSET = 18
 LOWERED = frozenset({"Conv", "ConvTranspose", "Gemm"})
-"""Always in half precision: where the arithmetic is."""
+"""Always converted to half precision: here is the arithmetic."""
 PASSING = frozenset({
     "Add", "AveragePool", "Clip", "Concat", "DepthToSpace", "GlobalAveragePool", "HardSwish", "LeakyRelu",
     "MaxPool", "Mul", "PRelu", "Pad", "ReduceMean", "Relu", "Reshape", "Resize", "Squeeze", "Transpose",
 })  # fmt: skip
-"""In half precision where all that they take is, or all that takes from them."""
+"""Converted to half precision where all their inputs, or all readers of their outputs, have it."""
 STAYS_FLOAT = {"Resize": (1, 2)}
-"""Inputs that ONNX wants in float32 whatever the data is: roi and scales."""
+"""Inputs that ONNX requires in float32 whatever the data's type: roi and scales."""
 
 
 class _Types(NamedTuple):
-    """Which tensors are float32 as exported, which of them are constants, and which become half."""
+    """Which tensors are float32 as exported, which of those are constants, and which become half
+    precision."""
 
     floats: frozenset[str]
     constants: Mapping[str, TensorProto]
@@ -47,11 +48,11 @@ def export_onnx(
     outputs: Sequence[str],
     precision: str = "fp16",
 ) -> ModelProto:
-    """The module with named inputs and outputs: of the example's shapes, or of free sizes wherever several
-    `examples` differ.
+    """The module as ONNX, with named inputs and outputs. Sides in which the `examples` differ are free, the
+    others are fixed.
 
-    precision: "f32" or "fp16", for the convolutions; inputs and outputs keep the module's own types.
-    Raises EngineError where the module uses an operation that ONNX lacks.
+    precision: "f32" or "fp16", for the convolutions; inputs and outputs keep the module's types. Raises
+    EngineError where the module uses an operation that ONNX lacks.
     """
     names = list(examples[0])
     free = {
@@ -64,7 +65,7 @@ def export_onnx(
     }
     with tempfile.TemporaryDirectory() as folder, torch.inference_mode(), warnings.catch_warnings():
         path = Path(folder) / "module.onnx"
-        warnings.simplefilter("ignore")  # of tracing with constant sizes, which are the shapes asked for
+        warnings.simplefilter("ignore")  # about tracing with constant sizes, which are intended
         try:
             torch.onnx.export(
                 module.eval(),
@@ -87,7 +88,7 @@ def _differs(examples: Sequence[Mapping[str, torch.Tensor]], name: str, axis: in
 
 
 def lower(model: ModelProto) -> ModelProto:
-    """Convolutions, and what lies between them, in half precision; casts where that meets float32."""
+    """Converts convolutions, and what lies between them, to half precision, with casts at the borders."""
     model = onnx.shape_inference.infer_shapes(_with_initializers(model))
     types = _types(model)
     casts: dict[tuple[str, int], str] = {}
@@ -113,7 +114,7 @@ def lower(model: ModelProto) -> ModelProto:
             elif name not in types.lowered:
                 node.input[place] = cast(name, TensorProto.FLOAT16)
         nodes.append(node)
-    for output in model.graph.output:  # of the module's own type, under its own name
+    for output in model.graph.output:  # of the module's own type and name
         if output.name in types.lowered:
             inner = f"{output.name}_half"
             for node in nodes:
@@ -135,7 +136,7 @@ def lower(model: ModelProto) -> ModelProto:
 
 
 def _with_casts_outermost(model: ModelProto) -> ModelProto:
-    """Pictures are transposed as floats, not as bytes: TensorRT does nothing with bytes but to cast them."""
+    """Moves casts so that pictures are transposed as floats: TensorRT can only cast bytes."""
     makers = {output: node for node in model.graph.node for output in node.output}
     bytes_in = {
         each.name for each in model.graph.input if each.type.tensor_type.elem_type == TensorProto.UINT8
@@ -159,7 +160,7 @@ def _with_casts_outermost(model: ModelProto) -> ModelProto:
 
 
 def _with_initializers(model: ModelProto) -> ModelProto:
-    """Constant nodes as initializers, so that there is one kind of constant."""
+    """Converts constant nodes to initializers, so that there is one kind of constant."""
     others = []
     for node in model.graph.node:
         if node.op_type == "Constant":

@@ -1,4 +1,4 @@
-"""OpenVINO: the default on a machine without an NVIDIA GPU."""
+"""OpenVINO: the default backend on a machine without an NVIDIA GPU."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ from engines.runtime.progress import doing, found
 
 log = logging.getLogger(__name__)
 FAST_MS = 5.0
-"""A network that takes no longer than this is not quantized: a camera's frame lasts 16 ms and more, and the
-picture costs more around the network than within it."""
+"""A network that runs in at most this time is not quantized: a camera's frame lasts at least 16 ms, and the
+work around such a network costs more than the network."""
 
 
 def cpu_has_bf16() -> bool:
-    """True where the CPU multiplies bfloat16 natively (AVX-512 BF16, AMX)."""
+    """Whether the CPU multiplies bfloat16 natively (AVX-512 BF16, AMX)."""
     return "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
@@ -62,7 +62,7 @@ class OpenVinoEngine(Engine):
         threads: int,
         folder: Path | None,
     ) -> None:
-        """folder: where what is compiled is kept for the next time, and taken from; None: nowhere."""
+        """folder: where compiled models are kept and read; None: nowhere."""
         self.precision = precision
         config = {
             "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
@@ -85,10 +85,10 @@ class OpenVinoEngine(Engine):
         for name, array in (*inputs.items(), *outputs.items()):
             if name in self.inputs or name in self.outputs:
                 self._bind(name, array)
-        self._request.infer(share_outputs=True)  # else it copies them all, only to be thrown away
+        self._request.infer(share_outputs=True)  # else OpenVINO copies all outputs for nothing
 
     def _bind(self, name: str, array: np.ndarray) -> None:  # type: ignore[type-arg]
-        """Hands OpenVINO the caller's own memory, once for each array."""
+        """Gives OpenVINO the caller's own memory, once for each array."""
         address = array.ctypes.data
         if self._bound.get(name) != address:
             self._request.set_tensor(name, ov.Tensor(array, shared_memory=True))
@@ -103,10 +103,10 @@ def compile_openvino(
     threads: int,
     calibration: Calibration | None,
 ) -> list[OpenVinoEngine]:
-    """One engine for each of `examples`, which differ in shape alone; see `compile_module`.
+    """One engine for each of `examples`, which differ only in shape; see `compile_module`.
 
-    With precision "auto" the precision and at most so many `threads` are those that were found to be fastest
-    here; without `calibration`, by which the others are judged, it is f32.
+    With precision "auto", precision and threads (at most `threads`) are the fastest ones measured on this
+    machine. Without `calibration`, which is needed to judge the other precisions, it is f32.
     """
     if precision == "auto" and calibration is not None:
         choice = choose(module, examples, outputs, threads, calibration)
@@ -114,7 +114,7 @@ def compile_openvino(
             return _compiled(
                 module, examples, outputs, choice.best.precision, choice.best.threads, calibration
             )
-        except PrecisionError as error:  # its plan was removed, and does not come out as it did
+        except PrecisionError as error:  # its plan was removed, and a new one turned out differently
             log.warning("%s skipped: %s", choice.best.precision, error)
     precision = "f32" if precision == "auto" else precision
     if precision == "bf16" and calibration is not None:
@@ -131,7 +131,7 @@ def choose(
     calibration: Calibration,
 ) -> Choice:
     """Which precision and how many threads run `module` fastest here, measured on the middle one of
-    `examples`, which go from small to large. It is measured once, and kept beside the plans."""
+    `examples`, which are ordered by size. Measured once, and kept beside the plans."""
     plans, able = PlanCache(plan_folder()), _able()
     key = _choice_key(module, examples, outputs, threads, calibration, able)
     choice = load_choice(key, plans)
@@ -154,8 +154,8 @@ def is_compiled(
     threads: int,
     calibration: Calibration,
 ) -> bool:
-    """Whether all that "auto" makes of `module` lies on disk, as far as can be seen without reading it. What
-    lies there is used from now on: it is not removed."""
+    """Whether all that "auto" makes of `module` is on disk, judging without reading it. These files then
+    count as in use, and are not removed."""
     plans = PlanCache(plan_folder())
     choice = load_choice(_choice_key(module, examples, outputs, threads, calibration, _able()), plans)
     if choice is None:
@@ -169,7 +169,7 @@ def is_compiled(
 
 
 def _able() -> tuple[str, ...]:
-    """The reduced precisions that this machine has."""
+    """The reduced precisions that this machine supports."""
     return tuple(name for name, can in (("bf16", cpu_has_bf16()), ("int8", _can_quantize())) if can)
 
 
@@ -182,7 +182,7 @@ def _choice_key(
     able: Sequence[str],
 ) -> PlanKey:
     return replace(
-        plan_key(module, examples, outputs, "int8", calibration),  # of all that any precision depends on
+        plan_key(module, examples, outputs, "int8", calibration),  # all that any precision depends on
         precision=f"auto: f32 {' '.join(able)}, threads to {threads} of {os.cpu_count()}",
     )
 
@@ -196,14 +196,14 @@ def _choose(
     able: Sequence[str],
 ) -> Choice:
     draw = calibration.samples
-    samples = cache(lambda: [dict(sample) for sample in draw()])  # they take seconds
+    samples = cache(lambda: [dict(sample) for sample in draw()])  # drawing them takes seconds
     calibration = calibration._replace(samples=samples)
     example = examples[len(examples) // 2]
     runs: dict[tuple[str, int], Callable[[], object]] = {}
     skipped: dict[str, str] = {}
 
     def add(precision: str) -> None:
-        """Raises PrecisionError."""
+        """Adds a candidate. Raises PrecisionError."""
         model, _ = _model(module, examples, outputs, precision, calibration)
         if precision == "bf16":
             require_parity(module, model, example, samples(), precision)
@@ -226,7 +226,7 @@ def _choose(
 def _run(
     model: ov.Model, example: Mapping[str, torch.Tensor], outputs: Sequence[str], precision: str, threads: int
 ) -> Callable[[], object]:
-    """Runs a model on an example; what is compiled for that is not kept."""
+    """A function that runs a model on an example. Its compiled form is not kept."""
     engine = OpenVinoEngine(model, list(example), outputs, precision, threads, None)
     inputs, results = engine.buffers()
     for name, array in inputs.items():
@@ -242,7 +242,7 @@ def _compiled(
     threads: int,
     calibration: Calibration | None,
 ) -> list[OpenVinoEngine]:
-    """The engines, of a precision that is known to be right or may be found not to be: PrecisionError."""
+    """The engines in one precision. Raises PrecisionError if that turns out to be too inexact."""
     model, folder = _model(module, examples, outputs, precision, calibration)
     if calibration is not None and not any(folder.glob("*.blob")):
         doing("compiling the generator (some seconds, once)")
@@ -265,7 +265,7 @@ def _model(
     precision: str,
     calibration: Calibration | None,
 ) -> tuple[ov.Model, Path]:
-    """See `cached`. Raises PrecisionError."""
+    """The model and its folder, see `cached`. Raises PrecisionError."""
     key = plan_key(module, examples, outputs, precision, calibration)
     if precision != "int8":
         dynamic = is_dynamic(examples, calibration)
@@ -282,13 +282,14 @@ def _shaped(model: ov.Model, example: Mapping[str, torch.Tensor]) -> ov.Model:
 
 
 def _can_quantize() -> bool:
-    """Whether NNCF is installed; to import it takes a second, which only who quantizes need wait for."""
+    """Whether NNCF is installed. It is not imported: that takes a second, for which only quantizing should
+    wait."""
     return importlib.util.find_spec("nncf") is not None
 
 
 def _specs(ports: Sequence[ov.ConstOutput], names: Sequence[str]) -> dict[str, TensorSpec]:
-    """The ports by `names`, which are in their order: OpenVINO itself may know a port by several names, and
-    gives one of an operation that it optimized away."""
+    """The specs of `ports` under our `names`, in the same order: OpenVINO may know a port by several names,
+    also by one of an operation that it optimized away."""
     return {
         name: TensorSpec(tuple(port.shape), np.dtype(port.element_type.to_dtype()).name)
         for name, port in zip(names, ports, strict=True)

@@ -1,4 +1,4 @@
-"""Networks as OpenVINO has them: converted, quantized, judged, and kept as plans."""
+"""OpenVINO's models of networks: converts, quantizes and judges them, and keeps them as plans."""
 
 from __future__ import annotations
 
@@ -26,19 +26,20 @@ from engines.runtime.progress import doing
 log = logging.getLogger(__name__)
 MODEL_FILES = ("model.xml", "model.bin")
 LEAST_PSNR = 35.0
-"""dB; a network of reduced precision further from the f32 one is not used."""
+"""dB. A network of reduced precision that is farther from the f32 one than this is not used."""
 JUDGED = 3
-"""Calibration samples that it is judged on, spread over all; the worst counts."""
+"""Calibration samples on which it is judged, spread over all of them; the worst counts."""
 
 
 class PrecisionError(EngineError):
-    """A reduced precision in which the network no longer computes what it computes in f32."""
+    """In a reduced precision, the network no longer computes what it computes in f32."""
 
 
 def convert(
     module: nn.Module, inputs: Mapping[str, torch.Tensor], outputs: Sequence[str], *, dynamic: bool = False
 ) -> ov.Model:
-    """torch module → OpenVINO model with named tensors, of the inputs' shapes or of any (dynamic)."""
+    """Converts a torch module to an OpenVINO model with named tensors: of the inputs' shapes, or of any
+    (dynamic)."""
     module = module.eval()
     static = {} if dynamic else {"input": [list(tensor.shape) for tensor in inputs.values()]}
     with torch.inference_mode():
@@ -69,12 +70,12 @@ def quantize(
     samples = [dict(sample) for sample in calibration.samples()]
     model = convert(module, example, outputs, dynamic=True)
     others = nncf.IgnoredScope(patterns=list(calibration.keep_float))
-    with contextlib.redirect_stdout(io.StringIO()):  # its progress bars would break up the show's status line
+    with contextlib.redirect_stdout(io.StringIO()):  # progress bars would break up the show's status line
         quantized = nncf.quantize(
             model,
             nncf.Dataset(samples),
-            # What may be negative is quantized from its least to its greatest. By default the range reaches
-            # as far below 0 as above, and half of the 256 steps may lie where nothing is.
+            # The range of values that may be negative goes from the least to the greatest. By default it
+            # would reach as far below 0 as above, and half of the 256 steps might be unused.
             preset=nncf.QuantizationPreset.MIXED,
             subset_size=len(samples),
             ignored_scope=others,
@@ -90,8 +91,8 @@ def require_parity(
     samples: Sequence[Tensors],
     hint: str,
 ) -> None:
-    """Raises PrecisionError where the model's first output is far from eager torch's for any of a few
-    `samples`, as PSNR relative to the output's own range. inputs: names, in order."""
+    """Raises PrecisionError where the model's first output differs too much from eager torch's for any of a
+    few `samples`: PSNR relative to the output's own range. inputs: names, in order."""
     compiled = ov.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": hint})
     worst = min(
         _psnr(module, compiled, inputs, samples[at])
@@ -113,33 +114,33 @@ def _psnr(
 
 
 def cached(module: nn.Module, key: PlanKey, make: Callable[[], ov.Model]) -> tuple[ov.Model, Path]:
-    """`make`'s model, from its plan if it was made before under the same key; and the folder in which what
-    OpenVINO compiles of it is to be kept.
+    """The model of `make`, read from its plan if it was made before under the same key; and the folder for
+    what OpenVINO compiles from it.
 
-    A plan that is stale or corrupt is named and made anew.
+    A stale or corrupt plan is logged and made anew.
     """
     cache = PlanCache(plan_folder())
     label = f"{type(module).__name__.lower()}-{key.network[:12]}-{key.precision}"
     compiled = compiled_folder() / cache.path(label, key).stem
     try:
         plan, _ = cache.load(key)
-        path, _ = cache.find(key)  # a build may have given it another label, but not another name
+        path, _ = cache.find(key)  # a build may have given it another label
         return unpack(plan), compiled_folder() / path.stem
     except MissingPlan as error:
         log.info("%s", error.reason)
     except PlanError as error:
         log.warning("%s; it is made anew", error.reason)
-    shutil.rmtree(compiled, ignore_errors=True)  # of a plan that is no more
+    shutil.rmtree(compiled, ignore_errors=True)  # compiled from a plan that no longer exists
     started = time.perf_counter()
     plan = pack(make())
     facts = Facts(round(time.perf_counter() - started, 2), Parity("dB", LEAST_PSNR, note="not measured"))
     try:
         with cache.building(PATIENCE_S):
             cache.write(label, key, plan, facts)
-    except (PlanError, OSError) as error:  # no room, or not ours to write: the network is here all the same
+    except (PlanError, OSError) as error:  # no room or no permission: the network works all the same
         reason = error.reason if isinstance(error, PlanError) else error
         log.warning("%s; the network is converted at every start", reason)
-    return unpack(plan), compiled  # what the next start reads: OpenVINO keeps what it compiles by the bytes
+    return unpack(plan), compiled  # as the next start will read it: OpenVINO's cache goes by the bytes
 
 
 def pack(model: ov.Model) -> bytes:
@@ -154,13 +155,13 @@ def pack(model: ov.Model) -> bytes:
 
 
 def unpack(plan: bytes) -> ov.Model:
-    """`pack`'s model."""
+    """The model in what `pack` made."""
     with zipfile.ZipFile(io.BytesIO(plan)) as files:
         return ov.Core().read_model(*(files.read(name) for name in MODEL_FILES))
 
 
 def is_dynamic(examples: Sequence[Mapping[str, torch.Tensor]], calibration: Calibration | None) -> bool:
-    """Whether a model must take any shape: calibration's samples have a shape of their own."""
+    """Whether a model must take any shape, because calibration's samples have a shape of their own."""
     return len(examples) > 1 or calibration is not None
 
 
@@ -171,7 +172,7 @@ def plan_key(
     precision: str,
     calibration: Calibration | None,
 ) -> PlanKey:
-    """Of the plan that `compile_openvino` uses."""
+    """The key of the plan that `compile_openvino` uses."""
     dynamic = is_dynamic(examples, calibration)
     made_from: list[object] = [network_digest(module), list(examples[0]), list(outputs)]
     if precision == "int8" and calibration is not None:

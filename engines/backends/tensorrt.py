@@ -1,6 +1,6 @@
-"""TensorRT, for any NVIDIA GPU: through torch-tensorrt, or where that is missing through ONNX.
+"""TensorRT, for any NVIDIA GPU: through torch-tensorrt, or through ONNX where that is missing.
 
-Nothing here is imported where there is no GPU: the packages fail on import there, in ways of their own.
+The packages are imported only where there is a GPU: without one their import fails, in various ways.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from engines.runtime.engine import EngineError
 log = logging.getLogger(__name__)
 PACKAGE = "tensorrt"
 TIMING_CACHE = "tensorrt.timing"
-"""In the plans' folder: what was measured while choosing kernels, so that the next build is faster."""
+"""In the plans' folder: times measured while kernels were chosen, which make the next build faster."""
 
 
 def version() -> str:
-    """Of the installed package. Raises EngineError where it is missing."""
+    """The installed package's version. Raises EngineError where it is missing."""
     try:
         return metadata.version(PACKAGE)
     except metadata.PackageNotFoundError as error:
@@ -35,7 +35,8 @@ def version() -> str:
 
 
 def package() -> TensorRt:
-    """Raises EngineError where there is no GPU, or the package is missing or cannot be loaded."""
+    """The package. Raises EngineError where there is no GPU, or the package is missing or cannot be
+    loaded."""
     version()
     if not torch.cuda.is_available():
         raise EngineError("TensorRT compiles on the GPU that it compiles for, and torch finds none here")
@@ -52,8 +53,8 @@ def compile_tensorrt(
     outputs: Sequence[str],
     folder: Path,
 ) -> tuple[bytes, tuple[Layer, ...]]:
-    """The serialized engine for this machine's GPU, in fp16; and the parsed network's layers, where it came
-    through ONNX. Raises EngineError."""
+    """The serialized engine for this machine's GPU, in fp16; and, where it came through ONNX, the layers of
+    the parsed network. Raises EngineError."""
     trt = package()
     cache = folder / TIMING_CACHE
     try:
@@ -68,8 +69,8 @@ def compile_tensorrt(
             plan = torch_tensorrt.dynamo.convert_exported_program_to_serialized_trt_engine(
                 program,
                 arg_inputs=inputs,
-                use_explicit_typing=True,  # a strongly typed network; TensorRT 11 knows no other
-                enable_autocast=True,  # convolutions in half precision, coordinates as they are written
+                use_explicit_typing=True,  # a strongly typed network; TensorRT 11 has no other
+                enable_autocast=True,  # convolutions in half precision, coordinates as written
                 autocast_low_precision_type=torch.float16,
                 timing_cache_path=str(cache),
             )

@@ -1,8 +1,9 @@
-"""The part of TensorRT's Python API that is used here, for the type checker, of either package.
+"""The part of TensorRT's Python API that is used here, as protocols for the type checker. It fits both
+packages.
 
-Neither package has types, and those of the package tensorrt-stubs (10.8 to 10.13), from which these
-signatures are, no checker can read: its file is not valid Python. The tests compare the names with
-`tensorrt_rtx`, which has the same API and can be installed without a GPU.
+Neither package has types. The signatures are from the package tensorrt-stubs (10.8 to 10.13), which no
+checker can read, since its file is not valid Python. The tests compare the names with `tensorrt_rtx`, which
+has the same API and can be installed without a GPU.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ class Named(Protocol):
 
 
 class Tensor(Protocol):
-    """ITensor. shape: -1 where a side is not known."""
+    """ITensor. shape: -1 for an unknown side."""
 
     name: str
     shape: Sequence[int]
@@ -59,7 +60,7 @@ class TimingCache(Protocol):
 
 
 class BuilderConfig(Protocol):
-    """IBuilderConfig; the last two members are of TensorRT for RTX alone."""
+    """IBuilderConfig; only TensorRT for RTX has the last two members."""
 
     def set_flag(self, flag: Any, /) -> None: ...
     def create_timing_cache(self, serialized_timing_cache: Buffer, /) -> TimingCache: ...
@@ -168,7 +169,7 @@ class TensorRt(Protocol):
 
 
 class TensorRtRtx(TensorRt, Protocol):
-    """`tensorrt_rtx`, with what it alone has."""
+    """`tensorrt_rtx`, with what only that package has."""
 
     @property
     def BuilderFlag(self) -> Any: ...

@@ -1,6 +1,6 @@
-"""ONNX → a TensorRT plan, with either of the packages that have TensorRT's API.
+"""Compiles ONNX to a TensorRT plan, with either of the two packages that have TensorRT's API.
 
-`tensorrt_rtx` (TensorRT for RTX) and `tensorrt` differ in what they compile for, not in how they are asked.
+`tensorrt_rtx` (TensorRT for RTX) and `tensorrt` compile for different GPUs, but are called alike.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ def compile_onnx(
     shapes: Shapes,
     configure: Callable[[Builder, BuilderConfig], None],
 ) -> tuple[bytes, tuple[Layer, ...]]:
-    """The serialized engine for inputs of `shapes`, and the layers of the network as it was parsed.
+    """The serialized engine for inputs of `shapes`, and the layers of the parsed network.
 
-    trt: the package. onnx: whose types are kept as they are (a strongly typed network). configure: given the
-    builder and its configuration, sets what the package needs. Raises EngineError.
+    trt: the package. onnx: its types are kept (a strongly typed network). configure: called with the builder
+    and its configuration, to set what the package needs. Raises EngineError.
     """
     logger = _Logger(trt)
     builder = trt.Builder(logger.instance)
@@ -48,7 +48,7 @@ def compile_onnx(
 
 
 def layers_of(network: Network) -> tuple[Layer, ...]:
-    """What `network` (INetworkDefinition) consists of. A size that only the GPU will know is -1."""
+    """The layers of `network` (INetworkDefinition). A size that only the GPU will know is -1."""
     layers = []
     for index in range(network.num_layers):
         layer = network.get_layer(index)
@@ -61,7 +61,7 @@ def layers_of(network: Network) -> tuple[Layer, ...]:
 
 
 class _Logger:
-    """Keeps the package's last error, and passes on what it says in Python's own log."""
+    """Keeps the package's last error, and passes its messages on to Python's log."""
 
     def __init__(self, trt: TensorRt) -> None:
         self.last_error = "it gave no reason"

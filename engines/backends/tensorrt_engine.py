@@ -14,7 +14,8 @@ from engines.runtime.engine import EngineError
 class TensorRtEngine(DeviceEngine):
     """A serialized engine of `tensorrt` or `tensorrt_rtx`, on this machine's GPU.
 
-    All memory, the plan's workspace too, is torch's and allocated once: so it can be captured.
+    All its memory, also the plan's workspace, belongs to torch and is allocated once, so that it can be
+    captured.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class TensorRtEngine(DeviceEngine):
 def _bound(
     trt: TensorRt, engine: CudaEngine, inputs: Sequence[str], outputs: Sequence[str]
 ) -> dict[str, str]:
-    """Our names → the engine's: the same where it came through ONNX, else in the same order."""
+    """Our names → the engine's: the same names if it came through ONNX, else matched by order."""
     result: dict[str, str] = {}
     names = [engine.get_tensor_name(index) for index in range(engine.num_io_tensors)]
     for ours, mode in ((inputs, trt.TensorIOMode.INPUT), (outputs, trt.TensorIOMode.OUTPUT)):

@@ -13,11 +13,11 @@ PACKAGE = "tensorrt-rtx"
 CAPABILITIES = {
     "7.5": "SM75", "8.0": "SM80", "8.6": "SM86", "8.9": "SM89", "12.0": "SM120", "12.1": "SM121",
 }  # fmt: skip
-"""Compute capabilities that it compiles for, as it names them. 9.0 (H100, H200) is none of them."""
+"""The compute capabilities that it compiles for, under its names. It does not support 9.0 (H100, H200)."""
 
 
 def version() -> str:
-    """Of the installed package. Raises EngineError where it is missing."""
+    """The installed package's version. Raises EngineError where it is missing."""
     try:
         return metadata.version(PACKAGE)
     except metadata.PackageNotFoundError as error:
@@ -25,7 +25,7 @@ def version() -> str:
 
 
 def package() -> TensorRtRtx:
-    """Raises EngineError where it is missing or cannot be loaded."""
+    """The package. Raises EngineError where it is missing or cannot be loaded."""
     version()
     try:
         import tensorrt_rtx
@@ -51,7 +51,7 @@ def compile_rtx(onnx: bytes, shapes: Shapes, capability: str) -> tuple[bytes, tu
     trt = package()
 
     def configure(_: Builder, config: BuilderConfig) -> None:
-        config.set_flag(trt.BuilderFlag.REQUIRE_USER_ALLOCATION)  # what lets its runs be captured
+        config.set_flag(trt.BuilderFlag.REQUIRE_USER_ALLOCATION)  # lets its runs be captured
         config.num_compute_capabilities = 1
         config.set_compute_capability(getattr(trt.ComputeCapability, CAPABILITIES[capability]), 0)
 

@@ -1,4 +1,4 @@
-"""Eager torch: the reference that every other backend is measured against."""
+"""Eager torch: the reference with which every other backend is compared."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from engines.runtime.engine import Engine, Tensors, TensorSpec
 
 
 class TorchEngine(Engine):
-    """Runs `module` as it is, in float32 on the CPU with torch's own number of threads."""
+    """Runs `module` unchanged, in float32 on the CPU, with torch's default number of threads."""
 
     backend = "torch"
     precision = "f32"

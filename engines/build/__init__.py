@@ -1,1 +1,1 @@
-"""Compiles the networks of a show ahead of it: `python -m engines.build`."""
+"""Compiles a show's networks before the show: `python -m engines.build`."""

@@ -75,7 +75,7 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """network, precision, picture, build seconds, plan's size, parity, milliseconds."""
+    """The table of results: network, precision, picture, build seconds, plan's size, parity, milliseconds."""
     lines = [("network", "precision", "picture", "build s", "MiB", "parity", "ONNX parity", "ms")]
     for row in rows:
         facts = row.facts
@@ -99,7 +99,7 @@ def _aligned(lines: Sequence[tuple[str, ...]]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit status: 0 where all is right, 1 where something is not, 130 after an interruption."""
+    """Exit status: 0 if everything is right, 1 if something is not, 130 after an interruption."""
     options = parse(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     try:
@@ -117,7 +117,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.list or options.clean:
         return _list_or_clean(options)
     started = time.perf_counter()
-    import torch  # takes seconds: --help and --list need not wait for it
+    import torch  # the import takes seconds: --help and --list need not wait
 
     from engines.backends.choice import PLANNED
     from engines.build.check_plans import check_show, choose_build_backend
@@ -189,11 +189,11 @@ def _list_or_clean(options: argparse.Namespace) -> int:
 
 
 def kept_table(cache: PlanCache, every: Sequence[Item], limit: int) -> str:
-    """What lies on disk, with sizes and when each was used last; then the total against `limit`, bytes."""
+    """The files on disk, with sizes and times of last use; then their total and the `limit`, bytes."""
     manifests = dict(cache.manifests())
     lines = [("kept", "precision", "picture", "MiB", "compiled MiB", "last used", "parity", "ms")]
     for each in every:
-        if each.paths[0].suffix == SUFFIX:  # a choice, which is told below
+        if each.paths[0].suffix == SUFFIX:  # a choice, which is listed below
             continue
         manifest = manifests.get(each.plan)
         facts = manifest.facts if manifest is not None else None
@@ -219,7 +219,7 @@ def kept_table(cache: PlanCache, every: Sequence[Item], limit: int) -> str:
 
 @contextlib.contextmanager
 def _one_line_when_out_of_memory() -> Iterator[None]:
-    """Python, torch and CUDA each have an error of their own for it."""
+    """Python, torch and CUDA each raise an error of their own for it."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:

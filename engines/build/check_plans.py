@@ -1,4 +1,4 @@
-"""Before the show: is every plan that it needs there, whole, and of this machine?"""
+"""Checks before the show that every plan it needs exists, is whole, and is for this machine."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def check_show(
     *,
     target: str | None = None,
 ) -> list[PlanError]:
-    """What is wrong with the plans of a show with this player, by name; empty where all is right, or where
+    """What is wrong with the plans for a show with this player, by name. Empty where all is right, or where
     the backend needs no plans.
 
-    Raises EngineError where the backend cannot be had at all.
+    Raises EngineError where the backend is not available at all.
     """
     if backend not in PLANNED:
         return []
@@ -57,9 +57,9 @@ def require_plans(player: Path, pack: PlayerPack, backend: str) -> None:
 
 
 def choose_build_backend(backend: str, target: str | None) -> str:
-    """What "auto" means for a build on this machine, or for the compute capability `target`.
+    """The backend that "auto" means for a build on this machine, or for the compute capability `target`.
 
-    Raises EngineError where nothing will do.
+    Raises EngineError where none is suitable.
     """
     if backend != "auto":
         return backend
@@ -110,4 +110,5 @@ _OBSTACLES: dict[str, Callable[[str | None], str | None]] = {
     "tensorrt-rtx": _rtx,
     "cuda": _cuda,
 }
-"""What keeps a backend from building here, or None, in the order in which `auto` tries them."""
+"""TABLE, in the order in which `auto` tries them: for each backend, what keeps it from building here, or
+None."""

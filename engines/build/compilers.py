@@ -1,4 +1,4 @@
-"""How each backend compiles a network of the show: TABLE of builders."""
+"""How each backend compiles a network of the show: the TABLE of builders."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ from engines.runtime.engine import Engine, EngineError, Tensors
 
 
 class Built(NamedTuple):
-    """plan: None where the backend keeps what it compiled itself, or keeps nothing. layers: as parsed, where
-    that is known."""
+    """plan: None where the backend keeps its own files, or keeps nothing. layers: as parsed, where known."""
 
     plan: bytes | None
     layers: tuple[Layer, ...] = ()
@@ -31,8 +30,8 @@ class Built(NamedTuple):
 class Builder(ABC):
     """Compiles networks with one backend. One builder serves one build.
 
-    `index` is of one of a network's shapes. Where is_per_shape is False they are compiled together, and
-    `index` is that of the last, which is verified and measured for all.
+    `index` is the number of one of a network's shapes. Where is_per_shape is False, all shapes are compiled
+    together, and `index` is that of the last, which is verified and measured for all.
     """
 
     backend: str
@@ -44,30 +43,30 @@ class Builder(ABC):
 
     @abstractmethod
     def precision(self, export: Export, asked: str) -> str:
-        """What is made of the precision asked for. Raises EngineError where the backend lacks it."""
+        """The precision that is built for the one `asked`. Raises EngineError where the backend lacks it."""
 
     @abstractmethod
     def build(self, export: Export, index: int, precision: str) -> Built:
-        """Raises EngineError."""
+        """Compiles. Raises EngineError."""
 
     @abstractmethod
     def run(self, export: Export, index: int, precision: str, built: Built) -> Run | None:
-        """What was built last, as a function; None where it cannot run on this machine."""
+        """The last built network as a function; None where it cannot run on this machine."""
 
     def kept(self, export: Export, index: int, precision: str) -> Manifest | None:
-        """Of a plan that is there already, verified and right; None where it must be built."""
+        """The manifest of an existing plan that is verified and right; None where it must be built."""
         return None
 
     def keep(self, export: Export, index: int, precision: str, built: Built, facts: Facts) -> Manifest | None:
-        """Of the plan, as it is written now; None for a backend without plans. Raises PlanError."""
+        """Writes the plan and returns its manifest; None for a backend without plans. Raises PlanError."""
         return None
 
     def onnx_run(self, export: Export) -> Run | None:
-        """The graph that plans are compiled from, run on the CPU; None where there is none."""
+        """The graph from which plans are compiled, run on the CPU; None where there is none."""
         return None
 
     def lock(self) -> contextlib.AbstractContextManager[None]:
-        """Keeps other builds out of the plans."""
+        """Keeps other builds out of the plans' folder."""
         return contextlib.nullcontext()
 
 
@@ -114,7 +113,7 @@ class TensorRtBuilder(Builder):
 
 
 class RtxBuilder(TensorRtBuilder):
-    """TensorRT for RTX: compiles through ONNX, for any GPU it knows, on any machine."""
+    """TensorRT for RTX: compiles through ONNX, on any machine, for any GPU that it supports."""
 
     backend = "tensorrt-rtx"
 
@@ -154,11 +153,11 @@ class RtxBuilder(TensorRtBuilder):
 
 
 class StartingBuilder(Builder):
-    """A backend that a show can start without plans, all shapes of a network together."""
+    """A backend with which a show can start without plans; all shapes of a network are compiled together."""
 
     is_per_shape = False
     PRECISIONS: ClassVar[Mapping[str, tuple[str, ...]]]
-    """For the pose nets, and for a generator."""
+    """The precisions for the pose nets, and for a generator."""
     _engine: Engine | None = None
 
     def __init__(self, target: str | None, cache: PlanCache) -> None:
@@ -194,27 +193,28 @@ class StartingBuilder(Builder):
 
 
 class CudaBuilder(StartingBuilder):
-    """torch on the GPU, with CUDA graphs: nothing is kept."""
+    """torch on the GPU with CUDA graphs; nothing is kept."""
 
     backend = "cuda"
     PRECISIONS: ClassVar = {"pose": ("f32",), "generator": ("fp16",)}
 
 
 class OpenVinoBuilder(StartingBuilder):
-    """OpenVINO on the CPU, which writes its plans itself, also when a show starts: what is measured is added.
+    """OpenVINO on the CPU. It writes its plans itself, also when a show starts; the build adds what it
+    measured.
 
-    The pose stays in f32: less moves landmarks by pixels.
+    The pose stays in f32: lower precision moves landmarks by pixels.
     """
 
     backend = "openvino"
     PRECISIONS: ClassVar = {"pose": ("f32",), "generator": ("auto", "f32", "bf16", "int8")}
 
     def precision(self, export: Export, asked: str) -> str:
-        """ "auto" is what a show chooses here, with its threads."""
+        """With "auto", what a show would choose here, with its threads."""
         precision = super().precision(export, asked)
         if precision != "auto":
             return precision
-        if export.calibration is None:  # untrained: there is nothing to judge it by
+        if export.calibration is None:  # untrained: nothing to judge it by
             return "f32"
         from engines.backends.openvino import choose
 
@@ -245,4 +245,4 @@ class OpenVinoBuilder(StartingBuilder):
 BUILDERS: dict[str, Callable[[str | None, PlanCache], Builder]] = {
     builder.backend: builder for builder in (TensorRtBuilder, RtxBuilder, CudaBuilder, OpenVinoBuilder)
 }
-"""TABLE of the backends that can be built for."""
+"""TABLE of the backends for which networks can be built."""

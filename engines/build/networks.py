@@ -1,4 +1,5 @@
-"""The networks of a player's show, as they are compiled: TABLE of the pose's, and his generator."""
+"""The networks of a player's show, in the form in which they are compiled: a TABLE of the pose nets, and the
+player's generator."""
 
 from __future__ import annotations
 
@@ -29,12 +30,12 @@ Floats = NDArray[np.float32]
 
 
 class PoseNet(NamedTuple):
-    """One of the pose's networks.
+    """One of the pose nets.
 
-    net: in `convert.NETS`; size: of its picture, pixels; low: what black is to it (white is 1).
-    region: where in a frame of (width, height) it looks, given a person's region there; replicate: whether
-    the frame's edge goes on beyond it. points: its outputs → (N, 2), 0..1 of its picture, or None where it
-    found nothing.
+    net: its key in `convert.NETS`. size: of its picture, pixels. low: its value for black (white is 1).
+    region: where in a frame of (width, height) it looks, given a person's region there. replicate: whether
+    the frame's edge is repeated beyond it. points: its outputs → (N, 2), 0..1 of its picture, or None where
+    it found nothing.
     """
 
     net: str
@@ -56,8 +57,8 @@ class PoseNet(NamedTuple):
 class Export:
     """A network, and what it is compiled for.
 
-    label: what its plans are named after. examples: inputs, one set for each shape. pose: which of
-    `POSE_NETS` it is; else it is a generator, and `calibration` gives its inputs on the player's own poses.
+    label: the name of its plans. examples: inputs, one set for each shape. pose: which of `POSE_NETS` it is;
+    without, it is a generator, and `calibration` has its inputs along the player's own poses.
     """
 
     label: str
@@ -72,7 +73,7 @@ class Export:
         return {name: tuple(tensor.shape) for name, tensor in self.examples[index].items()}
 
     def label_of(self, index: int) -> str:
-        """Of one shape: a generator has several."""
+        """The label of one shape: a generator has several."""
         if self.pose is not None:
             return self.label
         cell = self.generator.cell
@@ -81,7 +82,7 @@ class Export:
 
     @property
     def generator(self) -> Generator:
-        """The player's; for an export that is none of the pose's."""
+        """The player's generator; only for an export that is not a pose net."""
         assert isinstance(self.module, LiveGenerator)  # noqa: S101  # for the type checker
         return self.module.generator
 
@@ -92,9 +93,9 @@ def show_exports(
     *,
     size: tuple[int, int] | None = None,
 ) -> list[Export]:
-    """What a show with this player runs on `backend`.
+    """The networks that a show with this player runs on `backend`.
 
-    size: one window of the generator alone, (width, height). Raises EngineError, GraphError, PackError.
+    size: only this window of the generator, (width, height). Raises EngineError, GraphError, PackError.
     """
     found = [_pose_export(name, net) for name, net in POSE_NETS.items()]
     net = LiveGenerator(pack.generator()).eval()
@@ -118,7 +119,7 @@ def show_exports(
 
 
 def untrained_export(variant: str, size: tuple[int, int]) -> Export:
-    """A generator for a picture of about `size`, to see whether a backend compiles it."""
+    """An untrained generator for a picture of about `size`, to test whether a backend compiles it."""
     net = LiveGenerator(Generator(variant, 0.8 * size[1]).fold()).eval()
     step = net.generator.multiple
     width, height = (max(step, side // step * step) for side in size)
@@ -140,7 +141,7 @@ def _person(_: tuple[int, int], person: Region) -> Region:
 
 
 def _found(outputs: Tensors) -> Floats | None:
-    """The keypoints of the surest person that the detector found."""
+    """The keypoints of the most certain person that the detector found."""
     boxes = np.asarray(outputs["boxes"], np.float32)[0]
     logits = np.asarray(outputs["scores"], np.float32)[0, :, 0]
     candidates, scores = detector.decode(boxes, logits, detector.anchors(), 0.0)
@@ -149,7 +150,7 @@ def _found(outputs: Tensors) -> Floats | None:
 
 
 def _refined(outputs: Tensors) -> Floats:
-    """The pose's landmarks, with their heatmap."""
+    """The pose's landmarks, refined by their heatmap."""
     raw = np.asarray(outputs["landmarks"], np.float32).reshape(-1, 5)[: landmarks.LANDMARKS, :2]
     heatmap = np.asarray(outputs["heatmap"], np.float32)[0, : landmarks.LANDMARKS]
     return refine(raw / np.float32(landmarks.SIZE), heatmap)
@@ -163,4 +164,4 @@ POSE_NETS: dict[str, PoseNet] = {
         "pose_landmark_full", landmarks.SIZE, 0.0, landmarks.LandmarkNet.OUTPUTS, _person, True, _refined,
     ),
 }  # fmt: skip
-"""TABLE of the pose's networks, as engines/pose compiles them."""
+"""TABLE of the pose nets, as engines/pose compiles them."""

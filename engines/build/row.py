@@ -1,4 +1,4 @@
-"""What `engines.build` tells of one network: a line of its table, which `engines.build.run` fills in."""
+"""One network's line in the table of `engines.build`; `engines.build.run` makes it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from engines.plans.cache import Facts, Manifest
 
 
 class Row(NamedTuple):
-    """A line of the table. size: of the plan, bytes; 0 where there is none."""
+    """A line of the table. size: the plan's, bytes; 0 where there is none."""
 
     label: str
     precision: str
@@ -27,7 +27,7 @@ class Row(NamedTuple):
 
 
 def shape_text(shapes: Sequence[Mapping[str, tuple[int, ...]]]) -> str:
-    """The size of each picture, "512x512": the doll's of a generator, the picture of a pose net."""
+    """The size of each picture, "512x512": a generator's doll, or a pose net's picture."""
     sizes = [] if shapes else ["any"]
     for one in shapes:
         picture = one.get("doll") or one.get("picture") or next(iter(one.values()))

@@ -1,4 +1,4 @@
-"""Makes the plans of a show, one after the other: compile, verify, measure, write."""
+"""Makes the plans of a show one after the other: compile, verify, measure, write."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ class Made:
     def __init__(
         self, builder: Builder, exports: Iterable[Export], total: int, asked: str, tries: int
     ) -> None:
-        """exports: one is held at a time; total: how many rows they give. asked: the precision."""
+        """exports: consumed one at a time. total: the number of rows they give. asked: the precision."""
         self._builder, self._asked, self._tries = builder, asked, tries
         self._exports, self.total = exports, total
         self._onnx_parity: dict[str, Parity | None] = {}
 
     def rows(self, tell: Callable[[str], None]) -> Iterator[Row]:
-        """Each network as it is done. tell: given the name of the next one.
+        """Yields each network's row when it is done. tell: called with the name of the next network.
 
-        Raises EngineError; BlockingIOError while another build has the folder.
+        Raises EngineError; BlockingIOError while another build uses the folder.
         """
         with self._builder.lock():
             for export in self._exports:
@@ -58,7 +58,7 @@ class Made:
         return Row.of(manifest, is_kept=False)
 
     def _fastest(self, export: Export, index: int, precision: str) -> tuple[Built, Run | None]:
-        """The fastest of the candidates, and how it is run where it can be."""
+        """The fastest of the candidates, and its function where it can run."""
         best: tuple[float, Built, Run | None] | None = None
         for _ in range(self._tries):
             built = self._builder.build(export, index, precision)
@@ -110,7 +110,7 @@ def make_plans(
     everything: bool = False,
     tries: int = 1,
 ) -> Made:
-    """What is to be made; see the options of `engines.build`. Raises EngineError, GraphError, PackError."""
+    """Prepares the build; see the options of `engines.build`. Raises EngineError, GraphError, PackError."""
     builder = BUILDERS[backend](target, cache)
     exports = show_exports(pack, backend, size=size)
     variants = tuple(VARIANTS) if everything else ()

@@ -1,4 +1,4 @@
-"""Whether a compiled network says what eager torch in float32 does, on real frames; and how fast it is."""
+"""Compares a compiled network with eager torch in float32 on real frames, and measures its speed."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ from engines.runtime.engine import Engine, EngineError, Tensors
 
 FRAMES = Path(__file__).resolve().parents[2] / "assets" / "fan_dance.mp4"
 EVERY, MOST = 120, 6
-"""Which frames of it are looked at."""
+"""The clip's frames that are used: every EVERY-th, at most MOST."""
 POSES = 3
 MOST_PX = 0.5
 """A pose net's points may move by this much on average in any frame, pixels of the frame."""
 LEAST_DB = {"int8": 35.0, "bf16": 35.0}
 LEAST_DB_ELSE = 40.0
-"""PSNR of the player's pixels in the generator's picture. bf16 has three bits less than fp16, 18 dB."""
+"""Least PSNR of the player's pixels in the generator's picture. bf16 has three bits less than fp16, 18 dB."""
 WARM_UP, RUNS = 5, 30
 
 Run = Callable[[Tensors], Tensors]
 
 
 class Sample(NamedTuple):
-    """A network's inputs. scale: pixels of the frame for one side of the picture that a pose net is shown."""
+    """A network's inputs. scale: pixels of the frame for one side of a pose net's picture."""
 
     inputs: Tensors
     scale: float = 1.0
 
 
 def eager(export: Export) -> Run:
-    """The reference: the module as it is, in float32 on the CPU."""
+    """The reference: the module unchanged, in float32 on the CPU."""
 
     def run(inputs: Tensors) -> Tensors:
         with torch.inference_mode():
@@ -56,7 +56,7 @@ def eager(export: Export) -> Run:
 
 
 def compiled(engine: Engine) -> Run:
-    """An engine as a function. The results are its own buffers."""
+    """An engine as a function. It returns the engine's own buffers."""
     inputs, outputs = engine.buffers()
 
     def run(given: Tensors) -> Tensors:
@@ -69,7 +69,7 @@ def compiled(engine: Engine) -> Run:
 
 
 def parity(export: Export, index: int, precision: str, run: Run) -> Parity:
-    """How far `run` is from eager torch, at worst over some real frames. Raises EngineError."""
+    """How far `run` is from eager torch in the worst of some real frames. Raises EngineError."""
     reference = eager(export)
     if export.pose is None:
         least = LEAST_DB.get(precision, LEAST_DB_ELSE)
@@ -94,7 +94,7 @@ def parity(export: Export, index: int, precision: str, run: Run) -> Parity:
 
 
 def not_measured(export: Export, precision: str, why: str) -> Parity:
-    """What stands in a manifest where a plan cannot be run."""
+    """The manifest's entry for a plan that cannot be run."""
     if export.pose is not None:
         return Parity("px", MOST_PX, note=f"not measured ({why})")
     return Parity("dB", LEAST_DB.get(precision, LEAST_DB_ELSE), note=f"not measured ({why})")
@@ -112,18 +112,18 @@ def latency_ms(export: Export, index: int, run: Run) -> float:
 
 
 def _psnr(inputs: Tensors, true: Tensors, found: Tensors) -> float:
-    """Of the pixels that the player covers, before nothing."""
+    """PSNR of the pixels that the player covers, without a background."""
     truth, seen = (_layer(inputs, each) for each in (true, found))
     covered = truth[..., 3] > 0
     if not covered.any():
-        raise EngineError("the player's poses show nothing of him: the pack is not trained")
+        raise EngineError("the player's poses show nothing of the player: the pack is not trained")
     error = float(np.square(truth - seen)[covered].mean())
     return 10 * float(np.log10(255**2 / max(error, 1e-6)))
 
 
 def _layer(inputs: Tensors, outputs: Tensors) -> NDArray[np.float32]:
-    """What comes of what `LiveGenerator` gives, at the resolution of its doll: colours times alpha, and
-    alpha, (H, W, 4) 0..255."""
+    """The picture that results from `LiveGenerator`'s outputs, at the resolution of its doll: colours times
+    alpha, and alpha, (H, W, 4) 0..255."""
     doll, own = np.asarray(inputs["doll"][0], np.uint8), np.asarray(outputs["own"][0], np.float32)
     fields = np.asarray(outputs["fields"][0], np.float32)
     colours, alpha, _ = Compositor(FINE, 1).paint(doll, own, fields)
@@ -131,7 +131,7 @@ def _layer(inputs: Tensors, outputs: Tensors) -> NDArray[np.float32]:
 
 
 def _poses(export: Export, index: int) -> Iterator[Sample]:
-    """The player's own poses, on a window of the example's size about him."""
+    """The player's own poses, in a window of the example's size around the player."""
     assert export.calibration is not None  # noqa: S101  # a generator has one
     height, width = export.examples[index]["doll"].shape[1:3]
     for sample in export.calibration.samples():
@@ -139,8 +139,8 @@ def _poses(export: Export, index: int) -> Iterator[Sample]:
 
 
 def _window(sample: Tensors, width: int, height: int, cell_px: int) -> Tensors:
-    """A piece of a whole picture's inputs of `width` x `height` pixels of its doll; or all of it, enlarged,
-    where the piece is larger. cell_px: pixels of the picture, in which landmarks are, to a cell."""
+    """A piece of a whole picture's inputs, `width` x `height` pixels of its doll; or all of it, enlarged,
+    where the piece is larger. cell_px: pixels a cell, in the picture to which the landmarks belong."""
     landmarks, previous = (np.asarray(sample[name], np.float32) for name in ("landmarks", "previous"))
     doll = np.asarray(sample["doll"], np.uint8)
     rows, columns = doll.shape[1:3]
@@ -164,14 +164,14 @@ def _window(sample: Tensors, width: int, height: int, cell_px: int) -> Tensors:
 
 
 def _looks(net: PoseNet) -> Iterator[Sample]:
-    """What the net is shown of the frames."""
+    """The crops of the frames that the net gets."""
     for frame, person in _people():
         region = net.region((frame.shape[1], frame.shape[0]), person)
         yield Sample({"picture": _crop(frame, region, net)}, region.side)
 
 
 def _crop(frame: NDArray[np.uint8], region: Region, net: PoseNet) -> NDArray[np.uint8]:
-    """(1, size, size, 3) RGB, as engines/pose cuts it out."""
+    """The crop (1, size, size, 3) RGB, as engines/pose makes it."""
     crop = cv2.warpAffine(
         frame,
         region.to_frame(net.size),

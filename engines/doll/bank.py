@@ -1,10 +1,9 @@
-"""The bank: pictures of the player that his paper doll is drawn from, cut into parts, and what is needed to
-choose among them.
+"""The bank: the pictures from which a player's paper doll is drawn, cut into parts.
 
-What landmarks cannot tell (a shirt's number, a face, a skirt's folds) a net trained on them averages away. A
-picture of it does not. A pack holds some hundred frames of the player's footage; for a pose each part of the
-doll comes from the frame that shows it most alike (`engines.doll.choice`), and is bent onto the pose
-(`engines.doll.drawing`).
+A net trained on landmarks averages away what landmarks cannot tell: a shirt's number, a face, a skirt's
+folds. A picture keeps them. So a player pack holds some hundred frames of the player's footage. For each
+pose, every part of the doll is taken from the frame that shows it turned most alike (`engines.doll.choice`),
+and is bent onto the pose (`engines.doll.drawing`).
 """
 
 from __future__ import annotations
@@ -26,15 +25,16 @@ from engines.doll.sprites import Sprite, cut_up
 from engines.skeleton import Landmark as L
 
 LEAST_SEEN = 0.55
-"""A frame that shows less of a part than this share of what most show hides it, by as much."""
+"""A frame that shows less of a part than this share of what most frames show is taken to hide the rest of
+it."""
 CUTTERS = 2
-"""Threads that cut a bank up."""
+"""Threads that cut a bank into parts."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame of the bank. body: `view.picture` with what the arms hide filled in, or None where they hide
-    nothing."""
+    """A frame of the bank. body: `view.picture` with the places hidden by the arms filled in; None where the
+    arms hide nothing."""
 
     view: View
     labels: Labels
@@ -42,7 +42,7 @@ class Frame:
 
 
 def standing_px(landmarks: Floats, body: Body) -> NDArray[np.float64]:
-    """(..., 33, 4) → (...): the player's standing height where he stands, pixels."""
+    """(..., 33, 4) → (...): how tall the player is when standing at this place, pixels."""
     ankles = landmarks[..., [L.LEFT_ANKLE, L.RIGHT_ANKLE], 1].max(axis=-1)
     return height_at(body.near, body.far, ankles)
 
@@ -52,18 +52,19 @@ def _cut_up(frame: Frame, widths: Reals, skirt: Reals) -> list[Sprite]:
 
 
 class Bank:
-    """Frames of a player, cut up.
+    """Frames of a player, cut into parts. The player pack loads it before a show; training makes it.
 
-    atlas: their sprites. Of frames and parts: points, see `Points`; directions (F, P, 2, 3); lack
-    (F, P): how much less of a part a frame shows than most, 0..1; leaving (F, P): what is wrong with a part
-    where it is not drawn with its neighbour (an arm before the body, a body that an arm hides), 0..1; covers
-    (F, P), see `Seen`; at_camera (F, P): how much a limb is foreshortened, 0..1. heights, numbers (F,).
+    atlas: the sprites of all frames. The arrays are by frame (F) and part (P): points, see `Points`;
+    directions (F, P, 2, 3); lack (F, P), how much less of the part the frame shows than most frames do, 0..1;
+    leaving (F, P), how unclean the part looks when it is drawn without its neighbour (an arm in front of the
+    body, a body behind an arm), 0..1; covers (F, P), see `Seen`; at_camera (F, P), how much a limb is
+    foreshortened, 0..1; heights and numbers (F,).
 
-    widths: see `limb_widths`; skirt: see `skirt_of`, none by default. shown, atlas: what the frames show,
-    and what comes of cutting them up, where it is known. keep: whether the frames themselves are kept, for
-    `store.write_bank`.
+    widths: see `limb_widths`. skirt: see `skirt_of`; by default no skirt. shown, atlas: what the frames show
+    and their sprites, where both are known from an earlier cutting. keep: keep the frames themselves, for
+    `bank_store.write_bank`.
 
-    Raises ValueError where there is no frame, or one whose landmarks or height are no numbers.
+    Raises ValueError where there is no frame, or where a frame's landmarks or height are not finite.
     """
 
     def __init__(

@@ -1,5 +1,5 @@
-"""Where a part of the paper doll is bent: about a joint it takes its neighbour's map by degrees, as in smooth
-skinning."""
+"""Where the parts of the paper doll bend: near a joint, a part gradually takes over its neighbour's map, as
+in smooth skinning."""
 
 from __future__ import annotations
 
@@ -12,21 +12,23 @@ from engines.doll.cutting import Floats, Reals
 from engines.doll.parts import CHILDREN, COUNT, HEAD, LEGS, PARENTS, TORSO, Joints
 
 BLEND = 1.4
-"""About a joint the maps are blended over so many half widths of the part that begins there, either way."""
+"""Around a joint two maps are blended over this many half widths of the part that begins there, on either
+side."""
 SKIRT, SKIRT_NEAR = 0.06, 0.35
-"""Between the legs of a skirt over so much either way, up to so far from its middle, standing heights."""
+"""Between the legs of a skirt: the blend's reach on either side, and how far from the middle it goes on, in
+standing heights."""
 NECK = 0.05
-"""About the neck over so much: a head that is tilted leaves the shoulders where they are."""
+"""The blend's reach around the neck, standing heights: a tilted head leaves the shoulders where they are."""
 STIFF, SOFT = -0.2, 0.5
-"""Maps that are turned against each other are not blended once the cosine of the angle falls to the first,
-and are blended wholly from the second on. Halfway between two that are turned far there is one that
-shrinks everything to a spot, whose colour would fill the bend of an elbow; there two discs overlap instead
-(`sprites.OVERLAP`)."""
+"""Two maps turned against each other are blended fully where the cosine of the angle between them is at least
+SOFT, and not at all from STIFF down. Halfway between two maps turned far apart lies one that shrinks
+everything to a spot, and that spot's colour would fill the bend of an elbow. There the two parts overlap in a
+disc instead (`sprites.OVERLAP`)."""
 
 
 class Bend(NamedTuple):
-    """A joint about which a part takes its neighbour's map, by its row in `Joints`. sign: 1 where the
-    neighbour lies outwards of it, -1 inwards."""
+    """A joint around which a part takes its neighbour's map. joint: row in `Joints`. sign: 1 if the neighbour
+    lies outwards of the joint, -1 if inwards."""
 
     part: int
     neighbour: int
@@ -48,14 +50,14 @@ BENDS = [
         ),
     )
 ]
-"""TABLE of the joints of each part, part after part."""
+"""TABLE of the joints of all parts, part after part."""
 _PART, NEIGHBOUR, _JOINT, _SIGN = (np.array(column) for column in zip(*BENDS, strict=True))
 
 
 class Reach(NamedTuple):
-    """How far maps are blended, for each row of `Joints` (P + 2,): across how much, either way of the joint's
-    plane; near: how far from the joint the blending begins to fade, and at twice that it ends; both in
-    standing heights; strength: how much of it there is, 0..1."""
+    """How far maps are blended at each row of `Joints`, (P + 2,) each. across: to either side of the joint's
+    plane, standing heights. near: distance from the joint at which the blending begins to fade, standing
+    heights; it ends at twice that. strength: 0..1."""
 
     across: Reals
     near: Reals
@@ -63,7 +65,7 @@ class Reach(NamedTuple):
 
 
 def reach_of(widths: Reals, skirt: Reals) -> Reach:
-    """For a player: widths (P,), see `cutting.limb_widths`; skirt (2,), see `cutting.skirt_of`."""
+    """The reach for a player: widths (P,), see `cutting.limb_widths`; skirt (2,), see `cutting.skirt_of`."""
     across, near = BLEND * widths, 1.5 * BLEND * widths
     across[HEAD] = near[HEAD] = NECK
     strength = np.append(np.ones(COUNT), skirt)
@@ -71,17 +73,18 @@ def reach_of(widths: Reals, skirt: Reals) -> Reach:
 
 
 def bends_of(parts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Of all joints of `parts` (L,), (B,) each: which of `parts` it is of, and its row in `BENDS`."""
+    """All joints of `parts` (L,), as two arrays (B,): the index into `parts`, and the row in `BENDS`."""
     layer, bend = np.nonzero(parts[:, None] == _PART)
     return layer, bend
 
 
 def joint_table(joints: Joints[NDArray[Any]], height: float, reach: Reach) -> Floats:
-    """(len(BENDS), 6): of each joint x and y, pixels; its outward direction divided by how far either way of
-    its plane maps are blended; 1 / how far from it the blending begins to fade; how much of it there is.
+    """(len(BENDS), 6), a row a joint: x and y, pixels; its outward direction divided by the reach of the
+    blend; 1 / the distance at which the blend begins to fade; its strength.
 
-    At a place d from the joint so much of the neighbour's map is taken:
-    table[5] * smooth(0.5 + 0.5 * d · table[2:4]) * smooth(2 - |d| * table[4])
+    At a place d from the joint, the neighbour's map has the share
+
+        table[5] * smooth(0.5 + 0.5 * d · table[2:4]) * smooth(2 - |d| * table[4])
     """
     across_px, near_px = reach.across[_JOINT] * height, reach.near[_JOINT] * height
     columns = [
@@ -93,11 +96,11 @@ def joint_table(joints: Joints[NDArray[Any]], height: float, reach: Reach) -> Fl
 
 
 def softness(turn: Reals) -> Floats:
-    """How readily two maps are blended, 0..1, by the cosine of the turn between them (`parts.agreement`)."""
+    """How far two maps are blended, 0..1, from the cosine of the turn between them (`parts.agreement`)."""
     return smooth((turn - STIFF) / (SOFT - STIFF)).astype(np.float32)
 
 
 def smooth(share: NDArray[Any]) -> NDArray[Any]:
-    """0..1 → 0..1, level at both ends. Overwrites `share`."""
+    """Smoothstep: 0..1 → 0..1, level at both ends. Overwrites `share`."""
     np.clip(share, 0, 1, out=share)
     return share * share * (3 - 2 * share)

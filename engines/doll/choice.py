@@ -1,9 +1,9 @@
-"""Which frame of the bank each part of the doll is drawn from.
+"""Chooses the frame of the bank from which each part of the doll is drawn.
 
-A part wants the frame that shows it turned most alike; a cut between a part and the one that it hangs on
-costs something too, so that where a whole frame is near it is used whole. The body is a tree, so the best
-choice of all parts together is found exactly, from the leaves to the torso (dynamic programming, as in
-pictorial structures: Felzenszwalb and Huttenlocher, 2005).
+A part prefers the frame that shows it turned most alike. Taking a part and its parent from different frames
+costs extra, so that a frame that fits as a whole is used whole. The body is a tree, so the best choice for
+all parts together is found exactly, from the leaves to the torso (dynamic programming, as in pictorial
+structures: Felzenszwalb and Huttenlocher, 2005).
 """
 
 from __future__ import annotations
@@ -18,47 +18,47 @@ from engines.doll.cutting import Floats
 from engines.doll.parts import CHILDREN, COUNT, PARENTS, TABLE, TORSO, depths, directions, distance
 
 Frames = NDArray[np.int64]
-"""(P,): a frame for each part."""
+"""(P,): the frame of each part."""
 
 CUT = 0.05
-"""What a cut between a part and its parent costs; like all here in units of `parts.distance`."""
+"""Cost of a part whose parent comes from another frame. All costs here are in units of `parts.distance`."""
 LEAVING = 1.5
-"""What it costs more where the part is not cleanly cut out of its frame (`Bank.leaving`)."""
+"""Extra cost of such a part where it is not cleanly cut out of its frame (`Bank.leaving`)."""
 COVERED = 200.0
-"""What a squared standing height of the body costs that is filled in, since the arm before it is not
-drawn."""
+"""Cost for each squared standing height of body that must be filled in, because the arm that covers it in its
+frame is not drawn."""
 MOVED, UNCOVERED = 0.4, 0.3
-"""An arm that is drawn costs the second share of `COVERED`, once it is turned otherwise than in its frame by
-the first: it bares what it hid there, and was cut out of the body."""
+"""An arm that is drawn, but turned by more than MOVED away from its frame, costs the share UNCOVERED of
+`COVERED`: it uncovers body that it hid in the frame and that was cut out with it."""
 AT_CAMERA = 0.3
-"""What it costs to leave out a limb that points at the camera: what it hangs on shows some of it."""
+"""Cost of leaving out a limb that points at the camera: its parent shows some of it."""
 LACKING = 4.0
-"""What a part costs of which nothing is seen."""
+"""Cost of a part of which nothing is seen in the frame."""
 COARSE = 0.5
-"""What a frame costs in which the player is smaller than he is drawn, for each e-fold."""
+"""Cost of a frame in which the player is smaller than drawn, for each factor of e."""
 STAY = 0.15
-"""What the frame that is shown now is given in advance: no flicker."""
+"""Discount for the frame that is shown now: it prevents flicker."""
 FOLLOW, FOLLOWING = 0.1, 6
-"""What the frames that come next in the footage are given in advance, and how many they are: cloth and hair
-move on as they were filmed."""
+"""Discount for the next frames of the footage, and how many they are: cloth and hair move on as they were
+filmed."""
 NEVER = 1e6
 CLEAR = 0.02
-"""A part passes before another once it is nearer by this, standing heights."""
+"""A part passes in front of another once it is nearer by this, standing heights."""
 
 
 class Drawing(NamedTuple):
-    """How the doll is drawn: of each part the frame, the one that it fades from, and how far it has
-    come, 0..1 (1: the frame alone)."""
+    """How the doll is drawn. For each part: its frame, the frame that it fades from, and how far the fade has
+    come, 0..1 (1: only the new frame)."""
 
     frames: Frames
     before: Frames
     share: Floats
     order: Frames | None = None
-    """The parts, back to front; None: as the pose says."""
+    """The parts, back to front; None: in the order that the pose gives."""
 
     @classmethod
     def of(cls, frames: Frames) -> Drawing:
-        """Without a fade."""
+        """A drawing without a fade."""
         return cls(frames, frames, np.ones(COUNT, np.float32))
 
 
@@ -70,8 +70,8 @@ def choose(
     allowed: NDArray[np.bool_] | None = None,
     height: float | None = None,
 ) -> Frames:
-    """The best frames for a pose (33, 4). current: what is shown now. allowed (F,): the frames that may be
-    used; all, by default. height: see `Doll.paint`."""
+    """The best frames for a pose (33, 4). current: the frames shown now. allowed (F,): the frames that may be
+    used, by default all. height: see `Doll.paint`."""
     if height is None:
         height = float(standing_px(landmarks, bank.body))
     own = directions(landmarks.astype(float), TABLE)
@@ -83,9 +83,9 @@ def choose(
     if current is not None:
         ahead = bank.numbers[:, None] - bank.numbers[current]  # (F, P)
         cost -= np.where(ahead == 0, STAY, np.where((ahead > 0) & (ahead <= FOLLOWING), FOLLOW, 0))
-    leave = cost + CUT + LEAVING * bank.leaving  # where the part is not drawn from its parent's frame
+    leave = cost + CUT + LEAVING * bank.leaving  # if the part does not share its parent's frame
     best, stays = np.zeros(COUNT, np.int64), np.empty(cost.shape, np.bool_)
-    least = np.empty_like(cost)  # of a part with all that hangs on it, given the parent's frame
+    least = np.empty_like(cost)  # of a part with all its descendants, given the parent's frame
     for part in reversed(range(COUNT)):
         for child in CHILDREN[part]:
             cost[:, part] += least[:, child]
@@ -103,9 +103,9 @@ def choose(
 
 
 def in_order(landmarks: Floats, height: float, before: Frames | None = None) -> Frames:
-    """(P,): the parts of a pose (33, 4) of a player `height` pixels high, back to front.
+    """(P,): the parts of a pose (33, 4) from back to front. height: the player's, pixels.
 
-    before: the order of the last picture: two parts change places only where that is clear.
+    before: the order in the last picture. Two parts swap only where the pose is clear about it.
     """
     depth = depths(landmarks.astype(float), np.array([height]), TABLE)
     if before is None:
@@ -120,10 +120,10 @@ def in_order(landmarks: Floats, height: float, before: Frames | None = None) -> 
 
 
 class Chooser:
-    """Chooses picture after picture, and lets the old fade into the new. For one thread.
+    """Chooses the frames for one picture after the other, and fades old frames into new ones. The renderers
+    call it once a picture. For one thread.
 
-    fade: over so many pictures a part changes its frame; to one that follows in the footage it changes at
-    once.
+    fade: pictures that a change of frame takes. A change to the frame that follows in the footage takes none.
     """
 
     def __init__(self, bank: Bank, fade: int = 2) -> None:
@@ -131,14 +131,14 @@ class Chooser:
         self.reset()
 
     def reset(self) -> None:
-        """The next picture does not follow the last one."""
+        """Call it when the next picture does not follow the last one."""
         self._now: Frames | None = None
         self._order: Frames | None = None
         self._before = np.zeros(COUNT, np.int64)
         self._left = np.zeros(COUNT, np.int64)  # pictures until a part's fade is over
 
     def __call__(self, landmarks: Floats) -> Drawing:
-        """For a pose (33, 4)."""
+        """The drawing for a pose (33, 4)."""
         bank, now = self._bank, self._now
         chosen = choose(bank, landmarks, current=now)
         self._order = in_order(landmarks, float(standing_px(landmarks, bank.body)), self._order)

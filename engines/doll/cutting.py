@@ -1,7 +1,7 @@
-"""Cuts a picture of the player into parts.
+"""Cuts a picture of the player into parts. The bank calls it for each of its frames.
 
-Which part each pixel belongs to is told by the distance to the parts' axes, counted in their widths. What
-lies under an arm belongs to the body too, in colours that other frames show there (`tools.player.fill`).
+A pixel belongs to the part whose axis is nearest, measured in the part's widths. The body also owns the
+pixels under an arm; their colours come from other frames, which show them (`tools.player.fill`).
 """
 
 from __future__ import annotations
@@ -33,32 +33,34 @@ Floats = NDArray[np.float32]
 Reals = NDArray[np.float64]
 
 LABELLED_PX = 192.0
-"""Labels are found in a picture in which the player is about so high, pixels."""
+"""Labels are made at a size at which the player is about this many pixels high."""
 NOTHING = 15
-"""In place of a part: there is none."""
+"""The label of a pixel that belongs to no part."""
 BODY_REACH = np.where(np.arange(COUNT) == TORSO, 0.12, 0.8)
-"""Up to so many of its half widths, a part of the body goes on under an arm that lies before it."""
+"""A part of the body continues under an arm in front of it for this many of its half widths."""
 TRUNK = 2.4
-"""Beside the torso, pixels are shared out between it and an arm as if it were so many times thinner: as thin
-as the arm."""
+"""Where pixels beside the torso are shared between torso and arm, the torso counts as this many times
+thinner: as thin as the arm."""
 FINGERS = 1.7
-"""A hand reaches so much farther than its landmarks."""
+"""A hand reaches this many times farther than its landmarks."""
 IN_FRONT = 0.03
-"""An arm that is at most this far behind the torso, standing heights, may lie before it."""
+"""An arm may lie in front of the torso if its depth is at most this far behind it, standing heights."""
 TIGHT = 1.2
-"""Before the body an arm is cut out at this times its own width: no shirt comes along."""
+"""An arm in front of the body is cut out at this many times its own width, so that it brings no shirt
+along."""
 MIDDLE = 0.5
-"""The middle of a leg: within so many half widths of its axis."""
+"""The middle of a leg lies within this many half widths of its axis."""
 LEAST_APART, LEAST_PIXELS = 18.0, 12
-"""An arm's edge is found by colour where it differs by this from the body, CIELAB, in so many pixels."""
+"""An arm's edge is found by colour where arm and body differ by this much in CIELAB, over at least this many
+pixels."""
 
 
 @dataclass(frozen=True)
 class View:
     """One picture of the player.
 
-    picture (h, w, 3) uint8 BGR and alpha (h, w) uint8, a piece of the frame; landmarks (33, 4) in pixels of
-    that piece; height: his standing height there, pixels; number: of the frame in the footage.
+    picture (h, w, 3) uint8 BGR and alpha (h, w) uint8: a piece of the frame. landmarks (33, 4): in pixels of
+    that piece. height: the player's standing height there, pixels. number: the frame's in the footage.
     """
 
     picture: Bytes
@@ -70,23 +72,23 @@ class View:
 
 @dataclass(frozen=True)
 class Labels:
-    """Which part each pixel of a view belongs to, at the view's size times `scale` or so.
+    """The part that each pixel of a view belongs to, at about `scale` times the view's size.
 
-    owner (h, w): the part that is seen there, also where alpha is 0. under (h, w): the part of the body that
-    an arm hides there. NOTHING in both: none.
+    owner (h, w): the part seen there, also where alpha is 0. under (h, w): the part of the body that an arm
+    hides there. Both are NOTHING where there is none.
     """
 
     owner: Bytes
     under: Bytes
     hidden: Floats = field(init=False)
-    """(h, w) 1 where an arm hides the body."""
+    """(h, w): 1 where an arm hides the body."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", (self.under != NOTHING).astype(np.float32))
 
 
 def reduced(view: View) -> tuple[Bytes, Floats, float]:
-    """A view's alpha, landmarks and standing height, pixels, at the size at which it is labelled."""
+    """A view's alpha, landmarks and standing height (pixels), scaled to the size at which it is labelled."""
     scale = min(1.0, LABELLED_PX / view.height)
     alpha = cv2.resize(view.alpha, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     across, down = alpha.shape[1] / view.alpha.shape[1], alpha.shape[0] / view.alpha.shape[0]
@@ -95,8 +97,8 @@ def reduced(view: View) -> tuple[Bytes, Floats, float]:
 
 
 def part_distances(landmarks: Floats, height: float, shape: tuple[int, ...]) -> Floats:
-    """(P, h, w): how far each pixel is from each part's axis, or from the torso's quadrilateral, in the
-    part's half widths."""
+    """(P, h, w): the distance of each pixel from each part's axis (for the torso, from its quadrilateral), in
+    the part's half widths."""
     y, x = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float32)
     points = landmarks[:, :2].astype(np.float64)
     starts, ends = points[TABLE.starts].mean(axis=1), points[TABLE.ends].mean(axis=1)  # (P, 2)
@@ -117,13 +119,14 @@ def part_distances(landmarks: Floats, height: float, shape: tuple[int, ...]) -> 
 
 
 def before_body(relative: Floats) -> NDArray[np.bool_]:
-    """(h, w): where the body is, whatever lies before it. relative: see `part_distances`."""
+    """(h, w): where the body is, whatever lies in front of it. relative: see `part_distances`."""
     reach = BODY_REACH[list(CORE)].astype(np.float32)[:, None, None]
     return np.asarray((relative[list(CORE)] / reach).min(axis=0) < 1)
 
 
 def label(view: View, widths: Reals, skirt: Reals | None = None) -> Labels:
-    """widths (P,): the player's own half widths, standing heights (`limb_widths`); skirt: see `skirt_of`."""
+    """The labels of a view. widths (P,): the player's own half widths, standing heights (`limb_widths`);
+    skirt: see `skirt_of`."""
     alpha, landmarks, height = reduced(view)
     relative = part_distances(landmarks, height, alpha.shape)
     z = landmarks[:, 2] * np.float32(DEPTH)
@@ -151,15 +154,15 @@ def label(view: View, widths: Reals, skirt: Reals | None = None) -> Labels:
 
 
 def own_widths(relative: Floats, widths: Reals) -> Floats:
-    """`part_distances` (P, h, w) in the player's own half widths (P,) instead of the table's."""
+    """`part_distances` (P, h, w), in the player's own half widths (P,) instead of the table's."""
     return np.asarray(relative * (WIDTHS / widths).astype(np.float32)[:, None, None])
 
 
 def _leave_to_the_nearer_leg(
     distance: Floats, own: Floats, z: Floats, height: float, skirt: Reals | None
 ) -> None:
-    """Where two legs cross in the picture, what shows there is the nearer one's: the other is put out of
-    reach in `distance` (P, h, w). Left as they are: legs of about one depth, and what a skirt hides.
+    """Where two legs cross in the picture, the nearer one is seen: the other one's `distance` (P, h, w) is
+    put out of reach. Legs at about the same depth, and legs that a skirt hides, are left alone.
 
     own: see `own_widths`; z (33,): depths, pixels.
     """
@@ -173,8 +176,8 @@ def _leave_to_the_nearer_leg(
 
 
 def _nearer(own: Floats, behind: Floats) -> NDArray[np.int64]:
-    """(h, w): which of the arms' parts is seen: of the left ones and of the right ones the nearest by `own`
-    (6, h, w), and where both are there, the arm that is less far `behind` (6,)."""
+    """(h, w): which part of the arms is seen. Within the left and within the right arm it is the nearest part
+    by `own` (6, h, w); where both arms are, it is the arm less far `behind` (6,)."""
     left, right = own[:3].argmin(axis=0), 3 + own[3:].argmin(axis=0)
     both = (own[:3].min(axis=0) < 1) & (own[3:].min(axis=0) < 1)
     first = np.where(both, behind[left] <= behind[right], own[:3].min(axis=0) <= own[3:].min(axis=0))
@@ -182,11 +185,12 @@ def _nearer(own: Floats, behind: Floats) -> NDArray[np.int64]:
 
 
 def _follow_colour(distance: Floats, lab: Floats, body: NDArray[np.bool_], *, grows: bool) -> None:
-    """Moves the edge of an arm's part before the body to where the colour changes, if the two differ.
+    """Moves the edge of an arm's part in front of the body to the place where the colour changes, if arm and
+    body differ in colour.
 
-    distance (h, w): to the part's axis, 1 at its edge; where it is changed, pixels near the edge come to lie
-    outside, or inside too if it `grows`, as a hand with its fingers. lab (h, w, 3): CIELAB colours. body (h,
-    w): where the body is.
+    distance (h, w): to the part's axis, 1 at its edge; changed in place. Pixels near the edge may move
+    outside; if the part `grows`, as a hand with its fingers does, also inside. lab (h, w, 3): CIELAB colours.
+    body (h, w): where the body is.
     """
     core, ring = body & (distance < 0.4), body & (distance > 1.3) & (distance < 2.2)
     if min(core.sum(), ring.sum()) < LEAST_PIXELS:
@@ -207,12 +211,12 @@ def _follow_colour(distance: Floats, lab: Floats, body: NDArray[np.bool_], *, gr
 
 
 class Seen(NamedTuple):
-    """What a view shows of each part, (P,) each, by labels.
+    """What a view shows of each part, by its labels, (P,) each.
 
-    area: in squared standing heights; a leg before which another one lies counts less, by the share of its
-    middle that is hidden. hidden: the share of it that an arm hides. astray: of an arm's parts,
-    the share that lies before the body, where the cut is less sure. covers: the area of the body that an
-    arm's part hides, with all that hangs on it, in squared standing heights.
+    area: in squared standing heights; a leg with another leg in front of it counts less, by the share of its
+    middle that is hidden. hidden: the share that an arm hides. astray: of an arm's parts, the share in front
+    of the body, where the cut is less certain. covers: the area of the body that an arm's part and its
+    descendants hide, in squared standing heights.
     """
 
     area: Reals
@@ -222,7 +226,7 @@ class Seen(NamedTuple):
 
 
 def seen(view: View, labels: Labels) -> Seen:
-    """Measures a view."""
+    """Measures what a view shows."""
     alpha, landmarks, height = reduced(view)
     there = alpha > 127
     relative = part_distances(landmarks, height, alpha.shape)
@@ -250,8 +254,8 @@ def seen(view: View, labels: Labels) -> Seen:
 
 
 def limb_widths(views: list[View]) -> Reals:
-    """(P,): the player's own half widths, standing heights, measured where a limb is clear of the rest; the
-    table's, a little narrowed, of what is never clear. Left and right are alike."""
+    """(P,): the player's own half widths, standing heights, measured where a limb is clear of the rest. A
+    limb that is never clear gets the table's width, narrowed a little. Left and right are equal."""
     found: list[list[float]] = [[] for _ in range(COUNT)]
     for view in views:
         alpha, landmarks, height = reduced(view)
@@ -284,26 +288,27 @@ def limb_widths(views: list[View]) -> Reals:
 
 
 NARROW = 0.65
-"""A limb that is never clear has this share of the width in the table: rather too little of it than some
-shirt."""
+"""A limb that is never clear gets this share of the table's width: better to miss a bit of the limb than to
+take in some shirt."""
 LEAST_LENGTH = 0.06
-"""A limb is measured where it is at least so long in the picture, standing heights."""
+"""A limb is measured where it is at least this long in the picture, standing heights."""
 LEG_WIDTHS = ((0.055, 0.036), (0.036, 0.028))
-"""Half widths of a leg, standing heights, in trousers rather than bare, where thigh and shin begin and
-end."""
+"""Half widths of a leg in trousers rather than bare, where thigh and shin begin and end, standing heights."""
 PLACES = (0.45, 0.6, 0.75, 0.9)
-"""Where along them it is looked whether something hangs between the legs."""
+"""Places along the legs at which the gap between them is examined for a skirt."""
 HANGS = 0.7
-"""It does where this share of the gap is filled; wide trousers fill less."""
+"""A skirt is there if this share of the gap is filled; wide trousers fill less."""
 LEAST_GAP, LEAST_VIEWS = 0.04, 5
-"""A gap is measured where it is so wide, standing heights, and believed in so many views."""
+"""A gap is measured where it is this wide, standing heights; the result counts if it comes from this many
+views."""
 
 
 def skirt_of(views: list[View]) -> Reals:
-    """(2,): down to where the thighs, and the shins, hang together, as a share of their length, 0..1.
+    """(2,): how far down the thighs, and the shins, hang together as a skirt, as a share of their length,
+    0..1.
 
-    By how much of the gap between them is the player's, in views in which the legs are far enough apart for
-    one; 0 where they never are.
+    It is measured by how much of the gap between the legs is covered by the player, in views with the legs
+    far enough apart; 0 where there are no such views.
     """
     shares: list[list[list[float]]] = [[[] for _ in PLACES] for _ in LEG_WIDTHS]
     for view in views:
@@ -328,8 +333,8 @@ def skirt_of(views: list[View]) -> Reals:
 
 
 def _hem(found: list[list[float]]) -> float:
-    """Down to where a gap is filled, by what is measured at each of `PLACES`: from the last place at which it
-    is, halfway to the next."""
+    """How far down a gap is filled, from the measurements at each of `PLACES`: halfway between the last
+    filled place and the next."""
     known = [
         (place, np.median(each) > HANGS)
         for place, each in zip(PLACES, found, strict=True)

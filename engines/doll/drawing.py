@@ -1,9 +1,9 @@
 """Draws the paper doll on a CPU: each part bent onto the pose, back to front.
 
-A part moves by its own affine map, and near a joint by its neighbour's: the two maps are blended across the
-plane that halves the joint's angle (as in smooth skinning), so that parts from one frame stay in one piece
-and cloth bends softly. The maps lead from the pose to the frame, so that a part is one look-up for each
-pixel. `engines.doll.drawing_torch` draws the same picture as differentiable torch.
+Each part moves by its own affine map. Near a joint its map is blended with its neighbour's, across the plane
+that halves the joint's angle (as in smooth skinning). So parts from one frame stay in one piece, and cloth
+bends softly. The maps lead from the pose to the frame: each pixel of a part takes one look-up.
+`engines.doll.drawing_torch` draws the same picture in differentiable torch.
 """
 
 from __future__ import annotations
@@ -33,13 +33,14 @@ from engines.doll.sprites import Sprite
 STEP = 0.03
 """Maps are blended on a grid of this step, standing heights, and interpolated."""
 THIN = 1e-3
-"""A part is not drawn where its map shrinks areas to less than this: it is seen edge on, or is not finite."""
+"""A part is not drawn where its map shrinks areas to less than this: it is seen edge on, or its map is not
+finite."""
 MARGIN = 0.02
 """A bent part may reach this far beyond where its own map alone would put it, standing heights."""
 
 
 class Doll:
-    """Draws the dolls of one player, in any thread."""
+    """Draws one player's doll. The renderers and training's crops call it. For any thread."""
 
     def __init__(self, bank: Bank) -> None:
         self.bank = bank
@@ -60,10 +61,10 @@ class Doll:
         parts: Sequence[int] = tuple(range(COUNT)),
     ) -> None:
         """Draws the doll of `landmarks` (33, 4), finite, pixels of the player's picture, into `out` (h, w,
-        4): premultiplied BGRA, a window of the picture with its upper left corner at `corner` (x, y).
+        4), premultiplied BGRA: a window of that picture with its upper left corner at `corner` (x, y).
 
-        height: the player's standing height, pixels; that of his place in the picture, by default. parts:
-        those that are drawn.
+        height: the player's standing height, pixels; by default the height at the pose's place in the
+        picture. parts: those to draw.
         """
         if height is None:
             height = float(standing_px(landmarks, self.bank.body))
@@ -93,9 +94,9 @@ class Doll:
         frames: Frames,
         size: tuple[int, int],
     ) -> tuple[NDArray[np.int64], Nodes, Floats]:
-        """Where `parts` (L,) lie in a window of `size` (width, height), each drawn from its frame of `frames`
-        (L,): boxes (L, 4), x0, y0, x1, y1, empty for what is not drawn; and grid (N, 2), x and y in the
-        part's sprite where the window's pixel at each of the nodes lies."""
+        """Where `parts` (L,), each drawn from its frame in `frames` (L,), lie in a window of `size` (width,
+        height). Returns the boxes (L, 4), x0, y0, x1, y1, empty for a part that is not drawn; the nodes; and
+        grid (N, 2), the place (x, y) in the part's sprite of the window's pixel at each node."""
         bank, count = self.bank, len(parts)
         recorded = Points(*(each[frames] for each in bank.points))  # (L, P, K)
         rows = fit(points_of(pose, TABLE), recorded, np.array([height]), bank.heights[frames, None], TABLE)
@@ -119,8 +120,8 @@ def packed(pixels: Bytes) -> NDArray[np.uint32]:
 
 
 def outline(sprite: Sprite) -> Reals:
-    """(8, 2): the corners of an upright octagon, in pixels of the view, that holds all of a part that is not
-    transparent, and a pixel more all around, as far as bilinear sampling reaches."""
+    """(8, 2): the corners of an upright octagon, pixels of the view, around all pixels of a part that are not
+    transparent, with a margin of one pixel for bilinear sampling."""
     rows, columns = np.nonzero(sprite.pixels[..., 3])
     if not len(rows):
         return np.full((8, 2), sprite.corner, float)
@@ -140,8 +141,8 @@ def outline(sprite: Sprite) -> Reals:
 
 
 def _boxes(to_frame: Reals, outlines: Reals, margin: float, size: tuple[int, int]) -> NDArray[np.int64]:
-    """(P, 4): x0, y0, x1, y1 of what each part covers in a picture of `size` (width, height), empty for one
-    that is not drawn. to_frame (P, 2, 3), outlines (P, 8, 2), see `outline`."""
+    """(P, 4): x0, y0, x1, y1 of the area that each part covers in a picture of `size` (width, height), empty
+    for a part that is not drawn. to_frame (P, 2, 3); outlines (P, 8, 2), see `outline`."""
     (a, b), (c, d) = to_frame[:, 0, :2].T, to_frame[:, 1, :2].T
     determinant = a * d - b * c
     drawn = np.abs(determinant) > THIN

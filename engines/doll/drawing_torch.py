@@ -119,7 +119,7 @@ class TorchDoll(nn.Module):
     def _field(
         self, pose: Tensor, height: Tensor, maps: Tensor, own: Tensor, size: tuple[int, int]
     ) -> Tensor:
-        """(B, P, 2, gh, gw): where in its frame each part's pixels lie, on a grid over the window."""
+        """(B, P, 2, gh, gw): the place of each part's pixels in its frame, on a grid over the window."""
         step = max(2.0, STEP * self._near["height"])
         down, across = (max(2, int(-(-side // step)) + 1) for side in size)
         y, x = (
@@ -151,7 +151,7 @@ class TorchDoll(nn.Module):
         return mine + (weight[:, :, :, None] * (others - mine[:, :, None])).sum(2)
 
     def _sample(self, u: Tensor, v: Tensor, place: Tensor, sides: Tensor, drawn: Tensor) -> Tensor:
-        """Sprites seen at places u, v (B, P, h, w) of theirs, bilinear, clear outside: (B, P, h, w, 4)."""
+        """Samples sprites at their places u, v (B, P, h, w), bilinear, clear outside: (B, P, h, w, 4)."""
         left, top = u.detach().floor(), v.detach().floor()
         right, low = u - left, v - top  # shares of the pixel to the right and below
         result = u.new_zeros(*u.shape, 4)

@@ -1,8 +1,8 @@
-"""Draws the layers of a paper doll on a CPU, back to front: each pixel of a layer's box is looked up in its
-sprite, and laid over what is drawn there.
+"""Draws the layers of a paper doll on a CPU, back to front: looks up each pixel of a layer's box in its
+sprite, and lays it over what is already drawn. `engines.doll.drawing` calls it.
 
-Pixels are premultiplied BGRA, four bytes in one 32 bit integer. Where in the sprite a pixel of the window
-lies is given at nodes, in the middle of squares of `step` pixels, and is bilinear in between.
+Pixels are premultiplied BGRA, four bytes in one 32 bit integer. The place in the sprite of each pixel is
+given at nodes, in the middle of squares of `step` pixels, and interpolated bilinearly between them.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ LANES = np.uint64(0x00FF00FF00FF00FF)
 """The four bytes of a pixel in 16 bits each, so that one multiplication scales them all."""
 HALVES = np.uint64(0x0080008000800080)
 BELOW_HALVES = np.uint64(0x007F007F007F007F)
-"""So that shares which sum to `WHOLE` sum to 255 at most."""
+"""As `HALVES`, but rounded so that shares that sum to `WHOLE` give 255 at most."""
 PAIR = np.uint64(0x00FF00FF)
 FIXED = np.float32(1 << 16)
-"""Places in a sprite are counted in so many parts of a pixel."""
+"""Fixed-point units a pixel, for places in a sprite."""
 FAR = np.float32(1 << 15)
-"""Places are not told apart beyond."""
+"""Places farther out than this are all treated alike."""
 WHOLE = 256
-"""A share of 1."""
+"""The share 1."""
 PIXELS = Array(PIXEL, 1)
 STARTS, LIST = Array(INTEGER, 1), Array(INTEGER, 2)
 CANVAS = Array(PIXEL, 2, layout="A", writable=True)
@@ -43,7 +43,7 @@ def _pixel(lanes):
 
 @inlined
 def _mixed(here, right, below, across, far, low):
-    """Lanes of four pixels, mixed by how far across and down a place lies between them, 0..255."""
+    """The lanes of four neighbouring pixels, mixed by the place's fractions across and down, 0..255."""
     both = (far * low + 128) >> 8
     mixed = (
         _lanes(here) * np.uint64(256 - far - low + both)
@@ -64,7 +64,7 @@ def _at(sprite, left, top):
 
 @inlined
 def _over(pixel, under):
-    """Lanes of one pixel over another's: rounded as the exact quotient by 255 would be."""
+    """One pixel's lanes over another's, rounded as the exact quotient by 255 would be."""
     clear = np.uint64(255) - (pixel >> np.uint64(48))
     left = under * clear + HALVES
     return pixel + (((left + ((left >> np.uint64(8)) & LANES)) >> np.uint64(8)) & LANES)
@@ -74,8 +74,8 @@ def _over(pixel, under):
 def _draw(sprite, grid, box, step, share, out):
     """Draws a sprite (h, w) into a box x0, y0, x1, y1 of `out` (H, W).
 
-    grid: (rows, columns, 2), see `draw_layers`, and where the square of its first node begins, left and top,
-    in squares. share: `WHOLE` to draw over what is there; less, to add so much of it to what is there.
+    grid: (rows, columns, 2), see `draw_layers`, with the left and top of its first node's square, in squares.
+    share: `WHOLE` draws over what is there; less adds this share of the sprite to it.
     """
     places, left, top = grid
     x0, y0, x1, y1 = box
@@ -139,7 +139,7 @@ def _draw(sprite, grid, box, step, share, out):
 
 @inlined
 def _lay_down(layer, box, out):
-    """Draws a box of `layer` (H, W) over `out`, the same, and clears it there."""
+    """Draws a box of `layer` (H, W) over `out` (H, W), and clears the box in `layer`."""
     x0, y0, x1, y1 = box
     for y in range(y0, y1):
         for x in range(x0, x1):
@@ -154,11 +154,11 @@ def _lay_down(layer, box, out):
 def draw_layers(atlas, starts, sizes, boxes, lows, firsts, sides, stack, grid, step, scratch, out):
     """Draws a doll's layers into `out` (H, W), back to front.
 
-    Of L layers: starts (L,) the first pixel in `atlas`, and sizes (L, 2), height and width, of the sprite;
-    boxes (L, 4) x0, y0, x1, y1 in `out`, empty where nothing is drawn; lows, sides (L, 2), firsts (L,): see
-    `nodes.Nodes`. grid (N, 2): x and y in the sprite where the pixel of `out` at each node lies. stack
-    (S, 3): what is drawn: a layer; the layer that it fades from, or -1; how far it has come, 0..`WHOLE`.
-    scratch (H, W): clear, and left so.
+    For L layers: starts (L,), the first pixel of the sprite in `atlas`; sizes (L, 2), its height and width;
+    boxes (L, 4), x0, y0, x1, y1 in `out`, empty where nothing is drawn; lows, sides (L, 2) and firsts (L,),
+    see `nodes.Nodes`. grid (N, 2): the place (x, y) in the sprite of the pixel of `out` at each node. stack
+    (S, 3), one row for each drawing: a layer; the layer that it fades from, or -1; how far the fade has come,
+    0..`WHOLE`. scratch (H, W): clear before and after the call.
     """
     for row in range(len(stack)):
         new, old, share = stack[row]

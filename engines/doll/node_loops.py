@@ -1,4 +1,4 @@
-"""Where the parts of a paper doll lie in their frames, worked out at `engines.doll.nodes`, on a CPU."""
+"""Computes the place of a doll's parts in their frames, at `engines.doll.nodes`, on a CPU."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def _smooth(share):
 def place(low, sides, first, step, maps, bends, away, joints, grid):
     """Fills `grid` (N, 2): x and y of every node in its layer's frame.
 
-    low, sides (L, 2), first (L,), step: see `Nodes`. maps (L, 6): each layer's own affine map, row by row. Of
-    its bends, rows bends[l] to bends[l + 1] of the tables: away (B, 6), the neighbour's map less its own;
-    joints (B, 6), see `bending.joint_table`.
+    low, sides (L, 2), first (L,), step: see `Nodes`. maps (L, 6): each layer's own affine map, row by row.
+    Layer l has the bends in rows bends[l] to bends[l + 1] of two tables: away (B, 6), the neighbour's map
+    minus its own; joints (B, 6), see `bending.joint_table`.
     """
     half, one, two = np.float32(0.5), np.float32(1), np.float32(2)
     side = np.float32(step)

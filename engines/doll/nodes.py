@@ -1,4 +1,5 @@
-"""Places at which the maps of a paper doll's parts are worked out, to be interpolated in between."""
+"""The grid points at which the maps of a paper doll's parts are computed; between them they are
+interpolated."""
 
 from __future__ import annotations
 
@@ -9,14 +10,15 @@ from engines.doll.cutting import Floats
 from engines.doll.node_loops import place
 
 AROUND = 1
-"""The grid goes on so many steps beyond what is drawn, to interpolate with."""
+"""The grid extends this many steps beyond the drawn area, for interpolation."""
 
 
 class Nodes:
-    """Grids over L boxes, whose nodes lie in the middle of squares of `step` pixels, node after node.
+    """Grids over L boxes. Nodes lie in the middle of squares of `step` pixels; all grids' nodes follow one
+    another.
 
-    low (L, 2): the first square, x and y; sides (L, 2): how many there are; counts, first (L,): how many
-    nodes each grid has, and the index of its first. total: of all nodes.
+    low (L, 2): the first square, x and y. sides (L, 2): number of squares. counts, first (L,): each grid's
+    number of nodes, and the index of its first one. total: number of all nodes.
     """
 
     def __init__(self, low: NDArray[np.int64], high: NDArray[np.int64], step: int) -> None:
@@ -28,7 +30,7 @@ class Nodes:
 
     @classmethod
     def about(cls, boxes: NDArray[np.int64], step: int) -> Nodes:
-        """Over boxes (L, 4), x0, y0, x1, y1, and `AROUND` squares around; over an empty one none."""
+        """Grids over boxes (L, 4), x0, y0, x1, y1, with `AROUND` squares around; an empty box has none."""
         drawn = (boxes[:, 0] < boxes[:, 2])[:, None]
         low, high = boxes[:, :2] // step - AROUND, -(-boxes[:, 2:] // step) + AROUND
         return cls(low * drawn, high * drawn, step)

@@ -23,12 +23,11 @@ Array = TypeVar("Array", NDArray[Any], Tensor)
 class Part(NamedTuple):
     """A piece of the body that moves as one.
 
-    points: the landmarks that its map is fitted to. start, end: its axis, each the mean of one or two
-    landmarks. width: its half width as a share of the standing height. slack: how readily the map gives up
-    the fit for the player's own scale (`fit`), for parts whose points can fall on a line. nearer: added to
-    the depth, heights towards the camera, where landmarks cannot decide. parent: the part that it hangs on;
-    it begins at that joint. inward: from the joint into the parent: the landmarks that this direction leads
-    to.
+    points: the landmarks that its map is fitted to. start, end: its axis; each end is the mean of one or two
+    landmarks. width: its half width as a share of the standing height. slack: how readily the map falls back
+    to the player's own scale (`fit`), for parts whose points can fall on one line. nearer: added to the depth
+    where landmarks cannot decide, standing heights towards the camera. parent: the part that it hangs on,
+    joined at `start`. inward: the landmarks in the direction from the joint into the parent.
     """
 
     points: tuple[L, ...]
@@ -92,24 +91,24 @@ LEGS = tuple(tuple(NAMES.index(f"{side} {name}") for name in ("thigh", "shin")) 
 WIDTHS = np.array([part.width for part in PARTS.values()])
 LONG = tuple(name for name in PARTS if name.endswith(("thigh", "shin", "arm")))
 LEAST_SCALE = 0.6
-"""Of all but the `LONG` parts a map shrinks nothing by more than this, against the player's own scale: torso,
-head, hands and feet are stretched by no more than 1.7, and never mirrored."""
+"""For all but the `LONG` parts, a map shrinks nothing by more than this factor, compared with the player's
+own scale: torso, head, hands and feet are stretched by at most 1.7, and never mirrored."""
 NECK = 0.4
-"""The head begins at this share of the way from the shoulders to the ears."""
+"""The head begins this share of the way from the shoulders to the ears."""
 IN_PLANE = 0.4
-"""How much of a turn within the picture counts where parts are compared: a picture of the part can be turned,
-but cloth hangs down and light falls from above."""
+"""How much a turn within the picture counts when parts are compared: a picture of a part can be turned, but
+cloth hangs down and light falls from above."""
 
 
 @dataclass(frozen=True)
 class Table(Generic[Array]):
     """The parts' numbers as arrays: landmark indices, with short rows filled up by repetition, and reals.
 
-    points (P, K), weights (P, K) with rows that sum to 1 (0 for what fills up); starts, ends, inwards (P, 2):
-    the axis, and where the parent lies; to, of (P, 2, 2): two vectors that tell how a part is turned lead
-    from `of` to `to`; slack, nearer (P,), see `Part`; least (P,): the least singular value of its map, see
-    `LEAST_SCALE`; begin (P,): where along the axis the part begins; legs (2, 2): thigh and shin, left and
-    right; space (3,): what x, y and z are multiplied by to be of one scale.
+    points (P, K), weights (P, K): rows of weights sum to 1, fillers weigh 0. starts, ends, inwards (P, 2):
+    the axis, and the direction of the parent. of, to (P, 2, 2): two vectors, from `of` to `to`, that tell how
+    a part is turned. slack, nearer (P,): see `Part`. least (P,): the least singular value of the part's map,
+    see `LEAST_SCALE`. begin (P,): where along the axis the part begins. legs (2, 2): thigh and shin, left and
+    right. space (3,): factors that bring x, y and z to one scale.
     """
 
     points: Array
@@ -160,7 +159,7 @@ TABLE = _table()
 
 
 class Points(NamedTuple, Generic[Array]):
-    """What `fit` looks at: each part's points, x and y (..., P, K), pixels."""
+    """The points that `fit` uses: x and y of each part's points (..., P, K), pixels."""
 
     x: Array
     y: Array
@@ -174,14 +173,14 @@ def points_of(landmarks: Array, table: Table[Array]) -> Points[Array]:
 def fit(
     driven: Points[Array], view: Points[Array], driven_height: Array, view_height: Array, table: Table[Array]
 ) -> tuple[Array, Array, Array, Array, Array, Array]:
-    """Each part's affine map from the driven picture to a recorded one, row by row: six arrays (..., P).
+    """The affine map of each part from the driven picture to a recorded one, row by row: six arrays (..., P).
 
-    driven_height and view_height (..., 1) or (..., P): standing heights, pixels. The least squares fit to the
-    part's points, drawn towards the similarity that turns them alike and keeps the player's own scale (ridge
-    regression, weight `slack` in squared heights): across a limb, or in a torso seen from the side, the
-    points say nothing, and that is what remains. It is finite whatever the landmarks: points that coincide
-    are taken as not turned. Where landmarks are wrong, or show a body as no frame does, a torso's points
-    would pull it into a sheet, and a foot's into a flag: the smaller singular value is held at `least`.
+    driven_height and view_height (..., 1) or (..., P): standing heights, pixels. The map is the least squares
+    fit to the part's points, drawn towards the similarity with the same turn and the player's own scale
+    (ridge regression, weight `slack` in squared heights). The similarity decides where the points say
+    nothing: across a limb, or in a torso seen from the side. The map is finite for all landmarks: points that
+    coincide count as not turned. Wrong landmarks, or a body as no frame shows it, would pull a torso into a
+    sheet and a foot into a flag; so the smaller singular value is held at `least`.
     """
     weights, slack = table.weights, table.slack * driven_height**2
     q_x, q_y = (weights * driven.x).sum(-1), (weights * driven.y).sum(-1)  # means, (..., P)
@@ -208,11 +207,11 @@ def fit(
 
 
 def _not_flattened(a: Array, b: Array, c: Array, d: Array, least: Array) -> tuple[Array, Array, Array, Array]:
-    """Linear maps [[a, b], [c, d]] with the smaller of their singular values, negative in one that mirrors,
-    raised to `least`; all (..., P).
+    """Linear maps [[a, b], [c, d]] with their smaller singular value raised to `least`; it counts as negative
+    in a map that mirrors. All (..., P).
 
-    A map is a turn with scale, of size r, and a mirrored one, of size s: its singular values are r + s and
-    r - s.
+    A linear map is the sum of a scaled rotation of size r and a scaled, mirrored rotation of size s. Its
+    singular values are r + s and r - s.
     """
     turn, cross, stretch, shear = (a + d) / 2, (c - b) / 2, (a - d) / 2, (c + b) / 2
     r, s = (turn**2 + cross**2 + 1e-12) ** 0.5, (stretch**2 + shear**2 + 1e-12) ** 0.5
@@ -238,9 +237,10 @@ def agreement(one: Array, other: Array) -> Array:
 
 
 class Joints(NamedTuple, Generic[Array]):
-    """Where each part hangs on its parent: x, y (..., P + 2) the joint, pixels; out_x, out_y (..., P + 2) the
-    unit vector out of the parent into the part, across the plane that halves their angle. The torso's means
-    nothing. The last two stand between the thighs and between the shins: out is towards the left leg."""
+    """Where each part joins its parent. x, y (..., P + 2): the joint, pixels. out_x, out_y (..., P + 2): the
+    unit vector from the parent into the part, normal to the plane that halves their angle. The torso's row
+    has no meaning. The last two rows lie between the thighs and between the shins, and point towards the left
+    leg."""
 
     x: Array
     y: Array
@@ -294,11 +294,10 @@ def _unit(x: Array, y: Array) -> tuple[Array, Array]:
 
 
 def directions(landmarks: Array, table: Table[Array]) -> Array:
-    """(..., 33, 4) → (..., P, 2, 3): how each part is turned: two unit vectors in the camera's space.
+    """(..., 33, 4) → (..., P, 2, 3): how each part is turned, as two unit vectors in the camera's space.
 
-    A limb: its axis and the body's left-right axis, which stands for how it is rolled; a hand: its axis and
-    from pinky to index. Torso: up and left-right. Head: from the middle of the ears to the nose and ear to
-    ear.
+    A limb: its axis, and the body's left-right axis in place of its roll. A hand: its axis, and pinky to
+    index. Torso: up, and left-right. Head: from the middle of the ears to the nose, and ear to ear.
     """
     xyz = landmarks[..., :3] * table.space
     both = xyz[..., table.to, :].mean(-2) - xyz[..., table.of, :].mean(-2)
@@ -308,8 +307,8 @@ def directions(landmarks: Array, table: Table[Array]) -> Array:
 def distance(one: Array, other: Array) -> Array:
     """(..., P, 2, 3) directions → (..., P): 0 for equal ones, up to 8.
 
-    A turn within the picture counts by `IN_PLANE` alone. The rest is what remains once the one is turned in
-    the picture so that both agree best (the angle of the least squares, in closed form).
+    A turn within the picture is weighed by `IN_PLANE`. The rest is the difference left once one part is
+    turned within the picture to agree best with the other (the angle by least squares, in closed form).
     """
     x, y, z = one[..., 0], one[..., 1], one[..., 2]  # (..., P, 2) each
     other_x, other_y, other_z = other[..., 0], other[..., 1], other[..., 2]
@@ -321,11 +320,11 @@ def distance(one: Array, other: Array) -> Array:
 
 
 def _both(pair: Array) -> Array:
-    """(..., 2) → (...): their sum, which for so few NumPy is slow to reduce."""
+    """(..., 2) → (...): the sum of two values; NumPy's `sum` is slow for so few."""
     return pair[..., 0] + pair[..., 1]
 
 
 def depths(landmarks: Array, height: Array, table: Table[Array]) -> Array:
-    """(..., 33, 4) and standing heights (..., 1) → (..., P): the larger, the farther from the camera."""
+    """(..., 33, 4) and standing heights (..., 1) → (..., P): depths; larger is farther from the camera."""
     z = landmarks[..., 2]
     return (z[..., table.starts].mean(-1) + z[..., table.ends].mean(-1)) / (2 * height) - table.nearer

@@ -1,4 +1,4 @@
-"""Cuts a labelled picture of the player into sprites, one for each part of his paper doll."""
+"""Cuts a labelled picture of the player into sprites, one for each part of the paper doll."""
 
 from __future__ import annotations
 
@@ -22,18 +22,20 @@ from engines.doll.cutting import (
 from engines.doll.parts import ARMS, CHILDREN, COUNT, HEAD, LEGS, PARENTS, TABLE, TORSO, WIDTHS, joints_of
 
 OVERLAP = 1.3
-"""About a joint the two parts share a disc, in half widths of the narrower: a bent joint does not open."""
+"""The two parts at a joint share a disc of this radius, in half widths of the narrower part, so that a bent
+joint does not open."""
 NECK_OVERLAP = 0.6
 TORSO_SHARE = 0.4
-"""The torso has a smaller disc of its arms and legs, by this factor: where hips or shoulders come close
-together, as in a turn, more of a thigh or a sleeve would stand out of it as a bulge."""
+"""The torso's share of its discs with arms and legs is smaller by this factor. In a turn, hips or shoulders
+come close together, and more of a thigh or a sleeve would stick out of the torso as a bulge."""
 SHARPER = 0.08
-"""Of the difference to each neighbour. Sampled between pixels, on average over all places, detail of two
-pixels loses 42 % and of four 18 %; this gives 32 and 16 % more."""
+"""The share of the difference to each neighbour that is added. Bilinear sampling, averaged over all places,
+loses 42 % of detail two pixels wide and 18 % of detail four pixels wide; this adds 32 and 16 %."""
 STRIP = 0.3
-"""Legs in a skirt share what is farther from the one than from the other by so many half widths at most."""
+"""Legs in a skirt share the pixels whose distances to the two legs differ by at most this many half
+widths."""
 EDGE_PX = 2.0
-"""Where a part is cut off, its edge is this soft, pixels."""
+"""Softness of the edge where a part is cut off, pixels."""
 
 
 class Sprite(NamedTuple):
@@ -46,10 +48,10 @@ class Sprite(NamedTuple):
 def cut_up(
     view: View, labels: Labels, widths: Reals, skirt: Reals, body: Bytes | None = None
 ) -> list[Sprite]:
-    """Each part's sprite. body (h, w, 3): the view's picture with what the arms hide filled in.
+    """The sprite of each part. body (h, w, 3): the view's picture with the places hidden by arms filled in.
 
-    Each pixel belongs to its part; about a joint it belongs to both neighbours, as far as a disc reaches.
-    What is cut off from the part's own axis, fingers beside a thigh, is nobody's.
+    A pixel belongs to its part; within the disc around a joint it belongs to both neighbours. A piece that is
+    not connected with the part's own axis, such as fingers beside a thigh, belongs to no part.
     """
     alpha, landmarks, height = reduced(view)
     picture = sharper(view.picture, view.alpha)
@@ -88,8 +90,8 @@ def _along(part: int, landmarks: Floats, shape: tuple[int, ...]) -> Reals:
 
 
 def sharper(picture: Bytes, alpha: Bytes) -> Bytes:
-    """A picture (h, w, 3) as much sharper, where `alpha` (h, w) is, as bilinear sampling between its pixels
-    will blur it: each pixel is pushed away from its neighbours in the person, along rows and columns."""
+    """The picture (h, w, 3) sharpened within `alpha` (h, w), by as much as bilinear sampling will blur it:
+    each pixel is pushed away from its neighbours on the person, along rows and columns."""
     weight = alpha.astype(np.float32) / 255
     weights, colours = cv2.merge([weight] * 3), picture.astype(np.float32)
     for kernel in (
@@ -105,8 +107,8 @@ def sharper(picture: Bytes, alpha: Bytes) -> Bytes:
 def _share_disc(
     share: Floats, where: NDArray[np.bool_], middle: tuple[float, float], radius: float, steep: float
 ) -> None:
-    """Raises `share` (h, w) to 1 in a disc, within `where` (h, w). steep: how fast it falls at the edge, a
-    pixel."""
+    """Raises `share` (h, w) to 1 in a disc within `where` (h, w). steep: how fast it falls at the disc's
+    edge, per pixel."""
     (x, y), reach = middle, radius + 1 / steep + 1
     height, width = share.shape
     rows, columns = (
@@ -128,8 +130,8 @@ def _overlap(child: int, widths: Reals) -> float:
 
 
 def _sprite(colours: Bytes, alpha: Bytes, share: Floats) -> Sprite:
-    """`colours` (h, w, 3), premultiplied, where `share`, at the size of the labels, leaves anything of
-    `alpha` (h, w); one clear pixel where that is nowhere."""
+    """The sprite of `colours` (h, w, 3), premultiplied, where `share`, at the size of the labels, leaves
+    anything of `alpha` (h, w). Where nothing is left it is one clear pixel."""
     down, across = share.shape[0] / alpha.shape[0], share.shape[1] / alpha.shape[1]
     rows, columns = (np.flatnonzero((share > 0.03).any(axis=axis)) for axis in (1, 0))
     if not len(rows):

@@ -1,4 +1,4 @@
-"""A bank's sprites, kept on disk once they are cut: to cut them takes seconds, to read them less than one."""
+"""Keeps a bank's sprites on disk once they are cut: cutting takes seconds, reading less than one."""
 
 from __future__ import annotations
 
@@ -26,13 +26,14 @@ SOURCES = (
     "engines.doll.bank", "engines.doll.cutting", "engines.doll.parts", "engines.doll.sprites",
     "engines.pack.bank_store", "engines.skeleton",
 )  # fmt: skip
-"""What decides how a frame is cut up."""
+"""The source files whose code decides how a frame is cut."""
 
 
 def kept_bank(path: Path, body: Body, digest: str, label: str) -> Bank:
-    """As `read_bank`, with sprites from the disk where they were cut before.
+    """As `read_bank`, with the sprites read from disk where an earlier run has cut them.
 
-    digest: SHA-256 of the file, verified. label: names what is kept, for people. Raises ValueError.
+    digest: SHA-256 of the file, verified by the caller. label: the cache entry's name, for people. Raises
+    ValueError.
     """
     cache, key = PlanCache(plan_folder()), _key(digest)
     try:
@@ -49,7 +50,7 @@ def kept_bank(path: Path, body: Body, digest: str, label: str) -> Bank:
     try:
         with cache.building(PATIENCE_S):
             cache.write(f"{label}-{digest[:8]}.sprites", key, packed(bank.atlas), facts)
-    except (PlanError, OSError) as error:  # no room, or not ours to write, or another process writes
+    except (PlanError, OSError) as error:  # no room, no permission, or another process is writing
         log.info("the sprites of %s are cut at every start: %s", path, error)
     return bank
 
@@ -62,7 +63,7 @@ def packed(atlas: Atlas) -> bytes:
 
 
 def unpacked(plan: bytes) -> Atlas:
-    """Of `packed`. Raises SafetensorError, KeyError."""
+    """The atlas in what `packed` made. Raises SafetensorError, KeyError."""
     tensors = safetensors.numpy.load(plan)
     return Atlas.laid_out(tensors["pixels"], tensors["sizes"], tensors["corners"])
 

@@ -1,8 +1,8 @@
-"""A bank in a file of a player pack.
+"""Reads and writes a bank as a file of a player pack.
 
-`bank.safetensors` holds pictures as WebP (colours lossy, alpha exact) and labels as PNG, one after another,
-with where each ends; and numbers: landmarks (F, 33, 4), heights (F,), numbers (F,), what is `Seen` (F, P),
-widths (P,), boxes (F, 4): x0, y0, x1, y1 of the piece of a frame's `body` that is kept.
+`bank.safetensors` holds pictures as WebP (colours lossy, alpha exact) and labels as PNG, one after the other,
+with an index of where each ends. Beside them it holds landmarks (F, 33, 4), heights (F,), numbers (F,),
+`Seen` (F, P), widths (P,), and boxes (F, 4): x0, y0, x1, y1 of the piece of a frame's `body` that is stored.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from engines.doll.parts import ARMS, COUNT
 from engines.skeleton import LANDMARKS
 
 QUALITY = 92
-"""Of the WebP pictures: from 88 on nothing is seen of it at 1:1."""
+"""Quality of the WebP pictures: from 88 on no loss is visible at 1:1."""
 CODES = ("pictures", "bodies", "labels")
 MOST = 2000
 """A file with more frames is refused: it would fill the memory."""
@@ -59,8 +59,8 @@ def write_bank(bank: Bank, path: Path) -> None:
 
 
 def read_bank(path: Path, body: Body, *, keep: bool = False, atlas: Atlas | None = None) -> Bank:
-    """The bank of a file. keep: see `Bank`. atlas: its own, where its frames are cut already; then no picture
-    is read. Raises ValueError with one line where it holds none."""
+    """The bank in a file. keep: see `Bank`. atlas: its sprites, where they are known; then no picture is
+    decoded. Raises ValueError with one line where the file holds no bank."""
     try:
         tensors = _tensors(path)
         if atlas is not None:
@@ -95,7 +95,7 @@ def _bank(
 
 
 def _seen_before(tensors: dict[str, NDArray[Any]], at: int) -> Frame:
-    """A frame without its pictures."""
+    """A frame without its pictures, for a bank whose sprites are known."""
     none = np.zeros((0, 0), np.uint8)
     landmarks, height, number = (tensors[name][at] for name in ("landmarks", "heights", "numbers"))
     view = View(np.zeros((0, 0, 3), np.uint8), none, landmarks, float(height), int(number))
@@ -103,7 +103,7 @@ def _seen_before(tensors: dict[str, NDArray[Any]], at: int) -> Frame:
 
 
 def _tensors(path: Path) -> dict[str, NDArray[Any]]:
-    """What a file holds, of the right kinds and shapes. Raises ValueError, SafetensorError, KeyError,
+    """The arrays in a file, checked for type and shape. Raises ValueError, SafetensorError, KeyError,
     OSError."""
     tensors = safetensors.torch.load_file(path)
     count = tensors["heights"].numel()
@@ -155,7 +155,8 @@ def _frame(
 
 
 def _hidden_box(frame: Frame) -> list[int]:
-    """x0, y0, x1, y1 of what the arms hide, pixels of the view; four pixels of labels more all around."""
+    """x0, y0, x1, y1 of the area hidden by the arms, pixels of the view, with a margin of four label
+    pixels."""
     height, width = frame.view.alpha.shape
     rows, columns = (np.flatnonzero((frame.labels.under != NOTHING).any(axis=axis)) for axis in (1, 0))
     if not len(rows):

@@ -1,5 +1,5 @@
-"""A player pack's manifest: read, and every file verified, without what takes seconds, which is torch and the
-bank."""
+"""Reads a player pack's manifest and verifies every file, without loading torch or the bank, which takes
+seconds."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from engines.pack.rights import TABLE, Rights, is_line, without_rights
 FORMAT = 5
 MANIFEST = "player.toml"
 MULTIPLE, LEAST_SIDE, MOST_SIDE = 4, 64, 8192
-"""The sides of a player's picture are multiples of the first and between the others, pixels."""
+"""The sides of a player's picture, pixels: multiples of the first, between the other two."""
 MOST_BYTES = 256 * 1024
-"""Of a manifest."""
+"""The largest manifest, bytes."""
 LONGEST_NAME = 200
-"""Characters of a player's name."""
+"""The most characters in a player's name."""
 FILES = (
     "generator.safetensors", "poses.safetensors", "bank.safetensors", "body.json", "plate.png",
     "standby.mp4", "LICENSES.md",
@@ -33,10 +33,9 @@ class PackError(ValueError):
 
 @dataclass(frozen=True)
 class PackManifest:
-    """What a player pack says of itself, see `player_pack.PlayerPack`. shadow: its
-    table as it stands there, not yet checked, or None. rights: to the player's likeness, None where nothing
-    is written of them. sums: SHA-256 of each of `FILES`. digest: SHA-256 of the manifest without the rights,
-    which can change while the player stays the same."""
+    """What a player pack's manifest says, see `player_pack.PlayerPack`. shadow: its table, not yet checked,
+    or None. rights: to the player's likeness; None where the pack has none. sums: SHA-256 of each of `FILES`.
+    digest: SHA-256 of the manifest without the rights, which can change while the player stays the same."""
 
     folder: Path
     name: str
@@ -49,17 +48,17 @@ class PackManifest:
 
     @property
     def slug(self) -> str:
-        """The name, as files are named after it."""
+        """The player's name in file names."""
         return slug(self.name)
 
     @property
     def standby(self) -> Path:
-        """The loop that is shown while nobody dances."""
+        """The video that is shown while nobody dances."""
         return self.folder / "standby.mp4"
 
     @classmethod
     def load(cls, folder: Path) -> PackManifest:
-        """Reads it, and verifies every file of the pack. Raises PackError."""
+        """Reads the manifest in `folder` and verifies every file of the pack. Raises PackError."""
         folder = Path(folder)
         manifest = folder / MANIFEST
         if not manifest.is_file():
@@ -112,7 +111,7 @@ def _read(manifest: Path) -> tuple[str, dict[str, Any]]:
 
 
 def slug(name: str) -> str:
-    """What is left of a player's name in the names of files: letters, digits and hyphens."""
+    """A player's name reduced for file names: letters, digits and hyphens."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "player"
 
 

@@ -1,4 +1,5 @@
-"""What a trained player is, on disk: one folder that can be copied to the arena."""
+"""A trained player on disk: one folder that can be copied to the arena. `tools.train` writes it, the show
+loads it."""
 
 from __future__ import annotations
 
@@ -34,11 +35,10 @@ class PlayerPack:
     """A verified player pack.
 
     size: (width, height) of the player's picture, pixels. plate: (H, W, 3) uint8 BGR, the still background.
-    poses: (N, 33, 4) float32 trained poses in order of time, for calibrating INT8.
-    bank: the frames of the player that the doll is drawn from, which the generator is shown. shadow: what he
-    throws on the floor of his plate, or None.
-    digest: SHA-256 of the manifest, which names every other file's: it changes when anything does but the
-    rights (`pack_rights`).
+    poses: (N, 33, 4) float32, trained poses in order of time, for calibrating INT8. bank: the frames from
+    which the doll is drawn, which is an input of the generator. shadow: the player's shadow on the plate's
+    floor, or None. digest: SHA-256 of the manifest without the rights. The manifest holds the
+    sums of all other files, so the digest changes whenever any of them does.
     """
 
     folder: Path
@@ -54,7 +54,7 @@ class PlayerPack:
 
     @property
     def standby(self) -> Path:
-        """The loop that is shown while nobody dances."""
+        """The video that is shown while nobody dances."""
         return self.folder / "standby.mp4"
 
     @classmethod
@@ -99,7 +99,7 @@ class PlayerPack:
         path = self.folder / "generator.safetensors"
         generator = Generator(self.variant, self.body.near.height).fold()
         weights = {name: value.float() for name, value in _tensors(path).items()}
-        for name in ("fields.weight", "fields.bias"):  # older packs have two more fields, which were not used
+        for name in ("fields.weight", "fields.bias"):  # older packs have two more, unused fields
             if name in weights and len(weights[name]) == sum(FIELDS) + 2:
                 weights[name] = weights[name][2:]
         try:
@@ -125,12 +125,11 @@ def write_pack(
     notes: Mapping[str, str | int | float],
     rights: Rights | None = None,
 ) -> None:
-    """Writes a pack beside `folder` and moves it there once it is whole, replacing an older pack.
+    """Writes a pack beside `folder` and moves it there once it is complete, replacing an older pack.
 
-    generator: trained, not yet folded. poses: (N, 33, 4).
-    notes: how it was made, kept in the manifest for people. rights: to the player's likeness, if they are
-    known.
-    Raises FileExistsError where `folder` holds something else.
+    generator: trained, not yet folded. poses: (N, 33, 4). notes: how the pack was made, kept in the manifest
+    for people. rights: to the player's likeness, if known. Raises FileExistsError where `folder` holds
+    something else.
     """
     with new_folder(folder, MANIFEST) as part:
         weights = {key: value.half().contiguous() for key, value in generator.fold().state_dict().items()}
@@ -164,7 +163,8 @@ def _numbers(table: Mapping[str, float]) -> list[str]:
 
 
 def _shadow(table: Mapping[str, float]) -> Shadow:
-    """Raises KeyError, TypeError, ValueError where the table is none of a shadow."""
+    """The manifest's shadow table as a `Shadow`. Raises KeyError, TypeError, ValueError where it is not
+    one."""
     shadow = Shadow(*(float(table[name]) for name in Shadow._fields))
     if not shadow.is_sound():
         raise ValueError(f"{shadow} cannot be drawn")
@@ -179,7 +179,7 @@ def _read_bank(path: Path, body: Body, said: PackManifest) -> Bank:
 
 
 def _toml(value: str | int | float) -> str:
-    """A TOML literal; a string's is JSON's, and Python writes nan and inf as TOML does."""
+    """A TOML literal. A string's is the same as in JSON, and Python writes nan and inf as TOML does."""
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
 
 

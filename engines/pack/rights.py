@@ -1,7 +1,7 @@
 """Who agreed to a player's likeness, for what and until when: the table `[likeness]` of a player pack.
 
-`pack_manifest` reads it, `tools.train` and `tools.rights` write it, and a show asks it before it begins and
-at each change of player.
+`engines.pack.manifest` reads it; `tools.train` and `tools.rights` write it. A show checks it before it begins
+and at each change of player.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from datetime import date, datetime
 TABLE = "likeness"
 KEYS = ("agreed_by", "for", "until", "note")
 NEAR_DAYS = 30
-"""From so many days before the last day on, operators are reminded."""
+"""Operators are reminded from this many days before the last day on."""
 LONGEST_TEXT = 500
-"""Characters of each of the texts."""
+"""The most characters in each of the texts."""
 
 _NOT_SHOWN = ("Cc", "Cs", "Zl", "Zp")
 """Unicode's categories of control characters, surrogates and ends of lines."""
@@ -45,7 +45,7 @@ class Rights:
 
     @classmethod
     def read(cls, table: object) -> Rights:
-        """From the table as TOML has it. Raises ValueError with one line."""
+        """An agreement from its TOML table. Raises ValueError with one line."""
         if not isinstance(table, Mapping):
             raise ValueError(f"[{TABLE}] is no table")
         unknown = sorted(set(table) - set(KEYS))
@@ -60,11 +60,11 @@ class Rights:
             raise ValueError(f"[{TABLE}]: {error}") from error
 
     def days_left(self, today: date) -> int:
-        """0 on the last day, negative after it."""
+        """Days until the last day: 0 on it, negative after it."""
         return (self.until - today).days
 
     def is_near(self, today: date) -> bool:
-        """Whether operators are to be reminded: the last day is near, or over."""
+        """Whether operators must be reminded: the last day is near, or over."""
         return self.days_left(today) <= NEAR_DAYS
 
     def expiry(self, name: str, today: date) -> str:
@@ -79,7 +79,7 @@ class Rights:
 
 
 def is_line(text: str, longest: int) -> bool:
-    """Whether it is one line of so many characters at most, that a terminal shows as it is."""
+    """Whether it is one line of at most `longest` characters, all of which a terminal shows as they are."""
     return len(text) <= longest and not any(unicodedata.category(each) in _NOT_SHOWN for each in text)
 
 
@@ -96,7 +96,7 @@ def read_date(value: object) -> date:
 
 
 def without_rights(manifest: str) -> str:
-    """A manifest's text without its `[likeness]`; one that has none is returned as it is."""
+    """The manifest's text without its table `[likeness]`, if it has one."""
     lines = manifest.split("\n")
     begin = next((n for n, line in enumerate(lines) if _HEADER.fullmatch(line.strip())), None)
     if begin is None:
@@ -110,9 +110,9 @@ def without_rights(manifest: str) -> str:
 
 
 def with_rights(manifest: str, rights: Rights | None) -> str:
-    """The manifest's text with these rights in place of those that it has; None: with none.
+    """The manifest's text with these rights in place of its own; None: without rights.
 
-    Raises ValueError where the text is written so that it cannot be changed safely.
+    Raises ValueError where the text's form does not allow a safe change.
     """
     text = without_rights(manifest)
     if rights is not None:
@@ -130,6 +130,6 @@ def with_rights(manifest: str, rights: Rights | None) -> str:
         written = Rights.read(after.pop(TABLE)) if TABLE in after else None
     except ValueError as error:
         raise ValueError(by_hand) from error
-    if repr(before) != repr(after) or written != rights:  # as texts: nan is unlike itself
+    if repr(before) != repr(after) or written != rights:  # as texts, since nan differs from itself
         raise ValueError(by_hand)
     return text

@@ -1,1 +1,1 @@
-"""What a player's picture is painted with: the generator, the composite with doll and plate, the shadow."""
+"""Paints the player's picture: the generator, its composite with doll and plate, and the shadow."""

@@ -1,9 +1,10 @@
-"""From what the net gives to the player's picture, at full resolution, on a CPU.
+"""Makes the player's picture from the net's output, at full resolution, on a CPU. `Renderer` calls it once a
+frame.
 
 The net's fields and its own colours are coarse and smooth (`engines.painting.generator`); the doll is drawn
-at full resolution. What is left is to tint it, to mix it with the net's colours, to close its gaps where the
-net says so, and to lay it over the plate: some passes over the window's pixels.
-`engines.painting.compositing_torch` does the same for a GPU.
+at full resolution. The compositor tints the doll, mixes it with the net's colours, closes the doll's gaps
+where the net says so, and lays the result over the plate, in a few passes over the window's pixels.
+`engines.painting.compositing_torch` does the same on a GPU.
 """
 
 from __future__ import annotations
@@ -20,29 +21,30 @@ from engines.painting.generator import ALPHA_SHARPNESS, DOLL_ALPHA, FINE, GAP
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 OUTLINE = 3
-"""Of the fields, see `LiveGenerator`."""
+"""Channel of the outline in the fields, see `LiveGenerator`."""
 
 
 class Composed(NamedTuple):
-    """colours (h, w, 3) BGR, not yet times alpha, set where that is not 0; alpha (h, w) 0..1; cells (4,
-    h/cell, w/cell): what the net is shown of this as its previous output, see `Painting.feedback`."""
+    """colours (h, w, 3): BGR, not multiplied by alpha, set only where alpha is not 0. alpha (h, w): 0..1.
+    cells (4, h/cell, w/cell): what the net sees of this picture as its previous output, see
+    `Painting.feedback`."""
 
     colours: Bytes
     alpha: Floats
     cells: Floats
 
     def over(self, out: Bytes) -> None:
-        """Lays the colours over `out` (H, W, 3), a picture of which the upper left part may be covered."""
+        """Lays the colours over `out` (H, W, 3); they may cover only its upper left part."""
         height, width = out.shape[:2]
         loops.lay_over(self.colours[:height, :width], self.alpha[:height, :width], out)
 
 
 class Compositor:
-    """Composites windows of a net whose cells are `cell` pixels, and which says where the player ends within
-    `soft` of `FINE` to a cell. For one thread: what it returns, the next call overwrites.
+    """Composites windows of one net. For one thread: the next call overwrites what the last one returned.
 
-    everywhere: the net says where the player ends in the whole window, not in the doll's gaps alone: there is
-    no doll, or `Generator.doll_has_the_edge` is not.
+    cell: pixels a cell of the net. soft: within this distance of the doll's outline the net decides where the
+    player ends, in units of which a cell has `FINE`. everywhere: the net decides in the whole window, not
+    only in the doll's gaps; for a net without a doll, or without `Generator.doll_has_the_edge`.
     """
 
     def __init__(self, cell: int, soft: int, *, everywhere: bool = False) -> None:
@@ -56,7 +58,7 @@ class Compositor:
     def paint(self, doll: Bytes, own: Floats, fields: Floats) -> Composed:
         """Puts doll and net together.
 
-        doll: (h, w, 4) premultiplied BGRA. own, fields: see `LiveGenerator`, without the batch.
+        doll: (h, w, 4) premultiplied BGRA. own, fields: see `LiveGenerator`, without the batch dimension.
         """
         shape = doll.shape[:2]
         cover = cv2.extractChannel(doll, 3, dst=self._buffer("cover", shape, np.uint8))
@@ -82,7 +84,7 @@ class Compositor:
         return Composed(colours, alpha, cells)
 
     def _buffer(self, name: str, shape: tuple[int, ...], kind: type[np.generic]) -> NDArray[Any]:
-        """Memory of this shape, kept from call to call."""
+        """Memory of this shape and type, reused from call to call."""
         kept = self._kept.get(name)
         if kept is None or kept.shape != shape:
             kept = self._kept[name] = np.empty(shape, kind)

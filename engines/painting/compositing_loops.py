@@ -1,5 +1,5 @@
-"""The loops of `compositing.py`: one pass over the window's pixels for each step, and none over those where
-neither the doll nor the net's outline says that the player is."""
+"""The pixel loops of `compositing.py`. Each step is one pass over the window, and skips pixels where neither
+the doll nor the net's outline shows the player."""
 
 from __future__ import annotations
 
@@ -13,24 +13,26 @@ from engines.painting.generator import CLEAR
 PICTURE = Array(BYTE, 3, layout="A")
 MAP = Array(REAL, 2, layout="A")
 OFF = np.float32(math.log(CLEAR / (1 - CLEAR)))
-"""Logits up to this are an alpha of 0."""
+"""Logits up to this mean an alpha of 0."""
 FULL = np.float32(8.0)
-"""Logits from this on are an alpha of 1: a 3000th more."""
+"""Logits from this on mean an alpha of 1; the error is 1 in 3000."""
 MIXED = 8
-"""Channels of what is mixed at the resolution of the net's own colours: what is added for each part of the
-doll's cover (BGR), the choice, its own colours (BGR), and one that is 0: a processor takes eight at once."""
+"""Channels of the mix, made at the resolution of the net's own colours: the colour added per share of the
+doll's cover (BGR), the choice, the net's own colours (BGR), and a 0 that fills up to eight, which a processor
+takes at once."""
 
 
 ONE, TWO, THREE = np.uint64(1), np.uint64(2), np.uint64(3)
-"""Indices are unsigned: NumPy's negative ones need not be thought of. A signed number added to one makes a
-float where Numba is not there."""
+"""Indices are unsigned, so that NumPy's negative indices need no handling. Without Numba, adding a signed
+number to an unsigned one would give a float."""
 LOWEST = np.uint32(255)
-"""The bits of a pixel's first channel, blue; alpha is in the highest."""
+"""Mask of a pixel's first channel, blue; alpha is in the highest bits."""
 
 
 @inlined
 def _between(place, count):
-    """The index before a place among `count` samples, and how far beyond it the place lies, 0..1."""
+    """The index of the sample before a place among `count` samples, and the place's distance beyond it,
+    0..1."""
     place = min(max(place, np.float32(0)), np.float32(count - 1))
     before = min(int(place), max(count - 2, 0))
     return before, place - np.float32(before)
@@ -70,13 +72,13 @@ def mix_coarse(own, fields, out):
 
 @inlined
 def _byte(value):
-    """0..255, rounded."""
+    """A value rounded to 0..255."""
     return np.uint8(np.int32(min(max(value, np.float32(0)), np.float32(255)) + np.float32(0.5)))
 
 
 @inlined
 def _places(count, samples, before, beyond):
-    """Of `count` pixels that lie over `samples`: see `_between`."""
+    """Fills `before` and `beyond` with the result of `_between` for `count` pixels spread over `samples`."""
     across, half = np.float32(samples) / np.float32(count), np.float32(0.5)
     for x in range(count):
         before[x], beyond[x] = _between((np.float32(x) + half) * across - half, samples)
@@ -87,13 +89,13 @@ def _places(count, samples, before, beyond):
     Array(BYTE, 1, writable=True), Array(REAL, 1, writable=True), Array(REAL, 3, writable=True),
 )  # fmt: skip
 def paint(doll, inside, closed, mixed, outline, by_outline, by_cover, height, width, colours, alpha, cells):
-    """The player's colours (h, w, 3) BGR and alpha (h, w) 0..1, row by row in `colours` and `alpha`; where
-    alpha is 0, colours are not set.
+    """Writes the player's colours (h, w, 3) BGR and alpha (h, w) 0..1, row by row, to `colours` and `alpha`.
+    Where alpha is 0, colours are not set.
 
-    doll (h, w): premultiplied BGRA, a pixel in 32 bits; inside (h, w): where the player is in any case;
-    closed (h, w): the doll's alpha with its gaps closed; all row by row. mixed: see `mix_coarse`; outline
-    (rows, columns): logits for each of the net's cells. Alpha's logit is outline by_outline (closed - cover)
-    + (2 cover - 1) by_cover.
+    doll (h, w): premultiplied BGRA, a pixel in 32 bits. inside (h, w): where the player certainly is. closed
+    (h, w): the doll's alpha with its gaps closed. All are row by row. mixed: see `mix_coarse`. outline (rows,
+    columns): logits, one for each of the net's cells. Alpha's logit is outline by_outline (closed - cover) +
+    (2 cover - 1) by_cover.
     """
     rows, columns = outline.shape
     cell = width // columns
@@ -178,7 +180,7 @@ def paint(doll, inside, closed, mixed, outline, by_outline, by_cover, height, wi
 
 @compiled(PICTURE, MAP, Array(BYTE, 3, layout="A", writable=True))
 def lay_over(colours, alpha, out):
-    """colours (h, w, 3) over `out`, the same, by alpha (h, w)."""
+    """Lays colours (h, w, 3) over `out` (h, w, 3) by alpha (h, w)."""
     half = np.float32(0.5)
     for y in range(alpha.shape[0]):
         opacities, above, below = alpha[y], colours[y], out[y]

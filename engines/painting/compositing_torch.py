@@ -1,5 +1,5 @@
-"""From what the net gives to the player's picture, at full resolution, on a device:
-`engines.painting.compositing` in torch, from one tensor to the next, so that it can be captured."""
+"""Makes the player's picture from the net's output, at full resolution, on a device. It is
+`engines.painting.compositing` in torch, from tensor to tensor, so that it can be captured in a CUDA graph."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from engines.painting.generator import (
 
 
 class TorchCompositor:
-    """Composites windows of `generator`."""
+    """Composites windows of one `generator`."""
 
     def __init__(self, generator: Generator) -> None:
         self._cell, self._soft = generator.cell, generator.soft
 
     def paint(self, doll: Tensor, own: Tensor, fields: Tensor) -> tuple[Tensor, Tensor]:
-        """The player's colours (1, 3, h, w) BGR, not yet times alpha, and alpha (1, 1, h, w), both 0..1.
+        """The player's colours (1, 3, h, w) BGR, not multiplied by alpha, and alpha (1, 1, h, w), both 0..1.
 
         doll: (1, 4, h, w) premultiplied BGRA 0..1. own, fields: see `LiveGenerator`.
         """
@@ -46,6 +46,6 @@ class TorchCompositor:
         return mix(own, in_light(doll, tint), choice), alpha
 
     def feedback(self, colours: Tensor, alpha: Tensor) -> Tensor:
-        """What the net is shown of this as its previous output, (1, 4, h/cell, w/cell): see
+        """What the net sees of this picture as its previous output, (1, 4, h/cell, w/cell): see
         `Painting.feedback`."""
         return F.avg_pool2d(torch.cat([(colours * alpha).flip(1), alpha], dim=1), self._cell)

@@ -1,13 +1,15 @@
-"""The generator: a pose, the player's paper doll and its own previous output in, his RGB and alpha out.
+"""The generator: a network that turns a pose, the player's paper doll and its own previous output into the
+player's picture, RGB and alpha.
 
-A U-Net of plain 3x3 residual blocks on a grid of its own, whose cells are as large as the player's body
-says (`cell_px`): about 40 to the standing height, so that one net serves pictures of several sizes, and its
-cost does not grow with the picture. No convolution sees full resolution (plain 3x3 everywhere: depthwise ones
-save arithmetic but are bound by memory on a GPU). What the net paints itself is blurred wherever landmarks do
-not tell enough; so it also tints the doll (`engines.doll`) at full resolution, and chooses between the two.
-Tint, choice and outline are smooth fields, given for each cell and interpolated; its own colours come 4x4 to
-a cell.
-BatchNorm in training; `fold` merges it into the convolutions for export.
+`tools.train` trains it; `engines.rendering` runs it for every frame of a show, as `LiveGenerator`.
+
+It is a U-Net of plain 3x3 residual blocks on a coarse grid. The grid has about 40 cells to the player's
+standing height (`cell_px`), so one net serves pictures of several sizes, and costs the same for all. No
+convolution sees full resolution. (Depthwise convolutions would save arithmetic, but memory bandwidth limits
+them on a GPU.) The net's own colours are blurred wherever landmarks do not tell enough. So the net also tints
+the doll (`engines.doll`), which is drawn at full resolution, and chooses between the two. Tint, choice and
+outline are smooth fields, one value a cell, interpolated; the net's own colours have 4x4 pixels a cell.
+BatchNorm is used in training; `fold` merges it into the convolutions for export.
 """
 
 from __future__ import annotations
@@ -24,45 +26,45 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 from engines.skeleton import LANDMARKS, Skeleton
 
 CELLS = 40
-"""So many cells of the net's grid are about as high as the standing player."""
+"""The standing player is about this many cells high."""
 FINE = 4
-"""Each cell is so many pixels wide in what the net sees of the doll, and in its own colours."""
+"""Pixels along a cell's side, in the doll as the net sees it and in the net's own colours."""
 PREVIOUS_CHANNELS = 4
-"""The previous output, RGB times alpha and alpha, for each cell."""
+"""The previous output: RGB times alpha, and alpha, for each cell."""
 
 ALPHA_SHARPNESS = 2.0
-"""What alpha's logits are multiplied by in a picture, after training: an arm that the net is unsure of is
-painted or left out rather than mixed with the scene. On 200 training frames of the demo player the detector
-found him in 100 % rather than 98.5 %, at 0.2 dB of foreground PSNR."""
+"""Factor on alpha's logits when a picture is painted, not in training. An arm of which the net is unsure is
+then painted or left out, not mixed with the background. On 200 training frames of the demo player, the
+detector found the player in 100 % instead of 98.5 %, for 0.2 dB less foreground PSNR."""
 
 
 DOLL_CHANNELS = 4
-"""The doll, premultiplied RGBA."""
+"""The doll: premultiplied RGBA."""
 PATCH_CHANNELS = 32
-"""What the stem sees of each cell of the doll."""
+"""Channels that the stem computes from the doll's pixels in each cell."""
 SOFT = 0.01
-"""Within about so much of the doll's outline, standing heights, the net says where the player ends; farther
-inside he is opaque."""
+"""Within about this distance of the doll's outline, standing heights, the net decides where the player ends;
+farther inside, the player is opaque."""
 GAP = 3
-"""On air the net says where the player ends only in gaps of the doll, up to so many times `SOFT` from it on
-both sides; at its outer edge the doll says it."""
+"""On air the net decides only in the doll's gaps, up to this many times `SOFT` from the doll on both sides.
+At its outer edge the doll decides."""
 TINT = 0.3
-"""The doll's colours are changed by this much at most, 0..1: a view's light is not always the pose's."""
+"""The doll's colours are changed by at most this, 0..1: the light in a bank's frame may not fit the pose."""
 FIELDS = (3, 1, 1)
-"""Channels of tint, outline and choice."""
+"""Channels of the fields: tint, outline, choice."""
 DOLL_ALPHA, DOLL_CHOICE = 2.0, 3.0
-"""Logits: what the doll's alpha adds to the net's (from minus to plus this), and where the choice of the
-doll's colours starts. An untrained net shows the doll, and training departs from there."""
+"""Logits: how much the doll's alpha adds to the net's (from minus to plus this), and the initial choice of
+the doll's colours. An untrained net shows the doll, and training starts from there."""
 CLEAR = 0.02
-"""On air, an alpha below this is 0. Outside its doll an untrained net has 0.018: a haze over the window that
-costs as much time as the player."""
+"""On air, an alpha below this becomes 0. An untrained net has 0.018 outside of its doll: a haze over the
+window that would cost as much time as the player."""
 
 
 class Painting(NamedTuple):
-    """What the net gives. rgb (B, 3, H, W) 0..1, alpha_logits (B, 1, H, W); how it came about: own (B, 3, H,
-    W) 0..1 its own colours, tinted (B, 4, H, W) the doll in its light, choice (B, 1, H, W) 0..1 how much of
-    the doll is taken where there is one, inside (B, 1, H, W) 0..1 where the doll says that the player is,
-    whatever the logits."""
+    """What the net returns, of the picture's size. rgb (B, 3, H, W) 0..1 and alpha_logits (B, 1, H, W) are
+    the result. The rest tells how it was made: own (B, 3, H, W) 0..1, the net's own colours; tinted (B, 4, H,
+    W), the tinted doll; choice (B, 1, H, W) 0..1, how much of the doll is taken where there is a doll; inside
+    (B, 1, H, W) 0..1, where the player is according to the doll, whatever the logits."""
 
     rgb: Tensor
     alpha_logits: Tensor
@@ -73,23 +75,24 @@ class Painting(NamedTuple):
 
     @property
     def alpha(self) -> Tensor:
-        """(B, 1, H, W) 0..1: as in training. On air less of it is shown, see `GAP` and `CLEAR`."""
+        """(B, 1, H, W) 0..1: alpha as in training. On air it is reduced, see `GAP` and `CLEAR`."""
         return torch.maximum(torch.sigmoid(self.alpha_logits * ALPHA_SHARPNESS), self.inside)
 
     def feedback(self, cell: int) -> Tensor:
-        """What a net with cells of so many pixels is shown of this as its previous output: (B, 4, H/cell,
-        W/cell)."""
+        """This picture as the next previous output: (B, 4, H/cell, W/cell), for a net with `cell` pixels a
+        cell."""
         alpha = self.alpha
         return F.avg_pool2d(torch.cat([self.rgb * alpha, alpha], dim=1), cell)
 
     def over(self, plate: Tensor) -> Tensor:
-        """The picture (B, 3, H, W) before `plate`, the same, 0..1."""
+        """The player over `plate` (B, 3, H, W), the picture (B, 3, H, W), 0..1."""
         return plate + self.alpha * (self.rgb - plate)
 
 
 class Variant(NamedTuple):
-    """Channels a level (the first of the grid's cells, each next at half the resolution before), and residual
-    blocks in the encoder's and decoder's levels (top first) and in the middle."""
+    """The size of a net: channels at each level (the first is the grid's, each next one has half the
+    resolution); residual blocks in each level of encoder and decoder, top first; and residual blocks in the
+    middle."""
 
     channels: tuple[int, ...]
     encoder: tuple[int, ...]
@@ -107,24 +110,23 @@ VARIANTS: dict[str, Variant] = {
 
 
 def cell_px(body_px: float) -> int:
-    """The side of the net's cells, pixels, for a player who stands `body_px` high: a multiple of `FINE`."""
+    """The side of the net's cells, pixels, for a player `body_px` high: a multiple of `FINE`."""
     return FINE * max(1, round(body_px / (CELLS * FINE)))
 
 
 def multiple(variant: str, cell: int) -> int:
-    """The sides of what a net paints must be multiples of this many pixels."""
+    """A picture's sides must be multiples of this many pixels for the net to paint it."""
     return int(cell * 2 ** (len(VARIANTS[variant].channels) - 1))
 
 
 def canvas_of(size: tuple[int, int], step: int) -> tuple[int, int]:
-    """A picture's size (width, height) with what must be added at its right and lower edge for multiples of
-    `step`."""
+    """A picture's size (width, height), enlarged at its right and lower edge to multiples of `step`."""
     width, height = (-(-side // step) * step for side in size)
     return width, height
 
 
 class _ConvNorm(nn.Module):
-    """Convolution, then BatchNorm until it is folded."""
+    """A convolution with BatchNorm; folding merges the two."""
 
     def __init__(self, inputs: int, outputs: int, *, stride: int = 1, gamma: float = 1.0) -> None:
         super().__init__()
@@ -150,7 +152,7 @@ class _ConvNorm(nn.Module):
 
 
 class _Block(nn.Module):
-    """x + conv·BN·ReLU·conv·BN; the small last gamma starts it near the identity."""
+    """x + conv·BN·ReLU·conv·BN; a small last gamma lets it start near the identity."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -166,15 +168,15 @@ def _blocks(channels: int, count: int) -> nn.Sequential:
 
 
 class Generator(nn.Module):
-    """One player's generator.
+    """The generator of one player.
 
-    variant: a key of `VARIANTS`; body_px: see `Skeleton`.
+    variant: a key of `VARIANTS`. body_px: see `Skeleton`.
     """
 
     pose_maps: ClassVar[type[Skeleton]] = Skeleton
-    """What draws the pose for the stem."""
+    """The module that draws the pose for the stem."""
     doll_has_the_edge: ClassVar[bool] = True
-    """Whether on air the doll alone says where the player ends at its outer edge, see `GAP`."""
+    """Whether, on air, only the doll decides where the player ends at its outer edge, see `GAP`."""
 
     def __init__(self, variant: str, body_px: float) -> None:
         super().__init__()
@@ -210,7 +212,7 @@ class Generator(nn.Module):
             _bias(self.fields).zero_()[-1] = DOLL_CHOICE
 
     def forward(self, landmarks: Tensor, previous: Tensor, doll: Tensor) -> Painting:
-        """landmarks (B, 33, 4) pixels, previous (B, 4, H/cell, W/cell), doll (B, 4, H, W), premultiplied
+        """landmarks (B, 33, 4), pixels; previous (B, 4, H/cell, W/cell); doll (B, 4, H, W), premultiplied
         RGBA."""
         scale = self.cell // FINE
         features = self.features(landmarks, previous, _smaller(doll, scale))
@@ -223,18 +225,18 @@ class Generator(nn.Module):
         )
 
     def own(self, colours: Tensor) -> Tensor:
-        """What the head gives (B, 48, h, w) → its own colours (B, 3, 4 h, 4 w) 0..1."""
+        """The head's output (B, 48, h, w) → the net's own colours (B, 3, 4 h, 4 w), 0..1."""
         return torch.sigmoid(F.pixel_shuffle(colours, FINE))
 
     def smooth(self, features: Tensor) -> Tensor:
-        """(B, C0, h, w) → `FIELDS` (B, 5, h, w) for each cell: how the doll is tinted, RGB; logit of the
-        outline; how much of the doll is chosen, 0..1."""
+        """Features (B, C0, h, w) → `FIELDS` (B, 5, h, w), one value a cell: the doll's tint, RGB; the
+        outline's logit; the share of the doll that is chosen, 0..1."""
         tint, alpha, choice = self.fields(features).float().split(FIELDS, dim=1)
         return torch.cat([torch.tanh(tint) * TINT, alpha, torch.sigmoid(choice)], dim=1)
 
     def features(self, landmarks: Tensor, previous: Tensor, doll: Tensor) -> Tensor:
-        """What the heads see: (B, C0, h, w), of h x w cells. doll: (B, 4, 4 h, 4 w), `FINE` pixels a
-        cell."""
+        """The features that the heads read: (B, C0, h, w), for h x w cells. doll: (B, 4, 4 h, 4 w), `FINE`
+        pixels a cell."""
         maps = self.skeleton(landmarks, previous.shape[2], previous.shape[3])  # (B, maps, h, w)
         patches = F.relu(self.patches(doll))  # (B, 32, h, w)
         x = F.relu(self.stem(torch.cat([maps, previous, patches], dim=1)))  # (B, C0, h, w)
@@ -262,8 +264,8 @@ def _bias(conv: nn.Conv2d) -> Tensor:
 
 
 def _icnr(conv: nn.Module, factor: int) -> None:
-    """Starts a convolution before PixelShuffle as nearest-neighbour upsampling: no checkerboard
-    (Aitken et al., "Checkerboard artifact free sub-pixel convolution", 2017)."""
+    """Initializes a convolution before PixelShuffle as nearest-neighbour upsampling, which avoids a
+    checkerboard (Aitken et al., "Checkerboard artifact free sub-pixel convolution", 2017)."""
     assert isinstance(conv, nn.Conv2d)  # noqa: S101
     kernel = torch.empty_like(conv.weight[:: factor**2])
     nn.init.kaiming_normal_(kernel)
@@ -273,14 +275,14 @@ def _icnr(conv: nn.Module, factor: int) -> None:
 
 
 def in_light(doll: Tensor, tint: Tensor) -> Tensor:
-    """The doll (B, 4, H, W), premultiplied, tinted (B, 3, H, W). Its colours may leave 0..1."""
+    """The doll (B, 4, H, W), premultiplied, with `tint` (B, 3, H, W) added. Its colours may leave 0..1."""
     cover = doll[:, 3:]
     return torch.cat([doll[:, :3] + tint * cover, cover], dim=1)
 
 
 def inside(doll: Tensor, margin: int, cell: int) -> Tensor:
-    """(B, 1, H, W) 0..1: the alpha of the doll (B, 4, H, W), drawn in by `margin` of the pixels that a
-    `cell` has `FINE` of a side, and by up to two of them more, as its outline lies in them."""
+    """(B, 1, H, W) 0..1: the alpha of the doll (B, 4, H, W), eroded by `margin`, in units of which a `cell`
+    has `FINE`; where the outline lies within such a unit, up to two units more."""
     clear, scale = 1 - doll[:, 3:], cell // FINE
     coarse = F.max_pool2d(clear, scale) if scale > 1 else clear
     coarse = F.max_pool2d(coarse, 2 * margin + 1, stride=1, padding=margin)
@@ -288,8 +290,8 @@ def inside(doll: Tensor, margin: int, cell: int) -> Tensor:
 
 
 def closed(cover: Tensor, margin: int) -> Tensor:
-    """(B, 1, H, W) 0..1: the alpha of the doll, the same, with gaps closed that are up to twice `margin`
-    pixels wide."""
+    """(B, 1, H, W) 0..1: the doll's alpha `cover` (B, 1, H, W), with gaps up to 2 `margin` pixels wide
+    closed."""
     return -_dilated(-_dilated(cover, margin), margin)
 
 
@@ -312,30 +314,31 @@ def _smaller(pictures: Tensor, scale: int) -> Tensor:
 
 
 def mix(own: Tensor, tinted: Tensor, choice: Tensor) -> Tensor:
-    """The player's colours (B, 3, H, W) 0..1: the doll's where it is and is chosen, else the net's."""
+    """The player's colours (B, 3, H, W) 0..1: the doll's where there is a doll and it is chosen, else the
+    net's."""
     return (own * (1 - choice * tinted[:, 3:]) + choice * tinted[:, :3]).clamp(0, 1)
 
 
 class LiveGenerator(nn.Module):
-    """The generator as it goes on air: the graph that is exported and compiled. What is left to do at full
-    resolution, `compositing.py` does on a CPU and `compositing_torch.py` on a GPU.
+    """The generator as it runs on air: this graph is exported and compiled. The rest of the work, at full
+    resolution, is done by `compositing.py` on a CPU and `compositing_torch.py` on a GPU.
 
-    forward(landmarks (1, 33, 4) pixels of the window, see `Skeleton`, previous (1, 4, h, w), doll (1, 4 h, 4
-    w, 4) uint8 premultiplied BGRA, `FINE` pixels a cell) → own (1, 4 h, 4 w, 3) BGR 0..1, fields (1, h, w,
+    forward(landmarks (1, 33, 4), pixels of the window, see `Skeleton`; previous (1, 4, h, w); doll (1, 4 h, 4
+    w, 4) uint8, premultiplied BGRA, `FINE` pixels a cell) → own (1, 4 h, 4 w, 3), BGR 0..1; fields (1, h, w,
     5), as `Generator.smooth` with a tint in BGR.
     """
 
     INPUTS: tuple[str, ...] = ("landmarks", "previous", "doll")
     OUTPUTS: tuple[str, ...] = ("own", "fields")
     KEEP_FLOAT = (".*skeleton.*", r".*\.stem\..*", "aten::.*")
-    """What INT8 must leave alone: limb maps are coordinates, and so are the fields that this module gives. In
-    the stem limb maps, the previous output and what is seen of the doll meet, whose ranges differ: in f32 it
+    """Operations that INT8 quantization must leave in f32. Limb maps and this module's fields are
+    coordinates. In the stem, limb maps, previous output and doll meet, and their ranges differ; f32 there
     costs a tenth of the time, and the demo player's worst pose gains 1 dB."""
 
     def __init__(self, generator: Generator) -> None:
-        """generator: folded or not; it is left alone."""
+        """generator: folded or not; it is not changed."""
         super().__init__()
-        # Weights in another order cost nothing, where to index the channels of pictures does.
+        # Reordering the weights costs nothing; indexing the channels of pictures would.
         self.generator = net = copy.deepcopy(generator)
         with torch.no_grad():
             net.patches.weight.copy_(generator.patches.weight[:, [2, 1, 0, 3]])

@@ -1,8 +1,10 @@
-"""The shadow that a player throws on the floor of his plate: his outline, laid down.
+"""The shadow that a player throws on the plate's floor: the outline, laid down. The renderers draw it in
+every frame.
 
-A distant light throws what is h above the floor onto it h * across to the right and h * up further up the
-picture (J. Blinn, "Me and My (Fake) Shadow", 1988). With the player taken as flat and upright, as the paper
-doll is, his shadow is one affine map of his outline, soft enough to be drawn at a quarter of the picture.
+A distant light throws a point h above the floor onto it, h * across to the right and h * up farther up in the
+picture (J. Blinn, "Me and My (Fake) Shadow", 1988). The player is taken as flat and upright, as the paper
+doll is. So the shadow is one affine map of the outline, and soft enough to be drawn at a quarter of the
+resolution.
 """
 
 from __future__ import annotations
@@ -21,16 +23,17 @@ Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
 FEET = slice(L.LEFT_HEEL, L.RIGHT_TOE + 1)
-"""Rows of the landmarks: heels and toes. A slice, since a list would be copied to a GPU at every use."""
+"""The landmarks' rows for heels and toes. A slice: a list would be copied to a GPU at every use."""
 QUARTER = 4
 
 
 class Shadow(NamedTuple):
-    """Where the light puts it, and how dark it is.
+    """The direction of the light, and how dark the shadow is.
 
-    across, up: of what is one pixel above the floor, how many pixels it lies to the right and up of the
-    place below; up is not 0, and negative where the light comes from behind the player. soles: how far the
-    floor is below the lowest landmark of the feet, standing heights. strength: the share of light it takes.
+    across, up: where a point one pixel above the floor throws its shadow, in pixels to the right of and up
+    from the floor point below it. up is not 0; it is negative where the light comes from behind the player.
+    soles: how far the floor lies below the lowest landmark of the feet, standing heights. strength: the share
+    of the light that the shadow takes.
     """
 
     across: float
@@ -39,7 +42,7 @@ class Shadow(NamedTuple):
     strength: float
 
     def is_sound(self) -> bool:
-        """Whether it can be drawn."""
+        """Whether its numbers can be drawn."""
         return (
             all(math.isfinite(value) for value in self)
             and 0.04 <= abs(self.up) <= 3 and abs(self.across) <= 10 and abs(self.soles) <= 1
@@ -51,18 +54,18 @@ class Shadow(NamedTuple):
         return float(landmarks[FEET, 1].max()) + self.soles * standing_px
 
     def smoothing(self) -> int:
-        """So many rows of the outline fall into one of the shadow; odd."""
+        """Rows of the outline that fall into one row of the shadow; odd."""
         return 2 * round(min(1 / abs(self.up), 20) / 2) + 1
 
 
 def lay_down(outline: Bytes, shadow: Shadow, floor: float, out: Bytes, corner: tuple[int, int]) -> None:
     """Draws the shadow of `outline` (h, w) into `out` (H, W), 0..255.
 
-    floor: its y in `out`. corner: where (x, y) `outline` begins there.
+    floor: the floor's y in `out`. corner: where (x, y) in `out` the outline begins.
     """
     rows = cv2.blur(outline, (1, shadow.smoothing()), borderType=cv2.BORDER_CONSTANT)
     x, y = corner
-    # (X, Y) of the shadow is t = (floor - Y) / up above the floor: x = X - across * t, y = floor - t
+    # (X, Y) in the shadow comes from t = (floor - Y) / up above the floor: x = X - across * t, y = floor - t
     lean = shadow.across / shadow.up
     to_outline = np.array(
         [[1, lean, -lean * floor - x], [0, 1 / shadow.up, floor * (1 - 1 / shadow.up) - y]], np.float32
@@ -74,7 +77,7 @@ def lay_down(outline: Bytes, shadow: Shadow, floor: float, out: Bytes, corner: t
 
 
 class Floor:
-    """A player's plate with his shadow on it. For one thread.
+    """A player's plate with the shadow on it. For one thread.
 
     plate: (H, W, 3) uint8, sides in multiples of 4; without a `shadow` it stays as it is.
     """
@@ -88,8 +91,8 @@ class Floor:
     def cast(self, outline: Bytes, landmarks: Floats, corner: tuple[int, int] = (0, 0)) -> bool:
         """Moves the shadow in `picture` to where the player stands now. Returns whether `picture` changed.
 
-        outline: (h, w) uint8, of his doll. landmarks: (33, 4), pixels of the picture. corner: where (x, y) in
-        the picture `outline` begins, multiples of 4.
+        outline: (h, w) uint8, of the player's doll. landmarks: (33, 4), pixels of the picture. corner: where
+        (x, y) in the picture the outline begins, multiples of 4.
         """
         if self._shadow is None:
             return False

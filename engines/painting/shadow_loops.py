@@ -1,4 +1,4 @@
-"""The loop of `engines.painting.shadow`."""
+"""The pixel loop of `engines.painting.shadow`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ PICTURE = Array(BYTE, 3, layout="A")
     PICTURE, Array(BYTE, 2), REAL, INTEGER, Array(INTEGER, 1), Array(BYTE, 3, layout="A", writable=True)
 )
 def darken(clean, laid, strength, scale, box, out):
-    """Fills a box of `out` (H, W, 3) with `clean`, the same, in a shadow.
+    """Fills a box of `out` (H, W, 3) with `clean` (H, W, 3), darkened by a shadow.
 
-    laid (H/scale, W/scale): the shadow, 0..255, bilinear in between. strength: the share of light it takes.
-    box: x0, y0, x1, y1, in pixels of `laid`.
+    laid (H/scale, W/scale): the shadow, 0..255, interpolated bilinearly. strength: the share of light it
+    takes. box: x0, y0, x1, y1, in pixels of `laid`.
     """
     half, inverse = np.float32(0.5), np.float32(1) / np.float32(scale)
     rows, columns = laid.shape

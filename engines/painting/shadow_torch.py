@@ -1,4 +1,5 @@
-"""The shadow as torch, for shows on a GPU: the same as `shadow.py` draws, in shapes that a graph can hold."""
+"""The shadow in torch, for shows on a GPU: the same picture as `shadow.py`, with shapes that a graph can
+hold."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from engines.painting.shadow import FEET, QUARTER, Shadow
 
 
 class TorchFloor(nn.Module):
-    """A player's plate with his shadow on it, on a device.
+    """A player's plate with the shadow on it, on a device.
 
     plate: (H, W, 3) uint8, sides in multiples of 4.
     """

@@ -1,1 +1,1 @@
-"""What is compiled or measured once and kept on disk: by what it is known, written whole, bounded."""
+"""Files that are compiled or measured once and kept on disk: their keys, safe writing, and a size limit."""

@@ -1,4 +1,4 @@
-"""Folders that appear whole or not at all."""
+"""Writes folders that appear whole or not at all; for player packs and datasets."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 INPUTS = "inputs.sha256"
-"""Names, in a folder that is filled by a run that can be resumed, what it is made from."""
+"""The file that names the inputs of an unfinished, resumable folder."""
 
 
 @contextmanager
 def new_folder(target: Path, mark: str) -> Iterator[Path]:
     """Gives an empty folder beside `target`, and moves it there when the block ends without an error.
 
-    mark: the file by which such a folder is known: what lies at `target` without it is never replaced.
-    After an error the old folder is as it was and the unfinished one is gone. Raises FileExistsError.
+    mark: the file that identifies such a folder: something at `target` without it is never replaced. After an
+    error the old folder is unchanged, and the unfinished one is removed. Raises FileExistsError.
     """
     part = _begin(target, mark)
     shutil.rmtree(part, ignore_errors=True)
@@ -35,12 +35,12 @@ def new_folder(target: Path, mark: str) -> Iterator[Path]:
 def resumed_folder(
     target: Path, mark: str, digest: str, verdicts: tuple[type[Exception], ...] = ()
 ) -> Iterator[tuple[Path, str]]:
-    """As `new_folder`, but the unfinished folder outlives an error, a kill and a loss of power.
+    """As `new_folder`, but the unfinished folder survives an error, a kill and a loss of power.
 
-    Gives that folder, and what was found: "new", "resumed" with all that an earlier run left there, or
+    Gives that folder and its state: "new"; "resumed" with everything that an earlier run left there; or
     "changed" where that run had another `digest`, so that its work was thrown away. verdicts: errors after
-    which going on is of no use: they leave nothing.
-    Raises FileExistsError, and BlockingIOError while another process fills the same folder.
+    which resuming makes no sense: they leave nothing behind. Raises FileExistsError, and BlockingIOError
+    while another process fills the same folder.
     """
     part = _begin(target, mark)
     part.mkdir(parents=True, exist_ok=True)
@@ -56,9 +56,9 @@ def resumed_folder(
 
 @contextmanager
 def only_writer(folder: Path, name: Path) -> Iterator[None]:
-    """Keeps other processes that ask for the same out of `folder`, which exists, until the block ends.
+    """Keeps other processes that call this out of `folder`, which exists, until the block ends.
 
-    Raises BlockingIOError, with `name`, where one is in there.
+    Raises BlockingIOError, with `name`, where another process is in it.
     """
     lock = os.open(folder, os.O_RDONLY)
     try:
@@ -72,7 +72,7 @@ def only_writer(folder: Path, name: Path) -> Iterator[None]:
 
 
 def _begin(target: Path, mark: str) -> Path:
-    """The folder to fill, beside `target`; puts right what an interrupted swap has left."""
+    """The folder to fill, beside `target`. Repairs what an interrupted swap has left."""
     if target.exists() and not target.is_dir():
         raise FileExistsError(f"{target} is a file: name a folder")
     part, old = _beside(target, "part"), _beside(target, "old")
@@ -85,7 +85,7 @@ def _begin(target: Path, mark: str) -> Path:
 
 
 def _claim(part: Path, digest: str) -> str:
-    """Empties a folder of other inputs. Returns what was found."""
+    """Empties a folder that was made from other inputs. Returns its state."""
     name = part / INPUTS
     found = "new"
     if any(part.iterdir()):

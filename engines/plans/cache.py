@@ -1,7 +1,7 @@
-"""Compiled networks on disk: `NAME.plan` beside its manifest `NAME.json`, and never used on trust.
+"""Compiled networks on disk: `NAME.plan` with its manifest `NAME.json`. A plan is verified before it is used.
 
-A plan is named after what it is for, so that a stale or foreign one is found and refused by name rather than
-passed over. The manifest is what counts: it appears after the plan, so an interrupted build leaves none.
+A plan is named after its purpose, so that a stale or foreign one is found and refused by name. A plan counts
+only with its manifest, which is written last, so an interrupted build leaves no half plan.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from engines.runtime.engine import EngineError
 
 FORMAT = 1
 ANY = "any"
-"""In a key: the device or driver of a plan that was compiled without one at hand, for all of a kind."""
+"""In a key: the device or driver of a plan that was compiled without a GPU, for all GPUs of a kind."""
 COMMAND = "python -m engines.build"
 UNFINISHED = ".unfinished"
 MOST_MANIFEST_BYTES = 16 * 1024 * 1024
 PATIENCE_S, AGAIN_S = 3.0, 0.05
-"""A show that has something to keep waits so long for another process that writes, and tries so often."""
+"""How long a show waits to write while another process writes, and how often it tries."""
 
 
 class PlanError(EngineError):
-    """A plan that is missing, or that must not be used. reason: names it; step: what to do next."""
+    """A plan that is missing or must not be used. reason: names it; step: what to do next."""
 
     def __init__(self, reason: str, step: str = f"build it with {COMMAND}") -> None:
         super().__init__(f"{reason}; {step}")
@@ -40,16 +40,16 @@ class PlanError(EngineError):
 
 
 class MissingPlan(PlanError):
-    """A plan that is not there at all."""
+    """There is no such plan."""
 
 
 @dataclass(frozen=True)
 class PlanKey:
     """What a plan was compiled from and for.
 
-    network: SHA-256 of weights and code (`network_digest`). version: the compiler's. device: the GPU's or
-    CPU's name; capability: of CUDA ("8.9"), "" on a CPU; driver: of the GPU. shapes: of the inputs by name,
-    for each engine in the plan.
+    network: SHA-256 of weights and code (`network_digest`). version: the compiler's. device: name of the GPU
+    or CPU. capability: of CUDA ("8.9"), "" on a CPU. driver: of the GPU. shapes: the inputs' by name, for
+    each engine in the plan.
     """
 
     network: str
@@ -62,7 +62,7 @@ class PlanKey:
     shapes: tuple[Mapping[str, tuple[int, ...]], ...]
 
     def differences(self, wanted: PlanKey) -> list[str]:
-        """Why a plan of this key does not serve where `wanted` is asked for; empty where it does."""
+        """Why a plan with this key cannot be used where `wanted` is required; empty where it can."""
         reasons = []
         if self.network != wanted.network:
             reasons.append("it is of other weights or code (stale)")
@@ -79,8 +79,8 @@ class PlanKey:
 class Parity:
     """How far a compiled network is from eager float32 torch on real frames.
 
-    measure: "px" (worst landmark's mean distance; at most `limit`) or "dB" (PSNR; at least). value: None
-    where it was not measured, and `note` says why.
+    measure: "px" (the worst landmark's mean distance, at most `limit`) or "dB" (PSNR, at least `limit`).
+    value: None where it was not measured; `note` says why.
     """
 
     measure: str
@@ -110,10 +110,10 @@ class Layer:
 
 @dataclass(frozen=True)
 class Facts:
-    """What the build measured.
+    """The measurements of the build.
 
-    parity: of the plan itself; onnx_parity: of the ONNX graph that it was compiled from, run on the CPU, or
-    None where there is none. latency_ms: median of a run, None where it cannot be run.
+    parity: the plan's own. onnx_parity: that of the ONNX graph from which it was compiled, run on the CPU;
+    None where there is none. latency_ms: median of a run; None where it cannot be run.
     """
 
     build_seconds: float
@@ -130,7 +130,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What lies beside a plan. sha256, size: of the plan, bytes."""
+    """The file beside a plan. sha256, size: the plan's, bytes."""
 
     label: str
     key: PlanKey
@@ -143,7 +143,7 @@ class Manifest:
 
     @classmethod
     def from_json(cls, text: str) -> Manifest:
-        """Raises ValueError with one line."""
+        """A manifest from its JSON text. Raises ValueError with one line."""
         try:
             data = json.loads(text)
             if data.pop("format") != FORMAT:
@@ -198,7 +198,7 @@ def _layer(data: Mapping[str, Any]) -> Layer:
 class PlanCache:
     """The plans in a folder.
 
-    in_use: what this process has read or written, in whatever folder; see `engines.plans.limit`.
+    in_use: all plans, in any folder, that this process has read or written; see `engines.plans.limit`.
     """
 
     in_use: ClassVar[set[Path]] = set()
@@ -207,13 +207,13 @@ class PlanCache:
         self.folder = folder
 
     def path(self, label: str, key: PlanKey) -> Path:
-        """There is one plan for each network, backend and compute capability."""
+        """A plan's path: one for each network, backend and compute capability."""
         target = f"{key.backend}-{key.capability}" if key.capability else key.backend
         return self.folder / f"{label}.{target}.plan"
 
     @contextlib.contextmanager
     def building(self, patience_s: float = 0.0) -> Iterator[None]:
-        """Keeps other builds out, and sweeps what an interrupted one left.
+        """Keeps other builds out, and removes what an interrupted one left.
 
         patience_s: how long to wait for another process, seconds: a show writes for less than one, a build
         for minutes. Raises BlockingIOError while another process builds, PlanError where the folder cannot be
@@ -234,10 +234,10 @@ class PlanCache:
             yield
 
     def write(self, label: str, key: PlanKey, plan: bytes, facts: Facts) -> Manifest:
-        """Replaces the label's plan. After an error the old one is as it was; after a kill there is the old
+        """Replaces the label's plan. After an error the old one is unchanged; after a kill there is the old
         one, the new one, or none.
 
-        Raises PlanError where the disk is full or the folder cannot be written.
+        Raises PlanError where the disk is full or the folder is not writable.
         """
         path = self.path(label, key)
         manifest = Manifest(label, key, hashlib.sha256(plan).hexdigest(), len(plan), facts)
@@ -262,13 +262,13 @@ class PlanCache:
         return manifest
 
     def manifests(self) -> Iterator[tuple[Path, Manifest]]:
-        """Each plan's path and manifest; those whose manifest cannot be read are left out."""
+        """Each plan's path and manifest; unreadable manifests are left out."""
         for path in sorted(self.folder.glob("*.json")):
             with contextlib.suppress(ValueError, OSError):
                 yield path.with_suffix(".plan"), Manifest.from_json(read_bounded(path))
 
     def check(self, label: str, wanted: PlanKey) -> Manifest:
-        """The manifest of the label's plan, which is whole and serves for `wanted`. Raises PlanError."""
+        """The manifest of the label's plan, if the plan is whole and fits `wanted`. Raises PlanError."""
         path = self.path(label, wanted)
         manifest = _read_manifest(path, self._others(label, path))
         _require(path, manifest, wanted)
@@ -281,8 +281,8 @@ class PlanCache:
         return manifest
 
     def find(self, wanted: PlanKey) -> tuple[Path, Manifest]:
-        """The plan, not yet verified, of a network whose label is not known. Raises PlanError: MissingPlan
-        where there is none of it at all."""
+        """The plan of a network whose label is not known, not yet verified. Raises PlanError; MissingPlan
+        where there is none."""
         of_network = [(path, each) for path, each in self.manifests() if each.key.network == wanted.network]
         for path, manifest in of_network:
             if not manifest.key.differences(wanted):
@@ -299,7 +299,7 @@ class PlanCache:
         )
 
     def load(self, wanted: PlanKey) -> tuple[bytes, Manifest]:
-        """The plan that `find` finds, used now. Raises PlanError, as `check` does, where it is not whole."""
+        """The plan that `find` finds, verified and marked as used. Raises PlanError, as `check` does."""
         path, manifest = self.find(wanted)
         self.use(path)
         try:
@@ -310,13 +310,13 @@ class PlanCache:
         return plan, manifest
 
     def use(self, path: Path) -> None:
-        """A plan is used from now on by this process."""
+        """Marks a plan as used by this process."""
         self.in_use.add(path)
-        with contextlib.suppress(OSError):  # a folder that may only be read
+        with contextlib.suppress(OSError):  # a read-only folder
             os.utime(path.with_suffix(".json"))
 
     def annotate(self, path: Path, manifest: Manifest) -> None:
-        """Replaces what is known of a plan. Raises PlanError where it cannot be written."""
+        """Replaces a plan's manifest. Raises PlanError where it cannot be written."""
         beside = path.with_suffix(".json")
         try:
             write_whole(beside, manifest.to_json().encode())
@@ -337,7 +337,7 @@ class PlanCache:
 
 @contextlib.contextmanager
 def _only_writer(folder: Path, patience_s: float) -> Iterator[None]:
-    """`only_writer`, tried again for so long. Raises BlockingIOError."""
+    """`only_writer`, retried for `patience_s`. Raises BlockingIOError."""
     deadline = time.monotonic() + patience_s
     with contextlib.ExitStack() as stack:
         while True:
@@ -382,14 +382,14 @@ def read_bounded(path: Path) -> str:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Replaces a file: after an error or a kill the old one is as it was. Raises OSError."""
+    """Replaces a file: after an error or a kill the old one is unchanged. Raises OSError."""
     with _unfinished(path, data) as new:
         new.replace(path)
 
 
 @contextlib.contextmanager
 def _unfinished(path: Path, data: bytes) -> Iterator[Path]:
-    """`data` on the disk, in a file beside `path` that is gone after the block unless it was moved."""
+    """Writes `data` to a file beside `path`, which is removed after the block unless it was moved."""
     part = path.with_name(f".{path.name}{UNFINISHED}")
     try:
         with part.open("wb") as file:

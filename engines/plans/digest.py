@@ -1,4 +1,4 @@
-"""What a compiled network is known by, and where such are kept."""
+"""The digest by which a compiled network is identified, and the folders where networks are kept."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def network_digest(module: nn.Module) -> str:
-    """SHA-256 over everything that decides what a network computes: its weights and its own source."""
+    """SHA-256 of everything that decides what a network computes: its weights and its own source code."""
     digest = hashlib.sha256(repr(module).encode())  # strides, paddings, factors
     sources = {inspect.getsourcefile(type(part)) for part in module.modules()}
     for source in sorted(path for path in sources if path and "site-packages" not in path):
@@ -25,15 +25,15 @@ def network_digest(module: nn.Module) -> str:
 
 
 def cache_folder() -> Path:
-    """Where compiled networks are kept: $XDG_CACHE_HOME/dancecam, or ~/.cache/dancecam."""
+    """The folder of compiled networks: $XDG_CACHE_HOME/dancecam, or ~/.cache/dancecam."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dancecam"
 
 
 def plan_folder() -> Path:
-    """Where plans are kept (`engines.plans.cache`), and looked for by a show."""
+    """The folder of plans (`engines.plans.cache`), in which a show looks for them."""
     return cache_folder() / "plans"
 
 
 def compiled_folder() -> Path:
-    """Where OpenVINO keeps what it compiles of the plans: a folder for each plan, of its name."""
+    """The folder of what OpenVINO compiles from the plans, with a folder for each plan, of the same name."""
     return cache_folder() / "compiled"

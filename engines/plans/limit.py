@@ -1,7 +1,7 @@
-"""What shows keep on disk is bounded: what was used least recently goes first.
+"""Limits what shows keep on disk: the least recently used files are removed first.
 
-Counted is what a show makes anew by itself: OpenVINO's plans, what OpenVINO compiled of them, and choices of
-precision. Plans of TensorRT are never removed unasked, since a show does not start without them.
+Only files that a show can remake by itself count: OpenVINO's plans, what OpenVINO compiled from them, and
+choices of precision. TensorRT's plans are never removed unasked, since a show does not start without them.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ KEPT_BACKENDS = ("tensorrt", "tensorrt-rtx")
 
 
 class Item(NamedTuple):
-    """Files that go together. plan: the plan's path, even where it is gone and left something. plan_size,
-    compiled_size: bytes. used_s: when it was used last, seconds since 1970. by_show: see above."""
+    """Files that belong together. plan: the plan's path, also where the plan is gone but has left files.
+    plan_size, compiled_size: bytes. used_s: last use, seconds since 1970. by_show: a show can remake it."""
 
     plan: Path
     paths: tuple[Path, ...]
@@ -42,7 +42,7 @@ class Item(NamedTuple):
 
 
 def limit_bytes() -> int:
-    """Raises EngineError where the environment says no number."""
+    """The limit, from the environment. Raises EngineError where that is not a number."""
     text = os.environ.get(VARIABLE) or str(DEFAULT_MIB)
     if not text.isdecimal():
         raise EngineError(f"{VARIABLE}={text!r} is no number of MiB, such as {DEFAULT_MIB}")
@@ -50,7 +50,8 @@ def limit_bytes() -> int:
 
 
 def items(plans: Path, compiled: Path | None = None) -> list[Item]:
-    """What lies in a folder of plans, and what OpenVINO compiled of them; files that vanish are left out."""
+    """The contents of a folder of plans, with what OpenVINO compiled from them; vanishing files are left
+    out."""
     found: dict[str, list[Path]] = {}
     backends = {path.stem: manifest.key.backend for path, manifest in PlanCache(plans).manifests()}
     for path in plans.iterdir() if plans.is_dir() else ():
@@ -73,13 +74,13 @@ def items(plans: Path, compiled: Path | None = None) -> list[Item]:
 
 
 def by_show(every: Iterable[Item]) -> list[Item]:
-    """Those that a show makes anew by itself."""
+    """The items that a show can remake by itself."""
     return [each for each in every if each.by_show]
 
 
 def surplus(every: Iterable[Item], limit: int, in_use: Collection[Path]) -> list[Item]:
-    """What must go for the rest to be no larger than `limit` bytes, or as near to it as can be: the least
-    recently used first, and nothing whose plan is `in_use`."""
+    """The items to remove so that the rest is at most `limit` bytes, or as near to it as possible: the least
+    recently used first, and none whose plan is `in_use`."""
     mine = sorted(by_show(every), key=lambda each: each.used_s)
     over, gone = sum(each.size for each in mine) - limit, []
     for each in mine:
@@ -92,9 +93,9 @@ def surplus(every: Iterable[Item], limit: int, in_use: Collection[Path]) -> list
 
 
 def keep_within_limit() -> list[Item]:
-    """Removes what is too much in this user's cache. Returns what it removed.
+    """Removes the surplus from this user's cache. Returns what it removed.
 
-    While another process writes there nothing is done: it does the same when it has done.
+    While another process writes there, nothing is done: that process does the same at its end.
     """
     plans, compiled = plan_folder(), compiled_folder()
     try:
@@ -118,7 +119,7 @@ def keep_within_limit() -> list[Item]:
 
 
 def remove(item: Item) -> None:
-    """The manifest goes first: what is left after a kill is then no plan. Raises OSError."""
+    """Removes an item, manifest first: a kill then leaves no valid plan. Raises OSError."""
     for path in sorted(item.paths, key=lambda path: path.suffix != ".json"):
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
@@ -133,7 +134,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _stat(path: Path) -> tuple[int, float]:
-    """Size and time; nothing of a file that has just gone."""
+    """Size and time; both 0 for a file that has just vanished."""
     with contextlib.suppress(OSError):
         stat = path.stat()
         return stat.st_size, stat.st_mtime

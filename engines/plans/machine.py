@@ -1,4 +1,4 @@
-"""What this machine is, as far as a plan depends on it."""
+"""The properties of this machine on which a plan depends."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class Gpu(NamedTuple):
-    """name: as NVIDIA's driver has it. capability: of CUDA, "8.9". driver: its version."""
+    """name: as NVIDIA's driver reports it. capability: of CUDA, "8.9". driver: its version."""
 
     name: str
     capability: str
@@ -18,7 +18,7 @@ class Gpu(NamedTuple):
 
 
 def show_threads() -> int:
-    """A network of a show runs on so many at most: pose and generator work at the same time."""
+    """The most threads for one network of a show: pose and generator work at the same time."""
     return max(1, min(4, (os.cpu_count() or 1) // 2))
 
 

@@ -1,7 +1,8 @@
-"""Which precision and how many threads run a network fastest on this machine: measured once, and kept.
+"""Finds the precision and the number of threads with which a network runs fastest on this machine: measured
+once, and kept.
 
-What a CPU is said to have does not decide it: on an EPYC with AVX-512 bf16, INT8 takes 63 ms where bf16
-takes 80; on one with neither, INT8 still takes about half as long as f32.
+The CPU's features do not decide it: on an EPYC with AVX-512 bf16, INT8 takes 63 ms where bf16 takes 80; on a
+CPU with neither, INT8 still takes about half as long as f32.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ SUFFIX = ".choice"
 ORDER = ("f32", "bf16", "int8")
 """The most exact first."""
 NEAR = 1.05
-"""Within 5 % of the fastest the most exact precision with the fewest threads is taken: so much is noise, and
-the pose has the cores that it leaves."""
+"""Among the candidates within 5 % of the fastest, the most exact with the fewest threads is taken: 5 % is
+noise, and the pose gets the cores left."""
 WARM_UP, ROUNDS, LEAST_ROUNDS = 2, 9, 3
 MOST_S = 10.0
-"""After so long no further round begins."""
+"""No further round begins after this time."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Choice:
-    """What was measured, and why the other precisions were not. picture: for which size, as people say it."""
+    """What was measured, and why the other precisions were not. picture: the measured size, for people."""
 
     picture: str
     measured: tuple[Candidate, ...]
@@ -50,7 +51,7 @@ class Choice:
 
     @property
     def best(self) -> Candidate:
-        """The most exact with the fewest threads of those that are about as fast as the fastest."""
+        """Among the candidates about as fast as the fastest: the most exact one, with the fewest threads."""
         fastest = min(each.ms for each in self.measured)
         good = [each for each in self.measured if each.ms <= NEAR * fastest]
         return min(good, key=lambda each: (ORDER.index(each.precision), each.threads))
@@ -69,14 +70,15 @@ class Choice:
 
 
 def thread_counts(most: int) -> tuple[int, ...]:
-    """Those that are tried: powers of two, and `most`."""
+    """The numbers of threads that are tried: powers of two, and `most`."""
     return tuple(sorted({*(2**n for n in range(most.bit_length()) if 2**n <= most), most}))
 
 
 def measure(
     runs: Mapping[tuple[str, int], Callable[[], object]], clock: Callable[[], float] = time.perf_counter
 ) -> tuple[Candidate, ...]:
-    """Times what runs each (precision, threads), in turns: what else the machine does meets all alike.
+    """Times each function of (precision, threads), in turns, so that the machine's other work affects all
+    alike.
 
     clock: seconds.
     """
@@ -99,23 +101,23 @@ def measure(
 
 
 def path_of(key: PlanKey, cache: PlanCache) -> Path:
-    """Where the choice for a network is kept. key: as of its plan, with what could be chosen."""
+    """The path of a network's choice. key: as for its plan, with everything that could be chosen."""
     digest = hashlib.sha256(_text(key).encode()).hexdigest()
     return cache.folder / f"precision-{digest[:12]}{SUFFIX}"
 
 
 def load_choice(key: PlanKey, cache: PlanCache) -> Choice | None:
-    """The choice that was made before under the same key; None where there is none that can be read."""
+    """The choice made before under the same key; None where there is none that can be read."""
     path = path_of(key, cache)
     choice = read_choice(path, key)
     if choice is not None:
         with contextlib.suppress(OSError):
-            os.utime(path)  # when it was used last
+            os.utime(path)  # marks it as used
     return choice
 
 
 def read_choice(path: Path, key: PlanKey | None = None) -> Choice | None:
-    """The choice in a file, of `key` where it is given; None where there is none that can be used."""
+    """The choice in a file, if it is for `key` (where given); None where there is none that can be used."""
     try:
         data = json.loads(read_bounded(path))
         if data["format"] != FORMAT or (key is not None and data["key"] != json.loads(_text(key))):
@@ -123,7 +125,7 @@ def read_choice(path: Path, key: PlanKey | None = None) -> Choice | None:
         measured = tuple(Candidate(**each) for each in data["measured"])
         choice = Choice(str(data["picture"]), measured, dict(data["skipped"]))
         is_sound = all(each.precision in ORDER and each.threads >= 1 for each in measured)
-        return choice if is_sound and choice.best else None  # none of it measured, or no number: it raises
+        return choice if is_sound and choice.best else None  # `best` raises if nothing sound was measured
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
@@ -134,7 +136,8 @@ def choice_files(cache: PlanCache) -> list[Path]:
 
 
 def save_choice(key: PlanKey, cache: PlanCache, choice: Choice) -> None:
-    """Raises PlanError, OSError where it cannot be written, BlockingIOError while a build has the folder."""
+    """Writes a choice. Raises PlanError, OSError where it cannot be written, BlockingIOError during a
+    build."""
     kept = {
         "format": FORMAT,
         "key": json.loads(_text(key)),

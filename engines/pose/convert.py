@@ -1,9 +1,9 @@
-"""Converts the pose networks once from the mediapipe wheel to .safetensors, and loads them.
+"""Converts the pose networks from the mediapipe wheel to .safetensors, once, and loads them.
 
     python -m engines.pose.convert [--output DIR] [--heavy pose_landmark_heavy.tflite]
 
 A machine that has the converted files needs no mediapipe. The heavy landmark net is not in the wheel:
-mediapipe's own downloader brings it, or its file is put into the folder `weights` (see `fetch_heavy`).
+mediapipe's own downloader fetches it, or its file is put into the folder `weights` (see `fetch_heavy`).
 """
 
 from __future__ import annotations
@@ -25,23 +25,24 @@ from engines.pose.tflite_net import TfliteNet
 log = logging.getLogger(__name__)
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
-"""Where converted nets lie, unless a caller names another folder."""
+"""The folder of the converted nets, unless a caller names another one."""
 COMMAND = "python -m engines.pose.convert"
 SCHEMA = "tasks/metadata/schema_py_generated.py"
 DOWNLOADER = "python/solutions/download_utils.py"
 DOWNLOAD_TIMEOUT_S = 10.0
-"""A server that says nothing for so long is given up."""
+"""A server that is silent for this long is given up."""
 
 FULL, HEAVY = "pose_landmark_full", "pose_landmark_heavy"
-"""The landmark nets: FULL for the show; HEAVY, four times slower and more exact, where time allows."""
+"""The landmark nets. FULL is for the show; HEAVY is more exact and four times slower, for work that has
+time."""
 
 
 @dataclass(frozen=True)
 class NetSource:
-    """Where a net lies in the mediapipe wheel (0.10.21), and what it must be.
+    """Where a net lies in the mediapipe wheel (0.10.21), and how it is recognised.
 
-    sha256: of the .tflite file. graph_sha256: of what it converts to (`Graph.sha256`). fetched: the wheel
-    does not have it until mediapipe's downloader has put it there.
+    sha256: of the .tflite file. graph_sha256: of the converted net (`Graph.sha256`). fetched: the wheel lacks
+    the file until mediapipe's downloader has put it there.
     """
 
     path: str
@@ -72,14 +73,14 @@ NETS = {
         fetched=True,
     ),
 }
-"""TABLE of nets. The names of the outputs are ours, in the file's order."""
+"""TABLE of nets. The outputs' names are ours, in the file's order."""
 
 
 def load_net(name: str, outputs: Sequence[str] | None = None, folder: Path | None = None) -> TfliteNet:
-    """The net as a torch module: from `folder` (`WEIGHTS`), or converted now from the installed mediapipe.
+    """The net as a torch module, from `folder` (`WEIGHTS`), or converted now from the installed mediapipe.
 
-    outputs: see TfliteNet. Raises GraphError with one line where the net cannot be had or is not the
-    one in the table.
+    outputs: see TfliteNet. Raises GraphError with one line where the net is not available, or is not the one
+    in the table.
     """
     path = weights_of(name, folder)
     if path.is_file():
@@ -89,19 +90,20 @@ def load_net(name: str, outputs: Sequence[str] | None = None, folder: Path | Non
         graph = convert(name, folder)
         try:
             save_graph(graph, path)
-        except OSError as error:  # a read-only installation: the net is here all the same
+        except OSError as error:  # a read-only installation: the net is loaded all the same
             log.warning("%s cannot be written (%s); the net is converted at every start", path, error)
     return TfliteNet(graph, outputs)
 
 
 def weights_of(name: str, folder: Path | None = None) -> Path:
-    """The file of a converted net in `folder` (`WEIGHTS`), whether it is there or not."""
+    """The path of a converted net in `folder` (`WEIGHTS`); the file need not exist."""
     return (folder if folder is not None else WEIGHTS) / f"{name}.safetensors"
 
 
 def convert(name: str, folder: Path | None = None, path: Path | None = None) -> Graph:
-    """Reads net `name` from the .tflite file at `path`, by default the one in `folder` (`WEIGHTS`) or else in
-    the installed mediapipe wheel, and checks that it is the known one. Raises GraphError, OSError."""
+    """Reads net `name` from the .tflite file at `path`, and checks that it is the known one. By default the
+    file is the one in `folder` (`WEIGHTS`), else the one in the installed mediapipe wheel. Raises GraphError,
+    OSError."""
     folder = folder if folder is not None else WEIGHTS
     wheel = _wheel()
     if wheel is None:
@@ -129,9 +131,9 @@ def convert(name: str, folder: Path | None = None, path: Path | None = None) -> 
 
 
 def fetch_heavy(folder: Path | None = None) -> str:
-    """Sees to it that the heavy landmark net can be loaded: from `folder` (`WEIGHTS`), from the mediapipe
-    wheel, or through mediapipe's own downloader, which is given DOWNLOAD_TIMEOUT_S. Returns "", or why it
-    cannot be had."""
+    """Makes sure that the heavy landmark net can be loaded: from `folder` (`WEIGHTS`), from the mediapipe
+    wheel, or through mediapipe's own downloader, for at most DOWNLOAD_TIMEOUT_S. Returns "", or why it is not
+    available."""
     folder = folder if folder is not None else WEIGHTS
     wheel = _wheel()
     if weights_of(HEAVY, folder).is_file():
@@ -164,7 +166,7 @@ def _wheel() -> Path | None:
 
 
 def _module(path: Path) -> ModuleType:
-    """A file of mediapipe's as a module, without the seconds that its package takes to import."""
+    """A file of mediapipe as a module, without importing its package, which takes seconds."""
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None and spec.loader is not None  # noqa: S101  # a path with .py always has them
     module = importlib.util.module_from_spec(spec)

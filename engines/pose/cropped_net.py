@@ -1,4 +1,4 @@
-"""A net, and what cuts its input out of a frame: on the host with OpenCV, or on the device where it runs."""
+"""A pose net together with the cropping of its input: on the host with OpenCV, or on the net's device."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from engines.runtime.engine import Engine, Tensors
 from engines.runtime.streams import Event, Graphs, Stream, pinned
 
 Condense = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
-"""What is done with a net's outputs on the device before they come back: large ones need not."""
+"""Reduces a net's outputs on the device before they come back: large ones need not."""
 
 
 class CroppedNet(ABC):
-    """Looks at a part of a frame with a net. One instance serves one thread."""
+    """Runs a net on a part of a frame. One instance serves one thread."""
 
     backend: str
 
@@ -45,10 +45,11 @@ def open_cropped_net(
     threads: int,
     condense: Condense | None = None,
 ) -> CroppedNet:
-    """Compiles a net that takes one picture of `size` x `size`, in f32: less moves landmarks.
+    """Compiles a net that takes one picture of `size` x `size`. It runs in f32: lower precision moves
+    landmarks.
 
-    replicate: beyond the frame its edge goes on, otherwise it is black. condense: used on a device alone.
-    Raises EngineError.
+    replicate: repeat the frame's edge beyond it; otherwise black. condense: used only on a device. Raises
+    EngineError.
     """
     example = {"picture": torch.zeros(1, size, size, 3, dtype=torch.uint8)}
     engine = compile_module(net, example, outputs, backend=backend, precision="f32", threads=threads)
@@ -77,7 +78,7 @@ class HostCroppedNet(CroppedNet):
 
 
 class DeviceCroppedNet(CroppedNet):
-    """Crops, runs the net and condenses what it says as one captured graph; small arrays come back.
+    """Crops, runs the net and condenses its outputs as one captured graph; only small arrays come back.
 
     A frame on the host is uploaded first.
     """

@@ -19,7 +19,8 @@ from engines.pose.tflite_net import ImageNet
 
 SIZE = 224
 STRIDES = ((8, 2), (16, 2), (32, 6))
-"""(stride, anchors a cell): the options' 8, 16, 32, 32, 32 with two anchors for each layer of a stride."""
+"""(stride, anchors a cell): MediaPipe's options 8, 16, 32, 32, 32, with two anchors for each layer of a
+stride."""
 SCORE_LIMIT = 100.0
 MIN_SCORE = 0.5
 MIN_OVERLAP = 0.3
@@ -54,7 +55,7 @@ class Window(NamedTuple):
 
 
 class Detector:
-    """Every person that the pose detection net finds in a frame; the surest first.
+    """Finds every person that the pose detection net sees in a frame, the most certain one first.
 
     One detector serves one thread.
     """
@@ -69,10 +70,10 @@ class Detector:
         self._min_logit = float(np.log(min_score / (1 - min_score)))
 
     def __call__(self, frame: Frame, window: Window | None = None) -> list[Detection]:
-        """frame: (H, W, 3) uint8 BGR. window: the part that is looked at, by default the whole frame.
+        """frame: (H, W, 3) uint8 BGR. window: the part to look at, by default the whole frame.
 
-        In a part people are larger, and the net finds some whom it overlooks in the whole: it was made to
-        find the most prominent one.
+        People are larger in a part, and the net finds some of those it overlooks in the whole frame: it was
+        made to find the most prominent person.
         """
         height, width = frame.shape[:2]
         x, y, side = window if window is not None else (width / 2, height / 2, max(width, height))
@@ -99,11 +100,11 @@ def anchors() -> Floats:
 
 
 def decode(boxes: Floats, logits: Floats, centres: Floats, min_logit: float) -> tuple[Floats, Floats]:
-    """The net's raw values → candidates above the score.
+    """Turns the net's raw values into candidates above the least score.
 
-    boxes: (N, 12) x, y, w, h of the box and x, y of the four keypoints, in pixels of the net from the anchor.
-    logits: (N,). centres: (N, 2). Returns points (M, 6, 2), 0..1 of the picture: two corners of the box, then
-    the keypoints; and scores (M,) 0..1. Values that are not finite are left out.
+    boxes: (N, 12), x, y, w, h of the box and x, y of the four keypoints, pixels of the net's picture,
+    relative to the anchor. logits: (N,). centres: (N, 2). Returns points (M, 6, 2), 0..1 of the picture: two
+    corners of the box, then the keypoints; and scores (M,), 0..1. Values that are not finite are left out.
     """
     keep = np.flatnonzero((logits >= min_logit) & np.isfinite(boxes).all(1))
     raw = boxes[keep].reshape(-1, 6, 2) / SIZE
@@ -117,10 +118,10 @@ def decode(boxes: Floats, logits: Floats, centres: Floats, min_logit: float) -> 
 
 
 def suppress(points: Floats, scores: Floats, min_overlap: float = MIN_OVERLAP) -> list[Detection]:
-    """Weighted non-maximum suppression (NonMaxSuppressionCalculator, WEIGHTED): candidates that overlap
-    the surest one are averaged by score, and so on with the rest.
+    """Weighted non-maximum suppression (NonMaxSuppressionCalculator, WEIGHTED): all candidates that overlap
+    the best one are averaged, weighted by score; then the same is done with the rest.
 
-    points: (M, 6, 2) as `decode` gives them, any unit.
+    points: (M, 6, 2) as `decode` returns them, in any unit.
     """
     left = np.argsort(-scores, kind="stable")
     found = []

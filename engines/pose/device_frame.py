@@ -1,4 +1,4 @@
-"""Frames on a device: each is uploaded once, and what a net looks at is cut out of it there."""
+"""Frames on a device: each frame is uploaded once, and the nets' inputs are cut out of it there."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from engines.runtime.engine import EngineError
 from engines.runtime.streams import Event, Stream, pinned
 
 LARGEST = (3840, 2160)
-"""Width and height whose pixels are given room for, whatever a frame's own shape."""
+"""Width and height for which memory is reserved; a frame may have any shape with as many pixels."""
 
 
 @dataclass(frozen=True)
 class DeviceFrame:
     """The frame that was uploaded last.
 
-    shape: (height, width, 3). pixels: (N, 3) uint8 BGR on the device, row by row, with room after the last.
-    stream: where it is uploaded, and where nets look at it. host: the same frame, (H, W, 3) uint8 BGR, as
-    it was before the upload; None: there is none.
+    shape: (height, width, 3). pixels: (N, 3) uint8 BGR on the device, row by row, with spare room at the end.
+    stream: the stream of the upload and of the nets that read the frame. host: the same frame as it was
+    before the upload, (H, W, 3) uint8 BGR; or None.
     """
 
     shape: tuple[int, int, int]
@@ -32,7 +32,7 @@ class DeviceFrame:
 
     @property
     def size(self) -> int:
-        """The number of values, as an array has it."""
+        """The number of values, as NumPy counts them."""
         height, width, channels = self.shape
         return height * width * channels
 
@@ -48,18 +48,20 @@ class FrameUpload:
         self._uploaded = Event(device)
 
     def blank(self) -> DeviceFrame:
-        """A frame before the first, for nets to warm up with in any thread: what it shows does not matter."""
+        """A placeholder frame, for nets to warm up with before the first frame, in any thread. Its content is
+        arbitrary."""
         return DeviceFrame((720, 1280, 3), self._pixels, Stream(self._pixels.device))
 
     def __call__(self, frame: NDArray[np.uint8]) -> DeviceFrame:
-        """frame: (H, W, 3) uint8 BGR. Queues the upload and returns. Raises EngineError for a giant."""
+        """frame: (H, W, 3) uint8 BGR. Queues the upload and returns. Raises EngineError where it is too
+        large."""
         height, width, channels = frame.shape
         count = height * width
         if count > len(self._host):
             raise EngineError(
                 f"a frame of {width}x{height} is larger than {LARGEST[0]}x{LARGEST[1]}: set the camera lower"
             )
-        self._uploaded.wait()  # the last frame may still be on its way out of the host's buffer
+        self._uploaded.wait()  # the last frame may still be leaving the host's buffer
         self._host[:count].view(height, width, channels).copy_(torch.from_numpy(frame))
         with self._stream.current():
             self._pixels[:count].copy_(self._host[:count], non_blocking=True)
@@ -72,7 +74,7 @@ Frame = NDArray[np.uint8] | DeviceFrame
 
 
 def on_host(frame: Frame) -> NDArray[np.uint8] | None:
-    """The frame's pixels (H, W, 3) where they need not be brought from a device; else None."""
+    """The frame's pixels (H, W, 3) where they are on the host; None where they are only on a device."""
     return frame.host if isinstance(frame, DeviceFrame) else frame
 
 
@@ -81,12 +83,12 @@ PARAMETERS = 8
 
 
 class DeviceCrop(nn.Module):
-    """What cv2.warpAffine cuts out of a frame, bilinear, with plain torch: within 0.1 of 255 on average and 4
-    at most, as OpenCV rounds its coordinates to 1/32 of a pixel.
+    """Cuts a crop out of a frame, bilinear, in plain torch. It differs from cv2.warpAffine by 0.1 of 255 on
+    average and 4 at most, because OpenCV rounds coordinates to 1/32 of a pixel.
 
-    The frame's size is data, so that one captured graph serves cameras of every size.
+    The frame's size is an input, so that one captured graph serves cameras of every size.
 
-    size: the crop's side, pixels. replicate: beyond the frame its edge goes on, otherwise it is black.
+    size: the crop's side, pixels. replicate: repeat the frame's edge beyond it; otherwise black.
     """
 
     def __init__(self, size: int, *, replicate: bool) -> None:
@@ -100,7 +102,7 @@ class DeviceCrop(nn.Module):
         self._y: Tensor
 
     def forward(self, frame: Tensor, parameters: Tensor) -> Tensor:
-        """frame (N, 3) uint8 BGR, of which the first width * height rows are pixels, row by row; parameters
+        """frame (N, 3) uint8 BGR, whose first width * height rows are pixels, row by row; parameters
         (PARAMETERS,) float32 → (1, size, size, 3) uint8 RGB."""
         a, b, left, c, d, top, width, height = parameters.unbind()
         u, v = a * self._x + b * self._y + left, c * self._x + d * self._y + top
@@ -118,7 +120,7 @@ class DeviceCrop(nn.Module):
         return crop.flip(-1)[None]
 
     def _tap(self, frame: Tensor, row: Tensor, column: Tensor, width: Tensor, height: Tensor) -> Tensor:
-        """(size, size, 3) float32: the pixels at whole places."""
+        """(size, size, 3) float32: the pixels at integer places."""
         y = torch.minimum(row.clamp(min=0), height - 1)
         x = torch.minimum(column.clamp(min=0), width - 1)
         taken = frame[y.long() * width.long() + x.long()].float()

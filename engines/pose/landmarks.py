@@ -1,4 +1,4 @@
-"""One person's landmarks in a region of a frame: crop, the landmark net, heatmap refinement, projection.
+"""Finds one person's landmarks in a region of a frame: crop, landmark net, heatmap refinement, projection.
 
 Constants are those of MediaPipe 0.10.21, modules/pose_landmark, as expanded in its wheel.
 """
@@ -25,11 +25,12 @@ from engines.pose.tflite_net import ImageNet
 SIZE = 256
 LANDMARKS = 33
 AUXILIARY = 2
-"""Landmarks 33 and 34: centre and rim of the body's circle, from which the next region comes."""
+"""Landmarks 33 and 34: centre and rim of the body's circle, which give the next frame's region."""
 
 Floats = NDArray[np.float32]
 RIM = 3
-"""So many pixels of the mask on the rim of the net's picture, and so far inside the frame, are no speck."""
+"""A mask with this many pixels on the rim of the net's picture, and this far inside the frame, is more than a
+speck."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ class PersonMask:
         return np.asarray(cv2.warpAffine(mask, self.to_frame, size), np.float32)
 
     def is_cut(self, size: tuple[int, int]) -> bool:
-        """Does the person go on beyond the net's picture, where the frame of `size` (width, height) does?"""
+        """Whether the person continues beyond the net's picture, where the frame of `size` (width, height)
+        does too."""
         rim = np.ones(self.logits.shape, np.bool_)
         rim[1:-1, 1:-1] = False
         y, x = np.nonzero(rim & (self.logits > 0))
@@ -62,11 +64,11 @@ class PersonMask:
 
 @dataclass(frozen=True)
 class RawPose:
-    """What the net says of one frame, unfiltered.
+    """The net's output for one frame, unfiltered.
 
-    landmarks: (33, 4) x, y in pixels of the frame, z in the same scale (0 at the hips, towards the camera
-    negative), visibility 0..1. world: (33, 3) metres from the middle of the hips. aux: (2, 2) pixels.
-    flag: 0..1, how sure the net is that a person is in the region. mask: where it is asked for.
+    landmarks: (33, 4), x, y in pixels of the frame, z in the same scale (0 at the hips, negative towards the
+    camera), visibility 0..1. world: (33, 3), metres from the middle of the hips. aux: (2, 2), pixels. flag:
+    0..1, how sure the net is that a person is in the region. mask: only if asked for.
     """
 
     landmarks: Floats
@@ -83,14 +85,14 @@ class RawPose:
 
 
 class LandmarkNet:
-    """A BlazePose landmark net with what surrounds it. One instance serves one thread."""
+    """A BlazePose landmark net with its cropping and projection. One instance serves one thread."""
 
     OUTPUTS = ("landmarks", "flag", "heatmap", "world")
 
     def __init__(
         self, *, net: str = FULL, mask: bool = False, backend: str = "auto", threads: int = 1
     ) -> None:
-        """net: `convert.FULL` or `convert.HEAVY`. mask: whether poses come with the person's mask."""
+        """net: `convert.FULL` or `convert.HEAVY`. mask: whether poses include the person's mask."""
         outputs = (*self.OUTPUTS, "mask") if mask else self.OUTPUTS
         module = ImageNet(load_net(net, outputs), 0.0, 1.0)
         self._net = open_cropped_net(
@@ -106,7 +108,7 @@ class LandmarkNet:
         points = np.array(outputs["landmarks"], np.float32).reshape(-1, 5)[:count]
         points[:, :3] /= SIZE
         points[:, 3:] = sigmoid(points[:, 3:])
-        if "heatmap" in outputs:  # a device has refined them already
+        if "heatmap" in outputs:  # a device has already refined them
             points[:, :2] = refine(points[:, :2], np.asarray(outputs["heatmap"], np.float32)[0, :count])
         world = np.asarray(outputs["world"], np.float32).reshape(-1, 3)[:LANDMARKS]
         pose = project(points, world, float(outputs["flag"].item()), region)
@@ -117,7 +119,7 @@ class LandmarkNet:
 
 
 def condensed(outputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The net's outputs on a device with x and y refined there, and without the heatmap: it need not come
+    """The net's outputs on a device, with x and y refined there. The heatmap is dropped: it need not come
     back."""
     count = LANDMARKS + AUXILIARY
     raw = outputs["landmarks"].view(1, -1, 5)[:, :count]  # (1, 35, 5)

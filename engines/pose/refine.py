@@ -17,8 +17,8 @@ MIN_CONFIDENCE = 0.5
 def refine(points: Floats, heatmap: Floats) -> Floats:
     """Moves each point to the centre of mass of the heatmap around it.
 
-    points: (N, 2) x, y in 0..1 of the crop; heatmap: (N, H, W) logits. A point outside of the crop, or
-    with no confidence of MIN_CONFIDENCE in its window, stays.
+    points: (N, 2) x, y in 0..1 of the crop; heatmap: (N, H, W) logits. A point stays where it is if it lies
+    outside of the crop, or if no value in its window reaches MIN_CONFIDENCE.
     """
     height, width = heatmap.shape[1:]
     with np.errstate(invalid="ignore"):
@@ -47,7 +47,7 @@ def refine_on_device(points: Tensor, heatmap: Tensor) -> Tensor:
     """`refine` in torch: points (N, 2) and heatmap (N, H, W) on one device → (N, 2)."""
     height, width = heatmap.shape[1:]
     offset = torch.arange(KERNEL, device=points.device) - (KERNEL - 1) // 2
-    near = points.nan_to_num(-1.0).clamp(-1.0, 2.0)  # farther out an integer may not hold them
+    near = points.nan_to_num(-1.0).clamp(-1.0, 2.0)  # an integer may not hold values farther out
     column, row = (near[:, 0] * width).to(torch.int64), (near[:, 1] * height).to(torch.int64)
     inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
     columns, rows = column[:, None] + offset, row[:, None] + offset  # (N, kernel)
@@ -63,6 +63,6 @@ def refine_on_device(points: Tensor, heatmap: Tensor) -> Tensor:
 
 
 def sigmoid(values: Floats) -> Floats:
-    """Without overflow."""
+    """The logistic function, without overflow."""
     result: Floats = 1 / (1 + np.exp(-np.clip(values, -80, 80)))
     return result

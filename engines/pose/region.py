@@ -13,7 +13,7 @@ MARGIN = 1.25
 MediaPipe's pose_detection_to_roi and pose_landmarks_to_roi."""
 
 BODY_WIDTH = 0.45
-"""Of a body's box, over its height: with elbows, without arms that are stretched out."""
+"""Width of a body's box over its height: elbows included, outstretched arms not."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ class Region:
 
     @property
     def body_box(self) -> NDArray[np.float32]:
-        """(4,) x0, y0, x1, y1 of an upright rectangle around a body that fills the circle: as high as the
-        circle and less than half as wide, turned as the region is."""
+        """(4,) x0, y0, x1, y1 of an upright rectangle around a body that fills the circle and is turned as
+        the region is: as high as the circle, less than half as wide."""
         radius = self.side / MARGIN / 2
         wide, high = BODY_WIDTH * radius, radius
         cos, sin = abs(math.cos(self.angle)), abs(math.sin(self.angle))
@@ -53,7 +53,7 @@ class Region:
         return np.array([self.x - dx, self.y - dy, self.x + dx, self.y + dy], np.float32)
 
     def meets(self, width: int, height: int) -> bool:
-        """True where the region is finite, no speck, no giant, and its centre is in or near the frame."""
+        """Whether the region is finite, neither tiny nor huge, and has its centre in or near the frame."""
         if not all(math.isfinite(value) for value in (self.x, self.y, self.side, self.angle)):
             return False
         reach = self.side / 2
@@ -66,7 +66,8 @@ class Region:
     def to_frame(self, size: int) -> NDArray[np.float64]:
         """(2, 3) affine map from pixels of a crop of `size` x `size` to pixels of the frame.
 
-        As MediaPipe's image_to_tensor_converter_opencv: corners meet corners, without a half pixel.
+        As in MediaPipe's image_to_tensor_converter_opencv, corners are mapped to corners, without a half
+        pixel.
         """
         step = self.side / size
         cos, sin = math.cos(self.angle) * step, math.sin(self.angle) * step

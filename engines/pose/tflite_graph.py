@@ -1,11 +1,10 @@
-"""Reads a .tflite file into a plain graph: a list of operations that JSON can hold, and named weights.
+"""Reads a .tflite file into a plain graph: a list of operations that fits into JSON, and named weights.
 
-Nothing of TensorFlow is needed: the mediapipe wheel carries a reader for the flatbuffers format.
-`engines.pose.tflite_net` makes a torch module of the graph.
+TensorFlow is not needed: the mediapipe wheel has a reader for the flatbuffers format.
+`engines.pose.tflite_net` makes a torch module from the graph.
 
-Layouts: TFLite is channels-last, the graph is channels-first. Tensors of rank 4 are (B, C, H, W), and
-weights already lie as torch wants them; other ranks are left alone. The batch that the file hard-codes
-as 1 is free.
+Layouts: TFLite is channels-last, the graph is channels-first. Tensors of rank 4 are (B, C, H, W), and weights
+are already laid out for torch; other ranks are left alone. The batch size, 1 in the file, is free.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ Array = NDArray[Any]
 
 
 class GraphError(RuntimeError):
-    """A network file that cannot be used; the text names it and the next step."""
+    """A network file that cannot be used; the text names the file and the next step."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +141,7 @@ def _load_schema(path: Path) -> ModuleType:
 
 
 class _Reader:
-    """One file being read. Constants are resolved on sight: DEQUANTIZE and DENSIFY leave no operation."""
+    """Reads one file. Constants are resolved at once, so DEQUANTIZE and DENSIFY leave no operations."""
 
     def __init__(self, path: Path, schema: ModuleType) -> None:
         data = path.read_bytes()
@@ -192,7 +191,7 @@ class _Reader:
         return values.reshape(shape) if tensor.sparsity is None else self._dense(tensor, values, shape)
 
     def _dense(self, tensor: Any, values: Array, shape: tuple[int, ...]) -> Array:
-        """A sparse tensor filled up: every dimension dense but the last, which is CSR."""
+        """A sparse tensor made dense. All its dimensions are dense but the last, which is CSR."""
         sparsity = tensor.sparsity
         *prefix, last = sparsity.dimMetadata
         csr = self.schema.DimensionType.SPARSE_CSR
@@ -213,7 +212,7 @@ class _Reader:
         return dense.reshape(shape)
 
     def _op(self, node: Any) -> Op | None:
-        """One operation of the file, or None where it only rewrites a constant."""
+        """One operation of the file; None for one that only rewrites a constant."""
         code = self.model.operatorCodes[node.opcodeIndex]
         kind = self.kinds[max(code.builtinCode, code.deprecatedBuiltinCode)]
         if kind == "CUSTOM":
@@ -241,7 +240,8 @@ class _Reader:
         return names
 
     def _padding(self, options: Any, kernel: Sequence[int], source: int, output: int) -> list[int]:
-        """(left, right, top, bottom), TFLite's SAME: the odd pixel goes to the right and the bottom."""
+        """(left, right, top, bottom) for TFLite's SAME padding: an odd pixel goes to the right and the
+        bottom."""
         if options.padding != SAME:
             return [0, 0, 0, 0]
         sides: list[int] = []

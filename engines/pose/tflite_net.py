@@ -1,4 +1,4 @@
-"""A plain torch module that computes a graph read from a .tflite file."""
+"""A plain torch module that computes a graph that was read from a .tflite file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class TfliteNet(HalfWeights):
     """
 
     def __init__(self, graph: Graph, outputs: Sequence[str] | None = None) -> None:
-        """outputs: the names wanted, all of them by default; what leads to no wanted output is left out."""
+        """outputs: the names wanted, by default all; operations that lead to none of them are left out."""
         super().__init__()
         wanted = tuple(graph.outputs) if outputs is None else tuple(outputs)
         unknown = [name for name in wanted if name not in graph.outputs]
@@ -46,9 +46,9 @@ class TfliteNet(HalfWeights):
 
 
 class ImageNet(nn.Module):
-    """A net fed with pictures as OpenCV holds them: (B, H, W, 3) uint8, RGB.
+    """A net that takes pictures as OpenCV holds them: (B, H, W, 3) uint8, but RGB.
 
-    low, high: what 0 and 255 become, as the net was trained.
+    low, high: the values that 0 and 255 become, as the net was trained.
     """
 
     def __init__(self, net: TfliteNet, low: float, high: float) -> None:
@@ -103,7 +103,7 @@ def _depth_to_space(op: Op, inputs: list[Tensor], weights: list[Tensor]) -> Tens
 def _reshape(op: Op, inputs: list[Tensor], weights: list[Tensor]) -> Tensor:
     (x,) = inputs
     if x.dim() == 4:
-        x = x.permute(0, 2, 3, 1)  # values are counted in TFLite's order
+        x = x.permute(0, 2, 3, 1)  # flattened in TFLite's order
     first, *rest = op["shape"]
     return x.reshape(x.shape[0], first, *rest)
 
@@ -119,6 +119,6 @@ OPS: dict[str, Callable[[Op, list[Tensor], list[Tensor]], Tensor]] = {
     "maxpool": lambda op, inputs, weights: F.max_pool2d(inputs[0], op["kernel"], op["stride"]),
     "sigmoid": lambda op, inputs, weights: torch.sigmoid(inputs[0]),
 }
-"""TABLE of operations: the graph's name for each, and what torch does."""
+"""TABLE of operations: the graph's name → the torch function."""
 
 ACTIVATE: dict[Any, Callable[[Tensor], Tensor]] = {None: lambda x: x, "relu6": F.relu6}

@@ -1,4 +1,5 @@
-"""Does what a GPU paints look like the player? Asked once for each player, before he dances on a device."""
+"""Checks that what a GPU paints looks like the player. Each player is checked once, before dancing on a
+device."""
 
 from __future__ import annotations
 
@@ -12,13 +13,13 @@ from engines.runtime.engine import EngineError
 from engines.skeleton import LANDMARKS
 
 LEAST_DB = 23.0
-"""PSNR of the player's pixels. Half precision and a doll that is not rounded give 33 and 49 with the bundled
-players (torch on a CPU), and 26 where the player is all noise; numbers that overflow in half precision, or a
-wrong kernel, give less than 20."""
+"""Least PSNR of the player's pixels. Half precision gives 33 dB, and a doll that is not rounded 49 dB, with
+the bundled players (torch on a CPU), and 26 dB with a player of pure noise. Overflow in half precision or a
+wrong kernel gives less than 20 dB."""
 
 
 def verify(renderer: DeviceRenderer, pack: PlayerPack) -> None:
-    """Paints one of the player's own poses, and once more on the CPU by eager torch in float32.
+    """Paints one of the player's own poses on the device, and again on the CPU with eager torch in float32.
 
     It takes seconds. Raises EngineError where the two differ.
     """
@@ -30,7 +31,7 @@ def verify(renderer: DeviceRenderer, pack: PlayerPack) -> None:
     found, truth = np.empty_like(ground), np.empty_like(ground)
     renderer.reset()
     renderer(pose, found)
-    renderer.reset()  # he has not danced yet
+    renderer.reset()  # the player has not danced yet
     reference(pose, truth)
     painted = (truth != ground).any(axis=2) | (found != ground).any(axis=2)
     error = float(np.square(found[painted].astype(float) - truth[painted]).mean()) if painted.any() else 0.0

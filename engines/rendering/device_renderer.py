@@ -1,6 +1,6 @@
-"""`renderer.py` for a device: doll, net and composite stay there, the picture alone comes back.
+"""`renderer.py` for a device: doll, net and composite stay on it, and only the picture comes back.
 
-The host chooses the window and the frames, as `Renderer` does, and sends a few hundred bytes; the device
+The host chooses the window and the frames, as `Renderer` does, and sends a few hundred bytes. The device
 draws the doll, paints, and copies the finished picture into the caller's memory.
 """
 
@@ -31,12 +31,12 @@ from engines.runtime.streams import Event, Graphs, Stream, pinned
 from engines.skeleton import LANDMARKS
 
 FLOATS, CORNER = LANDMARKS * 4, 2
-"""Of what is sent for a frame: the landmarks, then the window's corner, then each part's drawing."""
+"""Layout of what is sent for a frame: the landmarks, the window's corner, then each part's drawing."""
 
 
 class _Window(NamedTuple):
-    """One size of window: its engine, what it shows (h, w, channels) and what its net is shown next, and what
-    paints it."""
+    """One size of window: its engine; the tensor with its picture (h, w, channels); the net's next previous
+    output; and the function that paints it."""
 
     engine: DeviceEngine
     shown: Tensor
@@ -45,17 +45,17 @@ class _Window(NamedTuple):
 
 
 class DeviceRenderer:
-    """One player's generator on a device, with its state. For one thread, beside others on the same device.
+    """One player's generator on a device, with its state. For one thread; others may use the same device.
 
-    likeness: of the last picture, see `engines.doll.likeness`.
-    The constructor compiles and captures every window and takes seconds. Raises PackError, EngineError.
+    likeness: of the last picture, see `engines.doll.likeness`. The constructor compiles and captures every
+    window, which takes seconds. Raises PackError, EngineError.
     """
 
     def __init__(self, pack: PlayerPack, *, backend: str = "auto", threads: int = 1) -> None:
         self.size = pack.size
         self._chooser, self._likeness = Chooser(pack.bank), Likeness(pack.bank)
         self.likeness = 1.0
-        self.spent_ns: dict[str, int] = {}  # what a device does overlaps
+        self.spent_ns: dict[str, int] = {}  # stays empty: the device's steps overlap
         generator = pack.generator()
         engines = compile_windows(LiveGenerator(generator), pack, backend=backend, threads=threads)
         self._windows_of = Windows.of(pack, few=True)
@@ -65,7 +65,7 @@ class DeviceRenderer:
         self._doll = TorchDoll(pack.bank).to(self._device)
         self._compositor, self._scale = TorchCompositor(generator), generator.cell // FINE
         around = torch.from_numpy(self._windows_of.spread(self.around(pack))).to(self._device)
-        self._ground = around.clone()  # with his shadow
+        self._ground = around.clone()  # with the player's shadow
         self._floor = self._floor_of(pack, around)
         self._picture = torch.zeros_like(around)
         self._previous = torch.from_numpy(self._windows_of.previous())[None].to(self._device)
@@ -78,7 +78,7 @@ class DeviceRenderer:
 
     @staticmethod
     def around(pack: PlayerPack) -> NDArray[np.uint8]:
-        """What is shown where the player is not, (H, W, channels)."""
+        """What is shown where the player is not, (H, W, channels): the plate."""
         return pack.plate
 
     def _floor_of(self, pack: PlayerPack, around: Tensor) -> TorchFloor | None:
@@ -93,7 +93,7 @@ class DeviceRenderer:
         self._chooser.reset()
 
     def __call__(self, landmarks: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
-        """As `Renderer`. Into page-locked memory (`page_lock`) the device writes by itself."""
+        """As `Renderer`. If `out` is page-locked (`page_lock`), the device writes to it by itself."""
         if not np.isfinite(landmarks).all():
             raise ValueError("a landmark is not finite")
         window = self._windows_of.choose(landmarks, tuple(self._windows))
@@ -120,7 +120,7 @@ class DeviceRenderer:
         self._done.wait()
 
     def _window(self, graphs: Graphs, engine: Engine, size: tuple[int, int]) -> _Window:
-        """Captures what is done on a window of `size` (width, height)."""
+        """Captures all work on a window of `size` (width, height)."""
         there = _on_device(engine)
         channels = self._picture.shape[2]
         shown = torch.zeros(size[1], size[0], channels, dtype=torch.uint8, device=self._device)
@@ -150,13 +150,15 @@ class DeviceRenderer:
         return _Window(there, shown, following, graphs.capture(work))
 
     def _orders(self) -> tuple[Tensor, Tensor, Sequence[Tensor]]:
-        """What the host sent: landmarks (1, 33, 4), corner (1, 2), and the fields of `Drawing` (1, parts)."""
+        """The host's data on the device: landmarks (1, 33, 4), corner (1, 2), and the fields of `Drawing` (1,
+        parts)."""
         landmarks = self._order_there[:FLOATS].view(1, LANDMARKS, 4)
         corner = self._order_there[FLOATS : FLOATS + CORNER].view(1, CORNER)
         return landmarks, corner, self._order_there[FLOATS + CORNER :].view(4, 1, COUNT).unbind()
 
     def _shown(self, colours: Tensor, alpha: Tensor, ground: Tensor) -> Tensor:
-        """The window's picture (h, w, channels) 0..255, of `TorchCompositor.paint` and what is around."""
+        """The window's picture (h, w, channels) 0..255, from the result of `TorchCompositor.paint` and the
+        background."""
         still = ground.permute(2, 0, 1)[None]
         mixed = colours * alpha * 255 + still * (1 - alpha) + 0.5
         return mixed[0].permute(1, 2, 0)
@@ -167,7 +169,7 @@ class DeviceLayerRenderer(DeviceRenderer):
 
     @staticmethod
     def around(pack: PlayerPack) -> NDArray[np.uint8]:
-        """Nothing."""
+        """Nothing: transparent pixels."""
         return np.zeros((pack.size[1], pack.size[0], 4), np.uint8)
 
     def _floor_of(self, pack: PlayerPack, around: Tensor) -> TorchFloor | None:
@@ -175,7 +177,7 @@ class DeviceLayerRenderer(DeviceRenderer):
 
     def _shown(self, colours: Tensor, alpha: Tensor, ground: Tensor) -> Tensor:
         layer = (torch.cat([colours, alpha], dim=1) * 255 + 0.5).floor()
-        return (layer * (layer[:, 3:] >= 1))[0].permute(1, 2, 0)  # no colour where he is not at all
+        return (layer * (layer[:, 3:] >= 1))[0].permute(1, 2, 0)  # no colour where alpha is 0
 
 
 def _on_device(engine: object) -> DeviceEngine:

@@ -1,7 +1,7 @@
-"""From a pose to the player's picture, on a CPU: doll, generator and compositing, on the smallest window that
-holds the player.
+"""Turns a pose into the player's picture, on a CPU: doll, generator and compositing, on the smallest window
+that holds the player. The performer calls it for every frame of a show.
 
-The doll is drawn at full resolution; the net sees it small, and runs on its own coarse grid.
+The doll is drawn at full resolution; the net sees it at a lower one, and runs on its own coarse grid.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def compile_windows(
     threads: int,
     sizes: Sequence[tuple[int, int]] | None = None,
 ) -> dict[tuple[int, int], Engine]:
-    """An engine for each of the pack's windows, by (width, height), smallest first; of `sizes` alone where
-    they are given. Raises EngineError."""
+    """Compiles an engine for each of the pack's windows, or only for `sizes`: by (width, height), smallest
+    first. Raises EngineError."""
     if sizes is None:
         sizes = Windows.of(pack, few=is_on_device(backend)).sizes
     engines = compile_module(
@@ -57,7 +57,7 @@ def compile_windows(
 
 
 def is_kept(pack: PlayerPack, backend: str, threads: int) -> bool:
-    """Whether what `compile_windows` makes lies on disk from an earlier time. Raises PackError."""
+    """Whether an earlier run left the result of `compile_windows` on disk. Raises PackError."""
     if choose_backend(backend) != "openvino":
         return False
     from engines.backends.openvino import is_compiled
@@ -68,13 +68,14 @@ def is_kept(pack: PlayerPack, backend: str, threads: int) -> bool:
 
 
 def described(engines: Mapping[tuple[int, int], Engine]) -> str:
-    """The backend and the precision of a player's engines, for people."""
+    """Backend and precision of a player's engines, as a text for people."""
     first = next(iter(engines.values()))
     return f"{first.backend} {first.precision}"
 
 
 class Ready(NamedTuple):
-    """A net for one size of window: its inputs and outputs, see `LiveGenerator`, and what runs it."""
+    """A net for one size of window: its inputs and outputs, see `LiveGenerator`, and the function that runs
+    it."""
 
     inputs: Tensors
     outputs: Tensors
@@ -82,8 +83,8 @@ class Ready(NamedTuple):
 
 
 class Painted(NamedTuple):
-    """What `PoseRenderer.paint` gives: the canvas's rows and columns that the window covers, which may reach
-    beyond the picture, and what is shown there. The next call overwrites it."""
+    """The result of `PoseRenderer.paint`: the canvas's rows and columns that the window covers, which may
+    reach beyond the picture, and the window's pixels. The next call overwrites it."""
 
     rows: slice
     columns: slice
@@ -91,12 +92,12 @@ class Painted(NamedTuple):
 
 
 class PoseRenderer:
-    """Paints one player by the nets that it is given, with his state. For one thread.
+    """Paints one player with given nets, and keeps the state from frame to frame. For one thread.
 
-    size: of the picture, (width, height). bank: None where there is no doll. nets: by the size of their
-    window, smallest first. memory: whether the net sees its own previous output.
-    likeness: of the last picture, see `engines.doll.likeness`; 1 where there is no doll. spent_ns: on it: on
-    the "doll", on the "net", and on "compositing" the picture.
+    size: of the picture, (width, height). bank: None without a doll. nets: by the size of their window,
+    smallest first. memory: whether the net sees its own previous output. likeness: of the last picture, see
+    `engines.doll.likeness`; 1 without a doll. spent_ns: nanoseconds that the last picture took for the
+    "doll", the "net" and "compositing".
     """
 
     def __init__(
@@ -128,7 +129,7 @@ class PoseRenderer:
         self.reset()
 
     def reset(self) -> None:
-        """Forgets the previous output."""
+        """Forgets the previous output, before another dancer's poses."""
         self._previous.fill(0)
         if self._chooser is not None:
             self._chooser.reset()
@@ -136,7 +137,7 @@ class PoseRenderer:
     def __call__(self, landmarks: Floats, out: Bytes) -> None:
         """Paints the player in a pose into `out` (H, W, 3) BGR.
 
-        landmarks: (33, 4) pixels of his picture. Raises ValueError where one is not finite.
+        landmarks: (33, 4), pixels of the player's picture. Raises ValueError where one is not finite.
         """
         rows, columns, composed = self.paint(landmarks)
         begun_ns = time.perf_counter_ns()
@@ -146,7 +147,7 @@ class PoseRenderer:
         self.spent_ns["compositing"] += time.perf_counter_ns() - begun_ns
 
     def paint(self, landmarks: Floats) -> Painted:
-        """The player alone. landmarks, errors: as for a call."""
+        """Paints the player alone. landmarks, errors: as in `__call__`."""
         if not np.isfinite(landmarks).all():
             raise ValueError("a landmark is not finite")
         begun_ns = time.perf_counter_ns()
@@ -182,9 +183,9 @@ class PoseRenderer:
 
 
 class Renderer(PoseRenderer):
-    """One player's generator, compiled.
+    """One player's generator, compiled for a show.
 
-    The constructor compiles every window and takes seconds. Raises PackError, EngineError.
+    The constructor compiles every window, which takes seconds. Raises PackError, EngineError.
     """
 
     def __init__(
@@ -216,7 +217,7 @@ class LayerRenderer(Renderer):
     """`Renderer` for the player alone, with alpha."""
 
     def __call__(self, landmarks: Floats, out: Bytes) -> None:
-        """As `Renderer`, into `out` (H, W, 4) BGRA, straight; all 0 where he is not."""
+        """As `Renderer`, into `out` (H, W, 4) BGRA, straight; all 0 where the player is not."""
         rows, columns, (colours, alpha, _) = self.paint(landmarks)
         out[:] = 0
         there = out[rows, columns]
@@ -232,7 +233,7 @@ def _ready(engine: Engine) -> Ready:
 
 
 def eager(net: LiveGenerator, size: tuple[int, int], device: torch.device) -> Ready:
-    """A net as it is, on `device`, for a window of `size` (width, height)."""
+    """A net in eager torch on `device`, for a window of `size` (width, height)."""
     inputs = {name: value.numpy() for name, value in net.example(size).items()}
     outputs: dict[str, NDArray[np.generic]] = {}
 
@@ -246,7 +247,7 @@ def eager(net: LiveGenerator, size: tuple[int, int], device: torch.device) -> Re
 
 
 def calibration(net: LiveGenerator, pack: PlayerPack) -> Calibration:
-    """What INT8 needs to know of a player's net."""
+    """What INT8 quantization needs to know about a player's net."""
     cell = net.generator.cell
 
     def picture(inputs: Mapping[str, Any]) -> str:
@@ -257,7 +258,7 @@ def calibration(net: LiveGenerator, pack: PlayerPack) -> Calibration:
 
 
 def _closed_loop(net: LiveGenerator, pack: PlayerPack) -> Iterator[dict[str, NDArray[np.generic]]]:
-    """The inputs that the net sees on the player's own poses, on the whole canvas, for calibrating INT8."""
+    """The net's inputs along the player's own poses, on the whole canvas, for calibrating INT8."""
     windows = Windows.of(pack)
     ready = eager(net.eval(), windows.canvas, torch.device("cpu"))
     renderer = PoseRenderer(

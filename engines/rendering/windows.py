@@ -1,6 +1,6 @@
-"""Where the player stands in his picture: the windows that his net is run on.
+"""The windows of the player's picture on which the net is run.
 
-The generator is fully convolutional, so it need not paint the whole picture: it runs on a window about the
+The generator is fully convolutional, so it need not paint the whole picture. It runs on a window around the
 player, chosen from a few fixed sizes, and the plate fills the rest. On a CPU that saves most of the
 arithmetic; on a GPU each size is one captured graph.
 """
@@ -19,15 +19,16 @@ from engines.pack.player_pack import PlayerPack
 from engines.painting.generator import PREVIOUS_CHANNELS, canvas_of, cell_px, multiple
 
 GRID = 2
-"""Windows start at multiples of so many cells: the previous output keeps its place in the net's own grid."""
+"""Windows start at multiples of this many cells, so that the previous output keeps its place in the net's
+grid."""
 WIDTHS, HEIGHTS = (0.5, 0.65, 0.85, 1.1, 1.5), (1.3, 1.5, 1.75)
-"""Window sizes in standing heights, beside the whole canvas's sides. With what is left about the player
-(`HAIR`, `REACH`) one who stands needs 0.5 by 1.3, who spreads his arms 1.5 by 1.3, who raises them 1.75."""
+"""Window sizes in standing heights, besides the whole canvas. With the margins `HAIR` and `REACH`, a standing
+player needs 0.5 by 1.3, with arms spread 1.5 by 1.3, with arms raised a height of 1.75."""
 FEW_WIDTHS, FEW_HEIGHTS = (0.65, 1.1), (1.5,)
-"""The same for backends on a GPU, where each window is a plan or a captured graph of its own: it takes time
-before the show, and memory."""
+"""The sizes for backends on a GPU. There each window is a plan or a captured graph of its own, which takes
+memory, and time before the show."""
 HAIR, REACH = 0.16, 0.07
-"""How far the player may extend beyond his landmarks, up and to the other sides, in standing heights."""
+"""How far the player may extend beyond the landmarks, upwards and to the other sides, in standing heights."""
 
 
 class Window(NamedTuple):
@@ -40,11 +41,11 @@ class Window(NamedTuple):
 
 
 class Windows:
-    """The windows for a picture of `size` (width, height) of a player who stands `standing_px` high.
+    """The windows for a picture of `size` (width, height) with a player `standing_px` high.
 
-    canvas: the picture with what is added at its right and lower edge, so that its sides are multiples of
-    what the net asks for. sizes: (width, height), smallest area first. few: for a backend whose engines stay
-    on a device (`runtime.is_on_device`).
+    canvas: the picture, enlarged at its right and lower edge to the multiples that the net requires. sizes:
+    (width, height), smallest area first. few: for a backend whose engines stay on a device
+    (`backends.choice.is_on_device`).
     """
 
     def __init__(self, size: tuple[int, int], variant: str, standing_px: float, *, few: bool = False) -> None:
@@ -62,16 +63,16 @@ class Windows:
 
     @classmethod
     def of(cls, pack: PlayerPack, *, few: bool = False) -> Windows:
-        """Those of a player."""
+        """The windows for a player's pack."""
         return cls(pack.size, pack.variant, pack.body.near.height, few=few)
 
     def choose(
         self, landmarks: NDArray[np.float32], sizes: Sequence[tuple[int, int]] | None = None
     ) -> Window:
-        """The smallest of `sizes` (all, by default) that holds the player, centred on him as far as the
+        """The smallest of `sizes` (by default all) that holds the player, centred on the player as far as the
         canvas allows.
 
-        landmarks (33, 4) pixels, finite. Where he reaches out of the canvas, its edge is the limit.
+        landmarks: (33, 4) pixels, finite. Where the player reaches beyond the canvas, its edge is the limit.
         """
         (left, top), (right, bottom) = (
             landmarks[:, :2].min(axis=0).tolist(),
@@ -91,7 +92,7 @@ class Windows:
         return min(max(round(centred / grid) * grid, 0), (whole - side) // grid * grid)
 
     def cells(self, window: Window) -> tuple[slice, slice, slice]:
-        """Where a window lies in the previous output (C, h, w) of the whole canvas."""
+        """The window's place in the whole canvas's previous output (C, h, w)."""
         left, top, right, bottom = (
             side // self.cell
             for side in (window.x, window.y, window.x + window.width, window.y + window.height)
@@ -104,7 +105,7 @@ class Windows:
         return np.zeros((PREVIOUS_CHANNELS, height, width), np.float32)
 
     def spread(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """A picture (H, W, C) on the canvas: its edge goes on."""
+        """A picture (H, W, C) on the canvas; its edge is repeated outwards."""
         (width, height), (rows, columns) = self.canvas, picture.shape[:2]
         if (columns, rows) == (width, height):
             return picture

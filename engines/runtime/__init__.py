@@ -1,1 +1,2 @@
-"""The interface that every backend fills, and what they share; `engines.backends` has the backends."""
+"""The interface that every backend implements, and what backends share. The backends are in
+`engines.backends`."""

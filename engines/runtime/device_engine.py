@@ -1,4 +1,4 @@
-"""Engines whose inputs and outputs lie on a device: what the GPU way of a frame is made of."""
+"""Engines with inputs and outputs on a device: on a GPU, a frame's way consists of them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from engines.runtime.streams import Event, Graphs, Stream, pinned
 
 
 class DeviceEngine(Engine):
-    """A network between tensors that stay where they are on a device.
+    """A network between tensors that stay on a device.
 
-    Fill `input_tensors`, call `enqueue` on a stream of your own, alone or as part of what `Graphs` capture,
-    and read `output_tensors`. `run` does so for arrays on the host, as for any engine.
+    Fill `input_tensors`, call `enqueue` on a stream of your own, alone or within work that `Graphs` captures,
+    and read `output_tensors`. `run` does the same for arrays on the host, as every engine does.
     """
 
     def __init__(self, input_tensors: Mapping[str, Tensor], output_tensors: Mapping[str, Tensor]) -> None:
-        """Both by name, contiguous, all on one device."""
+        """input_tensors, output_tensors: by name, contiguous, all on one device."""
         self.input_tensors, self.output_tensors = dict(input_tensors), dict(output_tensors)
         self.device = next(iter(self.input_tensors.values())).device
         self._launch: Callable[[], None] | None = None
@@ -33,7 +33,7 @@ class DeviceEngine(Engine):
 
     @abstractmethod
     def enqueue(self) -> None:
-        """Queues the network on the current stream. It can be captured."""
+        """Queues the network on the current stream. It can be captured in a graph."""
 
     def run(self, inputs: Tensors, outputs: Tensors) -> None:
         self.check(inputs, outputs)
@@ -50,7 +50,7 @@ class DeviceEngine(Engine):
         self._done.wait()
 
     def buffers(self) -> tuple[dict[str, NDArray[np.generic]], dict[str, NDArray[np.generic]]]:
-        """Fresh arrays in page-locked memory, which the device copies from and to by itself."""
+        """Fresh arrays in page-locked memory, which the device copies to and from by itself."""
         inputs, outputs = (
             {name: pinned(tuple(t.shape), t.dtype, self.device).numpy() for name, t in tensors.items()}
             for tensors in (self.input_tensors, self.output_tensors)

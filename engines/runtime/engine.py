@@ -1,4 +1,4 @@
-"""The one interface that every backend fills, so that the show does not know which one runs."""
+"""The one interface that every backend implements, so that the show need not know which one runs."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def _largest(inputs: Mapping[str, Any]) -> str:
 
 
 class Calibration(NamedTuple):
-    """What INT8 needs to know of a network.
+    """What INT8 quantization needs to know about a network.
 
-    samples: inputs as the network meets them on air; key names them (a digest). keep_float: patterns of
-    the names of operations that stay in f32 (module path, a slash, operation), because they compute
-    coordinates or colours rather than features. picture: what people call the size of one set of inputs.
+    samples: inputs as the network gets them on air. key: names them (a digest). keep_float: patterns of the
+    names of operations that stay in f32 (module path, a slash, operation), because they compute coordinates
+    or colours rather than features. picture: the size of one set of inputs, for people.
     """
 
     key: str
@@ -35,7 +35,7 @@ class Calibration(NamedTuple):
 
 
 class EngineError(RuntimeError):
-    """An engine that cannot be built or run; the text names it and the next step."""
+    """An engine that cannot be built or run; the text names the engine and the next step."""
 
 
 @dataclass(frozen=True)

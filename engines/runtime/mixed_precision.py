@@ -1,6 +1,6 @@
-"""Half precision where it is harmless: in convolutions. Coordinates and colours stay in float32.
+"""Half precision only where it is harmless: in convolutions. Coordinates and colours stay in float32.
 
-A landmark at pixel 1500 would be off by half a pixel in float16.
+In float16 a landmark at pixel 1500 would be off by half a pixel.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ WEIGHTED = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 
 
 class HalfWeights(nn.Module):
-    """A module that keeps weights of its own and computes in their precision, whatever it is given; it
+    """A module that keeps weights of its own and computes in their precision, whatever its input's; it
     returns float32."""
 
 
 def halve(module: nn.Module) -> None:
-    """Turns every convolution of `module` to float16, in place; around them the precision is as before."""
+    """Converts every convolution of `module` to float16, in place; the precision around them is kept."""
     for part in module.modules():
         if isinstance(part, WEIGHTED):
             part.half()
@@ -34,9 +34,9 @@ def _in_half(part: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Any, ...]:
 
 
 def without_autocast(device: torch.device) -> AbstractContextManager[object]:
-    """Within, autocast lowers nothing on `device`: for coordinates in a network that is trained.
+    """Within this context autocast lowers no precision on `device`: for coordinates in a network in training.
 
-    Does nothing where autocast is off, so that a network which is traced or exported holds no trace of it.
+    Does nothing where autocast is off, so that a traced or exported network holds no trace of it.
     """
     kind = device.type
     if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):

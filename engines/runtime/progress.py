@@ -1,4 +1,5 @@
-"""What takes long while networks are loaded, told to whoever loads them, through all that lies between."""
+"""Tells whoever loads networks which slow step has begun, without passing a callback through all calls
+between."""
 
 from __future__ import annotations
 
@@ -21,9 +22,9 @@ _listener: ContextVar[_Listener | None] = ContextVar("listener", default=None)
 
 @contextlib.contextmanager
 def told_to(doing: Callable[[str], None], found: Callable[[str], None]) -> Iterator[None]:
-    """Within the block and in this thread, `doing` hears what begins that takes long and how long it will
-    take ("quantizing the generator, about half a minute, once"), and `found` what came of it. One line
-    each."""
+    """Within the block, and in this thread, `doing` is called with each slow step that begins and its
+    expected time ("quantizing the generator, about half a minute, once"), and `found` with each result. Both
+    get one line."""
     token = _listener.set(_Listener(doing, found))
     try:
         yield
@@ -32,7 +33,7 @@ def told_to(doing: Callable[[str], None], found: Callable[[str], None]) -> Itera
 
 
 def doing(text: str) -> None:
-    """Something begins that takes long."""
+    """Reports that a slow step begins."""
     log.info("%s", text)
     listener = _listener.get()
     if listener is not None:
@@ -40,7 +41,7 @@ def doing(text: str) -> None:
 
 
 def found(text: str) -> None:
-    """What somebody may want to know of what was done."""
+    """Reports a result that somebody may want to know."""
     log.info("%s", text)
     listener = _listener.get()
     if listener is not None:

@@ -1,7 +1,7 @@
-"""Work on a device, thinly wrapped: streams, events in them, captured graphs, page-locked memory.
+"""A thin layer over work on a device: streams, events, captured graphs, page-locked memory.
 
-On the CPU everything is done when the call that asks for it returns, so that the code around this runs, and
-is tested, without a GPU.
+On the CPU all work is done when the call returns, so that the code that uses this runs, and is tested,
+without a GPU.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from torch import Tensor
 log = logging.getLogger(__name__)
 
 WARM_UP = 3
-"""Work is done so often before it is captured: cuDNN tries its algorithms, the allocator gets its memory."""
+"""Times that work is run before it is captured, while cuDNN tries its algorithms and the allocator gets
+memory."""
 URGENT, USUAL = -1, 0
-"""Priorities of CUDA streams: the lower, the sooner."""
+"""Priorities of CUDA streams: lower numbers go first."""
 
 
 class Stream:
@@ -35,7 +36,7 @@ class Stream:
 
     @contextmanager
     def current(self) -> Iterator[None]:
-        """Within, this thread queues its work here; nothing of it is recorded for gradients."""
+        """Within this context, this thread queues its work here; nothing is recorded for gradients."""
         with torch.inference_mode():
             if self._stream is None:
                 yield
@@ -44,46 +45,47 @@ class Stream:
                     yield
 
     def synchronize(self) -> None:
-        """Waits until all that was queued is done. No other stream is waited for."""
+        """Waits until all work queued here is done. It waits for no other stream."""
         if self._stream is not None:
             self._stream.synchronize()
 
     def wait_for_default(self) -> None:
-        """What is queued from now on comes after what the device's default stream holds now: tensors that
-        are made outside of any stream are filled there."""
+        """Work queued from now on waits for all work that is now on the device's default stream, where
+        tensors made outside of any stream are filled."""
         if self._stream is not None:
             self._stream.wait_stream(torch.cuda.default_stream(self.device))
 
 
 class Event:
-    """A place in a stream that the host can wait for, again and again. The waiting thread sleeps."""
+    """A place in a stream for which the host can wait, repeatedly. The waiting thread sleeps."""
 
     def __init__(self, device: torch.device) -> None:
         self._event = torch.cuda.Event(blocking=True) if device.type == "cuda" else None
 
     def set(self) -> None:
-        """After what this thread's current stream holds now."""
+        """Marks the place after all work that is now on this thread's current stream."""
         if self._event is not None:
             self._event.record()
 
     def wait(self) -> None:
-        """Until everything before the place is done. Other threads run meanwhile."""
+        """Waits until everything before the place is done. Other threads run meanwhile."""
         if self._event is not None:
             self._event.synchronize()
 
 
 class Graphs:
-    """The captured graphs of one user, which launches one at a time: they share their working memory."""
+    """The captured graphs of one user, who launches one at a time: they share their working memory."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
         self._pool = torch.cuda.graph_pool_handle() if stream.device.type == "cuda" else None
 
     def capture(self, work: Callable[[], None]) -> Callable[[], None]:
-        """`work` as a single launch on the caller's current stream; on the CPU, `work` itself.
+        """Captures `work` as a single launch on the caller's current stream; on the CPU it returns `work`
+        itself.
 
-        work: reads and writes the same tensors whenever it is called, makes no tensor from Python's data and
-        waits for nothing. It is called a few times here. Other threads may use the device meanwhile.
+        work: uses the same tensors at every call, makes no tensor from Python data, and waits for nothing. It
+        is called a few times here. Other threads may use the device meanwhile.
         """
         if self._pool is None:
             return work
@@ -95,12 +97,12 @@ class Graphs:
             self._stream.synchronize()
             graph = torch.cuda.CUDAGraph()
             # Not `torch.cuda.graph`: it waits for the whole device and gives its spare memory back, which
-            # would hold up a show that goes on beside this.
+            # would hold up a show that runs at the same time.
             graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")
             try:
                 work()
             except BaseException:
-                with contextlib.suppress(RuntimeError):  # it says only that the capture is void
+                with contextlib.suppress(RuntimeError):  # the error only says that the capture is void
                     graph.capture_end()
                 raise
             graph.capture_end()
@@ -108,7 +110,7 @@ class Graphs:
 
 
 def pinned(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Zeros on the host, page-locked where `device` is a GPU: copies between the two go on beside the host's
+    """Zeros on the host, page-locked where `device` is a GPU: copies between the two run beside the host's
     own work."""
     return torch.zeros(shape, dtype=dtype, pin_memory=device.type == "cuda")
 
@@ -116,7 +118,7 @@ def pinned(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> 
 def page_lock(memory: NDArray[np.uint8]) -> bool:
     """Registers memory that others own, such as a ring of frames, so that a GPU copies straight into it.
 
-    False where the driver refuses, which is logged: copies work all the same, but hold up their thread. The
+    Returns False, and logs it, where the driver refuses: copies still work, but block their thread. The
     memory stays registered for the life of the process.
     """
     tensor = torch.from_numpy(memory)

@@ -20,7 +20,7 @@ def _not_the_plate(name: str) -> str:
 
 class _Background(StrictModel):
     kind: str
-    """What it is."""
+    """The kind of background."""
     name: Annotated[Name, Field(min_length=1), AfterValidator(_not_the_plate)]
     """What the operator calls it. No two backgrounds share a name."""
 
@@ -39,7 +39,7 @@ class Colour(_Background):
 
 
 class Still(_Background):
-    """A picture; it fills the programme, what is too wide or high is cut off."""
+    """A picture. It fills the programme; what does not fit is cut off."""
 
     kind: Literal["picture"]
     file: ShowPath
@@ -47,7 +47,7 @@ class Still(_Background):
 
 
 class Loop(_Background):
-    """A video that goes round and round; it fills the programme likewise."""
+    """A video that repeats. It fills the programme; what does not fit is cut off."""
 
     kind: Literal["video"]
     file: ShowPath
@@ -55,7 +55,7 @@ class Loop(_Background):
 
 
 class LiveCamera(_Background):
-    """What the camera sees."""
+    """The camera's picture."""
 
     kind: Literal["camera"]
 

@@ -15,10 +15,11 @@ class Control(StrictModel):
     """The operator's console, the API, OSC and the show log."""
 
     token: str | None = Field(default=None, min_length=12, max_length=200, pattern=r"^[A-Za-z0-9_.~-]+$")
-    """What the console and the API ask for; by default a new one is made up and printed."""
+    """The token that the console and the API ask for; by default a new one is made up and printed."""
     log: ShowPath | None = None
     """The folder in which a log of actions and states is kept; by default there is none."""
     osc_host: Text = "127.0.0.1"
-    """Where OSC is heard. It knows no token: whoever reaches this address can do all."""
+    """The address on which OSC is received. OSC has no token: whoever reaches this address can do
+    everything."""
     osc_port: Port = 0
-    """The UDP port; 0 hears no OSC."""
+    """The UDP port for OSC; 0: none."""

@@ -1,4 +1,4 @@
-"""What all settings are made of: the strict model, and the types of values that several of them have."""
+"""The building blocks of all settings: the strict model, and value types that several settings share."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 UNKNOWN_KEY = "unknown_key"
-"""The type of the error for a key that is not one of its table's: `key`, and `known`, those that are."""
+"""The type of the error for an unknown key. Its context has `key`, and `known`, the table's keys."""
 
 
 class StrictModel(BaseModel):
-    """A table of the show file: unknown keys and values out of bounds are errors. Each field is described by
-    the text below it."""
+    """A table of the show file. Unknown keys and values out of bounds are errors. The text below each field
+    describes it."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, validate_default=True, use_attribute_docstrings=True
@@ -47,7 +47,7 @@ def _in_show_folder(path: Path, info: ValidationInfo) -> Path:
 
 
 def _rate(value: object) -> object:
-    """30, 29.97 and "30000/1001" are all rates; a float means the decimal number that was written."""
+    """Accepts 30, 29.97 and "30000/1001" as rates; a float stands for the decimal number as written."""
     if isinstance(value, bool) or not isinstance(value, int | float | str | Fraction):
         raise ValueError("a rate is a number or a fraction in quotes, for example 30 or '30000/1001'")
     if isinstance(value, str) and not re.fullmatch(r"\d{1,9}(\.\d{1,9})?(/\d{1,9})?", value):
@@ -59,28 +59,28 @@ def _rate(value: object) -> object:
 
 
 ShowPath = Annotated[Path, AfterValidator(_in_show_folder)]
-"""A path, relative to the folder that is given to the validation as its context: the show file's."""
+"""A path, relative to the show file's folder, which validation gets as its context."""
 
 Text = Annotated[str, Field(min_length=1)]
 Name = Annotated[str, Field(max_length=60)]
-"""What the operator calls something."""
+"""A name that the operator sees."""
 
 Port = Annotated[int, Field(ge=0, le=65535)]
-"""0 is none."""
+"""A port; 0 means none."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Rate = Annotated[Fraction, BeforeValidator(_rate), Field(ge=1, le=120)]
 """Pictures a second."""
 
 Bitrate = Annotated[int, Field(ge=200_000)]
-"""Bits a second. What is the most, each field says."""
+"""Bits a second. Each field sets its own maximum."""
 
 KeyframeS = Annotated[float, Field(ge=0.2)]
-"""Seconds between keyframes. What is the most, each field says."""
+"""Seconds between keyframes. Each field sets its own maximum."""
 
 
 def no_two_alike(what: str, names: Iterable[str]) -> None:
-    """Raises ValueError where two `what` (such as "outputs") have one name."""
+    """Raises ValueError where two of the `what` (such as "outputs") have the same name."""
     for name, count in Counter(names).items():
         if count > 1:
             raise ValueError(f"two {what} are named {name!r}")

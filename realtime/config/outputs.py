@@ -16,7 +16,7 @@ from realtime.config.fields import Bitrate, KeyframeS, Name, Port, ShowPath, Str
 
 
 def _public_url(text: str) -> str:
-    """An origin: scheme, host and perhaps a port. The page's own addresses begin at "/"."""
+    """An origin: scheme, host and optionally a port; no path, since the page's own addresses begin at "/"."""
     url = URL(text)
     if url.scheme not in ("http", "https") or not url.host or url.user or url.raw_path_qs not in ("", "/"):
         raise ValueError("write the address that browsers use, without a path: https://dance.example.org")
@@ -31,7 +31,7 @@ def _network(text: str) -> str:
 
 
 ICE_URL = re.compile(r"(stun|turns?):[A-Za-z0-9._-]+(:[1-9][0-9]{0,4})?(\?transport=(udp|tcp))?")
-"""RFC 7064 and 7065, as far as aiortc takes them: no IPv6 addresses, no stuns."""
+"""RFC 7064 and 7065, as far as aiortc supports them: no IPv6 addresses, no stuns."""
 
 
 def _ice_url(url: str) -> str:
@@ -46,14 +46,14 @@ def _several(urls: object) -> object:
 
 
 class IceServer(StrictModel):
-    """A STUN or TURN server, written as browsers have it (W3C, RTCIceServer), or for STUN its URL alone."""
+    """A STUN or TURN server, written as in browsers (W3C, RTCIceServer); for STUN the URL is enough."""
 
     urls: Annotated[
         tuple[Annotated[str, AfterValidator(_ice_url)], ...], BeforeValidator(_several), Field(min_length=1)
     ]
     """stun:HOST:PORT, turn:HOST:PORT or turns:HOST:PORT; one or a list."""
     username: Text | None = Field(default=None, repr=False)
-    """Of a TURN server."""
+    """The TURN server's user."""
     credential: Text | None = Field(default=None, repr=False)
     """The TURN server's password."""
 
@@ -90,28 +90,28 @@ class WebRtc(StrictModel):
     port: Port = 8080
     """The page's port; 0 serves no page."""
     public_url: Annotated[str, AfterValidator(_public_url)] | None = None
-    """What browsers open where a reverse proxy is before the page: https://dance.example.org."""
+    """The page's address for browsers, if it is served through a reverse proxy: https://dance.example.org."""
     trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
     """Addresses or networks of reverse proxies whose X-Forwarded-For is believed."""
     bitrate: Bitrate = Field(default=4_000_000, le=50_000_000)
-    """Bits a second of the programme that a viewer is sent at most."""
+    """The most bits a second of the programme that a viewer gets."""
     preview_bitrate: Bitrate = Field(default=1_500_000, le=50_000_000)
-    """Bits a second of the preview that a viewer is sent at most."""
+    """The most bits a second of the preview that a viewer gets."""
     keyframe_s: KeyframeS = Field(default=4.0, le=60)
-    """Seconds between keyframes, besides those that viewers ask for."""
+    """Seconds between keyframes, besides the ones that viewers ask for."""
     viewers: int = Field(default=60, ge=1, le=500)
-    """How many may watch the programme at once, besides those who have the token."""
+    """How many may watch the programme at once, not counting those with the token."""
     ice_servers: IceServers = ()
-    """STUN and TURN for viewers beyond this network; by default none is asked."""
+    """STUN and TURN servers for viewers outside this network; by default none is used."""
 
 
 @dataclass(frozen=True)
 class WebRtcServing:
     """Where WHEP is served, and to whom.
 
-    socket: path of a Unix socket, for this user alone, behind the control server, which says who is an
-    operator; None serves at the settings' host and port. token: what every request must show
-    (Authorization: Bearer ...); None where nobody needs one.
+    socket: path of a Unix socket, for this user only; the control server forwards requests to it and says who
+    is an operator. None: serve at the settings' host and port. token: what every request must present
+    (Authorization: Bearer ...); None: no token is needed.
     """
 
     settings: WebRtc
@@ -121,22 +121,22 @@ class WebRtcServing:
 
 class _Output(StrictModel):
     kind: str
-    """What it is."""
+    """The kind of output."""
     name: Name = ""
-    """What the console calls it; by default its kind. No two outputs share a name."""
+    """The name in the console; by default the kind. No two outputs share a name."""
 
     @property
     def called(self) -> str:
-        """The name, or the kind where none was given."""
+        """The name, or the kind where no name was given."""
         return self.name or self.kind
 
 
 class Ndi(_Output):
-    """A source in the network, with the player's alpha."""
+    """A source on the network, with the player's alpha."""
 
     kind: Literal["ndi"]
     source: Text = Field(default="Dancecam", max_length=200)
-    """What receivers see."""
+    """The name that receivers see."""
     groups: str = ""
     """NDI groups, separated by commas; by default the public one."""
     alpha: bool = False
@@ -154,11 +154,11 @@ class Recorder(_Output):
     container: Literal["mkv", "mp4"] = "mkv"
     """Matroska, or fragmented MP4; both survive a power cut."""
     feed: Literal["programme", "clean"] = "programme"
-    """What is on air; or clean, the live player whatever is on air, to be cut later."""
+    """The programme; or "clean", the live player even when something else is on air, for later editing."""
     bitrate: Bitrate = Field(default=12_000_000, le=200_000_000)
     """Bits a second."""
     fragment_s: float = Field(default=1.0, ge=0.2, le=10)
-    """Seconds in each piece of the file: a power cut costs one piece and about a second."""
+    """Seconds in each piece of the file: a power cut costs one piece and about one more second."""
 
 
 class Stream(_Output):
@@ -186,7 +186,7 @@ class Whip(_Output):
     keyframe_s: KeyframeS = Field(default=2.0, le=60)
     """Seconds between keyframes."""
     ice_servers: IceServers = ()
-    """STUN and TURN for a server that cannot reach this machine; by default none is asked."""
+    """STUN and TURN servers, for a server that cannot reach this machine; by default none is used."""
 
 
 class Window(_Output):
@@ -194,9 +194,9 @@ class Window(_Output):
 
     kind: Literal["window"]
     monitor: int = Field(default=0, ge=0)
-    """Counted from 0, in the system's order."""
+    """The monitor's number, from 0, in the system's order."""
     full_screen: bool = True
-    """Without it, a window that can be moved."""
+    """false: a window that can be moved."""
 
 
 class VirtualCamera(_Output):
@@ -204,7 +204,7 @@ class VirtualCamera(_Output):
 
     kind: Literal["virtual_camera"]
     device: Text | None = None
-    """For example /dev/video10; by default any."""
+    """For example /dev/video10; by default the first one found."""
 
 
 Output = Annotated[Ndi | Recorder | Stream | Whip | Window | VirtualCamera, Field(discriminator="kind")]

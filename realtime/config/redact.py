@@ -1,4 +1,4 @@
-"""URLs as they may be shown to people and kept in logs: without what is secret in them."""
+"""Removes secrets from URLs before they are shown or logged."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ RTMP = ("rtmp", "rtmps")
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+")
 _SECRET_IN_PATH = re.compile(r"(?i)((?:user(?:name)?|pass(?:word|wd)?|pwd|token|key|secret)=)[^&/;]*")
-"""Some cameras want the login in the path: rtsp://host/user=admin&password=secret&channel=1."""
+"""Some cameras take the login in the path: rtsp://host/user=admin&password=secret&channel=1."""
 
 
 def shown(url: str) -> str:
     """The URL without user, password, query and fragment, and for RTMP without the stream key (the path's
-    last part). Where an @ makes it unclear what the password is, only the scheme is left. A text that is no
-    URL (a file, a device) comes back as it is."""
+    last part). Where an @ makes it unclear which part is the password, only the scheme is left. A text that
+    is not a URL (a file, a device) is returned as it is."""
     scheme, separator, _ = url.partition("://")
     if not separator:
         return url
@@ -28,12 +28,13 @@ def shown(url: str) -> str:
 
 
 def redact(text: str) -> str:
-    """A text in which every URL is `shown`."""
+    """The text, with every URL in it as `shown` returns it."""
     return _URL.sub(lambda match: shown(match[0]), text)
 
 
 def encoding_hint(url: str) -> str:
-    """For the message that this URL cannot be opened: "", or that its password needs percent-encoding."""
+    """A hint for the message that this URL cannot be opened: that its password needs percent-encoding; or
+    ""."""
     authority, beyond = _split(url)
     if "@" in beyond or authority.count("@") > 1:
         return "; in a user name or password write @ as %40, # as %23, / as %2F and ? as %3F"
@@ -41,7 +42,7 @@ def encoding_hint(url: str) -> str:
 
 
 def _split(url: str) -> tuple[str, str]:
-    """User, password, host and port; and what follows (RFC 3986, section 3.2)."""
+    """The URL's authority (user, password, host, port), and the rest (RFC 3986, section 3.2)."""
     rest = url.partition("://")[2]
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
     return authority, rest[len(authority) :]

@@ -1,4 +1,4 @@
-"""The show file: a strict model, in which an unknown key or a value out of bounds is an error by name."""
+"""The show file as a strict model: an unknown key or a value out of bounds is an error that names it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LONGEST_GIVEN = 200
 """Characters of a wrong value that its error shows."""
 
 SECRET = {"token", "urls", "username", "credential"}
-"""Keys whose values no message may show."""
+"""Keys whose values must not appear in messages."""
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -32,7 +32,7 @@ BUNDLED_OTHERS = (ROOT / "players" / "fan",)
 
 
 class ShowError(ValueError):
-    """A show that cannot be run as it is written; the text names the file and the key."""
+    """A show that cannot be run as written; the text names the file and the key."""
 
 
 def _even(side: int) -> int:
@@ -42,13 +42,14 @@ def _even(side: int) -> int:
 
 
 def _camera(name: str, info: ValidationInfo) -> str:
-    """A file beside the show file is meant before an index, a device or a URL."""
+    """The camera setting. A file beside the show file wins over an index, a device or a URL of the same
+    name."""
     file = None if info.context is None else info.context / name
     return str(file) if file is not None and file.is_file() else name
 
 
 class Programme(StrictModel):
-    """What goes out."""
+    """The programme: the picture that goes out."""
 
     size: (
         tuple[
@@ -59,8 +60,8 @@ class Programme(StrictModel):
     ) = None
     """Width and height of the programme, even numbers of pixels; by default the player's."""
     fit: Literal["whole", "fill"] = "whole"
-    """How the player's picture is put into a programme of another shape: whole, with bars beside it, or cut
-    so that it fills it."""
+    """How the player's picture fits into a programme of another shape: whole, with bars beside it; or cut so
+    that it fills it."""
     fps: Rate = Fraction(30)
     """Pictures a second: a number, or a fraction in quotes such as '30000/1001'."""
 
@@ -94,18 +95,18 @@ class Show(StrictModel):
     start: Literal["live", "standby"] = "standby"
     """'live' goes on air as soon as it is healthy; 'standby' waits for the operator's TAKE."""
     lead_ms: int = Field(default=20, ge=0, le=100)
-    """How far ahead the fan's movement is foretold, in milliseconds: less lag, more jitter."""
+    """How far ahead the fan's movement is predicted, in milliseconds: less lag, more jitter."""
     hold_ms: int = Field(default=250, ge=0, le=2000)
-    """How long the last good picture may stand still, in milliseconds, before the fallback."""
+    """How long the last good picture may stand still, in milliseconds, before the fallback is shown."""
     healthy_ms: int = Field(default=1000, ge=0, le=60_000)
     """How long frames must come steadily, in milliseconds, before the show returns to live."""
     least_confidence: Share = 0.0
-    """Pictures less like what the player was filmed in, 0 to 1, do not go on air; 0: all do."""
+    """Pictures less like what the player was filmed in, 0 to 1, do not go on air; 0: every picture does."""
     mirror: bool = False
     """The player moves as the fan's mirror image."""
     dancer_rule: Rule = "largest"
-    """Who dances while the operator has picked nobody: the largest, whoever is nearest to the mark (centre),
-    or the liveliest."""
+    """Who dances while the operator has picked nobody: the largest person, the one nearest to the mark
+    (centre), or the liveliest."""
     dancer_mark: tuple[Share, Share] = (0.5, 0.5)
     """The mark of the rule 'centre': from the left and the top edge of the camera's picture, 0 to 1."""
     webrtc: WebRtc = WebRtc()
@@ -115,12 +116,12 @@ class Show(StrictModel):
     control: Control = Control()
     """The console, the API, OSC and the show log."""
     keys: dict[str, str] = Field(default={})
-    """Action = key, where it is not to be the table's own; an empty key takes it away. `control.keys.Keymap`
-    knows which actions there are, and checks them."""
+    """Action = key, to change keys of the actions' table; an empty key removes one. `control.keys.Keymap`
+    knows the actions, and checks this."""
     backgrounds: Backgrounds = ()
     """What the operator can put behind the player."""
     background: str = PLATE
-    """What is behind the player at first: one of the backgrounds' names; by default the player's plate."""
+    """The background at the start of the show, by name; by default the player's plate."""
     link: TwoMachines | None = None
     """Performer and playout on two machines; by default on one."""
     backend: Text = "auto"
@@ -131,7 +132,7 @@ class Show(StrictModel):
     @field_validator("background")
     @classmethod
     def _is_there(cls, name: str, info: ValidationInfo) -> str:
-        if "backgrounds" in info.data:  # they are right
+        if "backgrounds" in info.data:  # they are valid
             known = (PLATE, *(background.name for background in info.data["backgrounds"]))
             if name not in known:
                 raise ValueError(f"there is no such background; there are: {', '.join(known)}")
@@ -144,12 +145,12 @@ class Show(StrictModel):
 
     @property
     def keyed(self) -> bool:
-        """Whether an output carries the player's alpha."""
+        """Whether any output carries the player's alpha."""
         return any(isinstance(output, Ndi) and (output.alpha or output.key_source) for output in self.outputs)
 
     @property
     def layered(self) -> bool:
-        """Whether the player is painted with alpha, to be put before a background at the playout."""
+        """Whether the player is painted with alpha, and put before a background by the playout."""
         return self.keyed or bool(self.backgrounds)
 
 

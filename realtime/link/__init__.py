@@ -1,4 +1,4 @@
-"""A show on two machines: what the performer's and the playout's machine do for one another.
+"""A show on two machines: what the performer's machine and the playout's machine do for each other.
 
-The sockets between them are the bus's, and so are their keys (`transport.bus`, `transport.curve_keys`).
+The sockets between them, and the keys, belong to the bus (`transport.bus`, `transport.curve_keys`).
 """

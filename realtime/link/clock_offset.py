@@ -1,7 +1,7 @@
-"""How far another machine's clock is from ours, by ping exchanges. Pure: times are arguments.
+"""The difference between another machine's clock and ours, from ping exchanges. Pure: times are arguments.
 
-NTP's way (RFC 5905, section 8): half of an exchange's round trip is the most that its offset can be wrong,
-so of the newest exchanges the quickest one counts.
+As in NTP (RFC 5905, section 8): an exchange's offset is wrong by at most half its round trip, so of the
+newest exchanges the quickest one counts.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import deque
 
 KEPT = 16
-"""Exchanges that the quickest is chosen from. At one a second, clocks that drift apart by 50 ppm have moved
-0.8 ms by the time the oldest is given up."""
+"""Exchanges among which the quickest is chosen. At one a second, clocks that drift by 50 ppm move apart by
+0.8 ms until the oldest exchange is dropped."""
 
 
 class ClockOffset:
@@ -20,19 +20,20 @@ class ClockOffset:
         self._exchanges: deque[tuple[int, int]] = deque(maxlen=KEPT)  # (round trip, offset)
 
     def add(self, sent_ns: int, there_ns: int, received_ns: int) -> None:
-        """An exchange: when it left and came back, our clock; when it was there, the other's."""
+        """One exchange. sent_ns, received_ns: when it left and came back, our clock. there_ns: the other
+        machine's time."""
         self._exchanges.append((received_ns - sent_ns, (sent_ns + received_ns) // 2 - there_ns))
 
     def forget(self) -> None:
-        """The other machine may have been started anew."""
+        """Forgets all exchanges: the other machine may have been restarted."""
         self._exchanges.clear()
 
     @property
     def offset_ns(self) -> int | None:
-        """What is added to the other's times to get ours; None before the first exchange."""
+        """What to add to the other machine's times to get ours; None before the first exchange."""
         return min(self._exchanges)[1] if self._exchanges else None
 
     @property
     def error_ns(self) -> int | None:
-        """The most that the offset can be wrong."""
+        """The most by which the offset can be wrong."""
         return (min(self._exchanges)[0] + 1) // 2 if self._exchanges else None

@@ -1,6 +1,7 @@
-"""Tells the operator, once each time, that the other machine is heard or not. Pure: time is an argument.
+"""Tells the operator, once each time, when the other machine is lost or heard again. Pure: time is an
+argument.
 
-The supervisor of the playout's machine asks it in every turn of its loop.
+The supervisor of the playout's machine calls it in every turn of its loop.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ from engines.time_units import NS_PER_S
 from realtime.transport.bus import Link
 
 PATIENCE_S = 20
-"""After so long without a word the operator is told what may be wrong."""
+"""After this time without a message, the operator is told what may be wrong."""
 
 
 class LinkNotice:
-    """Of one stage on the other machine."""
+    """The notices about one stage on the other machine."""
 
     def __init__(self, stage: str, link: Link) -> None:
         self._stage = stage
@@ -22,7 +23,7 @@ class LinkNotice:
         self._since_ns: int | None = None
 
     def step(self, heard: bool, now_ns: int) -> str | None:
-        """What is new, in one line. heard: whether it is ready, by its own word of late."""
+        """The news, in one line, or None. heard: whether the stage has recently said that it is ready."""
         if self._since_ns is None:
             self._since_ns = now_ns
         before, where = self._heard, f"{self._stage} at {self._link.performer}"

@@ -1,4 +1,5 @@
-"""The stage "link": carries orders to the performer's machine and brings its statuses, in a show on two.
+"""The stage "link", in a show on two machines: it carries orders to the performer's machine, and brings its
+statuses.
 
 It runs on the playout's machine. Nothing on air depends on it: frames do not pass through it.
 """
@@ -15,11 +16,11 @@ from realtime.transport.bus import receive_newest
 from realtime.transport.orders import Orders
 
 LAST_WORDS_S = 1.0
-"""For so long the order to end is sent again and again, as often as it comes."""
+"""The order to end is repeated for this long."""
 
 
 def run(_: StageContext, link: StageLink) -> None:
-    """The process: until the operator or the parent ends it."""
+    """Runs the process until the operator or the parent ends it."""
     orders, far_orders = link.bus.receiver("orders", "link"), link.bus.sender("far_orders", "link")
     far_status, status = link.bus.receiver("far_status", "link"), link.bus.sender("status", "link")
     poller = zmq.Poller()

@@ -1,6 +1,7 @@
-"""The clock of the performer's machine, as the playout's knows it, so that stamps of frames can be compared.
+"""Measures the clock of the performer's machine on the playout's, so that the stamps of frames can be
+compared.
 
-The playout asks for the time once a second (`RemoteClock`), the performer answers (`answer`).
+The playout asks for the time once a second (`RemoteClock`); the performer answers (`answer`).
 """
 
 from __future__ import annotations
@@ -17,17 +18,17 @@ from realtime.transport.messages import PROTOCOL
 
 ASK_EVERY_S, ANSWER_WITHIN_S = 1.0, 0.5
 FIRST_EXCHANGES = 4
-"""So many are made at once at the start, and after an interruption: of one, much may be chance."""
+"""Exchanges in a row at the start and after an interruption: a single one may be off by chance."""
 LOST_AFTER = 10
-"""After so many unanswered questions the other machine may have been started anew, with another clock."""
+"""After this many unanswered questions, the other machine may have restarted, with another clock."""
 
 _TIME = struct.Struct("<Bq")
-"""The version of the protocol, and the time."""
+"""A message: the version of the protocol, and the time."""
 
 
 class RemoteClock:
-    """Asks, in a thread of its own. offset_ns: what is added to the other's times to get ours; None while it
-    is not known. error_ns: the most that it can be wrong."""
+    """Asks for the time, in a thread of its own. offset_ns: what to add to the other machine's times to get
+    ours; None while unknown. error_ns: the most by which it can be wrong."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
@@ -63,7 +64,7 @@ class RemoteClock:
 
 
 def answer(bus: Bus, stop: threading.Event) -> None:
-    """Answers with our monotonic time; a thread's work, until `stop` is set."""
+    """Answers with our monotonic time until `stop` is set. It runs in a thread."""
     socket = bus.receiver("clock", "performer")
     while not stop.is_set():
         if socket.poll(int(1000 * ANSWER_WITHIN_S)):
@@ -72,7 +73,7 @@ def answer(bus: Bus, stop: threading.Event) -> None:
 
 
 def time_in(answer: bytes) -> int | None:
-    """The other machine's time; None where it speaks another version of the protocol."""
+    """The other machine's time; None where it uses another version of the protocol."""
     if len(answer) != _TIME.size or answer[0] != PROTOCOL:
         return None
     return int(_TIME.unpack(answer)[1])

@@ -1,5 +1,5 @@
-"""The networks of a show: what the performer asks of them (the protocols, so that tests can bring fakes), and
-the real ones, loaded for this machine."""
+"""The networks of a show: the protocols by which the performer uses them, so that tests can bring fakes; and
+the real networks, loaded for this machine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:  # torch takes seconds, and not every process needs it; tools.gpu_check has no pydantic
+if TYPE_CHECKING:  # importing torch takes seconds, and tools.gpu_check has no pydantic
     from engines.pack.player_pack import PlayerPack
     from engines.pose.device_frame import Frame
     from engines.pose.tracking.choosing import Rule
@@ -22,8 +22,8 @@ Floats = NDArray[np.float32]
 
 
 class Person(Protocol):
-    """What a tracker finds. landmarks: (33, 4) float32, pixels of the frame. person_id: of the tracker's.
-    score: how sure the net is that it is a person, 0..1."""
+    """A person whom the tracker found. landmarks: (33, 4) float32, pixels of the frame. person_id: the
+    tracker's. score: how sure the net is that it is a person, 0..1."""
 
     @property
     def person_id(self) -> int: ...
@@ -36,7 +36,7 @@ class Person(Protocol):
 
 
 class Followed(Protocol):
-    """Of a tracker, what a picker needs; see `engines.pose.tracking.tracker.PoseTracker`."""
+    """The part of a tracker that a picker needs; see `engines.pose.tracking.tracker.PoseTracker`."""
 
     @property
     def people(self) -> Sequence[Sighted]: ...
@@ -77,10 +77,10 @@ class Retarget(Protocol):
 
 
 class Render(Protocol):
-    """Paints into (H, W, 3) BGR, or for a show with backgrounds (H, W, 4) straight BGRA.
+    """Paints the player into (H, W, 3) BGR, or for a show with backgrounds into (H, W, 4) straight BGRA.
 
-    likeness: of the last picture, see `engines.doll.likeness`. spent_ns: on it, where that is known:
-    its "doll", on the "net", and on "compositing" the picture.
+    likeness: of the last picture, see `engines.doll.likeness`. spent_ns: where known, the nanoseconds that
+    the last picture took for its "doll", the "net", and "compositing".
     """
 
     backend: str
@@ -95,7 +95,7 @@ class Render(Protocol):
 
 
 class NetsWanted(Protocol):
-    """Of a show, what its networks depend on: `realtime.config.show.Show`."""
+    """The settings of a show on which its networks depend: `realtime.config.show.Show`."""
 
     @property
     def backend(self) -> str: ...
@@ -113,13 +113,15 @@ def _no_other(folder: Path) -> Nets:
 
 @dataclass(frozen=True)
 class Nets:
-    """The networks of a show, and what draws a stick figure (picture, landmarks) over the player.
+    """The networks of a show, and the function that draws a stick figure (picture, landmarks) over the
+    player.
 
-    name, folder: the player's. load_player: the networks for another player by his pack's folder, in any
-    thread, for as large a picture; those that do not depend on the player are shared. upload: brings a frame
-    (H, W, 3) BGR to where the tracker looks at it. page_lock: is told of memory that pictures will be painted
-    into. is_kept: whether all that is compiled for another player lies on disk; raises as `load_player`.
-    left: which backends were tried before and do not work here, and why, a line each.
+    name, folder: the player's. load_player: loads the networks for another player by the pack's folder, from
+    any thread, for a picture of the same size; networks that do not depend on the player are shared. upload:
+    brings a frame (H, W, 3) BGR to where the tracker reads it. page_lock: called with memory that pictures
+    will be painted into. is_kept: whether everything compiled for another player is on disk; raises as
+    `load_player`. left: the backends that were tried first and do not work here, with the reason, a line
+    each.
     """
 
     tracker: Tracker
@@ -136,10 +138,10 @@ class Nets:
 
 
 def load_nets(show: Show) -> Nets:
-    """The real ones, compiled for this machine.
+    """Loads the real networks, compiled for this machine. The performer calls it when it starts.
 
-    Where the show leaves the backend open ("auto"), one with which they cannot be loaded, captured or
-    verified is left for the next. Raises PackError, GraphError, EngineError.
+    With the backend "auto", a backend with which they cannot be loaded, captured or verified is left for the
+    next one. Raises PackError, GraphError, EngineError.
     """
     import torch
 
@@ -159,9 +161,9 @@ def load_nets(show: Show) -> Nets:
 
 
 class NetsLoader:
-    """Loads the networks of one player after the other: those that serve all players once.
+    """Loads the networks of one player after the other. Networks that serve all players are loaded once.
 
-    backend: one by name. A player for whom it does not work is refused: the pose runs on it already.
+    backend: one, by name. A player for whom it does not work is refused, because the pose already runs on it.
     """
 
     def __init__(self, show: NetsWanted, backend: str) -> None:
@@ -184,7 +186,7 @@ class NetsLoader:
             self._tracker.warm_up(self._kept["upload"].blank())
 
     def __call__(self, folder: Path) -> Nets:
-        """As `load`, with whatever the backend fails with as an EngineError of one line."""
+        """As `load`, but any failure of the backend becomes an EngineError of one line."""
         from engines.backends.choice import first_that_works
         from engines.pack.player_pack import PackError
         from engines.pose.tflite_graph import GraphError
@@ -192,8 +194,8 @@ class NetsLoader:
         return first_that_works(self._backend, lambda _: self.load(folder), passed_on=(PackError, GraphError))
 
     def load(self, folder: Path) -> Nets:
-        """Raises PackError, also where the picture is of another size than the first one's; GraphError,
-        EngineError, and what libraries raise on a GPU."""
+        """The networks for the player in `folder`. Raises PackError, also where the picture's size differs
+        from the first player's; GraphError, EngineError, and whatever libraries raise on a GPU."""
         from calibration.retarget import Retargeter
         from engines.pack.player_pack import PackError, PlayerPack
         from engines.stick_figure import draw_stick_figure
@@ -219,8 +221,8 @@ class NetsLoader:
         )
 
     def is_kept(self, folder: Path) -> bool:
-        """Whether what is compiled for a player lies on disk: then to load him takes little. Of what a GPU
-        runs, nothing does. Raises PackError."""
+        """Whether everything compiled for a player is on disk, so that loading is quick. Always False for
+        backends on a GPU, which keep nothing. Raises PackError."""
         from engines.pack.player_pack import PlayerPack
         from engines.rendering.renderer import is_kept
 
@@ -244,7 +246,7 @@ class NetsLoader:
 
 
 def _frames_on_device() -> dict[str, Any]:
-    """What of `Nets` a device changes: each frame is uploaded once, for all that look at it."""
+    """The fields of `Nets` that differ on a device: each frame is uploaded once, for all that read it."""
     import torch
 
     from engines.backends.cuda import DEVICE

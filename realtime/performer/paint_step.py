@@ -1,4 +1,4 @@
-"""What the generate thread does with a frame: paints the player, and sends the picture with its ticket."""
+"""The generate thread's work on a frame: paints the player, and sends the picture with its ticket."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from realtime.transport.telemetry import Meter
 
 
 class Pace:
-    """How far apart finished frames lie of late: an average over about ten."""
+    """The recent interval between finished frames, averaged over about ten."""
 
     WEIGHT = 0.1
 
@@ -35,18 +35,19 @@ class Pace:
         self._last_ns = now_ns
 
     def interrupted(self) -> None:
-        """Nobody was there: the gap until the next frame says nothing of the pace."""
+        """Nobody was there: the gap until the next frame does not count."""
         self._last_ns = None
 
 
 class PaintStep:
-    """Call `step` in the generate thread. confidence: of late, for any thread."""
+    """Call `step` in the generate thread for each posed frame. confidence: the recent one, readable from any
+    thread."""
 
     def __init__(
         self, frames: FrameWriter, players: Sequence[Path], meter: Meter, *, least_confidence: float = 0.0
     ) -> None:
-        """players: the packs that may dance; a ticket tells who does by his place among them.
-        least_confidence: see `Confidence`."""
+        """players: the packs that may dance; a ticket names the player by the index here. least_confidence:
+        see `Confidence`."""
         self._frames = frames
         self._places = {folder: place for place, folder in enumerate(players)}
         self._meter = meter
@@ -57,7 +58,8 @@ class PaintStep:
         self.failures = FrameFailures(meter)
 
     def step(self, posed: Posed, camera_period_ns: int, *, skeleton: bool) -> None:
-        """camera_period_ns: how far apart the camera's frames lie. A frame that fails is counted."""
+        """Paints and sends one frame. camera_period_ns: the interval of the camera's frames. A frame that
+        fails is counted."""
         index = sequence = 0
         if posed.landmarks is None:
             self._meter.drop("nobody")
@@ -111,7 +113,7 @@ class PaintStep:
         return last.captured_ns if follows else 0
 
     def _judge(self, posed: Posed, confidence: float) -> None:
-        """Whether pictures like this one, 0..1, may go on air."""
+        """Updates whether pictures with this confidence, 0..1, may go on air."""
         was_trusted = self.confidence.trusted
         if posed.new_dancer:
             self.confidence.reset()

@@ -1,4 +1,4 @@
-"""Another player takes over between two frames: the networks are loaded beside the ones that play."""
+"""Switches to another player between two frames: the new networks are loaded while the old ones play."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from realtime.transport.texts import one_line
 
 
 def prepare(nets: Nets, folders: Sequence[Path], tell: Callable[[str], None]) -> None:
-    """Loads each player once, before the show: what is compiled for him is kept on disk, and to load him
-    during the show takes seconds and little of the processor. One for whom it lies there is not loaded.
+    """Loads each player once before the show. What is compiled for a player is kept on disk, so that loading
+    that player during the show takes seconds and little processor time. A player whose compiled files exist
+    is skipped.
 
-    One who cannot be loaded is told of in one line, and is tried again when he is asked for.
+    A player who cannot be loaded is reported in one line, and is tried again when asked for.
     """
     for folder in folders:
         try:
@@ -29,12 +30,12 @@ def prepare(nets: Nets, folders: Sequence[Path], tell: Callable[[str], None]) ->
 class PlayerSwap:
     """The player who dances, and the one who comes next.
 
-    `request` may be called by any thread, again and again; `current` by the one thread in which a frame
-    begins. What belonged to the player before is released with the last frame that uses it.
+    `request` may be called from any thread, any number of times; `current` only from the thread in which
+    frames begin. The networks of the former player are released with the last frame that uses them.
     """
 
     def __init__(self, folder: Path, nets: Nets, tell: Callable[[str], None] = lambda text: None) -> None:
-        """folder, nets: who dances at first. tell: hears in one line of every change, in whatever thread."""
+        """folder, nets: the player who dances at first. tell: gets each change in one line, in any thread."""
         self._tell = tell
         self._lock = threading.Lock()
         self._playing, self._nets = folder, nets
@@ -44,10 +45,11 @@ class PlayerSwap:
         self._loader: threading.Thread | None = None
 
     def request(self, folder: Path) -> None:
-        """Let the player of this folder dance as soon as he is loaded; whoever is on the way is dropped.
+        """Lets the player of this folder dance as soon as they are loaded; a player who is still loading is
+        dropped.
 
-        To ask for the same one again changes nothing: one who failed is tried again after another was asked
-        for.
+        Asking for the same player again changes nothing. One who failed is tried again only after another one
+        was asked for.
         """
         with self._lock:
             if folder == self._wanted:
@@ -58,7 +60,7 @@ class PlayerSwap:
                 self._loader.start()
 
     def current(self) -> Nets:
-        """The networks for the frame that begins: of the next player, once he is loaded."""
+        """The networks for the frame that begins: the next player's, once they are loaded."""
         with self._lock:
             if self._next is None:
                 return self._nets
@@ -77,13 +79,13 @@ class PlayerSwap:
             return SwapStatus(self._nets.name, state, self._failed)
 
     def _load(self) -> None:
-        """In the loader's thread, until the player who was asked for last is loaded or has failed."""
+        """Runs in the loader's thread until the player asked for last is loaded or has failed."""
         while (folder := self._missing()) is not None:
             self._tell(f"loading the player {folder}")
             try:
                 with told_to(doing=self._tell, found=self._tell):
                     nets = self._nets.load_player(folder)
-            except Exception as error:  # noqa: BLE001  # whatever is wrong with him, the show goes on
+            except Exception as error:  # noqa: BLE001  # whatever is wrong with this player, the show goes on
                 self._give_up(folder, one_line(error))
                 continue
             with self._lock:
@@ -91,7 +93,7 @@ class PlayerSwap:
                     self._next = folder, nets
 
     def _missing(self) -> Path | None:
-        """Whom to load; None where there is nothing left to do, and the thread ends."""
+        """The player to load; None where there is nothing left to do, and the thread ends."""
         with self._lock:
             loaded = self._next is not None or self._wanted == self._playing
             if loaded or self._failed:

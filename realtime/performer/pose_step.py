@@ -1,4 +1,4 @@
-"""What the pose thread does with a frame: finds the fan in it, and moves the pose onto the player."""
+"""The pose thread's work on a frame: finds the fan, and transfers the pose to the player."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from realtime.transport.people import People
 from realtime.transport.telemetry import Meter
 
 FORGET_NS = 500 * NS_PER_MS
-"""Somebody who was away longer than this is a new dancer, and so is anybody else: nothing of the old movement
-is carried over."""
+"""Somebody who was away for longer than this counts as a new dancer, like anybody else: nothing of the old
+movement is carried over."""
 
 
 class Posed(NamedTuple):
-    """A frame on its way to the generator. landmarks: (33, 4) in the player's picture; None: nobody there.
-    nets: the player's. sure: see `confidence.sureness`."""
+    """A frame on its way to the generator. landmarks: (33, 4) in the player's picture; None where nobody is
+    there. nets: the player's. sure: see `confidence.sureness`."""
 
     captured: Captured
     nets: Nets
@@ -38,8 +38,8 @@ class Posed(NamedTuple):
 
 
 class PoseStep:
-    """Call `step` in the pose thread. known: how well the
-    fan's body and place are known (`calibration.source.Knowledge`), "" where nobody is followed."""
+    """Call `step` in the pose thread for each captured frame. known: how well the fan's body and place are
+    known (`calibration.source.Knowledge`); "" where nobody is followed."""
 
     def __init__(self, bus: Bus, meter: Meter) -> None:
         self._meter = meter
@@ -53,9 +53,9 @@ class PoseStep:
         self._redos: int | None = None
 
     def step(self, nets: Nets, captured: Captured, orders: Orders) -> Posed | None:
-        """None where the frame failed; it is counted."""
+        """The frame with its pose; None where it failed, which is counted."""
         if nets is not self._nets:
-            self._last_seen_ns = None  # nothing of the movement before is his
+            self._last_seen_ns = None  # nothing of the movement before belongs to the new dancer
             self._nets = nets
         try:
             started_ns = time.monotonic_ns()
@@ -88,7 +88,7 @@ class PoseStep:
         return Posed(captured, nets, landmarks, time.monotonic_ns(), new_dancer, sure)
 
     def _enrol(self, nets: Nets, orders: Orders) -> None:
-        """How the operator wants the fan to be learned."""
+        """Applies the operator's orders about learning the fan."""
         nets.retarget.mirror, nets.retarget.locked = orders.mirror, orders.locked
         if orders.redos != self._redos:
             if self._redos is not None:
@@ -96,7 +96,7 @@ class PoseStep:
             self._redos = orders.redos
 
     def _pick(self, nets: Nets, captured: Captured, orders: Orders) -> None:
-        """Lets the tracker follow whom the operator picked."""
+        """Lets the tracker follow the person whom the operator picked."""
         nets.tracker.choose(orders.dancer_rule, orders.dancer_mark)
         height, width = captured.picture.shape[:2]
         said = self._picker.step(

@@ -1,4 +1,5 @@
-"""What the processes of a show have in common: the table of them, what each is given, how each reports.
+"""What all processes of a show share: the table of stages, what each process is given, and how it reports.
 
-`supervise` starts them; what they do is in `performer`, `programme`, `outputs`, `control.network` and `link`.
+`supervise` starts the processes. Their work is in `performer`, `programme`, `outputs`, `control.network` and
+`link`.
 """

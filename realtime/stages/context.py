@@ -1,4 +1,4 @@
-"""What the supervisor gives to the process of every stage: the show with all that belongs to it."""
+"""What the supervisor hands to the process of each stage: the show, and all that belongs to it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from realtime.transport.programme_ring import Part
 
 @dataclass(frozen=True)
 class Rig:
-    """What a show is made of, as each of its processes gets it.
+    """The parts of a show, as each of its processes gets them.
 
     player_size, programme_size: (width, height), pixels. plates: the players' own backgrounds, in the order
-    of `Show.everyone`. frames: the ring of the player's pictures. camera_frames: the ring of the camera's, in
-    the programme's size. With a link there is no ring, but they tell the shapes. nets: makes the networks
-    (`performer.networks.Nets`), in the performer's process: a function at the top of a module. others: name →
-    pack of the players besides the show's own. programme: the ring of each part of the programme that some
-    output may want.
+    of `Show.everyone`. frames: the ring of the player's pictures. camera_frames: the ring of the camera's
+    pictures, in the programme's size. On two machines frames do not use rings, and these two only tell the
+    shapes. nets: makes the networks (`performer.networks.Nets`) in the performer's process; a function at the
+    top of a module. others: name → pack of the other players. programme: the ring of each part of the
+    programme that an output may want.
     """
 
     show: Show
@@ -40,29 +40,30 @@ class Rig:
     others: Mapping[str, Path] = field(default_factory=dict)
     programme: Mapping[Part, RingSpec] = field(default_factory=dict)
     token: str = field(default="", repr=False)
-    """What the console and the API ask for."""
+    """The token that the console and the API ask for."""
 
     @property
     def whep(self) -> Path:
-        """The socket at which the output "webrtc" answers WHEP, for the control server."""
+        """The socket on which the output "webrtc" answers WHEP, for the control server."""
         return self.bus / "whep"
 
     def folder_of(self, player: str) -> Path | None:
-        """The pack of a player of this show, by name; "" is the show's own. None where there is no such one:
-        the other machine has another show file."""
+        """The pack of a player of this show, by name; "" is the show's own player. None where the name is
+        unknown, because the other machine has another show file."""
         if player in ("", self.player_name):
             return self.show.player
         return self.others.get(player)
 
     def standby_of(self, player: str) -> Path:
-        """Likewise the standby loop; the own player's where there is no such player."""
+        """A player's standby loop, by name; the show's own player's where the name is unknown."""
         folder = self.others.get(player)
         return self.standby if folder is None else folder / "standby.mp4"
 
 
 @dataclass(frozen=True)
 class OnAir:
-    """Where the programme stood when its process was lost: its clock's start, and the last tick heard of."""
+    """The state of the programme when its process was lost: the start of its clock, and the last tick
+    reported."""
 
     start_ns: int
     last_tick: int
@@ -70,7 +71,7 @@ class OnAir:
 
 @dataclass(frozen=True)
 class StageContext:
-    """What the supervisor gives to a stage. attempt: 0 for the first process of a stage, then 1, 2, ..."""
+    """What the supervisor hands to one process. attempt: 0 for a stage's first process, then 1, 2, ..."""
 
     stage: Stage
     rig: Rig

@@ -1,4 +1,5 @@
-"""A stage that loads says what it does: the operator reads it, and one that hangs is found early."""
+"""Reports what a stage is loading, so that the operator can read it, and a stage that hangs is noticed
+early."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ from realtime.stages.stage_link import BEAT_S, StageLink
 
 
 class Loading:
-    """Sends the heartbeats of a stage while its main thread loads, which may not send any in the block."""
+    """Sends a stage's heartbeats while its main thread loads. The main thread must not send any in the
+    block."""
 
     def __init__(self, link: StageLink) -> None:
         self._link = link
@@ -32,7 +34,7 @@ class Loading:
         self._link.doing = ""
 
     def step(self, doing: str) -> None:
-        """What begins now, as in "the performer is loading the networks"."""
+        """Reports the step that begins now, such as "the performer is loading the networks"."""
         self._doing = doing
         self._progress_ns = time.monotonic_ns()
 

@@ -1,4 +1,4 @@
-"""A stage's line to the supervisor: heartbeats with what was counted, keys that were pressed, the end."""
+"""A stage's connection to the supervisor: heartbeats with counts, pressed keys, and the order to end."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ BEAT_S = 0.2
 
 
 class StageLink:
-    """For the process's main thread.
+    """For the process's main thread. Every stage has one.
 
-    doing, playout, performer, output: what goes out with the next status (`bus.Status`).
+    doing, playout, performer, output: sent with the next status (`bus.Status`).
     """
 
     every_s = BEAT_S
@@ -55,27 +55,27 @@ class StageLink:
         return self._stop.is_set()
 
     def is_due(self) -> bool:
-        """Whether it is time for a status, or something has happened."""
+        """Whether a status is due, by time or because something has happened."""
         return time.monotonic_ns() >= self._next_ns or self.meter.has_events()
 
     def beat(self, alive_ns: int, *, ready: bool) -> None:
-        """Sends a status, if it is due."""
+        """Sends a status if one is due. alive_ns: when the stage's slowest thread last moved."""
         if self.is_due():
             self._next_ns = time.monotonic_ns() + int(BEAT_S * NS_PER_S)
             self._send(alive_ns, ready)
 
     def pressed(self, keys: Iterable[str]) -> None:
-        """Keys that were pressed in a window of this process, as the table of actions names them."""
+        """Reports keys pressed in a window of this process, as the table of actions names them."""
         for key in keys:
-            with contextlib.suppress(zmq.Again):  # nobody hears: a key that comes late is worse than one lost
+            with contextlib.suppress(zmq.Again):  # nobody receives: better lost than late
                 self._presses.send(Press(key, self._context.stage.name).pack(), zmq.NOBLOCK)
 
     def died(self, text: str) -> None:
-        """The last status: what ended the process, in one line."""
+        """Sends the last status: what ended the process, in one line."""
         self._send(time.monotonic_ns(), ready=False, died=text)
 
     def flush(self) -> None:
-        """What was counted since the last beat."""
+        """Sends what was counted since the last status."""
         self._send(time.monotonic_ns(), ready=True)
 
     def _send(self, alive_ns: int, ready: bool, died: str = "") -> None:
@@ -86,9 +86,9 @@ class StageLink:
         try:
             self._status.send(self._unsent.pack(), zmq.NOBLOCK)
         except zmq.Again:
-            return  # the supervisor is not reading: the same counts are sent again with the next beat
+            return  # the supervisor is not reading: these counts are sent again with the next beat
         if self._far_status is not None:
-            with contextlib.suppress(zmq.Again):  # away for minutes: these counts are lost to it
+            with contextlib.suppress(zmq.Again):  # the supervisor was away for minutes: these counts are lost
                 self._far_status.send(self._unsent.pack(), zmq.NOBLOCK)
         self._unsent = None
 

@@ -1,4 +1,5 @@
-"""Where the process of every stage begins and ends: its name, its log, its sockets, its last word."""
+"""The entry point of every stage's process: sets its name, log and sockets, runs the stage, reports its
+end."""
 
 from __future__ import annotations
 
@@ -23,14 +24,15 @@ from realtime.transport.texts import one_line
 log = logging.getLogger(__name__)
 
 SWITCH_S = 0.001
-"""How long a thread that waits for Python's lock lets another one run on; by default it is 5 ms."""
+"""How long Python's lock may be kept while another thread waits for it; Python's default is 5 ms."""
 
 ORPHAN_GRACE_S = 2.0
-"""How long a stage may take to end by itself once its parent is gone."""
+"""How long a stage may take to end by itself after its parent is gone."""
 
 
 def stage_main(context: StageContext) -> None:
-    """Where a stage's process begins. Exit status 0 when told to end, 1 after an error it has reported."""
+    """The target of a stage's process. Exit status: 0 when told to end, 1 after an error that it has
+    reported."""
     sys.setswitchinterval(SWITCH_S)
     setproctitle.setproctitle(f"dancecam {context.stage.name}")
     logging.basicConfig(level=logging.WARNING, format=f"{context.stage.name}: %(message)s")
@@ -43,16 +45,17 @@ def stage_main(context: StageContext) -> None:
         entry: Callable[[StageContext, StageLink], None] = getattr(importlib.import_module(module), function)
         entry(context, link)
         link.flush()
-    except Exception as error:  # the end of this process: the operator gets the line
+    except Exception as error:  # ends this process: the operator gets the line
         log.debug("%s failed", context.stage.name, exc_info=True)
         link.died(one_line(error))
         status = 1
-    time.sleep(0.05)  # ZeroMQ's own thread sends the last status
-    os._exit(status)  # threads inside a camera's driver or an engine must not keep the process alive
+    time.sleep(0.05)  # time for ZeroMQ's thread to send the last status
+    os._exit(status)  # threads in a camera's driver or an engine must not keep the process alive
 
 
 def _end_with_parent(context: StageContext, link: StageLink) -> None:
-    """Nothing may outlive the supervisor, however it ended; the sockets' folder is removed in its place."""
+    """Ends this process once the supervisor is gone, however it ended, and removes the sockets' folder for
+    it."""
     parent = parent_process()
     if parent is None:
         return

@@ -1,4 +1,4 @@
-"""TABLE of a show's stages: what each process runs, how long it may be silent, how often it may restart."""
+"""TABLE of a show's stages: each process's entry point, permitted silence, and budget of restarts."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from realtime.config.show import Show, ShowError
 from realtime.transport.bus import Side
 
 WEBRTC = "webrtc"
-"""Kind and name of the output that every page plays."""
+"""Kind and name of the output that the page plays."""
 
 OUTPUT = "output "
-"""How the stages of outputs are called: this and the output's own name."""
+"""The name of an output's stage is this followed by the output's own name."""
 
 
 @dataclass(frozen=True)
 class Stage:
     """One kind of process.
 
-    entry: "module:function" of what runs in it, called with a `StageContext`. start_deadline_s: until it must
-    be ready; loading_deadline_s: how long it may make no progress until then. deadline_s: how long it may be
-    silent afterwards. restarts within window_s are its budget, None where it is started again for ever.
-    first_wait_s, longest_wait_s: the growing wait before that (`Backoff`); a process that ran for window_s
-    begins with the first.
+    entry: "module:function", called in the process with a `StageContext`. start_deadline_s: time until it
+    must be ready. loading_deadline_s: time without progress allowed until then. deadline_s: silence allowed
+    afterwards. restarts within window_s are its budget; None: it is restarted for ever. first_wait_s,
+    longest_wait_s: shortest and longest wait before a restart (`Backoff`); after a process that ran for
+    window_s, the wait is the shortest again.
     """
 
     name: str
@@ -34,17 +34,17 @@ class Stage:
     window_s: float
     first_wait_s: float
     vital: bool
-    """Without it there is no show: when its budget is spent, the show ends."""
+    """There is no show without it: when its budget is spent, the show ends."""
     side: Side = "playout"
-    """Where it runs, in a show on two machines."""
+    """The machine on which it runs, in a show on two machines."""
     far: bool = False
-    """It runs on the other machine: it is heard, but neither started nor ended from here."""
+    """It runs on the other machine: this one receives its statuses, but neither starts nor ends it."""
     loading_deadline_s: float = 60.0
     longest_wait_s: float = 30.0
     kind: str = ""
-    """Of an output: a key of `outputs.kinds.OUTPUTS`."""
+    """Of an output: its key in `outputs.kinds.OUTPUTS`."""
     settings: Any = None
-    """Of an output: what the show file says of it."""
+    """Of an output: its settings in the show file."""
 
 
 PERFORMER = Stage(
@@ -64,14 +64,14 @@ WEB = Stage(
     False,
     longest_wait_s=5.0,
 )
-"""Pages, API, events, metrics and OSC. It has file handles of its own."""
+"""Pages, API, events, metrics and OSC. As a process it has file handles of its own."""
 
 RELAY = Stage("link", "realtime.link.relay:run", 60.0, 5.0, 100, 60.0, 0.1, False)
-"""Carries orders to the other machine and brings its statuses."""
+"""Carries orders to the other machine, and brings its statuses."""
 
 
 def output_stage(kind: str, name: str, settings: Any) -> Stage:
-    """Of one output. It is started again for as long as the show lasts."""
+    """The stage of one output. It is restarted for as long as the show lasts."""
     return Stage(
         f"{OUTPUT}{name}",
         "realtime.outputs.output_stage:run",
@@ -87,9 +87,10 @@ def output_stage(kind: str, name: str, settings: Any) -> Stage:
 
 
 def stages_of(show: Show, side: Side | None = None) -> dict[str, Stage]:
-    """All stages that one machine of a show starts or hears, by name. side: of a show on two machines.
+    """All stages that a machine starts, or hears from, by name. side: this machine's, in a show on two
+    machines.
 
-    Raises ShowError where an output has the name of the page's own.
+    Raises ShowError where an output has the name of the page's own output.
     """
     if side == "performer":
         return {PERFORMER.name: PERFORMER}

@@ -37,19 +37,20 @@ STATUS_LINE_EVERY_NS = 250_000_000
 FIGURES_EVERY_NS = 500_000_000
 
 MOST_LINES = 50
-"""Lines of what was done that may wait to be said. In a flood only the newest are, and how many were not."""
+"""Lines that may wait to be printed. In a flood only the newest are printed, and the number of those left
+out."""
 
 TERMINAL = "terminal"
-"""Who asks, where it is the operator's terminal."""
+"""The origin of requests from the operator's terminal."""
 
 
 class Operators:
-    """For the supervisor's thread, but for `act`, `key`, `interrupt` and `hang_up`."""
+    """For the supervisor's thread; `act`, `key`, `interrupt` and `hang_up` may be called from any thread."""
 
     def __init__(
         self, show: Show, player: Player, console: Console, log: ShowLog | None, *, has_keys: bool
     ) -> None:
-        """log: of what the desk does. has_keys: whether the terminal's keys are heard."""
+        """log: records what the desk does. has_keys: whether the terminal's keys are read."""
         backgrounds = (PLATE, *(background.name for background in show.backgrounds))
         choices: dict[str, dict[str, str]] = {
             "player": {player.name: "", **{name: name for name in player.others}},
@@ -90,7 +91,7 @@ class Operators:
         self._key(character, TERMINAL)
 
     def pressed(self, press: Press) -> None:
-        """A key in the window of an output."""
+        """A key pressed in the window of an output."""
         self._key(press.key, press.who)
 
     def interrupt(self) -> None:
@@ -105,14 +106,15 @@ class Operators:
         self._say_later(self.desk.key(character, who=who, now_ns=time.monotonic_ns()))
 
     def _say_later(self, line: str) -> None:
-        """In the supervisor's thread; from any thread."""
+        """Prints a line later, in the supervisor's thread. It may be called from any thread."""
         if line:
             self._left_out += len(self._lines) == MOST_LINES
             self._lines.append(line)
 
     @contextmanager
     def listening(self, wake: Callable[[], None]) -> Iterator[None]:
-        """What the desk does wakes the loop, and what others do there is said on the console."""
+        """Within this context the desk's changes wake the loop, and what others do there is printed on the
+        console."""
 
         def happened(event: Event) -> None:
             if event["type"] == "action" and event["who"] != TERMINAL:
@@ -127,12 +129,12 @@ class Operators:
             stop_listening()
 
     def say(self, text: str) -> None:
-        """To all of them."""
+        """Tells all operators."""
         self.desk.tell(text)
         self._console.say(text)
 
     def report(self, stages: Mapping[str, StageProcess], totals: Totals, now_ns: int) -> None:
-        """What is new of the show, to all of them."""
+        """Tells all operators what is new in the show."""
         self._hear_terminal()
         self._say_lines()
         if self._log is not None and (trouble := self._log.take_error()) is not None:
@@ -149,7 +151,7 @@ class Operators:
             self._next_line_ns = now_ns + STATUS_LINE_EVERY_NS
 
     def _hear_terminal(self) -> None:
-        """What the terminal has sent as signals."""
+        """Handles what the terminal has sent as signals."""
         if self._hung_up:
             self._hung_up = False
             self.say(
@@ -167,7 +169,7 @@ class Operators:
                 self._say_later(f"Ctrl-C: press it again in {first_s} to {last_s} seconds to end the show")
 
     def _say_lines(self) -> None:
-        """As many as there are now: others come meanwhile."""
+        """Prints the lines that wait now; more may arrive meanwhile."""
         left_out, self._left_out = self._left_out, 0
         if left_out:
             self._console.say(f"({left_out} more)")
@@ -175,12 +177,12 @@ class Operators:
             self._console.say(self._lines.popleft())
 
     def end(self) -> None:
-        """The terminal's line is free again."""
+        """Frees the terminal's line."""
         self._console.status("")
 
 
 def show_status(stages: Mapping[str, StageProcess]) -> ShowStatus:
-    """What the stages have said of themselves."""
+    """The state of the show, from the statuses of its stages."""
     said = [stage.said for stage in stages.values()]
     return ShowStatus(
         {name: StageState(stage.watchdog.ready, stage.said.doing) for name, stage in stages.items()},

@@ -1,4 +1,5 @@
-"""Puts together the rig that every stage is given, with its rings of shared memory. For the supervisor."""
+"""Makes the rig that every stage is given, with its rings of shared memory. The supervisor calls it once a
+show."""
 
 from __future__ import annotations
 
@@ -21,10 +22,10 @@ from realtime.transport.programme_ring import Part
 
 @dataclass(frozen=True)
 class Player:
-    """What must be known of the player to begin a show. size: (width, height), pixels.
+    """What must be known of the player to start a show. size: (width, height), pixels.
 
-    others: name → folder of the packs that can be switched to. plates: see `Rig`. rights: name → what is
-    written of the rights to that player's likeness, without those of whom nothing is.
+    others: name → folder of the packs that the operator can switch to. plates: see `Rig`. rights: name → the
+    rights to that player's likeness, for the players whose pack has them.
     """
 
     name: str
@@ -39,9 +40,8 @@ class Player:
 def rigged(
     show: Show, player: Player, nets: Callable[[Show], Any], folder: Path, link: Link | None, token: str = ""
 ) -> Iterator[Rig]:
-    """The rig; its rings are removed at the end. With a link frames have none. folder: of the bus.
-    token: see `Rig`.
-    """
+    """The rig; its rings are removed at the end. On two machines (`link`) frames do not use rings. folder: of
+    the bus. token: see `Rig`."""
     width, height = player.size
     programme = show.programme.size or player.size
     frames = RingSpec("", height, width, 4 if show.layered else 3)
@@ -96,7 +96,7 @@ def _ring(spec: RingSpec, stack: ExitStack) -> FrameRing:
 
 
 def _surround(ring: FrameRing) -> None:
-    """What lies around the camera's picture is painted once."""
+    """Paints the bars around the camera's picture, once."""
     surround = backdrop(ring.spec.width, ring.spec.height)
     for _ in range(ring.spec.slots):
         with ring.write() as slot:

@@ -1,4 +1,5 @@
-"""Which signals end a show and which do not; and how the processes that are started never get them."""
+"""The signals that end a show and those that do not. The processes that the supervisor starts get none of
+them."""
 
 from __future__ import annotations
 
@@ -9,16 +10,16 @@ from contextlib import contextmanager
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""What the supervisor hears. Its stages never see them."""
+"""The signals that the supervisor handles. Its stages never get them."""
 
 IGNORED = (signal.SIGQUIT, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
-"""What a terminal sends by Ctrl-\\ and Ctrl-Z, or to a show in the background. Nothing happens, also in the
-processes of the show, which inherit that."""
+"""What a terminal sends for Ctrl-\\ and Ctrl-Z, or to a show in the background. They are ignored, also in the
+show's processes, which inherit that."""
 
 
 def heed(terminate: Callable[[], None], interrupt: Callable[[], None], hang_up: Callable[[], None]) -> None:
     """From now on SIGTERM calls `terminate`, SIGINT (Ctrl-C) `interrupt`, and SIGHUP (the terminal is gone)
-    `hang_up`. They run in the main thread between any two of its steps, so they may take no lock."""
+    `hang_up`. They run in the main thread between any two of its steps, so they must not take a lock."""
     heard = dict(zip(SIGNALS, (interrupt, terminate, hang_up), strict=True))
 
     def handle(number: int, _: FrameType | None) -> None:
@@ -41,7 +42,8 @@ def has_terminal() -> bool:
 
 @contextmanager
 def signals_blocked() -> Iterator[None]:
-    """A process started here inherits the mask: what a terminal sends to all is for the supervisor alone."""
+    """A process started within this context inherits the blocked signals: only the supervisor gets what a
+    terminal sends to all."""
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield

@@ -1,4 +1,4 @@
-"""One stage's process, as the supervisor holds it: started, heard, and how it ended."""
+"""One stage's process as the supervisor holds it: its start, its last status, and its end."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ from realtime.transport.bus import Status
 from realtime.transport.statuses import OutputStatus
 
 START_AGAIN_NS = NS_PER_S
-"""After a process could not be started (no file handles or memory left), the next try is so long after."""
+"""After a process could not be started (no file handles or memory left), the next try follows after this
+time."""
 
 FAR_SILENCE_NS = 2 * NS_PER_S
-"""A stage on the other machine that is not heard for so long is not ready."""
+"""A stage on the other machine that is silent for this long is not ready."""
 
 
 class StageProcess:
-    """said: what it said last, over all its processes. start_at_ns: when the next one is due; None while one
-    runs, or where there will be none."""
+    """said: the last status of any of its processes. start_at_ns: when the next process is due; None while
+    one runs, or if there will be none."""
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
@@ -42,7 +43,8 @@ class StageProcess:
         self._attempt = -1
 
     def start(self, rig: Rig, now_ns: int) -> None:
-        """A fresh process. Raises OSError where the system has no room for one; then it is due again soon."""
+        """Starts a new process. Raises OSError where the system has no room for one; it is then due again
+        soon."""
         self.start_at_ns = now_ns + START_AGAIN_NS
         on_air, playout = None, self.said.playout
         if playout is not None and playout.clock_start_ns is not None:
@@ -58,7 +60,8 @@ class StageProcess:
         self.watchdog.started(now_ns)
 
     def restart(self, now_ns: int) -> None:
-        """The operator wants a fresh process, also where it was given up; its budget is whole again."""
+        """Starts a new process for the operator, even for a stage that was given up; its budget is full
+        again."""
         self.watchdog.forgive()
         if self.process is None:
             self.start_at_ns = now_ns
@@ -66,7 +69,7 @@ class StageProcess:
             self._kill("the operator had it started again")
 
     def heard(self, status: Status) -> bool:
-        """Takes a status; False for the last words of a process that has been replaced."""
+        """Takes a status; returns False for the last message of a process that was replaced."""
         if self.stage.far:
             self._attempt = status.attempt
         if status.attempt != self._attempt:
@@ -78,12 +81,12 @@ class StageProcess:
             performer=status.performer or self.said.performer,
             output=status.output or self.said.output,
         )
-        alive_ns = time.monotonic_ns() if self.stage.far else status.alive_ns  # its clock is another
+        alive_ns = time.monotonic_ns() if self.stage.far else status.alive_ns  # another machine's clock
         self.watchdog.heard(alive_ns, status.ready)
         return True
 
     def listen_for(self, now_ns: int) -> None:
-        """Of a stage on the other machine: it is not ready while it is not heard."""
+        """For a stage on the other machine: it is not ready while nothing is heard of it."""
         self.watchdog.ready &= now_ns - self.watchdog.alive_ns <= FAR_SILENCE_NS
 
     def is_due(self, now_ns: int) -> bool:
@@ -91,7 +94,7 @@ class StageProcess:
         return self.process is None and self.start_at_ns is not None and now_ns >= self.start_at_ns
 
     def has_ended(self, now_ns: int) -> bool:
-        """Whether its process is gone; one that hangs is killed."""
+        """Whether its process is gone. A process that hangs is killed."""
         if self.process is None:
             return False
         if self.process.is_alive():
@@ -105,7 +108,7 @@ class StageProcess:
         return True
 
     def bury(self) -> tuple[int | None, str]:
-        """The exit status of the process that has ended, and why it did; from now on there is none."""
+        """Removes the process that has ended; returns its exit status and the reason."""
         status = None if self.process is None else self.process.exitcode
         self.process = None
         self.start_at_ns = None
@@ -121,7 +124,7 @@ class StageProcess:
 
 
 def _ended(output: OutputStatus, why: str) -> OutputStatus:
-    """How an output is whose process has ended."""
+    """The status of an output whose process has ended."""
     name = f"{output.name}: "
     return replace(
         output,
@@ -134,7 +137,7 @@ def _ended(output: OutputStatus, why: str) -> OutputStatus:
 
 
 def _cpu_s(pid: int | None) -> float:
-    """Of the processor's time that a process has used; 0 where it is gone."""
+    """The processor time that a process has used; 0 where it is gone."""
     try:
         times = psutil.Process(pid).cpu_times()
     except psutil.Error:

@@ -1,4 +1,4 @@
-"""What a show was like, in one line: for who ran it, when it ends."""
+"""Sums up a show in one line, for the person who ran it, when it ends."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def summary(report: Mapping[str, Any]) -> str | None:
-    """Of `Supervisor.report`; None where nothing was on air."""
+    """The line for `Supervisor.report`; None where nothing was on air."""
     programme, latency = report["programme"], report["latency_ms"].get("capture_to_programme")
     seconds = programme["seconds"]
     on_air_s = sum(seconds.values())

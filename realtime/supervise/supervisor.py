@@ -1,4 +1,4 @@
-"""Starts the stages of a show, watches their heartbeats, restarts them within a budget, ends them all."""
+"""Starts a show's stages, watches their heartbeats, restarts them within a budget, and ends them."""
 
 from __future__ import annotations
 
@@ -39,23 +39,23 @@ logger = logging.getLogger(__name__)
 
 LOOP_S = 0.02
 ORDERS_EVERY_NS = 200_000_000
-"""Orders are sent when they change, and this often anyway: a restarted stage hears them soon."""
+"""Orders are sent when they change, and at this interval anyway, so that a restarted stage gets them soon."""
 QUIT_S, KILL_S = 4.0, 1.0
 """How long the stages may take to end when asked, and when killed."""
 
 MOST_MESSAGES = 200
-"""So many statuses or keys are heard in one turn: a flood of them must not hold up the orders."""
+"""Statuses or keys that are read in one turn of the loop: a flood of them must not hold up the orders."""
 
 MOST_MISHAPS = 100
-"""So many different failures of its own are told."""
+"""Different failures of its own that are reported."""
 
 
 MOST_MISHEARD = 20
-"""So many different messages that are not understood are told."""
+"""Different unreadable messages that are reported."""
 
 
 class SupervisorError(RuntimeError):
-    """A show that cannot go on; one line for the operator."""
+    """The show cannot go on; the text is one line for the operator."""
 
 
 class Supervisor:
@@ -75,10 +75,10 @@ class Supervisor:
         has_keys: bool = False,
         once_ready: Mapping[str, Callable[[], None]] = MappingProxyType({}),
     ) -> None:
-        """seconds: the show ends after so long on air. nets: see `Rig.nets`. stages: instead of those of the
-        show (`stages_of`). log: of what the desk does. link: for one machine of a show on two. has_keys:
-        whether the terminal's keys are heard, so that one of them can confirm. once_ready: called when the
-        stage of that name is ready for the first time.
+        """seconds: the show ends after this time on air. nets: see `Rig.nets`. stages: replaces the show's
+        own (`stages_of`). log: records what the desk does. link: for one machine of a show on two. has_keys:
+        whether the terminal's keys are read, so that one of them can confirm. once_ready: stage → function,
+        called when that stage is ready for the first time.
 
         Raises ShowError, see `stages_of`.
         """
@@ -93,7 +93,7 @@ class Supervisor:
         self._operators = Operators(show, player, console, log, has_keys=has_keys)
         self.desk = self._operators.desk
         self.token = show.control.token or secrets.token_urlsafe(16)
-        """What the console and the API ask for, whichever process serves them."""
+        """The token that the console and the API ask for, in whichever process."""
         self._stages = {name: StageProcess(stage) for name, stage in stages.items()}
         self._link_notices = {
             name: LinkNotice(name, link) for name, stage in stages.items() if link and stage.far
@@ -108,27 +108,27 @@ class Supervisor:
         self.totals = Totals()
 
     def act(self, action: str) -> None:
-        """Does one of ACTIONS, by name, as its key in the terminal does; from any thread."""
+        """Does one of ACTIONS, by name, as its key in the terminal would. From any thread."""
         self._operators.act(action)
 
     def key(self, character: str) -> None:
-        """A key of the terminal; from any thread."""
+        """Handles a key of the terminal. From any thread."""
         self._operators.key(character)
 
     def interrupt(self) -> None:
-        """Ctrl-C: ends the show once it is confirmed; from any thread or signal handler."""
+        """Ctrl-C: ends the show once confirmed. From any thread or signal handler."""
         self._operators.interrupt()
 
     def hang_up(self) -> None:
-        """The terminal is gone: the show goes on; from any thread or signal handler."""
+        """The terminal is gone; the show goes on. From any thread or signal handler."""
         self._operators.hang_up()
 
     def status(self) -> ShowStatus:
-        """What the stages have said; from any thread."""
+        """The state of the show, from the stages' statuses. From any thread."""
         return show_status(self._stages)
 
     def stop(self) -> None:
-        """Ends the show; from any thread or signal handler."""
+        """Ends the show. From any thread or signal handler."""
         self._stop.set()
 
     def report(self) -> dict[str, Any]:
@@ -139,7 +139,8 @@ class Supervisor:
         return self.totals.report(self.on_air_ns, self.status().playout.on_air_until_ns or self.on_air_ns)
 
     def run(self) -> None:
-        """Until the operator, `stop` or the time ends it. Raises SupervisorError where it cannot go on."""
+        """Runs until the operator, `stop` or the time ends the show. Raises SupervisorError where it cannot
+        go on."""
         with (
             tempfile.TemporaryDirectory(prefix="dancecam-", ignore_cleanup_errors=True) as folder,
             rigged(self._show, self._player, self._nets, Path(folder), self._link, self.token) as rig,
@@ -188,7 +189,7 @@ class Supervisor:
 
     @contextmanager
     def _caught(self, what: str) -> Iterator[None]:
-        """Whatever fails in the block, the show goes on: it is told, each failure once."""
+        """If anything fails in the block, the show goes on; each different failure is reported once."""
         try:
             yield
         except SupervisorError:
@@ -204,7 +205,7 @@ class Supervisor:
                 logger.warning("%s", text)
 
     def _restart_performer(self, now_ns: int) -> None:
-        """Where the operator has ordered it; on another machine its process hears the order itself."""
+        """Restarts the performer if the operator ordered it; on another machine it gets the order itself."""
         restarts = self.desk.orders.restarts
         performer = self._stages.get(PERFORMER.name)
         if restarts != self._restarts and performer is not None and not performer.stage.far:
@@ -212,7 +213,7 @@ class Supervisor:
         self._restarts = restarts
 
     def _send_orders(self, orders: zmq.Socket[bytes], now_ns: int) -> None:
-        """Where they have changed, and now and then anyway."""
+        """Sends the orders if they have changed, or if it is time to repeat them."""
         packed = self.desk.orders.pack()
         if packed != self._sent or now_ns >= self._next_orders_ns:
             orders.send(packed, zmq.NOBLOCK)
@@ -258,7 +259,7 @@ class Supervisor:
                 self._operators.pressed(Press.unpack(message))
 
     def _misheard(self, text: str) -> None:
-        """Told once: it comes again with every status."""
+        """Reports an unreadable message once: it comes again with every status."""
         if text not in self._misheard_texts and len(self._misheard_texts) < MOST_MISHEARD:
             self._misheard_texts.add(text)
             self._tell(time.monotonic_ns(), text)
@@ -272,18 +273,19 @@ class Supervisor:
         elif stage.is_due(now_ns):
             stage.start(rig, now_ns)
         elif stage.has_ended(now_ns):
-            self._hear(statuses)  # its last words
+            self._hear(statuses)  # its last message
             self._lost(stage, now_ns)
 
     def _lost(self, stage: StageProcess, now_ns: int) -> None:
-        """Has its process replaced, within its budget. Raises SupervisorError where the show cannot go on."""
+        """Has a lost stage's process replaced, within its budget. Raises SupervisorError where the show
+        cannot go on."""
         exit_status, why = stage.bury()
         name, watchdog = stage.stage.name, stage.watchdog
-        if exit_status == 0 and self._link is not None:  # the operator, on the other machine
+        if exit_status == 0 and self._link is not None:  # ended by the operator on the other machine
             self._stop.set()
             return
         if exit_status == 1 and not watchdog.was_ever_ready:
-            raise SupervisorError(why)  # it would say the same again
+            raise SupervisorError(why)  # a new process would fail the same way
         restart_in_s = watchdog.restart_in_s(now_ns)
         if restart_in_s is None:
             text = f"{name} is given up after {stage.stage.restarts} restarts: {why}"
@@ -300,7 +302,7 @@ class Supervisor:
         self._operators.say(text)
 
     def _end(self, statuses: zmq.Socket[bytes], orders: zmq.Socket[bytes]) -> None:
-        """Asks every stage to end, then kills it; takes its last counts."""
+        """Asks every stage to end, then kills those left; takes their last counts."""
         processes = [stage.process for stage in self._stages.values() if stage.process is not None]
         quit_orders = replace(self.desk.orders, quit=True).pack()
         for seconds in (QUIT_S, KILL_S):

@@ -1,4 +1,4 @@
-"""Whether a stage is well, and whether it may be started again. Pure: time is an argument."""
+"""Judges whether a stage is well, and whether it may be restarted. Pure: time is an argument."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from realtime.stages.table import Stage
 from realtime.transport.backoff import Backoff
 
 PROGRESS_CPU_S = 1.0
-"""So much more of the processor's time is progress in loading, besides a new step. Who waits for a lock, a
-driver or a network needs none, and the heartbeats take less than this in the time that a stage may be
-silent."""
+"""A loading stage makes progress when it begins a new step, or uses this much more processor time. Waiting
+for a lock, a driver or a network uses none, and heartbeats use less than this within the permitted
+silence."""
 
 
 @dataclass
 class Watchdog:
-    """One stage's, over all its processes: for its `StageProcess`."""
+    """The watchdog of one stage, over all its processes. Its `StageProcess` calls it."""
 
     stage: Stage
     started_ns: int = 0
@@ -25,7 +25,7 @@ class Watchdog:
     ready: bool = False
     was_ever_ready: bool = False
     cpu_s: float = 0.0
-    """Of the processor's time, up to which progress was seen."""
+    """The processor time at the last sign of progress."""
     _restarts_ns: deque[int] = field(default_factory=deque)
     _backoff: Backoff = field(init=False)
 
@@ -35,7 +35,7 @@ class Watchdog:
         )
 
     def started(self, now_ns: int) -> None:
-        """A fresh process was started."""
+        """A new process was started."""
         self.started_ns = self.alive_ns = now_ns
         self.ready, self.cpu_s = False, 0.0
 
@@ -48,15 +48,15 @@ class Watchdog:
         self.was_ever_ready |= ready
 
     def worked(self, cpu_s: float, now_ns: int) -> None:
-        """The present process has used so much of the processor's time: while it loads that is progress, even
-        where a network is compiled for minutes and no heartbeat comes."""
+        """The present process has used this much processor time. While it loads, that counts as progress,
+        even if a network compiles for minutes without a heartbeat."""
         if cpu_s - self.cpu_s >= PROGRESS_CPU_S:
             self.cpu_s = cpu_s
             if not self.ready:
                 self.alive_ns = max(self.alive_ns, now_ns)
 
     def silent_for_too_long(self, now_ns: int) -> bool:
-        """Past its deadline: it hangs, and must be killed."""
+        """Whether it is past its deadline: it hangs, and must be killed."""
         if self.ready:
             return now_ns - self.alive_ns > self.stage.deadline_s * NS_PER_S
         if now_ns - self.alive_ns > self.stage.loading_deadline_s * NS_PER_S:
@@ -64,12 +64,12 @@ class Watchdog:
         return now_ns - self.started_ns > self.stage.start_deadline_s * NS_PER_S
 
     def forgive(self) -> None:
-        """The budget of restarts is whole again."""
+        """Fills the budget of restarts again."""
         self._restarts_ns.clear()
         self._backoff.failures = 0
 
     def restart_in_s(self, now_ns: int) -> float | None:
-        """The process is gone: how long to wait before the next one; None where the budget is spent."""
+        """The process is gone: seconds to wait before the next one; None where the budget is spent."""
         while self._restarts_ns and now_ns - self._restarts_ns[0] > self.stage.window_s * NS_PER_S:
             self._restarts_ns.popleft()
         if self.stage.restarts is not None and len(self._restarts_ns) >= self.stage.restarts:

@@ -1,4 +1,5 @@
-"""How long to wait before trying again: a camera, an output, a stage. Pure: time and chance are arguments."""
+"""How long to wait before the next try of a camera, an output or a stage. Pure: time and chance are
+arguments."""
 
 from __future__ import annotations
 
@@ -7,10 +8,10 @@ from dataclasses import dataclass
 
 @dataclass
 class Backoff:
-    """Exponential waiting with jitter, so that many that failed together do not come back together.
+    """Exponential waiting with jitter, so that what failed together does not come back together.
 
-    first_s, most_s: the shortest and the longest wait, before jitter. jitter: share by which a wait may be
-    shorter or longer. steady_s: who ran for so long starts again with the shortest wait.
+    first_s, most_s: the shortest and the longest wait, before jitter. jitter: the share by which a wait may
+    be shorter or longer. steady_s: after a run of this length, the wait is the shortest again.
     """
 
     first_s: float = 0.5

@@ -1,9 +1,9 @@
-"""What the processes of a show tell each other: one TABLE of topics, over ZeroMQ.
+"""The connections between a show's processes: one TABLE of topics, over ZeroMQ.
 
-On one machine the sockets lie in a private directory. On two, the topics that cross go over TCP,
+On one machine the sockets lie in a private directory. On two machines, the topics that cross go over TCP,
 authenticated and encrypted (CURVE); all others stay on their machine. Every message is a single part, so that
-CONFLATE (keep only the newest) works, and holds no code: tickets are packed numbers, orders and statuses are
-JSON (`messages`). What crosses carries the version of the protocol.
+CONFLATE (keep only the newest) works. No message holds code: tickets are packed numbers, orders and statuses
+are JSON (`messages`). Messages that cross carry the protocol's version.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
     from zmq.auth.thread import ThreadAuthenticator
 
 Side = Literal["performer", "playout"]
-"""One of the two machines of a show. All but the performer is at the playout."""
+"""One of the two machines of a show. Everything but the performer runs on the playout's."""
 
 Crosses = Literal["never", "with a link", "only"]
 
 
 @dataclass(frozen=True)
 class Topic:
-    """binds: the process that has it once; the others connect. newest: only the newest message is kept, and
-    the last one may wait in the socket until another follows (libzmq's CONFLATE can miss a wake-up), so
-    these are topics on which messages keep coming.
+    """binds: the one process that binds the socket; the others connect. newest: only the newest message is
+    kept. The last one may then wait in the socket until another follows (libzmq's CONFLATE can miss a
+    wake-up), so this is for topics with a steady flow of messages.
 
-    crosses: whether it goes from machine to machine where there are two; "only": it has no other use.
+    crosses: whether the topic goes between the machines, where there are two; "only": it exists only then.
     """
 
     binds: str
@@ -76,13 +76,13 @@ TOPICS: Mapping[str, Topic] = {
     "told": Topic("supervisor", zmq.PUSH, zmq.PULL, False, "what the desk answers it, and what happens"),
     "wants": Topic("playout", zmq.PUSH, zmq.PULL, False, "which parts of the programme an output can use"),
 }
-"""With a link a topic has the port of the link plus its place in this table."""
+"""TABLE of the topics. Between machines, a topic's port is the link's port plus its place in this table."""
 
 
 @dataclass(frozen=True)
 class Link:
-    """Two machines. side: which of them this is. performer, playout: their addresses. port: the first of
-    len(TOPICS) ports. keys: folder of the key pairs (`realtime.transport.curve_keys`)."""
+    """The connection of two machines. side: which of them this is. performer, playout: their addresses. port:
+    the first of len(TOPICS) ports. keys: the folder of the key pairs (`realtime.transport.curve_keys`)."""
 
     side: Side
     performer: str
@@ -97,14 +97,14 @@ class Link:
 
     @property
     def there(self) -> str:
-        """The other machine's."""
+        """The other machine's address."""
         return self.playout if self.side == "performer" else self.performer
 
     def port_of(self, topic: str) -> int:
         return self.port + list(TOPICS).index(topic)
 
     def listens_on(self) -> list[int]:
-        """The ports that are opened on our side."""
+        """The ports that this side opens."""
         return [
             self.port_of(name)
             for name, topic in TOPICS.items()
@@ -113,22 +113,22 @@ class Link:
 
 
 HEARTBEAT_MS, SILENCE_MS, CONNECT_MS = 500, 2000, 1000
-"""On the link: how often an end asks for a sign of life, how long it waits for one, and for a connection,
-before it connects anew. TCP by itself tries again only after as long a time as it was interrupted."""
+"""On the link: how often each end asks for a sign of life, how long it waits for one, and how long for a
+connection, before it reconnects. TCP alone retries only after as long as the interruption lasted."""
 
 MOST_PICTURE_BYTES, MOST_MESSAGE_BYTES = 256 * 1024 * 1024, 1024 * 1024
-"""What is sent to a port of ours and says to be longer is not taken, and its connection is ended, even before
-its keys are known. The first is for topics with pictures in them."""
+"""A message to one of our ports that announces more bytes than this is refused and its connection ended, even
+before its keys are known. The first limit is for topics with pictures."""
 
 STATUS_QUEUE = 1000
-"""Statuses that may wait for the supervisor; beyond it a process keeps its counts for the next one."""
+"""Statuses that may wait for the supervisor; beyond that, a process keeps its counts for the next one."""
 
 
 class Bus:
     """The sockets of one process. A socket belongs to the thread that opened it."""
 
     def __init__(self, folder: Path, link: Link | None = None) -> None:
-        """folder: of the show's own, private (0700), and short: a socket's path has at most 107 bytes."""
+        """folder: private to the show (0700), and short: a socket's path has at most 107 bytes."""
         self._folder = folder
         self._link = link
         self._context = zmq.Context()
@@ -141,11 +141,11 @@ class Bus:
         return self._link
 
     def sender(self, topic: str, process: str) -> zmq.Socket[bytes]:
-        """The sending end. Its sends are meant for `zmq.NOBLOCK`."""
+        """The sending end of a topic. Send with `zmq.NOBLOCK`."""
         return self._open(topic, process, TOPICS[topic].sender)
 
     def receiver(self, topic: str, process: str) -> zmq.Socket[bytes]:
-        """The receiving end."""
+        """The receiving end of a topic."""
         return self._open(topic, process, TOPICS[topic].receiver)
 
     def _open(self, name: str, process: str, kind: int) -> zmq.Socket[bytes]:
@@ -158,7 +158,7 @@ class Bus:
             socket.set_hwm(STATUS_QUEUE)
         if kind == zmq.SUB:
             socket.setsockopt(zmq.SUBSCRIBE, b"")
-        if kind == zmq.REQ:  # an answer that never came must not keep it from asking again
+        if kind == zmq.REQ:  # a lost answer must not keep it from asking again
             socket.setsockopt(zmq.REQ_RELAXED, 1)
             socket.setsockopt(zmq.REQ_CORRELATE, 1)
         binds = topic.binds == process
@@ -174,8 +174,8 @@ class Bus:
         return socket
 
     def _far_endpoint(self, link: Link, name: str, binds: bool, socket: zmq.Socket[bytes]) -> str:
-        """Gives the socket its keys and its heartbeat. Raises KeyFileError."""
-        from realtime.transport.curve_keys import (  # a show on one machine has none
+        """Sets the socket's keys and heartbeat. Raises KeyFileError."""
+        from realtime.transport.curve_keys import (  # a show on one machine has no keys
             key_pair,
             only_known,
             public_key,
@@ -187,10 +187,10 @@ class Bus:
         socket.setsockopt(zmq.HANDSHAKE_IVL, SILENCE_MS)
         socket.setsockopt(zmq.CONNECT_TIMEOUT, CONNECT_MS)
         socket.curve_publickey, socket.curve_secretkey = key_pair(link.keys, link.side)
-        if binds:  # whoever connects would not do so again after a message that is too long
+        if binds:  # a socket that connects would not reconnect after a message that is too long
             most = MOST_PICTURE_BYTES if name in ("tickets", "camera") else MOST_MESSAGE_BYTES
             socket.setsockopt(zmq.MAXMSGSIZE, most)
-            with self._lock:  # one for all sockets, which several threads open
+            with self._lock:  # one authenticator for all sockets, which several threads open
                 if self._authenticator is None:
                     self._authenticator = only_known(self._context, link.keys)
             socket.curve_server = True
@@ -206,7 +206,7 @@ class Bus:
 
 
 def receive_newest(socket: zmq.Socket[bytes]) -> bytes | None:
-    """The newest message if there is one that has not been read."""
+    """The newest message, or None where nothing new has arrived."""
     try:
         return socket.recv(zmq.NOBLOCK)
     except zmq.Again:
@@ -214,15 +214,15 @@ def receive_newest(socket: zmq.Socket[bytes]) -> bytes | None:
 
 
 class Ticket(NamedTuple):
-    """One frame in a ring, or the word that a frame had nobody in it.
+    """One frame in a ring, or the message that nobody was in a frame.
 
-    frame_id: counts on over restarts of the performer. slot, sequence: where it lies (`FrameRing.read`).
-    good: False where nobody was there; then no slot is meant. finished: good frames of this performer so far,
-    this one included, by which a reader knows how many it has not seen. period_ns: how far apart frames lie
-    of late, the camera's or the performer's, whichever is longer. Stamps: monotonic nanoseconds. player: who
-    is painted, by his place in `Show.everyone`. trusted: False where the show file's `least_confidence` keeps
-    the picture off the air. before_ns: when the frame of the sequence before was captured; 0 where that one
-    is not to be shown.
+    frame_id: continues over restarts of the performer. slot, sequence: where the picture lies
+    (`FrameRing.read`). good: False where nobody was in the frame; then there is no picture. finished: the
+    number of good frames of this performer so far, including this one, so that a reader can count those it
+    missed. period_ns: the recent interval between frames, the camera's or the performer's, whichever is
+    longer. Stamps are monotonic nanoseconds. player: the painted player's index in `Show.everyone`. trusted:
+    False where the show file's `least_confidence` keeps the picture off the air. before_ns: when the frame of
+    the previous sequence was captured; 0 if that one must not be shown.
     """
 
     frame_id: int
@@ -254,7 +254,7 @@ class Ticket(NamedTuple):
             raise MessageError(f"a ticket has {len(data)} bytes instead of {TICKET_BYTES}") from error
 
     def shifted(self, offset_ns: int) -> Ticket:
-        """With stamps of a clock that is ahead by `offset_ns`."""
+        """The ticket with its stamps converted from a clock that is ahead by `offset_ns`."""
         return self._replace(
             captured_ns=self.captured_ns + offset_ns,
             posed_ns=self.posed_ns + offset_ns,
@@ -268,7 +268,7 @@ TICKET_BYTES = _TICKET.size
 
 
 class Press(NamedTuple):
-    """A key that was pressed in a window. key: the character. who: which window."""
+    """A key pressed in a window. key: the character. who: the window."""
 
     key: str
     who: str
@@ -290,11 +290,11 @@ class Press(NamedTuple):
 
 @dataclass(frozen=True)
 class Status:
-    """A stage's word to the supervisor.
+    """A stage's message to the supervisor.
 
-    alive_ns: when its slowest thread last moved. ready: it does its work. doing: what it loads until then.
-    died: the one line that says what ended it, in its last word. playout, performer, output: how the one that
-    it is fares, once it is ready.
+    alive_ns: when the stage's slowest thread last moved. ready: it is at work. doing: what it is loading
+    until then. died: in its last status, the one line that says what ended it. playout, performer, output:
+    the state of that kind of stage, once it is ready.
     """
 
     stage: str

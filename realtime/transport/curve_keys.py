@@ -1,8 +1,9 @@
-"""Key pairs of a show on two machines (CURVE), for the sockets between them: made once, copied to both.
+"""Makes and reads the key pairs (CURVE) of a show on two machines: made once, copied to both.
 
     python -m realtime.transport.curve_keys show/keys
 
-`performer.key` and `playout.key` are public; each machine needs both, and of the `.key_secret` files its own.
+`performer.key` and `playout.key` are public: each machine needs both. Of the `.key_secret` files each machine
+needs only its own.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ class KeyFileError(ValueError):
 
 
 def make_keys(folder: Path) -> list[Path]:
-    """Writes both sides' key pairs, readable by their owner alone. Raises KeyFileError where one is there."""
+    """Writes both sides' key pairs, readable only by their owner. Raises KeyFileError where one exists
+    already."""
     there = [path for side in SIDES for path in folder.glob(f"{side}.key*")]
     if there:
         raise KeyFileError(f"{there[0]} is there already: remove it first, on both machines")
@@ -46,7 +48,7 @@ def make_keys(folder: Path) -> list[Path]:
 
 
 def public_key(folder: Path, side: str) -> bytes:
-    """The other side's key. Raises KeyFileError."""
+    """The public key of the other side. Raises KeyFileError."""
     return _load(folder / f"{side}.key")[0]
 
 
@@ -64,7 +66,7 @@ def key_pair(folder: Path, side: str) -> tuple[bytes, bytes]:
 
 
 def only_known(context: zmq.Context[zmq.Socket[bytes]], folder: Path) -> ThreadAuthenticator:
-    """From now on only the two sides' keys may connect to sockets of this context; stop it at the end."""
+    """From now on only the two sides' keys may connect to sockets of this context. Stop it at the end."""
     authenticator = ThreadAuthenticator(context)
     authenticator.start()
     authenticator.configure_curve(domain="*", location=folder)

@@ -1,4 +1,4 @@
-"""Pictures in shared memory: the producer writes in place, the newest wins, no reader sees a torn one."""
+"""Pictures in shared memory: the writer paints in place, the newest wins, and no reader gets a torn one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SLOTS = 6
-"""A reader that is told of the newest picture has the time of five more to copy it."""
+"""After a reader is told of the newest picture, it has the time of five more to copy it."""
 
 _LINE = 64
 """Bytes of a slot's header: a cache line of its own."""
@@ -21,8 +21,8 @@ _LINE = 64
 
 @dataclass(frozen=True)
 class RingSpec:
-    """Which ring: its name in shared memory, and the shape of its pictures, (height, width, channels) uint8:
-    BGR, or BGRA."""
+    """Identifies a ring: its name in shared memory, and its pictures' shape, (height, width, channels) uint8,
+    BGR or BGRA."""
 
     name: str
     height: int
@@ -41,7 +41,7 @@ class RingSpec:
 
 @dataclass(frozen=True)
 class Slot:
-    """A slot that is being written: its place in the ring, the sequence it will have, and its pixels."""
+    """A slot being written: its index in the ring, the sequence that it will have, and its pixels."""
 
     index: int
     sequence: int
@@ -51,12 +51,12 @@ class Slot:
 class FrameRing:
     """A ring of pictures with one writer and any number of readers, in any processes.
 
-    Each slot's header holds the sequence of the picture in it, 0 while it is being written. A reader names
-    the slot and sequence that it was told of, and compares the header before and after it copies. The process
-    that creates the ring owns it: a writer may be killed at any moment and its successor carries on.
+    Each slot's header holds the sequence of its picture, or 0 while it is being written. A reader is told
+    slot and sequence, and compares the header before and after it copies. The process that creates the ring
+    owns it, so a writer may be killed at any moment and its successor carries on.
 
-    Processes started by multiprocessing share their parent's resource tracker, so an attached ring outlives
-    the exit of any of them, and is still removed if the owner itself is killed.
+    Processes started by multiprocessing share their parent's resource tracker. So an attached ring outlives
+    the exit of any of them, and is removed even if the owner itself is killed.
     """
 
     def __init__(self, spec: RingSpec, memory: SharedMemory, *, owner: bool) -> None:
@@ -78,7 +78,7 @@ class FrameRing:
 
     @classmethod
     def create(cls, height: int, width: int, *, channels: int = 3, slots: int = SLOTS) -> FrameRing:
-        """A fresh ring, removed by its `close`."""
+        """Creates a ring; its `close` removes it."""
         anonymous = RingSpec("", height, width, channels, slots)
         memory = SharedMemory(create=True, size=slots * (_LINE + anonymous.slot_bytes))
         return cls(RingSpec(memory.name, height, width, channels, slots), memory, owner=True)
@@ -95,7 +95,8 @@ class FrameRing:
 
     @contextmanager
     def write(self) -> Iterator[Slot]:
-        """The slot of the oldest picture, to be overwritten in place; readable once the block ends well."""
+        """The slot of the oldest picture, to be overwritten in place. It becomes readable if the block ends
+        without an error."""
         newest = int(self._sequences.max())
         sequence = newest + 1
         index = sequence % self.spec.slots
@@ -104,9 +105,10 @@ class FrameRing:
         self._sequences[index] = sequence
 
     def read(self, slot: int, sequence: int, out: NDArray[np.uint8]) -> bool:
-        """Copies the picture into `out` (height, width, channels). False where overtaken: `out` is torn.
+        """Copies the picture into `out` (height, width, channels). Returns False where it was overwritten:
+        `out` is torn.
 
-        A reader that needs `out` whole in any case keeps two buffers and turns to the other on True.
+        A reader that always needs a whole picture keeps two buffers, and changes to the other one on True.
         """
         if int(self._sequences[slot]) != sequence:
             return False
@@ -114,7 +116,7 @@ class FrameRing:
         return int(self._sequences[slot]) == sequence
 
     def close(self) -> None:
-        """Lets go of the memory; the owner also removes it. No view of a slot may be used afterwards."""
+        """Releases the memory; the owner also removes it. No view of a slot may be used afterwards."""
         self._sequences = np.empty(0, np.uint64)
         self._pictures = []
         self._memory.close()

@@ -1,4 +1,5 @@
-"""Frames from the performer to the playout: through the ring on one machine, in messages between two."""
+"""Carries frames from the performer to the playout: through the ring on one machine, in messages between
+two."""
 
 from __future__ import annotations
 
@@ -19,17 +20,17 @@ Shape = tuple[int, int, int]
 
 
 class OtherClock(Protocol):
-    """The other machine's clock: `link.remote_clock`. offset_ns: what is added to its times to get ours; None
-    while it is not known."""
+    """The other machine's clock: `link.remote_clock`. offset_ns: what to add to its times to get ours; None
+    while unknown."""
 
     @property
     def offset_ns(self) -> int | None: ...
 
 
 class FrameWriter(Protocol):
-    """The performer's end, for one thread: paint into `write`'s slot, then `send` its ticket.
+    """The performer's end, for one thread: paint into the slot of `write`, then `send` its ticket.
 
-    memory: where all that is painted lies, as bytes.
+    memory: all memory that is painted into, as bytes.
     """
 
     @property
@@ -41,9 +42,9 @@ class FrameWriter(Protocol):
 
 
 class FrameReader(Protocol):
-    """The playout's end. A ticket comes at most once; its stamps are of this machine's clock.
+    """The playout's end. Each ticket comes at most once; its stamps are in this machine's clock.
 
-    refused: how many frames were of another shape: two machines with different players or show files.
+    refused: the number of frames of another shape: the two machines have different players or show files.
     """
 
     refused: int
@@ -51,35 +52,35 @@ class FrameReader(Protocol):
     def newest(self) -> Ticket | None: ...
 
     def before(self, ticket: Ticket) -> Ticket | None:
-        """The frame before, of which no ticket came; None where it cannot be had."""
+        """The ticket of the frame before, which was missed; None where that frame is gone."""
         ...
 
     def read(self, ticket: Ticket) -> bool:
-        """Takes the picture of a ticket; False where it is gone, and `picture` stays."""
+        """Takes the picture of a ticket. Returns False where it is gone; then `picture` does not change."""
         ...
 
     @property
     def picture(self) -> NDArray[np.uint8]:
-        """The last one that was read, whole; valid until the next but one."""
+        """The last picture that was read, whole. It stays valid until the second read after it."""
         ...
 
 
 def open_writer(
     bus: Bus, topic: str, spec: RingSpec, surround: NDArray[np.uint8] | None = None
 ) -> FrameWriter:
-    """Through the ring, or with a link in messages. surround: see `MessageWriter`."""
+    """A writer for the ring, or with a link for messages. surround: see `MessageWriter`."""
     if bus.link is None:
         return RingWriter(bus, topic, spec)
     return MessageWriter(bus, topic, spec.shape, surround)
 
 
 def open_reader(bus: Bus, topic: str, spec: RingSpec, clock: OtherClock | None) -> FrameReader:
-    """Likewise. clock: the other machine's, with a link."""
+    """A reader from the ring, or with a link from messages. clock: the other machine's, with a link."""
     return RingReader(bus, topic, spec) if clock is None else MessageReader(bus, topic, spec.shape, clock)
 
 
 class RingWriter:
-    """Pictures into shared memory, tickets over the bus."""
+    """Writes pictures into shared memory, and sends tickets over the bus."""
 
     def __init__(self, bus: Bus, topic: str, spec: RingSpec) -> None:
         self._bus = bus
@@ -101,9 +102,9 @@ class RingWriter:
 
 
 class RingReader:
-    """Pictures of a ring, whole.
+    """Reads whole pictures from a ring.
 
-    Two buffers: a picture that was overtaken while it was copied never replaces the one before it.
+    It has two buffers: a picture overwritten while it was copied never replaces the one before it.
     """
 
     refused = 0
@@ -142,11 +143,11 @@ class RingReader:
 
 
 class MessageWriter:
-    """Ticket and pixels in one part, so that the newest wins on the wire too. The picture is painted in place
-    behind the ticket; ZeroMQ copies it once."""
+    """Sends ticket and pixels as one part, so that the newest wins on the wire too. The picture is painted in
+    place behind the ticket; ZeroMQ copies it once."""
 
     def __init__(self, bus: Bus, topic: str, shape: Shape, surround: NDArray[np.uint8] | None = None) -> None:
-        """surround: what the picture is before the first one is painted, of the same shape."""
+        """surround: the picture before the first one is painted, of the same shape."""
         self._bus = bus
         self._topic = topic
         self._sequence = 0
@@ -174,7 +175,8 @@ class MessageWriter:
 
 
 class MessageReader:
-    """Frames from another machine. Until the offset of its clock is known, there are none."""
+    """Receives frames from another machine. It returns none until the offset of that machine's clock is
+    known."""
 
     def __init__(self, bus: Bus, topic: str, shape: Shape, clock: OtherClock) -> None:
         self._socket = bus.receiver(topic, "playout")
@@ -195,7 +197,7 @@ class MessageReader:
         pixels = message[TICKET_BYTES:]
         try:
             ticket = Ticket.unpack(message[:TICKET_BYTES])
-        except OtherVersion:  # the supervisor tells of it, by the statuses
+        except OtherVersion:  # the supervisor reports it, by the statuses
             return None
         except MessageError:
             self.refused += 1

@@ -1,4 +1,4 @@
-"""A hand-over between two threads that holds one item: the newest wins, what it overtakes is counted."""
+"""A hand-over between two threads that holds one item: the newest wins, and those it replaces are counted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Drops(Protocol):
 
 
 class Latest(Generic[T]):
-    """Holds at most one item. `cause` is the name under which overtaken items are counted."""
+    """Holds at most one item. `cause` is the name under which replaced items are counted."""
 
     def __init__(self, drops: Drops, cause: str) -> None:
         self._drops = drops
@@ -24,7 +24,7 @@ class Latest(Generic[T]):
         self._changed = threading.Condition()
 
     def put(self, item: T) -> None:
-        """Never blocks: an item that has not been taken yet is dropped and counted."""
+        """Puts an item, and never blocks: an item that was not taken yet is dropped and counted."""
         with self._changed:
             overtaken, self._item = self._item, item
             self._changed.notify()

@@ -1,9 +1,9 @@
 """Messages as JSON, between processes and between the two machines of a show.
 
-Each carries the version of the protocol. A field that the reader does not know is left out, and one that is
-missing takes its default: a field can be added, with a default, under the same version. Whoever changes the
-meaning of a message, or the bytes of a ticket (`bus.Ticket`), raises PROTOCOL. Messages of another version
-are not used; the operator is told on both machines.
+Each carries the protocol's version. A reader ignores a field that it does not know, and gives a missing one
+its default. So a field with a default can be added under the same version. Whoever changes the meaning of a
+message, or the bytes of a ticket (`bus.Ticket`), must raise PROTOCOL. Messages of another version are not
+used; the operator is told on both machines.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Message = TypeVar("Message", bound="DataclassInstance")
 
 
 class MessageError(ValueError):
-    """Bytes that are no message; the text is one line."""
+    """Bytes that are not a message; the text is one line."""
 
 
 class OtherVersion(MessageError):  # it is no error of a message
@@ -51,7 +51,7 @@ def unpack(kind: type[Message], data: bytes) -> Message:
         raise MessageError(f"a message is not JSON: {type(error).__name__}") from error
     if not isinstance(fields, dict):
         raise MessageError("a message is no object")
-    version = fields.get("version", 0)  # before there were versions, there was none
+    version = fields.get("version", 0)  # before there were versions, the field was missing
     if version != PROTOCOL:
         raise OtherVersion(version) if isinstance(version, int) else MessageError("a version is no number")
     try:

@@ -1,4 +1,4 @@
-"""The operator's orders, as every process of the show hears them; `control.actions` makes new ones."""
+"""The operator's orders as every process of the show gets them. `control.actions` makes new ones."""
 
 from __future__ import annotations
 
@@ -25,29 +25,26 @@ Seconds = Annotated[float, Field(ge=0, le=MOST_SECONDS)]
 
 @dataclass(frozen=True)
 class Orders:
-    """Everything the operator wants, at one moment. It is sent whole and again, so none can be lost.
+    """Everything that the operator wants at one moment. It is sent whole and repeatedly, so none of it can be
+    lost.
 
-    What happens once is a number that rises: a stage does it when the number is not the one that it saw last,
-    and takes the first number that it hears for granted.
+    What happens once is a number that rises: a stage acts when the number differs from the one it saw last.
+    The first number that a stage sees counts as done.
 
     armed: the next risky action needs no confirmation. taken: live goes on air whenever it is healthy.
-    frozen: what is on air stands still. slate: the slate is on air, whatever else.
-    mirror, skeleton: of the player's picture. quit: the show ends.
-    locked: what was learned of the fan stays as it is; of a new one, once he is known. redos: rises with each
-    order to forget what was learned of him, and to learn it anew.
-    fade_s: how long the next TAKE or FALLBACK fades, 0 to 5. transition_s: how long the last one does, 0 for
-    a cut.
+    frozen: what is on air stands still. slate: the slate is on air, whatever else. mirror, skeleton: of the
+    player's picture. quit: the show ends. locked: what was learned of the fan stays as it is; for a new fan,
+    once it is known. redos: rises with each order to forget the fan's body and learn it anew. fade_s: how
+    long the next TAKE or FALLBACK fades, 0 to 5. transition_s: how long the last one fades, 0 for a cut.
     delay_s: how far the programme runs behind, 0 to 5. dumps: rises with each DUMP, which throws the delayed
-    seconds away; `taken` is False after it.
-    camera_preview: the preview shows the camera with landmarks, not the player.
-    player: the name of the player who dances; "" is the show's own. Each machine finds the pack in its own
-    show (`Rig.folder_of`). background: what is behind the player, one of the show's; "plate" and "" are the
-    player's plate.
-    pick: the fan to follow, in the camera's picture from 0 to 1: a point (x, y), a box (x0, y0, x1, y1), or
-    () for whom the rule says. picks: rises with each choice, so that the same place can be picked again.
-    dancer_rule, dancer_mark: whom to follow while nobody is picked, and the mark (x, y), 0 to 1, of "centre"
-    (`engines.pose.tracking.choosing`).
-    recording: the programme is recorded. restarts: rises with each order to start the performer again.
+    seconds away; `taken` is False after it. camera_preview: the preview shows the camera with landmarks, not
+    the player. player: the name of the player who dances; "" is the show's own. Each machine finds the pack
+    in its own show (`Rig.folder_of`). background: what is behind the player, one of the show's; "plate" and
+    "" are the player's plate. pick: the fan to follow, in the camera's picture from 0 to 1: a point (x, y), a
+    box (x0, y0, x1, y1), or () for the rule's choice. picks: rises with each pick, so that the same place can
+    be picked again. dancer_rule, dancer_mark: whom to follow while nobody is picked, and the mark (x, y), 0
+    to 1, of "centre" (`engines.pose.tracking.choosing`). recording: the programme is recorded. restarts:
+    rises with each order to restart the performer.
     """
 
     armed: bool = False
@@ -75,7 +72,7 @@ class Orders:
 
     @classmethod
     def at_start(cls, show: Show) -> Orders:
-        """What a show begins with."""
+        """The orders at the start of a show."""
         return cls(
             taken=show.start == "live",
             mirror=show.mirror,

@@ -1,4 +1,4 @@
-"""Who is in the camera's picture: the message that the performer sends with each frame it has looked at.
+"""Who is in the camera's picture: the performer sends it with each frame that it has examined.
 
 The playout draws it into the preview of the camera (`programme.camera_preview`).
 """
@@ -33,9 +33,9 @@ class Sighted(Protocol):
 class People:
     """Coordinates are shares of the picture, 0..1.
 
-    size: (width, height) of the picture, pixels. boxes: (id, x0, y0, x1, y1) of everybody seen of late.
-    followed: the id of the fan who dances; None where nobody does. landmarks: his 33 (x, y, visibility), or
-    empty.
+    size: (width, height) of the picture, pixels. boxes: (id, x0, y0, x1, y1) of everybody seen recently.
+    followed: the id of the fan who dances; None where nobody dances. landmarks: the dancing fan's 33 (x, y,
+    visibility), or empty.
     """
 
     size: tuple[Side, Side] = (1, 1)

@@ -1,8 +1,9 @@
-"""The programme on its way from the playout to its outputs: rings of shared memory, written once a tick.
+"""Carries the programme from the playout to its outputs, in rings of shared memory that are written once a
+tick.
 
-There is one ring for each part of the programme that some output of the show may want. The supervisor owns
-them, so that a playout or an output that is killed leaves the others as they are. On the topic "ticks" the
-playout says where the parts of a tick lie; on "wants" each output says which of them it can use now.
+There is one ring for each part of the programme that an output of the show may want. The supervisor owns
+them, so that killing the playout or an output does not affect the others. On the topic "ticks" the playout
+tells where a tick's parts lie; on "wants" each output tells which parts it can use now.
 """
 
 from __future__ import annotations
@@ -23,26 +24,24 @@ Part = Literal["picture", "layer", "clean", "preview"]
 """A field of `ProgrammeFrame`."""
 
 INSTEAD: frozenset[Part] = frozenset({"layer"})
-"""Parts in whose place the picture is used where there is none."""
+"""Parts for which the picture stands in where they are missing."""
 
 Place = tuple[Part, int, int]
-"""Where a part lies: in the ring of which part, in which slot, and with which sequence."""
+"""Where a part lies: the part whose ring it is in, the slot, and the sequence."""
 
 WANT_EVERY_NS, WANTED_FOR_NS = 200_000_000, 3_000_000_000
-"""How often an output says what it wants, besides when that has changed; and how long it counts."""
+"""How often an output repeats what it wants, besides telling changes; and how long that counts."""
 
 
 class ProgrammeFrame(NamedTuple):
     """What goes out at each tick. Every picture has the programme's size.
 
-    picture: what is on air, (H, W, 3) uint8 BGR.
-    layer: the player alone, (H, W, 4) BGRA, straight, for outputs with a key. None while what is on air has
-        no transparency (slate, fallback): then the key is opaque and the fill is `picture`, so that a slate
-        covers all.
-    clean: the live player on the background that was chosen, whatever is on air: no slate, fallback, freeze,
-        fade or delay. Before the first picture of the player the slate's colours, and while none comes the
-        last one. None: nobody wanted it.
-    preview: what the operator sees before it goes on air. None: there is nothing new to see.
+    picture: what is on air, (H, W, 3) uint8 BGR. layer: the player alone, (H, W, 4) BGRA, straight, for
+    outputs with a key. None while what is on air has no transparency (slate, fallback): then the key is
+    opaque and the fill is `picture`, so that a slate covers everything. clean: the live player on the chosen
+    background, whatever is on air: no slate, fallback, freeze, fade or delay. Before the player's first
+    picture it is in the slate's colours, and while no picture comes it is the last one. None: nobody wanted
+    it. preview: what the operator sees before it goes on air. None: nothing new.
     """
 
     picture: NDArray[np.uint8]
@@ -52,17 +51,18 @@ class ProgrammeFrame(NamedTuple):
 
 
 class ProgrammeWriter:
-    """The playout's end, for the programme clock's thread."""
+    """The playout's end, for the thread of the programme's clock."""
 
     def __init__(self, bus: Bus, rings: Mapping[Part, RingSpec]) -> None:
-        """rings: where each part that may be wanted lies."""
+        """rings: by part, for all parts that may be wanted."""
         self._rings = {part: FrameRing.attach(spec) for part, spec in rings.items()}
         self._ticks = bus.sender("ticks", "playout")
         self._heard = bus.receiver("wants", "playout")
         self._wanted: dict[str, tuple[frozenset[Part], int]] = {}
 
     def wants(self) -> frozenset[Part]:
-        """The parts that any output can use at this tick: others need not be made. For every tick."""
+        """The parts that any output can use at this tick; the others need not be made. Call it at every
+        tick."""
         now_ns = time.monotonic_ns()
         while (message := receive_newest(self._heard)) is not None:
             name, parts = json.loads(message)
@@ -72,8 +72,8 @@ class ProgrammeWriter:
         )
 
     def send(self, frame: ProgrammeFrame, wants: frozenset[Part], tick: int, due_ns: int) -> None:
-        """Copies the parts of `wants` into their rings; parts that are one picture (live on air, the preview
-        and the clean feed are) once. The caller may overwrite its pictures then."""
+        """Copies the parts of `wants` into their rings. Parts that are the same picture (live on air,
+        preview, clean feed) are copied once. Afterwards the caller may overwrite its pictures."""
         if any(getattr(frame, part) is None for part in wants & INSTEAD):
             wants |= {"picture"}
         places: dict[Part, Place | None] = {}
@@ -99,7 +99,7 @@ class ProgrammeReader:
     """An output's end, for one thread. overtaken: ticks whose pictures were gone before they were copied."""
 
     def __init__(self, bus: Bus, rings: Mapping[Part, RingSpec], process: str) -> None:
-        """process: the output's stage."""
+        """process: the name of the output's stage."""
         self._process = process
         self._rings = {part: FrameRing.attach(spec) for part, spec in rings.items()}
         self._ticks = bus.receiver("ticks", process)
@@ -109,26 +109,26 @@ class ProgrammeReader:
         self.overtaken = 0
 
     def want(self, parts: frozenset[Part]) -> None:
-        """What the output can use from the next tick on. To be called again and again."""
+        """Tells what the output can use from the next tick on. Call it repeatedly."""
         now_ns = time.monotonic_ns()
         if parts == self._wanted and now_ns < self._next_ns:
             return
         self._wanted, self._next_ns = parts, now_ns + WANT_EVERY_NS
         try:
             self._wants.send(json.dumps([self._process, sorted(parts)]).encode(), zmq.NOBLOCK)
-        except zmq.Again:  # there is no playout: the next one hears it again
+        except zmq.Again:  # there is no playout now: the next one is told again
             self._next_ns = 0
 
     def take(self, timeout_s: float) -> tuple[ProgrammeFrame, int, int] | None:
         """The newest tick, with its number and when it was due, as soon as there is one; else None.
 
-        The frame has copies of the parts that are wanted: read-only, the output's own. "picture" is there in
-        any case: where it was not wanted it is another part, and of no use.
+        The frame has copies of the wanted parts: read-only, the output's own. "picture" is always set; where
+        it was not wanted, it is another part and of no use.
         """
         if not self._ticks.poll(int(1000 * timeout_s)):
             return None
         tick, due_ns, places = json.loads(self._ticks.recv())
-        wanted = set(self._wanted & places.keys())  # the playout may not have heard yet what it wants
+        wanted = set(self._wanted & places.keys())  # the playout may not know yet what is wanted
         if any(places[part] is None for part in wanted & INSTEAD):
             wanted.add("picture")
         copies: dict[Place, NDArray[np.uint8] | None] = {}

@@ -1,7 +1,7 @@
-"""What the stages say of themselves in their statuses (`bus.Status`), for operators, API and metrics.
+"""The states that the stages report in their statuses (`bus.Status`), for operators, API and metrics.
 
-The defaults are those of a stage that has not said anything yet. Whatever comes from another machine is
-checked as it is read (`messages.unpack`).
+The defaults are those of a stage that has not reported yet. What comes from another machine is checked when
+it is read (`messages.unpack`).
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ Pixels = Annotated[int, Field(ge=1, le=1 << 16)]
 @dataclass(frozen=True)
 class PlayoutStatus:
     """state: what is on air, a name of `ladder.State`; "" before the first tick. coming: what a delayed
-    programme shows next. reason: why, where the ladder alone does not say it; or "".
+    programme shows next. reason: why, where the ladder alone does not tell; or "".
 
-    fps: ticks a second of late. latency_ms: from capture to programme, of late; None before the first frame.
-    delay_s: how far the programme runs behind. tick: the last one. clock_start_ns: when tick 0 was due.
-    on_air_ns, on_air_until_ns: when the first tick that counts began and the last one ends; None before.
+    fps: recent ticks a second. latency_ms: recent time from capture to programme; None before the first
+    frame. delay_s: how far the programme runs behind. tick: the last one. clock_start_ns: when tick 0 was
+    due. on_air_ns, on_air_until_ns: when the first tick on air began and the last one ends; None before.
     """
 
     state: str = ""
@@ -42,18 +42,19 @@ class PlayoutStatus:
 
 
 class SwapState(StrEnum):
-    """Of the player who was asked for last."""
+    """The state of the switch to the player who was asked for last."""
 
     READY = "ready"
     """The player dances."""
     LOADING = "loading"
     FAILED = "failed"
-    """The player could not be loaded; the one before dances on."""
+    """The player could not be loaded; the previous one keeps dancing."""
 
 
 @dataclass(frozen=True)
 class SwapStatus:
-    """name: who dances. reason: why the one who was asked for last cannot, one line; empty but for FAILED."""
+    """name: the player who dances. reason: why the player asked for last cannot dance, one line; "" unless
+    FAILED."""
 
     name: str = ""
     state: SwapState = SwapState.LOADING
@@ -63,7 +64,7 @@ class SwapStatus:
 @dataclass(frozen=True)
 class PerformerStatus:
     """fan: how well the fan is known: learning, sound or locked; "" where there is none. confidence: of the
-    player's pictures of late (`Confidence`); None while nobody dances. limits: why they are kept off the air.
+    player's recent pictures (`Confidence`); None while nobody dances. limits: why they are kept off the air.
 
     camera: what is wrong with it, or "". camera_size: (width, height) of its pictures. backend: network →
     what runs it.
@@ -79,18 +80,18 @@ class PerformerStatus:
 
 
 OutputState = Literal["off", "connecting", "running", "failed"]
-"""off: it waits for the operator's order (a recorder). failed: it will try again by itself."""
+"""off: waiting for the operator's order (a recorder). failed: it will retry by itself."""
 
 Tally = Literal["off", "preview", "programme"]
-"""What receivers do with the output: nothing, shown in a preview, on air."""
+"""What receivers use the output for: nothing, a preview, the programme on air."""
 
 
 @dataclass(frozen=True)
 class OutputStatus:
-    """How an output is. reason: why it is not running, one line, or "". where: address, file or device.
+    """The state of an output. reason: why it is not running, one line, or "". where: address, file or device.
 
-    fps: pictures a second that went out of late. sent: pictures that went out. dropped: pictures that did
-    not, by cause. receivers: how many look, by source ("programme", "preview"); empty where it cannot know.
+    fps: recent pictures a second that went out. sent: pictures that went out. dropped: pictures that did not,
+    by cause. receivers: how many watch, by source ("programme", "preview"); empty where that is unknown.
     """
 
     name: str

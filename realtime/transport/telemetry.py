@@ -1,7 +1,7 @@
-"""Stage times by frame, drops by cause: counted in each process, added up in the supervisor's.
+"""Times of the stages and causes of dropped frames: counted in each process, added up by the supervisor.
 
-Every process counts into a `Meter` and sends what is new with each status; the supervisor adds it to its
-`Totals`. So the counts outlive a stage that is killed, and nothing grows in a long show: times are kept in
+Every process counts into a `Meter`, and sends what is new with each status; the supervisor adds it to its
+`Totals`. So the counts outlive a stage that is killed. Nothing grows in a long show: times are kept in
 histograms of fixed bins, events in a list of bounded length.
 """
 
@@ -20,17 +20,17 @@ from pydantic import Field
 from engines.time_units import NS_PER_MS, NS_PER_S
 
 BIN_MS, BINS = 0.25, 8000
-"""Times are counted in bins of a quarter millisecond up to two seconds; the last bin holds what is longer."""
+"""Times are counted in bins of a quarter millisecond, up to two seconds; the last bin holds longer ones."""
 
 FRAMES = ("captured", "posed", "generated", "shown")
-"""A frame's way: taken by the capture thread, given landmarks, painted, seen in the programme."""
+"""The stations of a frame: taken by the capture thread, given landmarks, painted, seen in the programme."""
 
 TIMES = (
     "pose", "retarget", "generate", "doll", "net", "compositing", "capture_to_pose", "pose_to_generate",
     "capture_to_programme",
 )  # fmt: skip
-"""What is measured for each frame. `capture_to_pose` and `pose_to_generate` are waits between threads;
-`doll`, `net` and `compositing` are of `generate` (`performer.networks.Render.spent_ns`)."""
+"""The times measured for each frame. `capture_to_pose` and `pose_to_generate` are waits between threads;
+`doll`, `net` and `compositing` are parts of `generate` (`performer.networks.Render.spent_ns`)."""
 
 DROPS: Mapping[str, str] = {
     "late_from_source": "camera",
@@ -46,7 +46,7 @@ DROPS: Mapping[str, str] = {
     "not_trusted": "programme",
     "dumped": "programme",
 }
-"""TABLE of the causes for which a frame is never shown, and the stage that each belongs to."""
+"""TABLE of the causes for which a frame is never shown, with the stage of each."""
 
 STATES = ("live", "hold", "freeze", "fallback", "slate")
 
@@ -59,7 +59,7 @@ Bin = Annotated[int, Field(ge=0, lt=BINS)]
 
 @dataclass
 class Delta:
-    """What was counted since the last status. times: name → bin → count. events: (monotonic ns, text)."""
+    """Counts since the last status. times: name → bin → count. events: (monotonic ns, text)."""
 
     counts: dict[str, Count] = field(default_factory=dict)
     times: dict[str, dict[Bin, Count]] = field(default_factory=dict)
@@ -67,7 +67,7 @@ class Delta:
 
 
 class Meter:
-    """Counts of one process; any thread may call it."""
+    """The counts of one process. Any thread may call it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -81,7 +81,7 @@ class Meter:
             self._counts[name] += n
 
     def drop(self, cause: str, n: int = 1) -> None:
-        """A frame that will never be shown, and why."""
+        """Counts a frame that will never be shown, by cause."""
         self.count(f"dropped.{cause}", n)
 
     def time(self, name: str, duration_ns: int) -> None:
@@ -91,16 +91,16 @@ class Meter:
             self._times.setdefault(name, Counter())[position] += 1
 
     def event(self, now_ns: int, text: str) -> None:
-        """Something the operator should hear of."""
+        """Notes an event for the operator."""
         with self._lock:
             self._events.append((now_ns, text))
 
     def has_events(self) -> bool:
-        """Whether there is something that the operator should hear of at once."""
+        """Whether there is an event that the operator should hear of at once."""
         return bool(self._events)
 
     def take(self) -> Delta:
-        """What was counted since the last call."""
+        """The counts since the last call."""
         with self._lock:
             delta = Delta(
                 dict(self._counts),
@@ -114,13 +114,13 @@ class Meter:
 
 
 def percentile_ms(histogram: NDArray[np.int64], percent: float) -> float:
-    """The upper edge of the bin that holds the percentile. histogram: (BINS,), at least one entry."""
+    """The upper edge of the bin with the percentile. histogram: (BINS,), at least one entry."""
     rank = max(1, int(np.ceil(histogram.sum() * percent / 100)))
     return float((np.searchsorted(np.cumsum(histogram), rank) + 1) * BIN_MS)
 
 
 class Totals:
-    """The show's counts, over all its processes and their restarts. One thread adds; any may read."""
+    """The counts of the whole show, over all processes and their restarts. One thread adds; any may read."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -140,12 +140,12 @@ class Totals:
                     histogram[position] += n
 
     def restarted(self, stage: str) -> None:
-        """A stage was lost and is started again."""
+        """Counts a stage that was lost and is restarted."""
         with self._lock:
             self.restarts[stage] += 1
 
     def copy(self) -> Totals:
-        """As it is now, for another thread."""
+        """A copy of the present counts, for another thread."""
         totals = Totals()
         with self._lock:
             totals.counts.update(self.counts)
@@ -154,7 +154,7 @@ class Totals:
         return totals
 
     def histograms(self) -> dict[str, NDArray[np.int64]]:
-        """Times by name: how many lie in each bin of BIN_MS."""
+        """Times by name: the number of entries in each bin of BIN_MS."""
         return self._times
 
     def dropped(self) -> dict[str, int]:
@@ -165,7 +165,7 @@ class Totals:
         }
 
     def percentile_ms(self, name: str, percent: float) -> float | None:
-        """The upper edge of the bin that holds the percentile; None if nothing was measured."""
+        """The upper edge of the bin with the percentile; None if nothing was measured."""
         histogram = self._times.get(name)
         return None if histogram is None else percentile_ms(histogram, percent)
 

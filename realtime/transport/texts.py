@@ -1,13 +1,14 @@
-"""What may stand in a line for the operator: an error, and what came from outside, short and printable."""
+"""Makes errors and foreign texts fit for one line to the operator: short and printable."""
 
 from __future__ import annotations
 
 LONGEST_SHOWN = 60
-"""Characters of what somebody sent that are repeated to people."""
+"""The most characters of a foreign text that are shown."""
 
 
 def one_line(error: BaseException) -> str:
-    """An error for the operator. Our own errors speak for themselves; others say what they are."""
+    """An error as a line for the operator. Our own errors speak for themselves; others get their type's
+    name."""
     text = " ".join(str(error).split())
     module = type(error).__module__.split(".")[0]
     if module in ("realtime", "engines", "calibration") and text:
@@ -16,6 +17,6 @@ def one_line(error: BaseException) -> str:
 
 
 def shown(value: object) -> str:
-    """Something that came from outside, as it may stand in a line on a terminal: short and printable."""
+    """A foreign value, short and printable for a terminal's line."""
     text = repr(value[:LONGEST_SHOWN] if isinstance(value, str) else value)
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."

@@ -7,7 +7,7 @@ import os
 
 
 class Wake:
-    """A pipe that a poller can wait for. Waking one that is awake already does nothing."""
+    """A pipe that a poller can wait for. Waking it twice is the same as once."""
 
     def __init__(self) -> None:
         self._read, self._write = os.pipe()
@@ -18,12 +18,12 @@ class Wake:
         return self._read
 
     def set(self) -> None:
-        """From any thread."""
-        with contextlib.suppress(BlockingIOError):  # it is full: the loop wakes anyway
+        """Wakes the loop; from any thread."""
+        with contextlib.suppress(BlockingIOError):  # the pipe is full: the loop wakes anyway
             os.write(self._write, b"x")
 
     def clear(self) -> None:
-        """In the loop, before it looks what there is to do."""
+        """Call it in the loop before looking for work."""
         with contextlib.suppress(BlockingIOError):
             while os.read(self._read, 4096):
                 pass

@@ -1,4 +1,4 @@
-"""The keyframes of all chunks, tied to each other wherever they show the same place."""
+"""Ties the keyframes of all chunks to each other wherever they show the same place."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from tools.alignment.models import Floats, Frame, apply, magnification, unscaled
 from tools.alignment.tracking import Found, Keyframe, follow, know_again, meet
 
 LEAST_OVERLAP = 0.4
-"""Keyframes that should share so much of their pictures are matched."""
+"""Keyframes are matched if they should share at least this much of their pictures."""
 MATCHES = 4
-"""With so many of those a new keyframe is matched."""
+"""A new keyframe is matched with this many of those."""
 SAME, SAME_ZOOM = 0.8, 1.1
-"""A keyframe that shows so much of what another one shows, no larger or smaller than the other by this, need
-not be kept: a camera on a tripod has one."""
+"""A keyframe need not be kept if another one shows SAME of it, at a size that differs by at most SAME_ZOOM: a
+camera on a tripod has one keyframe."""
 MOST_KEPT = 200
-"""So many keyframes are kept to be matched, whatever the length of the clip; some 0.7 MB each."""
+"""The most keyframes kept for matching, however long the clip is; each takes about 0.7 MB."""
 MOST_TRIES = 40
-"""A keyframe that nothing leads to is compared with so many of those that are kept, the newest first."""
+"""A keyframe to which nothing leads is compared with this many of the kept ones, the newest first."""
 STEPS = 9
 
 
@@ -32,10 +32,10 @@ class _Node:
 
 
 class Atlas:
-    """Keyframes in, in the order of time; out come `edges`, first guesses of their `poses`, and `groups`."""
+    """Takes keyframes in order of time; gives `edges`, first guesses of their `poses`, and `groups`."""
 
     def __init__(self, size: tuple[int, int]) -> None:
-        """size: (width, height) of the pictures that are measured on."""
+        """size: (width, height) of the working pictures."""
         self._frame = Frame(*size)
         self._nodes: list[_Node] = []
         self._kept: dict[int, Keyframe] = {}
@@ -44,20 +44,20 @@ class Atlas:
 
     @property
     def poses(self) -> list[Floats]:
-        """Of each keyframe, keyframe → group."""
+        """For each keyframe, the map keyframe → group."""
         return [node.pose for node in self._nodes]
 
     @property
     def groups(self) -> list[int]:
-        """The group of each keyframe: those that are tied to each other."""
+        """For each keyframe, its group: keyframes that are tied to each other."""
         return [node.group for node in self._nodes]
 
     def add(self, key: Keyframe, expected: Floats | None, edge: Edge | None, *, oldest: int = 0) -> int:
-        """Returns the new keyframe's number.
+        """Adds a keyframe; returns its number.
 
-        edge: from an older keyframe to it, where that was measured already. expected: the newest keyframe →
-        it, where it was not, and is near to that. oldest: older keyframes are not matched (the keyframe lies
-        in a dissolve and shows two places at once).
+        edge: from an older keyframe to it, if already measured. expected: else, if the newest keyframe is
+        near, the map from that one to it. oldest: older keyframes are not matched (the keyframe lies in a
+        dissolve and shows two places at once).
         """
         number = len(self._nodes)
         self._nodes.append(_Node(np.eye(3), number))
@@ -77,7 +77,7 @@ class Atlas:
         return number
 
     def _try(self, key: Keyframe, number: int, other: Keyframe, other_number: int, expected: Floats) -> bool:
-        """Ties both if they meet. expected: key → other."""
+        """Ties two keyframes if they meet. expected: key → other."""
         return self._met(number, other_number, meet(key, other, expected))
 
     def _met(self, number: int, other: int, found: Found | None) -> bool:
@@ -101,7 +101,7 @@ class Atlas:
                 node.pose /= node.pose[2, 2]
 
     def _search(self, key: Keyframe, number: int, oldest: int) -> None:
-        """For a place that it knows, when nothing leads to it."""
+        """Searches for a known place when nothing leads to the keyframe."""
         candidates = [other for other in self._kept if other >= oldest][::-1][:MOST_TRIES]
         for other in candidates[:3]:
             if self._try(key, number, self._kept[other], other, np.eye(3)):
@@ -111,7 +111,7 @@ class Atlas:
                 return
 
     def _match(self, key: Keyframe, number: int, oldest: int) -> None:
-        """With those that are kept and should show what it shows."""
+        """Matches it with the kept keyframes that should show the same."""
         tied = {edge.one + edge.other - number for edge in self.edges if number in (edge.one, edge.other)}
         node = self._nodes[number]
         ways = {
@@ -125,7 +125,7 @@ class Atlas:
             self._try(key, number, self._kept[other], other, ways[other] / ways[other][2, 2])
 
     def _is_known(self, number: int) -> bool:
-        """Is it tied to one that is kept and shows the same?"""
+        """Whether it is tied to a kept keyframe that shows the same."""
         for edge in self.edges:
             if number in (edge.one, edge.other) and edge.one + edge.other - number in self._kept:
                 zoom = magnification(edge.matrix, self._frame)
@@ -134,7 +134,7 @@ class Atlas:
         return False
 
     def _overlap(self, way: Floats) -> float:
-        """The share of one picture that lies within another, whichever is smaller."""
+        """The share of one picture that lies within the other; the smaller share of the two."""
         return min(_inside(way, self._frame), _inside(np.linalg.inv(way), self._frame))
 
 

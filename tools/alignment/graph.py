@@ -1,4 +1,4 @@
-"""All keyframes of a scene at once: where each must lie so that what was measured between them fits best."""
+"""Solves for all keyframes of a scene at once: the places that fit best to the measurements between them."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from scipy.sparse.linalg import spsolve
 from tools.alignment.models import Floats, Frame, apply, derivatives, spread, unscaled
 
 GRID = 4
-"""A measurement counts by so many points of the picture along each side, each as exactly as it is known
-there."""
+"""A measurement is represented by this many points along each side of the picture, each with the certainty
+known there."""
 FLOOR_PX = 0.15
-"""Nothing is known more exactly than this."""
+"""Nothing counts as known more exactly than this."""
 ROUNDS, LEAST_STEP = 8, 3e-5
 TURNS = 8
-"""So often what is wrong is left out."""
+"""Times that wrong measurements are removed."""
 HUBER = 2.0
-"""A measurement that is off by more than so many deviations counts less (Huber, 1964)."""
+"""A measurement off by more than this many deviations counts less (Huber, 1964)."""
 WRONG_PX, WRONG = 3.0, 5.0
-"""One that is off by more than both, pixels and deviations, is wrong and left out."""
+"""A measurement off by more than both, pixels and deviations, is wrong and removed."""
 
 
 @dataclass(frozen=True)
 class Edge:
-    """A measurement between two keyframes, by number: matrix: one → other; covariance (8, 8) as in `Fit`."""
+    """A measurement between two keyframes, by number. matrix: one → other. covariance (8, 8): as in `Fit`."""
 
     one: int
     other: int
@@ -40,8 +40,8 @@ class Edge:
 
 @dataclass(frozen=True)
 class _Held:
-    """A measurement as points: places (P, 2) of one picture lie `there` in the other, both in coordinates
-    from -1 to 1, and that is known to sigma (P,), in the same."""
+    """A measurement as points: places (P, 2) of one picture lie at `there` in the other, in coordinates from
+    -1 to 1, with standard deviations sigma (P,), in the same."""
 
     one: int
     other: int
@@ -55,8 +55,8 @@ def solve(
 ) -> tuple[list[Floats], NDArray[np.int64]]:
     """First guesses (keyframe → group) and measurements → poses, and the group of each keyframe, (K,).
 
-    Each group's first keyframe stays where it is. Measurements that contradict the rest are left out, which
-    may part a group.
+    Each group's first keyframe stays in place. Measurements that contradict the rest are removed, which may
+    split a group.
     """
     unit = np.linalg.inv(frame.normal)
     found = [frame.normal @ pose @ unit for pose in poses]  # in coordinates from -1 to 1
@@ -71,7 +71,7 @@ def solve(
         ]
         if not any(wrong) or turn == TURNS - 1:
             break
-        worst = max(wrong)  # with it all that are half as bad, which are seldom bad because of it
+        worst = max(wrong)  # also remove those half as bad: they are rarely bad because of it
         bar = worst / 2 if turn < TURNS - 2 else 0
         left = [held for held, bad in zip(left, wrong, strict=True) if bad <= bar]
     return [unscaled(unit @ pose @ frame.normal) for pose in found], groups
@@ -84,7 +84,7 @@ def _groups(count: int, held: Sequence[_Held]) -> NDArray[np.int64]:
 
 
 def _settle(poses: list[Floats], held: Sequence[_Held], groups: NDArray[np.int64]) -> list[Floats]:
-    """Gauss and Newton's method on the entries of all poses."""
+    """The Gauss-Newton method on the entries of all poses."""
     fixed = {int(np.flatnonzero(groups == group)[0]) for group in np.unique(groups)}
     free = {node: place for place, node in enumerate(n for n in range(len(poses)) if n not in fixed)}
     if not free or not held:
@@ -118,13 +118,13 @@ def _settle(poses: list[Floats], held: Sequence[_Held], groups: NDArray[np.int64
 
 
 def _weights(gaps: Floats, sigma: Floats) -> Floats:
-    """(P,): by what to multiply gaps (P, 2)."""
+    """(P,): factors on gaps (P, 2)."""
     far = float(np.sqrt(np.mean((gaps / sigma[:, None]) ** 2)))
     return np.sqrt(min(1.0, HUBER / max(far, 1e-9))) / sigma
 
 
 def _errors(poses: Sequence[Floats], held: _Held) -> tuple[float, float]:
-    """By how much a measurement is off: in coordinates, and in deviations (root of the mean square)."""
+    """The error of a measurement: in coordinates, and in deviations (root of the mean square)."""
     way = np.linalg.inv(poses[held.other]) @ poses[held.one]
     off = np.linalg.norm(apply(way, held.places) - held.there, axis=1)
     return float(np.sqrt((off**2).mean())), float(np.sqrt(((off / held.sigma) ** 2).mean()))
@@ -143,5 +143,5 @@ def _held(edge: Edge, frame: Frame) -> _Held:
 
 
 def _scale(matrix: Floats) -> float:
-    """By how much a map in coordinates from -1 to 1 magnifies their middle."""
+    """How much a map in coordinates from -1 to 1 magnifies their middle."""
     return float(np.sqrt(abs(np.linalg.det(matrix)) / abs(matrix[2, 2]) ** 3))

@@ -1,4 +1,4 @@
-"""The first half: each frame of a clip against a keyframe of its own chunk, one after the other."""
+"""The first half: measures each frame of a clip against a keyframe of its own chunk, one after the other."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ from tools.alignment.picture import THUMB, Working, working, working_size
 from tools.alignment.tracking import Found, Keyframe, follow
 
 FOLLOWED, PLAIN, LOST = 0, 1, 2
-"""A frame's state: it was measured; its background has too little texture to tell; it has, and yet nothing
-agrees with the keyframe (a cut, a blur, a crowd)."""
+"""A frame's state. FOLLOWED: measured. PLAIN: its background has too little texture. LOST: it has texture,
+but nothing agrees with the keyframe (a cut, a blur, a crowd)."""
 LEAST_LEFT = 0.5
-"""With fewer points than this share of those that the keyframe's first frame agreed on, the frame becomes the
-next keyframe."""
+"""A frame becomes the next keyframe if fewer points agree than this share of those in the keyframe's first
+frame."""
 MOST_ZOOM = 1.25
-"""So it does where it is larger or smaller by more than this."""
+"""It also does if it is larger or smaller by more than this factor."""
 LOOK_AGAIN = 5
-"""Before a plain background, and after a keyframe, so many frames pass before a new keyframe is looked
-for."""
+"""On a plain background, and after a keyframe, this many frames pass before another keyframe is sought."""
 
 Chunk = dict[str, NDArray[Any]]
 
@@ -40,8 +39,8 @@ class _Rows:
 
 
 class Meter:
-    """Frames in, chunks out. It knows nothing of chunks before, so an interruption changes nothing, as long
-    as the caller ends its chunks at the same frames."""
+    """Takes frames and returns chunks. It knows nothing of former chunks, so an interruption changes nothing,
+    as long as the caller ends chunks at the same frames."""
 
     def __init__(self, size: tuple[int, int]) -> None:
         """size: (width, height) of the pictures."""
@@ -58,9 +57,9 @@ class Meter:
         self._at_first, self._agree = 0, 1.0
 
     def __call__(self, picture: NDArray[np.uint8], hidden: NDArray[np.uint8]) -> None:
-        """The next frame: picture (H, W, 3) uint8 BGR; hidden (H, W) uint8, not 0 where people are or may be.
+        """The next frame: picture (H, W, 3) uint8 BGR; hidden (H, W) uint8, not 0 where people may be.
 
-        Raises ValueError where they are of another size than the meter.
+        Raises ValueError where their size is not the meter's.
         """
         shape = (self._size[1], self._size[0])
         if picture.shape != (*shape, 3) or hidden.shape != shape:
@@ -77,7 +76,7 @@ class Meter:
         self._before = seen
 
     def finish(self) -> Chunk:
-        """What was found since the last call, for `align`; the next frame begins another chunk."""
+        """The results since the last call, for `align`. The next frame begins another chunk."""
         rows, keys = self._rows, self._keys
         count, shape = len(rows.keys), (len(keys), self._small[1], self._small[0])
         numbers = np.array(rows.numbers, np.float32).reshape(count, 4)
@@ -106,7 +105,7 @@ class Meter:
         return chunk
 
     def _begin(self, seen: Working) -> None:
-        """A keyframe that nothing leads to."""
+        """Begins a keyframe to which nothing leads."""
         key = self._add_key(seen, len(self._rows.keys))
         self._expected = self._motion = np.eye(3)
         if not key.textured:
@@ -149,7 +148,7 @@ class Meter:
             self._expected = np.eye(3)
 
     def _starts(self) -> list[Floats]:
-        """Where the next frame may lie: as far on as the last one was, or where that was."""
+        """Guesses for the next frame's place: as far on as the last frame moved, or where that was."""
         further = unscaled(self._motion @ self._expected)
         return (
             [further, self._expected] if apart(further, self._expected, self._frame) > 1 else [self._expected]

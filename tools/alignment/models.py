@@ -1,4 +1,4 @@
-"""Maps between two pictures from points that are seen in both: as free as the points' evidence makes them.
+"""Fits maps between two pictures to points seen in both, with as much freedom as the points justify.
 
 A map is a (3, 3) float64 matrix with 1 in its last corner; points are (P, 2) x, y in pixels.
 """
@@ -14,36 +14,36 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 MODELS = ("translation", "similarity", "affine", "homography")
-"""From the stiffest to the freest."""
+"""From the stiffest to the freest model."""
 NOISE_PX = 0.1
-"""No point is believed to be found more exactly than this in one direction."""
+"""No point counts as found more exactly than this in one direction."""
 FIRST_PX = 0.5
-"""How exactly points are taken to be found before their own scatter tells."""
+"""The assumed exactness of points before their own scatter tells it."""
 ITERATIONS = 6
 TUKEY = 4.685
 """Tukey's biweight loses 5 % of efficiency on normal errors with this constant (Holland and Welsch, 1977)."""
 PERSPECTIVE, SHEAR, RIGID = 0.4, 0.1, 5e-4
-"""A camera that turns shifts the picture and tilts it, by the square of half the picture's side over the
-focal length (0.33 for a phone's wide lens) for each shift by half a side; one that is carried along shears it
-before a slanting floor. So much perspective and shear is expected of a shift, and so little of none: one
+"""A turning camera shifts and tilts the picture: for each shift by half a side, it tilts by the square of
+half the picture's side over the focal length (0.33 for a phone's wide lens). A camera carried along shears
+the picture of a slanting floor. PERSPECTIVE and SHEAR are expected for a shift, RIGID without one: one
 standard deviation, in coordinates from -1 to 1."""
 TELLING_PX = 0.3
-"""A map is called by the simplest model that puts no corner further off than this, or than is uncertain of
-it."""
+"""A map is named by the simplest model that displaces no corner by more than this, or by more than its
+uncertainty."""
 
 _SHEARS = (
     np.array([[1, 0, 0, 0, -1, 0, 0, 0], [0, 1, 0, 1, 0, 0, 0, 0], [0] * 6 + [1, 0], [0] * 7 + [1]]) / 1.0
 )
-"""What of a map's first eight entries is no similarity: two sums that are shear, and two entries of
+"""The combinations of a map's first eight entries beyond a similarity: two sums for shear, and two entries of
 perspective."""
 
 
 @dataclass(frozen=True)
 class Fit:
-    """A map found from points. residual_px: the root of the mean squared distance of the points that were
-    believed; spread_px: how uncertain the map leaves the picture's worst corner, one standard deviation;
-    weights (P,): how much each point was believed, 0 to 1; covariance (8, 8) of the first eight entries of a
-    small map that follows this one, in coordinates from -1 to 1 (`Frame`)."""
+    """A map fitted to points. residual_px: root of the mean squared distance of the trusted points.
+    spread_px: uncertainty of the picture's worst corner, one standard deviation. weights (P,): how much each
+    point was trusted, 0 to 1. covariance (8, 8): of the first eight entries of a small map after this one, in
+    coordinates from -1 to 1 (`Frame`)."""
 
     matrix: Floats
     residual_px: float
@@ -54,7 +54,7 @@ class Fit:
 
 @dataclass(frozen=True)
 class Frame:
-    """The picture that points are measured in: maps are solved in coordinates from about -1 to 1 in it."""
+    """The picture in which points are measured. Maps are solved in coordinates from about -1 to 1 in it."""
 
     width: int
     height: int
@@ -65,7 +65,7 @@ class Frame:
 
     @property
     def normal(self) -> Floats:
-        """Pixels → coordinates."""
+        """The map from pixels to coordinates."""
         u = self.unit
         return np.array([[1 / u, 0, -self.width / 2 / u], [0, 1 / u, -self.height / 2 / u], [0, 0, 1]])
 
@@ -89,12 +89,12 @@ def unscaled(matrix: Floats) -> Floats:
 
 
 def apart(one: Floats, other: Floats, frame: Frame) -> float:
-    """The furthest that two maps put a corner of the picture from each other, pixels."""
+    """The largest distance between the two images of a corner of the picture, pixels."""
     return float(np.linalg.norm(apply(one, frame.corners) - apply(other, frame.corners), axis=1).max())
 
 
 def magnification(matrix: Floats, frame: Frame) -> float:
-    """How many times larger the map shows the middle of the picture, along a side; NaN where it is folded."""
+    """How many times the map magnifies the middle of the picture, along a side; NaN where it is folded."""
     jacobian = _jacobian_at(matrix, frame)
     determinant = float(np.linalg.det(jacobian))
     return float(np.sqrt(determinant)) if determinant > 0 else float("nan")
@@ -113,8 +113,8 @@ def _jacobian_at(matrix: Floats, frame: Frame) -> Floats:
 
 
 def derivatives(points: Floats) -> Floats:
-    """(P, 2) points that a map has reached → (P, 2, 8): how they move with the first eight entries of a small
-    map that follows it."""
+    """Points (P, 2) that a map has reached → (P, 2, 8): their derivatives by the first eight entries of a
+    small map after it."""
     x, y = points.T
     one, none = np.ones_like(x), np.zeros_like(x)
     return np.stack(
@@ -127,7 +127,7 @@ def derivatives(points: Floats) -> Floats:
 
 
 def spread(covariance: Floats, matrix: Floats, points: NDArray[np.floating[Any]], frame: Frame) -> Floats:
-    """(P,) pixels: how uncertain the map leaves points of the picture, one standard deviation."""
+    """(P,): uncertainty of the map at points of the picture, one standard deviation, pixels."""
     rows = derivatives(apply(frame.normal @ matrix, points))
     return np.sqrt(np.einsum("pij,jk,pik->p", rows, covariance, rows).clip(0)) * frame.unit
 
@@ -139,15 +139,15 @@ def fit(
     frame: Frame,
     turns: int = ITERATIONS,
 ) -> Fit:
-    """The map that takes source (P, 2) to target (P, 2) best.
+    """The map that best takes source (P, 2) to target (P, 2).
 
-    trust (P, 2, 2): how well each target is known in which direction, as `patches.Seen`: 1 across an edge, 0
-    along it. Robust: points far from where the others say do not count (Tukey's biweight, least squares
-    reweighted so many `turns`).
+    trust (P, 2, 2): how well each target is known in which direction, as in `patches.Seen`: 1 across an edge,
+    0 along it. The fit is robust: points far from where the others say do not count (Tukey's biweight, least
+    squares reweighted in `turns` rounds).
 
-    A homography, but its perspective and shear are expected to be as small as goes with its shift
-    (`PERSPECTIVE`), so it is as free as the points' evidence makes it: from few or crowded ones a similarity,
-    and never wild; and what they leave open is in its covariance.
+    The map is a homography, but its perspective and shear are expected to be as small as its shift allows
+    (`PERSPECTIVE`). So few or crowded points give a similarity, and never a wild map; what they leave open is
+    in the covariance.
     """
     normal, unit = frame.normal, frame.unit
     here, goal, roots = apply(normal, source), apply(normal, target), root(trust)
@@ -183,7 +183,7 @@ def fit(
 
 
 def _by_entry(here: Floats, reached: Floats, matrix: Floats) -> Floats:
-    """(P, 2, 8): how the points that `matrix` takes from `here` to `reached` move with its first eight
+    """(P, 2, 8): derivatives of the points that `matrix` takes from `here` to `reached`, by its first eight
     entries."""
     x, y = here.T
     w = here @ matrix[2, :2] + matrix[2, 2]
@@ -197,14 +197,14 @@ def _by_entry(here: Floats, reached: Floats, matrix: Floats) -> Floats:
 
 
 def _expected(shift: float) -> Floats:
-    """(8, 8): how firmly a map's entries are held to those of a similarity, as an information matrix. shift:
-    by how much it moves the middle, in coordinates from -1 to 1."""
+    """(8, 8): how strongly a map's entries are held to those of a similarity, as an information matrix.
+    shift: how far it moves the middle, in coordinates from -1 to 1."""
     deviations = np.hypot(RIGID, np.array([SHEAR, SHEAR, PERSPECTIVE, PERSPECTIVE]) * shift)
     return np.asarray(_SHEARS.T @ np.diag(deviations**-2) @ _SHEARS)
 
 
 def _after(matrix: Floats) -> Floats:
-    """(8, 8): changes of a map's entries → the entries of the small map that, following it, does the same."""
+    """(8, 8): changes of a map's entries → entries of the small map after it that does the same."""
     inverse, columns = np.linalg.inv(matrix), []
     for entry in range(8):
         change = np.zeros(9)
@@ -215,7 +215,7 @@ def _after(matrix: Floats) -> Floats:
 
 
 def model_of(found: Fit, frame: Frame) -> str:
-    """The simplest of `MODELS` that is as good, as far as its certainty goes."""
+    """The simplest of `MODELS` that fits as well, within the map's uncertainty."""
     corners, unit = frame.corners, np.ones(4)
     there, enough = apply(found.matrix, corners), max(TELLING_PX, found.spread_px)
     shift = there.mean(axis=0) - corners.mean(axis=0)
@@ -237,7 +237,7 @@ def model_of(found: Fit, frame: Frame) -> str:
 _SIMILAR = np.zeros((8, 4))
 _SIMILAR[[0, 4, 1, 3, 2, 5], [0, 0, 1, 1, 2, 3]] = 1, 1, -1, 1, 1, 1
 HYPOTHESES, SAMPLE = 100, 3
-"""So many similarities are tried, each through so many points."""
+"""Similarities that are tried, and the points through which each goes."""
 
 
 def agree(
@@ -247,7 +247,7 @@ def agree(
     frame: Frame,
     within_px: float,
 ) -> NDArray[np.bool_]:
-    """(P,): the points that go with the small similarity which most of them agree on (random sample
+    """(P,): the points that agree with the small similarity on which most points agree (random sample
     consensus; Fischler and Bolles, 1981)."""
     chance = np.random.default_rng(len(source))
     here, roots = apply(frame.normal, source), root(trust)
@@ -266,7 +266,7 @@ def agree(
 
 
 def root(trust: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
-    """(P, 2, 2) → (P, 2, 2) symmetric, whose squares they are."""
+    """(P, 2, 2) → their symmetric square roots (P, 2, 2)."""
     determinant = trust[:, 0, 0] * trust[:, 1, 1] - trust[:, 0, 1] * trust[:, 1, 0]
     half = np.sqrt(determinant.clip(0))
     length = np.sqrt((trust[:, 0, 0] + trust[:, 1, 1] + 2 * half).clip(1e-12))

@@ -1,7 +1,7 @@
-"""Small neighbourhoods of a keyframe, and how far each has moved in another picture.
+"""Small neighbourhoods of a keyframe's points, and how far each has moved in another picture.
 
-Lucas and Kanade's optical flow (Baker and Matthews, "Lucas-Kanade 20 Years On", 2004) without the part that
-OpenCV's lacks: an edge tells of the motion across it, and says nothing of that along it. A plain wall with a
+This is Lucas and Kanade's optical flow (Baker and Matthews, "Lucas-Kanade 20 Years On", 2004), with
+directions, which OpenCV's lacks: an edge tells the motion across it, but not along it. A plain wall with a
 door has many edges and few corners.
 """
 
@@ -16,22 +16,22 @@ from numpy.typing import NDArray
 from tools.alignment.models import Floats
 
 LEVELS = 4
-"""So many pictures, each half as large as the one before: a motion of some 25 pixels is found in the last."""
+"""Pictures, each half as large as the one before. The last one finds motions of about 25 pixels."""
 RADIUS = 6
-"""A neighbourhood is this far on each side, in pixels of its level."""
+"""A neighbourhood reaches this far on each side, in pixels of its level."""
 FIRM = 5.0
-"""A direction in which the squared gradient of a neighbourhood is this (grey levels a pixel, squared) on the
-average is trusted by half: a soft step of 20 grey levels in it has about as much."""
+"""A direction in which a neighbourhood has this mean squared gradient (grey levels a pixel, squared) is
+trusted by half: a soft step of 20 grey levels has about as much."""
 ALONG = 0.06
-"""Along an edge the pixels' grid and noise make so much of the gradients across it, which tells of no
-motion."""
+"""The pixels' grid and noise create this share of the gradients across an edge along it as well, which tells
+no motion."""
 OF_NOISE, QUIETER = 0.5, 0.27
-"""Noise of one grey level has gradients of 0.23 squared (Scharr's weights); twice that tells nothing. A
-halved picture has this share of the noise (the weights of OpenCV's `pyrDown`)."""
+"""Noise of one grey level has squared gradients of 0.23 (Scharr's weights); up to twice that, they tell
+nothing. Halving a picture leaves this share of the noise (the weights of OpenCV's `pyrDown`)."""
 LEAST_SEEN = 0.6
-"""Of a neighbourhood so much must be free in both pictures."""
+"""At least this share of a neighbourhood must be free in both pictures."""
 LEAST_LIKE = 0.6
-"""Correlation of two neighbourhoods that show the same."""
+"""Least correlation of two neighbourhoods that show the same."""
 MOST_GAIN = 2.5
 
 Greys = NDArray[np.float32]
@@ -39,9 +39,9 @@ Greys = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Seen:
-    """places: which points (P,) can be compared; gaps (P, 2): how far each has moved on from where it was
-    expected, pixels of the keyframe; trust (P, 2, 2): symmetric, with eigenvalues 0 to 1: how well that is
-    seen in which direction; like (P,): the correlation of both neighbourhoods."""
+    """places: the points (P,) that can be compared. gaps (P, 2): how far each has moved from its expected
+    place, pixels of the keyframe. trust (P, 2, 2): symmetric, with eigenvalues 0 to 1: how well the gap is
+    seen in which direction. like (P,): the correlation of both neighbourhoods."""
 
     places: NDArray[np.bool_]
     gaps: NDArray[np.float64]
@@ -50,7 +50,7 @@ class Seen:
 
 
 def pyramid(grey: Greys) -> list[Greys]:
-    """The picture, and three more, each half as large as the one before."""
+    """The picture and its smaller versions, each half as large as the one before."""
     levels = [grey]
     for _ in range(LEVELS - 1):
         levels.append(np.asarray(cv2.pyrDown(levels[-1]), np.float32))
@@ -63,7 +63,7 @@ class Patches:
     def __init__(
         self, grey: Greys, free: NDArray[np.uint8], points: NDArray[np.float32], level: int, noise: float
     ) -> None:
-        """free (h, w) of the whole picture; points in its pixels; noise: its standard deviation, grey
+        """free (h, w): of the whole picture. points: in its pixels. noise: its standard deviation, grey
         levels."""
         self._scale = 2.0**-level
         self._of_noise = OF_NOISE * (noise * QUIETER**level) ** 2
@@ -76,8 +76,8 @@ class Patches:
         self._y = _sample(_slope(grey, 0, 1), self._grid)
 
     def compare(self, grey: Greys, free: NDArray[np.uint8], expected: Floats) -> Seen:
-        """With another picture on the same level, near to where it is `expected` (keyframe → it, whole
-        pixels). free (h, w) of the whole picture."""
+        """Compares with another picture on the same level, near the `expected` place (keyframe → picture,
+        pixels of the whole pictures). free (h, w): of the whole picture."""
         count = self._grid.shape[:2]
         level = np.diag([self._scale, self._scale, 1.0])
         there = level @ expected @ np.linalg.inv(level)
@@ -110,7 +110,7 @@ class Patches:
 
 
 def _slope(grey: Greys, x: int, y: int) -> Greys:
-    """(h, w): by how much it changes from one pixel to the next."""
+    """(h, w): the change from one pixel to the next."""
     return np.asarray(cv2.Scharr(grey, cv2.CV_32F, x, y, borderType=cv2.BORDER_REPLICATE, scale=1 / 32))
 
 

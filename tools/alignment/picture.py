@@ -1,4 +1,4 @@
-"""What is measured on: a small grey picture, where its background is free, and points on it to follow."""
+"""The working picture for measuring: small and grey, with its free background and the points to follow."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 LONG_SIDE = 640
-"""Pictures are measured at this size; points are found there to about a tenth of a pixel."""
+"""Pictures are measured at this size, in which points are found to about a tenth of a pixel."""
 CELLS = 12
-"""The longer side is divided into so many cells, the shorter one into cells of the same size."""
+"""The longer side is divided into this many cells, the shorter one into cells of the same size."""
 PER_CELL, MOST_POINTS = 4, 180
-"""So many points of a cell are followed, and so many in all: a caption with a hundred corners weighs no more
+"""The most points that are followed in a cell, and in all: a caption with a hundred corners weighs no more
 than a door."""
 LEAST_TEXTURE, EDGE = 3e-5, 0.06
-"""A point is worth following where the smaller eigenvalue of the gradients about it, plus this share of the
-larger one, is above this (OpenCV's `cornerEigenValsAndVecs` with 5 pixels): corners, and edges, which tell of
-the motion across them."""
+"""A point is worth following where the smaller eigenvalue of the gradients around it, plus the share EDGE of
+the larger one, exceeds LEAST_TEXTURE (OpenCV's `cornerEigenValsAndVecs` with 5 pixels). These are corners,
+and edges, which tell the motion across them."""
 OF_NOISE = 5e-5
-"""So much more for noise of one grey level: some four times the eigenvalue that noise alone has on the
-average (25 pixels, Sobel's weights, and OpenCV's scale of 1 / 5100)."""
+"""Added to that for noise of one grey level: about four times the mean eigenvalue of noise alone (25 pixels,
+Sobel's weights, and OpenCV's scale of 1 / 5100)."""
 APART = 6
 """Pixels between two points."""
 MARGIN = 4
-"""What lies so near to hidden places is hidden too, in pixels."""
+"""Places this near to hidden ones, in pixels, are hidden too."""
 THUMB = (16, 12)
-"""Width and height of the thumbnails by which cuts are found."""
+"""Width and height of the thumbnails from which cuts are found."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,13 @@ class Working:
 
 
 def working_size(size: tuple[int, int]) -> tuple[int, int]:
-    """(width, height) of the pictures → that which is measured on."""
+    """(width, height) of the pictures → of the working picture."""
     scale = min(1.0, LONG_SIDE / max(size))
     return max(round(size[0] * scale), 8), max(round(size[1] * scale), 8)
 
 
 def working(picture: NDArray[np.uint8], hidden: NDArray[np.uint8], size: tuple[int, int]) -> Working:
-    """picture (H, W, 3) BGR, hidden (H, W): not 0 where people are or may be."""
+    """The working picture. picture (H, W, 3) BGR; hidden (H, W): not 0 where people may be."""
     small = picture
     if size != (picture.shape[1], picture.shape[0]):
         small = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
@@ -65,14 +65,14 @@ def working(picture: NDArray[np.uint8], hidden: NDArray[np.uint8], size: tuple[i
 
 
 def cell_of(points: NDArray[np.floating[Any]], size: tuple[int, int]) -> NDArray[np.int64]:
-    """(P, 2) → (P,) the number of the cell that each lies in."""
+    """(P, 2) → (P,): the number of the cell in which each lies."""
     side = max(size) / CELLS
     x, y = (points // side).astype(np.int64).T
     return np.asarray(y * CELLS + x)
 
 
 def free_cells(free: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """The cells of which at least a quarter is free."""
+    """The cells that are free in at least a quarter."""
     height, width = free.shape
     side = max(free.shape) / CELLS
     shape = (max(round(width / side), 1), max(round(height / side), 1))
@@ -82,9 +82,9 @@ def free_cells(free: NDArray[np.uint8]) -> NDArray[np.int64]:
 
 
 def noise(grey: NDArray[np.uint8]) -> float:
-    """The standard deviation of its noise, grey levels, where it is smoothest.
+    """The standard deviation of the picture's noise, grey levels, where it is smoothest.
 
-    Immerkær, "Fast Noise Variance Estimation" (1996), over the tenth of its blocks with the least of it.
+    Immerkær, "Fast Noise Variance Estimation" (1996), over the tenth of its blocks with the least noise.
     """
     kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
     rough = np.abs(cv2.filter2D(grey, cv2.CV_32F, kernel))
@@ -93,8 +93,8 @@ def noise(grey: NDArray[np.uint8]) -> float:
 
 
 def find_points(picture: Working) -> NDArray[np.float32]:
-    """(P, 2): points with texture about them on the free background: the best of each cell first, then the
-    second of each, and so on."""
+    """(P, 2): points with texture on the free background: the best of each cell first, then the second of
+    each, and so on."""
     values = cv2.cornerEigenValsAndVecs(picture.grey, 5, 3)  # (h, w, 6): two values, two vectors
     strength = values[..., :2].min(axis=2) + EDGE * values[..., :2].max(axis=2)
     strength[picture.free == 0] = 0
@@ -115,8 +115,8 @@ _SIFT = cv2.SIFT.create(nfeatures=400, contrastThreshold=0.015)
 
 
 def descriptors(picture: Working) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Points (F, 2) of the background that can be known again anywhere, with (F, 128) what they look like
-    (Lowe, "Distinctive Image Features from Scale-Invariant Keypoints", 2004)."""
+    """Points (F, 2) of the background that can be recognised anywhere, with their descriptors (F, 128) (Lowe,
+    "Distinctive Image Features from Scale-Invariant Keypoints", 2004)."""
     points, looks = _SIFT.detectAndCompute(picture.grey, picture.free)
     if looks is None:
         return np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32)

@@ -1,4 +1,4 @@
-"""The second half: all chunks of a clip → a scene for each frame, and a map into it."""
+"""The second half: from all chunks of a clip to a scene for each frame, and a map into it."""
 
 from __future__ import annotations
 
@@ -18,28 +18,26 @@ from tools.alignment.picture import Working, working_size
 from tools.alignment.tracking import Keyframe
 
 STILL_PX, STILL_WORST_PX = 0.5, 1.2
-"""A camera stands still where no more than a twentieth of its frames lie further from the usual place than
-the one, and none further than the other: pixels of the frame, of its worst corner, less what is uncertain of
-it."""
+"""A camera stands still if at most a twentieth of its frames lie farther than STILL_PX from the usual place,
+and none farther than STILL_WORST_PX: pixels at the frame's worst corner, minus its uncertainty."""
 LEAST_FRAMES = 5
-"""A scene has at least so many frames."""
+"""The fewest frames of a scene."""
 FEW = 0.05
-"""A smaller share of frames than this tells nothing against a background that is otherwise too plain."""
+"""A smaller share of frames with texture tells nothing, if the rest of the background is plain."""
 MOST_MAGNIFIED, LEAST_AHEAD = 3.0, 0.2
-"""A frame that its scene would show larger or smaller than the one is left out of it, and one with a corner
-that would be magnified by more than one through the other: the camera has turned too far away."""
+"""A frame is left out of its scene if the scene would show it larger or smaller by more than MOST_MAGNIFIED,
+or magnify a corner by more than 1 / LEAST_AHEAD: the camera has turned too far away."""
 
 STILL, MOVED, TAKEN_FOR_STILL = "still", "moved", "taken for still"
 
 
 @dataclass(frozen=True)
 class Scene:
-    """Frames that share one coordinate system: that of the frame `reference`.
+    """Frames that share one coordinate system, that of the frame `reference`.
 
-    kind: STILL, a tripod, all maps are the identity; MOVED; TAKEN_FOR_STILL: the background tells nothing,
-    and nothing speaks against a still camera. model: the freest that any of its frames called for. frames:
-    how many it has. card: nobody is ever in it and nothing moves between two cuts: a title card, or a
-    picture.
+    kind: STILL, a tripod, all maps are the identity; MOVED; TAKEN_FOR_STILL, the background tells nothing,
+    and nothing speaks against a still camera. model: the freest that any of its frames needed. frames: their
+    number. card: nobody is ever in it and nothing moves between two cuts: a title card, or a picture.
     """
 
     kind: str
@@ -51,17 +49,17 @@ class Scene:
 
 @dataclass(frozen=True)
 class Alignment:
-    """One row a frame.
+    """One row for each frame.
 
     scenes (N,) int64: an index into `found`, -1 where the background does not tell. matrices (N, 3, 3)
-    float64: frame → scene, pixels of the pictures (the middle of the first pixel is 0, 0); the identity where
-    there is no scene. residual_px (N,): how far the points that agree lie apart, root of the mean square;
-    uncertain_px (N,): of the picture's worst corner, one standard deviation. Both are against the frame's
-    keyframe. support (N,): the share of the background, by area, on which points agree; 0 where the place is
+    float64: frame → scene, pixels of the pictures (the middle of the first pixel is 0, 0); the identity
+    without a scene. residual_px (N,): distance of the agreeing points, root of the mean square. uncertain_px
+    (N,): of the picture's worst corner, one standard deviation. Both are against the frame's keyframe.
+    support (N,): the share of the background's area on which points agree; 0 where the place is only
     concluded (a plain ground before a still camera). zoom (N,): how many times larger than in its scene the
-    frame shows things; roll (N,): by how many degrees its scene is turned in it, clockwise. shots (N,):
-    counted on at each cut. transition (N,): the frame is part of a dissolve or a fade. plain (N,): its
-    background has too little texture to tell anything. found: the scenes, most frames first.
+    frame shows things. roll (N,): by how many degrees the scene is turned in it, clockwise. shots (N,):
+    numbers that rise at each cut. transition (N,): the frame is part of a dissolve or a fade. plain (N,): its
+    background has too little texture. found: the scenes, most frames first.
     """
 
     scenes: NDArray[np.int64]
@@ -79,8 +77,8 @@ class Alignment:
 
 @dataclass
 class _Rows:
-    """Of all frames. key (N,): the number of the keyframe that each was measured against; residual and spread
-    in pixels of the pictures."""
+    """All frames. key (N,): the number of the keyframe against which each was measured. residual and spread
+    are in pixels of the pictures."""
 
     states: NDArray[np.int8]
     key: NDArray[np.int64]
@@ -95,7 +93,7 @@ class _Rows:
 
 
 def align(chunks: Sequence[Chunk]) -> Alignment:
-    """chunks: what a `Meter` returned, in order. It is gone through twice, one chunk at a time, so that a
+    """chunks: the results of a `Meter`, in order. They are read twice, one chunk at a time, so that a
     sequence that loads each from disk needs little memory. Raises ValueError where there is none."""
     rows, size = _rows(chunks)
     small = Frame(*working_size(size))
@@ -179,7 +177,7 @@ def _keyframes(
             ):
                 expected = rows.maps[first - 1]
             oldest = 0
-            if rows.mixed[frame]:  # nothing from before the dissolve
+            if rows.mixed[frame]:  # use nothing from before the dissolve
                 oldest = int(np.searchsorted(frames, frame - int(np.argmin(rows.mixed[frame::-1]))))
             atlas.add(key, expected, edge, oldest=oldest)
             frames.append(frame)
@@ -201,15 +199,15 @@ def _same_shot(rows: _Rows, one: int, other: int) -> bool:
 
 
 def _pixels_to_working(size: tuple[int, int]) -> Floats:
-    """Pixels of the pictures → those that are measured on; OpenCV's resize keeps the corners of the outermost
-    pixels in place, not their middles."""
+    """Pixels of the pictures → pixels of the working picture. OpenCV's resize keeps the corners of the
+    outermost pixels in place, not their middles."""
     small = working_size(size)
     x, y = small[0] / size[0], small[1] / size[1]
     return np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]])
 
 
 def _central_key(keys: NDArray[np.int64], poses: Sequence[Floats], small: Frame) -> int:
-    """The keyframe that is about in the middle, so that no other is folded. keys: that of each frame."""
+    """The keyframe nearest to the middle, so that no other is folded. keys: that of each frame."""
     present, counts = np.unique(keys, return_counts=True)
     costs = []
     for key in present:
@@ -220,8 +218,8 @@ def _central_key(keys: NDArray[np.int64], poses: Sequence[Floats], small: Frame)
 
 
 def _central(maps: Floats, frame: Frame) -> int:
-    """Which of the frames is the most central in pan and zoom, so that the others are magnified little: the
-    one nearest to the median of all places and sizes."""
+    """The frame most central in pan and zoom, so that the others are magnified little: the one nearest to the
+    median of all places and sizes."""
     middle = np.array([[frame.width / 2, frame.height / 2]])
     sizes = np.array([magnification(matrix, frame) for matrix in maps])
     places = np.array([apply(matrix, middle)[0] for matrix in maps])
@@ -237,7 +235,7 @@ def _maps(
     poses: Sequence[Floats],
     size: tuple[int, int],
 ) -> Floats:
-    """(N, 3, 3): frame → scene, in pixels of the pictures, of the members. poses: keyframe → scene."""
+    """(N, 3, 3): frame → scene, pixels of the pictures, for the members. poses: keyframe → scene."""
     scale = _pixels_to_working(size)
     maps = np.tile(np.eye(3), (len(of_key), 1, 1))
     for n in members.tolist():
@@ -247,7 +245,7 @@ def _maps(
 
 
 def _kept(maps: Floats, frame: Frame) -> NDArray[np.bool_]:
-    """(N,): the frames that can be shown in the scene without being blown up or folded."""
+    """(N,): the frames that can be shown in the scene without too much enlargement or folding."""
     sizes = np.array([magnification(matrix, frame) for matrix in maps])
     corners = np.column_stack([frame.corners, np.ones(4)])
     ahead = ((corners @ maps[:, 2].T).T > LEAST_AHEAD).all(axis=1)
@@ -264,8 +262,8 @@ def _scene(members: NDArray[np.int64], maps: Floats, rows: _Rows, reference: int
 
 
 def _conclude(scenes: NDArray[np.int64], found: list[Scene], plain: NDArray[np.bool_], rows: _Rows) -> None:
-    """What a plain background leaves open: a camera that stands still before and after stands still between,
-    and one of which nothing is known is taken for still."""
+    """Decides what a plain background leaves open: a camera that stands still before and after stands still
+    in between; a camera of which nothing is known counts as still."""
     for shot in np.unique(rows.shots[plain]):
         here = (rows.shots == shot) & ~rows.mixed
         told = np.unique(scenes[here & (scenes >= 0)])
@@ -273,7 +271,7 @@ def _conclude(scenes: NDArray[np.int64], found: list[Scene], plain: NDArray[np.b
         if len(told) == 1 and found[told[0]].kind == STILL and not lost:
             scenes[here & plain] = told[0]
         elif not len(told):
-            alone = here & (rows.states == LOST)  # a spot on the ground is no texture that a camera moved by
+            alone = here & (rows.states == LOST)  # a spot on the ground tells no motion of a camera
             members = np.flatnonzero(
                 here & (plain | alone) if alone.sum() < FEW * here.sum() else here & plain
             )
@@ -286,7 +284,7 @@ def _conclude(scenes: NDArray[np.int64], found: list[Scene], plain: NDArray[np.b
 def _alignment(
     scenes: NDArray[np.int64], matrices: Floats, found: list[Scene], rows: _Rows, frame: Frame
 ) -> Alignment:
-    """With the scenes in order, most frames first."""
+    """The alignment, with the scenes ordered by their number of frames."""
     counts = np.bincount(scenes[scenes >= 0], minlength=len(found))
     order = np.argsort(-counts, kind="stable")
     rank = np.empty(len(found) + 1, np.int64)

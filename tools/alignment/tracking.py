@@ -1,4 +1,5 @@
-"""One picture against a keyframe: its points are found again, and the map that most of them agree on."""
+"""Measures one picture against a keyframe: finds its points again, and the map on which most of them
+agree."""
 
 from __future__ import annotations
 
@@ -16,36 +17,36 @@ from tools.alignment.patches import LEAST_LIKE, Greys, Patches, pyramid
 from tools.alignment.picture import Working, cell_of, descriptors, find_points, free_cells, noise
 
 WORST_PX = 1.5
-"""Nothing is said where the picture's worst corner would be more uncertain than this (one standard
+"""There is no result if the picture's worst corner would be more uncertain than this (one standard
 deviation)."""
 AGREE_PX = 1.5
-"""Points agree on a motion within this distance, in pixels of the level that is compared."""
+"""Points within this distance agree on a motion, in pixels of the compared level."""
 LEAST_POINTS, LEAST_CELLS = 8, 5
-"""With fewer points, or in fewer cells, nothing is said."""
+"""With fewer points, or in fewer cells, there is no result."""
 LEAST_AGREE, MEET_AGREE, LEAST_SOME = 0.35, 0.5, 0.25
-"""Of the points that should be seen, weighed by their trust, so many must agree in every direction: in a
-frame, between two keyframes, and while it is still looked for."""
+"""Shares of the points that should be seen, weighed by their trust, that must agree in every direction: in a
+frame; between two keyframes; and while the search goes on."""
 LEAST_TRUST = 1.0
-"""In a direction in which all points together are trusted no more than this, nothing is compared."""
+"""Nothing is compared in a direction in which all points together have no more trust than this."""
 MEET_SHARE = 0.2
-"""Of a keyframe's points so many must agree with another keyframe: where two hardly overlap, few points can
-be found anywhere."""
+"""The share of a keyframe's points that must agree with another keyframe: if two hardly overlap, few points
+can be found at all."""
 QUICK_AGREE, SURE_AGREE = 0.9, 0.8
-"""With this share of the usual the first look, at where the picture was expected, is enough; and one that
-began far off."""
+"""With this share of the usual agreement, a first look at the expected place is enough; the second is for a
+look that began far off."""
 LOOKS, SETTLED_PX = 6, 0.25
-"""The whole picture is compared again from where it was found, so often at most, until that moves no corner
-by more than this, or than is uncertain of it."""
+"""The whole picture is compared again from the place found, at most this many times, until no corner moves by
+more than this, or than its uncertainty."""
 COARSE = 90
-"""So many points are compared in halved pictures, to come near."""
+"""Points that are compared in halved pictures, to come near."""
 RATIO = 0.8
-"""A point is known again where the second best likeness is further off by this ratio (Lowe, 2004)."""
+"""A point is recognised if the second best match is farther by this ratio (Lowe, 2004)."""
 KNOWN_PX, LEAST_KNOWN = 4.0, 10
-"""Points that are known again agree within the one, and must be at least the other."""
+"""Recognised points agree within the first; there must be at least the second number of them."""
 
 
 class Keyframe:
-    """A picture that others are measured against, with the `points` (P, 2) of its background."""
+    """A picture against which others are measured, with the `points` (P, 2) of its background."""
 
     def __init__(self, picture: Working, points: NDArray[np.float32] | None = None) -> None:
         self.picture = picture
@@ -53,13 +54,14 @@ class Keyframe:
 
     @property
     def textured(self) -> bool:
-        """Does it have enough points to measure anything?"""
+        """Whether it has enough points to measure anything."""
         cells = len(np.unique(cell_of(self.points, self.picture.size)))
         return len(self.points) >= LEAST_POINTS and cells >= LEAST_CELLS
 
     @cached_property
     def patches(self) -> list[Patches]:
-        """Of every level, the whole picture's first; of the first `COARSE` points only in the others."""
+        """The neighbourhoods on every level, the whole picture's first; on the others only of the first
+        `COARSE` points."""
         levels = pyramid(self.picture.grey.astype(np.float32))
         few, rough = self.points[:COARSE], noise(self.picture.grey)
         return [
@@ -69,11 +71,11 @@ class Keyframe:
 
     @property
     def support(self) -> float:
-        """The share of its free cells in which it has points."""
+        """The share of its free cells that have points."""
         return support(self.points, self.picture)
 
     def forget(self) -> None:
-        """Frees the memory of `patches`; they are made again when they are asked for."""
+        """Frees the memory of `patches`; they are made again when needed."""
         self.__dict__.pop("patches", None)
 
     @cached_property
@@ -83,15 +85,15 @@ class Keyframe:
 
 
 def support(places: NDArray[np.floating[Any]], picture: Working) -> float:
-    """The share of a picture's free cells in which there are places (P, 2)."""
+    """The share of a picture's free cells that have places (P, 2)."""
     cells = np.unique(cell_of(places, picture.size))
     return min(len(cells) / max(len(free_cells(picture.free)), 1), 1.0)
 
 
 @dataclass(frozen=True)
 class Found:
-    """fit: keyframe → picture. support: the share of the picture's free cells in which points agree;
-    agree: the share of the points that should be seen, in the direction where it is least."""
+    """fit: keyframe → picture. support: the share of the picture's free cells in which points agree. agree:
+    the share of the points that should be seen, in the direction with the least."""
 
     fit: Fit
     support: float
@@ -107,9 +109,9 @@ def follow(
     least_agree: float = LEAST_AGREE,
     usual_agree: float = 1.0,
 ) -> Found | None:
-    """How `picture` lies to the keyframe, near to where it is `expected`: maps (3, 3), tried one after the
-    other until one is beyond doubt. usual_agree: so many agreed in the picture before. None where too few
-    points agree, or where each look puts it somewhere else."""
+    """How `picture` lies to the keyframe, near the `expected` maps (3, 3), which are tried one after the
+    other until one is beyond doubt. usual_agree: the agreement in the picture before. None where too few
+    points agree, or where each look gives another place."""
     if len(key.points) < LEAST_POINTS:
         return None
     grey = picture.grey.astype(np.float32)
@@ -132,7 +134,7 @@ def _better(one: Found | None, other: Found | None) -> Found | None:
 
 
 def _look(key: Keyframe, picture: Working, levels: Sequence[Greys], expected: Floats) -> Found | None:
-    """From the smallest of the levels to the whole picture, and there until it stays where it is."""
+    """Goes from the smallest level to the whole picture, and there until the place is stable."""
     for level in range(len(levels) - 1, 0, -1):
         nearer = _nearer(key, picture, levels[level], level, expected)
         expected = expected if nearer is None else nearer
@@ -145,7 +147,7 @@ def _look(key: Keyframe, picture: Working, levels: Sequence[Greys], expected: Fl
 
 
 def _settled(found: Found, expected: Floats) -> bool:
-    """Is it where it was looked for?"""
+    """Whether it lies where it was expected."""
     return apart(found.fit.matrix, expected, found.frame) < max(SETTLED_PX, found.fit.spread_px)
 
 
@@ -156,7 +158,7 @@ def meet(key: Keyframe, other: Keyframe, expected: Floats) -> Found | None:
 
 
 def know_again(key: Keyframe, other: Keyframe) -> Found | None:
-    """How two keyframes lie to each other when nothing is expected: by what their points look like."""
+    """How two keyframes lie to each other when nothing is expected: by the look of their points."""
     (places, looks), (others, other_looks) = key.looks, other.looks
     if min(len(looks), len(other_looks)) < LEAST_KNOWN:
         return None
@@ -174,7 +176,7 @@ def know_again(key: Keyframe, other: Keyframe) -> Found | None:
 
 
 def _nearer(key: Keyframe, picture: Working, grey: Greys, level: int, expected: Floats) -> Floats | None:
-    """A map nearer to the truth than `expected`, by the points that agree on a small similarity."""
+    """A better map than `expected`, by the points that agree on a small similarity."""
     seen = key.patches[level].compare(grey, picture.free, expected)
     source, gaps, trust = key.points[:COARSE][seen.places], seen.gaps[seen.places], seen.trust[seen.places]
     if len(source) < LEAST_POINTS:
@@ -214,8 +216,8 @@ def _settle(key: Keyframe, picture: Working, grey: Greys, expected: Floats) -> F
 
 
 def _share(part: Floats, whole: Floats) -> float:
-    """Of two sums of trust (2, 2), the share that the one is of the other, in the direction where it is
-    least: the line of a floor goes with every motion along it, and outvotes nobody."""
+    """The share that one sum of trust (2, 2) is of another, in the direction with the least: a floor's line
+    agrees with every motion along it, and must not outvote others."""
     shares = np.linalg.eigvals(
         np.linalg.solve(whole + LEAST_TRUST * np.eye(2), part + LEAST_TRUST * np.eye(2))
     )
@@ -230,5 +232,5 @@ def _turned(trust: Floats, matrix: Floats) -> Floats:
 
 
 def _distance(gap: Floats, trust: Floats) -> Floats:
-    """(P,) how long gaps (P, 2) are in the directions that can be seen."""
+    """(P,): the lengths of gaps (P, 2) in the directions that can be seen."""
     return np.sqrt(np.einsum("pi,pij,pj->p", gap, trust, gap))

@@ -1,4 +1,4 @@
-"""Pictures in the coordinates of their scene."""
+"""Transforms pictures into the coordinates of their scene."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ Box = tuple[int, int, int, int]
 
 
 def warp(picture: NDArray[np.uint8], matrix: Floats, box: Box) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """A frame (H, W, 3) and its matrix (3, 3): frame → scene → what it shows of the box (h, w, 3), black
-    elsewhere, and (h, w) uint8: 255 where it shows something, less between at its edges.
+    """A frame (H, W, 3) and its matrix (3, 3), frame → scene → the part of the box (h, w, 3) that it shows,
+    black elsewhere; and (h, w) uint8, 255 where it shows something, less at its edges.
 
     Bicubic interpolation; a shift by whole pixels changes none of them.
     """

@@ -1,4 +1,4 @@
-"""One output in a process of its own, fed as in a show, for benchmarks and tests."""
+"""Runs one output in a process of its own, fed as in a show, for benchmarks and tests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from realtime.transport.statuses import OutputStatus
 
 
 class HostedOutput:
-    """The playout's and the supervisor's ends of an output's process. It is not started again by itself."""
+    """The playout's and the supervisor's ends for an output's process. It is not restarted."""
 
     def __init__(self, stage: Stage, rig: Rig, bus: Bus) -> None:
         self.rig = rig
@@ -38,15 +38,15 @@ class HostedOutput:
         self.stage.start(self.rig, time.monotonic_ns())
 
     def wants(self) -> frozenset[Part]:
-        """For the programme clock's thread, like `send`."""
+        """For the thread of the programme's clock, like `send`."""
         return self._writer.wants()
 
     def send(self, frame: ProgrammeFrame, tick: int, due_ns: int) -> None:
-        """See `ProgrammeWriter.send`; all that the output wants."""
+        """See `ProgrammeWriter.send`; sends all that the output wants."""
         self._writer.send(frame, self.wants(), tick, due_ns)
 
     def status(self) -> OutputStatus:
-        """What it said last; or, where its process has ended, why."""
+        """Its last status; or, where its process has ended, the reason."""
         while (message := receive_newest(self._statuses)) is not None:
             self.stage.heard(Status.unpack(message))
         if self.stage.has_ended(time.monotonic_ns()):
@@ -65,7 +65,7 @@ class HostedOutput:
         self._orders.send(orders.pack(), zmq.NOBLOCK)
 
     def close(self) -> None:
-        """Asks it to end, then kills it."""
+        """Asks the process to end, then kills it."""
         process = self.stage.process
         deadline = time.monotonic() + 5
         while process is not None and process.is_alive() and time.monotonic() < deadline:
@@ -79,7 +79,7 @@ class HostedOutput:
 
 @contextmanager
 def hosted(show: Show, programme: Format, stage: Stage | None = None) -> Iterator[HostedOutput]:
-    """The only output of a show, with a programme of this format. stage: instead of its own."""
+    """The only output of a show, with a programme of this format. stage: replaces its own."""
     show = show.model_copy(update={"programme": Programme(size=programme.size, fps=programme.fps)})
     if stage is None:
         (stage,) = (each for each in stages_of(show).values() if each.kind)

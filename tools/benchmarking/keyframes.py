@@ -1,11 +1,11 @@
-"""What a viewer that floods the show with keyframe requests costs its neighbour.
+"""Measures what a viewer that floods the show with keyframe requests costs its neighbour.
 
     python -m tools.benchmarking.keyframes
     python -m tools.benchmarking.keyframes --bitrate 4000000 --seconds 30
 
-The clip is encoded for two viewers of the same picture; the second one asks for a keyframe (PLI) at every
-picture, or never. The figure is the mean PSNR of the pictures that the first one decodes, in dB over all
-three planes. Time is the pictures' own, so that a busy machine changes nothing. Needs no network.
+The clip is encoded for two viewers of the same picture. The second one asks for a keyframe (PLI) at every
+picture, or never. The result is the mean PSNR, in dB over all three planes, of the pictures that the first
+one decodes. Time is the pictures' own, so that a busy machine changes nothing. Needs no network.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FPS = Fraction(30)
 
 
 def pictures_of(clip: Path, size: tuple[int, int], most: int) -> list[I420]:
-    """Its first pictures, enlarged or reduced to the size (w, h)."""
+    """The clip's first pictures, scaled to the size (w, h)."""
     video = cv2.VideoCapture(str(clip))
     pictures: list[I420] = []
     while len(pictures) < most:

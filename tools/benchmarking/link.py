@@ -1,10 +1,11 @@
-"""Frames over the link of a show on two machines: how many arrive, how old they are, what the cable carries.
+"""Measures frames over the link of a show on two machines: how many arrive, how old they are, the cable's
+load.
 
     python -m tools.benchmarking.link --size 1280x720 --rate 1gbit
     python -m tools.benchmarking.link --size 1280x720 --alpha --camera --rate 1gbit
 
-The machines are two network namespaces with a cable of that rate between them (root is needed); sockets, keys
-and messages are the show's own. --camera sends the camera's picture of the same size beside the player's.
+The machines are two network namespaces, joined by a cable of that rate (root is needed). Sockets, keys and
+messages are the show's own. --camera sends the camera's picture, of the same size, beside the player's.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ SETTLE_S = 2.0
 def measure(
     size: tuple[int, int], fps: float, seconds: float, rate: str | None, *, alpha: bool, camera: bool
 ) -> dict[str, Any]:
-    """Figures of the player's frames, and of the whole cable. Raises NoNetwork, CannotMeasure."""
+    """Figures of the player's frames and of the whole cable. Raises NoNetwork, CannotMeasure."""
     with tempfile.TemporaryDirectory() as folder, two_machines(rate) as network:
         make_keys(Path(folder) / "keys")
         link = {
@@ -50,7 +51,7 @@ def measure(
             [*end, "playout", *what, str(SETTLE_S + seconds)], cwd=REPOSITORY, stdout=subprocess.PIPE
         )
         if receiver.stdout is not None:
-            receiver.stdout.readline()  # the first frame is there
+            receiver.stdout.readline()  # the first frame has arrived
         time.sleep(SETTLE_S)
         sent, start = network.performer.sent_bytes(), time.monotonic()
         time.sleep(seconds / 2)

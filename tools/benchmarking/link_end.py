@@ -43,7 +43,7 @@ def perform(bus: Bus, streams: dict[str, RingSpec], fps: float) -> None:
 
 
 def play_out(bus: Bus, streams: dict[str, RingSpec], seconds: float) -> None:
-    """Receives for so long after the first frame, which must come within FIRST_FRAME_S."""
+    """Receives for `seconds` after the first frame, which must come within FIRST_FRAME_S."""
     clock = RemoteClock(bus)
     player, *others = (open_reader(bus, topic, spec, clock) for topic, spec in streams.items())
     ages: list[float] = []

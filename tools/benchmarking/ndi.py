@@ -1,10 +1,10 @@
-"""NDI over the loopback, from the programme's tick to a receiver in another process.
+"""Measures NDI over the loopback, from the programme's tick to a receiver in another process.
 
     python -m tools.benchmarking.ndi
     python -m tools.benchmarking.ndi --size 1920x1080 --opaque
 
-The time is drawn in every picture as it is handed to the output, and read by the receiver as soon as it has
-the picture. No discovery service is needed. Needs cyndilib (the extra `ndi`).
+The time is drawn into every picture when it is handed to the output, and read by the receiver as soon as it
+has the picture. No discovery service is needed. Needs cyndilib (the extra `ndi`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from tools.benchmarking.playing import (
 
 SOURCE = "Dancecam benchmark"
 LOOPBACK = {"ndi": {"networks": {"ips": "127.0.0.1,"}}}
-"""NDI's configuration (ndi-config.v1.json) by which sources on this machine are found."""
+"""NDI's configuration (ndi-config.v1.json) for finding sources on this machine."""
 
 
 def measure(programme: Format, *, alpha: bool, seconds: float) -> dict[str, Any]:

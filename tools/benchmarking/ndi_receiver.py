@@ -52,7 +52,7 @@ def main(name: str, seconds: float) -> int:
         receiver.frame_sync.capture_video()
         width, height = video.get_resolution()
         if width and height:
-            # A copy of the strip alone: no view of the frame may be held when the next one is captured.
+            # Copies only the strip: no view of the frame may be held when the next one is captured.
             strip = np.asarray(video.get_array()).reshape(height, width, 4)[: timecode.BLOCK].copy()
             now_ms = time.time_ns() / NS_PER_MS
             drawn = timecode.read(strip)

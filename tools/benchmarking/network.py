@@ -1,4 +1,4 @@
-"""Two machines on one, for measurements and tests: network namespaces joined by a cable (veth).
+"""Simulates two machines on one, for measurements and tests: network namespaces joined by a cable (veth).
 
 Needs root, and `ip` and `tc` of iproute2.
 """
@@ -35,17 +35,17 @@ class Machine:
     address: str
 
     def start(self, command: Sequence[str], **options: Any) -> subprocess.Popen[str]:
-        """Runs a command there, and gives it back running. options: of `subprocess.Popen`."""
+        """Starts a command there. options: of `subprocess.Popen`."""
         return subprocess.Popen(
             ["ip", "netns", "exec", self.namespace, *command], encoding="utf-8", **options
         )
 
     def pids(self) -> list[int]:
-        """Of all that runs there."""
+        """The ids of all processes there."""
         return [int(word) for word in _ip("netns", "pids", self.namespace).split()]
 
     def sent_bytes(self) -> int:
-        """What went into the cable so far, with all headers."""
+        """Bytes sent into the cable so far, with all headers."""
         found = json.loads(_ip("-n", self.namespace, "-s", "-j", "link", "show", "dev", DEVICE))
         return int(found[0]["stats64"]["tx"]["bytes"])
 
@@ -58,13 +58,13 @@ class Network:
     playout: Machine
 
     def plug(self, plugged: bool) -> None:
-        """Plugs the cable in at the performer, or pulls it out."""
+        """Plugs the cable in at the performer, or unplugs it."""
         _ip("-n", self.performer.namespace, "link", "set", DEVICE, "up" if plugged else "down")
 
 
 @contextmanager
 def two_machines(rate: str | None = None) -> Iterator[Network]:
-    """Two machines that reach nothing but each other; at the end all that runs there is killed.
+    """Two machines that can reach only each other. At the end all processes there are killed.
 
     rate: of the cable, as `tc` writes it ("1gbit"); None: as fast as the kernel copies. Raises NoNetwork.
     """

@@ -1,7 +1,7 @@
-"""The peer that the WebRTC output is measured beside: aiortc's own VP8 sender, fed by the same clock.
+"""The peer of the WebRTC output in measurements: aiortc's own VP8 sender, fed by the same clock.
 
-It has a process like ours (`hosting`) and takes offers the same way; what differs is aiortc's encoder, one
-for each viewer, from its usual track of pictures.
+It has a process like ours (`hosting`) and accepts offers in the same way. The difference is aiortc's encoder,
+one for each viewer, fed by its usual track of pictures.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from realtime.transport.statuses import OutputStatus
 
 @dataclass(frozen=True)
 class PlainSettings:
-    """port: where offers are taken. bitrate: bit/s."""
+    """port: where offers are accepted. bitrate: bit/s."""
 
     port: int
     bitrate: int
 
 
 def run(context: StageContext, link: StageLink) -> None:
-    """Its process."""
+    """Runs the process."""
     rig = context.rig
     feed(
         PlainVp8Sink(context.stage.settings, Format(rig.programme_size, rig.show.programme.fps)),

@@ -1,4 +1,5 @@
-"""A programme to measure outputs with: the bundled clip on the programme clock, the time drawn in it."""
+"""A programme for measuring outputs: the bundled clip on the programme's clock, with the time drawn into
+it."""
 
 from __future__ import annotations
 
@@ -25,22 +26,22 @@ from tools.footage.video import VideoReader
 
 CLIP = Path(__file__).resolve().parents[2] / "assets" / "fan_dance.mp4"
 PICTURES = 30
-"""So many different pictures are sent, over and over."""
+"""Different pictures, which are repeated."""
 START_S = 60.0
 
 
 class CannotMeasure(RuntimeError):
-    """What is missing here; one line with the next step."""
+    """Something is missing for a measurement; the text is one line with the next step."""
 
 
 def add_programme_flags(parser: argparse.ArgumentParser) -> None:
-    """--size and --fps; `programme_of` reads them."""
+    """Adds --size and --fps; `programme_of` reads them."""
     parser.add_argument("--size", default="1280x720", metavar="WxH", help="(default: %(default)s)")
     parser.add_argument("--fps", default="30", help="a number or a fraction (default: %(default)s)")
 
 
 def programme_of(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Format:
-    """Of the flags; ends the program with a line where they are none."""
+    """The programme of the flags; ends the program with a line where they are wrong."""
     try:
         width, height = map(int, options.size.split("x"))
         programme = Format((width, height), Fraction(options.fps))
@@ -52,7 +53,7 @@ def programme_of(parser: argparse.ArgumentParser, options: argparse.Namespace) -
 
 
 def percentiles(ages_ms: Sequence[float]) -> dict[str, float]:
-    """Of at least one age: p50_ms, p95_ms, p99_ms."""
+    """For at least one age: p50_ms, p95_ms, p99_ms."""
     return {f"p{p}_ms": round(float(np.percentile(ages_ms, p)), 1) for p in (50, 95, 99)}
 
 
@@ -60,7 +61,8 @@ def percentiles(ages_ms: Sequence[float]) -> dict[str, float]:
 def playing(
     send: Callable[[ProgrammeFrame, int, int], None], programme: Format, *, layered: bool = False
 ) -> Iterator[None]:
-    """Gives `send` the clip's pictures, each with its time, on the programme clock, while the block runs.
+    """Calls `send` with the clip's pictures, each with its time, on the programme's clock, while the block
+    runs.
 
     layered: with a layer too, opaque where the time is drawn and half transparent elsewhere.
     """
@@ -99,7 +101,7 @@ def playing(
 
 
 def wait_running(output: HostedOutput) -> None:
-    """Raises CannotMeasure where it does not start."""
+    """Waits until the output runs. Raises CannotMeasure where it does not start."""
     deadline = time.monotonic() + START_S
     while (status := output.status()).state != "running":
         if status.state == "failed" or time.monotonic() > deadline:

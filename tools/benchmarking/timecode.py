@@ -1,4 +1,4 @@
-"""The time, drawn in a picture so that it survives any video codec, and read back from it."""
+"""Draws the time into a picture so that it survives any video codec, and reads it back."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ BLOCK = 16
 """Side of a bit's square, pixels: a macroblock, so that no codec blurs it into its neighbour."""
 
 TIME_BITS, CHECK_BITS = 24, 8
-"""The time, in milliseconds modulo 2^24 (4.6 hours), and the sum of its bytes modulo 2^8."""
+"""Bits of the time, in milliseconds modulo 2^24 (4.6 hours), and of the sum of its bytes modulo 2^8."""
 
 WIDTH = BLOCK * (TIME_BITS + CHECK_BITS)
 MODULUS = 1 << TIME_BITS
@@ -35,10 +35,10 @@ def read(picture: NDArray[np.uint8]) -> int | None:
 
 
 def age_ms(now_ms: float, drawn_ms: int) -> float:
-    """How long ago a time was drawn, milliseconds, where that is less than half of the modulus."""
+    """How long ago a time was drawn, milliseconds, if that is less than half of the modulus."""
     return (now_ms - drawn_ms + MODULUS / 2) % MODULUS - MODULUS / 2
 
 
 def _check(time_ms: int) -> int:
-    # 0x5A: an all black or all white strip is no time.
+    # 0x5A: an all black or all white strip is not a time.
     return (time_ms + (time_ms >> 8) + (time_ms >> 16) + 0x5A) & 0xFF

@@ -1,12 +1,13 @@
-"""WebRTC to headless Chromium, from the programme's tick to the screen: ours beside aiortc's plain VP8.
+"""Measures WebRTC to headless Chromium, from the programme's tick to the screen: ours beside aiortc's plain
+VP8.
 
     python -m tools.benchmarking.webrtc
     python -m tools.benchmarking.webrtc --size 1920x1080 --bitrate 12000000 --seconds 20
     python -m tools.benchmarking.webrtc --fps 59.94 --rounds 3
 
-The time is drawn in every picture as it is handed to the output, and read back from the page when the browser
-says that the picture is on the screen. The two are measured in turn, round by round, at the same bitrate.
-Needs Playwright (the extra `dev`) and Chromium.
+The time is drawn into every picture when it is handed to the output, and read back from the page when the
+browser reports that the picture is on the screen. The two are measured in turn, round by round, at the same
+bitrate. Needs Playwright (the extra `dev`) and Chromium.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ from tools.benchmarking.playing import (
 
 WATCHING = Path(__file__).with_name("watching.js")
 SETTLE_S = 3.0
-"""After a viewer has joined, before anything counts."""
+"""The time after a viewer has joined before anything counts."""
 BROWSER_FLAGS = (
     "--no-sandbox",
     "--allow-loopback-in-peer-connection",
@@ -59,7 +60,7 @@ BROWSER_FLAGS = (
 
 @dataclass(frozen=True)
 class Figures:
-    """What a viewer saw. Times in ms, from the tick to the screen."""
+    """What a viewer saw. Times are in ms, from the tick to the screen."""
 
     shown_fps: float
     p50_ms: float
@@ -72,13 +73,14 @@ class Figures:
 
 
 def run(context: StageContext, link: StageLink) -> None:
-    """The process of our output, at a port of its own."""
+    """Runs the process of our output, on a port of its own."""
     rig, serving = context.rig, WebRtcServing(context.stage.settings)
     feed(WebRtcSink(serving, Format(rig.programme_size, rig.show.programme.fps)), context, link)
 
 
 def measure(programme: Format, bitrate: int, *, seconds: float, rounds: int) -> dict[str, Figures]:
-    """Ours and the peer, by name, each watched for seconds * rounds. Raises CannotMeasure, VideoError."""
+    """Our output and the peer, by name, each watched for seconds * rounds. Raises CannotMeasure,
+    VideoError."""
     ours, plain = _free_port(), _free_port()
     stages: dict[str, tuple[str, WebRtc | PlainSettings]] = {
         "ours, H.264": ("tools.benchmarking.webrtc:run", WebRtc(port=ours, bitrate=bitrate)),
@@ -107,7 +109,8 @@ def measure(programme: Format, bitrate: int, *, seconds: float, rounds: int) -> 
 
 
 def _watch(page: Any, url: str, seconds: float) -> dict[str, Any]:
-    """What `watcher.take` says of so many seconds, with the jitter buffer's and the bytes' growth in them."""
+    """The result of `watcher.take` for `seconds`, with the growth of the jitter buffer's values and the
+    bytes."""
     offer = page.evaluate("watcher.offer()")
     request = urllib.request.Request(  # noqa: S310  # our own address
         f"{url}/whep/programme", offer.encode(), {"Content-Type": "application/sdp"}

@@ -1,1 +1,2 @@
-"""Whether a player's footage shows enough: how somebody stands, what should be seen, what was seen."""
+"""Tells whether a player's footage shows enough: measures postures, and counts which of the needed ones were
+seen."""

@@ -1,7 +1,7 @@
 """Tells whether footage shows enough of a player, and what to film again.
 
 A source is a video, a folder of videos (such as `tools.record` fills) or a prepared dataset; several count as
-one. The meter shows a filled square for what is covered, and names what is missing.
+one. The meter shows a filled square for each covered pose, and names what is missing.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ examples:
   python -m tools.coverage datasets/jones --json
 """
 LOOKS_PER_S = 15
-"""So often a video is looked at unless told otherwise: a jump lasts a third of a second."""
+"""Frames of a video that are examined each second, unless told otherwise: a jump lasts a third of a
+second."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -100,7 +101,7 @@ def videos_of(source: Path) -> list[Path]:
 
 
 def add_video(coverage: Coverage, video: Path, tracker: PoseTracker, every: int | None = None) -> None:
-    """Raises VideoError where it cannot be read, or breaks off."""
+    """Counts a video. Raises VideoError where it cannot be read, or breaks off."""
     reader = VideoReader(video)
     step = every if every is not None else max(1, round(float(reader.fps) / LOOKS_PER_S))
     coverage.end_take()
@@ -116,11 +117,11 @@ def add_video(coverage: Coverage, video: Path, tracker: PoseTracker, every: int 
 
 
 def add_dataset(coverage: Coverage, footage: Footage, fps: float) -> None:
-    """fps: of the frames that the dataset's indices number."""
+    """Counts a dataset. fps: of the frames that the dataset's indices number."""
     coverage.end_take()
     last = -1
     for index, landmarks in zip(footage.indices.tolist(), footage.landmarks, strict=True):
-        if index < last:  # the next video
+        if index < last:  # another video begins
             coverage.end_take()
         last = index
         coverage.add(landmarks, footage.size, round(index * NS_PER_S / fps))

@@ -1,7 +1,8 @@
-"""A jointed figure that can be put into any posture: it shows people what is to be danced.
+"""A jointed figure that can be put into any posture, to show people what to dance.
 
-Seen orthographically, from joint angles; lengths in heights from ears to ankles, after the segment lengths of
-Drillis and Contini (1966), as in Winter, "Biomechanics and Motor Control of Human Movement", figure 4.1.
+It is drawn orthographically from joint angles. Lengths are in heights from ears to ankles, after the segment
+lengths of Drillis and Contini (1966), as in Winter, "Biomechanics and Motor Control of Human Movement",
+figure 4.1.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ TORSO, NECK, HALF_SHOULDERS, HALF_HIPS = 0.33, 0.15, 0.12, 0.08
 UPPER_ARM, FOREARM, HAND = 0.18, 0.16, 0.06
 THIGH, SHIN, FOOT = 0.27, 0.25, 0.1
 HALF_EARS, FACE = 0.045, 0.065
-"""Half the distance between the ears, and how far the nose lies before their middle."""
+"""Half the distance between the ears, and how far the nose lies in front of their middle."""
 
 
 @dataclass(frozen=True)
 class Segment:
-    """Where a bone points, degrees. out: from straight down away from the body, to its side (180 is up);
+    """The direction of a bone, degrees. out: from straight down, away from the body, to its side (180 is up);
     ahead: from there towards where the body faces."""
 
     out: float = 0.0
@@ -36,10 +37,10 @@ class Segment:
 
 @dataclass(frozen=True)
 class Mannequin:
-    """A posture; the default stands and faces the camera, arms hanging. Angles in degrees.
+    """A posture; by default standing and facing the camera, arms hanging. Angles in degrees.
 
     turn: to the figure's own left (90: its left side is away from the camera). lean: to its own left. bow:
-    forwards. head_turn, nod: of the head alone; to its own left, downwards. hop: height of the feet above the
+    forwards. head_turn, nod: of the head alone; to its own left, downwards. hop: the feet's height above the
     floor, in heights. x: the hips' place across the frame, 0..1. size: heights from ears to ankles over the
     frame's height. floor: the ankles' place down the frame, 0..1.
     """
@@ -71,7 +72,7 @@ class Mannequin:
         return landmarks
 
     def _body(self) -> Floats:
-        """(33, 3) from the middle of the hips: right in the picture, down, away from the camera."""
+        """(33, 3), from the middle of the hips: right in the picture, down, away from the camera."""
         points = np.zeros((33, 3))
         trunk = _about_z(self.lean) @ _about_x(self.bow)
         shoulders = trunk @ np.array([0.0, -TORSO, 0.0])
@@ -102,9 +103,9 @@ class Mannequin:
 
 GROUND, FLOOR, TRUNK = (45, 37, 32), (88, 76, 66), (205, 205, 210)
 LEFT, RIGHT = (80, 175, 255), (255, 170, 70)
-"""Colours, BGR: the sides as `engines.skeleton` has them."""
+"""Colours, BGR, as for the sides in `engines.skeleton`."""
 FAR_SHADE = 0.6
-"""How dark limbs behind the trunk are drawn."""
+"""Brightness of limbs behind the trunk."""
 
 
 def portrait(figure: Mannequin, size: tuple[int, int]) -> Picture:
@@ -179,18 +180,18 @@ def _direction(segment: Segment, side: int) -> Floats:
 
 
 def _about_x(degrees: float) -> Floats:
-    """Tips what points up (or ahead) ahead (or down)."""
+    """Rotation that tips up towards ahead, and ahead towards down."""
     c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     return np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
 
 
 def _about_y(degrees: float) -> Floats:
-    """Turns what points at the camera to the right of the picture."""
+    """Rotation that turns from the camera to the right of the picture."""
     c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     return np.array([[c, 0, -s], [0, 1, 0], [s, 0, c]])
 
 
 def _about_z(degrees: float) -> Floats:
-    """Tips what points up to the right of the picture."""
+    """Rotation that tips up towards the right of the picture."""
     c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])

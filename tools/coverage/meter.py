@@ -1,7 +1,7 @@
-"""Counts which parts of the pose space a run of landmarks covers, frame by frame, and gives the verdict.
+"""Counts which parts of the pose space a run of landmarks covers, and gives the verdict.
 
-Pure: time is an argument. Time is counted rather than frames, so that a meter that sees every third frame
-says the same as one that sees all.
+Pure: time is an argument. It counts time, not frames, so that a meter that sees every third frame gives the
+same result as one that sees all.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from tools.coverage.pose_space import AXES, NEEDED, Axis, Bin
 from tools.coverage.posture import JUMP_HEIGHT, JUMP_WINDOW_NS, Posture, fault
 
 LEAST_S, LEAST_MOMENTS = 0.33, 2
-"""A bin is covered once it was seen for so long (ten frames at 30 fps) at so many moments."""
+"""A bin is covered once it was seen for this long (ten frames at 30 fps), in this many moments."""
 MOMENT_NS = 2 * NS_PER_S
-"""What comes later than this after the start of a moment is the next moment."""
+"""After this time, the next moment begins."""
 LONGEST_STEP_NS = 200 * NS_PER_MS
-"""A frame stands for the time since the one before it, and for no more than this."""
+"""A frame stands for the time since the last one, but for at most this."""
 
 ENOUGH_MINUTES, ENOUGH_SHARE = 2.0, 0.85
-"""Footage is enough with so many usable minutes, every needed bin, and this share of all bins by weight."""
+"""Footage is enough with this many usable minutes, every needed bin, and this share of all bins by weight."""
 
 MAP_ROWS, MAP_COLUMNS = 8, 16
-"""The floor map's cells: down by size from 0.2 (far) to 0.8 (near), across the frame."""
+"""The floor map's cells: rows by size from 0.2 (far) to 0.8 (near), columns across the frame."""
 MAP_FAR, MAP_NEAR = 0.2, 0.8
 SECTORS = 36
 """The dials' sectors, of ten degrees."""
@@ -45,7 +45,7 @@ class CoverageError(ValueError):
 
 @dataclass
 class Tally:
-    """How long a bin was seen, at how many moments, and when the last of these began."""
+    """How long a bin was seen, in how many moments, and when the last of these began."""
 
     seconds: float = 0.0
     moments: int = 0
@@ -59,8 +59,8 @@ class Tally:
 
 @dataclass(frozen=True)
 class Verdict:
-    """share: covered by weight, 0..1. missing: what to film, the most valuable first. lacks: why it is not
-    enough, in words; empty where it is."""
+    """share: covered by weight, 0..1. missing: what to film, the most valuable first. lacks: why the footage
+    is not enough, in words; empty where it is."""
 
     minutes: float
     share: float
@@ -80,10 +80,10 @@ class Verdict:
 
 @dataclass
 class Coverage:
-    """The meter. tallies: by axis and bin. usable_s, faults: seconds of use, and of no use by reason.
+    """The meter. tallies: by axis and bin. usable_s: seconds of use. faults: seconds of no use, by reason.
 
-    floor: (MAP_ROWS, MAP_COLUMNS) seconds, far first. dials: (SECTORS,) seconds for each of DIALS, from -180
-    degrees on.
+    floor: (MAP_ROWS, MAP_COLUMNS), seconds, far first. dials: (SECTORS,), seconds for each of DIALS, from
+    -180 degrees on.
     """
 
     tallies: dict[Key, Tally] = field(
@@ -101,7 +101,7 @@ class Coverage:
         self._last_ns: int | None = None
 
     def end_take(self) -> None:
-        """The next frame is from another take: its clock may start anew."""
+        """The next frame is from another take, whose clock may start anew."""
         self._last_ns = None
         self._feet.clear()
         for tally in self.tallies.values():
@@ -110,9 +110,9 @@ class Coverage:
     def add(
         self, landmarks: NDArray[np.float32] | None, frame_size: tuple[int, int], t_ns: int
     ) -> dict[str, Bin]:
-        """One frame: (33, 4) pixels, or None where nobody was found; t_ns ascends within a take.
+        """Counts one frame: (33, 4) pixels, or None where nobody was found; t_ns ascends within a take.
 
-        Gives the bins that the frame fell into, by axis; none for a frame of no use.
+        Returns the bins into which the frame falls, by axis; none for a frame of no use.
         """
         step_ns = 0 if self._last_ns is None else max(0, min(t_ns - self._last_ns, LONGEST_STEP_NS))
         seconds = step_ns / NS_PER_S
@@ -168,7 +168,7 @@ class Coverage:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Coverage:
-        """What `to_json` gave; bins that there are no more are left out. Raises CoverageError."""
+        """The meter saved by `to_json`; bins that no longer exist are left out. Raises CoverageError."""
         coverage = cls()
         try:
             coverage.usable_s = float(data["usable_s"])
@@ -184,7 +184,7 @@ class Coverage:
         return coverage
 
     def _airborne(self, posture: Posture, t_ns: int) -> bool:
-        """Whether the feet are higher than they were within the window before."""
+        """Whether the feet are higher than at some time in the window before."""
         while self._feet and t_ns - self._feet[0][0] > JUMP_WINDOW_NS:
             self._feet.popleft()
         self._feet.append((t_ns, posture.ankle_y))

@@ -25,7 +25,7 @@ GROUND, PANEL, INK, QUIET = "#14171c", "#20252d", "#eceff4", "#8a93a3"
 HEAT = LinearSegmentedColormap.from_list("heat", [PANEL, "#1f5f5b", "#2f9e7a", "#9be37d"])
 MISSING, PARTLY, GOOD = "#c8543f", "#d9a441", "#7fd38a"
 PLENTY_S = 10.0
-"""A bin that was seen for so long has the brightest colour."""
+"""A bin seen for this long has the brightest colour."""
 FIGURES = (2, 6)
 """Rows and columns of the figures of what is missing."""
 TILE = (240, 272)
@@ -54,7 +54,8 @@ def write_picture(coverage: Coverage, path: Path, title: str) -> None:
 
 
 def _strips(axes: Axes, coverage: Coverage) -> None:
-    """A row for each axis, a cell for each bin: the longer seen, the brighter; outlined where missing."""
+    """A row for each axis, a cell for each bin: brighter the longer it was seen, outlined where it is
+    missing."""
     axes.set_xlim(0, 1)
     axes.set_ylim(len(AXES), 0)
     axes.axis("off")
@@ -79,7 +80,7 @@ def _strips(axes: Axes, coverage: Coverage) -> None:
 
 
 def _dial(axes: PolarAxes, name: str, dial: NDArray[np.float64]) -> None:
-    """turn: the camera is below, the person's own left is to the right. An arm: as seen on a person who faces
+    """turn: the camera is below, the person's own left is to the right. An arm: as seen on a person facing
     the camera, 0 hanging."""
     middles = np.radians(-180 + (np.arange(SECTORS) + 0.5) * 360 / SECTORS)
     axes.set_theta_zero_location("S")
@@ -136,5 +137,5 @@ def _missing(figure: Figure, coverage: Coverage) -> None:
 
 
 def shown(axis: Axis, one: Bin) -> Mannequin:
-    """A bin's figure, close up where its place in the frame says nothing."""
+    """A bin's figure, in close-up if the bin is not about the place in the frame."""
     return one.figure if axis.name in PLACES else dataclasses.replace(one.figure, size=0.68, floor=0.93)

@@ -1,8 +1,8 @@
-"""What a player's footage should show: axes of the pose space, their bins, and what to film for each.
+"""What a player's footage should show: the axes of the pose space, their bins, and what to film for each.
 
-Pure. Limits are in the units of `tools.coverage.posture`; a bin holds its lower limit, not its upper.
-Every bin has a figure that falls into it (a test holds that), which shows people what is meant. Whether hands
-are open cannot be told from the 33 landmarks.
+Pure. Limits are in the units of `tools.coverage.posture`; a bin includes its lower limit, not its upper.
+Every bin has a figure that falls into it (a test checks that), which shows people what is meant. The 33
+landmarks cannot tell whether hands are open.
 """
 
 from __future__ import annotations
@@ -16,22 +16,23 @@ from tools.coverage.mannequin import Mannequin, Segment
 from tools.coverage.posture import NAN, Posture
 
 NEEDED, GOOD, EXTRA = 3, 2, 1
-"""Weights: no player without it; most dances have it; seldom seen, or seldom missed."""
+"""Weights: needed for any player; part of most dances; rare, or rarely missed."""
 
 NEAR, MIDDLE = 0.57, 0.42
-"""Sizes (height over the frame's) from which a person is near the camera, or in the middle. Raised arms and
-the feet take 1.35 heights: beyond 0.74 he is cut off."""
+"""Sizes (height over the frame's) from which a person is near the camera, or at a middle distance. Raised
+arms and the feet take 1.35 heights: beyond 0.74 the person is cut off."""
 FRONT = 0.5
 """The size from which the floor's front half begins."""
 LEFT_THIRD, RIGHT_THIRD = 0.38, 0.62
-"""Across the frame: a person whose arms are stretched needs the rest."""
+"""Limits across the frame: a person with outstretched arms needs the rest."""
 TOUCH_FACE, TOUCH_HANDS, TOUCH_HIPS = 0.14, 0.12, 0.1
-"""Distances of a wrist, in heights, at which a hand is there: about a hand's length."""
+"""A wrist within this distance, in heights, counts as touching: about a hand's length."""
 
 
 @dataclass(frozen=True)
 class Bin:
-    """A part of an axis. low, high: limits. film: what to do for it, to the player. figure: who does it."""
+    """A part of an axis. low, high: its limits. film: what the player is told to do for it. figure: a posture
+    in it."""
 
     name: str
     low: float
@@ -43,7 +44,7 @@ class Bin:
 
 @dataclass(frozen=True)
 class Axis:
-    """measure: a posture's place on the axis; nan where it cannot be told. Between bins lies what does not
+    """measure: a posture's value on the axis; nan where it cannot be told. Values between bins do not
     count."""
 
     name: str
@@ -126,7 +127,7 @@ def _hips(posture: Posture) -> float:
 
 
 AIRBORNE = 2.0
-"""Where a jump lies on the axis of the hips' height."""
+"""The value of a jump on the axis of the hips' height."""
 
 
 def _floor(posture: Posture) -> float:

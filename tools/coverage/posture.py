@@ -1,8 +1,8 @@
-"""How somebody stands in a frame, in the numbers that a player's footage is to vary in.
+"""Describes the posture in a frame, by the numbers in which a player's footage should vary.
 
-Pure. Angles in degrees, lengths in heights: the chain ears - shoulders - hips - knees - ankles in space, with
-the pose net's depth, so that it stays about the same when the person squats or bends.
-Left and right are the person's own. What cannot be told from a frame is nan.
+Pure. Angles are in degrees, lengths in heights: the chain ears - shoulders - hips - knees - ankles in space,
+with the pose net's depth, so that it stays about the same when the person squats or bends. Left and right are
+the person's own. A number that the frame does not tell is nan.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from engines.time_units import NS_PER_MS
 Floats = NDArray[np.float64]
 
 SEEN = 0.3
-"""A joint of less visibility tells nothing: the net gives occluded ones 0.1 to 0.5."""
+"""A less visible joint tells nothing: the net gives hidden ones 0.1 to 0.5."""
 SIDEWAYS = 0.06
-"""Shoulders closer in the picture than this, in heights: the person shows his side."""
+"""With shoulders closer in the picture than this, in heights, the person is seen from the side."""
 FACE_REACH = 1.45
-"""How far the nose lies before the ears' middle, over half the distance of the ears."""
+"""How far the nose lies in front of the ears' middle, over half the distance of the ears."""
 JUMP_WINDOW_NS, JUMP_HEIGHT = 350 * NS_PER_MS, 0.06
-"""Feet this much higher, in heights, than at their lowest within the window before are in the air; who walks
-away from a camera at 1.2 m rises half as fast."""
+"""Feet are in the air if they are higher than their lowest point within the window before by this, in
+heights; somebody walking away from a camera at 1.2 m rises half as fast."""
 
 NAN = float("nan")
 
 
 def fault(landmarks: NDArray[np.float32], frame_size: tuple[int, int]) -> str | None:
-    """Why a frame with these landmarks (33, 4) is no use to a player's footage, or None."""
+    """Why a frame with these landmarks (33, 4) is of no use to a player's footage, or None."""
     x, y, visibility = landmarks[:, 0], landmarks[:, 1], landmarks[:, 3]
     if not np.isfinite(landmarks).all() or visibility[L.LEFT_SHOULDER :].mean() < 0.5:
         return "mostly hidden"
@@ -40,8 +40,8 @@ def fault(landmarks: NDArray[np.float32], frame_size: tuple[int, int]) -> str | 
 
 
 class Posture:
-    """landmarks: (33, 4) pixels of a frame of `frame_size` (width, height). airborne: both feet are off the
-    floor (one frame cannot tell)."""
+    """landmarks: (33, 4), pixels of a frame of `frame_size` (width, height). airborne: both feet are off the
+    floor (a single frame cannot tell)."""
 
     def __init__(
         self, landmarks: NDArray[np.float32], frame_size: tuple[int, int], airborne: bool = False
@@ -67,18 +67,19 @@ class Posture:
 
     @property
     def ankle_y(self) -> float:
-        """Of the lower ankle, pixels."""
+        """The y of the lower ankle, pixels."""
         return float(self._points[[L.LEFT_ANKLE, L.RIGHT_ANKLE], 1].max())
 
     @property
     def hips_x(self) -> float:
-        """Pixels."""
+        """The x of the middle of the hips, pixels."""
         return float(self._hips[0])
 
     def arm(self, side: int) -> float:
-        """The upper arm in the picture: 0 hangs, 90 points out to its side, 180 up, below 0 across the body.
+        """The upper arm in the picture: 0 hangs, 90 points to its side, 180 up, below 0 across the body.
 
-        side: 0 left, 1 right. From -140 to 220. Where the person shows his side, out and across are one.
+        side: 0 left, 1 right. From -140 to 220. Where the person is seen from the side, out and across are
+        the same.
         """
         if not self._sees(L.LEFT_SHOULDER + side, L.LEFT_ELBOW + side) or self.arm_ahead(side) > 60:
             return NAN
@@ -89,49 +90,51 @@ class Posture:
         return angle + 360 if angle < -140 else angle
 
     def arm_ahead(self, side: int) -> float:
-        """The upper arm out of the picture's plane, to the camera or away from it: 0 in it, 90 straight."""
+        """The upper arm out of the picture's plane, towards the camera or away: 0 in the plane, 90
+        perpendicular."""
         if not self._sees(L.LEFT_SHOULDER + side, L.LEFT_ELBOW + side):
             return NAN
         offset = self._offset(L.LEFT_SHOULDER + side, L.LEFT_ELBOW + side)
         return float(np.degrees(np.arctan2(abs(offset[2]), np.hypot(*offset[:2]))))
 
     def elbow(self, side: int) -> float:
-        """Between upper arm and forearm: 180 straight."""
+        """The angle between upper arm and forearm: 180 is straight."""
         return self._bend(L.LEFT_SHOULDER + side, L.LEFT_ELBOW + side, L.LEFT_WRIST + side)
 
     def thigh(self, side: int) -> float:
-        """From straight down: 90 is level."""
+        """The thigh's angle from straight down: 90 is level."""
         if not self._sees(L.LEFT_HIP + side, L.LEFT_KNEE + side):
             return NAN
         offset = self._offset(L.LEFT_HIP + side, L.LEFT_KNEE + side)
         return _angle(offset, np.array([0.0, 1.0, 0.0]))
 
     def knee(self, side: int) -> float:
-        """Between thigh and shin: 180 straight."""
+        """The angle between thigh and shin: 180 is straight."""
         return self._bend(L.LEFT_HIP + side, L.LEFT_KNEE + side, L.LEFT_ANKLE + side)
 
     def turn(self) -> float:
-        """Of the torso, from facing the camera to the own left: -180 to 180."""
+        """The torso's turn, from facing the camera to the person's left: -180 to 180."""
         across = self._offset(L.RIGHT_SHOULDER, L.LEFT_SHOULDER) + self._offset(L.RIGHT_HIP, L.LEFT_HIP)
         return float(np.degrees(np.arctan2(across[2], across[0])))
 
     def lean(self) -> float:
-        """Of the torso in the picture, to the right of the picture: 0 upright."""
+        """The torso's lean to the right of the picture: 0 is upright."""
         dx, dy = (self._shoulders - self._hips)[:2]
         return float(np.degrees(np.arctan2(dx, -dy)))
 
     def bow(self) -> float:
-        """Of the torso from upright, in space, to any side."""
+        """The torso's angle from upright, in space, to any side."""
         return _angle(self._shoulders - self._hips, np.array([0.0, -1.0, 0.0]))
 
     def head_turn(self) -> float:
-        """From facing the camera to the own left, from where the nose lies between the ears; -180 to 180."""
+        """The head's turn, from facing the camera to the person's left, by the nose's place between the ears;
+        -180 to 180."""
         across = self._offset(L.RIGHT_EAR, L.LEFT_EAR)[0] / 2
         ahead = (self._points[L.NOSE, 0] - self._ears[0]) / FACE_REACH
         return float(np.degrees(np.arctan2(ahead, across)))
 
     def nod(self) -> float:
-        """Of the head, downwards: from how much lower than the ears the nose lies in the picture."""
+        """The head's nod downwards, by how much lower than the ears the nose is in the picture."""
         if abs(self.head_turn()) > 90:
             return NAN
         down = self._points[L.NOSE, 1] - self._ears[1]
@@ -140,7 +143,7 @@ class Posture:
         return float(np.degrees(np.arctan2(down, max(float(reach), 1e-6))))
 
     def hips_height(self) -> float:
-        """Above the lower ankle, in heights: about 0.52 of who stands."""
+        """The hips' height above the lower ankle, in heights: about 0.52 when standing."""
         return (self.ankle_y - float(self._hips[1])) / self.height_px
 
     def size(self) -> float:
@@ -185,6 +188,6 @@ class Posture:
 
 
 def _angle(one: Floats, other: Floats) -> float:
-    """Between two vectors, 0 to 180; nan where one has no length."""
+    """The angle between two vectors, 0 to 180; nan where one has no length."""
     lengths = float(np.linalg.norm(one) * np.linalg.norm(other))
     return float(np.degrees(np.arccos(np.clip(one @ other / lengths, -1, 1)))) if lengths > 0 else NAN

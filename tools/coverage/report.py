@@ -1,4 +1,4 @@
-"""What a coverage meter shows and advises, as text for a terminal and as JSON."""
+"""The coverage meter's state and advice, as text for a terminal and as JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tools.coverage.meter import Coverage, Verdict
 from tools.coverage.pose_space import AXES
 
 TOP = 8
-"""So many of the missing poses are named below the table."""
+"""Missing poses that are named below the table."""
 
 
 def text(coverage: Coverage) -> str:
@@ -23,7 +23,7 @@ def text(coverage: Coverage) -> str:
 
 
 def table(coverage: Coverage) -> Iterator[str]:
-    """A line for each axis: full, half and empty squares, and the names of what is missing."""
+    """A line for each axis: full, half and empty squares, and the names of the missing bins."""
     wide = max(len(axis.name) for axis in AXES)
     many = max(len(axis.bins) for axis in AXES)
     for axis in AXES:

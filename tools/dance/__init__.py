@@ -1,1 +1,2 @@
-"""Who was seen in a video: the dance of every person, repaired, smoothed, and turned into a player's."""
+"""Finds the dance of every person in a video, repairs and smooths it, and turns it into a player's
+landmarks."""

@@ -1,4 +1,4 @@
-"""Work that is done ahead, in a thread: decoding beside pose, painting beside encoding."""
+"""Does work ahead of its use, in a thread: decoding beside pose, painting beside encoding."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ POLL_S = 0.1
 
 @contextmanager
 def ahead(items: Iterable[Item], depth: int = DEPTH) -> Iterator[Iterator[Item]]:
-    """Iterates over `items` in a thread of its own, up to `depth` items ahead of whoever takes them.
+    """Iterates over `items` in a thread of its own, up to `depth` items ahead of the caller.
 
-    What the thread raises is raised where the item was to be taken. On leaving, the thread has ended: native
-    code that is still at work while the interpreter goes down would crash it.
+    An error in the thread is raised where its item would be taken. When the block ends, the thread has ended:
+    native code still running while the interpreter shuts down would crash it.
     """
     waiting: queue.Queue[tuple[Item] | BaseException | None] = queue.Queue(depth)
     left = threading.Event()

@@ -1,4 +1,4 @@
-"""Who was seen in a video, frame by frame, and how that is kept for a run that goes on later."""
+"""The people seen in a video, frame by frame, and a file that keeps them for a later run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class SynthesisError(ValueError):
 
 @dataclass(frozen=True)
 class Dance:
-    """Who was seen in a video. size: (width, height) of its frames, pixels.
+    """The people seen in a video. size: (width, height) of its frames, pixels.
 
     times_ns: each frame's time since the first. poses: each frame's, None where nobody was found.
     """
@@ -37,13 +37,14 @@ class Dance:
 
     @property
     def landmarks(self) -> Floats:
-        """(N, 33, 4) of the frames with a person, pixels."""
+        """(N, 33, 4): the landmarks of the frames with a person, pixels."""
         found = [pose.landmarks for pose in self.poses if pose is not None]
         return np.stack(found) if found else np.zeros((0, 33, 4), np.float32)
 
 
 def track(reader: VideoReader, tracker: PoseTracker, desc: str = "1 of 2: pose") -> Dance:
-    """Raises VideoError where the video breaks off, SynthesisError where there is nobody in it."""
+    """Tracks the people. Raises VideoError where the video breaks off, SynthesisError where it shows
+    nobody."""
     times_ns, poses = [], []
     with ahead(reader) as frames:
         for t_ns, frame in tqdm(frames, total=reader.frames or None, unit="frame", desc=desc):
@@ -64,7 +65,7 @@ def digest(source: Path) -> str:
 
 
 def keep(dance: Dance, path: Path, key: str) -> None:
-    """Writes `dance` to `path` (.npz), which appears whole. key: what it was found in, and how.
+    """Writes `dance` to `path` (.npz), which appears whole. key: identifies the source and the method.
 
     Raises OSError.
     """

@@ -1,4 +1,5 @@
-"""From a dance to the player's landmarks: each dancer's place and body are measured over the whole video."""
+"""Turns a dance into the player's landmarks; each dancer's place and body are measured over the whole
+video."""
 
 from __future__ import annotations
 
@@ -16,16 +17,17 @@ from engines.time_units import NS_PER_MS
 from tools.dance.dance import Dance, Floats
 
 HOLD_NS = 250 * NS_PER_MS
-"""So long the player keeps his last pose after the dancer is lost."""
+"""The player keeps the last pose for this long after the dancer is lost."""
 LEAST_MEASURED = 30
-"""With fewer frames of a dancer, his body is learned on the way instead of measured beforehand."""
+"""With fewer frames of a dancer, the body is learned on the way instead of measured beforehand."""
 SAME_HEIGHT, SAME_FLOOR = 1.15, 0.3
-"""People whose standing heights differ at most by this factor, and their ankle lines by this many of them,
-are measured together: one dancer who left and came back keeps his place and his size."""
+"""People whose standing heights differ by at most this factor, and whose ankle lines by at most this many
+heights, are measured together: a dancer who left and came back keeps place and size."""
 
 
 def retarget(dance: Dance, player: Body, *, mirror: bool = False) -> Iterator[Floats | None]:
-    """The player's landmarks (33, 4) for each frame, pixels of his picture; None where he is not there."""
+    """The player's landmarks (33, 4) for each frame, pixels of the player's picture; None where there is no
+    dancer."""
     retargeters = _retargeters(dance, player, mirror)
     last: tuple[Pose, int, Floats] | None = None
     for t_ns, pose in zip(dance.times_ns, dance.poses, strict=True):
@@ -38,14 +40,14 @@ def retarget(dance: Dance, player: Body, *, mirror: bool = False) -> Iterator[Fl
 
 
 def _retargeters(dance: Dance, player: Body, mirror: bool) -> dict[int, Retargeter]:
-    """By person; people of one place share one."""
+    """The retargeters by person; people measured together share one."""
     result = {}
     for people in places(dance):
         landmarks = np.concatenate(list(people.values()))
         source = None
         if len(landmarks) >= LEAST_MEASURED:
             body = measure_body(landmarks)
-            if mirror:  # he is measured as filmed, and turned before he is placed
+            if mirror:  # measured as filmed, mirrored before placing
                 left, right = body.x_range
                 body = dataclasses.replace(body, x_range=(dance.size[0] - right, dance.size[0] - left))
             source = FixedSource(body, player)
@@ -55,7 +57,7 @@ def _retargeters(dance: Dance, player: Body, mirror: bool) -> dict[int, Retarget
 
 
 def places(dance: Dance) -> list[dict[int, Floats]]:
-    """The people, by number, whose bodies are measured together: landmarks (N, 33, 4) of each."""
+    """The people, by number, whose bodies are measured together: the landmarks (N, 33, 4) of each group."""
     found: dict[int, list[Floats]] = {}
     for pose in dance.poses:
         if pose is not None:

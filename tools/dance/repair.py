@@ -1,6 +1,7 @@
-"""Finds what a pose net gets wrong for a few frames: joints that jump away, left and right exchanged. Pure.
+"""Finds errors that a pose net makes for a few frames: joints that jump away, left and right exchanged. Pure.
 
-A run is one person's landmarks (N, 33, 4) at `seconds` (N,), ascending; torso: the person's torso length.
+A run is one person's landmarks (N, 33, 4) at `seconds` (N,), ascending. torso: the person's torso length,
+pixels.
 """
 
 from __future__ import annotations
@@ -13,17 +14,17 @@ from engines.skeleton import Landmark as L
 
 Floats = NDArray[np.float32]
 SPIKE_S = 0.13
-"""A joint that is away from where it was before and is after for at most this long, from sound frame to sound
-frame, has jumped: no limb goes there and back as fast."""
+"""A joint has jumped if it is away from its place before and after for at most this long, from sound frame to
+sound frame: no limb goes away and back that fast."""
 SPIKE, SPIKE_MOTION = 0.2, 1.5
-"""How far away, in torso lengths, and in the distance between the sound frames."""
+"""How far away: in torso lengths, and in multiples of the distance between the sound frames."""
 SWAP_S = 0.25
-"""Left and right are exchanged for at most this long; what lasts is taken for true."""
+"""Left and right may be exchanged for at most this long; a longer exchange counts as real."""
 SWAP_STEP_S = 0.06
-"""At a lower frame rate a quick step looks like an exchange."""
+"""At a lower frame rate, a quick step looks like an exchange."""
 SWAP_JUMP, SWAP_GAIN = 0.15, 0.5
-"""At both ends of an exchange the joints jump this far, in torso lengths, and with left and right exchanged
-at most this share of it."""
+"""At both ends of an exchange the joints jump at least this far, in torso lengths; with left and right
+exchanged, they jump at most the share SWAP_GAIN of that."""
 
 _CORE = [L.LEFT_SHOULDER, L.RIGHT_SHOULDER, L.LEFT_HIP, L.RIGHT_HIP]
 GROUPS: dict[str, tuple[list[L], list[int]]] = {
@@ -34,7 +35,7 @@ GROUPS: dict[str, tuple[list[L], list[int]]] = {
         [*range(L.LEFT_KNEE, L.RIGHT_TOE + 1)],
     ),
 }
-"""TABLE: what is exchanged together; the joints that show it, and all landmarks concerned."""
+"""TABLE of what is exchanged together: the joints that show it, and all landmarks concerned."""
 
 
 def torso_px(run: Floats) -> float:

@@ -1,8 +1,9 @@
-"""Smooths a whole dance with a look ahead: no lag, where a live filter must choose between lag and jitter.
+"""Smooths a whole dance with a look ahead, and so without lag; a live filter must choose between lag and
+jitter.
 
-A run is one person without a gap of more than `GAP_NS` and without a camera cut. In each, exchanges of left
-and right are undone and joints that jumped away left out (`repair`), and a cubic smoothing spline goes
-through the rest (`scipy.interpolate.make_smoothing_spline`; Woltring, "A Fortran package for generalized,
+A run is one person without a gap of more than `GAP_NS` and without a camera cut. In each run, exchanges of
+left and right are undone, joints that jumped away are left out (`repair`), and a cubic smoothing spline is
+fitted to the rest (`scipy.interpolate.make_smoothing_spline`; Woltring, "A Fortran package for generalized,
 cross-validatory spline smoothing and differentiation", 1986, is its use on human motion).
 """
 
@@ -23,22 +24,22 @@ from tools.dance.dance import Dance
 from tools.dance.repair import Floats, spikes, torso_px, unswap
 
 GAP_NS = 300 * NS_PER_MS
-"""A person who is back this soon was there all the time: his pose is interpolated."""
+"""A person who is back this soon counts as present all the time: the pose is interpolated."""
 STIFFNESS = 6.7e-7
-"""Of the splines, seconds to the fourth: what the squared second derivative costs over the squared error,
-both integrated over time. A motion of f hertz keeps 1 / (1 + STIFFNESS (2 pi f)**4) of its size: half at
-5.6 Hz, at every frame rate."""
+"""Stiffness of the splines, seconds to the fourth: the price of the squared second derivative relative to the
+squared error, both integrated over time. A motion of f hertz keeps 1 / (1 + STIFFNESS (2 pi f)**4) of its
+size: half at 5.6 Hz, at every frame rate."""
 VISIBILITY_STIFFNESS = 1e-4
 LEAST_WEIGHT = 0.1
-"""Of a joint that the net cannot see at all, against one that it sees."""
+"""The weight of a joint that the net cannot see at all, relative to one that it sees."""
 CUT_SPEED, CUT_STEP, CUT_NS = 12.0, 0.3, 100 * NS_PER_MS
-"""A body that moved faster than CUT_SPEED torso lengths a second, and CUT_STEP of them at least, and stays
-away for CUT_NS, was cut to."""
+"""There was a cut if a body moved faster than CUT_SPEED torso lengths a second, and by at least CUT_STEP of
+them, and stays away for CUT_NS."""
 _CORE = [L.LEFT_SHOULDER, L.RIGHT_SHOULDER, L.LEFT_HIP, L.RIGHT_HIP]
 
 
 def smooth(dance: Dance) -> Dance:
-    """The dance smoothed, brief gaps filled. After a cut, the person counts as another one."""
+    """The dance smoothed, with brief gaps filled. After a cut, a person counts as somebody else."""
     dance = split_at_cuts(dance)
     poses = list(dance.poses)
     for run in runs(dance):
@@ -78,7 +79,7 @@ def _goes_on(dance: Dance, before: int, now: int) -> bool:
 
 
 def split_at_cuts(dance: Dance) -> Dance:
-    """The dance with new numbers for the people: a person keeps his until a cut."""
+    """The dance with new numbers for the people, so that nobody keeps a number over a cut."""
     numbers: dict[int, int] = {}
     poses: list[Pose | None] = []
     last: int | None = None
@@ -95,7 +96,7 @@ def split_at_cuts(dance: Dance) -> Dance:
 
 
 def _is_cut(dance: Dance, before: int, now: int) -> bool:
-    """Whether the person of frame `now`, last seen in `before`, is suddenly and lastingly somewhere else."""
+    """Whether the person in frame `now`, last seen in `before`, is suddenly and lastingly elsewhere."""
     if not _goes_on(dance, before, now) or not _is_far(dance, before, now):
         return False
     times = dance.times_ns
@@ -107,7 +108,8 @@ def _is_cut(dance: Dance, before: int, now: int) -> bool:
 
 
 def _is_far(dance: Dance, before: int, now: int) -> bool:
-    """Whether nobody gets from the pose of frame `before` to that of `now`; True where either has none."""
+    """Whether nobody could move from the pose of frame `before` to that of `now`; True where either has
+    none."""
     first, second = dance.poses[before], dance.poses[now]
     if first is None or second is None or first.person_id != second.person_id:
         return True
@@ -118,7 +120,7 @@ def _is_far(dance: Dance, before: int, now: int) -> bool:
 
 
 def smooth_run(run: Floats, seconds: NDArray[np.float64], at: NDArray[np.float64]) -> Floats:
-    """One run's landmarks (N, 33, 4) seen at `seconds` (N,), ascending → smooth ones (M, 33, 4) at `at`."""
+    """One run's landmarks (N, 33, 4) at `seconds` (N,), ascending → smoothed ones (M, 33, 4) at `at`."""
     moves = np.diff(seconds, prepend=-np.inf) > 0  # in a broken source, time may stand still
     run, seconds = run[moves], seconds[moves]
     torso = torso_px(run)
@@ -144,6 +146,6 @@ def _spline(
     at: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """values (N, C) at `seconds` (N,) → (M, C) at `at` (M,)."""
-    if len(seconds) < 5:  # too few for a spline: as they are
+    if len(seconds) < 5:  # too few for a spline: returned unchanged
         return np.stack([np.interp(at, seconds, column) for column in values.T], axis=1)
     return np.asarray(make_smoothing_spline(seconds, values, w=weights, lam=stiffness)(at))

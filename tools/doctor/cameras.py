@@ -1,4 +1,4 @@
-"""The camera of the show, or without one every camera of the machine."""
+"""Checks the show's camera, or without a show every camera of the machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CHECK = "camera"
 WARM_UP_S, MEASURE_S = 1.0, 2.0
 WANTED_FPS = 30.0
 ENOUGH = 0.9
-"""Of the rate that is wanted."""
+"""The share of the wanted rate that is enough."""
 PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443, "rtmp": 1935}
 REACH_S = 3.0
 
@@ -44,7 +44,7 @@ def look_at_cameras(case: Case) -> Iterator[Finding]:
 
 
 def _of_device(path: Path) -> Finding | None:
-    """None for a device that gives no pictures."""
+    """The finding for a device; None for one that gives no pictures."""
     try:
         return look_at_device(path, measured=True) if ask(path).captures else None
     except OSError:
@@ -52,7 +52,7 @@ def _of_device(path: Path) -> Finding | None:
 
 
 def look_at_stream(url: str) -> Finding:
-    """Whether somebody answers there; the pictures are not looked at."""
+    """Whether the address answers; the pictures are not examined."""
     parts = urlsplit(url)
     port = parts.port or PORTS.get(parts.scheme)
     if not parts.hostname or port is None:
@@ -69,7 +69,7 @@ def look_at_stream(url: str) -> Finding:
 
 
 def look_at_device(path: Path, *, measured: bool) -> Finding:
-    """measured: takes pictures for some seconds; without, only the driver is asked."""
+    """measured: takes pictures for some seconds; without it, only the driver is asked."""
     try:
         driver = ask(path)
     except OSError as error:
@@ -94,7 +94,7 @@ def look_at_device(path: Path, *, measured: bool) -> Finding:
 
 
 def measure(device: Device) -> float:
-    """Pictures a second. Raises CaptureError."""
+    """Measures pictures a second. Raises CaptureError."""
     until = time.monotonic() + WARM_UP_S
     while time.monotonic() < until:
         device.grab()
@@ -106,7 +106,7 @@ def measure(device: Device) -> float:
 
 
 def judge(path: Path, driver: Driver, fps: float, pixel_format: str, size: tuple[int, int]) -> Finding:
-    """fps: measured. pixel_format, size: of the pictures that came."""
+    """fps: measured. pixel_format, size: of the pictures received."""
     exposure = "" if driver.exposure_ms is None else f", exposure {driver.exposure_ms:g} ms"
     if exposure and driver.fixed_exposure is not None:
         exposure += " by hand" if driver.fixed_exposure else " by itself"

@@ -1,4 +1,4 @@
-"""TABLE of what is looked at before a show, in this order."""
+"""TABLE of the checks before a show, in this order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tools.doctor.runner import Look
 
 
 class Check(NamedTuple):
-    """deadline_s: after so long it is given up. beside_show: whether it may run while the show does."""
+    """deadline_s: the check is given up after this time. beside_show: whether it may run during a show."""
 
     look: Look
     deadline_s: float

@@ -1,4 +1,4 @@
-"""What runs the networks: the GPU, and what is compiled for it and for this player."""
+"""Checks what runs the networks: the GPU, and the networks compiled for it and for this player."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def look_at_gpu(case: Case) -> Iterator[Finding]:
 
 
 def judge_gpu(found: Gpu | None, backend: str, *, has_tool: bool) -> Finding:
-    """has_tool: whether nvidia-smi is there."""
+    """has_tool: whether nvidia-smi exists."""
     if found is not None:
         return ok("gpu", f"{found.name}, compute capability {found.capability}, driver {found.driver}")
     trouble = "nvidia-smi finds no GPU that works" if has_tool else "there is no NVIDIA GPU"

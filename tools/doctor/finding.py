@@ -1,4 +1,4 @@
-"""What a check finds, in one line."""
+"""The result of a check, in one line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """found: what there is. advice: what to do; "" where nothing is to be done."""
+    """found: the present state. advice: what to do; "" where nothing is to be done."""
 
     level: Level
     check: str
@@ -32,8 +32,8 @@ class Finding:
 
 @dataclass(frozen=True)
 class Case:
-    """What is to be looked at. file: the show file, None where there is none. beside_show: the show runs
-    already, and holds its camera and its ports."""
+    """What to check. file: the show file, None without one. beside_show: the show is already running, and
+    holds its camera and its ports."""
 
     show: Show
     file: Path | None = None

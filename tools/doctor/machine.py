@@ -1,4 +1,4 @@
-"""The machine's disk, shared memory, clock and letters."""
+"""Checks the machine's disk, shared memory, clock and fonts."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from realtime.transport.frame_ring import RingSpec
 from tools.doctor.finding import Case, Finding, fail, ok, warn
 
 SHOW_S = 4 * 3600
-"""A recorder should have room for so many seconds."""
+"""Seconds for which a recorder should have room."""
 ROOMY_BYTES = 1 << 30
-"""What logs need is little; a disk with less than this is nearly full."""
+"""Logs need little room; a disk with less than this is nearly full."""
 SHARED = Path("/dev/shm")  # noqa: S108  # where Linux keeps shared memory
 LARGER = "make it larger: mount -o remount,size=1G /dev/shm (Docker: --shm-size=1g)"
 ASK_S = 5.0
@@ -28,7 +28,7 @@ MIB, GIB = 1 << 20, 1 << 30
 
 
 def look_at_disk(case: Case) -> Iterator[Finding]:
-    """Where recordings, the log and what is compiled go."""
+    """Checks the disks for recordings, the log and compiled files."""
     for output in case.show.outputs:
         if isinstance(output, Recorder):
             yield judge_recordings(output.folder, _free(output.folder), output.bitrate)
@@ -56,7 +56,8 @@ def judge_room(what: str, folder: Path, free: int, wanted: int) -> Finding:
 
 
 def _free(folder: Path) -> int:
-    """Of the folder that is there already, as the folder itself may not be. Raises OSError."""
+    """Free bytes on the disk of the nearest existing parent, as the folder itself may not exist. Raises
+    OSError."""
     path = folder.absolute()
     while not path.exists():
         path = path.parent
@@ -73,7 +74,7 @@ def look_at_shared_memory(case: Case) -> Iterator[Finding]:
 
 
 def ring_bytes(show: Show, player: tuple[int, int]) -> int:
-    """What the rings of a show take (`supervise.rig`). player: width and height of the player's picture."""
+    """The size of a show's rings (`supervise.rig`). player: width and height of the player's picture."""
     width, height = show.programme.size or player
     rings = [RingSpec("", player[1], player[0], 4 if show.layered else 3), RingSpec("", height, width)]
     rings += [RingSpec("", height, width, 4 if part == "layer" else 3) for part in parts_of(show)]
@@ -90,14 +91,14 @@ def judge_shared_memory(free: int, total: int, needed: int) -> Finding:
 
 
 def look_at_clock(_: Case) -> Iterator[Finding]:
-    """By systemd, or by chrony."""
+    """Whether the clock is synchronized, by systemd or by chrony."""
     told = _ask("timedatectl", "show", "--property=NTPSynchronized", "--property=NTP")
     tracked = _ask("chronyc", "-n", "tracking")
     yield judge_clock(told, tracked)
 
 
 def judge_clock(timedatectl: str, chrony: str) -> Finding:
-    """What both say; "" where one is not there or says nothing."""
+    """timedatectl, chrony: the output of both; "" where one is missing or silent."""
     said = dict(line.split("=", 1) for line in timedatectl.splitlines() if "=" in line)
     leap = next(
         (line.partition(":")[2].strip() for line in chrony.splitlines() if line.startswith("Leap")), ""
@@ -115,13 +116,13 @@ def judge_clock(timedatectl: str, chrony: str) -> Finding:
 
 
 def look_at_fonts(case: Case) -> Iterator[Finding]:
-    """For the slate, which draws its letters itself, and for a console on this machine."""
+    """Checks the fonts for the slate, which draws its letters itself, and for a console on this machine."""
     names = []
     for folder in case.show.everyone:
         try:
             names.append(PackManifest.load(folder).name)
         except PackError:
-            continue  # the check of the packs tells of it
+            continue  # the check of the packs reports it
     yield judge_slate(names)
     yield judge_fonts(_ask("fc-match", "--format=%{family}", "sans-serif"), _font_files())
 
@@ -138,7 +139,7 @@ def judge_slate(names: Sequence[str]) -> Finding:
 
 
 def judge_fonts(matched: str, files: int) -> Finding:
-    """matched: fontconfig's sans-serif. files: how many fonts lie on the disk."""
+    """matched: fontconfig's sans-serif. files: the number of fonts on the disk."""
     if matched or files:
         return ok("fonts", f"a console on this machine is written in {matched or 'one of its fonts'}")
     return warn("fonts", "this machine has no fonts", "for a browser on it: apt install fonts-dejavu-core")
@@ -150,7 +151,7 @@ def _font_files() -> int:
 
 
 def _ask(*command: str) -> str:
-    """What a program says; "" where it is not there, fails, or takes too long."""
+    """A program's output; "" where it is missing, fails, or takes too long."""
     try:
         done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=ASK_S, check=True)
     except (OSError, ValueError, subprocess.SubprocessError):

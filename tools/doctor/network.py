@@ -1,4 +1,4 @@
-"""Ports, interfaces, the route of multicast, STUN servers, NDI, and who may reach the show."""
+"""Checks ports, interfaces, multicast, STUN servers, NDI, and who may reach the show."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def look_at_ports(case: Case) -> Iterator[Finding]:
 
 
 def ports_of(show: Show, here: set[str]) -> Iterator[Wanted]:
-    """here: this machine's addresses."""
+    """The ports that a show opens. here: this machine's addresses."""
     if show.webrtc.port:
         yield Wanted(show.webrtc.host, show.webrtc.port, socket.SOCK_STREAM, "the page")
     if show.control.osc_port:
@@ -84,7 +84,7 @@ def look_at_port(wanted: Wanted) -> Finding:
 
 
 def _holder(wanted: Wanted) -> str:
-    """Who has a port; "" where that cannot be seen."""
+    """The program that has a port; "" where that cannot be seen."""
     try:
         every = psutil.net_connections("tcp" if wanted.kind == socket.SOCK_STREAM else "udp")
         for each in every:
@@ -92,12 +92,12 @@ def _holder(wanted: Wanted) -> str:
             if listens and each.laddr and each.laddr.port == wanted.port and each.pid:
                 return f"{psutil.Process(each.pid).name()} (process {each.pid})"
     except psutil.Error:
-        pass  # of other users' programs nothing is told
+        pass  # other users' programs are not visible
     return ""
 
 
 def look_at_network(case: Case) -> Iterator[Finding]:
-    """Interfaces, and whether multicast has a way."""
+    """Checks the interfaces, and whether multicast has a route."""
     addresses = {
         name: [each.address for each in of if each.family == socket.AF_INET]
         for name, of in psutil.net_if_addrs().items()
@@ -113,12 +113,12 @@ def needs_network(show: Show) -> bool:
 
 
 def needs_multicast(show: Show) -> bool:
-    """NDI finds its sources by it."""
+    """Whether an output needs multicast: NDI finds its sources by it."""
     return any(isinstance(output, Ndi) for output in show.outputs)
 
 
 def judge_interfaces(addresses: dict[str, list[str]], *, wanted: bool) -> Finding:
-    """addresses: by interface, of those that are up."""
+    """addresses: of each interface that is up."""
     up = {name: of for name, of in addresses.items() if of and not all(is_loopback(each) for each in of)}
     if up:
         return ok("network", ", ".join(f"{name} {' '.join(of)}" for name, of in up.items()))
@@ -174,7 +174,7 @@ def look_at_server(url: str) -> Finding:
 
 
 def ask_stun(where: tuple[str, int]) -> None:
-    """Raises OSError where no answer comes."""
+    """Asks a server. Raises OSError where no answer comes."""
     request = stun_request(secrets.token_bytes(12))
     family, kind, protocol, _, address = socket.getaddrinfo(*where, type=socket.SOCK_DGRAM)[0]
     with socket.socket(family, kind, protocol) as one:
@@ -212,7 +212,7 @@ def judge_ndi(*, wanted: bool, installed: bool) -> Finding:
 
 
 def look_at_access(case: Case) -> Iterator[Finding]:
-    """Who may reach the page and OSC, and who may read the token."""
+    """Checks who may reach the page and OSC, and who may read the token."""
     yield judge_page(case.show.webrtc)
     if case.show.control.osc_port:
         yield judge_osc(case.show.control.osc_host)
@@ -256,7 +256,7 @@ def judge_file(path: Path, mode: int, *, secret: bool) -> Finding:
 
 
 def look_at_keys(folder: Path) -> Iterator[Finding]:
-    """The link's secret keys."""
+    """Checks the link's secret keys."""
     loose = [path for path in folder.glob("*secret*") if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)]
     for path in loose:
         yield fail("access", f"other users of this machine can read the key {path}", f"chmod 600 {path}")

@@ -1,4 +1,5 @@
-"""The show's players: whether their packs are whole, how old they are, and whether they may be shown."""
+"""Checks the show's players: whether their packs are whole, how old they are, and whether they may be
+shown."""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ def look_at_packs(case: Case) -> Iterator[Finding]:
 
 
 def judge_pack(pack: PackManifest, written: date, today: date, *, allow_expired: bool) -> Finding:
-    """written: when the manifest was."""
+    """written: the date of the manifest."""
     found = f"{pack.name}: {pack.size[0]}x{pack.size[1]}, whole, {pack.digest[:12]}, of {written.isoformat()}"
     if pack.rights is None:
         return warn(

@@ -1,6 +1,7 @@
-"""Runs a check so that it can neither hang nor end in a traceback: in its own process, with a deadline.
+"""Runs each check in a process of its own, with a deadline, so that it can neither hang nor end in a
+traceback.
 
-A driver that hangs takes its process with it, and nobody waits for that.
+A driver that hangs blocks only that process, and nobody waits for it.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from tools.doctor.finding import Case, Finding, Level, fail, warn
 Look = Callable[[Case], Iterable[Finding]]
 
 LONGEST_TEXT = 400
-"""Characters of what a check failed with."""
+"""The most characters of an error's text."""
 
 
 def run_check(name: str, look: Look, case: Case, deadline_s: float) -> list[Finding]:
-    """What a check finds. One that fails is a warning, and one that hangs a failure."""
+    """The findings of a check. A failed check gives a warning, one that hangs a failure."""
     context = multiprocessing.get_context("fork")
     results, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_work, args=(look, case, theirs), daemon=True)
@@ -46,7 +47,7 @@ def run_check(name: str, look: Look, case: Case, deadline_s: float) -> list[Find
 
 
 def _work(look: Look, case: Case, results: Connection) -> None:
-    """In the check's process. What libraries print there is of no use to anybody."""
+    """Runs in the check's process. What libraries print there is discarded."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nowhere, stream)

@@ -1,4 +1,4 @@
-"""What Linux's driver says of a camera, without taking a picture (linux/videodev2.h)."""
+"""Asks Linux's driver about a camera, without taking a picture (linux/videodev2.h)."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ CAPTURE = 1
 """V4L2_CAP_VIDEO_CAPTURE, and V4L2_BUF_TYPE_VIDEO_CAPTURE."""
 DEVICE_CAPS = 0x80000000
 MOST = 64
-"""Formats, sizes or rates that are asked for at most: a driver that never ends its list is given up."""
+"""The most formats, sizes or rates that are read: a driver whose list does not end is given up."""
 EXPOSURE_AUTO, EXPOSURE_ABSOLUTE, EXPOSURE_AUTO_PRIORITY = 0x009A0901, 0x009A0902, 0x009A0903
 MANUAL, SHUTTER_PRIORITY = 1, 2
-"""Values of EXPOSURE_AUTO for which the time of exposure is fixed."""
+"""Values of EXPOSURE_AUTO with a fixed exposure time."""
 
 
 def _request(direction: int, number: int, size: int) -> int:
@@ -36,8 +36,8 @@ ENUM_FRAMESIZES = _request(3, 74, 44)
 @dataclass(frozen=True)
 class Driver:
     """captures: whether it gives pictures (cameras have other devices too). formats: FOURCC → the largest
-    width and height. exposure_ms: None where the driver does not tell. fixed_exposure: by hand. slows_down:
-    whether the driver may take fewer pictures a second in the dark; None where it does not tell."""
+    width and height. exposure_ms: None where the driver does not tell. fixed_exposure: set by hand.
+    slows_down: whether the driver may reduce the rate in the dark; None where it does not tell."""
 
     card: str
     captures: bool
@@ -48,7 +48,7 @@ class Driver:
 
 
 def ask(device: Path) -> Driver:
-    """Raises OSError."""
+    """Asks the driver of `device`. Raises OSError."""
     fd = os.open(device, os.O_RDWR | os.O_NONBLOCK)
     try:
         return read_driver(lambda request, argument: fcntl.ioctl(fd, request, argument, True))
@@ -57,7 +57,7 @@ def ask(device: Path) -> Driver:
 
 
 def read_driver(ioctl: Ioctl) -> Driver:
-    """Raises OSError where it is no device of V4L2."""
+    """Asks the driver behind `ioctl`. Raises OSError where it is not a V4L2 device."""
     data = bytearray(104)
     ioctl(QUERYCAP, data)
     card = data[16:48].split(b"\0")[0].decode(errors="replace")
@@ -106,7 +106,7 @@ def _control(ioctl: Ioctl, control: int) -> int | None:
 
 
 def _asked(ioctl: Ioctl, request: int, data: bytearray) -> bool:
-    """Whether the driver answers: the end of a list, and what it has not, are errors."""
+    """Whether the driver answers. The end of a list, and missing controls, are errors."""
     try:
         ioctl(request, data)
     except OSError:

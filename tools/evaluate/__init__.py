@@ -1,1 +1,1 @@
-"""How good a player is: pictures, poses and motion, each by what the field measures."""
+"""Judges a player's pictures, poses and motion, each with the field's own measures."""

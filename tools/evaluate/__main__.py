@@ -1,10 +1,10 @@
-"""Judges a player on footage that he was not trained on, drawn as on air: frame after frame, each from the
-picture before.
+"""Judges a player on footage that was not used in training, painted as on air: frame after frame, each from
+the picture before.
 
-The last part of the dataset is taken in blocks of consecutive frames, spread evenly. "output" is what the
-player's generator draws from the recorded poses, "truth" what the same measurements give on the recording
-itself. With --driver, another person's dance is retargeted too, and judged by the poses that can be read
-back from the output and by its steadiness.
+The last part of the dataset is used in blocks of consecutive frames, spread evenly. "output" is what the
+player's generator paints from the recorded poses; "truth" is the same measurement on the recording itself.
+With --driver, another person's dance is retargeted as well, and judged by the poses that can be read back
+from the output and by its steadiness.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ examples:
 ERRORS = (
     PackError, DatasetError, VideoError, EngineError, GraphError, SynthesisError, EvaluationError, OSError
 )  # fmt: skip
-"""What a user can cause: one line each."""
+"""Errors that a user can cause; each is reported in one line."""
 
 
 @dataclass
@@ -89,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("player", type=Path, help="the player pack")
-    add("dataset", type=Path, help="the prepared dataset that he was trained on")
+    add("dataset", type=Path, help="the prepared dataset on which the player was trained")
     add("--held-out", type=float, default=Config().held_out, metavar="SHARE",
         help="the last share of the dataset, never trained on (default %(default)s)")  # fmt: skip
     add("--frames", type=_natural, default=300, metavar="N",

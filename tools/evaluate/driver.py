@@ -1,4 +1,4 @@
-"""Judges a player driven by another dancer: there is no true picture, so poses and steadiness are judged."""
+"""Judges a player driven by another dancer. There is no true picture, so poses and steadiness are judged."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tools.footage.video import VideoReader
 from tools.scores.pictures import Mask, Picture
 
 PAINTED_LEVELS = 12
-"""Where a picture differs from the plate by more than this, there is the player."""
+"""A pixel that differs from the plate by more than this belongs to the player."""
 
 Floats = NDArray[np.float32]
 
@@ -47,10 +47,11 @@ def judge_driver(
     backend: str = "auto",
     desc: str = "driver: player",
 ) -> dict[str, Any]:
-    """The player of `body` against another dancer's poses, (33, 4) each, retargeted by `tools.dance`.
+    """Judges the player of `body` driven by another dancer's poses, (33, 4) each, as `tools.dance` retargets
+    them.
 
-    The flow is that of the output itself: the warp error says how much appears and vanishes, not whether the
-    motion is right. Raises EvaluationError where nobody is in the frames judged.
+    The flow is that of the output itself: the warp error tells how much appears and vanishes, not whether the
+    motion is right. Raises EvaluationError where nobody is in the judged frames.
     """
     reader, flow = PoseReader(backend, body.near.height / 3), Flow()
     runs = blocks(len(poses), frames)
@@ -94,5 +95,5 @@ def judge_driver(
 
 
 def painted(picture: Picture, plate: Picture) -> Mask:
-    """(H, W) where (H, W, 3) `picture` is not the plate."""
+    """(H, W): where `picture` (H, W, 3) differs from the plate."""
     return np.asarray(np.abs(picture.astype(np.int16) - plate).max(axis=2) > PAINTED_LEVELS, np.bool_)

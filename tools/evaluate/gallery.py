@@ -1,4 +1,4 @@
-"""Keeps the frames that are shown: the worst ones and some spread evenly."""
+"""Keeps the judged frames that the report shows: the worst, and some spread evenly."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Shot:
     face: Window | None = None
 
     def row(self, *others: Picture, cut: bool = False) -> Picture:
-        """Truth, output and what others make of it, with a line of text; cut: the person alone."""
+        """Truth, output and other players' output side by side, with a line of text. cut: only the person."""
         pictures = [self.output, *others] if self.truth is None else [self.truth, self.output, *others]
         pair = np.hstack([picture[self.person] if cut else picture for picture in pictures])
         text = f"frame {self.frame}" if self.truth is None else f"frame {self.frame}: {self.score:.1f} dB"
@@ -38,20 +38,21 @@ class Shot:
 
 
 class Gallery:
-    """Of the judged frames the worst ones, of different moments, and some spread evenly."""
+    """Keeps the worst of the judged frames, from different moments, and some spread evenly."""
 
     def __init__(self) -> None:
         self.start(0)
 
     def start(self, total: int) -> None:
-        """So many frames will be judged."""
+        """total: the number of frames that will be judged."""
         self._spread = set(np.linspace(0, total - 1, min(SHOWN, total)).astype(int).tolist())
         self._length = max(1, -(-total // (2 * SHOWN)))
         self._worst: dict[int, Shot] = {}
         self.even: list[Shot] = []
 
     def add(self, number: int, shot: Shot) -> None:
-        """number: which of the judged frames this is. The pictures of `shot` must not change any more."""
+        """number: the frame's place among the judged ones. The pictures of `shot` must not change
+        afterwards."""
         if number in self._spread:
             self.even.append(shot)
         moment = number // self._length
@@ -60,11 +61,11 @@ class Gallery:
 
     @property
     def worst(self) -> list[Shot]:
-        """The worst first; of each moment one."""
+        """The worst first, one for each moment."""
         return sorted(self._worst.values(), key=lambda shot: shot.score)[:SHOWN]
 
     def write(self, folder: Path) -> None:
-        """worst.png and even.png, two pairs a row. Raises OSError."""
+        """Writes worst.png and even.png, two pairs a row. Raises OSError."""
         folder.mkdir(parents=True, exist_ok=True)
         for name, shots in (("worst", self.worst), ("even", self.even)):
             pairs = [shot.row() for shot in shots]

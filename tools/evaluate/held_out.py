@@ -1,4 +1,5 @@
-"""Judges a player on the held-out end of his own footage, drawn as on air: each frame from the one before."""
+"""Judges a player on the held-out end of the player's own footage, painted as on air: each frame from the one
+before."""
 
 from __future__ import annotations
 
@@ -29,17 +30,17 @@ class EvaluationError(ValueError):
 
 
 class Painter(Protocol):
-    """What is judged: `engines.rendering.renderer.Renderer`, or any network behind the same two calls."""
+    """What is judged: `engines.rendering.renderer.Renderer`, or any network with the same two methods."""
 
     def __call__(self, landmarks: Floats, out: Picture) -> None:
         """Paints the player in a pose, landmarks (33, 4) in pixels, into `out` (H, W, 3) BGR."""
 
     def reset(self) -> None:
-        """The next frame does not follow the last one."""
+        """Call it when the next frame does not follow the last one."""
 
 
 class Steadiness:
-    """Flicker and warp error over pairs of consecutive frames, of the output and of the recording."""
+    """Flicker and warp error over pairs of consecutive frames, for the output and for the recording."""
 
     def __init__(self) -> None:
         self._flow = Flow()
@@ -47,14 +48,15 @@ class Steadiness:
         self.warp: dict[str, list[float]] = {of: [] for of in OF}
 
     def skip(self) -> None:
-        """A frame without one before it."""
+        """Skips a frame that has none before it."""
         for values in self.warp.values():
             values.append(np.nan)
 
     def add(
         self, before: dict[str, Picture], now: dict[str, Picture], mask: Mask, either: Mask, still: bool
     ) -> None:
-        """The flow is the recording's, for both. either: the person in one frame or the other."""
+        """Adds a pair of frames. The flow is the recording's, for both. either: the person in one frame or
+        the other."""
         motion = self._flow(before["truth"], now["truth"], either)
         for of in OF:
             self.warp[of].append(warp_error(before[of], now[of], motion, mask))
@@ -92,10 +94,10 @@ def judge_held_out(
 ) -> dict[str, Any]:
     """The measurements, ready for JSON.
 
-    held_out: the last share of the footage, never trained on. frames: about so many (0: all), in blocks of
-    consecutive ones. true_joints: (source frames, 12, 2) pixels, from `true_joints`; without them poses are
-    compared with the driving ones. judge: LPIPS is measured where its weights are here, by default.
-    gallery: keeps pictures to look at. backend: of the pose networks.
+    held_out: the last share of the footage, never trained on. frames: about this many (0: all), in blocks of
+    consecutive ones. true_joints: (source frames, 12, 2), pixels, from `true_joints`; without them, poses are
+    compared with the driving ones. judge: by default, LPIPS is measured where its weights exist. gallery:
+    keeps pictures to look at. backend: of the pose networks.
 
     Raises DatasetError, OSError, EvaluationError, EngineError.
     """
@@ -151,9 +153,9 @@ def judge_held_out(
 
 
 def true_joints(path: Path, footage: Footage) -> Floats:
-    """(source frames, 12, 2) pixels of the footage, from a file of true joints of its source.
+    """(source frames, 12, 2), pixels of the footage, from a file with the true joints of its source.
 
-    Raises EvaluationError where the file is another source's: its size or length differ.
+    Raises EvaluationError where the file belongs to another source: its size or length differ.
     """
     try:
         xy = load_truth(path)
@@ -182,7 +184,7 @@ def _summaries(scores: list[Scores]) -> dict[str, Any]:
 
 
 def _series(indices: NDArray[np.int64], scores: list[Scores], steadiness: Steadiness) -> dict[str, list[Any]]:
-    """What is drawn over time, one value a judged frame; None where there is none."""
+    """The curves over time, one value for each judged frame; None where there is none."""
     return {
         "frame": indices.tolist(),
         "psnr_db": [finite(each["psnr_db"]["person"]) for each in scores],

@@ -1,7 +1,7 @@
-"""How steady consecutive pictures are: flicker, and what is left when the motion is taken out.
+"""How steady consecutive pictures are: flicker, and the difference left when the motion is removed.
 
 The warp error is after Lai et al., "Learning Blind Video Temporal Consistency" (ECCV 2018), section 4.2: the
-picture before is moved along the optical flow onto the one after, and compared where the flow can be trusted.
+earlier picture is moved along the optical flow onto the later one, and compared where the flow is reliable.
 Here it is a mean absolute difference, in levels, on the person alone. The flow is DIS (Kroeger et al., 2016).
 """
 
@@ -18,19 +18,19 @@ from tools.evaluate.regions import person_window
 from tools.scores.pictures import Mask, Picture, Window
 
 STILL_PX = 1.0
-"""Between two frames whose landmarks move less than this on average, whatever changes is flicker."""
+"""Between two frames whose landmarks move less than this on average, every change counts as flicker."""
 MARGIN = 32
-"""Pixels around the person that flow is computed on: how far he may move in a frame."""
+"""Pixels around the person for which flow is computed: the most that the person may move in a frame."""
 LEAST_SHARE = 0.1
-"""Where less of the person than this can be followed, nothing is said."""
+"""With less than this share of the person that can be followed, there is no result."""
 
 Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Motion:
-    """How a pair of pictures moved in `window`. source: (h, w, 2) for each pixel of the second picture the
-    place (x, y) in the first. valid: (h, w) where forward and backward flow agree."""
+    """The motion between two pictures in `window`. source: (h, w, 2), for each pixel of the second picture
+    its place (x, y) in the first. valid: (h, w), where forward and backward flow agree."""
 
     window: Window
     source: Floats
@@ -44,7 +44,7 @@ class Flow:
         self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
     def __call__(self, before: Picture, after: Picture, mask: Mask) -> Motion:
-        """mask: (H, W) the person in either picture, not empty."""
+        """mask: (H, W), the person in either picture, not empty."""
         window = person_window(mask, MARGIN)
         first, second = (
             np.ascontiguousarray(cv2.cvtColor(picture[window], cv2.COLOR_BGR2GRAY))
@@ -63,9 +63,10 @@ class Flow:
 
 
 def warp_error(before: Picture, after: Picture, motion: Motion, mask: Mask) -> float:
-    """Mean absolute difference, in levels of 255, of `after` and of `before` moved along `motion`.
+    """Mean absolute difference, in levels of 255, between `after` and `before` moved along `motion`.
 
-    Over the pixels of `mask` (H, W), the person in `after`, that can be followed; NaN where hardly any can.
+    It is over the pixels of `mask` (H, W), the person in `after`, that can be followed; NaN where hardly any
+    can.
     """
     on = mask[motion.window]
     counted = on & motion.valid

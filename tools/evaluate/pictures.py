@@ -1,5 +1,4 @@
-"""Judges one picture after another against the recording, on the whole frame, the person, the face and the
-hands."""
+"""Compares pictures with the recording: the whole frame, the person, the face and the hands."""
 
 from __future__ import annotations
 
@@ -29,23 +28,23 @@ log = logging.getLogger(__name__)
 
 REGIONS = ("full", "person", "face", "hands")
 FACE_PX = 128
-"""LPIPS sees faces of this size: AlexNet's features of 60 pixels are a handful."""
+"""Faces are scaled to this size for LPIPS: AlexNet's features of 60 pixels are only a handful."""
 
 Scores = dict[str, dict[str, float]]
 
 
 class PictureJudge:
-    """The scores of a picture, by name and region; NaN where something cannot be measured."""
+    """Scores a picture, by name and region; NaN where something cannot be measured."""
 
     NAMES = ("psnr_db", "ssim", "ms_ssim", "lpips", "sharpness_of_truth")
 
     def __init__(self, lpips: Lpips | None) -> None:
-        """lpips: None where its weights are not here; its scores are NaN then."""
+        """lpips: None where its weights are missing; its scores are then NaN."""
         self._lpips = lpips
 
     @classmethod
     def with_weights_at_hand(cls) -> PictureJudge:
-        """With LPIPS where its weights are here; otherwise a warning says how to get them."""
+        """A judge with LPIPS where its weights exist; otherwise a warning tells how to get them."""
         try:
             return cls(Lpips.load())
         except WeightsError as error:
@@ -55,7 +54,7 @@ class PictureJudge:
     def __call__(
         self, output: Picture, truth: Picture, mask: Mask, face: Window | None, hands: Mask | None = None
     ) -> Scores:
-        """output, truth: (H, W, 3) BGR; mask: (H, W), not empty; face, hands (H, W): where they are."""
+        """output, truth: (H, W, 3) BGR. mask: (H, W), not empty. face, hands (H, W): where they are."""
         similarity, person = ssim_map(output, truth), person_window(mask)
         scores: Scores = {
             "psnr_db": {"full": psnr(output, truth), "person": psnr(output, truth, mask)},

@@ -14,7 +14,7 @@ from tools.scores.pck import correct, joints, torso_px
 from tools.scores.pictures import Picture
 
 PCK = {share: f"pck_{share}_torso_mean" for share in (0.1, 0.2)}
-"""TABLE of how near a joint must lie, in torsos → name in the report."""
+"""TABLE of the largest distances that count as correct, in torsos → name in the report."""
 JERK, DRIVING_JERK = "jerk_torso_mean", "driving_jerk_torso_mean"
 FRAME_NS = 33_333_333
 
@@ -24,9 +24,9 @@ Floats = NDArray[np.float32]
 class PoseReader:
     """Reads poses back from consecutive pictures, and scores them against the true joints.
 
-    "redetected": the detector alone, afresh in each picture, finds someone whose hips lie within
-    `near_px` of the driving hips. PCK: the tracker, unsmoothed, over consecutive pictures. Jerk: of what the
-    tracker found, and of the driving poses.
+    "redetected": whether the detector alone, without memory, finds someone whose hips lie within `near_px` of
+    the driving hips. PCK: the tracker, unsmoothed, over consecutive pictures. Jerk: of the tracked poses and
+    of the driving ones.
     """
 
     def __init__(self, backend: str, near_px: float) -> None:
@@ -39,13 +39,13 @@ class PoseReader:
         self.backend = self._tracker.backend
 
     def reset(self) -> None:
-        """The next picture does not follow the last one; what was scored is kept."""
+        """Call it when the next picture does not follow the last one; the scores so far are kept."""
         self._tracker.reset()
         self._tracks.append([])
 
     def add(self, picture: Picture, driving: Floats, true: Floats | None = None) -> None:
-        """driving: (33, 4) pixels of `picture`. true: (12, 2) joints to be found, the driving ones where
-        None. Where nobody is tracked, every joint is a miss."""
+        """driving: (33, 4), pixels of `picture`. true: (12, 2), the joints to be found; None: the driving
+        ones. Where nobody is tracked, every joint is a miss."""
         drive = joints(driving)
         true = drive if true is None else true
         hips = joint(driving, (Landmark.LEFT_HIP, Landmark.RIGHT_HIP))[:2]
@@ -88,7 +88,7 @@ class PoseReader:
 
 
 def jerk(track: Floats) -> Floats:
-    """(T, 12, 2) joints of consecutive frames → (T - 3, 12) lengths of their third differences, in torsos a
-    cubic frame; NaN where a joint was not found."""
+    """(T, 12, 2) joints of consecutive frames → (T - 3, 12): the lengths of their third differences, in
+    torsos a cubic frame; NaN where a joint was not found."""
     torso = np.nanmean(torso_px(track)) if np.isfinite(track).any() else np.nan
     return np.asarray(np.linalg.norm(np.diff(track, n=3, axis=0), axis=-1) / torso)

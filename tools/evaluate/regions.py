@@ -1,4 +1,4 @@
-"""The parts of a picture that are judged apart: the person, the face and the hands."""
+"""The parts of a picture that are judged separately: the person, the face and the hands."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ HANDS = [[Landmark[f"{side}_{name}"] for name in ("WRIST", "INDEX", "PINKY")] fo
 HAND_SHARE = 0.06
 """Half the side of a hand's box in standing heights: wrist to finger tips, wherever they point."""
 FACE_SMALLEST = 16
-"""Pixels: less of a face is not judged."""
+"""A face with fewer pixels than this to a side is not judged."""
 
 Floats = NDArray[np.float32]
 
 
 def face_window(landmarks: Floats, body: Body, size: tuple[int, int]) -> Window | None:
-    """The square about the head of landmarks (33, 4), cut off at the edge of a picture of `size`.
+    """The square around the head of landmarks (33, 4), cut off at the edge of a picture of `size`.
 
-    It is as large as the body that stands there: one that turns its head keeps its box. None where hardly
-    any of it lies in the picture.
+    Its size follows the body's, so turning the head does not change it. None where hardly any of it lies in
+    the picture.
     """
     half = FACE_SHARE * _standing(landmarks, body) / 2
     x, y = landmarks[list(FACE), :2].mean(axis=0)
@@ -37,8 +37,8 @@ def face_window(landmarks: Floats, body: Body, size: tuple[int, int]) -> Window 
 
 
 def hands_mask(landmarks: Floats, body: Body, size: tuple[int, int]) -> Mask | None:
-    """(H, W) of a picture of `size`: the squares about both hands of landmarks (33, 4), as large as the body
-    that stands there. None where hardly any of them lies in the picture."""
+    """(H, W) of a picture of `size`: the squares around both hands of landmarks (33, 4), sized after the
+    body. None where hardly any of them lies in the picture."""
     half = HAND_SHARE * _standing(landmarks, body)
     mask = np.zeros(size[::-1], np.bool_)
     for hand in HANDS:
@@ -48,13 +48,14 @@ def hands_mask(landmarks: Floats, body: Body, size: tuple[int, int]) -> Mask | N
 
 
 def _standing(landmarks: Floats, body: Body) -> float:
-    """Standing height where the body stands, pixels."""
+    """The body's standing height at its place, pixels."""
     ankles = landmarks[[Landmark.LEFT_ANKLE, Landmark.RIGHT_ANKLE], 1].max()
     return float(height_at(body.near, body.far, ankles))
 
 
 def person_window(mask: Mask, margin: int = 16) -> Window:
-    """The box about `mask` (H, W), not empty, at least as large as MS-SSIM needs where the picture is."""
+    """The box around `mask` (H, W), not empty; where the picture allows, at least as large as MS-SSIM
+    needs."""
     rows, columns = (
         _grown(np.flatnonzero(mask.any(axis=1 - axis)), mask.shape[axis], margin) for axis in (0, 1)
     )

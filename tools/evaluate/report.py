@@ -1,4 +1,4 @@
-"""Writes a folder that a browser shows: the numbers, curves over time, the frames to look at."""
+"""Writes a report as a folder for a browser: numbers, curves over time, and frames."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CURVES = {
     "lpips": "LPIPS of the person",
     "warp_error": "warp error, levels",
 }
-"""TABLE of what is drawn over the frames: name in the report's series → title."""
+"""TABLE of the curves over the frames: name in the report's series → title."""
 FACE_PX = 192
 
 Galleries = Mapping[str, Gallery]
@@ -31,10 +31,10 @@ Galleries = Mapping[str, Gallery]
 def write_report(
     folder: Path, report: Mapping[str, Any], ours: Galleries, theirs: Galleries | None = None
 ) -> Path:
-    """`folder`/index.html with its pictures, and report.json; returns the page.
+    """Writes `folder`/index.html with its pictures, and report.json; returns the page.
 
-    report: as `tools.evaluate` makes it. ours, theirs: the pictures of each of its parts, of the player and
-    of the one he is compared with. Raises OSError.
+    report: as `tools.evaluate` makes it. ours, theirs: the pictures for each part of it, of the player and of
+    the player to compare with. Raises OSError.
     """
     (folder / "pictures").mkdir(parents=True, exist_ok=True)
     (folder / "report.json").write_text(
@@ -59,7 +59,7 @@ def write_report(
 
 
 def _part(name: str, report: Mapping[str, Any], other: Mapping[str, Any] | None) -> dict[str, Any]:
-    title = "Held-out end of his own footage" if name == "held_out" else f"Driver {report[name]['video']}"
+    title = "Held-out end of the own footage" if name == "held_out" else f"Driver {report[name]['video']}"
     rows = []
     for row in PARTS[name]:
         one = values(row, report[name])
@@ -102,7 +102,7 @@ def _curves(report: Mapping[str, Any], other: Mapping[str, Any] | None) -> Figur
 
 
 def _broken(frames: Sequence[int], series: Sequence[float | None]) -> tuple[list[float], list[float]]:
-    """The line over the judged frames, one after another, broken where a block ends."""
+    """The line over the judged frames, broken where a block ends."""
     x: list[float] = []
     y: list[float] = []
     for number, (frame, value) in enumerate(zip(frames, series, strict=True)):
@@ -115,7 +115,7 @@ def _broken(frames: Sequence[int], series: Sequence[float | None]) -> tuple[list
 
 
 def _pictures(folder: Path, ours: Galleries, theirs: Galleries | None) -> list[dict[str, Any]]:
-    """Writes what is shown; returns the page's sections: a title, a caption and the files."""
+    """Writes the pictures; returns the page's sections: a title, a caption and the files."""
     held = ours["held_out"]
     others = None if theirs is None else theirs["held_out"].even
     order = "truth | A" if theirs is None else "truth | A | B"
@@ -145,7 +145,7 @@ def _pictures(folder: Path, ours: Galleries, theirs: Galleries | None) -> list[d
 
 
 def _rows(shots: Sequence[Shot], others: Sequence[Shot] | None) -> list[Picture]:
-    """The person in the recording beside what each player makes of him. others: of the same frames."""
+    """The person in the recording beside each player's picture. others: of the same frames."""
     if others is None:
         return [shot.row(cut=True) for shot in shots]
     return [shot.row(other.output, cut=True) for shot, other in zip(shots, others, strict=True)]

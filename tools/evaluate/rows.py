@@ -1,4 +1,4 @@
-"""The measurements as rows of a table: what people read, in the terminal and in the report."""
+"""The measurements as rows of a table, for the terminal and the report."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tools.evaluate.sampling import finite
 
 Better = Literal["more", "less", "one", ""]
 Place = tuple[str, ...]
-"""Keys that lead to a measurement."""
+"""The keys that lead to a measurement."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One measurement. place: where it lies in a part of the report, a number or a summary. recording: where
-    the same lies, measured on the recording itself. better: more, less, near to one, or nothing to win."""
+    """One measurement. place: where it lies in a part of the report, as a number or a summary. recording:
+    where the same measurement of the recording lies. better: more, less, near to one, or nothing to win."""
 
     title: str
     place: Place
@@ -28,7 +28,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Values:
-    """What one report says in one row. tail: the 5 % that are worst."""
+    """A report's values in one row. tail: of the 5 % that are worst."""
 
     mean: float | None
     median: float | None = None
@@ -40,11 +40,11 @@ REGIONS = {"person": "person", "face": "face", "hands": "hands", "full": "whole 
 SCORES: dict[str, tuple[str, Better, str]] = {
     "psnr_db": ("PSNR, dB", "more", "pixel by pixel against the recording"),
     "ssim": ("SSIM", "more", "local structure; 1 is equal"),
-    "ms_ssim": ("MS-SSIM", "more", "structure at five scales; 1 is equal; person: the box about him"),
+    "ms_ssim": ("MS-SSIM", "more", "structure at five scales; 1 is equal; person: the box around them"),
     "lpips": ("LPIPS", "less", "how unlike it looks to people (v0.1, AlexNet); faces are enlarged to 128"),
     "sharpness_of_truth": ("sharpness of truth", "one", "gradient energy: below 1 is blur, above is noise"),
 }
-"""TABLE of the scores of one picture against the recording: name in the report → for people."""
+"""TABLE of the scores of one picture against the recording: name in the report → text for people."""
 
 STEADY = (
     Row("found again as a person, share", ("output", "redetected_share"), "more",
@@ -63,7 +63,7 @@ STEADY = (
     Row("warp error, levels", ("warp_error", "output_levels"), "less",
         "what differs from the frame before when the motion is taken out", ("warp_error", "truth_levels")),
 )  # fmt: skip
-"""TABLE of what can be measured without a true picture too."""
+"""TABLE of what can also be measured without a true picture."""
 
 PARTS: dict[str, tuple[Row, ...]] = {
     "held_out": (
@@ -83,7 +83,7 @@ PARTS: dict[str, tuple[Row, ...]] = {
 
 
 def values(row: Row, part: Mapping[str, Any]) -> Values:
-    """part: what one of `PARTS` measured."""
+    """The values in one row. part: what one of `PARTS` measured."""
     found = _at(part, row.place)
     recording = _at(part, row.recording) if row.recording else None
     true = recording["mean"] if isinstance(recording, Mapping) else recording
@@ -111,7 +111,7 @@ def headline(part: Mapping[str, Any], title: str) -> str:
 
 
 def as_text(report: Mapping[str, Any]) -> str:
-    """The report for the terminal; beside another player's where there is one."""
+    """The report for the terminal, beside the other player's where there is one."""
     other = report.get("compared_with")
     lines = [] if other is None else [f"A: {report['player']}", f"B: {other['player']}"]
     heads = ("mean", "median", "worst 5%", "truth") if other is None else ("A", "B", "A - B", "")

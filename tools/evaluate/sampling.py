@@ -1,4 +1,4 @@
-"""Which frames are judged, and how their scores are put into few numbers."""
+"""Selects the frames to judge, and summarizes their scores."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 BLOCK = 30
-"""Consecutive frames a block."""
+"""Consecutive frames in a block."""
 
 Summary = dict[str, float | None]
 
@@ -25,7 +25,8 @@ def blocks(count: int, frames: int, length: int = BLOCK) -> list[NDArray[np.int6
 
 
 def summary(values: Sequence[float]) -> Summary:
-    """Mean, median, 5th and 95th percentile of what was measured (not NaN); None where not finite."""
+    """Mean, median, 5th and 95th percentile of the values that are not NaN; None where a result is not
+    finite."""
     measured = [value for value in values if not math.isnan(value)]
     if not measured:
         return dict.fromkeys(("mean", "median", "p5", "p95"))

@@ -1,1 +1,1 @@
-"""Videos and datasets of a player, and what every tool asks of them."""
+"""Reads and writes videos and datasets of a player, for all tools."""

@@ -1,4 +1,4 @@
-"""Where in a picture a body can be, by its landmarks alone."""
+"""The area of a picture in which a body can be, judging by landmarks alone."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ class DatasetError(ValueError):
 
 @dataclass(frozen=True)
 class Footage:
-    """A prepared dataset. landmarks: (N, 33, 4) pixels of frames `indices` (N,) of the source, which has
+    """A prepared dataset. landmarks: (N, 33, 4), pixels of frames `indices` (N,) of the source, which has
     `fps` frames a second."""
 
     folder: Path
@@ -34,7 +34,7 @@ class Footage:
 
     @classmethod
     def open(cls, folder: Path) -> Footage:
-        """Raises DatasetError."""
+        """Opens the dataset in `folder`. Raises DatasetError."""
         try:
             summary = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
             landmarks = np.load(folder / "landmarks.npy", allow_pickle=False)
@@ -52,7 +52,7 @@ class Footage:
         return cls(folder, (width, height), fps, landmarks, indices, np.asarray(plate, np.uint8), body)
 
     def digest(self) -> str:
-        """Names this footage: SHA-256 of its landmarks."""
+        """Identifies this footage: SHA-256 of its landmarks."""
         return hashlib.sha256(self.landmarks.tobytes()).hexdigest()
 
     def first(self, share: float) -> Footage:
@@ -61,7 +61,7 @@ class Footage:
         return replace(self, landmarks=self.landmarks[:end], indices=self.indices[:end])
 
     def split(self, held_out: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Positions to train on and to judge on: the last `held_out` share in time is never trained on."""
+        """Positions to train on and to judge on. The last share `held_out` in time is never trained on."""
         edge = int(len(self.indices) * (1 - held_out))
         every = np.arange(len(self.indices))
         return every[:edge], every[edge:]

@@ -1,4 +1,4 @@
-"""Which landmark net the tools look with: the heavy one, where it can be had, as they have the time."""
+"""Chooses the landmark net of the tools: the heavy one where available, since tools have the time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ CHOICES = ("auto", "heavy", "full")
 
 
 class LandmarkNetError(ValueError):
-    """The net that was asked for cannot be had; the text says why."""
+    """The requested net is not available; the text says why."""
 
 
 def add_option(parser: argparse.ArgumentParser) -> None:
@@ -23,9 +23,10 @@ def add_option(parser: argparse.ArgumentParser) -> None:
 
 
 def choose_net(wanted: str) -> str:
-    """The name of the landmark net (`engines.pose.convert.NETS`) for one of CHOICES; says on stderr which it
-    is, and where it is not the heavy one why. Raises LandmarkNetError where the heavy one cannot be had."""
-    # Only here: torch takes seconds, which --help need not wait for.
+    """The name of the landmark net (`engines.pose.convert.NETS`) for one of CHOICES. It prints to stderr
+    which net it is and, if it is not the heavy one, why. Raises LandmarkNetError where the heavy net is
+    required and not available."""
+    # Only here: importing torch takes seconds, for which --help should not wait.
     from engines.pose.convert import FULL, HEAVY, fetch_heavy
 
     why = "" if wanted == "full" else fetch_heavy()

@@ -1,4 +1,5 @@
-"""Writing video files, in which formats; and the reader that all tools share, from `realtime.pictures`."""
+"""Writes video files, in several formats. The reader that all tools share is passed on from
+`realtime.pictures`."""
 
 from __future__ import annotations
 
@@ -31,8 +32,8 @@ class Format:
     """A codec as it is used here.
 
     opaque, alpha: its pixel formats without and with transparency, None where it has none. crf: its best,
-    worst and default quality, None where there is nothing to choose. sound: the encoder, and its sample
-    rate, for a source's sound that cannot be copied. options: the video encoder's.
+    worst and default quality, None where there is no choice. sound: the encoder and sample rate for a
+    source's sound that cannot be copied. options: of the video encoder.
     """
 
     title: str
@@ -44,7 +45,8 @@ class Format:
     options: dict[str, str]
 
     def encoder_options(self, crf: int | None = None) -> dict[str, str]:
-        """crf: None for the default. Raises ValueError where the codec does not take it."""
+        """The video encoder's options. crf: None for the default. Raises ValueError where the codec does not
+        accept it."""
         if self.crf is None:
             if crf is not None:
                 raise ValueError(f"{self.title} has no quality to choose: leave --crf out")
@@ -69,11 +71,12 @@ FORMATS = {
         {"b": "0", "auto-alt-ref": "0", "row-mt": "1", "deadline": "good", "cpu-used": "4"},
     ),
 }  # fmt: skip
-"""By a file's ending. Alternative reference frames are off in VP9: its alpha layer does not bear them."""
+"""TABLE of the formats by a file's ending. VP9 has alternative reference frames off: its alpha layer does not
+support them."""
 
 
 def format_of(path: Path) -> Format:
-    """Raises ValueError naming the endings that are known."""
+    """The format for a path's ending. Raises ValueError that names the known endings."""
     try:
         return FORMATS[path.suffix.lower()]
     except KeyError:
@@ -83,15 +86,14 @@ def format_of(path: Path) -> Format:
 
 
 class VideoWriter:
-    """Writes a video beside `path`, and moves it there once it is whole. A context manager: leaving it by an
-    exception, Ctrl-C too, throws the part away. The path's ending decides the format (`FORMATS`); colours are
-    BT.709, and said to be.
+    """Writes a video beside `path`, and moves it there once it is complete. A context manager: if the block
+    ends with an exception, Ctrl-C included, the partial file is removed. The path's ending decides the format
+    (`FORMATS`); colours are BT.709, and marked so.
 
-    size: (width, height) pixels, even. alpha: with transparency. crf: the quality, None for the format's
-    default. fps: the average rate. time_base: the unit of the time stamps, as
-    the source has it, so that they come out as they went in. sound: a file whose sound comes along, from
-    the time of its first picture on: copied packet by packet where `path`'s format can hold it, else as AAC.
-    Raises VideoError.
+    size: (width, height), pixels, even. alpha: with transparency. crf: the quality, None for the format's
+    default. fps: the average rate. time_base: the unit of the time stamps, the source's, so that they are
+    kept exactly. sound: a file whose sound is added, from the time of its first picture on; packets are
+    copied where `path`'s format can hold them, else converted to AAC. Raises VideoError.
     """
 
     def __init__(
@@ -122,7 +124,7 @@ class VideoWriter:
         self._part = path.with_name(f".{path.stem}.part{path.suffix}")
         if not path.resolve().parent.is_dir():
             raise VideoError(f"{path} cannot be written: there is no folder {path.resolve().parent}")
-        if not os.access(path.resolve().parent, os.W_OK):  # the file itself is opened with the first picture
+        if not os.access(path.resolve().parent, os.W_OK):  # the file itself is opened at the first picture
             raise VideoError(f"{path} cannot be written: {path.resolve().parent} may not be written to")
         try:
             options_of_format = _CONTAINER_OPTIONS.get(path.suffix, {})
@@ -146,8 +148,9 @@ class VideoWriter:
             raise
 
     def write(self, t_ns: int, picture: NDArray[np.uint8]) -> None:
-        """picture: (H, W, 3) uint8 BGR, with alpha (H, W, 4) BGRA, straight; t_ns: since the first picture,
-        ascending (what does not ascend, in a broken source, is moved on by one unit). Raises VideoError."""
+        """Writes a picture: (H, W, 3) uint8 BGR, or with alpha (H, W, 4) BGRA, straight. t_ns: since the
+        first picture, ascending; a time that does not ascend, in a broken source, is moved on by one unit.
+        Raises VideoError."""
         self._pts = max(self._pts + 1, round(t_ns / (NS_PER_S * self._time_base)))
         frame = av.VideoFrame.from_ndarray(picture, format=self._layout)
         frame = frame.reformat(format=self._pix_fmt, dst_colorspace=Colorspace.ITU709)
@@ -186,7 +189,7 @@ class VideoWriter:
             raise VideoError(f"{self.path} cannot be written: {error.strerror}") from None
 
     def _discard(self) -> None:
-        with contextlib.suppress(FFmpegError):  # it is thrown away: whether it could be finished is the same
+        with contextlib.suppress(FFmpegError):  # it is thrown away anyway
             self._container.close()
         self._part.unlink(missing_ok=True)
 
@@ -221,7 +224,7 @@ class _Sound:
         self._next = self._read()
 
     def until(self, time_s: float) -> Iterator[av.Packet]:
-        """The packets from where the last call ended up to `time_s`. Raises VideoError."""
+        """The packets from the end of the last call up to `time_s`. Raises VideoError."""
         while self._next is not None and self._next[0] <= time_s:
             yield self._next[1]
             self._next = self._read()

@@ -1,4 +1,4 @@
-"""Which files of a folder are videos."""
+"""Finds the videos in a folder."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from pathlib import Path
 
 _NAMES = "mp4 mov m4v mkv webm avi mts m2ts ts mpg mpeg wmv h264 mjpeg"
 ENDINGS = frozenset("." + name for name in _NAMES.split(" "))
-"""What is taken from a folder; a file that is named is opened whatever its ending."""
+"""Endings that are taken from a folder; a file that is named explicitly is opened whatever its ending."""
 
 
 def videos_in(folder: Path) -> list[Path]:
-    """By name. Passed over: hidden files (macOS puts a `._clip.mov` beside each clip on a memory stick) and
-    parts of files that were never finished (`clip.part.mp4`)."""
+    """The videos, sorted by name. Hidden files are skipped (macOS puts a `._clip.mov` beside each clip on a
+    memory stick), and unfinished files (`clip.part.mp4`)."""
     return sorted(
         path
         for path in folder.iterdir()

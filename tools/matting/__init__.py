@@ -1,2 +1,1 @@
-"""Cuts a person out of a frame: a small network that sharpens what a landmark net sees of him, and its
-training."""
+"""Cuts a person out of a frame: a small network that refines the landmark net's mask, and its training."""

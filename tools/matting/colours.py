@@ -1,4 +1,4 @@
-"""A person's own colours at his edge, where a frame mixes them with the background."""
+"""Finds a person's own colours at the edge, where a frame mixes them with the background."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from numpy.typing import NDArray
 COARSE, FINE = 45, 3
 """Pixels over which colours are averaged, in the first pass and in the second."""
 STEP = 4
-"""The first pass is made on a picture that is smaller by this."""
+"""The first pass uses a picture that is smaller by this factor."""
 
 Floats = NDArray[np.float32]
 
 
 def foreground(picture: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(H, W, 3): the colours of what `alpha` (H, W), 255 where it is opaque, covers, without those of the
+    """(H, W, 3): the colours of what `alpha` (H, W), 255 where opaque, covers, without those of the
     background behind it.
 
-    Where alpha is 255, and outside of the box about all that is not 0, the picture itself. "Approximate Fast
-    Foreground Colour Estimation" (Forte, ICIP 2021): blurred colours of both sides, then the picture's own
-    detail, twice.
+    Where alpha is 255, and outside of the box around all that is not 0, it is the picture itself.
+    "Approximate Fast Foreground Colour Estimation" (Forte, ICIP 2021): blurred colours of both sides, then
+    the picture's own detail, twice.
     """
     x, y, width, height = cv2.boundingRect(alpha)
     if width == 0 or height == 0:
@@ -42,7 +42,8 @@ def foreground(picture: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[
 def _both_sides(
     person: Floats, background: Floats, share: Floats, radius: int, step: int
 ) -> tuple[Floats, Floats]:
-    """The colours of the person and of the background, each averaged over what it covers about a pixel."""
+    """The colours of the person and of the background around each pixel, averaged over the area that each
+    covers."""
     height, width = share.shape[:2]
     small = (max(width // step, 1), max(height // step, 1))
     side = (2 * (radius // step) + 1,) * 2

@@ -17,17 +17,18 @@ from tools.matting.net import MattingNet
 
 WEIGHTS = Path(__file__).with_name("matting.safetensors")
 SHAPES = ((512, 288), (384, 352), (288, 512))
-"""Rows and columns of the pictures that the network is compiled for: standing, about square, lying."""
+"""Rows and columns of the pictures for which the network is compiled: standing, about square, lying."""
 MARGIN = 0.08
-"""What is shown about the person's box, as a share of its longer side."""
+"""The margin around the person's box, as a share of its longer side."""
 MAGNIFIED = 1.5
-"""A small person is enlarged by no more than this."""
+"""A small person is enlarged by at most this factor."""
 
 Box = tuple[float, float, float, float]
 
 
 class Cutter:
-    """One instance serves one thread. Raises EngineError where the backend cannot be had."""
+    """Cuts people out. One instance serves one thread. Raises EngineError where the backend is not
+    available."""
 
     def __init__(self, *, backend: str = "auto", threads: int = 1) -> None:
         module = _Whole(load(WEIGHTS))
@@ -45,11 +46,10 @@ class Cutter:
         plate: NDArray[np.uint8] | None = None,
         known: NDArray[np.uint8] | None = None,
     ) -> NDArray[np.uint8]:
-        """(H, W) alpha of the person, 0 outside of `box` and its margin.
+        """(H, W): alpha of the person, 0 outside of `box` and its margin.
 
-        frame (H, W, 3) BGR. mask (H, W): what a landmark net sees of the person. box: x0, y0, x1, y1 about
-        the person, pixels. plate (H, W, 3): the empty scene, and known (H, W): where it is one, 255; None for
-        neither.
+        frame (H, W, 3) BGR. mask (H, W): the landmark net's. box: x0, y0, x1, y1 around the person, pixels.
+        plate (H, W, 3): the empty scene, and known (H, W): 255 where the plate shows it; None for neither.
         """
         alpha = np.zeros(frame.shape[:2], np.uint8)
         height, width = alpha.shape
@@ -77,7 +77,7 @@ class _Shaped:
         self._rows, self._columns = self._inputs["mask"].shape[1:3]
 
     def scale(self, columns: int, rows: int) -> float:
-        """By how much a piece of that size is enlarged to fit in."""
+        """The factor by which a piece of that size is enlarged to fit in."""
         return min(self._columns / columns, self._rows / rows, MAGNIFIED)
 
     def __call__(self, pieces: dict[str, NDArray[np.uint8]], columns: int, rows: int) -> NDArray[np.uint8]:
@@ -101,7 +101,7 @@ class _Shaped:
 
 
 class _Whole(nn.Module):
-    """The network fed with pictures as OpenCV holds them: (1, H, W, C) uint8, BGR."""
+    """The network with pictures as OpenCV holds them: (1, H, W, C) uint8, BGR."""
 
     def __init__(self, net: MattingNet) -> None:
         super().__init__()

@@ -1,10 +1,10 @@
-"""How far a prepared dataset's mattes are from the true alpha of a render.
+"""Measures how far a prepared dataset's mattes are from the true alpha of a render.
 
     python -m tools.prepare renders/901.mp4 datasets/901
     python -m tools.matting.evaluate datasets/901 renders/901.npz
 
-The error is the mean absolute difference of alpha over all pixels, as a share of the person's area; a hole is
-a connected part of the person, two pixels inside the outline at least, that the matte leaves out.
+The error is the mean absolute difference of alpha over all pixels, as a share of the person's area. A hole is
+a connected part of the person, at least two pixels inside the outline, that the matte leaves out.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from numpy.typing import NDArray
 from tools.footage.dataset import DatasetError, Footage
 
 INSIDE, OPAQUE = 5, 230
-"""The person less this many pixels across the outline, where the true alpha, of 255, is at least OPAQUE."""
+"""The inner area: the person without this many pixels along the outline, where the true alpha, of 255, is at
+least OPAQUE."""
 
 
 class Score(NamedTuple):
-    """Of one matte: its error, and its largest hole, both as shares of the person's area."""
+    """One matte's error and its largest hole, both as shares of the person's area."""
 
     error: float
     hole: float

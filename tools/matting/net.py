@@ -1,7 +1,7 @@
 """The matting network: a small U-Net that turns a rough mask into the person's alpha.
 
-It is shown the picture, what a landmark net sees of the person, and the empty plate where that is known.
-Fully convolutional; sides are multiples of MULTIPLE.
+Its inputs are the picture, the landmark net's mask of the person, and the empty plate where that is known. It
+is fully convolutional; sides are multiples of MULTIPLE.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ MULTIPLE = 32
 WIDTHS = (24, 40, 64, 96, 128)
 """Channels at 1/2, 1/4, 1/8, 1/16 and 1/32 of the picture."""
 SURE = 0.004
-"""A mask is not believed to be surer than this."""
+"""A mask counts as no more certain than this."""
 INPUTS = 3 + 1 + 3 + 3 + 1
 """Picture, mask, plate, their difference, and where the plate is known."""
 
@@ -45,7 +45,7 @@ class MattingNet(nn.Module):
     def forward(self, picture: Tensor, mask: Tensor, plate: Tensor, known: Tensor) -> Tensor:
         """picture, plate (B, 3, H, W) RGB; mask, known (B, 1, H, W); all 0..1 → logits of alpha (B, 1, H, W).
 
-        Where the plate is not known its colours do not matter.
+        Where the plate is not known, its colours have no effect.
         """
         plate = plate * known
         difference = (picture - plate).abs() * known
@@ -60,7 +60,7 @@ class MattingNet(nn.Module):
         for level, up, merge in zip(reversed(levels), reversed(self.up), reversed(self.merge), strict=True):
             x = merge(level + F.interpolate(up(x), scale_factor=2.0, mode="bilinear", align_corners=False))
         sure = mask.clamp(SURE, 1 - SURE)
-        logits = F.pixel_shuffle(self.head(x), 2) + torch.log(sure / (1 - sure))  # begins as the mask itself
+        logits = F.pixel_shuffle(self.head(x), 2) + torch.log(sure / (1 - sure))  # starts as the mask itself
         return logits + self.fine(torch.cat([shown, logits / 6], dim=1))
 
 

@@ -1,9 +1,8 @@
 """Training samples for the matting network, composed from renders of many people with known alpha.
 
-Each sample is a person laid over a background, with the faults of real footage: shadows, blur, noise,
-compression, colour casts, clothes in the wall's colour, things in the hands; what a landmark net then sees of
-the person; and the empty plate as it is estimated from footage: off by a little, shadowed, partly unknown or
-missing altogether.
+Each sample is a person over a background, with the faults of real footage: shadows, blur, noise, compression,
+colour casts, clothes in the wall's colour, things in the hands. With it come the mask that a landmark net
+would give, and the empty plate as estimated from footage: slightly off, shadowed, partly unknown or missing.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ Picture = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
 ORIGINAL_SHARE, PLAIN_SHARE = 0.25, 0.2
-"""Shares of the samples before the render's own background and before a plain one in the clothes' colours."""
+"""Shares of the samples with the render's own background, and with a plain one in the clothes' colours."""
 PROP_SHARE, MOTION_SHARE = 0.12, 0.25
 """Shares with something in the hand, and with motion blur."""
 NO_PLATE_SHARE = 0.4
@@ -41,7 +40,8 @@ class Render:
 
     @classmethod
     def load(cls, path: Path, every: int) -> Render:
-        """path: NNN.mp4, with NNN.npz and NNN.plate.png beside it. every: takes each n-th frame."""
+        """Loads a render. path: NNN.mp4, with NNN.npz and NNN.plate.png beside it. every: uses each n-th
+        frame."""
         truth = np.load(path.with_suffix(".npz"))
         video = cv2.VideoCapture(str(path))
         frames = []
@@ -61,7 +61,7 @@ class Render:
 
 
 class Sample(NamedTuple):
-    """picture, plate (H, W, 3) BGR; alpha, known (H, W): how far the plate is known, 255 where it is."""
+    """picture, plate (H, W, 3) BGR; alpha, known (H, W): known is 255 where the plate is known."""
 
     picture: Picture
     alpha: Picture
@@ -97,7 +97,7 @@ def compose(render: Render, row: int, backgrounds: list[Picture], random: np.ran
 
 
 def _shadow(frame: Picture, plate: Picture, alpha: Floats) -> Floats:
-    """(H, W, 1): how much of the plate's light is left beside the person; 1 under him."""
+    """(H, W, 1): how much of the plate's light is left beside the person; 1 under the person."""
     ratio = ((frame.astype(np.float32) + 4) / (plate.astype(np.float32) + 4)).mean(axis=2)
     ratio = np.where(cv2.dilate(alpha, np.ones((5, 5))) > 0, 1, np.clip(ratio, 0.3, 1))
     return np.asarray(cv2.GaussianBlur(ratio.astype(np.float32), (0, 0), 1.0)[..., None], np.float32)
@@ -114,7 +114,7 @@ def _plain(frame: Picture, alpha: Floats, random: np.random.Generator) -> Floats
 
 
 def _other(backgrounds: list[Picture], shape: tuple[int, int], random: np.random.Generator) -> Floats:
-    """Another scene, or two of them side by side, turned, enlarged, in other colours."""
+    """A slightly uneven wall in one of the colours that the person wears."""
     scene = _piece(backgrounds[int(random.integers(len(backgrounds)))], shape, random)
     if random.random() < 0.3:
         other = _piece(backgrounds[int(random.integers(len(backgrounds)))], shape, random)
@@ -140,7 +140,7 @@ def _piece(scene: Picture, shape: tuple[int, int], random: np.random.Generator) 
 def _with_prop(
     render: Render, row: int, person: Floats, alpha: Floats, random: np.random.Generator
 ) -> tuple[Floats, Floats]:
-    """A ball or a box in one hand, before or behind it: it belongs to the person."""
+    """A ball or a box in one hand, in front of it or behind; it counts as part of the person."""
     hand = render.names.index("left_wrist" if random.random() < 0.5 else "right_wrist")
     wrist = render.joints[row, hand] + random.normal(0, 8, 2)
     size = random.uniform(10, 32)
@@ -176,7 +176,7 @@ def _streak(random: np.random.Generator) -> Floats:
 def _camera(
     pictures: tuple[Floats, Floats], cast: Floats, random: np.random.Generator
 ) -> tuple[Picture, Floats]:
-    """The picture as a camera gives it, and the empty scene in the same colours and sharpness."""
+    """The picture as a camera would give it, and the empty scene with the same colours and sharpness."""
     picture, scene = (np.clip(each * cast, 0, 255) for each in pictures)
     gamma = random.uniform(0.8, 1.25)
     picture, scene = (255 * (each / 255) ** gamma for each in (picture, scene))
@@ -194,7 +194,7 @@ def _camera(
 def _estimated_plate(
     scene: Floats, render: Render, cast: Floats, random: np.random.Generator
 ) -> tuple[Picture, Picture]:
-    """The scene as it is estimated from footage, and where it is known."""
+    """The scene as estimated from footage, and where it is known."""
     known = np.full(scene.shape[:2], 255, np.uint8)
     if random.random() < NO_PLATE_SHARE:
         return np.zeros(scene.shape, np.uint8), np.zeros_like(known)
@@ -203,7 +203,7 @@ def _estimated_plate(
         shift = random.normal(0, 0.7, 2)
         move = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float32)
         plate = cv2.warpAffine(plate, move, scene.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)
-    if random.random() < 0.4:  # a shadow that was always there in part
+    if random.random() < 0.4:  # a shadow that was partly always there
         shade = cv2.resize(random.uniform(0.6, 1.3, (8, 8)).astype(np.float32), scene.shape[1::-1])
         plate = plate * np.clip(shade, 0.6, 1)[..., None]
     other = render.alpha[int(random.integers(len(render.alpha)))]

@@ -2,9 +2,9 @@
 
     python -m tools.matting.train RENDERS weights.safetensors --samples 1300 --steps 5000
 
-So the weights beside this file were made. RENDERS: a folder of NNN.mp4 with NNN.npz (alpha, joints) and
-NNN.plate.png beside each. The samples are made once and kept in --work, then training draws crops from them.
-An interrupted run goes on with the same command.
+The weights beside this file were made in this way. RENDERS: a folder of NNN.mp4, each with NNN.npz (alpha,
+joints) and NNN.plate.png beside it. The samples are made once and kept in --work; training draws crops from
+them. An interrupted run continues with the same command.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ SIDE = 512
 HEAVY_SHARE = 0.7
 """Share of the samples whose mask is the heavy landmark net's; the others have the full one's."""
 LEAST_OVERLAP = 0.6
-"""A mask that covers less of the person shows somebody else."""
+"""A mask that covers less of the person belongs to somebody else."""
 CROP, BATCH = 224, 8
 LEARNING_RATE = 1e-3
 AVERAGE = 0.998
-"""What is saved is an average over the last steps: so much of it is kept at each."""
+"""The saved weights are an average over the last steps; this share of it is kept at each step."""
 CHANNELS = 9
-"""Of a kept sample: picture, alpha, mask, plate, known."""
+"""Channels of a stored sample: picture, alpha, mask, plate, known."""
 SAVE_EVERY = 200
 
 
 def make_samples(renders: Path, work: Path, count: int, seed: int) -> NDArray[np.uint8]:
-    """(count, SIDE, SIDE, CHANNELS), on disk. What is there already is not made again."""
+    """(count, SIDE, SIDE, CHANNELS), on disk. Existing samples are not made again."""
     work.mkdir(parents=True, exist_ok=True)
     store, done_file = work / "samples.npy", work / "done.txt"
     done = int(done_file.read_text(encoding="utf-8")) if done_file.is_file() else 0
@@ -78,14 +78,14 @@ def make_samples(renders: Path, work: Path, count: int, seed: int) -> NDArray[np
 def _seen(tracker: PoseTracker, picture: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
     tracker.reset()
     tracker(picture, 0)
-    pose = tracker(picture, 1)  # its region comes from landmarks, as in a video
+    pose = tracker(picture, 1)  # this time the region comes from landmarks, as in a video
     if pose is None or pose.mask is None:
         return None
     return np.asarray(pose.mask.on_frame((SIDE, SIDE)) * 255 + 0.5, np.uint8)
 
 
 def batch(samples: NDArray[np.uint8], step: int, seed: int) -> dict[str, Tensor]:
-    """Crops about people, (B, C, CROP, CROP) 0..1, enlarged or made smaller, mirrored."""
+    """Crops around people, (B, C, CROP, CROP) 0..1, scaled and mirrored at random."""
     random = np.random.default_rng([seed, 1, step])
     items = [_crop(samples[int(random.integers(len(samples)))], random) for _ in range(BATCH)]
     planes = torch.from_numpy(np.stack(items)).permute(0, 3, 1, 2).float() / 255
@@ -187,7 +187,7 @@ def _averaged(average: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
 
 
 def save(net: MattingNet, path: Path) -> None:
-    """Half precision: 1e-3 of a logit is nothing."""
+    """Writes half precision: an error of 1e-3 in a logit is nothing."""
     path.write_bytes(serialized({name: each.half().contiguous() for name, each in net.state_dict().items()}))
 
 

@@ -1,1 +1,1 @@
-"""What goes into a player pack besides the net: the bank of frames, the shadow, the standby loop."""
+"""Makes the parts of a player pack besides the net: the bank of frames, the shadow, the standby loop."""

@@ -1,7 +1,7 @@
-"""Corrects the labels of a bank's frames by each other.
+"""Corrects the labels of a bank's frames by comparing frames with each other. `tools.player.bank` calls it.
 
-In a single frame landmarks cannot tell whether there is any skirt behind a hand beside the hip, or whose the
-hair beside an arm is. Frames in which the same part is turned alike, and clear of the rest, can.
+Landmarks of a single frame cannot tell whether there is a skirt behind a hand beside the hip, or whether hair
+beside an arm belongs to it. Frames in which the same part is turned alike, and clear of other parts, can.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from engines.doll.cutting import BODY_REACH, NOTHING, Bytes, Floats, Labels, Rea
 from engines.doll.parts import ARMS, CORE, COUNT, HEAD, PARENTS, TABLE, TORSO, WIDTHS, Points, distance, fit
 
 ASKED = 9
-"""So many frames are asked about each part of a frame."""
+"""Frames that are asked about each part of a frame."""
 UNCLEAR = 2.0
-"""What `Bank.leaving` counts beside `distance` where they are picked."""
+"""The weight of `Bank.leaving` beside `distance` when these frames are picked."""
 FEWEST = 2.5
-"""Where fewer than so many of them can tell, they decide nothing."""
+"""With fewer frames than this that can tell, nothing is changed."""
 BODY = 0.5
-"""The body goes on behind an arm where this share of them show it."""
+"""The body continues behind an arm where this share of the frames show it."""
 ARM = 0.12
-"""A pixel is no arm's where less than this share of them show the arm: about one of the nine."""
+"""A pixel is not the arm's where a smaller share of the frames show the arm: about one of nine."""
 INNER, OWN = 0.9, 1.15
-"""Within so many of its own half widths a leg always goes on behind an arm, whatever others show; and where
-nobody can tell, within so many."""
+"""Within INNER of its own half widths, a leg always continues behind an arm, whatever the frames show; within
+OWN, where no frame can tell."""
 
 
 class _Asked(NamedTuple):
-    """A frame at the size of its labels: whose each pixel is, NOTHING where it is not the player's (h, w);
-    the points of the parts and the standing height, pixels."""
+    """A frame at the size of its labels: the owner of each pixel (h, w), NOTHING outside of the player; the
+    parts' points; and the standing height, pixels."""
 
     whose: Bytes
     points: Points[NDArray[Any]]
@@ -43,7 +43,7 @@ class _Asked(NamedTuple):
 
 
 def agreed(bank: Bank) -> list[Frame]:
-    """The bank's frames with labels that most alike frames agree to."""
+    """The bank's frames, with labels that the majority of similar frames confirm."""
     asked = [_asked(bank, row) for row in range(len(bank.frames))]
     return [_agreed(bank, row, asked) for row in range(len(bank.frames))]
 
@@ -76,7 +76,8 @@ def _agreed(bank: Bank, row: int, asked: Sequence[_Asked]) -> Frame:
 
 
 def _within(frame: Frame, widths: Reals) -> NDArray[np.bool_]:
-    """(h, w): where the body is by half widths (P,), standing heights; torso and head by the table's."""
+    """(h, w): where the body is, by its half widths (P,), standing heights; for torso and head by the
+    table's."""
     alpha, landmarks, height = reduced(frame.view)
     relative = part_distances(landmarks, height, alpha.shape)
     reach = np.where(np.isin(np.arange(COUNT), (TORSO, HEAD)), BODY_REACH, widths / WIDTHS)
@@ -85,8 +86,9 @@ def _within(frame: Frame, widths: Reals) -> NDArray[np.bool_]:
 
 
 def _answers(part: int, one: _Asked, others: Sequence[_Asked]) -> tuple[Floats, Floats]:
-    """(h, w) each: how many of `others` show at each pixel of `one` what the part belongs to, its arm or the
-    body, and how many can tell: an arm before the body hides it, and a body leaves open where an arm ends."""
+    """(h, w) each: how many of `others` show at each pixel of `one` the group of the part (its arm, or the
+    body), and how many can tell. A pixel of an arm does not tell whether the body is behind it; a pixel of
+    the body does not tell where an arm ends."""
     height, width = one.whose.shape
     shown, known = np.zeros((height, width), np.float32), np.zeros((height, width), np.float32)
     neighbours = [each for each in ARMS if part in (each, PARENTS[each]) or PARENTS[part] == each]
@@ -104,5 +106,5 @@ def _answers(part: int, one: _Asked, others: Sequence[_Asked]) -> tuple[Floats, 
 
 
 def _opened(pixels: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """`pixels` (h, w) without what is thinner than three: landmarks are not more exact than that."""
+    """`pixels` (h, w) without strips thinner than three pixels: landmarks are not more exact than that."""
     return cv2.morphologyEx(pixels.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0

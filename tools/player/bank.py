@@ -1,4 +1,5 @@
-"""From footage to a bank: frames are picked, cut, and filled in where an arm hides the body."""
+"""Makes a bank from footage: picks frames, cuts them, and fills in the body where an arm hides it.
+`tools.train` calls it."""
 
 from __future__ import annotations
 
@@ -14,13 +15,13 @@ from tools.player.pick import pick
 from tools.player.views import cut_view
 
 FRAMES = 240
-"""So many frames are kept of a player, unless told otherwise."""
+"""Frames kept of a player, unless told otherwise."""
 MEASURED = 60
-"""The widths of limbs are measured on so many of them."""
+"""Frames on which the limbs' widths are measured."""
 
 
 def make_bank(footage: Footage, positions: NDArray[np.int64], count: int = FRAMES) -> Bank:
-    """A bank of at most `count` frames from `positions`. Takes a minute or so, and shows its progress."""
+    """A bank of at most `count` frames from `positions`. It takes about a minute, and shows its progress."""
     from tqdm import tqdm
 
     chosen = pick(footage, positions, count)

@@ -1,4 +1,5 @@
-"""Fills in what the arms hide of the body in a bank's frames, from frames that show it."""
+"""Fills in the body where arms hide it in a bank's frames, from frames that show it. `tools.player.bank`
+calls it."""
 
 from __future__ import annotations
 
@@ -16,16 +17,16 @@ from engines.doll.drawing import Doll
 from engines.doll.parts import ARMS, CORE, TORSO
 
 OPAQUE = 230
-"""Of a drawn body, pixels of at least this alpha are taken."""
+"""The least alpha of a drawn body's pixel that is used."""
 AROUND = 5
-"""What an arm hides is filled in with so many pixels of labels around it, across."""
+"""Pixels of labels around the hidden area that are filled in as well."""
 SPREADS = (1.5, 3, 6, 12, 24)
-"""Where no frame shows anything, colours of the body spread in, each wider than the last, pixels of
-labels."""
+"""Where no frame shows anything, the body's colours spread in, with these widths one after the other, pixels
+of labels."""
 
 
 def filled(bank: Bank) -> list[Frame]:
-    """The bank's frames with their `body`."""
+    """The bank's frames with their `body` set."""
     doll = Doll(_without_arms(bank))
     frames, clear = [], np.median(bank.hidden[:, TORSO])
     for number, frame in enumerate(tqdm(bank.frames, unit="frame", desc="bank: filling in")):
@@ -44,7 +45,8 @@ def filled(bank: Bank) -> list[Frame]:
 
 
 def _without_arms(bank: Bank) -> Bank:
-    """The same frames; where an arm hides the body, the body is clear, not of the arm's colours."""
+    """The same frames; where an arm hides the body, the body is transparent instead of having the arm's
+    colours."""
     frames = [
         replace(frame, labels=Labels(frame.labels.owner, np.full_like(frame.labels.under, NOTHING)))
         for frame in bank.frames
@@ -53,8 +55,8 @@ def _without_arms(bank: Bank) -> Bank:
 
 
 def _fill(frame: Frame, drawn: Bytes) -> Bytes:
-    """The view's picture with the hidden body taken from `drawn` (h, w, 4), and where that shows nothing,
-    from the body all around."""
+    """The view's picture, with the hidden body taken from `drawn` (h, w, 4), and from the surrounding body
+    where that is empty."""
     view, labels = frame.view, frame.labels
     height, width = view.alpha.shape
     small = labels.owner.shape[1::-1]
@@ -73,12 +75,12 @@ def _fill(frame: Frame, drawn: Bytes) -> Bytes:
 
 
 def _wider(hidden: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """`hidden` (h, w) with what lies around: an arm is blurred where it moves, and casts a shadow."""
+    """`hidden` (h, w), enlarged: an arm is blurred where it moves, and casts a shadow."""
     return cv2.dilate(hidden.astype(np.uint8), np.ones((AROUND, AROUND), np.uint8)) > 0
 
 
 def _spread(picture: Bytes, known: NDArray[np.bool_]) -> Floats:
-    """`picture` (h, w, 3) with its `known` (h, w) colours spread over the rest, 0..255."""
+    """`picture` (h, w, 3), with its `known` (h, w) colours spread over the rest, 0..255."""
     weight = known.astype(np.float32)
     colours = picture.astype(np.float32) * weight[..., None]
     result, done = colours.copy(), known.copy()

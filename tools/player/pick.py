@@ -1,4 +1,4 @@
-"""Picks the frames of a bank from the footage: those that cover its poses best."""
+"""Picks the footage's frames for a bank: those that cover its poses best."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from engines.doll.parts import HEAD, NAMES, TABLE, TORSO, directions, distance
 from tools.footage.dataset import Footage
 
 CANDIDATES = 900
-"""Frames that are looked at, spread over the footage."""
+"""Frames that are examined, spread over the footage."""
 BLURRED = 30.0
-"""What a candidate's motion costs, for each standing height that a joint moves in a frame."""
+"""Cost of a candidate's motion, for each standing height that a joint moves in a frame."""
 UNSEEN = 1.0
-"""What it costs where a landmark of the part is not visible at all."""
+"""Cost of a part with a landmark that is not visible at all."""
 WEIGHT = np.where(np.arange(len(NAMES)) == TORSO, 3.0, np.where(np.arange(len(NAMES)) == HEAD, 2.0, 1.0))
-"""How much each part counts: about its share of the picture."""
+"""The weight of each part: about its share of the picture."""
 
 
 def pick(footage: Footage, positions: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     """At most `count` of `positions`, in order of time.
 
-    Greedy: each next frame is the one that brings all candidates' parts nearest to a picked frame's, in
-    `parts.distance`, together. The gain of a frame only falls as others are picked, so most of them need not
-    be counted anew (lazy evaluation: Minoux, 1978).
+    Greedy: each next frame is the one that most reduces the sum, over all candidates and parts, of the
+    distance (`parts.distance`) to the nearest picked frame. A frame's gain can only fall as others are
+    picked, so most gains need not be computed again (lazy evaluation: Minoux, 1978).
     """
     chosen = positions[np.linspace(0, len(positions) - 1, min(CANDIDATES, len(positions))).astype(int)]
     chosen = np.unique(chosen)
@@ -37,7 +37,7 @@ def pick(footage: Footage, positions: NDArray[np.int64], count: int) -> NDArray[
     bad = _bad(footage, chosen)
     worst = np.full(
         turned.shape[:2], 8.0, np.float32
-    )  # (C, P): how far each candidate is from a picked frame
+    )  # (C, P): distance of each candidate from the nearest picked frame
 
     def gain(candidate: int) -> float:
         return float((WEIGHT * (worst - costs(candidate)).clip(0)).sum())
@@ -60,8 +60,8 @@ def pick(footage: Footage, positions: NDArray[np.int64], count: int) -> NDArray[
 
 
 def _bad(footage: Footage, positions: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(C, P): what speaks against a part of a frame, in units of `parts.distance`: it is blurred, or
-    hidden."""
+    """(C, P): the cost of blur and hidden landmarks for each part of a frame, in units of
+    `parts.distance`."""
     return np.asarray(
         BLURRED * _motion(footage, positions) + UNSEEN * (1 - _visible(footage.landmarks[positions]))
     )
@@ -76,5 +76,5 @@ def _motion(footage: Footage, positions: NDArray[np.int64]) -> NDArray[np.float6
 
 
 def _visible(landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(C, P): of each part, the visibility of the landmark that is seen least."""
+    """(C, P): for each part, the visibility of its least visible landmark."""
     return np.asarray(landmarks[..., 3][..., TABLE.points].min(axis=-1))

@@ -1,4 +1,4 @@
-"""What a command line says of the rights to a player's likeness, and how they come into a pack."""
+"""The command-line options for the rights to a player's likeness, and the writing of rights into a pack."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from engines.pack.rights import Rights, read_date, with_rights
 from engines.plans.cache import write_whole
 
 FIELDS = {"agreed_by": "agreed_by", "agreed_for": "purpose", "agreed_until": "until", "agreed_note": "note"}
-"""Of the options, the field of `Rights` that each gives."""
+"""For each option, the field of `Rights` that it sets."""
 
 
 def add_rights(parser: argparse.ArgumentParser) -> None:
-    """The options from which `rights_of` reads."""
+    """Adds the options that `rights_of` reads."""
     parser.add_argument("--agreed-by", metavar="NAME", help="who agreed to the use of the player's likeness")
     parser.add_argument("--agreed-for", metavar="TEXT", help="for what, such as 'home games 2026/27'")
     parser.add_argument("--agreed-until", metavar="DATE", help="the last day, such as 2027-06-30")
@@ -24,7 +24,8 @@ def add_rights(parser: argparse.ArgumentParser) -> None:
 
 
 def rights_of(options: argparse.Namespace, before: Rights | None = None) -> Rights | None:
-    """What the options say; the rest is as `before`. None where nothing is known. Raises ValueError."""
+    """The rights by the options, with other fields as in `before`. None where nothing is known. Raises
+    ValueError."""
     every = {field: getattr(options, name) for name, field in FIELDS.items()}
     given = {field: value for field, value in every.items() if value is not None}
     if not given:
@@ -40,7 +41,7 @@ def rights_of(options: argparse.Namespace, before: Rights | None = None) -> Righ
 
 
 def describe(pack: PackManifest) -> str:
-    """One line."""
+    """The rights in one line."""
     rights = pack.rights
     if rights is None:
         return f"{pack.folder} ({pack.name}): nothing is written of an agreement on the likeness"
@@ -54,7 +55,7 @@ def describe(pack: PackManifest) -> str:
 
 
 def write_rights(folder: Path, rights: Rights | None) -> None:
-    """Replaces what a pack says of them, whole or not at all. Raises PackError, ValueError, OSError."""
+    """Replaces the rights in a pack, whole or not at all. Raises PackError, ValueError, OSError."""
     PackManifest.load(folder)
     path = folder / MANIFEST
     data = with_rights(path.read_bytes().decode(), rights).encode()

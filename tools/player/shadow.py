@@ -1,4 +1,4 @@
-"""Finds how a player's shadow lies on the floor of his footage."""
+"""Finds how a player's shadow lies on the floor in the footage. `tools.train` calls it."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ from tools.footage.dataset import Footage
 
 FRAMES = 24
 REDUCED_PX = 128
-"""Everything is looked at so many pixels high."""
+"""Height in pixels at which frames are examined."""
 LEAST_EXPLAINED = 0.1
-"""Of what is darker than the plate (its sum of squares) one shadow must explain so much to be drawn."""
+"""The shadow is drawn if it explains at least this share of the darkening compared with the plate (sum of
+squares)."""
 UPS = (*np.arange(-0.6, -0.05, 0.1), *np.arange(0.1, 0.85, 0.1))
 ACROSS = np.arange(-2, 2.05, 0.2)
 SOLES = 0.02
 STEPS, LAST = np.array([0.1, 0.05, 0.01]), 0.05
-"""The search first tries a lattice of `UPS` and `ACROSS`, then moves each of (across, up, soles) by its step,
-which is halved until it is this share of the first."""
+"""The search begins with a lattice of `UPS` and `ACROSS`. Then it moves each of (across, up, soles) by its
+step; steps are halved down to the share LAST of the first ones."""
 LIGHT = 4.0
-"""Levels added to both sides of a ratio: in the black there is no shadow to be seen."""
+"""Levels added to both sides of a ratio: in black areas no shadow can be seen."""
 BESIDE = 9
-"""What is darker up to so many of these pixels about the drawn shadow belongs to it."""
+"""Darkening up to this many of these pixels beside the drawn shadow is counted as part of it."""
 
 
 class _Frame(NamedTuple):
-    """A reduced frame: how much darker than the plate it is, 0..1, off the player; the player's outline; his
-    landmarks (33, 4) and how high he stands, in its pixels."""
+    """A reduced frame: how much darker than the plate it is outside of the player, 0..1; the player's
+    outline; and, in its pixels, the player's landmarks (33, 4) and standing height."""
 
     darker: Floats
     free: NDArray[np.bool_]
@@ -41,8 +42,9 @@ class _Frame(NamedTuple):
 
 
 def find_shadow(footage: Footage, positions: NDArray[np.int64]) -> Shadow | None:
-    """The one shadow that best explains what is darker than the plate in some frames of `positions`, least
-    squares; None where none explains much: soft light from all sides, or a floor out of the picture."""
+    """The one shadow that best explains, by least squares, what is darker than the plate in some frames of
+    `positions`. None where no shadow explains much: soft light from all sides, or a floor out of the
+    picture."""
     chosen = positions[np.linspace(0, len(positions) - 1, min(FRAMES, len(positions))).astype(int)]
     frames = [_look(footage, int(position)) for position in chosen]
     total = sum(float(np.square(frame.darker).sum()) for frame in frames)
@@ -86,7 +88,7 @@ def _look(footage: Footage, position: int) -> _Frame:
     )
     darker = 1 - (frame.mean(axis=2) + LIGHT) / (plate.mean(axis=2) + LIGHT)
     free = cv2.dilate(outline, np.ones((3, 3))) < 13
-    darker -= np.median(darker[free]) if free.any() else 0  # the light as a whole
+    darker -= np.median(darker[free]) if free.any() else 0  # without changes of the light as a whole
     darker = np.where(free, darker, 0).clip(-1, 1).astype(np.float32)
     landmarks = (footage.landmarks[position] + 0.5) * np.float32(scale) - 0.5
     return _Frame(darker, free, np.asarray(outline, np.uint8), landmarks, footage.body.near.height * scale)
@@ -100,7 +102,8 @@ def _laid(frame: _Frame, shadow: Shadow) -> Floats:
 
 
 def _strength(frames: list[_Frame], place: NDArray[np.float64]) -> float:
-    """What all the shadow takes of the light, over its area: its outline need not fit to the pixel."""
+    """The strength by the total light that is missing over the shadow's area: its outline need not fit to the
+    pixel."""
     taken = area = 0.0
     for frame in frames:
         shade = _laid(frame, _shadow(place))

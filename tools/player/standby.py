@@ -1,4 +1,5 @@
-"""The standby loop of a player: a calm stretch of his poses, forward and back, without a seam."""
+"""Makes a player's standby loop: a calm stretch of the player's poses, forward and backward, without a
+seam."""
 
 from __future__ import annotations
 
@@ -28,7 +29,7 @@ def write_standby(
     paint: Paint,
     path: Path,
 ) -> None:
-    """Writes H.264 to `path`: the calmest unbroken stretch of `positions`, then the same backwards.
+    """Writes H.264 to `path`: the calmest unbroken stretch of `positions`, then the same stretch backwards.
 
     paint: draws the player in a pose (33, 4) into a picture (H, W, 3) BGR, as on air.
     """
@@ -64,7 +65,7 @@ def _encode(pictures: Sequence[NDArray[np.uint8]], size: tuple[int, int], path: 
 
 
 def calmest(landmarks: NDArray[np.float32], indices: NDArray[np.int64], length: int) -> NDArray[np.int64]:
-    """Rows of the `length` consecutive frames that move least (all of them if there are fewer).
+    """The rows of the `length` consecutive frames that move least; all rows if there are fewer.
 
     landmarks (N, 33, 4), indices (N,) frame numbers. A gap in the frame numbers counts as movement.
     """

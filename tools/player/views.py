@@ -1,4 +1,4 @@
-"""Cuts the player out of a recorded frame, as a view to draw from."""
+"""Cuts the player out of a recorded frame, as a view from which the doll's parts are cut."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from tools.footage.dataset import Footage
 from tools.matting.colours import foreground
 
 MARGIN = 0.3
-"""Kept around the player's landmarks, in standing heights."""
+"""The margin kept around the player's landmarks, in standing heights."""
 SHARPEN, SHARPEN_PX = 0.5, 0.8
-"""Unsharp masking of the views, amount and sigma in pixels: what bilinear sampling, of the part onto the pose
-and in training of the doll along the flow, will take of the finest detail is given beforehand."""
+"""Unsharp masking of the views: amount, and sigma in pixels. It makes up beforehand for the finest detail
+that bilinear sampling loses, when parts are drawn and when the doll is warped in training."""
 
 
 def cut_view(footage: Footage, position: int) -> View:
-    """The piece of one frame that holds the player, no larger than the player is."""
+    """The piece of one frame that holds the player."""
     window, landmarks = piece(footage, position)
     alpha = footage.mask(position)[window]
     rows, columns = (np.flatnonzero((alpha > 0).any(axis=axis)) for axis in (1, 0))
@@ -41,7 +41,8 @@ def cut_view(footage: Footage, position: int) -> View:
 
 
 def piece(footage: Footage, position: int) -> tuple[tuple[slice, slice], Floats]:
-    """The rows and columns about the player in one frame, and his landmarks (33, 4), pixels of the frame."""
+    """The rows and columns around the player in one frame, and the player's landmarks (33, 4), pixels of the
+    frame."""
     landmarks = footage.landmarks[position]
     margin = MARGIN * float(standing_px(landmarks, footage.body))
     low, high = landmarks[:, :2].min(axis=0) - margin, landmarks[:, :2].max(axis=0) + margin
@@ -51,7 +52,7 @@ def piece(footage: Footage, position: int) -> tuple[tuple[slice, slice], Floats]
 
 
 def sharpened(picture: Bytes, alpha: Bytes) -> Bytes:
-    """`picture` (h, w, 3) with its fine detail raised; nothing outside `alpha` (h, w) enters."""
+    """`picture` (h, w, 3) with its fine detail enhanced, using nothing outside of `alpha` (h, w)."""
     share = alpha[..., None].astype(np.float32) / 255
     colours = picture.astype(np.float32)
     blurred = cv2.GaussianBlur(colours * share, (0, 0), SHARPEN_PX)

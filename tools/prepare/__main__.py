@@ -1,13 +1,13 @@
-"""From videos of the player to a dataset: landmarks, person mattes, the empty plate, and what was dropped.
+"""Makes a dataset from videos of the player: landmarks, person mattes, the empty plate, and what was dropped.
 
     python -m tools.prepare assets/player_train.mp4 datasets/demo
     python -m tools.prepare takes/ encore.mov datasets/jones --height 720
     python -m tools.prepare grandmother.mov datasets/grandmother --empty room.jpg
     python -m tools.prepare assets/fan_dance.mp4 datasets/fan --size 512x512
 
-The videos: one person, whole in the picture; five seconds make a preview, two minutes a player for a show. A
-camera on a tripod gives the cleanest edges; one that moves is held still. An interrupted run goes on with the
-same command; Ctrl-C loses seconds.
+The videos show one person, whole in the picture. Five seconds make a preview, two minutes a player for a
+show. A camera on a tripod gives the cleanest edges; footage of a moving one is stabilized. An interrupted run
+continues with the same command; Ctrl-C loses seconds.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The light on the background, and the sharpness of the player."""
+"""Measures a frame: the light on the background, and the sharpness of the player."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 def light(
     picture: NDArray[np.uint8], plate: NDArray[np.uint8], hidden: NDArray[np.uint8]
 ) -> NDArray[np.float32]:
-    """(3,) blue, green, red: how many times brighter than the plate the background is (1 = alike).
+    """(3,) blue, green, red: how many times brighter the background is than the plate (1: equal).
 
-    The median over every fourth pixel of every fourth row that is not hidden and neither black nor burnt
-    out; 1 where there is none.
+    The median over every fourth pixel of every fourth row that is not hidden, black or burnt out; 1 if there
+    is none.
     """
     f, p = picture[::4, ::4].astype(np.float32), plate[::4, ::4].astype(np.float32)
     use = (hidden[::4, ::4] == 0) & (p.min(axis=2) > 20) & (p.max(axis=2) < 235) & (f.max(axis=2) < 250)
@@ -23,10 +23,10 @@ def light(
 
 
 def sharpness(picture: NDArray[np.uint8], person: NDArray[np.uint8]) -> float:
-    """How much finest detail the person has, as a share of the coarser detail: small where he is smeared.
+    """The finest detail of the person as a share of coarser detail: small where the person is blurred.
 
-    The mean size of the Laplacian over that of the picture blurred by 3 pixels, on `person` (H, W) > 127.
-    NaN where the mask is empty.
+    The mean size of the Laplacian over that of the picture blurred by 3 pixels, on `person` (H, W) > 127. NaN
+    where the mask is empty.
     """
     x, y, width, height = cv2.boundingRect((person > 127).astype(np.uint8))
     if width == 0 or height == 0:

@@ -1,4 +1,4 @@
-"""What is wrong with a frame only when all others are known: and which frames are left in the end."""
+"""Judges frames in view of all other frames, and chooses those that remain."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ LEAST_FRAMES = 60
 
 
 def judge(scan: Scan, alignment: Alignment) -> NDArray[np.str_]:
-    """(N,) the reasons of `scan`, and those that need a look at its neighbours and at all of the footage:
-    dissolves and titles, people who come near, motion blur."""
+    """(N,): the reasons of `scan`, together with those that depend on neighbouring frames or on all of the
+    footage: dissolves and titles, people who come near, motion blur."""
     reasons = scan.reasons.astype("<U64")
     cards = np.array([scene.card for scene in alignment.found] + [False])[alignment.scenes]
     for video in np.unique(scan.videos):
@@ -47,15 +47,14 @@ def judge(scan: Scan, alignment: Alignment) -> NDArray[np.str_]:
 
 
 def too_small(placement: Placement) -> NDArray[np.bool_]:
-    """(N,): the frame would have to be blown up to show the player as large as usual."""
+    """(N,): whether the frame would have to be enlarged too much to show the player at the usual size."""
     return np.asarray(placement.scales > MOST_ENLARGED)
 
 
 def shots(scan: Scan, rows: NDArray[np.int64], placement: Placement) -> Shots:
-    """The frames that are left, `rows` of the scan, with their landmarks in the dataset's picture,
-    smoothed."""
+    """The remaining frames, `rows` of the scan, with their landmarks in the dataset's picture, smoothed."""
     landmarks = mapped(scan.landmarks[rows], placement.maps)
-    scene = scan.numbers[rows] + len(scan.numbers) * GAP * (placement.scenes + 1)  # no run goes across scenes
+    scene = scan.numbers[rows] + len(scan.numbers) * GAP * (placement.scenes + 1)  # no run crosses scenes
     landmarks = smooth_landmarks(landmarks, scene, scan.times_ns[rows])
     landmarks[..., :2] -= placement.views[:, None]
     standing_px = float(np.median(standing_height(landmarks)))
@@ -67,8 +66,8 @@ def smooth_landmarks(
 ) -> NDArray[np.float32]:
     """Removes jitter without lag: a smoothing spline through each unbroken run, as in finished videos.
 
-    landmarks (N, 33, 4) of the frames `numbers` (N,), taken at `times_ns` (N,). A run is one whose numbers
-    count up by one.
+    landmarks (N, 33, 4) of the frames `numbers` (N,), taken at `times_ns` (N,). In a run the numbers rise by
+    one.
     """
     smooth = landmarks.copy()
     for run in np.split(np.arange(len(numbers)), np.flatnonzero(np.diff(numbers) != 1) + 1):
@@ -84,7 +83,7 @@ def count(reasons: NDArray[np.str_], left_out: dict[str, int]) -> dict[str, int]
 
 
 def require(videos: Sequence[Path], kept: int, dropped: dict[str, int]) -> None:
-    """Raises PrepareError unless enough frames are left."""
+    """Raises PrepareError unless enough frames remain."""
     if kept >= LEAST_FRAMES:
         return
     names = ", ".join(str(video) for video in videos)
@@ -102,6 +101,6 @@ def _smeared(sharpness: NDArray[np.float32]) -> NDArray[np.bool_]:
     with warnings.catch_warnings():
         warnings.simplefilter(
             "ignore", RuntimeWarning
-        )  # no frame of this video is of use: nothing is smeared
+        )  # no frame of this video is usable: there is none to judge blur by
         usual = np.nanmedian(sharpness)
     return np.asarray(sharpness < rules.SMEARED_SHARE * usual)

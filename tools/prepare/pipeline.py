@@ -1,4 +1,4 @@
-"""The passes one after the other, and what is written in the end."""
+"""Runs the passes one after the other, and writes the dataset."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ from tools.prepare.scene.scenes import EmptyScene, Sampled, box_of, build
 MARK = "dataset.json"
 NO_SCENE = -1
 PREVIEW_S, SHOW_S = 30.0, 120.0
-"""With less usable footage than the one it is a preview, with as much as the other enough for a show."""
+"""Seconds of usable footage: less than the first makes a preview, at least the second a player for a show."""
 
 
 def prepare(paths: Sequence[Path], dataset: Path, options: Options | None = None) -> dict[str, Any]:
     """Writes the dataset and returns its summary (also in dataset.json).
 
-    paths: videos and folders of videos. Raises VideoError, PrepareError, LandmarkNetError, OSError; then what
-    was at `dataset` before is still there, and after an OSError or an interruption the same call goes on.
+    paths: videos and folders of videos. Raises VideoError, PrepareError, LandmarkNetError, OSError. Then an
+    old `dataset` is unchanged; after an OSError or an interruption, the same call continues.
     """
     options = options or Options()
     videos = find_videos(paths)
@@ -123,7 +123,7 @@ class _Preparation:
     def _place(
         self, scan: Scan, alignment: Alignment, reasons: NDArray[np.str_]
     ) -> tuple[NDArray[np.int64], Placement]:
-        """The rows that are left and where they go; `reasons` says of the others why not."""
+        """The rows that remain and their places. The reasons of all other rows are entered in `reasons`."""
         while True:
             left = np.flatnonzero(reasons == "")
             placement = place(
@@ -149,7 +149,7 @@ class _Preparation:
         whole_alignment: Alignment,
         empty: list[NDArray[np.uint8]],
     ) -> dict[int, EmptyScene]:
-        """The empty picture of each scene that any frame is left of, by number."""
+        """The empty picture of each scene of which any frame remains, by number."""
         found: dict[int, EmptyScene] = {}
         main = main_scene(placement)
         for scene in (int(each) for each in np.unique(placement.scenes) if each >= 0):
@@ -193,7 +193,7 @@ class _Preparation:
         )
 
     def _plate(self, scene: EmptyScene | None, empty: list[NDArray[np.uint8]], taken: Shots) -> Plate:
-        """What the dataset shows behind the player."""
+        """The plate of the dataset: what it shows behind the player."""
         width, height = self._size
         if scene is not None:
             picture, known = scene.view(np.zeros(2, np.int64), self._size)
@@ -259,13 +259,13 @@ def first_rows(alignment: Alignment, count: int) -> Alignment:
 
 
 def main_scene(placement: Placement) -> int:
-    """The scene that the dataset shows, NO_SCENE where there is none."""
+    """The scene that the dataset shows; NO_SCENE where there is none."""
     numbers, counts = np.unique(placement.scenes[placement.scenes >= 0], return_counts=True)
     return int(numbers[np.argmax(counts)]) if len(numbers) else NO_SCENE
 
 
 def travel(alignment: Alignment, size: tuple[int, int]) -> NDArray[np.float32]:
-    """(N,) how far the middle of each frame lies from its scene's, pixels; NaN where there is no scene."""
+    """(N,): the distance of each frame's middle from its scene's, pixels; NaN where there is no scene."""
     middle = np.array([(size[0] - 1) / 2, (size[1] - 1) / 2, 1.0])
     there = alignment.matrices @ middle
     distance = np.linalg.norm(there[:, :2] / there[:, 2:] - middle[:2], axis=1)
@@ -273,8 +273,8 @@ def travel(alignment: Alignment, size: tuple[int, int]) -> NDArray[np.float32]:
 
 
 def described_scenes(alignment: Alignment, kept: NDArray[np.int64]) -> list[dict[str, Any]]:
-    """What dataset.json says of the scenes: kind and camera, and how many frames were kept of each; the
-    frames that belong to none come last."""
+    """The scenes in dataset.json: kind, camera, and the number of frames kept. Frames without a scene come
+    last."""
     scenes = alignment.scenes[kept]
     found = [
         {
@@ -295,7 +295,8 @@ def described_scenes(alignment: Alignment, kept: NDArray[np.int64]) -> list[dict
 def summarize(
     sources: list[Source], scan: Scan, reasons: NDArray[np.str_], gain: NDArray[np.float32]
 ) -> dict[str, Any]:
-    """What dataset.json says of the footage. gain (N,): the background over the plate, NaN where unknown."""
+    """The footage in dataset.json. gain (N,): the background's brightness over the plate's, NaN where
+    unknown."""
     lit = gain[~np.isnan(gain)]
     return {
         "sources": [
@@ -322,7 +323,7 @@ def summarize(
 
 
 def warnings_of(summary: dict[str, Any]) -> list[str]:
-    """What is no reason to drop frames, yet would make a better player."""
+    """Faults that drop no frames, but without which the player would be better."""
     found = [
         f"{source['name']} breaks off after {source['frames']} frames; what comes before was used. "
         f"Was it copied whole? ({source['broken']})"
@@ -359,7 +360,7 @@ def warnings_of(summary: dict[str, Any]) -> list[str]:
 
 
 def good_for(summary: dict[str, Any]) -> str:
-    """What a player made from this footage can be used for, and what to film for more."""
+    """What a player from this footage is good for, and what to film in addition."""
     seconds_kept = summary["kept"] / float(Fraction(summary["fps"]))
     length = f"{seconds_kept:.0f} s of usable footage"
     if seconds_kept < PREVIEW_S:
@@ -370,7 +371,7 @@ def good_for(summary: dict[str, Any]) -> str:
 
 
 def seconds(scan: Scan) -> NDArray[np.float64]:
-    """(N,) time of each frame with the videos one after the other."""
+    """(N,): the time of each frame, with the videos one after the other."""
     total = scan.times_ns / NS_PER_S
     for video in range(1, len(scan.frames)):
         before, after = scan.videos < video, scan.videos == video

@@ -1,6 +1,7 @@
-"""The second pass: each frame that is left is put into its place, in the usual light, and cut out.
+"""The second pass: puts each remaining frame into its place and into the usual light, and cuts the player
+out.
 
-`prepare` calls it once the scenes' empty pictures are there.
+`prepare` calls it once the scenes' empty pictures exist.
 """
 
 from __future__ import annotations
@@ -30,24 +31,25 @@ from tools.prepare.scene.placing import Placement
 from tools.prepare.scene.scenes import EmptyScene
 
 CHANGED, CHANGED_SHARE = 25, 0.1
-"""A person moves where more than this share of a box differs from the plate by more than this, of 255."""
+"""A person in a box moves if more than this share of the box differs from the plate by more than this, of
+255."""
 UNCHANGED = 0.004
-"""A light that differs by a smaller share than this is left as it is."""
+"""A change of light by a smaller share is left as it is."""
 SEEN = 25
-"""The player's box holds what the landmark net sees above this, of 255."""
+"""The player's box holds the pixels where the landmark net's mask exceeds this, of 255."""
 BELIEVED = 0.8
-"""A hole in the matte is filled where the landmark net is surer than this, on average, that the player is
+"""A hole in the matte is filled where the landmark net is, on average, surer than this that the player is
 there."""
 SPECK = 0.002
-"""What hangs together with nothing and is smaller than this share of the player is no part of the player."""
+"""A separate piece smaller than this share of the player is not part of the player."""
 
 Picture = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Shots:
-    """The frames that are left, one row each: numbers (N,); landmarks (N, 33, 4) in the dataset's picture,
-    smoothed; others (N, 4) as in `Scan`, in the frame; placement: where they go."""
+    """The remaining frames, one row each. numbers (N,). landmarks (N, 33, 4): in the dataset's picture,
+    smoothed. others (N, 4): as in `Scan`, in the frame. placement: where they go."""
 
     numbers: NDArray[np.int64]
     landmarks: NDArray[np.float32]
@@ -58,15 +60,15 @@ class Shots:
 
 @dataclass(frozen=True)
 class Refined:
-    """One row a shot. reasons (N,) str, "" where it is of use; gains (N, 3) as in `camera.light`, NaN where
-    nothing is known of the scene."""
+    """One row for each shot. reasons (N,) str, "" where it is usable. gains (N, 3): as in `camera.light`, NaN
+    where the scene is unknown."""
 
     reasons: NDArray[np.str_]
     gains: NDArray[np.float32]
 
 
 class Refiner:
-    """Writes the frames and mattes of all shots; what is in the journal already is not done again."""
+    """Writes the frames and mattes of all shots. What is already in the journal is not done again."""
 
     def __init__(
         self,
@@ -76,8 +78,8 @@ class Refiner:
         plate: Picture,
         cutters: Sequence[Cutter],
     ) -> None:
-        """scenes: by number. plate: what the dataset shows behind the player. cutters: as many frames are
-        worked on at once."""
+        """scenes: by number. plate: what the dataset shows behind the player. cutters: one for each frame
+        that is processed at the same time."""
         self._pictures, self._journal = pictures, journal
         self._scenes, self._plate, self._workers = scenes, plate, len(cutters)
         self._cutters: SimpleQueue[Cutter] = SimpleQueue()
@@ -116,7 +118,7 @@ class Refiner:
         return {"reasons": np.array(reasons, np.str_), "gains": np.array(gains, np.float32)}
 
     def _shot(self, shots: Shots, row: int) -> tuple[str, NDArray[np.float32], Picture]:
-        """What is wrong with it, its light, and its picture. Writes that and its matte if nothing is."""
+        """The fault of a shot, its light, and its picture. Writes picture and matte if there is no fault."""
         landmarks, number = shots.landmarks[row], int(shots.numbers[row])
         height, width = self._plate.shape[:2]
         matrix, box = shots.placement.to_picture(row), (0, 0, width, height)
@@ -163,8 +165,8 @@ class Refiner:
 
 
 def solid(alpha: Picture, soft: Picture) -> Picture:
-    """The matte (H, W) without specks beside the player and without holes where the landmark net's mask (H,
-    W) says that the player is."""
+    """The matte (H, W) without specks beside the player, and without holes where the landmark net's mask (H,
+    W) shows the player."""
     alpha = alpha.copy()
     count, labels, stats, _ = cv2.connectedComponentsWithStats((alpha > 25).astype(np.uint8))
     if count > 1:
@@ -208,7 +210,7 @@ def _box(landmarks: NDArray[np.float32], soft: Picture) -> tuple[float, float, f
 
 
 def _moves(frame: Picture, plate: Picture, box: NDArray[np.float32], matrix: NDArray[np.float64]) -> bool:
-    """Does the box, in the pixels before `matrix`, hold something that the plate does not? A poster of a
+    """Whether the box, in pixels before `matrix`, holds something that the plate does not. A poster of a
     person is part of the plate."""
     if np.isnan(box).any():
         return False

@@ -1,4 +1,4 @@
-"""The page that shows a crew what was made of their footage: one HTML file with everything in it."""
+"""The page that shows the crew what was made of their footage: one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tools.prepare import rules
 
 WIDTH, HEIGHT = 960, 140
-"""Of a curve, pixels."""
+"""The size of a curve, pixels."""
 BINS = 480
 EXAMPLES = 6
 COLOURS = {
@@ -32,14 +32,14 @@ COLOURS = {
 }
 KEPT = "#43a047"
 ZOOMS, GAINS = (0.7, 1.3), (0.7, 1.3)
-"""What the curves of the camera's zoom and of the light show; what is beyond is drawn at the edge."""
+"""The ranges of the curves of zoom and light; values beyond are drawn at the edge."""
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """One row a frame, over all videos one after the other. seconds (N,); reasons (N,) str, "" for kept;
-    travel_px (N,) how far the camera looks away from the middle of its scene, NaN where unknown; zoom (N,)
-    how much larger than in its scene things are; gain (N,) background over plate, NaN where not measured."""
+    """One row for each frame, over all videos in order. seconds (N,). reasons (N,) str, "" for kept.
+    travel_px (N,): how far the camera looks away from the middle of its scene, NaN where unknown. zoom (N,):
+    how much larger things are than in the scene. gain (N,): background over plate, NaN where not measured."""
 
     seconds: NDArray[np.float64]
     reasons: NDArray[np.str_]
@@ -58,8 +58,8 @@ def html(
     mattes: bytes,
     thumbs: Path,
 ) -> str:
-    """summary: what dataset.json holds; plate, filled, outlines, mattes: JPEG files; thumbs: a folder a
-    reason."""
+    """The page. summary: the content of dataset.json. plate, filled, outlines, mattes: JPEG files. thumbs:
+    has a folder for each reason."""
     folder = Path(__file__).parent
     page = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined)
     end = float(timeline.seconds[-1])
@@ -96,7 +96,8 @@ def html(
 
 
 def _curve(seconds: NDArray[np.float64], values: NDArray[np.float32], span: tuple[float, float]) -> list[str]:
-    """The points of a polyline for each unbroken stretch: the value furthest from the usual in each bin."""
+    """The points of a polyline for each unbroken stretch; for each bin the value farthest from the usual
+    one."""
     known = ~np.isnan(values)
     if not known.any():
         return []
@@ -117,7 +118,7 @@ def _curve(seconds: NDArray[np.float64], values: NDArray[np.float32], span: tupl
 
 
 def _strips(timeline: Timeline) -> list[tuple[float, float, str, str]]:
-    """x, width, colour and reason of each stretch of frames with the same fate."""
+    """x, width, colour and reason of each stretch of frames with the same result."""
     change = np.flatnonzero(timeline.reasons[1:] != timeline.reasons[:-1]) + 1
     starts, ends = np.concatenate([[0], change]), np.concatenate([change, [len(timeline.reasons)]])
     scale = WIDTH / len(timeline.reasons)
@@ -130,7 +131,7 @@ def _strips(timeline: Timeline) -> list[tuple[float, float, str, str]]:
 
 
 def _examples(folder: Path) -> list[tuple[str, str]]:
-    """Name and data of a few pictures in a folder, spread in time."""
+    """Names and data of a few pictures in a folder, spread in time."""
     files = sorted(folder.glob("*.jpg")) if folder.is_dir() else []
     chosen = np.unique(np.linspace(0, len(files) - 1, EXAMPLES).astype(int)) if files else []
     return [(files[i].stem.lstrip("0") or "0", _embedded(files[i].read_bytes())) for i in chosen]

@@ -1,4 +1,5 @@
-"""Why a frame is of no use: each rule a small function, each reason a text that the crew reads."""
+"""The reasons for which a frame is dropped: each rule is a small function, each reason a text for the
+crew."""
 
 from __future__ import annotations
 
@@ -40,27 +41,26 @@ ADVICE = {
     TOO_CLOSE: "nothing to do: the first video's frame rate goes for all",
     DAMAGED: "copy the file from the camera again",
 }
-"""Every reason, and what to do about it."""
+"""TABLE of the reasons, with what to do about each."""
 
 LEAST_VISIBLE = 0.5
 BEYOND = 0.03
-"""A landmark may lie outside of the picture by so much of the player's height: the tip of a shoe, or an
-error."""
+"""A landmark may lie outside of the picture by this share of the player's height: a toe, or an error."""
 LEAST_COVERED = 0.8
 MOST_GAIN = 1.6
-"""A background brighter or darker than the plate by more than this factor is another light."""
+"""A background that is brighter or darker than the plate by more than this factor is in another light."""
 MISREAD = 0.04
-"""A joint lies off the body by so much, in standing heights, where a pose net misreads elbows or wrists."""
+"""A joint may lie this far off the body, in standing heights: pose nets misread elbows and wrists."""
 SMEARED_SHARE = 0.6
-"""A person with less fine detail than this share of what is usual is smeared."""
+"""A person with less fine detail than this share of the usual is blurred."""
 NEAR = 0.15
-"""Someone is close by within this share of the player's height."""
+"""Someone within this share of the player's height is close by."""
 AROUND_NS = NS_PER_S
-"""Others are looked for once a second: a sighting counts for so long before and after."""
+"""People are searched once a second: a sighting counts for this long before and after."""
 
 
 def fault(landmarks: NDArray[np.float32], size: tuple[int, int], others: list[NDArray[np.float32]]) -> str:
-    """What is wrong with a frame with these landmarks (33, 4) and others' boxes (4,); "" if nothing."""
+    """The fault of a frame with these landmarks (33, 4) and others' boxes (4,); "" if there is none."""
     low, high = landmarks[:, :2].min(axis=0), landmarks[:, :2].max(axis=0)
     if landmarks[Landmark.LEFT_SHOULDER :, 3].mean() < LEAST_VISIBLE:
         return HIDDEN
@@ -74,14 +74,14 @@ def fault(landmarks: NDArray[np.float32], size: tuple[int, int], others: list[ND
 
 
 def around(landmarks: NDArray[np.float32], margin: float) -> tuple[float, float, float, float]:
-    """The box about the landmarks, wider on each side by a share of its height."""
+    """The box around the landmarks, enlarged on each side by a share of its height."""
     (x0, y0), (x1, y1) = landmarks[:, :2].min(axis=0), landmarks[:, :2].max(axis=0)
     more = margin * (y1 - y0)
     return float(x0 - more), float(y0 - more), float(x1 + more), float(y1 + more)
 
 
 def covered(mask: NDArray[np.uint8], landmarks: NDArray[np.float32], standing_px: float) -> float:
-    """Share of the visible joints that lie on the mask, or as near to it as a joint may be misread."""
+    """The share of the visible joints on the mask, or as near to it as a joint may be misread."""
     reach = round(MISREAD * standing_px)
     near = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1)) > 0
     joints = landmarks[Landmark.LEFT_SHOULDER :]
@@ -99,7 +99,7 @@ def covered(mask: NDArray[np.uint8], landmarks: NDArray[np.float32], standing_px
 
 
 def near_in_time(flags: NDArray[np.bool_], times_ns: NDArray[np.int64], within_ns: int) -> NDArray[np.bool_]:
-    """(N,): is any frame within `within_ns` of this one flagged? times_ns ascending."""
+    """(N,): whether any frame within `within_ns` is flagged. times_ns: ascending."""
     flagged = times_ns[flags]
     if not len(flagged):
         return np.zeros_like(flags)

@@ -1,8 +1,8 @@
-"""The first pass over a video: the player's pose and mask in each frame, what is wrong with it, and how the
-camera moved.
+"""The first pass over a video: the player's pose and mask in each frame, the frame's faults, and the camera's
+motion.
 
-The work is cut into chunks of frames, and each begins with a tracker that knows nothing: so a chunk has the
-same result whether or not the run was interrupted before it.
+The work is divided into chunks of frames. Each chunk starts with a fresh tracker, so that it has the same
+result whether or not the run was interrupted before it.
 """
 
 from __future__ import annotations
@@ -29,14 +29,15 @@ from tools.prepare.files.pictures import Pictures
 from tools.prepare.files.sources import GAP, Numbering, Options, Source
 
 SEEN = 0.1
-"""Where the landmark net is surer than this that a person is there, nothing is learnt of the background."""
+"""Where the landmark net is surer than this that a person is there, nothing is learned about the
+background."""
 EMPTY_EVERY = 5
-"""Of frames without a person each n-th is kept for the empty scene."""
+"""Every n-th of the frames without a person is kept for the empty scene."""
 ALIGNMENT = "alignment_"
-"""What the names of the alignment's arrays begin with in a chunk."""
+"""Prefix of the alignment's arrays in a chunk."""
 
 AHEAD = 3
-"""The tracker is no more frames ahead of what is measured and written."""
+"""Frames that the tracker may be ahead of measuring and writing."""
 
 Chunk = dict[str, NDArray[Any]]
 COLUMNS = ("numbers", "times_ns", "videos", "landmarks", "world", "reasons", "sharpness", "others")
@@ -44,14 +45,14 @@ COLUMNS = ("numbers", "times_ns", "videos", "landmarks", "world", "reasons", "sh
 
 @dataclass(frozen=True)
 class Scan:
-    """One row a frame.
+    """One row for each frame.
 
-    numbers (N,) int64, ascending; times_ns (N,) int64 since the first frame of its video; videos (N,) int64,
-    which video; landmarks (N, 33, 4), NaN without a person; world (N, 33, 3), metres, likewise; reasons (N,)
-    str, "" where the frame is of use; sharpness (N,) as in `camera.sharpness`; others (N, 4) the box of a
-    person further off, or NaN. left_out: frames that have no row, by reason. frames: how many each video has.
-    broken: for each video why it breaks off there, "" where it does not. alignment: what
-    `tools.alignment.solve.align` is given, of all rows in order.
+    numbers (N,) int64, ascending. times_ns (N,) int64, since the first frame of its video. videos (N,) int64,
+    the video's index. landmarks (N, 33, 4), NaN without a person. world (N, 33, 3), metres, likewise. reasons
+    (N,) str, "" where the frame is usable. sharpness (N,): as in `camera.sharpness`. others (N, 4): the box
+    of a person farther away, or NaN. left_out: the number of frames without a row, by reason. frames: the
+    number in each video. broken: for each video why it breaks off, "" where it does not. alignment: the input
+    of `tools.alignment.solve.align`, for all rows in order.
     """
 
     numbers: NDArray[np.int64]
@@ -69,7 +70,7 @@ class Scan:
 
 
 class JournalChunks(Sequence[Chunk]):
-    """The alignment's part of the chunks of a scan, each read from disk when it is asked for."""
+    """The alignment's part of the scan's chunks, each read from disk when it is used."""
 
     def __init__(self, journal: Journal, names: Sequence[str]) -> None:
         self._journal, self._names = journal, names
@@ -98,10 +99,10 @@ class _Row:
 
 
 class Scanner:
-    """Scans videos one after the other into the journal; what is in it already is not done again."""
+    """Scans videos one after the other into the journal. What is already in it is not done again."""
 
     def __init__(self, pictures: Pictures, journal: Journal, options: Options, net: str) -> None:
-        """net: which landmark net, `engines.pose.convert.HEAVY` or `FULL`."""
+        """net: the landmark net, `engines.pose.convert.HEAVY` or `FULL`."""
         self._pictures, self._journal, self._options = pictures, journal, options
         self._tracker = PoseTracker(
             net=net, mask=True, backend=options.backend, threads=WORKERS, smoothing=None
@@ -134,7 +135,7 @@ class Scanner:
         )
 
     def _video(self, video: int, source: Source, numbering: Numbering) -> Iterator[tuple[str, Chunk]]:
-        """Its chunks and their names in the journal, from there as far as they are in it."""
+        """A video's chunks and their names in the journal, beginning with those already in it."""
         start = count = 0
         while (name := f"scan_{video:03d}_{count:05d}") in self._journal:
             chunk = self._journal.load(name)
@@ -199,10 +200,10 @@ class Scanner:
     def _track(
         self, picture: NDArray[np.uint8], t_ns: int, *, fresh: bool
     ) -> tuple[Pose | None, list[NDArray[np.float32]]]:
-        """The player, and the boxes of all other people, as far as their arms may reach."""
+        """The player's pose, and the boxes of all other people, with arms stretched out."""
         if fresh:
             self._tracker.reset()
-            self._tracker(picture, t_ns)  # so that the region below comes from landmarks, as in later frames
+            self._tracker(picture, t_ns)  # the region below then comes from landmarks, as in later frames
         pose = self._tracker(picture, t_ns)
         others = [
             person.circle
@@ -220,7 +221,7 @@ class Scanner:
         others: list[NDArray[np.float32]],
         meter: Meter,
     ) -> _Row:
-        """Frame after frame, in a thread beside the one that tracks."""
+        """Measures and writes one frame. Called in order, in a thread beside the tracking one."""
         size = (picture.shape[1], picture.shape[0])
         mask = _seen(pose, size)
         meter(picture, _hidden(pose, mask, size))

@@ -1,4 +1,4 @@
-"""Contact sheets: many frames of a dataset at a glance."""
+"""Contact sheets: many frames of a dataset in one picture."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tools.prepare.scene.plate import Plate
 COLUMNS, ROWS, HEIGHT = 6, 4, 240
 MATTES = 12
 FLAT = (255, 0, 255)
-"""Magenta, which hardly anybody wears: what is left of the background shows on it."""
+"""Magenta, which hardly anybody wears: remains of the background show on it."""
 
 
 def outlines(
@@ -46,7 +46,7 @@ def mattes(
 
 
 def filled(plate: Plate) -> NDArray[np.uint8]:
-    """The empty scene, with what was never seen and is filled outlined."""
+    """The empty scene, with outlines around areas that were never seen and are filled in."""
     picture = plate.picture.copy()
     edges, _ = cv2.findContours(plate.unseen.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(picture, edges, -1, (0, 0, 255), 2)
@@ -65,7 +65,7 @@ def _about(landmarks: NDArray[np.float32]) -> tuple[slice, slice]:
 
 
 def _sheet(cells: list[NDArray[np.uint8]], height: int = HEIGHT) -> NDArray[np.uint8]:
-    """Pictures of any size, each scaled into its cell."""
+    """Pictures of any size, each scaled to fit its cell."""
     width = round(height * max(cell.shape[1] / cell.shape[0] for cell in cells))
     sheet = np.full((-(-len(cells) // COLUMNS) * height, COLUMNS * width, 3), 255, np.uint8)
     for place, cell in enumerate(cells):

@@ -1,1 +1,1 @@
-"""Filming a player: what to ask of him, whether the picture is good enough, and the files."""
+"""Films a player: decides what to ask of the player, checks the picture, and writes the files."""

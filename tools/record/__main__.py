@@ -1,7 +1,7 @@
-"""Films a player: prompts say what to do, a meter shows what his footage covers, checks guard the picture.
+"""Films a player: prompts say what to do, a meter shows what the footage covers, checks watch the picture.
 
-The takes go to FOLDER/take-001.mkv, take-002.mkv ...; run again, it goes on where it stopped. A thread of its
-own encodes every frame that the camera gives; the pose net looks at the newest only.
+The takes go to FOLDER/take-001.mkv, take-002.mkv ...; another run continues where the last one stopped. A
+separate thread encodes every frame of the camera; the pose net looks only at the newest.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def _size(word: str) -> tuple[int, int]:
 
 @contextlib.contextmanager
 def _stop_on_signals() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and a kind kill set: the take is closed, the meter saved."""
+    """An event that Ctrl-C and a gentle kill set; the take is then closed, and the meter saved."""
     stop = threading.Event()
     before = {
         number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)

@@ -1,6 +1,7 @@
-"""Is the picture good enough to make a player from? Focus, light, blur, framing, one person, a still camera.
+"""Checks whether the picture is good enough to make a player from: focus, light, blur, framing, one person, a
+still camera.
 
-Pure: functions of pictures and landmarks; time is an argument. Each gives a line for the screen.
+Pure: functions of pictures and landmarks; time is an argument. Each check gives a line for the screen.
 """
 
 from __future__ import annotations
@@ -22,44 +23,47 @@ Landmarks = NDArray[np.float32]
 
 
 FOCUS_HEIGHT = 400
-"""Sharpness is measured on a person of so many pixels from ears to ankles: half of a 720 lines picture."""
+"""Sharpness is measured on a person with this many pixels from ears to ankles: half of a 720 lines
+picture."""
 NOISE_PX = 1.2
-"""A Gaussian of so many of these pixels takes a camera's noise away first, which looks like sharpness."""
+"""A Gaussian of this many of these pixels first removes the camera's noise, which would look like
+sharpness."""
 LEAST_CONTRAST = 100.0
-"""With less variance of grey levels on the person it is too dark to tell."""
+"""With less variance of grey levels on the person, it is too dark to tell."""
 SHARP = 0.003
-"""Least sharpness of a picture in focus. Clips in focus give 0.008 to 0.02, with noise of five levels or at
-30 % of the light the same; blurred by a Gaussian of two of these pixels 0.001 to 0.004, of three 0.0004 to
-0.0013."""
+"""Least sharpness of a picture in focus. Clips in focus have 0.008 to 0.02, also with noise of five levels or
+at 30 % of the light. Blurred by a Gaussian of two of these pixels they have 0.001 to 0.004, of three 0.0004
+to 0.0013."""
 SHARPNESS_S = 5.0
-"""Focus and motion blur are judged on so many seconds."""
+"""Focus and motion blur are judged over this many seconds."""
 STILL, FAST = 0.4, 1.0
-"""Speeds, in heights a second: below, a person's own motion blurs nothing; above, arms may smear."""
+"""Speeds, in heights a second: below STILL a person's motion blurs nothing; above FAST arms may be
+blurred."""
 SMEARED = 0.3
 """Motion blur: fast frames have less than this share of the sharpness of still ones."""
 LEAST_FRAMES = 5
 
 WHITE, BLACK = 250, 8
 CLIPPED_PERSON, CLIPPED_FRAME = 0.08, 0.15
-"""Share of white pixels on the person, and in the frame, from which it is too bright."""
+"""The share of white pixels, on the person and in the frame, from which it is too bright."""
 CRUSHED_PERSON, DARK_PERSON = 0.4, 70
-"""Share of black pixels on the person from which it is too dark, and the level that his brightest twentieth
-must reach, whatever he wears."""
+"""The share of black pixels on the person from which it is too dark; and the level that the person's
+brightest twentieth must reach, in any clothes."""
 
 HEADROOM = 0.3
-"""Raised arms reach so far above the ears, in heights."""
+"""How far raised arms reach above the ears, in heights."""
 MARGIN = 0.01
 
 STILL_WIDTH = 640
-"""The background is followed in pictures of this width."""
+"""Pictures are scaled to this width to follow the background."""
 SHIFTED = 0.002
-"""The camera has moved when the background lies this share of the frame's width beside where it was."""
+"""The camera has moved when the background is displaced by this share of the frame's width."""
 LEAST_CORNERS = 12
 
 
 @dataclass(frozen=True)
 class Check:
-    """ok: None where it cannot be told yet. text: what was found. todo: what the crew should do."""
+    """ok: None while it cannot be told. text: what was found. todo: what the crew should do."""
 
     name: str
     ok: bool | None
@@ -71,10 +75,11 @@ class Check:
 
 
 def sharpness(picture: Picture, landmarks: Landmarks) -> float:
-    """Variance of the Laplacian on the person over that of his grey levels; nan where he is too small.
+    """Variance of the Laplacian on the person over the variance of the person's grey levels; nan where the
+    person is too small.
 
     picture: (H, W, 3) BGR; landmarks: (33, 4) in its pixels. The variance of the Laplacian after Pech-Pacheco
-    et al. (2000), divided so that little light does not look out of focus.
+    et al. (2000), divided so that little light does not look like bad focus.
     """
     height, width = picture.shape[:2]
     posture = Posture(landmarks, (width, height))
@@ -101,14 +106,14 @@ def sharpness(picture: Picture, landmarks: Landmarks) -> float:
 
 
 class Sharpness:
-    """Tells a lens out of focus from a shutter that is open too long, over the last seconds."""
+    """Tells a lens out of focus from a shutter time that is too long, over the last seconds."""
 
     def __init__(self) -> None:
         self._seen: deque[tuple[int, float, float]] = deque()
         self._last: tuple[int, Landmarks] | None = None
 
     def add(self, picture: Picture, landmarks: Landmarks, t_ns: int) -> tuple[Check, Check]:
-        """Focus, and motion blur."""
+        """Adds a frame. Returns the checks of focus and of motion blur."""
         height = Posture(landmarks, (picture.shape[1], picture.shape[0])).height_px
         speed = float("nan")
         if self._last is not None and t_ns > self._last[0]:
@@ -142,7 +147,7 @@ class Sharpness:
 
 
 def exposure(picture: Picture, landmarks: Landmarks | None) -> Check:
-    """On the person, where there is one, and in the frame. picture: (H, W, 3) BGR."""
+    """Judges the person, if there is one, and the whole frame. picture: (H, W, 3) BGR."""
     scale = min(1.0, 360 / picture.shape[0])
     small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST)
     if landmarks is not None:
@@ -162,7 +167,7 @@ def exposure(picture: Picture, landmarks: Landmarks | None) -> Check:
 
 
 def framing(landmarks: Landmarks | None, frame_size: tuple[int, int]) -> Check:
-    """Feet in the frame, and room for raised arms. frame_size (width, height)."""
+    """Whether the feet are in the frame, with room for raised arms. frame_size (width, height)."""
     if landmarks is None:
         return Check("framing", False, "nobody there", "the player steps into the picture")
     width, height = frame_size
@@ -187,14 +192,15 @@ def alone(people: int) -> Check:
 
 
 class StillCamera:
-    """Follows the background from the first picture on: corners outside the person, by Lucas-Kanade."""
+    """Follows the background from the first picture on, by corners outside the person (Lucas-Kanade)."""
 
     def __init__(self) -> None:
         self._first: Picture | None = None
         self._corners: NDArray[np.float32] = np.zeros((0, 1, 2), np.float32)
 
     def add(self, picture: Picture, landmarks: Landmarks | None) -> Check:
-        """picture: (H, W, 3) BGR, always of one size. Pictures without a person start nothing."""
+        """picture: (H, W, 3) BGR, always of the same size. It begins with the first picture that shows a
+        person."""
         scale = STILL_WIDTH / picture.shape[1]
         grey = cv2.cvtColor(
             cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY
@@ -225,7 +231,7 @@ class StillCamera:
 
 
 def _free(grey: NDArray[np.uint8], landmarks: Landmarks, scale: float) -> NDArray[np.bool_]:
-    """(H, W): where the person and his surroundings are not."""
+    """(H, W): where the person and their surroundings are not."""
     moved = landmarks.copy()
     moved[:, :2] *= scale
     size = (grey.shape[1], grey.shape[0])

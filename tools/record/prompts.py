@@ -1,4 +1,4 @@
-"""What the player is asked to do next, from what his footage lacks. Pure: time is an argument."""
+"""Chooses what the player is asked to do next, by what the footage lacks. Pure: time is an argument."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tools.coverage.pose_space import Axis, Bin
 READY_S, GO_S, FREE_S = 2.0, 5.0, 12.0
 """The countdown before a pose, the time for it, and the time for dancing freely."""
 LEAST_GO_S = 2.5
-"""A pose is held so long even if it is covered sooner."""
+"""A pose is asked for at least this long, even if it is covered sooner."""
 FREE_EVERY = 4
-"""After so many poses comes one of the free prompts."""
+"""After this many poses comes a free prompt."""
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """axis, bin: what it is to cover; None where the landmarks cannot tell."""
+    """axis, bin: what the prompt is to cover; None where landmarks cannot tell."""
 
     text: str
     figure: Mannequin
@@ -41,12 +41,12 @@ FREE: tuple[Prompt, ...] = (
     Prompt("smile, talk, sing", Mannequin()),
     Prompt("walk about, turn on the spot", Mannequin(turn=45), seconds=FREE_S),
 )
-"""Fingers and faces are not in the meter; they are filmed all the same, in turn."""
+"""The meter cannot see fingers and faces; they are filmed all the same, in turn."""
 
 
 @dataclass(frozen=True)
 class Cue:
-    """What the screen shows: the prompt, whether it is to be done now, and whole seconds to count down."""
+    """What the screen shows: the prompt, whether it is to be done now, and the seconds to count down."""
 
     prompt: Prompt
     go: bool
@@ -55,7 +55,7 @@ class Cue:
 
 @dataclass
 class Prompter:
-    """Chooses the prompts one after another."""
+    """Chooses one prompt after another."""
 
     _current: Prompt | None = None
     _started_ns: int = 0
@@ -64,7 +64,7 @@ class Prompter:
     _tries: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def cue(self, coverage: Coverage, t_ns: int) -> Cue:
-        """What to show at a time, which never goes back."""
+        """What to show at `t_ns`, which never goes back."""
         if self._current is None or self._is_over(self._current, coverage, t_ns):
             self._current = self._choose(coverage)
             self._started_ns = t_ns
@@ -74,7 +74,7 @@ class Prompter:
         return Cue(self._current, True, max(0, ceil(left_s + self._current.seconds)))
 
     def skip(self) -> None:
-        """On to the next prompt."""
+        """Goes on to the next prompt."""
         self._current = None
 
     def _is_over(self, prompt: Prompt, coverage: Coverage, t_ns: int) -> bool:
@@ -84,7 +84,8 @@ class Prompter:
         return gone_s >= prompt.seconds
 
     def _choose(self, coverage: Coverage) -> Prompt:
-        """The most valuable of what is missing: by weight, less what it has, less often what did not help."""
+        """The most valuable missing pose: by weight, reduced by what was already seen, and by past prompts
+        that did not help."""
         self._given += 1
         missing = coverage.verdict().missing
         if not missing or self._given % (FREE_EVERY + 1) == 0:

@@ -1,4 +1,4 @@
-"""The player's and the crew's screen while filming. Draws only; what it shows comes in a `View`."""
+"""The screen for player and crew while filming. It only draws; its content comes in a `View`."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ INK, QUIET, GREEN, AMBER, RED = (
     (63, 84, 220),
 )
 SHADE = 0.3
-"""How much of the camera's picture shines through the panels."""
+"""How much of the camera's picture is visible through the panels."""
 FIGURE = (220, 250)
 KEYS = "space pause    n next    q finish"
 
 
 @dataclass(frozen=True)
 class View:
-    """cue: None while paused. take: its file's name. seconds: filmed so far. left_s: room on the disk, in
-    seconds. note: what the crew must know first; empty if nothing."""
+    """cue: None while paused. take: the file's name. seconds: filmed so far. left_s: room on the disk, in
+    seconds. note: what the crew must know first; or ""."""
 
     cue: Cue | None
     checks: Sequence[Check]
@@ -52,7 +52,7 @@ class View:
 
 
 def draw(picture: Picture, landmarks: NDArray[np.float32] | None, view: View) -> Picture:
-    """(720, 1280, 3) BGR: the camera's picture (H, W, 3), as in a mirror, with what is to be done."""
+    """(720, 1280, 3) BGR: the camera's picture (H, W, 3), mirrored, with what is to be done."""
     screen = _fit(picture, landmarks)
     width, height = SIZE
     bottom = height - METER_HEIGHT

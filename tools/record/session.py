@@ -1,6 +1,6 @@
 """A run of the recorder: the camera, the takes, what is learned from the newest frame, and the screen.
 
-Frames go from the camera's thread to the encoder's; looking at them waits while the encoder is behind.
+Frames go from the camera's thread to the encoder's. They are not examined while the encoder is behind.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from tools.record.surfaces import Surface
 from tools.record.takes import TakeWriter
 
 SAVE_NS = 2 * NS_PER_S
-"""So often the meter is saved: whoever is killed loses no more of it."""
+"""The meter is saved this often: a kill loses no more."""
 
 
 class Newest:
-    """Holds one frame: the newest; whoever takes it waits for the next."""
+    """Holds the newest frame. Whoever takes it waits for the next."""
 
     def __init__(self) -> None:
         self._frame: Captured | None = None
@@ -42,7 +42,7 @@ class Newest:
             self._ready.notify()
 
     def take(self, timeout_s: float) -> Captured | None:
-        """None where no new frame came in time."""
+        """The newest frame; None if no new one came in time."""
         with self._ready:
             self._ready.wait_for(lambda: self._frame is not None, timeout_s)
             frame, self._frame = self._frame, None
@@ -51,7 +51,7 @@ class Newest:
 
 @dataclass
 class Judge:
-    """All that is learned from a frame: the meter, the checks, the next prompt."""
+    """Examines frames: the meter, the checks, the next prompt."""
 
     coverage: Coverage
     tracker: PoseTracker
@@ -61,13 +61,13 @@ class Judge:
     landmarks: NDArray[np.float32] | None = None
 
     def restart(self) -> None:
-        """Another take begins: another prompt, and the camera may have been moved meanwhile."""
+        """Another take begins, with a new prompt; the camera may have been moved."""
         self.coverage.end_take()
         self.prompter.skip()
         self.still = StillCamera()
 
     def look(self, frame: Captured, filming: bool) -> tuple[Cue | None, list[Check]]:
-        """filming: it counts. The cue is None while paused."""
+        """Examines a frame. filming: whether it counts. The cue is None while paused."""
         picture, t_ns = frame.picture, frame.captured_ns
         size = (picture.shape[1], picture.shape[0])
         pose = self.tracker(picture, t_ns)
@@ -83,7 +83,7 @@ class Judge:
 
 
 class Session:
-    """camera: what `realtime.pictures.video_source` takes for one; size: (width, height) to ask it for."""
+    """camera: as `realtime.pictures.video_source` takes it. size: (width, height) to request from it."""
 
     def __init__(self, recording: Recording, camera: str, size: tuple[int, int]) -> None:
         self._recording = recording
@@ -99,9 +99,9 @@ class Session:
         self._skipped = 0
 
     def run(self, surface: Surface, stop: threading.Event, *, seconds: float | None, backend: str) -> None:
-        """Films until told to finish, or for so many seconds.
+        """Films until told to finish, or for `seconds`.
 
-        Raises CaptureError, EngineError, TakeError, OSError; the take is closed then, and the meter saved.
+        Raises CaptureError, EngineError, TakeError, OSError; the take is then closed, and the meter saved.
         """
         self._capture.start(must_open=True)
         try:
@@ -141,21 +141,21 @@ class Session:
                 saved_ns = now_ns
 
     def _deliver(self, frame: Captured) -> None:
-        """In the camera's thread."""
+        """Runs in the camera's thread."""
         with self._lock:
             if self._filming:
                 self._writer.put(frame.captured_ns, frame.picture)
         self._newest.put(frame)
 
     def _pause(self) -> None:
-        """Or go on, in another take."""
+        """Pauses; or continues, in another take."""
         with self._lock:
             self._filming = not self._filming
             if not self._filming:
                 self._writer.end_take()
 
     def _hear(self) -> None:
-        """What the camera's thread has to tell."""
+        """Handles what the camera's thread reports."""
         delta = self._meter.take()
         self._skipped += delta.counts.get("dropped.late_from_source", 0)
         if delta.events:

@@ -1,4 +1,4 @@
-"""A recording's folder: its takes, and `coverage.json`, what they cover so far."""
+"""A recording's folder: its takes, and `coverage.json` with what they cover so far."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STATE = "coverage.json"
 
 
 class RecordingError(ValueError):
-    """A folder that cannot be recorded into; the text says why and what to do."""
+    """A folder into which one cannot record; the text says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Recording:
 
     @classmethod
     def open(cls, folder: Path) -> Recording:
-        """Makes the folder, or goes on with what is in it. Raises RecordingError."""
+        """Makes the folder, or continues with what is in it. Raises RecordingError."""
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:

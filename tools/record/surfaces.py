@@ -1,4 +1,4 @@
-"""Where the player and the crew see the recorder, and where its keys come from: a window, or the terminal."""
+"""Shows the recorder to player and crew, and reads its keys: in a window, or in the terminal."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TITLE = "Dancecam: record"
 ACTIONS = {" ": "pause", "n": "next", "q": "finish"}
 """Keys and what they do."""
 SAY_S = 5.0
-"""The terminal is told the state this often."""
+"""The terminal shows the state this often."""
 
 
 class Surface(Protocol):
@@ -35,7 +35,7 @@ class Surface(Protocol):
         ...
 
     def actions(self) -> list[str]:
-        """What was asked for since the last call: values of ACTIONS."""
+        """The actions requested since the last call: values of ACTIONS."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -46,7 +46,8 @@ class Surface(Protocol):
 
 
 def has_display() -> bool:
-    """Whether a window can be opened. OpenCV ends the whole process where it cannot, so another one tries."""
+    """Whether a window can be opened. OpenCV ends the whole process where it cannot, so another process tries
+    it."""
     if not os.environ.get("DISPLAY"):
         return False
     trial = [sys.executable, "-c", "import cv2; cv2.namedWindow('trial')"]
@@ -76,17 +77,17 @@ class Window:
 
 
 class Printed:
-    """A console for a log or a pipe: lines alone."""
+    """A console for a log or a pipe: only whole lines."""
 
     def say(self, line: str) -> None:
         print(line, flush=True)
 
     def status(self, line: str) -> None:
-        """A line that is overwritten makes no sense in a log."""
+        """Drops it: a line that is overwritten makes no sense in a log."""
 
 
 class Terminal:
-    """Prompts as they come, the state every few seconds; keys where standard input is a terminal."""
+    """Prompts as they come, and the state every few seconds; keys if standard input is a terminal."""
 
     def __init__(self) -> None:
         self._asked: deque[str] = deque()
@@ -130,7 +131,7 @@ class Terminal:
         return [self._asked.popleft() for _ in range(len(self._asked))]
 
     def _pressed(self, key: str) -> None:
-        """In the terminal's thread."""
+        """Runs in the terminal's thread."""
         action = ACTIONS.get(key.lower())
         if action is not None:
             self._asked.append(action)

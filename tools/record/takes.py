@@ -1,7 +1,7 @@
-"""Takes on disk: a thread that encodes every frame, into files that can be read at any moment.
+"""Writes takes: a thread encodes every frame, into files that can be read at any moment.
 
-Matroska in clusters of a second, each written out at once, and an encoder that holds no frame back: whoever
-is killed loses a second at most.
+They are Matroska in clusters of one second, each written at once, from an encoder that holds no frame back: a
+kill loses at most a second.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ KEY_FRAMES_S = 1
 ENCODER = {"preset": "veryfast", "tune": "zerolatency", "crf": "16"}
 MUXER = {"cluster_time_limit": "1000", "flush_packets": "1"}
 QUEUE_FRAMES = 60
-"""So many frames wait for the encoder at most; at 1920x1080 they take 370 MB."""
+"""The most frames that wait for the encoder; at 1920x1080 they take 370 MB."""
 LEAST_FREE_BYTES = 500_000_000
 """With less room on the disk, filming ends."""
 _NAME = re.compile(r"take-(\d{3,})\.mkv")
@@ -48,7 +48,7 @@ def takes_in(folder: Path) -> list[Path]:
 
 
 def next_take(folder: Path) -> Path:
-    """The name of the first take after those that are there."""
+    """The name of the next take."""
     taken = [_number(path) for path in takes_in(folder)]
     return folder / f"take-{max(taken, default=0) + 1:03d}.mkv"
 
@@ -59,10 +59,10 @@ def _number(path: Path) -> int:
 
 
 class TakeWriter:
-    """Writes the frames that it is given to takes in `folder`. Any thread may `put`; one thread encodes.
+    """Writes frames to takes in `folder`. Any thread may `put`; one thread encodes.
 
-    name: of the newest take's file. frames: written so far. dropped: that the encoder had no time for.
-    error: why it has ended by itself; the take is closed then.
+    name: the newest take's file. frames: written so far. dropped: frames that the encoder had no time for.
+    error: why it has ended by itself; the take is then closed.
     """
 
     def __init__(self, folder: Path, free: Callable[[Path], int] = free_bytes) -> None:
@@ -85,18 +85,18 @@ class TakeWriter:
         return self._queue.qsize() > QUEUE_FRAMES // 4
 
     def start(self, fps: float) -> None:
-        """fps: what the camera means to give; the frames keep their own times."""
+        """fps: the camera's nominal rate; the frames keep their own times."""
         self._fps = Fraction(fps).limit_denominator(1001)
         self._thread.start()
 
     def seconds_left(self) -> float:
-        """For how long the disk has room at the rate so far; inf before the first frames."""
+        """The seconds for which the disk has room, at the rate so far; inf before the first frames."""
         per_s = self._bytes / self.frames * float(self._fps) if self.frames else 0.0
         free = max(0, self._free(self._folder) - LEAST_FREE_BYTES)
         return free / per_s if per_s > 0 else float("inf")
 
     def put(self, t_ns: int, picture: NDArray[np.uint8]) -> None:
-        """Takes a frame over, at once: (H, W, 3) uint8 BGR; t_ns ascending, of any clock."""
+        """Takes a frame, at once: (H, W, 3) uint8 BGR. t_ns: ascending, of any clock."""
         if self.error is not None:
             return
         try:
@@ -112,7 +112,7 @@ class TakeWriter:
                 break
 
     def close(self) -> None:
-        """Writes what waits, and closes the take."""
+        """Writes the waiting frames, and closes the take."""
         self._closing.set()
         if self._thread.ident is not None:
             self._thread.join()
@@ -128,7 +128,7 @@ class TakeWriter:
                         self._write(*item)
             self._end()
         except TakeError as error:
-            with contextlib.suppress(TakeError):  # the first error is the one to tell
+            with contextlib.suppress(TakeError):  # the first error is the one to report
                 self._end()
             self.error = error
 
@@ -178,7 +178,7 @@ class _Take:
             raise TakeError(f"{path} cannot be written: {error.strerror}") from None
 
     def write(self, t_ns: int, picture: NDArray[np.uint8]) -> int:
-        """Gives how many bytes it became."""
+        """Writes a frame; returns its size in bytes."""
         self._pts = max(self._pts + 1, round((t_ns - self._start_ns) / (NS_PER_S * TIME_BASE)))
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="bgr24")
         frame.pts, frame.time_base = self._pts, TIME_BASE

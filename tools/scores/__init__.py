@@ -1,1 +1,2 @@
-"""How like pictures are, to each other and to people, and how near joints lie to the true ones."""
+"""Measures how similar pictures are, to each other and to people's eyes, and how near joints are to the true
+ones."""

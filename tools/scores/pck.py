@@ -1,7 +1,7 @@
-"""Percentage of correct keypoints: how many joints lie near the true ones.
+"""Percentage of correct keypoints: how many joints are near the true ones.
 
 PCK@a after Yang and Ramanan, "Articulated Human Detection with Flexible Mixtures of Parts" (PAMI 2013), with
-the torso as the unit: a joint is correct within a x the distance from the middle of the shoulders to the
+the torso as the unit: a joint is correct within a times the distance from the middle of the shoulders to the
 middle of the hips.
 """
 
@@ -26,7 +26,7 @@ JOINTS = {
     "left_ankle": 27,
     "right_ankle": 28,
 }
-"""TABLE of the joints judged: name in a truth file → BlazePose landmark. Left is the person's own."""
+"""TABLE of the judged joints: name in a truth file → BlazePose landmark. Left is the person's own."""
 
 Floats = NDArray[np.float32]
 
@@ -53,6 +53,6 @@ def torso_px(xy: Floats) -> Floats:
 
 
 def correct(found: Floats, true: Floats, share: float = 0.2) -> NDArray[np.bool_]:
-    """(..., 12) whether each joint lies within `share` of the true torso; NaN (nothing found) does not."""
+    """(..., 12): whether each joint is within `share` of the true torso; a joint not found (NaN) is not."""
     distance = np.linalg.norm(found - true, axis=-1)
     return np.asarray(distance <= share * torso_px(true)[..., None])

@@ -1,4 +1,4 @@
-"""How like a picture is to the true one."""
+"""Measures how similar a picture is to the true one."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def psnr(output: Picture, truth: Picture, mask: Mask | None = None) -> float:
 def ssim_map(output: Picture, truth: Picture) -> NDArray[np.float32]:
     """(H, W) structural similarity at each pixel of (H, W, 3) pictures (Wang et al., 2004; windows of 7
     pixels, the channels averaged)."""
-    from skimage.metrics import structural_similarity  # so that training needs no more than `psnr` does
+    from skimage.metrics import structural_similarity  # training then needs no more than `psnr` does
 
     _, similarity = structural_similarity(
         truth.astype(np.float32), output.astype(np.float32), channel_axis=2, data_range=255, full=True

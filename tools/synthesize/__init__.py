@@ -1,8 +1,8 @@
-"""Finished videos: the dance of a whole video, driven and painted.
+"""Makes finished videos: finds the dance of a whole video, drives the player with it, and paints the result.
 
-Nothing is batched over time. The landmark net's region comes from the landmarks before, and the generator is
-shown its own last picture, so frame n+1 cannot begin before frame n has ended; detecting in every frame in
-order to batch the landmark net would cost a second network and lose who is who. What can overlap does
-(`tools.dance.ahead`): decoding beside pose, painting beside encoding. Several videos at once are several
-processes.
+Nothing is batched over time. The landmark net's region comes from the landmarks before, and the generator
+sees its own last picture, so frame n+1 cannot begin before frame n has ended. Detecting in every frame, in
+order to batch the landmark net, would cost a second network and lose people's identities. What can overlap
+does (`tools.dance.ahead`): decoding with pose, painting with encoding. For several videos at once, run
+several processes.
 """

@@ -1,12 +1,12 @@
-"""Makes finished videos of the player doing the dance of any video, with its rate, its frames and its sound.
+"""Makes finished videos of the player dancing as in any video, with that video's rate, frames and sound.
 
-Two passes: the first finds the dancer in every frame, the second draws the player. In between the dance is
-smoothed with a look ahead, and the dancer's body is measured over the whole video. While nobody is in the
-frame, the player keeps his last pose for a quarter of a second; then his scene is empty.
+There are two passes: the first finds the dancer in every frame, the second paints the player. In between, the
+dance is smoothed with a look ahead, and the dancer's body is measured over the whole video. When nobody is in
+the frame, the player keeps the last pose for a quarter of a second; then the scene is empty.
 
 The output's ending decides its format: .mp4 and .mkv are H.264 over the player's own plate; .mov (ProRes
 4444) and .webm (VP9) hold the player alone over transparency, straight, for editors and web pages, unless
---plate or --side-by-side is given. The shadow that his footage shows lies on his own plate alone.
+--plate or --side-by-side is given. The player's shadow is drawn only on the player's own plate.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ examples:
   python -m tools.synthesize --player players/demo --source fans/ --output finished/ --ending .webm
 """
 STOPPED = 130
-"""The exit code after Ctrl-C, as shells have it."""
+"""The exit code after Ctrl-C, as in shells."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -85,7 +85,8 @@ def arguments() -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     """Returns the exit code."""
-    # Only here: torch takes seconds, which --help need not wait for and Ctrl-C may fall into.
+    # Only here: importing torch takes seconds, for which --help should not wait, and during which Ctrl-C may
+    # come.
     from engines.pack.player_pack import PackError, PlayerPack
     from engines.pose.tflite_graph import GraphError
     from engines.runtime.engine import EngineError
@@ -116,8 +117,8 @@ def run(options: argparse.Namespace) -> int:
 if __name__ == "__main__":
     code = main()
     if code == STOPPED:
-        # At once: threads of the networks' runtimes that are still at work can crash an interpreter that is
-        # taken down orderly, and Python would end itself by SIGINT where the interrupt came out of exec().
+        # At once: threads of the networks' runtimes that are still working can crash an interpreter that ends
+        # in order, and Python would end itself by SIGINT where the interrupt came out of exec().
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

@@ -1,4 +1,4 @@
-"""A folder of videos at once: each gives one result, and one that fails does not stop the others."""
+"""Makes the videos of a whole folder: one result for each, and a failure does not stop the others."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from tools.footage.video_folders import ENDINGS, videos_in
 
 
 def plan(source: Path, output: Path, ending: str) -> list[tuple[Path, Path]]:
-    """Every video in the folder `source`, and its result in the folder `output`, in order of names.
+    """Every video in the folder `source` with its result in the folder `output`, sorted by name.
 
-    A result is named as its source, with `ending`; where two sources would share it, each keeps its own
-    ending before that. Raises SynthesisError.
+    A result has its source's name, with `ending`. Where two sources would get the same name, each keeps its
+    own ending before that. Raises SynthesisError.
     """
     videos = videos_in(source)
     if not videos:
@@ -38,7 +38,8 @@ def make_all(
     say: Callable[[str], None],
     errors: tuple[type[Exception], ...],
 ) -> int:
-    """Makes what is not there yet (all of it to `overwrite`); `say` gets a line on each, and a summary.
+    """Makes the results that do not exist yet, or with `overwrite` all. `say` gets a line for each, and a
+    summary.
 
     make: returns a line, or raises one of `errors`. Returns how many failed.
     """

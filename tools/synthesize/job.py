@@ -25,7 +25,7 @@ from tools.synthesize.scene import Backdrop, Picture, beside, over, render, sour
 
 @dataclass(frozen=True)
 class Look:
-    """How the videos are to look. plate: a picture or video behind the player; None: his own plate, or
+    """The look of the videos. plate: a picture or video behind the player; None: the player's own plate, or
     transparency where the output's format has it. crf: None for the format's default quality."""
 
     side_by_side: bool = False
@@ -41,11 +41,11 @@ class Look:
 
 
 class Synthesizer:
-    """One player, whose networks are compiled when they are needed first and serve every video.
+    """Makes videos with one player. The networks are compiled at first use, and serve every video.
 
-    net: the landmark net, as `tools.footage.landmark_net.choose_net` gives it. keep_poses: the poses found
-    stay beside each output when it is whole; otherwise they only stay, for the next run, where it was not
-    finished. Raises SynthesisError, VideoError where `look.plate` cannot be read.
+    net: the landmark net, as `tools.footage.landmark_net.choose_net` returns it. keep_poses: keep the found
+    poses beside each finished output; otherwise they are kept only while the output is unfinished, for the
+    next run. Raises SynthesisError, VideoError where `look.plate` cannot be read.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Synthesizer:
         self._layer_renderer: LayerRenderer | None = None
 
     def __call__(self, source: Path, output: Path) -> str:
-        """Writes `output` and returns a line on it.
+        """Writes `output` and returns a line about it.
 
         Raises VideoError, EngineError, SynthesisError, OSError.
         """
@@ -97,7 +97,7 @@ class Synthesizer:
         return f"{output}: {frames} frames, {len(seen.landmarks)} of them with a person, {fps:g} fps"
 
     def _dance(self, reader: VideoReader, poses: Path) -> Dance:
-        """The dance as it was kept at `poses`, or as it is found now. Raises SynthesisError, VideoError."""
+        """The dance, as kept at `poses`, or found now. Raises SynthesisError, VideoError."""
         key = f"{digest(reader.path)} {choose_backend(self._backend)} {self._net}"
         dance = kept(poses, key)
         if dance is None:
@@ -146,7 +146,7 @@ class Synthesizer:
 
 
 def poses_beside(output: Path) -> Path:
-    """Where the poses found are kept for the next run."""
+    """The file in which the found poses are kept for the next run."""
     return output.with_name(f".{output.name}.poses.npz")
 
 

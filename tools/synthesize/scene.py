@@ -1,4 +1,4 @@
-"""Paints the frames of a finished video: the player, what is behind him, what is shown beside him."""
+"""Paints the frames of a finished video: the player, the background, and what is shown beside them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DARK = 24
 def render(renderer: Renderer, plate: Picture, poses: Sequence[Floats | None]) -> Iterator[Picture]:
     """The player's picture for each of the poses, (33, 4); the plate where there is none.
 
-    plate: (H, W, 3) BGR, or (H, W, 4) all 0 for a `LayerRenderer`. The picture is overwritten by the next.
+    plate: (H, W, 3) BGR, or (H, W, 4) all 0 for a `LayerRenderer`. Each picture overwrites the last.
     """
     picture = plate.copy()
     drawn: Floats | None = None
@@ -31,7 +31,7 @@ def render(renderer: Renderer, plate: Picture, poses: Sequence[Floats | None]) -
         if pose is None:
             renderer.reset()
             picture[:] = plate
-        elif pose is not drawn:  # a held pose is drawn already
+        elif pose is not drawn:  # a held pose is already drawn
             renderer(pose, picture)
         drawn = pose
         yield picture
@@ -59,7 +59,8 @@ class Backdrop:
             frames.close()
 
     def at(self, times_ns: Iterable[int]) -> Iterator[Picture]:
-        """(H, W, 3) BGR for each of the times, which ascend from 0; a video keeps its own frames' times."""
+        """(H, W, 3) BGR for each of the times, which ascend from 0; a video keeps the times of its own
+        frames."""
         if self._still is not None:
             for _ in times_ns:
                 yield self._still
@@ -77,7 +78,7 @@ class Backdrop:
 
 
 def _looped(path: Path) -> Generator[tuple[int, Picture], None, None]:
-    """A video's frames over and over, with the time at which each begins, nanoseconds."""
+    """A video's frames, repeated, with the time at which each begins, nanoseconds."""
     loop_ns = 0
     while True:
         reader = VideoReader(path)

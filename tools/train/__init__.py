@@ -1,1 +1,1 @@
-"""Training a player's generator; never imported by the show."""
+"""Trains a player's generator. The show never imports it."""

@@ -5,9 +5,8 @@
     python -m tools.train datasets/jones players/jones --variant small --batch 16 --minutes 120
     torchrun --nproc-per-node 2 -m tools.train datasets/jones players/jones --variant std --batch 32
 
-Stopped by Ctrl-C or a crash, the same command goes on from the last checkpoint (one a minute).
-Sample pictures, truth above output, lie in runs/NAME/samples; the last 20 % of the footage is never
-trained on.
+After Ctrl-C or a crash, the same command continues from the last checkpoint (one a minute). Sample pictures,
+truth above output, are in runs/NAME/samples. The last 20 % of the footage is never trained on.
 """
 
 from __future__ import annotations
@@ -94,7 +93,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def train(options: argparse.Namespace, process: Process) -> int:
-    """Trains, and writes the pack. Raises what `main` turns into one line."""
+    """Trains, and writes the pack. Raises the errors that `main` turns into one line."""
     config = Config(
         variant=options.variant,
         minutes=options.minutes,
@@ -106,7 +105,7 @@ def train(options: argparse.Namespace, process: Process) -> int:
     )
     if config.batch % process.world:
         raise ValueError(f"--batch {config.batch} cannot be shared among {process.world} processes")
-    rights_of(options)  # what is wrong with them is told before hours of training
+    rights_of(options)  # faults in them are reported before hours of training
     footage = Footage.open(options.dataset)
     positions, _ = footage.split(config.held_out)
     bank = make_bank(footage, positions, options.frames)
@@ -128,7 +127,7 @@ def train(options: argparse.Namespace, process: Process) -> int:
 
 
 def write_player(options: argparse.Namespace, trainer: Trainer, bank: Bank) -> None:
-    """Judges what was trained, paints the standby loop and writes the pack."""
+    """Judges the trained net, paints the standby loop and writes the pack."""
     footage, positions = trainer.footage, trainer.train_positions
     score, _ = trainer.score(count=16)
     chosen = positions[np.linspace(0, len(positions) - 1, min(128, len(positions))).astype(int)]
@@ -158,7 +157,7 @@ def write_player(options: argparse.Namespace, trainer: Trainer, bank: Bank) -> N
     )
     print(f"{options.player}: {score:.2f} dB foreground PSNR on held-out frames")
     if shadow is None:
-        print("his footage shows no clear shadow on the floor: he throws none")
+        print("the footage shows no clear shadow on the floor: the player throws none")
     print(f"next: python run_live.py --player {options.player}")
 
 

@@ -1,7 +1,8 @@
-"""The adversarial losses: each a small function of a discriminator's logits, a list of (B, 1, h, w) a scale.
+"""The adversarial losses: small functions of a discriminator's logits, a list with (B, 1, h, w) for each
+scale.
 
-Scales are summed, as in pix2pixHD (Wang et al., 2018, equation 4). The caller detaches the pictures that the
-discriminator learns from, and leaves those that the generator learns from as they are.
+Scales are summed, as in pix2pixHD (Wang et al., 2018, equation 4). The caller detaches the pictures from
+which the discriminator learns, and not those from which the generator learns.
 """
 
 from __future__ import annotations
@@ -41,9 +42,9 @@ def least_squares_generator(fake: Logits) -> Tensor:
 
 
 def feature_matching(real: Judgement, fake: Judgement) -> Tensor:
-    """L1 between the features of all layers before the logits (pix2pixHD, equation 5; weigh it by 10).
+    """L1 between the features of all layers before the logits (pix2pixHD, equation 5; use a weight of 10).
 
-    Weighed as in its code: 4 / layers for a layer, 1 / scales for a scale. No gradient reaches `real`.
+    Weights as in its code: 4 / layers for a layer, 1 / scales for a scale. No gradient reaches `real`.
     """
     pairs = list(zip(real.features, fake.features, strict=True))
     return _sum(F.l1_loss(painted, true.detach()) for true, painted in pairs) * (4 / len(pairs))
@@ -55,10 +56,11 @@ def _sum(terms: Iterable[Tensor]) -> Tensor:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """One draw of DiffAugment (Zhao et al., 2020: colour, translation, cutout), a row a picture of the batch.
+    """One draw of DiffAugment (Zhao et al., 2020: colour, translation, cutout), with a row for each picture
+    of the batch.
 
-    Applied alike to recordings, to painted pictures and to earlier frames, so that a discriminator trained on
-    little footage cannot learn it by heart; differentiable, so that the generator sees through it.
+    It is applied alike to recordings, painted pictures and earlier frames, so that a discriminator trained on
+    little footage cannot memorize it. It is differentiable, so that the generator can learn through it.
     brightness, saturation, contrast (B, 1, 1, 1); shift and cut (B, 2), x and y in quarter-resolution pixels.
     """
 
@@ -98,11 +100,11 @@ class Augmentation:
         return _translate(x, self.shift * 4) * self._kept(x)
 
     def condition(self, maps: Tensor) -> Tensor:
-        """(B, K, H/4, W/4) → moved as the pictures are; neither recoloured nor cut."""
+        """(B, K, H/4, W/4) → moved like the pictures; neither recoloured nor cut."""
         return _translate(maps, self.shift)
 
     def _kept(self, x: Tensor) -> Tensor:
-        """(B, 1, H, W): 0 in a rectangle of half the sides about `cut`, 1 elsewhere."""
+        """(B, 1, H, W): 0 in a rectangle with half the sides around `cut`, 1 elsewhere."""
         height, width = x.shape[-2:]
         away_x = (torch.arange(width, device=x.device) - 4 * self.cut[:, :1]).abs() >= width // 4  # (B, W)
         away_y = (torch.arange(height, device=x.device) - 4 * self.cut[:, 1:]).abs() >= height // 4
@@ -110,7 +112,7 @@ class Augmentation:
 
 
 def _translate(x: Tensor, shift: Tensor) -> Tensor:
-    """Each picture of (B, C, H, W) by its whole pixels (B, 2), x and y; what comes in is zero."""
+    """Shifts each picture of (B, C, H, W) by its whole pixels (B, 2), x and y; zeros come in."""
     height, width = x.shape[-2:]
     columns = torch.arange(width, device=x.device) - shift[:, :1]  # (B, W)
     rows = torch.arange(height, device=x.device) - shift[:, 1:]  # (B, H)

@@ -1,4 +1,4 @@
-"""The exponential average of a net in training: what is judged and shipped."""
+"""The exponential average of a net in training; this average is judged and shipped."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from torch.optim.swa_utils import AveragedModel
 class Average(AveragedModel):
     """Follows a net closely at first: decay = min(`decay`, (1 + n) / (10 + n)) at the n-th update.
 
-    torch's own update asks the device for n with every tensor, and so waits for it each time. The count stays
-    on the host here.
+    torch's own update reads n from the device with every tensor, and waits for it each time. Here the count
+    stays on the host.
     """
 
     n_averaged: torch.Tensor
@@ -24,7 +24,7 @@ class Average(AveragedModel):
 
     @torch.no_grad()
     def update_parameters(self, model: nn.Module) -> None:
-        """Takes in `model`'s parameters and buffers as they are now."""
+        """Takes in the present parameters and buffers of `model`."""
         count = int(self.n_averaged)
         keep = min(self._decay, (1 + count) / (10 + count)) if count else 0.0
         ours = itertools.chain(self.module.parameters(), self.module.buffers())

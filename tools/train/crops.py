@@ -1,6 +1,6 @@
-"""Batches of person-centred crops from a prepared dataset, each drawn from its step number alone.
+"""Batches of crops around the person from a prepared dataset, each determined by its step number alone.
 
-Because a batch depends on nothing but (seed, step), training resumes exactly where it stopped.
+A batch depends only on (seed, step), so training resumes exactly where it stopped.
 """
 
 from __future__ import annotations
@@ -26,29 +26,27 @@ from engines.skeleton import LANDMARKS
 from tools.footage.dataset import Footage
 
 HOST_LANDMARKS = "landmarks on the host"
-"""In a batch on a device, where the landmarks lie on the host too, for what is decided there."""
+"""Key in a batch on a device: the landmarks on the host, for decisions made there."""
 Made = TypeVar("Made", covariant=True)
 APART_S = 2.0
-"""A doll is never drawn from frames that were filmed less than this before or after; less in short
-footage."""
+"""A doll is never drawn from frames filmed within this time before or after; within less in short footage."""
 FARTHER, LEFT = 0.3, (0.02, 0.1, 0.4)
-"""In this share of the items the doll is drawn from a few frames alone, so that it is of a pose farther away,
-as a stranger's dance will ask; such a share of the frames is left."""
+"""In the share FARTHER of the items, the doll is drawn from a few frames only, so that they fit its pose less
+well, as with a stranger's dance. One of the shares LEFT of the frames is kept."""
 TOGETHER = 2.5
-"""In half of the items landmarks that lie together are wrong together, by so many times `noise_px` more: as
-two landmark nets differ, which on the demo clip is by 1.6 pixels (standard deviation; wrist and index:
-correlation .94, elbow and wrist: .39)."""
+"""In half of the items, landmarks that belong together get a common error, with this times `noise_px`. Two
+landmark nets differ in this way: on the demo clip by 1.6 pixels (standard deviation; correlation of wrist and
+index .94, of elbow and wrist .39)."""
 GROUPS = np.array([*[0] * 11, 11, 12, 13, 14, *[15, 16] * 4, 23, 24, 25, 26, *[27, 28] * 3])
-"""(33,): of each landmark, the one that it is wrong together with: those of the face, of a hand, of a
-foot."""
+"""(33,): for each landmark, the one whose error it shares: all of the face, of a hand, of a foot."""
 
 
 class Draw(NamedTuple):
-    """What one item of a batch is of.
+    """What one item of a batch is made from.
 
-    position, earlier, before: of the frame, and of those one and two before it, None where there is none.
-    corner: where (x, y) the crop begins in the frame. landmarks, earlier_landmarks: the poses (33, 4), pixels
-    of the frame, with their errors; the earlier one is that of `position` where there is no earlier frame.
+    position, earlier, before: the frame, and the frames one and two before it, None where there is none.
+    corner: where (x, y) in the frame the crop begins. landmarks, earlier_landmarks: the poses (33, 4), pixels
+    of the frame, with added errors; without an earlier frame, the earlier pose is that of `position`.
     """
 
     position: int
@@ -61,17 +59,18 @@ class Draw(NamedTuple):
 
     @property
     def shift(self) -> NDArray[np.float32]:
-        """What the crop takes off a landmark (4,)."""
+        """What to subtract from a landmark (4,) to get the crop's pixels."""
         return np.array([*self.corner, 0, 0], np.float32)
 
 
 class Crops:
     """crops[step] is one batch: a dict of tensors, RGB 0..1.
 
-    landmarks (B, 33, 4) pixels of the crop, earlier (B, 33, 4) those one frame before; doll and earlier_doll
-    (B, 4, h, w), the paper dolls of both, premultiplied RGBA; previous and before_previous (B, 4, h/cell,
-    w/cell) as `Painting.feedback` makes them from the true frames one and two before (zeros where there is
-    none), target (B, 3, h, w) and earlier_target, the frame before it, mask (B, 1, h, w), plate (B, 3, h, w).
+    landmarks (B, 33, 4), pixels of the crop; earlier (B, 33, 4), those one frame before. doll and
+    earlier_doll (B, 4, h, w): the paper dolls of both, premultiplied RGBA. previous and before_previous (B,
+    4, h/cell, w/cell): as `Painting.feedback` makes them from the true frames one and two before (zeros where
+    there is none). target (B, 3, h, w), and earlier_target, the frame before it. mask (B, 1, h, w). plate (B,
+    3, h, w).
     """
 
     def __init__(
@@ -88,11 +87,11 @@ class Crops:
         step: int = 1,
         cell: int = 0,
     ) -> None:
-        """bank: None: the dolls are empty. crop: pixels; its sides are cut to multiples of `step`. cell: of
-        the net's grid, pixels; that for the player's height, by default. noise_px:
-        standard deviation of the error added to each landmark, in pixels of a picture 512 high: the net must
-        live with a pose net's errors, and with bodies that are not quite the player's. share: (rank, world):
-        of each batch only every world-th item from rank on is made."""
+        """bank: None for empty dolls. crop: pixels; its sides are cut to multiples of `step`. cell: of the
+        net's grid, pixels; by default the one for the player's height. noise_px: standard deviation of the
+        error added to each landmark, in pixels of a picture 512 high: the net must cope with a pose net's
+        errors, and with bodies slightly unlike the player's. share: (rank, world): only every world-th item
+        of each batch is made, from rank on."""
         self.footage, self.positions = footage, positions
         self.bank, self._doll = bank, None if bank is None else Doll(bank)
         span = float(footage.indices[-1] - footage.indices[0])
@@ -110,7 +109,7 @@ class Crops:
         return {name: torch.from_numpy(np.stack([item[name] for item in items])) for name in items[0]}
 
     def draws(self, step: int) -> list[Draw]:
-        """What the batch of a step is of, for this process's share."""
+        """The items of a step's batch, for this process's share."""
         rank, world = self._share
         draws = []
         for row in range(rank, self._batch, world):
@@ -132,8 +131,8 @@ class Crops:
         return Draw(position, earlier, before, corner, now, then, self._frames(position, now, random))
 
     def _frames(self, position: int, landmarks: NDArray[np.float32], random: np.random.Generator) -> Frames:
-        """What the doll of a frame is drawn from: never that frame or one soon before or after it, and at
-        times from none of those that come near: else the net would learn to copy."""
+        """The frames for a doll: never the frame itself or one soon before or after it, and sometimes none
+        that fits well. Otherwise the net would learn to copy."""
         if self.bank is None:
             return np.zeros(COUNT, np.int64)
         away = np.abs(self.bank.numbers - self.footage.indices[position])
@@ -178,7 +177,8 @@ class Crops:
         return dolls
 
     def _place(self, landmarks: NDArray[np.float32], random: np.random.Generator) -> tuple[int, int]:
-        """Somewhere on the person, on the grid of the live windows, inside the picture."""
+        """The corner of a crop somewhere on the person, on the grid of the live windows, inside the
+        picture."""
         grid = GRID * self.cell
         low, high = landmarks[:, :2].min(axis=0), landmarks[:, :2].max(axis=0)
         corner = []
@@ -205,14 +205,14 @@ class Crops:
 
 
 class Steps(Protocol[Made]):
-    """Something for each step of training, in any thread."""
+    """Makes something for each step of training, in any thread."""
 
     def __getitem__(self, step: int) -> Made: ...
 
 
 def ahead(crops: Steps[Made], step: int, workers: int = 2) -> Generator[Made, None, None]:
-    """What there is for each step from `step` on, without end, a few made in advance by threads (decoding
-    leaves Python's lock alone, and a process that runs networks is not safely forked)."""
+    """The results for each step from `step` on, without end, a few made in advance by threads. (Decoding
+    releases Python's lock, and a process that runs networks cannot safely be forked.)"""
     with ThreadPoolExecutor(workers) as pool:
         waiting = deque(pool.submit(crops.__getitem__, each) for each in range(step, step + 2 * workers))
         try:

@@ -1,10 +1,10 @@
-"""Discriminators: what tells a recording from a painted picture, patch by patch.
+"""Discriminators: networks that tell a recording from a painted picture, patch by patch.
 
-Pictures are RGB 0..1 (B, 3, H, W), conditions are maps at a quarter of their resolution (B, K, H/4, W/4),
-such as `engines.skeleton.Skeleton` draws. They join the picture's features after the second convolution of
-stride 2, where both are of one size. Limb maps are smooth, so a quarter of the resolution holds all they
-have; at full resolution their 60 channels would make the first layer, which sees the most pixels, 21 times
-as dear.
+Pictures are RGB 0..1 (B, 3, H, W). Conditions are maps at a quarter of their resolution (B, K, H/4, W/4),
+such as `engines.skeleton.Skeleton` draws; they join the picture's features after the second convolution of
+stride 2, where both have the same size. Limb maps are smooth, so a quarter of the resolution is enough. At
+full resolution, their 60 channels would make the first layer, which sees the most pixels, 21 times as
+expensive.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from engines.runtime.mixed_precision import without_autocast
 
 Norm = Literal["spectral", "instance"]
 STRIDES = (2, 2, 2, 1)
-"""Of the convolutions before the one that gives the logits, as in pix2pixHD's NLayerDiscriminator (n = 3)."""
+"""Strides of the convolutions before the last one, as in pix2pixHD's NLayerDiscriminator (n = 3)."""
 WIDEST = 4
-"""Channels double with each layer up to this many times the width. pix2pixHD goes on to 8 times: more than
-half of all arithmetic would lie in that one layer."""
+"""Channels double with each layer, up to this many times the width. pix2pixHD goes on to 8 times; that one
+layer would take more than half of all arithmetic."""
 
 
 class Judgement(NamedTuple):
-    """What a discriminator returns.
+    """The result of a discriminator.
 
-    logits: (B, 1, h, w) float32 a scale, higher is more real; features: what each layer before them gave,
-    scale after scale, for feature matching.
+    logits: (B, 1, h, w) float32 for each scale, higher is more real. features: the output of each layer
+    before the logits, scale after scale, for feature matching.
     """
 
     logits: list[Tensor]
@@ -38,7 +38,7 @@ class Judgement(NamedTuple):
 
 
 class _Conv(nn.Conv2d):
-    """A 4x4 convolution that takes its weight in float32 whatever autocast says: a spectral norm is a sum of
+    """A 4x4 convolution that reads its weight in float32, whatever autocast says: a spectral norm sums
     thousands of products."""
 
     def __init__(self, inputs: int, outputs: int, stride: int, *, bias: bool) -> None:
@@ -102,10 +102,10 @@ class PatchDiscriminator(nn.Module):
 
 
 class MultiScaleDiscriminator(nn.Module):
-    """Patch discriminators on the picture, on its half, on its quarter ...: the later see larger patches.
+    """Patch discriminators on the picture, on its half, on its quarter ...: later ones see larger patches.
 
     The sides of a picture must be multiples of 8 * 2**(scales - 1), and at least 32 * 2**(scales - 1). The
-    other arguments go to each `PatchDiscriminator`.
+    other arguments are passed to each `PatchDiscriminator`.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class MultiScaleDiscriminator(nn.Module):
         )
 
     def forward(self, picture: Tensor, condition: Tensor | None = None) -> Judgement:
-        """As `PatchDiscriminator.forward`; one entry of logits a scale, full size first."""
+        """As `PatchDiscriminator.forward`, with one entry of logits for each scale, full size first."""
         logits, features = [], []
         for index, discriminator in enumerate(self.scales):
             if index:
@@ -137,7 +137,7 @@ class MultiScaleDiscriminator(nn.Module):
 
 
 class TemporalDiscriminator(nn.Module):
-    """Two consecutive pictures with their conditions at once: does the second follow from the first?
+    """Judges whether the second of two consecutive pictures, with their conditions, follows from the first.
     ("Everybody Dance Now", Chan et al., 2019, section 4.1; vid2vid, Wang et al., 2018.)"""
 
     def __init__(

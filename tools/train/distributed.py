@@ -1,11 +1,11 @@
-"""Training on several processes, as torchrun starts them: gloo on CPUs, NCCL on GPUs.
+"""Training in several processes started by torchrun: gloo on CPUs, NCCL on GPUs.
 
     torchrun --nproc-per-node 2 -m tools.train ...
 
-Every process draws the same batch and keeps its share of it, so that a step is the step that one process
-would take with the whole batch. Two things make that exact: DistributedDataParallel averages the gradients,
-and `BatchNorm` takes its statistics over all processes. (torch's SyncBatchNorm runs on GPUs only, and is no
-BatchNorm2d, so that the generator would not be folded.)
+Every process draws the same batch and keeps its share of it, so that a step equals that of one process with
+the whole batch. Two things make that exact: DistributedDataParallel averages the gradients, and `BatchNorm`
+computes its statistics over all processes. (torch's SyncBatchNorm runs only on GPUs, and is no BatchNorm2d,
+so the generator would not be folded.)
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 
 class Process(NamedTuple):
-    """This process among `world` of them; the first (rank 0) writes the files."""
+    """This process, one of `world`. The first (rank 0) writes the files."""
 
     rank: int
     world: int
@@ -33,19 +33,19 @@ class Process(NamedTuple):
         return self.rank == 0
 
     def first_says(self, value: float) -> float:
-        """The first process's `value`: clocks differ, and all must decide alike."""
+        """The first process's `value`: clocks differ, but all must decide alike."""
         if self.world == 1:
             return value
-        said = torch.tensor([value], dtype=torch.float64)  # between hosts: no GPU is waited for
+        said = torch.tensor([value], dtype=torch.float64)  # on the host: no GPU is waited for
         torch.distributed.broadcast(said, 0)
         return float(said)
 
 
 @contextmanager
 def process_group() -> Iterator[Process]:
-    """Joins the processes that torchrun started, by its environment variables, until the block is left.
+    """Joins the processes that torchrun started, by its environment variables, until the block ends.
 
-    Without torchrun it is the only process, and no group is made.
+    Without torchrun this is the only process, and no group is made.
     """
     local_rank = int(os.environ.get("LOCAL_RANK", "0"))
     on_gpu = torch.cuda.is_available()
@@ -63,14 +63,15 @@ def process_group() -> Iterator[Process]:
 
 
 def wrap(module: nn.Module, process: Process) -> nn.Module:
-    """`module` (on the process's device) as all processes train it; itself where there is one process.
+    """`module` (on the process's device), wrapped for training in all processes; itself where there is one
+    process.
 
-    Its BatchNorm2d become `BatchNorm` in place, with their parameters kept: optimizer, averages and
-    checkpoints go on with `module`, and only its forward pass in training is called through the result. All
-    processes start from the first one's weights.
+    Its BatchNorm2d are replaced by `BatchNorm` in place, with their parameters kept: optimizer, averages and
+    checkpoints still use `module`, and only the forward pass in training is called through the result. All
+    processes start with the first one's weights.
 
-    The gradients are those of one process where the loss is a mean over the rows. A loss that divides by
-    something that differs from share to share, such as a mask's sum, is weighed a little differently.
+    The gradients equal those of one process where the loss is a mean over the rows. A loss divided by
+    something that differs between the shares, such as a mask's sum, is weighed slightly differently.
     """
     if process.world == 1:
         return module
@@ -79,16 +80,18 @@ def wrap(module: nn.Module, process: Process) -> nn.Module:
             if type(child) is nn.BatchNorm2d:
                 setattr(parent, name, BatchNorm.of(child))
     ids = [process.device.index] if process.device.type == "cuda" else None
-    # Buffers are computed alike everywhere; to send them anew would write to what a backward pass waits for.
+    # Buffers are equal everywhere; sending them again would write to what a backward pass waits for.
     return DistributedDataParallel(module, device_ids=ids, forward_sync_buffers=False)
 
 
 def average_gradients(module: nn.Module, process: Process) -> None:
-    """Replaces every gradient by its mean over the processes, in place; between backward and the update.
+    """Replaces every gradient by its mean over the processes, in place; call it between backward and the
+    update.
 
-    For discriminators, instead of `wrap`: they are called several times a step, which DistributedDataParallel
-    does not follow. All processes must have drawn the same initial weights (the same seed), and give the same
-    parameters a gradient: one without, of a critic that had nothing to judge in this step, stays without.
+    It is for discriminators, instead of `wrap`: they are called several times a step, which
+    DistributedDataParallel does not support. All processes must have drawn the same initial weights (the same
+    seed), and must have gradients for the same parameters. A parameter without a gradient, of a critic that
+    had nothing to judge in this step, stays without.
     """
     gradients = [parameter.grad for parameter in module.parameters() if parameter.grad is not None]
     if process.world == 1 or not gradients:
@@ -103,7 +106,7 @@ def average_gradients(module: nn.Module, process: Process) -> None:
 class BatchNorm(nn.BatchNorm2d):
     """BatchNorm2d whose statistics in training are those of the whole batch, over all processes.
 
-    Every process must have as many rows, and call it as often, as the others.
+    Every process must have as many rows, and call it as many times, as the others.
     """
 
     running_mean: Tensor
@@ -113,7 +116,7 @@ class BatchNorm(nn.BatchNorm2d):
 
     @classmethod
     def of(cls, norm: nn.BatchNorm2d) -> BatchNorm:
-        """With the very parameters and buffers of `norm`, so that an optimizer that has them keeps them."""
+        """Shares the parameters and buffers of `norm`, so that its optimizer keeps them."""
         shared = cls(norm.num_features, norm.eps, norm.momentum)
         shared.weight, shared.bias = norm.weight, norm.bias
         for name, buffer in norm.named_buffers():
@@ -142,7 +145,7 @@ class BatchNorm(nn.BatchNorm2d):
 
 
 class _SumOfAll(torch.autograd.Function):
-    """The sum over all processes. Each one's value is in every sum, so the gradient is a sum too."""
+    """The sum over all processes. Each value is in every process's sum, so the gradient is a sum too."""
 
     @staticmethod
     def forward(ctx: Any, value: Tensor) -> Tensor:

@@ -1,7 +1,8 @@
-"""How batches come to the device on which a net is trained.
+"""Brings batches to the device on which a net is trained.
 
-On a CPU they are those of `Crops`, made ahead by threads. A GPU would wait for them: there the footage lies
-as bytes on the card itself, or in memory where it does not fit, and crops and dolls are made on the card.
+On a CPU, threads make the batches of `Crops` in advance. A GPU would have to wait for them; there the footage
+lies as bytes on the card, or in the host's memory where it does not fit, and crops and dolls are made on the
+card.
 """
 
 from __future__ import annotations
@@ -28,15 +29,15 @@ from tools.train.upload import upload
 log = logging.getLogger(__name__)
 Batch = dict[str, Tensor]
 CHANNELS = 4
-"""Of a frame that is kept: BGR, and the mask."""
+"""Channels of a stored frame: BGR, and the mask."""
 SHARE_OF_CARD, SHARE_OF_HOST = 0.5, 0.5
-"""Of the memory that is free, at most so much is given to the footage: training needs the rest."""
+"""The most of the free memory that is given to the footage: training needs the rest."""
 MOST_WORKERS = 8
 
 
 def batches(crops: Steps[Batch], device: torch.device, step: int) -> Generator[Batch, None, None]:
-    """The batches from `step` on, without end, on `device`; see `Crops`, of which the footage is read first
-    for a GPU."""
+    """The batches from `step` on, without end, on `device`; see `Crops`. For a GPU the footage is read
+    first."""
     if device.type == "cpu":
         return ahead(crops, step)
     store = stored(crops, device) if isinstance(crops, Crops) else None
@@ -59,10 +60,10 @@ def _made_there(crops: Crops, make: DeviceCrops, step: int) -> Generator[Batch, 
 
 
 class Store:
-    """The frames and masks that a run trains on, as bytes: (N, H, W, 4) uint8, from position `first` on."""
+    """The frames and masks of a run as bytes: (N, H, W, 4) uint8, from position `first` on."""
 
     def __init__(self, footage: Footage, positions: NDArray[np.int64], device: torch.device) -> None:
-        """device: where they lie: the training's own, or the CPU. Reads and decodes them all."""
+        """device: where they are stored: the training's device, or the CPU. Reads and decodes all frames."""
         self.first = int(positions[0])
         width, height = footage.size
         count = int(positions[-1]) + 1 - self.first
@@ -81,7 +82,7 @@ class Store:
         self, positions: NDArray[np.int64], corners: NDArray[np.int64], size: tuple[int, int],
         device: torch.device,
     ) -> Tensor:  # fmt: skip
-        """(M, h, w, 4) uint8 on `device`: of each position (M,) the window of `size` (width, height) that
+        """(M, h, w, 4) uint8 on `device`: for each position (M,), the window of `size` (width, height) that
         begins at its corner (M, 2), x and y."""
         (width, height), frames = size, positions - self.first
         here = self.pixels.device
@@ -99,7 +100,8 @@ class Store:
 
 
 def stored(crops: Crops, device: torch.device) -> Store | None:
-    """The footage on a GPU, or in the host's memory where the card has too little; None where neither has."""
+    """The footage on a GPU, or in the host's memory where the card has too little; None where neither has
+    enough."""
     width, height = crops.footage.size
     count = int(crops.positions[-1] - crops.positions[0]) + 1
     needed = count * width * height * CHANNELS
@@ -121,19 +123,18 @@ def _free_memory() -> int:
 
 
 def place_for(needed: int, card_free: int, host_free: int) -> str:
-    """Where so many bytes of footage are kept: "on the card", "on the host" or "nowhere"."""
+    """The place for `needed` bytes of footage: "on the card", "on the host" or "nowhere"."""
     if needed <= SHARE_OF_CARD * card_free:
         return "on the card"
     return "on the host" if needed <= SHARE_OF_HOST * host_free else "nowhere"
 
 
 class Plan(NamedTuple):
-    """What a batch of B items is of, as arrays.
+    """A batch of B items before it is made, as arrays.
 
-    positions: (3, B) of the frames, those before and those before that, with others in place of what is not
-    there; there: (2, B) float32, 1 where the two earlier ones are, else 0. corners: (B, 2). landmarks,
-    earlier: (B, 33, 4) pixels of the frame. frames: (B, parts) which frame of
-    the bank each part of a doll is of.
+    positions: (3, B), the frames, those one before, and those two before; a missing one is replaced by
+    another. there: (2, B) float32, 1 where the two earlier ones exist, else 0. corners: (B, 2). landmarks,
+    earlier: (B, 33, 4), pixels of the frame. frames: (B, parts), the bank's frame of each part of a doll.
     """
 
     positions: NDArray[np.int64]
@@ -145,7 +146,7 @@ class Plan(NamedTuple):
 
 
 class Plans:
-    """plans[step] is the plan of the batch crops[step]: what the host has to do for it. For any thread."""
+    """plans[step] is the plan of the batch crops[step]: the host's share of the work. For any thread."""
 
     def __init__(self, crops: Crops) -> None:
         self._crops = crops
@@ -168,7 +169,8 @@ class Plans:
 
 
 class DeviceCrops:
-    """Makes the batch of a plan on a device: that of `Crops`, but that its dolls are not rounded to bytes."""
+    """Makes the batch of a plan on a device: as `Crops` does, except that its dolls are not rounded to
+    bytes."""
 
     def __init__(self, crops: Crops, store: Store, device: torch.device) -> None:
         self._crops, self._store, self._device = crops, store, device

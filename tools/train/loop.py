@@ -1,4 +1,4 @@
-"""The training loop: from footage to a generator, within a budget, resumable at any checkpoint."""
+"""The training loop: trains a generator on footage within a budget; it can be resumed at any checkpoint."""
 
 from __future__ import annotations
 
@@ -37,24 +37,24 @@ CROP = 32
 CHECKPOINT = "checkpoint.safetensors"
 ALONE = Process(0, 1, torch.device("cpu"))
 LOOK_EVERY = 100
-"""Steps on a GPU between two looks at the loss: each look waits for all that is queued there."""
+"""Steps on a GPU between two checks of the loss: each check waits for all queued work."""
 
 
 class CheckpointError(ValueError):
-    """A checkpoint that cannot be resumed from; the text names the file and the next step."""
+    """A checkpoint from which a run cannot be resumed; the text names the file and the next step."""
 
 
 @dataclass(frozen=True)
 class Config:
-    """Everything that decides the result, and is checked when a run is resumed."""
+    """All settings that affect the result. They are compared when a run is resumed."""
 
     variant: str = "tiny"
     minutes: float = 60.0
     steps: int = 0
-    """Train for so many steps instead, where it is not 0: for comparisons."""
+    """Unless 0, train for this many steps instead of minutes: for comparisons."""
     batch: int = 6
     crop: int = 0
-    """Side of what is cut out of a frame, pixels; 0: `CROP` cells of the net's grid."""
+    """Side of the crop from a frame, pixels; 0: `CROP` cells of the net's grid."""
     learning_rate: float = 2e-3
     critic_rate: float = 4e-4
     ema: float = 0.998
@@ -62,9 +62,9 @@ class Config:
     previous_noise: float = 0.05
     """Standard deviation of the noise on the previous output, 0..1, so that small errors do not grow."""
     rollout_from: float = 0.3
-    """From this share of the budget on, half of the steps see the net's own previous output."""
+    """From this share of the budget on, half of the steps use the net's own previous output."""
     critics_from: float = 0.3
-    """From this share of the budget on, the critics have their say."""
+    """From this share of the budget on, the critics are used."""
     noise_px: float = 0.5
     """See `Crops`."""
     held_out: float = 0.2
@@ -78,14 +78,15 @@ class Progress:
     elapsed_s: float = 0.0
 
     def share(self, config: Config) -> float:
-        """Of the budget, 0..1."""
+        """The share of the budget that is spent, 0..1."""
         if config.steps:
             return min(1.0, self.step / config.steps)
         return min(1.0, self.elapsed_s / (config.minutes * 60)) if config.minutes else 1.0
 
 
 class Trainer:
-    """One run in `folder`: checkpoint, log.jsonl, TensorBoard's events and sample pictures lie there."""
+    """One run in `folder`, which holds the checkpoint, log.jsonl, TensorBoard's events and sample
+    pictures."""
 
     def __init__(
         self,
@@ -97,7 +98,7 @@ class Trainer:
         generator: type[Generator] = Generator,
         body_px: float | None = None,
     ) -> None:
-        """body_px: how high the net takes the player to stand; as he does, by default."""
+        """body_px: the player's standing height for the net; by default the real one."""
         torch.manual_seed(config.seed)
         self.footage, self.bank = footage, bank
         self.config, self.folder, self.process, self.device = config, folder, process, process.device
@@ -132,8 +133,8 @@ class Trainer:
         sample_s: float = 300,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Trains until the budget is spent, in seconds of `clock` (samples apart) where it is one of time.
-        Ctrl-C saves a checkpoint and is raised on."""
+        """Trains until the budget is spent; a budget of time is in seconds of `clock`, not counting samples.
+        Ctrl-C saves a checkpoint and is raised again."""
         config, process = self.config, self.process
         made = self.batches()
         total, unit = (config.steps, "step") if config.steps else (round(config.minutes * 60), "s")
@@ -172,7 +173,7 @@ class Trainer:
             bar.close()
 
     def batches(self) -> Steps[dict[str, Tensor], None, None]:
-        """What the steps from here on are made of."""
+        """The batches for the steps from here on."""
         config, process = self.config, self.process
         crops = Crops(
             self.footage, self.train_positions, self.bank, batch=config.batch,
@@ -182,9 +183,9 @@ class Trainer:
         return batches(crops, self.device, self.progress.step)
 
     def step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """One update of the net, and of the critics once they have their say. batch: see `Crops`."""
+        """One update of the net, and of the critics once they are used. batch: see `Crops`."""
         config, share = self.config, self.progress.share(self.config)
-        random = np.random.default_rng([config.seed, self.progress.step, 0, 1])  # no row's of `Crops`
+        random = np.random.default_rng([config.seed, self.progress.step, 0, 1])  # unlike any row's of `Crops`
         warmup = min(1.0, (self.progress.step + 1) / 100)
         cosine = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share))
         for optimizer, rate in ((self.adam, config.learning_rate), (self.critics_adam, config.critic_rate)):
@@ -193,7 +194,7 @@ class Trainer:
         self.net.train()
         earlier = None
         if share >= config.rollout_from and random.random() < 0.5:
-            # With an autocast of its own: what it keeps of the weights in half precision knows no gradients.
+            # With its own autocast: the copies of weights in half precision that it caches have no gradients.
             with autocast(self.device), torch.no_grad():
                 earlier = self._parallel(batch["earlier"], batch["before_previous"], batch["earlier_doll"])
         with autocast(self.device):
@@ -218,7 +219,7 @@ class Trainer:
         return {name: value.detach() for name, value in parts.items()}
 
     def _check_loss(self) -> None:
-        """Raises FloatingPointError where the loss was not finite since the last look."""
+        """Raises FloatingPointError if the loss was not finite since the last check."""
         if not self._is_finite:
             raise FloatingPointError(
                 f"the loss is not a number at step {self.progress.step}"
@@ -227,14 +228,15 @@ class Trainer:
             )
 
     def _disturbed(self, previous: Tensor, random: np.random.Generator) -> Tensor:
-        """The previous output (B, 4, h, w) with noise, and in some rows missing: the net must recover."""
+        """The previous output (B, 4, h, w) with noise, and missing in some rows, so that the net learns to
+        recover."""
         rank, world = self.process.rank, self.process.world
         rows, (_, *shape) = len(previous) * world, previous.shape
         keep = random.random(rows)[rank::world] >= self.config.previous_dropout
         if self.device.type == "cpu":
             noise = random.normal(0, self.config.previous_noise, (rows, *shape))[rank::world]
             noisy = previous + torch.from_numpy(noise.astype(np.float32))
-        else:  # millions of numbers: the device draws them itself
+        else:  # millions of numbers: drawn on the device
             torch.manual_seed(int(random.integers(1 << 62)))
             drawn = torch.randn(rows, *shape, device=self.device)[rank::world]
             noisy = previous + drawn * self.config.previous_noise
@@ -247,21 +249,21 @@ class Trainer:
         optimizer.step()
 
     def digest(self) -> str:
-        """Names the footage."""
+        """The digest of the footage."""
         return self.footage.digest()
 
     def painter(self, shadow: Shadow | None = None) -> Painter:
-        """The averaged net at work. shadow: what the player throws."""
+        """The averaged net as a painter. shadow: the player's."""
         return Painter(self.generator, self.footage, self.bank, shadow=shadow)
 
     def score(self, count: int = 8) -> tuple[float, NDArray[np.uint8]]:
-        """Mean foreground PSNR of held-out frames, dB, and their picture: truth over output."""
+        """Mean foreground PSNR of held-out frames, dB, and a picture of them: truth above output."""
         chosen = self.held_positions[np.linspace(0, len(self.held_positions) - 1, count).astype(int)]
         painter, columns, scores = self.painter(), [], []
         for position in chosen:
             output = np.empty_like(self.footage.plate)
             painter.reset()
-            for _ in range(2):  # its previous output settled
+            for _ in range(2):  # until its previous output is settled
                 painter(self.footage.landmarks[position], output)
             truth, mask = self.footage.frame(int(position)), self.footage.mask(int(position)) > 127
             scores.append(psnr(output, truth, mask))
@@ -269,7 +271,7 @@ class Trainer:
         return float(np.mean(scores)), np.hstack(columns)
 
     def save(self) -> None:
-        """Writes the checkpoint beside the old one and replaces it: a power cut leaves one of both."""
+        """Writes the checkpoint beside the old one and replaces it: a power cut leaves one of the two."""
         if not self.process.first:
             return
         self._check_loss()
@@ -289,7 +291,7 @@ class Trainer:
         part.replace(path)
 
     def resume(self) -> None:
-        """Continues from the folder's checkpoint. Raises CheckpointError where it is of another run."""
+        """Continues from the folder's checkpoint. Raises CheckpointError where it is another run's."""
         path = self.folder / CHECKPOINT
         try:
             with safetensors.safe_open(path, "pt") as file:
@@ -331,7 +333,7 @@ class Trainer:
         return {"adam": self.adam, "critics_adam": self.critics_adam}
 
     def _log(self, parts: dict[str, Tensor]) -> None:
-        """One line in log.jsonl, the same in TensorBoard, and a picture of held-out frames in both."""
+        """Writes one line to log.jsonl, the same to TensorBoard, and a picture of held-out frames to both."""
         from torch.utils.tensorboard import SummaryWriter
 
         if not self.process.first:

@@ -12,19 +12,19 @@ from engines.painting.generator import Painting
 from engines.skeleton import Landmark
 
 FACE_CARE = 4.0
-"""Leaving the doll costs so much more on the face, where the other losses count more too:
-half a face of the doll's and half of the net's is nobody's."""
+"""Factor on the price of leaving the doll in the face, where the other losses weigh more too: a face that is
+half the doll's and half the net's looks like nobody."""
 
 
 def masked_l1(output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Mean absolute difference where `weight` (B, 1, H, W) is, per unit of weight."""
+    """Mean absolute difference, weighted by `weight` (B, 1, H, W)."""
     difference = (output - target).abs().mean(dim=1, keepdim=True)
     return (difference * weight).sum() / (weight.sum() + 1.0)
 
 
 def laplacian_pyramid(output: Tensor, target: Tensor, levels: int = 4) -> Tensor:
     """L1 between Laplacian pyramids, each level weighed by its scale (Bojanowski et al., 2018)."""
-    difference = output - target  # the pyramid is linear: that of the difference is the difference
+    difference = output - target  # the pyramid is linear
     total = difference.new_zeros(())
     for level in range(levels):
         coarse = F.avg_pool2d(difference, 2)
@@ -35,13 +35,13 @@ def laplacian_pyramid(output: Tensor, target: Tensor, levels: int = 4) -> Tensor
 
 
 def gradient(output: Tensor, target: Tensor) -> Tensor:
-    """L1 between horizontal and vertical differences: edges in the right place, and as steep."""
+    """L1 between horizontal and vertical differences: it asks for edges in the right place and as steep."""
     difference = output - target
     return difference.diff(dim=-1).abs().mean() + difference.diff(dim=-2).abs().mean()
 
 
 def face_weight(landmarks: Tensor, height: int, width: int, body_px: float) -> Tensor:
-    """(B, 1, H, W): a soft spot of 1 on the head, with a radius of a twelfth of the body."""
+    """(B, 1, H, W): a soft spot around the head, 1 in its middle, a Gaussian with sigma `body_px` / 14."""
     head = (Landmark.LEFT_EAR, Landmark.RIGHT_EAR, Landmark.NOSE)
     ears = torch.stack([landmarks[:, each, :2] for each in head], dim=1).mean(dim=1)  # (B, 2)
     x = torch.arange(width, device=landmarks.device) - ears[:, 0, None]
@@ -51,10 +51,11 @@ def face_weight(landmarks: Tensor, height: int, width: int, body_px: float) -> T
 
 
 def trust(choice: Tensor, where: Tensor) -> Tensor:
-    """How much of the doll is not taken, 0..1, where it is (`where`, like `choice` (B, 1, H, W) 0..1).
+    """The share of the doll that is not used, 0..1, where the doll is. choice, where: (B, 1, H, W) 0..1.
 
-    The net's own colours are the mean of what may be, and win a little wherever the doll is off by a pixel or
-    two; with a price on them they are used where they win much: seams, holes, a view that does not fit.
+    The net's own colours are an average of what is possible, and so win a little wherever the doll is off by
+    a pixel or two. With a price on them, they are used only where they win much: seams, holes, views that do
+    not fit.
     """
     return ((1 - choice) * where).sum() / (where.sum() + 1.0)
 
@@ -62,7 +63,7 @@ def trust(choice: Tensor, where: Tensor) -> Tensor:
 def reconstruction_losses(
     painting: Painting, batch: Mapping[str, Tensor], body_px: float
 ) -> dict[str, Tensor]:
-    """Each loss by itself, for a batch of `Crops`."""
+    """Each loss by name, for a batch of `Crops`."""
     target, mask, plate = batch["target"], batch["mask"], batch["plate"]
     rgb, alpha = painting.rgb, torch.maximum(torch.sigmoid(painting.alpha_logits), painting.inside)
     picture = rgb * alpha + plate * (1 - alpha)

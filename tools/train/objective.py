@@ -1,8 +1,8 @@
-"""What training minimizes: a table of losses, each switched off by a weight of 0 and then not computed.
+"""What training minimizes: a table of losses. A loss with the weight 0 is not computed.
 
-Reconstruction sees the whole crop. The critics look at a patch of it: a multi-scale patch discriminator with
-feature matching tells a recorded patch from a painted one, and a temporal one looks at pairs of consecutive
-patches.
+Reconstruction losses see the whole crop. The critics see a patch of it: a multi-scale patch discriminator
+with feature matching, and a temporal one on pairs of consecutive patches. They learn to tell recorded patches
+from painted ones.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Batch = Mapping[str, Tensor]
 
 @dataclass(frozen=True)
 class Weights:
-    """TABLE of the losses and what each counts; 0 leaves one out."""
+    """TABLE of the losses with their weights; 0 leaves one out."""
 
     reconstruction: float = 10.0
     laplacian: float = 4.0
@@ -47,15 +47,15 @@ class Weights:
 
 
 PATCH = 128
-"""Side of what the critics are shown, pixels."""
+"""Side of the critics' patch, pixels."""
 CRITIC_WIDTH = 24
 
 
 class Views:
-    """What the critics look at in one step: the painted crop and the true one, and a patch on the person.
+    """The critics' input in one step: the painted and the true crop, and the place of a patch on the person.
 
-    batch: see `Crops`; painting: of its crops; earlier: of the frames before, without gradient, or None.
-    The patch is about a visible joint chosen by `random`.
+    batch: see `Crops`. painting: of its crops. earlier: of the frames before, without gradient, or None. The
+    patch is around a visible joint that `random` chooses.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Views:
 
 
 class Objective:
-    """The losses that `weights` asks for, with the critics that they need, on `device`."""
+    """The losses with a weight in `weights`, and the critics that they need, on `device`."""
 
     def __init__(self, weights: Weights, body_px: float, device: torch.device) -> None:
         self._weights, self._body_px = asdict(weights), body_px
@@ -96,18 +96,18 @@ class Objective:
         self.critics = nn.ModuleDict(critics).to(device)
 
     def reconstruction(self, painting: Painting, batch: Batch) -> dict[str, Tensor]:
-        """The losses against the recording's own pixels."""
+        """The losses against the recording's pixels."""
         parts = reconstruction_losses(painting, batch, self._body_px)
         return {name: value for name, value in parts.items() if self._weights[name]}
 
     def criticise(self, views: Views) -> Tensor:
-        """The critics' own loss, of pictures that take no gradient back to the generator."""
+        """The critics' own loss. No gradient goes back to the generator."""
         judged = [self._judge(name, views, views.painted.detach()) for name in self._present(views)]
         losses = [hinge_discriminator(real.logits, fake.logits) for real, fake in judged]
         return torch.stack(losses).sum() if losses else views.true.new_zeros(()).requires_grad_()
 
     def persuade(self, views: Views) -> dict[str, Tensor]:
-        """What the critics say to the generator. Their weights take no gradient meanwhile."""
+        """The generator's loss from the critics. Their weights get no gradient."""
         parts = {}
         self.critics.requires_grad_(False)
         for name in self._present(views):
@@ -123,11 +123,11 @@ class Objective:
         return torch.stack([self._weights[name] * value for name, value in parts.items()]).sum()
 
     def _present(self, views: Views) -> list[str]:
-        """The critics that have something to look at: the temporal one, in steps with an earlier frame."""
+        """The critics that have an input; the temporal one has one in steps with an earlier frame."""
         return [name for name in self.critics if name != "temporal" or views.earlier is not None]
 
     def _judge(self, name: str, views: Views, painted: Tensor) -> tuple[Judgement, Judgement]:
-        """What critic `name` says of the recording and of what is `painted` in its place."""
+        """The judgement of critic `name` on the recording and on `painted`."""
         batch, critic = views.batch, self.critics[name]
         maps = self._maps(views, batch["landmarks"])
         if name == "adversarial":
@@ -153,7 +153,7 @@ class Objective:
 
 
 def parse_weights(texts: Sequence[str]) -> Weights:
-    """`name=value` each → the default weights with those changed. Raises ValueError with one line."""
+    """The default weights with the changes in `texts`, `name=value` each. Raises ValueError with one line."""
     known = {field.name for field in fields(Weights)}
     changed = {}
     for text in texts:

@@ -1,4 +1,4 @@
-"""A net in training at work on whole pictures."""
+"""Uses a net in training to paint whole pictures: for samples, scores and the standby loop."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from tools.footage.dataset import Footage
 
 
 class Painter(PoseRenderer):
-    """Paints whole pictures with a net as it is, as `Renderer` does with a compiled one.
+    """Paints whole pictures with an uncompiled net, as `Renderer` does with a compiled one. For one thread.
 
-    memory: its own previous output is shown to it; without, it never sees one. shadow: what he throws, as on
-    air. For one thread.
+    memory: whether the net sees its own previous output. shadow: the player's, drawn as on air.
     """
 
     def __init__(
@@ -45,12 +44,12 @@ class Painter(PoseRenderer):
 
 
 def has_bf16(device: torch.device) -> bool:
-    """True where bfloat16 is native, and so faster than float32."""
+    """Whether bfloat16 is native, and so faster than float32."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return device.type == "cpu" and bool(torch.cpu._is_avx512_bf16_supported())
 
 
 def autocast(device: torch.device) -> AbstractContextManager[object]:
-    """Within, a net computes in bfloat16 where the device has it."""
+    """Within this context, a net computes in bfloat16 where the device has it."""
     return torch.autocast(device.type, torch.bfloat16) if has_bf16(device) else nullcontext()

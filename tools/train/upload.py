@@ -1,4 +1,4 @@
-"""From the host to the device on which a net is trained, without waiting for it."""
+"""Copies arrays from the host to the training device without waiting."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from torch import Tensor
 def upload(array: NDArray[Any] | Tensor, device: torch.device) -> Tensor:
     """`array` on `device`; on the CPU it is the same memory.
 
-    To a GPU it goes through page-locked memory and in the order of the current stream: a plain copy would
-    hold up the host until everything queued before is done.
+    To a GPU it goes through page-locked memory, in the order of the current stream. A plain copy would block
+    the host until everything queued before is done.
     """
     tensor = array if isinstance(array, Tensor) else torch.from_numpy(np.ascontiguousarray(array))
     if device.type == "cuda":

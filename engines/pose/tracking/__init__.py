@@ -1,1 +1,2 @@
-"""Who is in the frame, and how one person is followed from frame to frame with the nets of `engines.pose`."""
+"""Tells the people in the frame apart, and follows one of them from frame to frame with the nets of
+`engines.pose`."""

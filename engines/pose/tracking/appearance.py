@@ -1,4 +1,4 @@
-"""What a person's clothes look like, as small colour histograms of the trunk and the thighs."""
+"""Describes a person's clothes by small colour histograms of the trunk and the thighs."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 
 ROWS, COLUMNS = 40, 8
-"""So many pixels are looked at: rows along the body from the shoulders to the knees, columns across it."""
+"""The pixels that are sampled: rows along the body from the shoulders to the knees, columns across it."""
 BANDS = 4
-"""Of the rows: chest, belly, hips, thighs, each with histograms of its own."""
+"""The rows are split into chest, belly, hips and thighs; each band has histograms of its own."""
 BELOW = 2.0
 """The last row lies this many trunk lengths below the shoulders."""
 HALF_WIDTH = 0.22
-"""Of the columns, in trunk lengths: narrower than a trunk, so that little of the background is seen."""
+"""Half the columns' width, in trunk lengths: narrower than a trunk, so that little background is sampled."""
 BINS = 8
 LEAST_TRUNK = 10.0
-"""Pixels: a trunk that looks shorter shows too little."""
+"""A trunk that looks shorter than this, pixels, shows too little."""
 LIGHT_RANGE = (-3.0, 2.0)
-"""Of brightness, in powers of two of the picture's mean."""
+"""Range of the brightness histogram, in powers of two of the picture's mean."""
 CHROMA_RANGE = (-0.5, 0.5)
-"""Of a colour difference over the brightness."""
+"""Range of the colour histograms: a colour difference over the brightness."""
 DARK = 24.0
-"""Grey levels: colours of pixels that are not much brighter than this count as grey, for they are noise."""
+"""Grey levels. The colours of pixels darker than about this are noise, and count as grey."""
 
 _ALONG = np.linspace(0.0, BELOW, ROWS, dtype=np.float32)[:, None]
 _ACROSS = np.linspace(-HALF_WIDTH, HALF_WIDTH, COLUMNS, dtype=np.float32)[None, :]
 _BAND = np.repeat(np.arange(ROWS) * BANDS // ROWS, COLUMNS)[None, :]  # (1, points)
 _KIND = np.arange(3)[:, None]  # brightness, blue, red
-_SLOT = (_BAND * 3 + _KIND) * BINS  # (3, points): where the histogram of each value begins
+_SLOT = (_BAND * 3 + _KIND) * BINS  # (3, points): start of each value's histogram
 
 
 def brightness_of(picture: NDArray[np.uint8]) -> float:
@@ -39,11 +39,11 @@ def brightness_of(picture: NDArray[np.uint8]) -> float:
 
 
 def look(picture: NDArray[np.uint8], trunk: Floats, brightness: float) -> Floats | None:
-    """(BANDS, 3, BINS) the root of the histograms of brightness, blue and red, each of sum 1.
+    """(BANDS, 3, BINS): the square roots of the histograms of brightness, blue and red, each with the sum 1.
 
     picture: (H, W, 3) BGR. trunk: (2, 2) pixels, the middle of the shoulders, then of the hips. brightness:
-    `brightness_of` the picture, so that a change of light changes little. None where too little of him is in
-    the picture.
+    `brightness_of` the picture, so that a change of light changes little. None where too little of the person
+    is in the picture.
     """
     (x, y), (down_x, down_y) = trunk[0], trunk[1] - trunk[0]
     if not np.hypot(down_x, down_y) >= LEAST_TRUNK:
@@ -73,5 +73,5 @@ def look(picture: NDArray[np.uint8], trunk: Floats, brightness: float) -> Floats
 
 
 def unlike(one: Floats, other: Floats) -> float:
-    """How far two looks are apart: 0 (the same) to 1; the mean Hellinger distance of their histograms."""
+    """How different two looks are: 0 (equal) to 1; the mean Hellinger distance of their histograms."""
     return float(np.sqrt(np.maximum(1 - (one * other).sum(axis=2), 0)).mean())

@@ -1,6 +1,7 @@
-"""Whom to follow while the operator has picked nobody: three rules, none of which changes its mind on a whim.
+"""Three rules for whom to follow while the operator has picked nobody. None of them changes the dancer
+lightly.
 
-Pure: time is an argument.
+The tracker calls it for every frame. Pure: time is an argument.
 """
 
 from __future__ import annotations
@@ -13,26 +14,26 @@ from engines.pose.tracking.roster import Known
 from engines.time_units import NS_PER_MS, NS_PER_S
 
 Rule = Literal["largest", "centre", "liveliest"]
-"""largest: whose body's circle is largest. centre: who is nearest to a mark in the picture. liveliest: who
-has moved most of late (`liveliness.Liveliness`)."""
+"""largest: the person with the largest circle around the body. centre: the one nearest to a mark in the
+picture. liveliest: the one who has moved most recently (`liveliness.Liveliness`)."""
 RULES: tuple[Rule, ...] = get_args(Rule)
 
 PATIENCE_NS = 3 * NS_PER_S
-"""Another one takes over only after being clearly better for so long, without a break."""
+"""Somebody else takes over only after being clearly better for this long, without a break."""
 UNSEEN_NS = 1500 * NS_PER_MS
-"""Who was not seen for longer takes nobody's place: people are looked up once a second."""
+"""Nobody who was not seen for this long takes over: people are searched once a second."""
 CLEARLY_LARGER = 1.5
-"""Times the dancer's diameter."""
+"""Clearly larger: this many times the dancer's diameter."""
 CLEARLY_NEARER = 0.15
-"""To the mark, of the picture's longer side."""
+"""Clearly nearer to the mark: by this share of the picture's longer side."""
 CLEARLY_LIVELIER = 2.0
-"""Times the dancer's motion."""
+"""Clearly livelier: this many times the dancer's motion."""
 
 
 class Chooser:
-    """Puts people in order by a rule, and says when another one is to take over from the dancer.
+    """Ranks people by a rule, and says when somebody else takes over from the dancer.
 
-    rule, mark: may be changed at any time; mark: x, y, shares of the picture.
+    rule, mark: may be changed at any time. mark: x, y, shares of the picture.
     """
 
     def __init__(self, rule: Rule = "largest", mark: tuple[float, float] = (0.5, 0.5)) -> None:
@@ -44,7 +45,7 @@ class Chooser:
     def ordered(
         self, people: Sequence[Known], size: tuple[int, int], motion: Mapping[int, float]
     ) -> list[Known]:
-        """The best first. size: (width, height) of the picture, pixels. motion: of each id, any unit."""
+        """The best first. size: (width, height) of the picture, pixels. motion: by id, in any unit."""
 
         def merit(one: Known) -> tuple[float, float]:
             largest = one.body.region.side * one.body.score
@@ -64,7 +65,7 @@ class Chooser:
         motion: Mapping[int, float],
         t_ns: int,
     ) -> int | None:
-        """The id of whoever is to take over now; None: the dancer goes on. Called for every frame."""
+        """The id of the person who takes over now; None: the dancer continues. Called for every frame."""
         better = [
             one
             for one in people
@@ -91,6 +92,6 @@ class Chooser:
         return one.body.size > CLEARLY_LARGER * dancer.body.size
 
     def _from_mark(self, one: Known, size: tuple[int, int]) -> float:
-        """Distance, in shares of the picture's longer side."""
+        """Distance from the mark, as a share of the picture's longer side."""
         x, y = one.body.x - self.mark[0] * size[0], one.body.y - self.mark[1] * size[1]
         return math.hypot(x, y) / max(size)

@@ -1,8 +1,9 @@
-"""Notices when the landmark net has gone over from the followed person to somebody else.
+"""Notices when the landmark net has jumped from the followed person to somebody else. The tracker asks it in
+every frame.
 
-Pure: time is an argument. While somebody else is near, or the clothes are not his, the tracked place is no
-proof of who it is. The roster then keeps the place where he was last seen for certain; and what the detector
-sees decides, by motion and clothes.
+While somebody else is near, or the clothes differ, the tracked place does not prove who it is. The roster
+then keeps the place where the followed person was last seen for certain, and the detector's sightings decide,
+by motion and clothes. Pure: time is an argument.
 """
 
 from __future__ import annotations
@@ -14,39 +15,41 @@ from engines.pose.tracking.roster import APART, Body, Known, Roster
 from engines.time_units import NS_PER_MS, NS_PER_S
 
 LOOK_NS = 250 * NS_PER_MS
-"""His clothes are looked at this often."""
+"""The clothes of the tracked person are checked this often."""
 CLOSE_NS = 250 * NS_PER_MS
-"""While it is not sure who is tracked, the detector looks this often."""
+"""While it is uncertain who is tracked, the detector looks this often."""
 DOUBT_NS = 60 * NS_PER_MS
-"""Once it has seen him elsewhere, or what is tracked has leapt, it looks so soon."""
+"""The detector looks this soon after it saw the followed person elsewhere, or after what is tracked has
+leapt."""
 LOOKS_ELSEWHERE = 2
-"""After so many looks in a row that saw him elsewhere, he is followed there."""
+"""After this many looks in a row that saw the followed person elsewhere, the tracker goes there."""
 HIDDEN_NS = NS_PER_S
-"""For so long he may be out of sight while somebody else's body is tracked."""
+"""The followed person may be out of sight for this long while somebody else's body is tracked."""
 STRANGE = 0.33
-"""Clothes that differ more from his (`appearance.unlike`) may be somebody else's."""
+"""Clothes that differ from the followed person's by more than this (`appearance.unlike`) may be somebody
+else's."""
 TOO_FAST = 2.0
 """Diameters a second: no trunk moves faster."""
 
 
 class Verdict(Enum):
-    """Whose pose it is that is tracked. HIS: the followed one's. ELSEWHERE: he is where the roster has him.
-    LOST: it is somebody else's, and nobody sees him."""
+    """Whose pose is tracked. FOLLOWED: the followed person's. ELSEWHERE: the followed person is where the
+    roster says. LOST: somebody else's, and the followed person is not seen."""
 
-    HIS = auto()
+    FOLLOWED = auto()
     ELSEWHERE = auto()
     LOST = auto()
 
 
 class Guard:
-    """For one followed person after the other."""
+    """Guards the followed person; after a change, the next one."""
 
     def __init__(self, roster: Roster) -> None:
         self._roster = roster
         self.begin(0, 0)
 
     def begin(self, person_id: int, t_ns: int) -> None:
-        """This one is followed from now on, where the roster has him."""
+        """Starts to follow this person, at the place that the roster has."""
         self._person_id = person_id
         self._strange = False
         self._leapt = False
@@ -57,11 +60,12 @@ class Guard:
         self._before: tuple[Body, int] | None = None
 
     def wants_look(self, t_ns: int) -> bool:
-        """Whether the next `step` should be told of his clothes."""
+        """Whether the next `step` needs a look at the clothes."""
         return self._looked_ns is None or t_ns - self._looked_ns >= LOOK_NS
 
     def step(self, person_id: int, body: Body, t_ns: int) -> bool:
-        """For every tracked frame. body: what is tracked. True where it is not sure whose it is."""
+        """Call it for every tracked frame. body: what is tracked. Returns True where it is uncertain whose it
+        is."""
         known = self._roster[person_id]
         if body.look is not None:
             self._looked_ns = t_ns
@@ -75,35 +79,36 @@ class Guard:
         return False
 
     def is_due(self, t_ns: int) -> bool:
-        """Whether the detector should look."""
+        """Whether the detector should look now."""
         return t_ns - self._judged_ns >= (DOUBT_NS if self._elsewhere or self._leapt else CLOSE_NS)
 
     def judge(self, person_id: int, body: Body, seen: list[Known], t_ns: int) -> Verdict:
-        """After a look by the detector. body: what is tracked. seen: what the roster made of the look."""
+        """Decides after a look by the detector. body: what is tracked. seen: the roster's result of the
+        look."""
         self._judged_ns = t_ns
         self._leapt = False
         under = min(seen, key=lambda one: one.body.distance(body), default=None)
         if under is not None and under.body.distance(body) > APART:
             under = None
-        his = next((one for one in seen if one.person_id == person_id), None)
-        if his is not None and his is not under:
+        followed = next((one for one in seen if one.person_id == person_id), None)
+        if followed is not None and followed is not under:
             self._elsewhere += 1
             if self._elsewhere >= LOOKS_ELSEWHERE:
                 return Verdict.ELSEWHERE
-            return Verdict.HIS
+            return Verdict.FOLLOWED
         self._elsewhere = 0
-        if his is not None:
+        if followed is not None:
             self._hidden_ns = None
-            return Verdict.HIS
+            return Verdict.FOLLOWED
         if under is None or not under.is_proven:
             near = self._roster.near(person_id, body, t_ns)
             if all(one.seen_ns == t_ns for one in near):  # who else could it be?
                 self._roster[person_id].move(body, t_ns)
                 self._roster[person_id].learn(body.look)
-            return Verdict.HIS
+            return Verdict.FOLLOWED
         if self._hidden_ns is None:
             self._hidden_ns = t_ns
-        return Verdict.LOST if t_ns - self._hidden_ns >= HIDDEN_NS else Verdict.HIS
+        return Verdict.LOST if t_ns - self._hidden_ns >= HIDDEN_NS else Verdict.FOLLOWED
 
     def _leaps(self, body: Body, t_ns: int) -> bool:
         before, self._before = self._before, (body, t_ns)

@@ -1,4 +1,4 @@
-"""How much people move, from what changes in the picture where they are: it costs no net."""
+"""Measures how much people move, from the changes in the picture where they are. It needs no net."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from engines.pose.tracking.roster import Known
 from engines.time_units import NS_PER_MS, NS_PER_S
 
 EVERY_NS = 150 * NS_PER_MS
-"""Pictures so far apart are compared."""
+"""Pictures this far apart are compared."""
 OVER_S = 1.5
 """Motion is averaged over about this time."""
 ROWS, COLUMNS = 32, 16
-"""So many pixels of a person's box are looked at."""
+"""The pixels that are sampled in a person's box."""
 NOISE = 6.0
 """Grey levels: smaller changes are the camera's noise."""
 
 
 class Liveliness:
-    """Of everybody in view: `motion`, by id: the share of his box that changes from one look to the next,
-    0..1, of late; nobody is in it who was seen only once."""
+    """The recent motion of everybody in view. motion: by id, the share of the person's box that changes from
+    one look to the next, 0..1; somebody seen only once is not in it."""
 
     def __init__(self) -> None:
         self.motion: dict[int, float] = {}
@@ -31,7 +31,7 @@ class Liveliness:
         self._looked_ns: int | None = None
 
     def step(self, picture: NDArray[np.uint8], people: Iterable[Known], t_ns: int) -> None:
-        """Called for every frame. picture: (H, W, 3) uint8 BGR."""
+        """Call it for every frame. picture: (H, W, 3) uint8 BGR."""
         passed_ns = EVERY_NS if self._looked_ns is None else t_ns - self._looked_ns
         if passed_ns < EVERY_NS:
             return
@@ -42,7 +42,7 @@ class Liveliness:
         height, width = picture.shape[:2]
         for known in people:
             number = known.person_id
-            if number in before:  # where he was then: what moves with him is motion too
+            if number in before:  # their former box: what moves along with them counts too
                 rows, columns, values = before[number]
                 if rows[-1, 0] < height and columns[0, -1] < width:
                     change = np.abs(picture[rows, columns, 1].astype(np.int16) - values)

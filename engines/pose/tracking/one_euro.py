@@ -17,10 +17,10 @@ Floats = NDArray[np.float32]
 
 
 class OneEuroFilter:
-    """Smooths an array of values: hard at rest, hardly in fast motion.
+    """Smooths an array of values: strongly at rest, hardly in fast motion.
 
-    min_cutoff, derivative_cutoff: hertz. beta: how much the cutoff rises with speed. Speed is counted in
-    `scale` x value / second.
+    min_cutoff, derivative_cutoff: hertz. beta: how much the cutoff rises with speed. Speed is in `scale` x
+    value / second.
     """
 
     def __init__(self, min_cutoff: float, beta: float, derivative_cutoff: float = 1.0) -> None:
@@ -37,15 +37,15 @@ class OneEuroFilter:
         self._scale = 1.0
 
     def ahead(self, seconds: float) -> Floats:
-        """What the values will be so much later, if they go on as they do. Raises ValueError before the first
+        """The values that many seconds later, at their present speed. Raises ValueError before the first
         call."""
         if self._value is None or self._speed is None:
             raise ValueError("nothing was filtered yet")
         return self._value + self._speed * np.float32(seconds / self._scale)
 
     def __call__(self, values: Floats, t_ns: int, scale: float = 1.0) -> Floats:
-        """values: any shape, the same at every call. t_ns: nanoseconds; where time has not gone on since
-        the last call, the last result stands."""
+        """values: any shape, the same at every call. t_ns: nanoseconds; if it has not advanced since the last
+        call, the last result is returned."""
         if self._t_ns is None or self._raw is None or self._value is None or self._speed is None:
             self._speed = np.zeros_like(values)
             self._value = values.copy()

@@ -1,7 +1,8 @@
-"""Who is who from one look at a frame to the next: by where he should be by now, and by his clothes.
+"""Keeps people's identities from one look at a frame to the next, by where they should be now and by their
+clothes. The tracker asks it.
 
-Pure: time is an argument. Places are the middles of trunks, which a detector finds better than hips;
-distances are measured in diameters of the body's circle.
+Pure: time is an argument. A person's place is the middle of the trunk, which a detector finds better than the
+hips. Distances are in diameters of the body's circle.
 """
 
 from __future__ import annotations
@@ -15,63 +16,64 @@ from engines.pose.tracking.appearance import Floats, unlike
 from engines.time_units import NS_PER_MS, NS_PER_S
 
 MEMORY_NS = 4 * NS_PER_S
-"""Somebody who was not seen for longer is gone for good: if he comes back, he is somebody new."""
+"""Somebody not seen for this long is gone for good, and on coming back gets a new id."""
 NEAR = 0.25
-"""Somebody seen a moment ago is looked for within this distance of where he should be."""
+"""Somebody seen a moment ago is searched within this distance of where they should be."""
 FARTHER = 0.25
-"""So much is added for the first second after that."""
+"""This much is added to the distance during the first second after that."""
 MAX_GROWTH = 2.0
 VELOCITY_STEP_S = 0.4
-"""Of shorter steps the detector's noise is a large part."""
+"""Velocities are measured over at least this time: over less, the detector's noise is a large part."""
 COAST_S = 1.0
-"""Somebody unseen is thought to go on as he went, ever slower: a movement of v lasts for v * COAST_S."""
+"""Somebody unseen is assumed to continue ever more slowly: a velocity v carries them v * COAST_S in all."""
 VELOCITY_S = 0.4
 """Velocities are averaged over about this time."""
 FAMILIAR = 3
-"""From so many looks on, somebody's clothes count."""
+"""Somebody's clothes count after this many looks."""
 ALIKE = 0.2
-"""Two looks at one person differ by about this (`appearance.unlike`), two persons by about twice as much."""
+"""Two looks at one person differ by about this (`appearance.unlike`), looks at two persons by about twice as
+much."""
 UNKNOWN = 0.3
-"""What a look at somebody whose clothes are not known yet counts as."""
+"""The assumed difference of a look at somebody whose clothes are not known yet."""
 CLOTHES_SCALE = 0.15
-"""A difference beyond ALIKE by this much weighs as much as the edge of where he is looked for."""
+"""A difference of this much beyond ALIKE costs as much as being at the edge of the searched area."""
 MOST_FOR_CLOTHES = 1.0
-"""People turn round, and light changes."""
+"""The most that clothes may cost: people turn round, and light changes."""
 UNSEEN_COST = 0.2
-"""Is added for each second in which somebody was not seen."""
+"""Cost added for each second in which somebody was not seen."""
 UNPROVEN_COST = 0.5
-"""Is added for somebody who was hardly ever seen apart from all others."""
+"""Cost added for somebody who was hardly ever seen apart from all others."""
 PROOFS = 2
-"""Somebody who was seen apart from all others so often is no second detection of one of them."""
+"""Somebody seen apart from all others this many times is not a second detection of one of them."""
 PROOF_SCORE = 0.6
-"""Only detections that are so sure prove somebody."""
+"""Only detections with at least this score prove somebody."""
 MOST_COST = 1.75
-"""What costs more is somebody else."""
+"""A body with a higher cost is somebody else."""
 LEARNING = 0.05
-"""The share of a new look in what is known of somebody's clothes."""
+"""The weight of a new look in what is known of somebody's clothes."""
 APART = 0.15
-"""Two trunks that are seen in one look with this distance do not hide each other."""
+"""Two trunks at least this far apart in one look do not hide each other."""
 CLEARLY = 0.1
-"""Clothes that fit one person better than another by this tell them apart."""
+"""Clothes tell two people apart if they fit one better than the other by this."""
 WEAK_NS = NS_PER_S
-"""A weak detection says where somebody is only if he was not seen better for so long: where two are near each
-other, it often lies between them."""
+"""A weak detection moves somebody only if there was no better one for this long: between two people near each
+other, it often lies in the middle."""
 HIDDEN_NS = 3 * NS_PER_S
-"""For so long somebody unseen is thought to be hidden by whoever is near."""
+"""Somebody unseen is assumed for this long to be hidden by whoever is near."""
 HIDDEN_FARTHER = 0.25
-"""So much is added to CROWD for the first second in which somebody who was near is not seen."""
+"""This much is added to CROWD during the first second in which somebody who was near is not seen."""
 OF_LATE_NS = 1200 * NS_PER_MS
-"""People are looked for once a second: who is in view was seen within this time."""
+"""Somebody seen within this time is in view: people are searched once a second."""
 CROWD = 0.25
-"""Two who are nearer than this may be taken for one another."""
+"""Two people nearer to each other than this may be mistaken for one another."""
 
 
 @dataclass(frozen=True)
 class Body:
-    """Somebody as one frame shows him.
+    """Somebody as seen in one frame.
 
     trunk: (2, 2) pixels, the middle of the shoulders, then of the hips. score: 0..1, the detector's or the
-    landmark net's. look: of his clothes (`appearance.look`), where it was asked for.
+    landmark net's. look: of the clothes (`appearance.look`), if asked for.
     """
 
     region: Region
@@ -89,21 +91,21 @@ class Body:
 
     @property
     def size(self) -> float:
-        """The diameter of his circle, pixels."""
+        """The diameter of the body's circle, pixels."""
         return self.region.side / MARGIN
 
     def distance(self, other: Body) -> float:
-        """Of the middles of the trunks, in mean diameters."""
+        """The distance between the middles of the trunks, in mean diameters."""
         return math.hypot(self.x - other.x, self.y - other.y) / max((self.size + other.size) / 2, 1e-6)
 
 
 @dataclass
 class Known:
-    """Somebody with an id. body: as he was last seen, at seen_ns. sure_ns: when it was last certain that it
-    was he. velocity: pixels a second. may_hide: somebody who is near may hide him.
+    """Somebody with an id. body: as last seen, at seen_ns. sure_ns: when it was last certain that it was this
+    person. velocity: pixels a second. may_hide: somebody near may hide them.
 
-    alone: in how many looks he was seen apart from all others. proofs: in how many of them somebody else was
-    seen too.
+    alone: the number of looks in which this person was seen apart from all others. proofs: the number of
+    those in which somebody else was seen too.
     """
 
     person_id: int
@@ -125,17 +127,18 @@ class Known:
 
     @property
     def is_proven(self) -> bool:
-        """Whether he is no second detection, nor a former id, of somebody else: both were seen at once."""
+        """Whether this is certainly not a second detection, nor a former id, of somebody else: both were seen
+        at once."""
         return self.proofs >= PROOFS
 
     def place(self, t_ns: int) -> tuple[float, float]:
-        """Where he should be, pixels, by where he was last for certain."""
+        """Where this person should be, pixels, judging by the last place that was certain."""
         lasts = COAST_S * (1 - math.exp(-(t_ns - self.sure_ns) / NS_PER_S / COAST_S))
         return self._sure[0] + self.velocity[0] * lasts, self._sure[1] + self.velocity[1] * lasts
 
     def cost(self, body: Body, t_ns: int) -> float:
-        """Of taking `body` for him: 0 where he should be and in his clothes; infinite where he cannot be;
-        less than 0 for who is tracked in this very frame."""
+        """The cost of taking `body` for this person: 0 at the expected place and in the known clothes;
+        infinite where the person cannot be; below 0 for whoever is tracked in this very frame."""
         size = (body.size + self.body.size) / 2
         if max(body.size, self.body.size) > MAX_GROWTH * max(min(body.size, self.body.size), 1e-6):
             return math.inf
@@ -146,22 +149,22 @@ class Known:
         cost = distance / max(reach, 1e-6)
         if cost > 1:
             return math.inf
-        if t_ns == self.sure_ns and distance < APART * size:  # he is tracked, and for certain
+        if t_ns == self.sure_ns and distance < APART * size:  # tracked, and for certain
             return cost - 1
         clothes = min(max(0.0, self.unlike(body.look) - ALIKE) / CLOTHES_SCALE, MOST_FOR_CLOTHES)
-        clothes *= min(0.5 + 0.5 * unsure_s, 1.0)  # the longer, the less his place says, and the more they do
+        clothes *= min(0.5 + 0.5 * unsure_s, 1.0)  # with time the place says less, the clothes more
         unproven = 0.0 if self.alone >= PROOFS else UNPROVEN_COST
         return cost + clothes + unproven + UNSEEN_COST * unsure_s
 
     def unlike(self, look: Floats | None) -> float:
-        """How far a look is from what is known of his clothes (`appearance.unlike`); UNKNOWN where that is
-        too little."""
+        """How much a look differs from the known clothes (`appearance.unlike`); UNKNOWN where too little is
+        known."""
         if look is None or self.look is None or self.looks < FAMILIAR:
             return UNKNOWN
         return unlike(self.look, look)
 
     def move(self, body: Body, t_ns: int) -> None:
-        """He is here now, for certain."""
+        """The person is certainly here now."""
         self.glimpse(body, t_ns)
         self.sure_ns, self._sure, self.may_hide = t_ns, (body.x, body.y), False
         x, y, from_ns = self._from
@@ -176,11 +179,11 @@ class Known:
             self._from = (body.x, body.y, t_ns)
 
     def glimpse(self, body: Body, t_ns: int) -> None:
-        """He is here now, unless it is somebody else who is hidden or hides him."""
+        """The person is here now, unless it is somebody else who hides them or is hidden by them."""
         self.body, self.seen_ns = body, t_ns
 
     def learn(self, look: Floats | None) -> None:
-        """His clothes, while nobody else can be meant."""
+        """Learns the clothes; call it only while it cannot be somebody else."""
         if look is None:
             return
         self.looks += 1
@@ -189,7 +192,7 @@ class Known:
 
 
 class Roster:
-    """Gives people ids that stay theirs while they are seen, and for MEMORY_NS after."""
+    """Gives people ids, which they keep while they are seen and for MEMORY_NS after."""
 
     def __init__(self) -> None:
         self._next_id = 1
@@ -205,17 +208,17 @@ class Roster:
         return self._known[person_id]
 
     def everybody(self) -> list[Known]:
-        """Whoever is known, in the order of their ids."""
+        """Everybody known, ordered by id."""
         return [self._known[person_id] for person_id in sorted(self._known)]
 
     def clear(self) -> None:
-        """Forgets everybody; ids are not given again."""
+        """Forgets everybody; ids are never given again."""
         self._known.clear()
 
     def see(self, bodies: Sequence[Body], t_ns: int, newcomers_from: float = 0.0) -> list[Known]:
-        """The people of one look, each with the id that fits best, or a new one; in the order of `bodies`.
+        """The people of one look, in the order of `bodies`, each with the id that fits best, or a new one.
 
-        newcomers_from: a body of a lower score gets no new id and is left out.
+        newcomers_from: a body with a lower score gets no new id, and is left out.
         """
         self.forget(t_ns)
         before = self.everybody()
@@ -233,7 +236,7 @@ class Roster:
             seen.append(known)
             looks.append(body)
         for known, body in zip(seen, looks, strict=True):
-            if known.sure_ns == t_ns:  # where he is tracked is known better
+            if known.sure_ns == t_ns:  # the tracked place is more exact
                 continue
             if self._may_be_another(known, body, seen, t_ns):
                 known.glimpse(body, t_ns)
@@ -247,9 +250,10 @@ class Roster:
         return seen
 
     def near(self, person_id: int, body: Body, t_ns: int) -> list[Known]:
-        """Who else may be so near to `body` by now that one may be taken for the other.
+        """Everybody else who may now be so near to `body` that they may be mistaken for each other.
 
-        Whoever was seen there of late; and from then on, for HIDDEN_NS, whoever is not seen anywhere else.
+        That is everybody recently seen there; and from then on, for HIDDEN_NS, everybody who is not seen
+        elsewhere.
         """
         near = []
         for known in self._known.values():
@@ -268,7 +272,7 @@ class Roster:
         return near
 
     def _may_be_another(self, one: Known, body: Body, seen: list[Known], t_ns: int) -> bool:
-        """Whether a body that fits `one` best may be somebody's who should be there and is not seen."""
+        """Whether a body that fits `one` best may belong to somebody who should be there and is not seen."""
         if body.score < PROOF_SCORE and t_ns - one.sure_ns < WEAK_NS:
             return True
         hidden = [other for other in self.near(one.person_id, body, t_ns) if other not in seen]
@@ -279,20 +283,21 @@ class Roster:
         return any(other.seen_ns == t_ns for other in self._known.values() if other is not one)
 
     def _is_alone(self, one: Known, t_ns: int) -> bool:
-        """Nobody hides him, nor is hidden by him: others are seen apart, or should be elsewhere."""
+        """Whether nobody hides this person or is hidden by them: others are seen apart, or should be
+        elsewhere."""
         others = (other for other in self._known.values() if other is not one and other.seen_ns == t_ns)
         if any(other.body.distance(one.body) < APART for other in others):
             return False
         return all(other.seen_ns == t_ns for other in self.near(one.person_id, one.body, t_ns))
 
     def forget(self, t_ns: int) -> None:
-        """Drops who has not been seen for MEMORY_NS."""
+        """Drops everybody not seen for MEMORY_NS."""
         self._known = {i: known for i, known in self._known.items() if t_ns - known.seen_ns <= MEMORY_NS}
 
 
 def assign(costs: Sequence[Sequence[float]]) -> list[int | None]:
-    """For each row a column of its own whose cost is at most MOST_COST, or None. The cheapest pairs are taken
-    first; then two rows change columns wherever that costs less."""
+    """Gives each row a column of its own whose cost is at most MOST_COST, or None. The cheapest pairs come
+    first; then two rows exchange columns wherever that lowers the cost."""
     found: list[int | None] = [None] * len(costs)
     pairs = sorted((cost, row, column) for row, line in enumerate(costs) for column, cost in enumerate(line))
     for cost, row, column in pairs:
@@ -310,7 +315,7 @@ def assign(costs: Sequence[Sequence[float]]) -> list[int | None]:
 
 
 def _exchange_pays(costs: Sequence[Sequence[float]], found: list[int | None], one: int, other: int) -> bool:
-    """Where a row has none, that costs MOST_COST."""
+    """Whether two rows gain by exchanging columns. A row without a column costs MOST_COST."""
 
     def cost(row: int, column: int | None) -> float:
         if column is None:

@@ -1,4 +1,4 @@
-"""How a person's landmarks are smoothed from frame to frame."""
+"""Smooths a person's landmarks from frame to frame."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from engines.pose.tracking.one_euro import LowPassFilter, OneEuroFilter
 
 
 class Smoothing(NamedTuple):
-    """How landmarks are smoothed: a One-Euro filter's numbers (`OneEuroFilter`), and by how much they are
-    foretold, seconds."""
+    """How landmarks are smoothed: the parameters of a One-Euro filter (`OneEuroFilter`), and how far ahead
+    the landmarks are predicted, seconds."""
 
     min_cutoff: float
     beta: float
@@ -24,11 +24,11 @@ class Smoothing(NamedTuple):
 MEDIAPIPE = Smoothing(0.05, 80.0)
 """As in MediaPipe's pose_landmark_filtering."""
 LIVE = Smoothing(1.5, 15.0, lead_s=0.02)
-"""The least jitter at no more than half a frame of lag, at 30 pictures a second: see docs/motion.md."""
+"""The least jitter with at most half a frame of lag, at 30 pictures a second: see docs/motion.md."""
 
 
 class PoseFilters:
-    """MediaPipe's pose_landmark_filtering with real timestamps, and numbers of one's own."""
+    """MediaPipe's pose_landmark_filtering, with real timestamps and parameters of your choice."""
 
     def __init__(self, smoothing: Smoothing) -> None:
         self._landmarks = OneEuroFilter(*smoothing[:3])

@@ -1,8 +1,9 @@
-"""Follows one person's landmarks from frame to frame, and knows who else is there.
+"""Follows one person's landmarks from frame to frame, and knows who else is in the picture. The show's pose
+thread calls it for every frame; so do the tools that read videos.
 
-The way of MediaPipe's pose_landmark_cpu graph (0.10.21): detect once, then take each region from the last
-frame's auxiliary landmarks until the net's flag says that the person is lost. Where two people come near each
-other, the landmark net may go over from one to the other; so their ids are guarded there (`guard.py`).
+It works as MediaPipe's pose_landmark_cpu graph (0.10.21): detect once, then take each region from the last
+frame's auxiliary landmarks, until the net's flag says that the person is lost. Where two people come close,
+the landmark net may jump from one to the other; `guard.py` notices that.
 """
 
 from __future__ import annotations
@@ -31,35 +32,36 @@ Floats = NDArray[np.float32]
 
 MIN_FLAG = 0.5
 REFRESH_NS = NS_PER_S
-"""While someone is tracked, `people` is looked up this often."""
+"""While someone is tracked, `people` is updated this often."""
 ALONE_NS = 2 * REFRESH_NS
-"""So often the surroundings of the tracked one are looked at closely, and twice as often while anybody else
-is known: who is near matters, and the detector overlooks people in a whole frame."""
+"""The surroundings of the tracked person are searched closely this often, and twice as often while anybody
+else is known: the detector overlooks people in a whole frame, and those who are near matter."""
 GONE_NS = REFRESH_NS // 4
-"""Where nobody may dance, `people` is looked up this often."""
+"""While nobody may dance, `people` is updated this often."""
 SURE_SCORE = 0.6
-"""A detection must be this sure to be followed from nothing: in real rooms furniture reaches 0.58, people
-0.8 and more. Someone lost a moment ago is taken back at the detector's own threshold."""
+"""The least score of a detection to start following: in real rooms furniture reaches 0.58, people 0.8 and
+more. Someone lost a moment ago is taken back at the detector's own threshold."""
 GRACE_NS = 500 * NS_PER_MS
-"""What "a moment ago" is; for as long, no bystander is taken in place of the lost one."""
+"""How long ago "a moment ago" may be; for as long, no bystander is taken in place of the lost person."""
 BLIND_NS = 500 * NS_PER_MS
-"""For so long someone whom the detector misses is looked for where he should be."""
+"""Someone whom the detector misses is searched for this long at the place where they should be."""
 MAX_TRIES = 2
-"""So many people are tried in one frame while nobody is followed."""
+"""Candidates that are tried in one frame while nobody is followed."""
 WIDER = 1.3
-"""Where masks are asked for and the region cuts the person's, a region that is larger by this is looked at:
-arms that rise quickly leave the region that the frame before calls for."""
+"""Where masks are asked for and the region cuts the person's mask, a region larger by this factor is used:
+arms that rise quickly leave the region that the last frame suggests."""
 HERE = 0.25
-"""The landmark net has found whom it was sent to if his trunk is within this many diameters."""
+"""The landmark net has found the intended person if the trunk is within this many diameters of the expected
+one."""
 NARROWER = (1.0, 0.8, 0.65)
-"""If the net finds somebody else who is near, narrower regions are tried."""
+"""If the net finds somebody else nearby, narrower regions are tried, by these factors."""
 
 
 @dataclass(frozen=True)
 class Person:
-    """Someone in the frame. box: (4,) float32 x0, y0, x1, y1 around the body, pixels, within the frame.
+    """Someone in the frame. box: (4,) float32, x0, y0, x1, y1 around the body, pixels, within the frame.
 
-    circle: the same of the circle that holds the body however the arms are stretched. score: 0..1, the
+    circle: (4,), the box of the circle that holds the body however the arms are stretched. score: 0..1, the
     detector's.
     """
 
@@ -71,10 +73,11 @@ class Person:
 
 @dataclass(frozen=True)
 class Pose:
-    """landmarks: (33, 4) float32: x, y in pixels of the frame, z in the same scale, visibility 0..1.
+    """The followed person's pose. landmarks: (33, 4) float32: x, y in pixels of the frame, z in the same
+    scale, visibility 0..1.
 
-    world: (33, 3) float32, metres from the middle of the hips. score: 0..1, the net's flag. mask: of a
-    tracker that was asked for masks.
+    world: (33, 3) float32, metres from the middle of the hips. score: 0..1, the net's flag. mask: only if the
+    tracker was asked for masks.
     """
 
     person_id: int
@@ -85,7 +88,7 @@ class Pose:
 
 
 class PoseTracker:
-    """Frames in, the followed person's pose out. One instance serves one thread."""
+    """Takes frames and returns the followed person's pose. One instance serves one thread."""
 
     def __init__(
         self,
@@ -122,7 +125,7 @@ class PoseTracker:
         self._present: set[int] = set()  # whom the last search saw
         self._bystanders: set[int] = set()
         self._searched_ns: int | None = None
-        self._around_ns = 0  # when the followed one's surroundings were looked at closely
+        self._around_ns = 0  # when the surroundings were last searched closely
         self._closely = False
         self._glances: list[Window] = []
         self._lose()
@@ -133,18 +136,18 @@ class PoseTracker:
         self._net(frame, Region(frame.shape[1] / 2, frame.shape[0] / 2, float(frame.shape[0]), 0.0))
 
     def follow(self, person_id: int | None) -> None:
-        """Follow this one of `people` and nobody else from the next frame on; None: whom the rule says."""
+        """From the next frame on, follow only this one of `people`; None: whom the rule chooses."""
         self._wanted = person_id
         if person_id is not None and person_id != self._person_id:
             self._lose()
 
     def choose(self, rule: Rule, mark: tuple[float, float]) -> None:
-        """By which rule somebody is followed while nobody is wanted, and takes over from the dancer: see
-        `Chooser`. Until this is called it is the largest, and nobody takes over."""
+        """The rule by which somebody is followed, or takes over from the dancer, while nobody is picked: see
+        `Chooser`. Before the first call the largest is followed, and nobody takes over."""
         self._chooser.rule, self._chooser.mark, self._hands_over = rule, mark, True
 
     def look_at(self, x: float, y: float, size: tuple[int, int]) -> None:
-        """Look closely there in the next frames: `people` then has who is there, if anybody.
+        """Search closely there in the next frames; anybody found appears in `people`.
 
         x, y: pixels of a frame of `size` (width, height).
         """
@@ -157,14 +160,14 @@ class PoseTracker:
 
     @property
     def is_missing(self) -> bool:
-        """Whether the wanted one is gone for good: nobody is followed until somebody else is wanted."""
+        """Whether the picked person is gone for good: then nobody is followed until another pick."""
         return self._wanted is not None and self._region is None and self._wanted not in self._roster
 
     def __call__(self, frame: Frame, t_ns: int) -> Pose | None:
-        """frame: (H, W, 3) uint8 BGR, here or on the nets' device; t_ns: when it was taken, nanoseconds,
-        never going back.
+        """The followed person's pose in this frame; None where nobody is found.
 
-        None where nobody is found. Raises ValueError where `frame` is no such picture.
+        frame: (H, W, 3) uint8 BGR, on the host or on the nets' device. t_ns: when it was taken, nanoseconds,
+        never going back. Raises ValueError where `frame` is not such a picture.
         """
         check_frame(frame)
         if frame.size == 0:
@@ -175,7 +178,7 @@ class PoseTracker:
         if self._chooser.rule == "liveliest" and (picture := on_host(frame)) is not None:
             self._liveliness.step(picture, self._roster.everybody(), t_ns)
         if self._region is not None and self._person_id not in self._roster:
-            self._lose()  # for long nothing has shown that it is he who is tracked
+            self._lose()  # nothing has shown for long that it is still the same person
         if self._region is not None and self._person_id is not None and not self._is_relieved(frame, t_ns):
             pose = self._track(frame, self._region, t_ns, self._person_id)
             if pose is not None:
@@ -183,7 +186,7 @@ class PoseTracker:
             if pose is not None:
                 return pose
             self._lose()
-            self._lost_ns, self._closely = t_ns, True  # so that the whole frame is searched first
+            self._lost_ns, self._closely = t_ns, True  # search the whole frame first
             self._bystanders = self._present.difference({self._person_id})
         return self._find(frame, t_ns)
 
@@ -215,7 +218,7 @@ class PoseTracker:
         return Pose(person_id, raw.landmarks, raw.world, raw.flag, raw.mask)
 
     def _guarded(self, frame: Frame, t_ns: int, pose: Pose) -> Pose | None:
-        """The pose, unless it is somebody else's: then that of the right one, or None."""
+        """The pose, if it is the followed person's; else the pose of the right person, or None."""
         body = self._body
         if self._guard.wants_look(t_ns):
             body = replace(body, look=self._look(on_host(frame), body.trunk))
@@ -230,7 +233,7 @@ class PoseTracker:
         verdict = self._guard.judge(
             pose.person_id, body, self._search(frame, t_ns, around(body.region)), t_ns
         )
-        if verdict is Verdict.HIS:
+        if verdict is Verdict.FOLLOWED:
             return pose
         if verdict is Verdict.ELSEWHERE:
             self._lose()
@@ -238,7 +241,7 @@ class PoseTracker:
         return None
 
     def _take(self, frame: Frame, t_ns: int, target: Known) -> Pose | None:
-        """Begins to follow somebody who was seen; None where the net does not find him there."""
+        """Starts to follow somebody who was seen; None where the net does not find them there."""
         body = target.body
         if target.seen_ns != t_ns:
             x, y = target.place(t_ns)
@@ -263,7 +266,7 @@ class PoseTracker:
         return None
 
     def _find(self, frame: Frame, t_ns: int) -> Pose | None:
-        """Somebody to follow, or nobody."""
+        """Finds somebody to follow; None where there is nobody."""
         if self.is_missing:
             if self._searched_ns is None or t_ns - self._searched_ns >= GONE_NS:
                 self._search(frame, t_ns)
@@ -280,7 +283,8 @@ class PoseTracker:
         return None
 
     def _is_relieved(self, frame: Frame, t_ns: int) -> bool:
-        """Whether another one takes over from the dancer by the rule; he is looked for first then."""
+        """Whether the rule lets somebody else take over from the dancer; that person is searched first from
+        then on."""
         dancer_id = self._person_id
         if self._wanted is not None or not self._hands_over:
             return False
@@ -297,7 +301,7 @@ class PoseTracker:
         return True
 
     def _search(self, frame: Frame, t_ns: int, window: Window | None = None) -> list[Known]:
-        """Whom the detector sees, in the whole frame or a part of it."""
+        """The people that the detector sees, in the whole frame or a part of it."""
         picture = on_host(frame)
         bodies = []
         for detection in self._detector(frame, window):
@@ -330,7 +334,7 @@ class PoseTracker:
         return appearance.look(picture, trunk, appearance.brightness_of(picture))
 
     def _candidates(self, frame: Frame, seen: list[Known], t_ns: int) -> list[Known]:
-        """Whom to follow, best first: the wanted one alone; else the one just lost; else by the rule."""
+        """Whom to try, best first: only the picked person; else the person just lost; else by the rule."""
         if self._wanted is not None:
             wanted = self._roster[self._wanted]
             if wanted in seen or t_ns - wanted.seen_ns <= BLIND_NS:  # the detector misses people now and then

@@ -1,1 +1,2 @@
-"""Everything that must be seen on a GPU, in one command of minutes: `python -m tools.gpu_check`."""
+"""Checks everything that must be seen on a GPU, in one command of a few minutes: `python -m
+tools.gpu_check`."""

@@ -1,13 +1,13 @@
-"""Checks and measures all that only a GPU can show, in one command of at most 8 minutes.
+"""Checks and measures everything that only a GPU can show, in one command of at most 8 minutes.
 
     python -m tools.gpu_check --out gpu.json                         on a machine with an NVIDIA GPU
     python -m tools.gpu_check --out gpu.json --device cpu --quick    whether the check itself works, anywhere
     python -m tools.gpu_check --out gpu.json --keep --parts swap     one part again
 
 Needs torch, NumPy, OpenCV, safetensors, tqdm and TensorBoard, and the converted pose networks (--weights).
-Each part runs by itself and has a budget of seconds; one that fails or is stopped leaves the others. FILE
-is written anew after each. The exit status is 1 if any part failed. `python -m tools.benchmark gpu` draws
-the tables of docs/performance.md from FILE.
+Each part runs by itself within a budget of seconds; if one fails or is stopped, the others still run. FILE is
+rewritten after each part. The exit status is 1 if any part failed. `python -m tools.benchmark gpu` draws the
+tables of docs/performance.md from FILE.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tools.benchmarking.measuring.results import ResultsError
 
 SECONDS = 480
 REHEARSAL = 10
-"""A rehearsal on a busy CPU may take so many times as long."""
+"""A rehearsal on a busy CPU may take this many times as long."""
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,4 +1,4 @@
-"""Part: what this machine can do at most: arithmetic, memory, the way to the device and back."""
+"""Part: the limits of this machine: arithmetic, memory, transfers to the device and back."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from tools.benchmarking.measuring.results import ResultsError
 from tools.benchmarking.measuring.roofline import Ceiling, probe, probe_flops
 
 AT_ONCE = 10
-"""Products or copies that are queued at once, so that their launches do not count."""
+"""Products or copies that are queued together, so that their launches do not count."""
 PRODUCT, COPY = "matrix product, {}", "copy on the device"
 KINDS = {"fp16": torch.float16, "f32": torch.float32}
 
 
 def check(setting: Setting, notebook: Notebook) -> None:
-    """Rows of GFLOP/s and GB/s. A copy on the device counts what it reads and what it writes."""
+    """Rows of GFLOP/s and GB/s. A copy on the device counts both its reads and its writes."""
     device = setting.prepare()
     stream, how = Stream(device), pace(setting.quick)._replace(least=setting.some(10, 2))
 
@@ -63,7 +63,8 @@ def check(setting: Setting, notebook: Notebook) -> None:
 
 
 def measured(setting: Setting) -> dict[str, Ceiling]:
-    """By precision, from the part that ran before; none where it did not, or found nothing."""
+    """The ceilings by precision, from the part that ran before; empty where it did not run, or found
+    nothing."""
     try:
         parts = Record.read(setting.so_far).parts
     except ResultsError:

@@ -1,4 +1,4 @@
-"""Times of work on a device, and whether it asks for memory."""
+"""Times work on a device, and notices whether it allocates memory."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tools.benchmarking.gpu_check.record import CheckError
 from tools.benchmarking.measuring.results import Figure
 
 PATIENCE_S = 300
-"""A thread waits so long for the others; what a part may take in all is for its budget to say."""
+"""How long a thread waits for the others; a part's total time is limited by its budget."""
 
 
 class Pace(NamedTuple):
-    """How long something is repeated: for so many seconds, but not less and not more often than this. The
-    first `warm_up` are not counted."""
+    """How long something is repeated: for this many seconds, within these bounds on the number of runs. The
+    first `warm_up` runs do not count."""
 
     seconds: float
     least: int
@@ -36,7 +36,7 @@ def pace(quick: bool) -> Pace:
 
 
 def repeat(work: Callable[[], Any], how: Pace) -> list[float]:
-    """Milliseconds of each run of `work`, which is finished when it returns."""
+    """Milliseconds of each run of `work`, which must be finished when it returns."""
     for _ in range(how.warm_up):
         work()
     times: list[float] = []
@@ -49,7 +49,7 @@ def repeat(work: Callable[[], Any], how: Pace) -> list[float]:
 
 
 def figures(times: list[float]) -> dict[str, Figure]:
-    """Of milliseconds: median, 99th percentile, how many a second one after the other."""
+    """For milliseconds: the median, the 99th percentile, and the runs a second one after the other."""
     return {
         "ms_p50": round(float(np.median(times)), 4),
         "ms_p99": round(float(np.percentile(times, 99)), 4),
@@ -59,7 +59,7 @@ def figures(times: list[float]) -> dict[str, Figure]:
 
 
 def allocations(device: torch.device) -> int | None:
-    """How often torch has asked for memory of `device` so far, of its own pool or of the driver."""
+    """How often torch has requested memory of `device` so far, from its own pool or from the driver."""
     if device.type != "cuda":
         return None
     stats = torch.cuda.memory_stats(device)
@@ -67,7 +67,7 @@ def allocations(device: torch.device) -> int | None:
 
 
 def steady(work: Callable[[], Any], device: torch.device, how: Pace) -> dict[str, Figure]:
-    """`figures` of `work`, and how often it asked for memory once warm."""
+    """`figures` of `work`, and how often it requested memory once warm."""
     for _ in range(how.warm_up):
         work()
     before = allocations(device)
@@ -77,22 +77,23 @@ def steady(work: Callable[[], Any], device: torch.device, how: Pace) -> dict[str
 
 
 def must_not_allocate(what: str, found: dict[str, Figure]) -> None:
-    """Raises CheckError where `steady` saw memory asked for."""
+    """Raises CheckError where `steady` saw memory requested."""
     if found.get("allocations"):
         raise CheckError(f"{what} asked for memory {found['allocations']} times once warm; 0 is expected")
 
 
 class Launch:
-    """Work on a stream of its own, waited for as the show waits for it."""
+    """Work on a stream of its own, for which it waits as the show does."""
 
     def __init__(self, stream: Stream, work: Callable[[], Any], *, keep: object = None) -> None:
-        """keep: what `work` reads and writes, where it is a captured graph, which does not hold it itself."""
+        """keep: what `work` reads and writes, if it is a captured graph, which does not keep it alive
+        itself."""
         self._stream, self._work, self._done = stream, work, Event(stream.device)
         self._keep = keep
         stream.wait_for_default()
 
     def __call__(self, times: int = 1) -> None:
-        """Queued so often, then waited for."""
+        """Queues the work this many times, then waits for it."""
         with self._stream.current():
             for _ in range(times):
                 self._work()

@@ -1,4 +1,4 @@
-"""Part: what this machine is."""
+"""Part: describes this machine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tools.benchmarking.measuring.machine import details, machine
 
 
 def check(setting: Setting, notebook: Notebook) -> None:
-    """Facts alone; `machine` is its name in tables."""
+    """Only facts; `machine` is its name in tables."""
     device = setting.prepare()
     notebook.facts(
         machine=machine(setting.device),

@@ -1,4 +1,4 @@
-"""Parts: the whole way of a frame, as the show goes it; and another player taking over."""
+"""Parts: a frame's whole way, as in a show; and a switch to another player."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from tools.benchmarking.measuring.subjects import psnr
 from tools.player.bank import FRAMES
 
 LEAST_DB = 34.0
-"""Between the pictures of the device and of the host."""
+"""Least PSNR between the pictures of the device and of the host."""
 RATE = 60
 """Pictures a second of a paced show."""
 
 
 @dataclass(frozen=True)
 class _Wanted:
-    """Of a show, what its networks depend on."""
+    """The settings of a show on which its networks depend."""
 
     backend: str = "cuda"
     layered: bool = False
@@ -45,7 +45,7 @@ class _Wanted:
 
 
 class _Camera:
-    """Pictures with their times, without end. For one thread."""
+    """Pictures with their times, endlessly. For one thread."""
 
     def __init__(self, setting: Setting, case: Case) -> None:
         self.size = case.camera
@@ -57,7 +57,7 @@ class _Camera:
 
 
 def check_frame(name: str, setting: Setting, notebook: Notebook) -> None:
-    """name: of `Setting.cases`."""
+    """name: a key of `Setting.cases`."""
     device, case = setting.prepare(), setting.cases[name]
     with TemporaryDirectory() as folder:
         player = _player(setting, case, Path(folder) / "player")
@@ -73,7 +73,7 @@ def check_frame(name: str, setting: Setting, notebook: Notebook) -> None:
             _show(
                 notebook, f"pipelined, a camera of {RATE} pictures/s", nets, camera, out, setting, paced=True
             )
-        if case.variant is None or setting.quick:  # on the host a large one takes too long
+        if case.variant is None or setting.quick:  # a large one takes too long on the host
             with notebook.attempt("the host's picture"):
                 _compare(notebook, PlayerPack.load(player), nets, out)
     if device.type == "cuda":
@@ -81,7 +81,7 @@ def check_frame(name: str, setting: Setting, notebook: Notebook) -> None:
 
 
 def _player(setting: Setting, case: Case, folder: Path, which: int = 0) -> Path:
-    """The bundled player's pack, or an untrained one's that is made in `folder`."""
+    """The bundled player's pack, or an untrained player's, made in `folder`."""
     bundled = setting.players[which]
     if case.variant is None:
         return bundled
@@ -90,7 +90,8 @@ def _player(setting: Setting, case: Case, folder: Path, which: int = 0) -> Path:
 
 
 def _ring(nets: Nets, case: Case, device: torch.device) -> NDArray[np.uint8]:
-    """A picture's memory, as that of the show's ring is: the driver's, so that the device writes into it."""
+    """A picture's memory, registered with the driver like the show's ring, so that the device writes into
+    it."""
     shape = (case.size[1], case.size[0], 3)
     if device.type != "cuda":
         return np.asarray(pinned(shape, torch.uint8, device).numpy(), np.uint8)
@@ -108,7 +109,7 @@ def _alone(
     out: NDArray[np.uint8],
     device: torch.device,
 ) -> None:
-    """Each frame from upload to download before the next."""
+    """Processes each frame from upload to download before the next."""
     stages: dict[str, list[float]] = {
         "upload and pose": [], "retargeting": [], "doll, generator, download": [], "the whole frame": []
     }  # fmt: skip
@@ -150,7 +151,7 @@ def _alone(
 
 @dataclass(frozen=True)
 class _Painted:
-    """began, done: seconds. player: whose picture it is."""
+    """began, done: seconds. player: the player in the picture."""
 
     began: float
     done: float
@@ -167,11 +168,11 @@ class _Posed(NamedTuple):
 
 
 class _Pipeline:
-    """The pose thread and the generator's, a frame between them, as the performer has them; each frame is
-    painted, none is overtaken."""
+    """The pose thread and the generator's thread, with one frame between them, as in the performer. Every
+    frame is painted; none is overtaken."""
 
     def __init__(self, swap: PlayerSwap, camera: _Camera, out: NDArray[np.uint8], rate: float | None) -> None:
-        """rate: of the camera, pictures a second; None: as fast as it goes."""
+        """rate: of the camera, pictures a second; None: as fast as possible."""
         self.painted: list[_Painted] = []
         self._swap, self._camera, self._out, self._rate = swap, camera, out, rate
         self._between: queue.Queue[_Posed] = queue.Queue(1)
@@ -179,7 +180,7 @@ class _Pipeline:
         self._errors: list[BaseException] = []
 
     def run(self, until: Iterator[bool]) -> list[_Painted]:
-        """until: asked 50 times a second whether it is enough. Raises what a thread raised."""
+        """until: asked 50 times a second whether to stop. Raises a thread's error."""
         threads = [threading.Thread(target=self._guarded, args=(work,)) for work in (self._pose, self._paint)]
         for thread in threads:
             thread.start()
@@ -252,7 +253,7 @@ def _show(
 
 
 def _within(enough: Callable[[], bool]) -> Iterator[bool]:
-    """Whether it is enough, again and again. Raises CheckError once it has taken too long."""
+    """Yields whether it is enough. Raises CheckError once it has taken too long."""
     end = time.perf_counter() + PATIENCE_S
     while time.perf_counter() < end:
         yield enough()
@@ -275,7 +276,7 @@ def _compare(notebook: Notebook, pack: PlayerPack, nets: Nets, out: NDArray[np.u
 
 
 def check_swap(setting: Setting, notebook: Notebook) -> None:
-    """The second player is asked for while the first one dances, `RATE` pictures a second."""
+    """Asks for the second player while the first one dances, at `RATE` pictures a second."""
     device, case = setting.prepare(), setting.cases["player"]
     with TemporaryDirectory() as folder:
         one, other = (_player(setting, case, Path(folder) / str(which), which) for which in (0, 1))

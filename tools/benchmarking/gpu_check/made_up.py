@@ -1,4 +1,4 @@
-"""What is measured on, made on the fly: an untrained player of any size, and footage to train on."""
+"""Makes the subjects of the check on the fly: an untrained player of any size, and footage for training."""
 
 from __future__ import annotations
 
@@ -27,26 +27,27 @@ from tools.footage.dataset import Footage
 Picture = NDArray[np.uint8]
 FRAME_NS = 33_333_333
 FIRST = 120
-"""Before it, the player's video shows the empty scene."""
+"""The first frame with the player; before it, the player's video shows the empty scene."""
 DIFFERENT = 30
-"""What differs from the plate by so much, levels of all three channels together, is the player."""
+"""A pixel that differs from the plate by this, levels of all three channels together, belongs to the
+player."""
 
 
 class Fit(NamedTuple):
-    """How a picture is fitted into another: scaled to its height, in its middle. x: where it begins, pixels;
-    negative where its sides are cut off."""
+    """How a picture is fitted into another one: scaled to its height, in its middle. x: where it begins,
+    pixels; negative where its sides are cut off."""
 
     scale: float
     x: int
 
     @classmethod
     def of(cls, own: tuple[int, int], size: tuple[int, int]) -> Fit:
-        """From a picture of `own` (width, height) to one of `size`."""
+        """The fit of a picture of `own` (width, height) into one of `size`."""
         scale = size[1] / own[1]
         return cls(scale, round((size[0] - scale * own[0]) / 2))
 
     def points(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(..., 4) x, y, z and visibility, pixels."""
+        """Landmarks (..., 4), x, y, z and visibility, pixels."""
         moved = points * np.array([self.scale, self.scale, self.scale, 1], np.float32)
         moved[..., 0] += self.x
         return moved
@@ -59,7 +60,7 @@ class Fit(NamedTuple):
         return replace(body, near=stance(body.near), far=stance(body.far), x_range=(low, high))
 
     def view(self, view: View) -> View:
-        """A piece of the picture: it is enlarged alone."""
+        """A piece of the picture: it is only enlarged."""
         size = [max(1, round(self.scale * side)) for side in view.alpha.shape[::-1]]
         picture, alpha = (
             np.asarray(cv2.resize(each, size, interpolation=cv2.INTER_LINEAR), np.uint8)
@@ -69,7 +70,7 @@ class Fit(NamedTuple):
         return View(picture, alpha, landmarks, self.scale * view.height, view.number)
 
     def picture(self, picture: Picture, around: Picture) -> Picture:
-        """`picture` before `around`, which is of the whole size."""
+        """`picture` over `around`, which has the whole size."""
         height, width = around.shape[:2]
         wide = cv2.resize(picture, (round(self.scale * picture.shape[1]), height))
         whole, cut = around.copy(), max(-self.x, 0)
@@ -80,7 +81,7 @@ class Fit(NamedTuple):
 
 
 def enlarged(plate: Picture, size: tuple[int, int]) -> Picture:
-    """A plate of `size` (width, height) whose middle is `plate`; beside it is its edge."""
+    """A plate of `size` (width, height) with `plate` in its middle; its edges are repeated beside it."""
     (width, height), fit = size, Fit.of((plate.shape[1], plate.shape[0]), size)
     beside = max(fit.x, 0)
     padded = cv2.copyMakeBorder(
@@ -94,7 +95,7 @@ def enlarged(plate: Picture, size: tuple[int, int]) -> Picture:
 def make_pack(
     folder: Path, pack: PlayerPack, variant: str, size: tuple[int, int], *, seed: int = 0, count: int = 16
 ) -> Path:
-    """An untrained player of `size` (width, height) in `folder`, with the poses and `count` of the frames of
+    """An untrained player of `size` (width, height) in `folder`, with the poses and `count` frames of
     `pack`."""
     fit = Fit.of(pack.size, size)
     torch.manual_seed(seed)
@@ -117,7 +118,7 @@ def make_pack(
 
 
 def enlarged_bank(pack: PlayerPack, fit: Fit, count: int) -> Bank:
-    """At most `count` frames of the pack's bank, spread over it, each enlarged."""
+    """At most `count` frames of the pack's bank, evenly spread, each enlarged."""
     bank = read_bank(pack.folder / "bank.safetensors", pack.body, keep=True)
     rows = np.linspace(0, len(bank.frames) - 1, min(count, len(bank.frames))).astype(int)
     views = [fit.view(bank.frames[row].view) for row in rows]
@@ -125,8 +126,8 @@ def enlarged_bank(pack: PlayerPack, fit: Fit, count: int) -> Bank:
 
 
 def frames(video: Path, count: int, size: tuple[int, int] | None = None, *, first: int = 0) -> list[Picture]:
-    """`count` pictures from the one that is named `first` on, (H, W, 3) BGR, of `size` (width, height).
-    Raises CheckError."""
+    """`count` pictures from number `first` on, (H, W, 3) BGR, of `size` (width, height). Raises
+    CheckError."""
     found = [
         picture if size is None else np.asarray(cv2.resize(picture, size), np.uint8)
         for picture in islice(_read(video), first, first + count)
@@ -137,7 +138,7 @@ def frames(video: Path, count: int, size: tuple[int, int] | None = None, *, firs
 
 
 def there_and_back(pictures: Sequence[Picture]) -> Iterator[Picture]:
-    """Without end and without a jump: a tracker loses nobody."""
+    """The pictures forth and back, endlessly and without a jump, so that a tracker loses nobody."""
     while True:
         yield from pictures
         yield from pictures[-2:0:-1]
@@ -146,8 +147,8 @@ def there_and_back(pictures: Sequence[Picture]) -> Iterator[Picture]:
 def make_footage(
     folder: Path, pack: PlayerPack, video: Path, count: int, size: tuple[int, int], tracker: PoseTracker
 ) -> Footage:
-    """A dataset of `count` frames of `video` from `FIRST` on, which was filmed as `pack` was, in pictures of
-    `size` (width, height): landmarks by `tracker`, and what differs from the plate as the mask."""
+    """A dataset of `count` frames of `video` from `FIRST` on, filmed as for `pack`, in pictures of `size`
+    (width, height). Landmarks are by `tracker`; the mask is what differs from the plate."""
     (folder / "frames").mkdir(parents=True)
     (folder / "masks").mkdir()
     fit, plate = Fit.of(pack.size, size), enlarged(pack.plate, size)
@@ -172,7 +173,7 @@ def make_footage(
 
 
 def _mask(picture: Picture, plate: Picture) -> Picture:
-    """(H, W), 255 on what differs."""
+    """(H, W), 255 where the picture differs."""
     apart = cv2.GaussianBlur(cv2.absdiff(picture, plate), (5, 5), 0).astype(np.int32).sum(axis=2)
     mask = np.where(apart > DIFFERENT, 255, 0).astype(np.uint8)
     return np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8)), np.uint8)

@@ -1,4 +1,4 @@
-"""Parts: whether each network says what eager float32 does; how fast each is, alone and at once."""
+"""Parts: whether each network agrees with eager float32; how fast each is, alone and together."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def check_parity(setting: Setting, notebook: Notebook) -> None:
 
 
 def _check_pose(notebook: Notebook) -> None:
-    """Detector and landmark net with the device's own crop and refinement, against the host's."""
+    """Checks detector and landmark net with the device's own crop and refinement against the host's."""
     clip = cv2.VideoCapture(str(CAMERA))
     frame = np.asarray(clip.read()[1], np.uint8)
     clip.release()
@@ -81,12 +81,12 @@ def _check_pose(notebook: Notebook) -> None:
     )
     moved = float(np.linalg.norm(here - there, axis=1).mean())
     notebook.row("landmarks, cropped and refined on the device", off_px=round(moved, 3))
-    if max(off, moved) > 2 * MOST_PX:  # OpenCV's crop rounds its places to 1/32 of a pixel
+    if max(off, moved) > 2 * MOST_PX:  # OpenCV's crop rounds places to 1/32 of a pixel
         raise CheckError(f"{off:.2f} and {moved:.2f} px off the host's; the limit is {2 * MOST_PX}")
 
 
 def check_speed(setting: Setting, notebook: Notebook) -> None:
-    """Each network alone, captured, between tensors on the device; then pose and generator at once."""
+    """Times each network alone, captured, between tensors on the device; then pose and generator together."""
     device = setting.prepare()
     limits, how = measured(setting), pace(setting.quick)
     launches: dict[str, Launch] = {}
@@ -121,7 +121,7 @@ def check_speed(setting: Setting, notebook: Notebook) -> None:
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A network to time. urgent: on a stream that goes before others, as the pose's does in a show."""
+    """A network to time. urgent: on a stream with priority, as for the pose in a show."""
 
     name: str
     precision: str
@@ -131,7 +131,7 @@ class _Candidate:
     urgent: bool = False
 
     def launch(self, device: torch.device) -> Launch:
-        """It, captured. Raises EngineError."""
+        """The network, captured. Raises EngineError."""
         if self.export is not None:
             net, inputs, outputs = self.export.module, dict(self.export.examples[0]), self.export.outputs
             inputs = {
@@ -160,7 +160,7 @@ def _candidates(setting: Setting) -> Iterator[_Candidate]:
 
 
 def _pose_nets(packs: list[PlayerPack]) -> list[Export]:
-    """Those of the players' shows, and the heavy landmark net where it is among the weights."""
+    """The nets of the players' shows, and the heavy landmark net if it is among the weights."""
     found = {
         each.label: each for pack in packs for each in show_exports(pack, "cuda") if each.pose is not None
     }

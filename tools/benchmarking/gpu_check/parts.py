@@ -1,4 +1,4 @@
-"""TABLE of what a check does. Each part runs in a process of its own, so that none can spoil another."""
+"""TABLE of the parts of a check. Each runs in a process of its own, so that none can affect another."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from tools.benchmarking.gpu_check.setting import Setting
 
 
 class PartOf(NamedTuple):
-    """does: its function, "module:function", called with what `given` names before setting and notebook.
-    budget_s: it is stopped after so many seconds."""
+    """does: its function, "module:function", called with what `given` names, then setting and notebook.
+    budget_s: it is stopped after this many seconds."""
 
     title: str
     does: str
@@ -40,4 +40,4 @@ PARTS = {
     "frame-1080p": PartOf("The whole way of a frame, 1920x1088", "frame:check_frame", 120, ("1080p",)),
     "training-720p": PartOf("Training at 1280x736", "training:check", 80, ("720p",)),
 }
-"""In the order of their worth, if time runs out. `networks` reads what `ceilings` found."""
+"""Ordered by importance, in case time runs out. `networks` reads the results of `ceilings`."""

@@ -1,4 +1,4 @@
-"""Part: our generator beside what it is compared with, in turn, in the same run."""
+"""Part: our generator beside its peers, in turn, in the same run."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ OURS = "CUDA graph"
 
 
 def check(setting: Setting, notebook: Notebook) -> None:
-    """Ours as a graph and eager, and pix2pixHD's global generator eager, as it is published, and as a graph;
-    all in half precision, channels last, with cuDNN's fastest kernels."""
+    """Ours as a graph and eager; pix2pixHD's global generator eager, as published, and as a graph. All run in
+    half precision, channels last, with cuDNN's fastest kernels."""
     device = setting.prepare()
     case = setting.cases["720p"]
     size = (case.camera[0] // 16 * 16, case.camera[1] // 16 * 16)

@@ -1,4 +1,4 @@
-"""What the parts of a check found, as JSON that is written anew whenever there is more to say."""
+"""The results of a check as JSON, rewritten whenever there is something new."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ FORMAT = 1
 
 
 class CheckError(RuntimeError):
-    """Something was measured, and is not as it must be; the text says what and what was expected."""
+    """A measurement is not as it must be; the text says what was found and what was expected."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """what: that failed, within its part. traceback: Python's, empty where there is none."""
+    """what: the step that failed, within its part. traceback: Python's, or empty."""
 
     what: str
     error: str
@@ -30,7 +30,7 @@ class Failure:
 
 @dataclass
 class Part:
-    """What one part found. seconds: it took; budget_s: it was given. facts: what is no row."""
+    """The results of one part. seconds: its time; budget_s: its limit. facts: results that are not rows."""
 
     name: str
     title: str
@@ -50,7 +50,7 @@ class Part:
 
 @dataclass
 class Record:
-    """A whole check. device: "cuda" or "cpu", which is a rehearsal."""
+    """A whole check. device: "cuda", or "cpu" for a rehearsal."""
 
     device: str
     quick: bool
@@ -61,17 +61,17 @@ class Record:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """Of the machine; none where the part that finds them did not run."""
+        """Facts about the machine; empty where the part that finds them did not run."""
         return next((part.facts for part in self.parts if part.name == "environment"), {})
 
     @property
     def machine(self) -> str:
-        """Its name in tables."""
+        """The machine's name in tables."""
         return str(self.facts.get("machine", "unknown"))
 
     @property
     def is_rehearsal(self) -> bool:
-        """Whether its figures say nothing of a GPU."""
+        """Whether its figures tell nothing about a GPU."""
         return self.quick or self.device != "cuda"
 
     @property
@@ -79,7 +79,7 @@ class Record:
         return [part.name for part in self.parts if part.failures]
 
     def write(self, path: Path) -> None:
-        """In place of what is there, all at once. Raises OSError."""
+        """Replaces the file as a whole. Raises OSError."""
         _write(path, asdict(self))
 
     @classmethod
@@ -95,7 +95,7 @@ class Record:
 
 
 class Notebook:
-    """Where a running part writes what it finds, at once: a part that is killed loses nothing."""
+    """Where a running part writes each result at once: a killed part loses nothing."""
 
     def __init__(self, part: Part, path: Path) -> None:
         self._part, self._path = part, path
@@ -116,7 +116,8 @@ class Notebook:
 
     @contextmanager
     def attempt(self, what: str) -> Iterator[None]:
-        """Within, an error is written down as the failure of `what`, and the part goes on after it."""
+        """Within this context, an error is recorded as the failure of `what`, and the part goes on
+        afterwards."""
         try:
             yield
         except Exception as error:  # noqa: BLE001  # whatever it is, the rest of the part is of worth

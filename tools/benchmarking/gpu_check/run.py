@@ -20,21 +20,21 @@ from tools.benchmarking.gpu_check.setting import Setting
 LEAST_S = 5.0
 """A part is not begun with less time than this."""
 DUMP_S = 2.0
-"""So long before it is stopped, a part says where it is."""
+"""A part writes where it is this long before it is stopped."""
 TAIL = 16_000
-"""Of what a failed part printed, so many last characters are kept."""
+"""The number of last characters of a failed part's output that are kept."""
 STDOUT, STDERR = 1, 2
 GONE_S = 10.0
-"""A process that was killed and is not gone after so long is left behind: its driver hangs."""
+"""A killed process that is not gone after this time is left behind: its driver hangs."""
 SHARED = (
     "torch", "cv2", "engines.build.networks", "engines.rendering.device_renderer",
     "realtime.performer.networks",
 )  # fmt: skip
-"""Imported once, before the parts part ways: that takes seconds. None of it touches the GPU."""
+"""Imported once, before the parts' processes are forked: that takes seconds. None of it touches the GPU."""
 
 
 def run_part(name: str, setting: Setting, budget_s: float) -> Part:
-    """What the part found, also where it failed, crashed or took longer than `budget_s`."""
+    """The part's results, also if it failed, crashed or took longer than `budget_s`."""
     part = Part(name, PARTS[name].title, round(budget_s, 1))
     if budget_s < LEAST_S:
         part.failures.append(Failure("time", "no time was left for it"))
@@ -74,7 +74,7 @@ def _import_shared() -> None:
 
 
 def _child(name: str, setting: Setting, part: Part, found: Path, said: Path) -> None:
-    """In the part's process."""
+    """Runs in the part's process."""
     output = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for stream in (STDOUT, STDERR):
         os.dup2(output, stream)
@@ -87,4 +87,4 @@ def _child(name: str, setting: Setting, part: Part, found: Path, said: Path) -> 
         notebook.fail(name, error)
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(1 if part.failures else 0)  # what a broken GPU would do at the end of Python says nothing more
+    os._exit(1 if part.failures else 0)  # errors of a broken GPU at Python's exit tell nothing new

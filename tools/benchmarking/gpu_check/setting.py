@@ -1,4 +1,4 @@
-"""What a check runs on, and how much of everything it does."""
+"""The subjects of a check, and its size."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 CAMERA = REPOSITORY / "assets" / "fan_dance.mp4"
 FOOTAGE = REPOSITORY / "assets" / "player_train.mp4"
 SWITCH_S = 0.001
-"""As the stages of a show have it: a thread that waits for Python's lock gets it so soon."""
+"""As in the stages of a show: how soon a waiting thread gets Python's lock."""
 
 
 class Case(NamedTuple):
-    """A generator, and the picture and the camera that go with it: (width, height) each. variant: an
-    untrained one; None: the bundled player's own."""
+    """A generator with the picture and the camera that go with it, (width, height) each. variant: of an
+    untrained generator; None: the bundled player's own."""
 
     variant: str | None
     size: tuple[int, int]
@@ -41,13 +41,13 @@ QUICK = {
     "720p": Case("nano", (160, 96), (320, 180)),
     "1080p": Case("nano", (192, 112), (480, 270)),
 }
-"""TABLE of the pictures that are painted: on a GPU, and to see on any machine that the check itself works."""
+"""TABLE of the painted pictures: on a GPU, and for a rehearsal of the check on any machine."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """device: "cuda", or "cpu" for a rehearsal. players: the one who dances and the one who takes over, their
-    packs. weights: the folder of the converted pose networks. so_far: the check's own file, which holds the
+    """device: "cuda", or "cpu" for a rehearsal. players: the packs of the player who dances and of the one
+    who takes over. weights: the folder of the converted pose networks. so_far: the check's own file, with the
     parts before."""
 
     device: str
@@ -64,9 +64,9 @@ class Setting:
         return quick if self.quick else full
 
     def prepare(self) -> torch.device:
-        """Makes this process one that computes as a show does, on `device`, whatever machine this is.
+        """Lets this process compute as a show does, on `device`, whatever machine this is.
 
-        In a rehearsal the backend "cuda" is let loose on the CPU: the same code, without streams and graphs.
+        In a rehearsal the backend "cuda" runs on the CPU: the same code, without streams and graphs.
         """
         import cv2
 

@@ -20,11 +20,11 @@ from tools.train.distributed import Process
 from tools.train.loop import Config, Trainer
 
 BANK = 60
-"""Frames that dolls are drawn from in training."""
+"""Frames of the bank from which dolls are drawn in training."""
 
 
 class Course(NamedTuple):
-    """What is trained. size: of the footage, (width, height)."""
+    """A training run to measure. size: of the footage, (width, height)."""
 
     size: tuple[int, int]
     variant: str
@@ -68,7 +68,7 @@ def check(name: str, setting: Setting, notebook: Notebook) -> None:
         )
         for phase, with_critics in (("reconstruction alone", False), ("with critics", True)):
             steps = [each for each in trainer.steps if each.with_critics == with_critics]
-            steps = steps[len(steps) // 3 :]  # what comes first, cuDNN tries its algorithms on
+            steps = steps[len(steps) // 3 :]  # during the first ones, cuDNN tries its algorithms
             if not steps:
                 raise CheckError(f"no step was made {phase}: training is too slow to be measured here")
             waited, worked = (sum(getattr(each, kind) for each in steps) for kind in ("waited", "worked"))
@@ -99,7 +99,8 @@ class _Step(NamedTuple):
 
 
 class _Timed(Trainer):
-    """Waits for the device after every step, so that a step's own time is told from that between steps."""
+    """Waits for the device after every step, so that a step's own time and the time between steps are
+    separate."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)

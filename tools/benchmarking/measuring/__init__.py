@@ -1,1 +1,1 @@
-"""What all measurements of speed share: subjects, clocks, limits of the machine, and results as data."""
+"""What all measurements of speed share: subjects, clocks, the machine's limits, and results as data."""

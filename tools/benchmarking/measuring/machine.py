@@ -1,4 +1,4 @@
-"""On which machine something was measured."""
+"""Describes the machine on which something was measured."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 
 PACKAGES = ("torch", "openvino", "onnxruntime", "mediapipe", "opencv-contrib-python", "av", "aiortc")
 EXTENSIONS = {"avx2": "AVX2", "avx512f": "AVX-512", "avx512_bf16": "AVX-512 BF16", "amx_bf16": "AMX"}
-"""The CPU's flags that decide how fast a network runs, and their names."""
+"""The CPU's flags that matter for a network's speed, and their names."""
 
 
 def machine(device: str) -> str:
@@ -28,7 +28,7 @@ def machine(device: str) -> str:
 
 
 def details(device: str) -> dict[str, Any]:
-    """Versions and the load: processes that wanted a core in the last minute, on average."""
+    """Versions, and the load: the processes that wanted a core in the last minute, on average."""
     facts: dict[str, Any] = {
         "system": platform.platform(),
         "python": platform.python_version(),

@@ -1,4 +1,4 @@
-"""What a benchmark found, as data: rows of figures, with the machine and the command that they come from."""
+"""A benchmark's results as data: rows of figures, with the machine and the command."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class ResultsError(ValueError):
 
 @dataclass(frozen=True)
 class Row:
-    """One thing that was measured. figures: by the names of `page.COLUMNS`."""
+    """One measured thing. figures: by the names of `page.COLUMNS`."""
 
     what: str
     figures: dict[str, Figure]
@@ -25,7 +25,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Result:
-    """One part on one machine. machine: its name as tables show it; details: more about it, and its load."""
+    """One part on one machine. machine: its name in tables. details: more about it, and its load."""
 
     part: str
     title: str
@@ -42,7 +42,7 @@ class Result:
 
 
 def read_results(path: Path) -> list[Result]:
-    """The results of a file that `write_results` wrote; none where there is no file. Raises ResultsError."""
+    """The results in a file by `write_results`; none where there is no file. Raises ResultsError."""
     if not path.exists():
         return []
     try:

@@ -1,8 +1,8 @@
-"""How far from the machine's limit a network runs: its arithmetic and traffic, and what the machine can do.
+"""Measures how far a network is from the machine's limit, by its arithmetic and traffic.
 
 After Williams, Waterman and Patterson, "Roofline: an insightful visual performance model" (CACM 2009): no
-network is faster than its arithmetic at the machine's highest rate, nor than its traffic at the memory's.
-Both limits are measured here, in the same precision and by the same library as the network.
+network is faster than its arithmetic at the machine's highest rate, nor than its traffic at the memory's
+rate. Both limits are measured here, in the network's precision and by the same library.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 HEAVY = ("aten.convolution", "aten.addmm", "aten.mm", "aten.bmm")
-"""The operations whose traffic is counted: what lies between them can be fused into them."""
+"""The operations whose traffic is counted; operations between them can be fused into them."""
 PROBE_CHANNELS, PROBE_SIDE, PROBE_LAYERS = 256, 64, 4
-"""The ceiling is measured on so many 3x3 convolutions: large enough to fill the machine."""
+"""The ceiling is measured with 3x3 convolutions of these numbers: large enough to use the whole machine."""
 COPY_BYTES = 1 << 28
 
 
 class Work(NamedTuple):
-    """One forward pass of a batch of one. macs: multiplications with additions of convolutions and matrix
-    products. traffic: bytes of what these read and write, weights included, everything else fused."""
+    """One forward pass of a batch of one. macs: multiply-adds in convolutions and matrix products. traffic:
+    bytes that these read and write, weights included, if everything else is fused."""
 
     macs: int
     traffic: int
@@ -37,13 +37,13 @@ class Work(NamedTuple):
 
 
 class Ceiling(NamedTuple):
-    """flops: a second, at most; bandwidth: bytes a second."""
+    """flops: at most, a second. bandwidth: bytes a second."""
 
     flops: float
     bandwidth: float
 
     def least_ms(self, work: Work) -> float:
-        """No pass is shorter than this, milliseconds."""
+        """The shortest possible pass, milliseconds."""
         return 1000 * max(work.flops / self.flops, work.traffic / self.bandwidth)
 
 
@@ -64,9 +64,9 @@ class _Traffic(TorchDispatchMode):
 
 
 def count(module: nn.Module, inputs: Sequence[Tensor], element_bytes: int) -> Work:
-    """What `module` does with `inputs`, whose values of a precision take `element_bytes` each.
+    """The work of `module` with `inputs`, in a precision with `element_bytes` a value.
 
-    Inputs and module may lie on the meta device: nothing is computed.
+    Inputs and module may be on the meta device: nothing is computed.
     """
     with torch.no_grad(), FlopCounterMode(display=False) as flops, _Traffic() as traffic:
         module(*inputs)
@@ -74,7 +74,7 @@ def count(module: nn.Module, inputs: Sequence[Tensor], element_bytes: int) -> Wo
 
 
 def probe() -> tuple[nn.Module, dict[str, Tensor]]:
-    """A network that is nothing but large convolutions, and its input."""
+    """A network that consists only of large convolutions, and its input."""
     generator = torch.Generator().manual_seed(0)
     layers: list[nn.Module] = []
     for _ in range(PROBE_LAYERS):
@@ -92,7 +92,7 @@ def probe_flops() -> int:
 
 
 def copier(device: str) -> Callable[[], None]:
-    """Copies COPY_BYTES; what it reads and writes is twice that."""
+    """A function that copies COPY_BYTES; it reads and writes twice as much."""
     if device == "cuda":
         source, target = (torch.empty(COPY_BYTES, dtype=torch.uint8, device=device) for _ in range(2))
 

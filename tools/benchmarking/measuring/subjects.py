@@ -1,4 +1,4 @@
-"""The generators that are measured, ours and the peer's, and how much work they are."""
+"""The measured generators, ours and the peer's, and their amount of work."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ Arrays = Mapping[str, NDArray[np.generic]]
 
 @dataclass(frozen=True)
 class Subject:
-    """A generator of ours to measure. name: in the table. size: (width, height) pixels of what it paints, the
-    picture on its canvas. inputs: what the net is shown. doll: (h, w, 4), clear without a pack. plate: (h,
-    w, 3). calibration: for INT8; None without a pack."""
+    """A generator of ours to measure. name: in the table. size: (width, height) of the canvas that it paints,
+    pixels. inputs: the net's. doll: (h, w, 4), clear without a pack. plate: (h, w, 3). calibration: for INT8;
+    None without a pack."""
 
     name: str
     net: LiveGenerator
@@ -57,7 +57,8 @@ class Subject:
             return count(net, list(inputs.values()), ELEMENT_BYTES[precision])
 
     def finisher(self) -> Callable[[Mapping[str, Any]], NDArray[np.uint8]]:
-        """What makes the picture (h, w, 3) BGR of the net's outputs on a CPU, as a show does."""
+        """The function that makes the picture (h, w, 3) BGR from the net's outputs on a CPU, as a show
+        does."""
         generator = self.net.generator
         compositor = Compositor(generator.cell, generator.soft)
 
@@ -70,7 +71,7 @@ class Subject:
         return finish
 
     def eager_picture(self) -> NDArray[np.uint8]:
-        """(h, w, 3) BGR, by eager torch in f32: what the others are compared with."""
+        """(h, w, 3) BGR by eager torch in f32: the reference for the others."""
         with torch.inference_mode():
             outputs = self.net.eval()(*self.tensors.values())
         named = zip(self.net.OUTPUTS, outputs, strict=True)
@@ -79,8 +80,8 @@ class Subject:
 
 @dataclass(frozen=True)
 class Contestant:
-    """What is run against the others. run: returns once the picture is there. precision and library tell
-    which of the ceilings is its own. slow: takes part in few rounds."""
+    """One competitor in a comparison. run: returns once the picture is made. precision and library: tell
+    which ceiling applies. slow: takes part in few rounds."""
 
     name: str
     run: Callable[[], Any]
@@ -92,7 +93,7 @@ class Contestant:
 
 
 def of_pack(pack: PlayerPack) -> Subject:
-    """A trained player's, shown one of his own poses on the whole picture."""
+    """The generator of a trained player, given one of the player's own poses on the whole picture."""
     net, windows = LiveGenerator(pack.generator()), Windows.of(pack)
     inputs = {name: value.numpy().copy() for name, value in net.example(windows.canvas).items()}
     landmarks = pack.poses[len(pack.poses) // 2]
@@ -109,7 +110,7 @@ def of_pack(pack: PlayerPack) -> Subject:
 
 
 def of_variant(variant: str, size: tuple[int, int]) -> Subject:
-    """An untrained one: as fast as a trained one, but its picture says nothing."""
+    """An untrained generator: as fast as a trained one, but its picture has no meaning."""
     torch.manual_seed(0)
     net = LiveGenerator(Generator(variant, 0.7 * size[1]).fold())
     size = canvas_of(size, net.generator.multiple)
@@ -120,13 +121,13 @@ def of_variant(variant: str, size: tuple[int, int]) -> Subject:
 
 
 def peer_work(ngf: int, size: tuple[int, int], precision: str) -> Work:
-    """Of pix2pixHD's global generator on a picture of `size` (width, height)."""
+    """The work of pix2pixHD's global generator on a picture of `size` (width, height)."""
     with torch.device("meta"):
         figure = torch.empty(1, 3, size[1], size[0])
         return count(GlobalGenerator(ngf), [figure], ELEMENT_BYTES[precision])
 
 
 def psnr(picture: NDArray[Any], reference: NDArray[np.uint8]) -> float:
-    """Of 8-bit pictures, dB; 99 where they are equal."""
+    """PSNR of 8-bit pictures, dB; 99 where they are equal."""
     error = float(np.mean((picture.astype(np.float32) - reference.astype(np.float32)) ** 2))
     return min(99.0, 10 * float(np.log10(255**2 / max(error, 1e-9))))

@@ -1,7 +1,7 @@
-"""Times of several things side by side, in one run, each round in another order.
+"""Times several things side by side in one run, each round in another order.
 
-On a shared machine the time of one thing says little; the ratio of two that were measured in turn, frame by
-frame, says much. CPU time is that of the whole process, all its threads.
+On a shared machine, the time of one thing says little; the ratio of two that were measured in turn, frame by
+frame, says much. CPU time is that of the whole process, with all threads.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from tqdm import tqdm
 from engines.time_units import NS_PER_MS
 
 WARM_UP = 5
-"""So many first samples of each contestant are dropped, but never more than half of them."""
+"""The first samples of each contestant that are dropped, but never more than half of them."""
 
 
 class Turn(NamedTuple):
-    """One contestant in a round: its name, and what it does, finished when the call returns."""
+    """One contestant in a round: its name and its function, which is finished when the call returns."""
 
     name: str
     run: Callable[[], Any]
@@ -30,7 +30,7 @@ class Turn(NamedTuple):
 
 @dataclass(frozen=True)
 class Times:
-    """Samples of one contestant, (n,) each: time that passed, and CPU time of the process."""
+    """Samples of one contestant, (n,) each: wall time, and CPU time of the process."""
 
     wall_ms: NDArray[np.float64]
     cpu_ms: NDArray[np.float64]
@@ -73,7 +73,7 @@ def side_by_side(
 def repeated(
     turns: Sequence[Turn], rounds: int, *, slow: Sequence[Turn] = (), every: int = 10
 ) -> Iterator[list[Turn]]:
-    """`rounds` rounds of `turns`; each `every`-th one has the `slow` ones too."""
+    """`rounds` rounds of `turns`; every `every`-th round includes the `slow` ones too."""
     for index in range(rounds):
         yield [*turns, *(slow if index % every == 0 else ())]
 

@@ -1,2 +1,2 @@
-"""How good the project's networks are: beside variations of their own, beside peers, and against true
-joints."""
+"""Measures the quality of the project's networks: against their own variations, against peers, and against
+true joints."""

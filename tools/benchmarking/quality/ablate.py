@@ -4,11 +4,11 @@
     python -m tools.ablate datasets/demo runs/ablation --steps 1500 --trials full "no doll" --seeds 0 1
     python -m tools.ablate datasets/demo runs/duel --minutes 20 --trials full pix2pixHD --seeds 0 1 --final
 
-Each trial's measurements are written at once to FOLDER/TRIAL-SEED.json, and what is there already is not run
-again: the same command goes on, and two processes can share the trials. To choose by, a trial is trained on
-the first 64 % of the footage and judged on the following 16 %; with --final, as a player is, on the first 80
-and the last 20 %. Minutes are the process's processor time, on one thread: what else a machine does is not
-charged to a trial.
+Each trial's measurements are written at once to FOLDER/TRIAL-SEED.json, and finished trials are not run
+again: the same command continues, and two processes can share the trials. For choosing, a trial is trained on
+the first 64 % of the footage and judged on the following 16 %; with --final on the first 80 % and the last 20
+%, like a player. Minutes are the process's processor time, on one thread: other work on the machine does not
+count.
 """
 
 from __future__ import annotations
@@ -61,13 +61,13 @@ class StickFigure(Skeleton):
 
 
 class StickFigureGenerator(Generator):
-    """Sees the pose as a stick figure."""
+    """A generator that sees the pose as a stick figure."""
 
     pose_maps = StickFigure
 
 
 class DirectGenerator(Generator):
-    """Paints the whole picture: no alpha, no plate."""
+    """A generator that paints the whole picture: no alpha, no plate."""
 
     doll_has_the_edge = False
 
@@ -78,9 +78,9 @@ class DirectGenerator(Generator):
 
 @dataclass(frozen=True)
 class Trial:
-    """What differs from a player's own training from scratch. weights: of the losses; frames: how many of the
-    footage the doll is drawn from, seconds: of how much of it; memory: whether the net sees its previous
-    output."""
+    """The differences from a player's usual training from scratch. weights: of the losses. frames: the number
+    of the footage's frames from which the doll is drawn. seconds: the length of that footage. memory: whether
+    the net sees its previous output."""
 
     says: str
     generator: type[Generator] = Generator
@@ -123,7 +123,7 @@ COLUMNS: dict[str, Callable[[dict[str, Any]], float | None]] = {
     "flicker": lambda r: r["flicker"]["output_levels_mean"],
     "steps": lambda r: r["steps"],
 }
-"""TABLE of the columns: a measurement of `judge_held_out`."""
+"""TABLE of the columns, each a measurement of `judge_held_out`."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -225,7 +225,7 @@ def run(footage: Footage, name: str, seed: int, options: argparse.Namespace) -> 
 
 
 def table(folder: Path, trials: Sequence[str], seeds: Sequence[int]) -> str:
-    """What was measured, as Markdown: means over the seeds, with half the spread where there are several."""
+    """The measurements as Markdown: means over the seeds, with half the spread where there are several."""
     lines = ["| " + " | ".join(["trial", *COLUMNS]) + " |", "|---" * (len(COLUMNS) + 1) + "|"]
     for name in trials:
         paths = [result_path(folder, name, seed) for seed in seeds]

@@ -1,7 +1,7 @@
-"""pix2pixHD's global generator (Wang et al., 2018, section 3.2 and appendix), from a stick figure as in
+"""pix2pixHD's global generator (Wang et al., 2018, section 3.2 and appendix), driven by a stick figure as in
 "Everybody Dance Now" (Chan et al., 2019).
 
-An RGB stick figure comes in, the whole RGB picture goes out: no limb maps, no alpha, no plate.
+It turns an RGB stick figure into the whole RGB picture: no limb maps, no alpha, no plate.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ MULTIPLE = 2**DOWNS
 
 
 WIDEST = 512
-"""The largest ngf that is thought of."""
+"""The largest ngf considered."""
 
 
 class BaselineError(ValueError):
-    """A file that is no trained baseline; the text names it and the next step."""
+    """A file that is not a trained baseline; the text names the file and the next step."""
 
 
 class _Block(nn.Module):
@@ -51,10 +51,10 @@ class _Block(nn.Module):
 
 
 class GlobalGenerator(nn.Module):
-    """c7s1-ngf, four d, nine R, four u, c7s1-3 in the paper's words.
+    """c7s1-ngf, four d, nine R, four u, c7s1-3 in the paper's notation.
 
     ngf: channels at full resolution (64 in the paper). Convolutions before an InstanceNorm have no bias: the
-    norm would take it away.
+    norm would remove it.
     """
 
     def __init__(self, ngf: int = 64) -> None:
@@ -83,15 +83,15 @@ class GlobalGenerator(nn.Module):
 
 
 def macs(module: nn.Module, *inputs: Tensor) -> int:
-    """Multiplications with additions of one forward pass: half of what torch counts as FLOPs, which are those
-    of convolutions and matrix products. Inputs and module may lie on the meta device: nothing is computed."""
+    """Multiply-adds of one forward pass: half of torch's count of FLOPs in convolutions and matrix products.
+    Inputs and module may be on the meta device: nothing is computed."""
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         module(*inputs)
     return counter.get_total_flops() // 2
 
 
 def nearest_ngf(target_macs: float, size: tuple[int, int] = (512, 512)) -> int:
-    """The ngf whose generator comes nearest to `target_macs` on a picture of `size` (width, height)."""
+    """The ngf whose generator is nearest to `target_macs` on a picture of `size` (width, height)."""
     figure = torch.empty(1, 3, size[1], size[0], device="meta")
 
     def cost(ngf: int) -> int:
@@ -103,9 +103,9 @@ def nearest_ngf(target_macs: float, size: tuple[int, int] = (512, 512)) -> int:
 
 
 def stick_figure(landmarks: NDArray[np.float32], size: tuple[int, int], crop: tuple[int, int]) -> Tensor:
-    """(33, 4) pixels of the crop → (3, h, w) RGB 0..1 on black.
+    """(33, 4), pixels of the crop → (3, h, w) RGB 0..1 on black.
 
-    size and crop: (width, height) of the whole picture, which the lines' thickness follows, and of the crop.
+    size, crop: (width, height) of the whole picture, which sets the lines' thickness, and of the crop.
     """
     canvas = np.zeros((max(size[1], crop[1]), max(size[0], crop[0]), 3), np.uint8)
     draw_stick_figure(canvas, landmarks)
@@ -114,7 +114,7 @@ def stick_figure(landmarks: NDArray[np.float32], size: tuple[int, int], crop: tu
 
 
 class Pix2PixHD:
-    """A trained baseline at work, called as `engines.rendering.renderer.Renderer` is. For one thread."""
+    """A trained baseline, called like `engines.rendering.renderer.Renderer`. For one thread."""
 
     backend = "torch float32"
 
@@ -148,7 +148,7 @@ class Pix2PixHD:
             ) from error
 
     def reset(self) -> None:
-        """Nothing is kept from picture to picture."""
+        """Does nothing: no state is kept from picture to picture."""
 
     @torch.inference_mode()
     def __call__(self, landmarks: NDArray[np.float32], out: NDArray[np.uint8]) -> None:

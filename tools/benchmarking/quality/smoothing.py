@@ -1,11 +1,11 @@
-"""How much less a fan's landmarks tremble when they are smoothed, and how much later they come.
+"""Measures how much smoothing reduces the jitter of a fan's landmarks, and how much later it makes them.
 
     python -m tools.smoothing assets/fan_dance.mp4 assets/fan_dance.truth.npz
     python -m tools.smoothing CLIP TRUTH --picture docs/smoothing.png
 
-Landmarks are found in each frame without smoothing, then smoothed and foretold by what the tracker offers.
-Jitter is the mean change of speed of their error against the true joints, over that of the raw landmarks; lag
-is by how much later than the raw ones they lie nearest to the true joints, frames.
+Landmarks are found in each frame without smoothing, then smoothed and predicted as the tracker does. Jitter
+is the mean change of speed of their error against the true joints, relative to the raw landmarks. Lag is how
+much later than the raw ones they lie nearest to the true joints, frames.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from tools.footage.video import VideoError, VideoReader
 
 LEADS_MS = (0, 10, 20, 30, 45)
 FILTERS = (MEDIAPIPE, LIVE, *(Smoothing(1.5, beta) for beta in (6, 10, 20, 30)))
-"""What is tried, each with every lead."""
+"""The smoothings that are tried, each with every lead."""
 STEP = 0.1
-"""Lags are tried in steps of so many frames."""
+"""Lags are tried in steps of this many frames."""
 AREA = (640, 400)
 Floats = NDArray[np.floating[Any]]
 
 
 class Point(NamedTuple):
-    """One way to smooth, with its jitter over the raw landmarks' and its lag behind them, frames."""
+    """One smoothing, with its jitter relative to the raw landmarks and its lag behind them, frames."""
 
     smoothing: Smoothing
     jitter: float
@@ -58,7 +58,7 @@ def curve(found: Floats, truth: Floats, times_ns: Sequence[int], scale: float) -
 
 
 def smooth(found: Floats, times_ns: Sequence[int], scale: float, smoothing: Smoothing) -> Floats:
-    """(frames, joints, 2), as a tracker would smooth them."""
+    """(frames, joints, 2), smoothed as by a tracker."""
     filtered, result = OneEuroFilter(*smoothing[:3]), []
     for values, t_ns in zip(found.astype(np.float32), times_ns, strict=True):
         filtered(values, t_ns, scale)
@@ -67,13 +67,13 @@ def smooth(found: Floats, times_ns: Sequence[int], scale: float, smoothing: Smoo
 
 
 def jitter(found: Floats, truth: Floats) -> float:
-    """Pixels a frame and frame."""
+    """The mean change of the error's speed, pixels a frame squared."""
     return float(np.nanmean(np.abs(np.diff(found - truth, n=2, axis=0))))
 
 
 def lag(found: Floats, truth: Floats) -> float:
-    """By how many frames `truth` must be put off to be nearest to `found`, but for what they always
-    differ."""
+    """The number of frames by which `truth` must be delayed to be nearest to `found`, apart from their
+    constant difference."""
     always, frames = np.nanmedian(found - truth, axis=0), np.arange(len(truth))
 
     def error(late: float) -> float:
@@ -89,7 +89,7 @@ def lag(found: Floats, truth: Floats) -> float:
 
 
 def measure(video: Path, truth: Path, backend: str) -> list[Point]:
-    """Raises VideoError, SynthesisError, ValueError."""
+    """Measures each smoothing. Raises VideoError, SynthesisError, ValueError."""
     with np.load(truth) as data:
         names, joints = [str(name).upper() for name in data["names"]], data["xy"]
     known = [(row, Landmark[name]) for row, name in enumerate(names) if name in Landmark.__members__]

@@ -1,9 +1,9 @@
-"""Trains pix2pixHD's global generator on a prepared dataset, by its paper's recipe, on the crops and within
-the minutes that the player's own generator is given. A run is not resumed: it begins anew.
+"""Trains pix2pixHD's global generator on a prepared dataset by its paper's recipe, on the same crops and for
+the same minutes as the player's own generator. A run cannot be resumed.
 
-LSGAN + 10 x feature matching, discriminators at two scales with InstanceNorm that see the stick figure, Adam
-2e-4 (0.5, 0.999), linear decay over the second half. Their width is the generator's, as both are
-64 in the paper, but at least 16.
+LSGAN + 10 x feature matching; discriminators at two scales with InstanceNorm that see the stick figure; Adam
+2e-4 (0.5, 0.999); linear decay over the second half. The discriminators' width is the generator's, as both
+are 64 in the paper, but at least 16.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ examples:
 """
 MODEL = "pix2pixhd.safetensors"
 NARROWEST = 16
-"""Channels of a discriminator's first layer, at least."""
+"""The fewest channels of a discriminator's first layer."""
 
 
 class RecipeError(ValueError):
-    """Options that cannot be trained with; the text says what to give instead."""
+    """Options with which training is not possible; the text says what to give instead."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Recipe:
 
 
 class BaselineTrainer:
-    """One run in `folder`: log.jsonl, sample pictures and, in the end, `MODEL` lie there.
+    """One run in `folder`, which gets log.jsonl, sample pictures and, at the end, `MODEL`.
 
     Raises RecipeError where the crops do not fit.
     """
@@ -97,7 +97,8 @@ class BaselineTrainer:
         folder.mkdir(parents=True, exist_ok=True)
 
     def run(self, *, sample_s: float = 300, clock: Callable[[], float] = time.monotonic) -> Pix2PixHD:
-        """Trains until the minutes of `clock` are spent (samples apart), writes `MODEL` and returns it."""
+        """Trains until the minutes of `clock` are spent (not counting samples), writes `MODEL` and returns
+        it."""
         crops = Crops(
             self.footage, self.train_positions, None, batch=self.recipe.batch, crop=self.recipe.crop,
             seed=self.recipe.seed,
@@ -166,7 +167,7 @@ class BaselineTrainer:
         return judgement
 
     def renderer(self) -> Pix2PixHD:
-        """The generator as it is, to be judged."""
+        """The present generator, for judging."""
         return Pix2PixHD(self.generator, self.footage.size)
 
     def sample(self, count: int = 8) -> float:
@@ -203,8 +204,8 @@ class BaselineTrainer:
 
 
 def equal_ngf(variant: str, size: tuple[int, int], body_px: float) -> int:
-    """The ngf with about the arithmetic of the player's generator of `variant` on a picture of `size`, in
-    which the player stands `body_px` high."""
+    """The ngf with about the arithmetic of the player's generator of `variant`, on a picture of `size` with a
+    player `body_px` high."""
     with torch.device("meta"):
         net = LiveGenerator(Generator(variant, body_px))
         canvas = canvas_of(size, net.generator.multiple)

@@ -1,1 +1,1 @@
-"""The parts of `tools.benchmark`: what is measured of the show, and the page that is drawn of it."""
+"""The parts of `tools.benchmark`: measurements of the show, and the page that is drawn from them."""

@@ -42,7 +42,7 @@ PLAYER = REPOSITORY / "players" / "demo"
 
 
 class UsageError(ValueError):
-    """What was asked for cannot be measured; the text says why, and the next step."""
+    """A measurement that is not possible; the text says why, and the next step."""
 
 
 def pose(options: argparse.Namespace) -> Result:
@@ -109,7 +109,7 @@ PARTS: dict[str, tuple[str, Callable[[argparse.Namespace], Result]]] = {
     "reading": ("a video file's pictures, beside OpenCV", reading),
     "build": ("how long the networks take to compile", build),
 }
-"""TABLE of parts: help, and what measures it."""
+"""TABLE of the parts: the help text, and the function that measures."""
 
 
 def _result(
@@ -176,14 +176,14 @@ def _measure(options: argparse.Namespace) -> list[Result]:
             print(f"{name} is left out: a package is missing ({error})", file=sys.stderr)
             continue
         print(section(results[-1]), flush=True)
-        if options.json is not None:  # at once: a later part may fail
+        if options.json is not None:  # at once, as a later part may fail
             everything = write_results(options.json, [results[-1]])
             _draw(options, everything)
     return results
 
 
 def _draw(options: argparse.Namespace, results: list[Result]) -> None:
-    """The page, where one is asked for. Raises ResultsError, OSError."""
+    """Draws the page, if one was requested. Raises ResultsError, OSError."""
     if options.markdown is not None:
         options.markdown.write_text(
             draw(results, options.json.name, read_gpu(options.json.with_name(GPU))), encoding="utf-8"
@@ -191,7 +191,7 @@ def _draw(options: argparse.Namespace, results: list[Result]) -> None:
 
 
 def read_gpu(path: Path) -> Record | None:
-    """What `tools.gpu_check` found; None where there is no such file. Raises ResultsError."""
+    """The results of `tools.gpu_check`; None where there is no such file. Raises ResultsError."""
     if not path.exists():
         return None
     record = Record.read(path)
@@ -201,7 +201,7 @@ def read_gpu(path: Path) -> Record | None:
 
 
 def _what_counts(given: Sequence[str], part: str) -> list[str]:
-    """The flags without those that only say where the figures go."""
+    """The flags without those that only tell where the figures go."""
     words = [word for word in given if word != part]
     for flag in ("--json", "--markdown"):
         if flag in words:

@@ -1,4 +1,4 @@
-"""How long it takes to compile each network of a show, the first time and again from the cache."""
+"""Measures how long it takes to compile each network of a show, the first time and again from the cache."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CACHE = "XDG_CACHE_HOME"
 
 
 def measure(pack: PlayerPack, backends: list[str], threads: int) -> list[Row]:
-    """Seconds for each network by each backend, in a cache that is empty at first. Raises EngineError."""
+    """Seconds for each network and backend, with a cache that is empty at first. Raises EngineError."""
     rows = []
     for backend in backends:
         nets: dict[str, Callable[[], object]] = {

@@ -1,10 +1,10 @@
-"""The generator: ours by each backend and precision, its peers, and the limit of the hardware, in one run.
+"""Measures the generator in one run: ours by each backend and precision, its peers, and the hardware's limit.
 
-The peer is pix2pixHD's global generator (`tools.benchmarking.quality.pix2pixhd`), of as many multiplications
-as ours and as its paper has it (ngf 64): eager, as it is published, and, to be fair, also compiled as ours
-is.
+The peer is pix2pixHD's global generator (`tools.benchmarking.quality.pix2pixhd`), with as many
+multiplications as ours, and as in its paper (ngf 64): eager, as published, and for fairness also compiled
+like ours.
 
-Rates on a CPU are by CPU time, a core's share: other processes on the machine do not touch them.
+Rates on a CPU are by CPU time on one core, which other processes on the machine do not affect.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from tools.benchmarking.measuring.timing import Turn, repeated, side_by_side
 from tools.benchmarking.show import on_cpu, on_cuda
 
 SLOW_EVERY = 20
-"""The paper's own peer, thirty times the arithmetic of ours, runs in every so-manieth round only."""
+"""The paper's own peer, with thirty times our arithmetic, takes part only in every n-th round."""
 COPY = "copy"
 
 
 def measure(subject: Subject, device: str, precisions: list[str], rounds: int, threads: int) -> list[Row]:
-    """Times of all that runs on `device` ("cpu" or "cuda"), side by side, and the ceilings.
+    """Times of everything that runs on `device` ("cpu" or "cuda"), side by side, and the ceilings.
 
     precisions: of our own engines on a CPU. Raises EngineError where ours cannot be compiled; a peer whose
     library is missing is left out.
@@ -89,7 +89,7 @@ def _rate(limit: Ceiling) -> dict[str, Figure]:
 
 
 def _reached(each: Contestant, seconds: float, limit: Ceiling | None) -> dict[str, Figure]:
-    """The work of a pass, and what share of the limit it came to."""
+    """The work of a pass, and the share of the limit that it reached."""
     rate = each.work.flops / seconds
     figures: dict[str, Figure] = {
         "gmac": round(each.work.macs / 1e9, 3),

@@ -1,4 +1,4 @@
-"""What runs the generator on a CPU: our engines, onnxruntime, and pix2pixHD."""
+"""Runs the generator on a CPU: our engines, onnxruntime, and pix2pixHD."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OPSET = 18
 
 
 def contestants(subject: Subject, precisions: list[str], threads: int) -> list[Contestant]:
-    """Ours in each of `precisions`, then the others; the first is what the rest is compared with.
+    """Ours in each of `precisions`, then the others; the first one is the reference of the rest.
 
     Raises EngineError.
     """
@@ -41,7 +41,7 @@ def contestants(subject: Subject, precisions: list[str], threads: int) -> list[C
     if choose_backend() != "torch":
         for precision in precisions:
             if precision == "int8":
-                continue  # it has no poses to calibrate with
+                continue  # no poses to calibrate with
             engine = compile_module(
                 GlobalGenerator(equal), figure, ["picture"], precision=precision, threads=threads
             )
@@ -52,7 +52,8 @@ def contestants(subject: Subject, precisions: list[str], threads: int) -> list[C
 
 
 def probes(kinds: set[tuple[str, str]], threads: int) -> dict[tuple[str, str], Callable[[], Any]]:
-    """What measures the ceiling of each (library, precision) of `kinds` that can be measured."""
+    """For each (library, precision) of `kinds` that can be measured, the function that measures its
+    ceiling."""
     module, inputs = probe()
     found: dict[tuple[str, str], Callable[[], Any]] = {}
     for library, precision in sorted(kinds):
@@ -71,7 +72,7 @@ def probes(kinds: set[tuple[str, str]], threads: int) -> dict[tuple[str, str], C
 
 
 def eager(module: nn.Module, inputs: Mapping[str, Tensor]) -> Callable[[], Any]:
-    """Runs the module as it is."""
+    """A function that runs the module as it is."""
 
     @torch.inference_mode()
     def run() -> Any:
@@ -110,13 +111,13 @@ def _ours(subject: Subject, precisions: list[str], threads: int) -> list[Contest
 def _finished(
     net: Callable[[], None], finish: Callable[[Mapping[str, Any]], NDArray[np.uint8]], outputs: dict[str, Any]
 ) -> NDArray[np.uint8]:
-    """Runs the net, and makes the picture."""
+    """Runs the net and finishes the picture."""
     net()
     return finish(outputs)
 
 
 def _filled(engine: Engine, tensors: Mapping[str, Tensor]) -> tuple[Callable[[], None], dict[str, Any]]:
-    """Runs the engine on `tensors`; and its outputs."""
+    """A function that runs the engine on `tensors`; and its outputs."""
     inputs, outputs = engine.buffers()
     for name, value in inputs.items():
         value[:] = tensors[name].numpy()
@@ -134,7 +135,7 @@ def _onnxruntime(subject: Subject, threads: int) -> list[Contestant]:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), torch.inference_mode():
-        warnings.simplefilter("ignore")  # of sizes that become constants, as they should
+        warnings.simplefilter("ignore")  # about sizes that become constants, as they should
         path = Path(folder) / "generator.onnx"
         torch.onnx.export(
             subject.net.eval(), tuple(subject.tensors.values()), path, input_names=list(subject.inputs),

@@ -1,4 +1,4 @@
-"""What runs the generator on an NVIDIA GPU with torch alone: half precision, eager and as a CUDA graph."""
+"""Runs the generator on an NVIDIA GPU with torch alone: half precision, eager and as a CUDA graph."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tools.benchmarking.measuring.subjects import PAPER_NGF, Contestant, Subject
 from tools.benchmarking.quality.pix2pixhd import GlobalGenerator, nearest_ngf
 
 WARM_UP_PASSES = 3
-"""Before a capture, on a stream of its own: cuDNN chooses its kernels then (torch.cuda.graph)."""
+"""Passes before a capture, on a stream of its own, in which cuDNN chooses its kernels (torch.cuda.graph)."""
 
 
 def contestants(subject: Subject) -> list[Contestant]:
@@ -49,19 +49,19 @@ def contestants(subject: Subject) -> list[Contestant]:
 
 
 def _doll(subject: Subject) -> Tensor:
-    """(1, 4, h, w) on the GPU."""
+    """The doll (1, 4, h, w) on the GPU."""
     return torch.from_numpy(subject.doll).cuda().permute(2, 0, 1)[None] / 255
 
 
 def probes() -> dict[tuple[str, str], Callable[[], Any]]:
-    """What measures the ceiling of fp16."""
+    """The function that measures the ceiling of fp16."""
     module, inputs = probe()
     halves = [value.cuda().half() for value in inputs.values()]
     return {("torch", "fp16"): captured(partial(_pass, _halved(module), halves))}
 
 
 def eager(work: Callable[[], Any]) -> Callable[[], None]:
-    """Does the work, queued on the current stream; returns once the GPU is done."""
+    """A function that queues the work on the current stream and returns once the GPU is done."""
 
     def run() -> None:
         work()
@@ -71,7 +71,7 @@ def eager(work: Callable[[], Any]) -> Callable[[], None]:
 
 
 def captured(work: Callable[[], Any]) -> Callable[[], None]:
-    """The same without launching each kernel from Python."""
+    """The same as a graph, without launching each kernel from Python."""
     side = torch.cuda.Stream()
     side.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(side):

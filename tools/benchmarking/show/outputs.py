@@ -1,4 +1,4 @@
-"""Encoders: the programme's own against the two that aiortc brings, on the same pictures and bitrate."""
+"""Measures encoders: the programme's own against aiortc's two, on the same pictures and bitrate."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from tools.footage.video import VideoReader
 
 FPS = 30
 SIZES = {(512, 512): 4_000_000, (1280, 720): 8_000_000, (1920, 1080): 12_000_000}
-"""TABLE of what is encoded: (width, height) → bit/s."""
+"""TABLE of the encoded sizes: (width, height) → bit/s."""
 PICTURES = 60
-"""So many different pictures are encoded, over and over."""
+"""Different pictures, which are repeated."""
 
 
 class Encoder(Protocol):
-    """aiortc's, as far as it is used here."""
+    """aiortc's encoder, as far as it is used here."""
 
     target_bitrate: int
 
@@ -37,7 +37,7 @@ class Encoder(Protocol):
 
 
 class Ours:
-    """The programme's encoder as aiortc's are called, without cutting its packets for RTP."""
+    """The programme's encoder, called like aiortc's, without cutting its packets for RTP."""
 
     def __init__(self, settings: h264.EncoderSettings) -> None:
         self._encoder = h264.Encoder(settings)
@@ -50,7 +50,7 @@ class Ours:
 
 
 def measure(video: Path, rounds: int) -> list[Row]:
-    """Time a frame, and what it comes to in kbit/s at 30 frames a second. Raises VideoError."""
+    """Time a frame, and the resulting kbit/s at 30 frames a second. Raises VideoError."""
     reader = VideoReader(video)
     pictures = [picture for _, picture in islice(reader, PICTURES)]
     reader.close()
@@ -58,7 +58,7 @@ def measure(video: Path, rounds: int) -> list[Row]:
 
 
 def encoders(size: tuple[int, int], bitrate: int) -> dict[str, Encoder]:
-    """Ours first. aiortc's own limit on the bitrate is lifted: 3 Mb/s for H.264, 1.5 for VP8."""
+    """Ours first. aiortc's own limit on the bitrate is removed: 3 Mb/s for H.264, 1.5 for VP8."""
     for module in (aiortc.codecs.h264, aiortc.codecs.vpx):
         module.MAX_BITRATE = max(module.MAX_BITRATE, bitrate)
     settings = h264.EncoderSettings(size, Fraction(FPS), bitrate)

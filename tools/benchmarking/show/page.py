@@ -1,4 +1,4 @@
-"""docs/performance.md, drawn from results."""
+"""Draws docs/performance.md from results."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tools.benchmarking.measuring.results import Figure, Result, Row
 
 
 class Column(NamedTuple):
-    """heading: of the table; digits: after the point."""
+    """heading: in the table. digits: after the decimal point."""
 
     heading: str
     digits: int
@@ -44,7 +44,7 @@ COLUMNS: dict[str, Column] = {
     "value": Column("value", 2),
     "samples": Column("samples", 0),
 }
-"""TABLE of figures, in the order in which a table shows them."""
+"""TABLE of the figures, in the order of a table's columns."""
 
 TITLES = {
     "pose": "Pose",
@@ -57,9 +57,9 @@ TITLES = {
 """TABLE of parts, in the order of the page."""
 
 ON_GPU = ("pose", "generator", "pipeline", "build")
-"""Parts that a page without a GPU's figures says so of."""
+"""Parts for which a page without a GPU's figures says so."""
 CHECKED = ("pose", "generator", "pipeline")
-"""Those of them whose figures on a GPU are in the check's own section."""
+"""Those of them whose figures on a GPU are in the section of the GPU check."""
 GPU_TITLE = "On an NVIDIA GPU"
 
 HEAD = """# Performance
@@ -72,7 +72,7 @@ threads of the process.
 
 
 def draw(results: Iterable[Result], source: str, gpu: Record | None = None) -> str:
-    """The whole page. source: the name of the file that the results are in; gpu: what a GPU showed."""
+    """The whole page. source: the name of the file with the results. gpu: the results of the GPU check."""
     everything = list(results)
     lines = [HEAD.format(source=f"`{source}`")]
     for part, title in TITLES.items():
@@ -92,7 +92,7 @@ def draw(results: Iterable[Result], source: str, gpu: Record | None = None) -> s
 
 
 def checked(record: Record) -> str:
-    """What `tools.gpu_check` found, a table for each part; of a part that failed, what and why."""
+    """The results of `tools.gpu_check`, a table for each part; for a part that failed, what and why."""
     lines = [f"    {record.command}\n", f"{record.machine}, {record.started[:10]}.{_versions(record)}\n"]
     for part in record.parts:
         if not (part.rows or part.failures):
@@ -123,7 +123,7 @@ def section(result: Result) -> str:
 
 
 def table(rows: Sequence[Row], machine: str) -> str:
-    """A Markdown table of the figures that any of `rows` has, each with the machine they come from."""
+    """A Markdown table of the figures that any of `rows` has, each with its machine."""
     names = [name for name in COLUMNS if any(name in row.figures for row in rows)]
     lines = [
         "| | machine | " + " | ".join(COLUMNS[name].heading for name in names) + " |",

@@ -1,4 +1,4 @@
-"""The whole way of a frame: the show itself, headless, from a file at the file's own rate."""
+"""Measures a frame's whole way: the show itself, headless, from a file at the file's own rate."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tools.benchmarking.measuring.results import Figure, Row
 REPOSITORY = Path(__file__).resolve().parents[3]
 SAMPLE_S = 0.5
 LEAVE_S = 120
-"""A show that has not ended so long after it should have, preparations included, is ended."""
+"""A show that has not ended this long after it should have, preparations included, is killed."""
 
 STAGES = {
     "capture_to_pose": "waiting for pose",
@@ -31,11 +31,11 @@ STAGES = {
     "compositing": "of it, its shadow and the picture",
     "capture_to_programme": "capture to programme",
 }
-"""TABLE of the show's times, and what the page calls them."""
+"""TABLE of the show's times, with their names on the page."""
 
 
 class PipelineError(RuntimeError):
-    """A show that did not run; the text is its own."""
+    """A show that did not run; the text is the show's own."""
 
 
 def measure(video: Path, player: Path, backend: str, seconds: float) -> tuple[list[Row], list[str]]:
@@ -52,7 +52,7 @@ def measure(video: Path, player: Path, backend: str, seconds: float) -> tuple[li
 
 
 def rows(report: dict[str, Any], cores: float) -> tuple[list[Row], list[str]]:
-    """From the show's own report. cores: CPU seconds of all its processes a second."""
+    """Rows from the show's own report. cores: CPU seconds of all its processes a second."""
     programme, frames = report["programme"], report["frames"]
     on_air_s = programme["ticks"] / programme["fps"] if programme["fps"] else 0.0
     shown = frames["shown"] / on_air_s if on_air_s else 0.0
@@ -95,7 +95,7 @@ def _run(command: list[str], seconds: float) -> float:
 
 
 def _cpu_s(process: psutil.Process) -> float:
-    """User and system seconds of a process and all that it started; 0 of those that end meanwhile."""
+    """User and system seconds of a process and of all its children; 0 for those that end meanwhile."""
     total = 0.0
     try:
         for each in (process, *process.children(recursive=True)):

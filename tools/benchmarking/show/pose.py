@@ -1,4 +1,5 @@
-"""Pose: our tracker and mp.solutions.pose on the same frames, in turn; or our tracker against true joints."""
+"""Measures pose: our tracker and mp.solutions.pose on the same frames, in turn; or our tracker against true
+joints."""
 
 from __future__ import annotations
 
@@ -25,9 +26,9 @@ OURS, THEIRS = "ours", "mp.solutions.pose"
 
 
 def against_mediapipe(video: Path, frames: int | None, backend: str, threads: int) -> list[Row]:
-    """CPU time and time a frame. "tracking": as in the show; "static": the detector in every frame too.
+    """CPU time and time a frame. "tracking": as in the show; "static": with the detector in every frame.
 
-    mediapipe is given RGB, and the conversion is not counted. Raises ImportError, VideoError, EngineError.
+    mediapipe gets RGB, and the conversion does not count. Raises ImportError, VideoError, EngineError.
     """
     from mediapipe.python.solutions.pose import Pose as MediapipePose
 
@@ -73,7 +74,8 @@ def _rows(
 
 
 def against_truth(video: Path, truth: Path, frames: int | None, backend: str) -> list[Row]:
-    """PCK@0.2 of torso of the live tracker, smoothed, at the clip's own times; no pose is a miss, percent.
+    """PCK@0.2 of the torso for the live tracker, smoothed, at the clip's own times, percent; no pose is a
+    miss.
 
     Raises VideoError, ValueError, OSError.
     """

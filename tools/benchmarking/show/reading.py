@@ -1,4 +1,4 @@
-"""Reading a video file frame by frame, as the show does: our reader beside OpenCV's."""
+"""Measures reading a video file frame by frame, as the show does: our reader beside OpenCV's."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tools.benchmarking.measuring.timing import Turn, repeated, side_by_side
 
 
 class OpenCv:
-    """One thread decodes, as in ours; at its end it plays again from its start."""
+    """One thread decodes, as in ours; at the end the file starts again."""
 
     def __init__(self, video: Path) -> None:
         self._video = cv2.VideoCapture(str(video), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])

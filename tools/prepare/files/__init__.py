@@ -1,7 +1,7 @@
-"""What a run reads and what it keeps: the videos, the dataset's pictures, the journal of what was found."""
+"""The files of a run: the videos it reads, the dataset's pictures, the journal of results."""
 
 from __future__ import annotations
 
 
 class PrepareError(ValueError):
-    """Footage that no player can be made from; the text says why and what to do."""
+    """Footage from which no player can be made; the text says why and what to do."""

@@ -1,4 +1,4 @@
-"""Work on pictures in threads beside the one that asks; OpenCV and the networks leave Python's lock."""
+"""Processes pictures in threads beside the caller's; OpenCV and the networks release Python's lock."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 WORKERS = max(1, min(4, len(os.sched_getaffinity(0))))
-"""So many pictures are worked on at once."""
+"""Pictures that are processed at once."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -18,8 +18,8 @@ Result = TypeVar("Result")
 def in_order(
     pool: ThreadPoolExecutor, work: Callable[[Item], Result], items: Iterable[Item], most: int
 ) -> Iterator[Result]:
-    """The results of `work`, in the order of the items; no more than `most` are worked on ahead of the one
-    that is asked for. What `work` raises is raised here."""
+    """The results of `work`, in the order of the items. At most `most` items are worked on ahead of the one
+    that is taken. An error in `work` is raised here."""
     waiting: deque[Future[Result]] = deque()
     for item in items:
         waiting.append(pool.submit(work, item))

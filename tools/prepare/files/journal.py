@@ -1,4 +1,4 @@
-"""What an unfinished run has found so far: named groups of arrays, each on disk whole or not at all."""
+"""The results of an unfinished run: named groups of arrays, each on disk whole or not at all."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 
 class Journal:
-    """Entries in a folder. An entry vouches for every file that was written before it."""
+    """Entries in a folder. An entry guarantees every file written before it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -23,10 +23,10 @@ class Journal:
         return self._path(name).is_file()
 
     def save(self, name: str, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Raises OSError, then there is no such entry."""
+        """Saves an entry. Raises OSError; then there is no such entry."""
         buffer = io.BytesIO()
         np.savez(buffer, **arrays)
-        os.sync()  # the pictures it vouches for: a loss of power must not keep the entry without them
+        os.sync()  # after a loss of power there must be no entry without its pictures
         write_whole(self._path(name), buffer.getvalue())
 
     def load(self, name: str) -> dict[str, NDArray[Any]]:
@@ -38,7 +38,8 @@ class Journal:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file so that after a crash at any moment it is there whole, or as before. Raises OSError."""
+    """Writes a file that is, after a crash at any moment, either complete or as it was before. Raises
+    OSError."""
     part = path.with_name(f".{path.name}.part")
     with part.open("wb") as file:
         file.write(content)

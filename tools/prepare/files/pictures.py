@@ -1,4 +1,4 @@
-"""The pictures of a dataset while it is made: their names, how they are cut, read and written."""
+"""The pictures of a dataset in the making: how they are named, cut, read and written."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from engines.pack.manifest import MULTIPLE
 from tools.prepare.files import PrepareError
 
 SIDE_MULTIPLE = MULTIPLE
-"""Pictures are cut to sides that a player pack can have: 1280x720 and 1920x1080 stay whole."""
+"""Pictures are cut to sides that a player pack allows: 1280x720 and 1920x1080 stay whole."""
 
 
 THUMB_HEIGHT, THUMB_EVERY = 160, 10
 QUICK_PNG = (cv2.IMWRITE_PNG_COMPRESSION, 1)
-"""Masks are decoded a third faster so than with OpenCV's default, and are smaller."""
+"""Masks decode a third faster than with OpenCV's default, and are smaller."""
 
 
 class Pictures:
-    """frames/ and masks/ stay in the dataset; work/, with the frames as they were read, the landmark net's
-    masks and thumbnails, does not."""
+    """The picture files of a run. frames/ and masks/ stay in the dataset; work/ does not: it has the frames
+    as they were read, the landmark net's masks, and thumbnails."""
 
     def __init__(self, folder: Path) -> None:
         self.work = folder / "work"
@@ -33,11 +33,11 @@ class Pictures:
             each.mkdir(exist_ok=True)
 
     def write_scanned(self, number: int, picture: NDArray[np.uint8]) -> None:
-        """A frame as it was read."""
+        """Writes a frame as it was read."""
         write(self._scanned / f"{number:06d}.jpg", picture, quality=97)
 
     def write_final(self, number: int, picture: NDArray[np.uint8] | None) -> None:
-        """A frame of the dataset; None: as it was read."""
+        """Writes a frame of the dataset; None: as it was read."""
         path = self._frames / f"{number:06d}.jpg"
         if picture is not None:
             write(path, picture, quality=97)
@@ -45,19 +45,19 @@ class Pictures:
         path.unlink(missing_ok=True)
         try:
             path.hardlink_to(self._scanned / path.name)
-        except OSError:  # a disk that knows no links
+        except OSError:  # a file system without links
             shutil.copyfile(self._scanned / path.name, path)
 
     def write_soft(self, number: int, mask: NDArray[np.uint8]) -> None:
-        """mask (H, W) uint8: the landmark net's."""
+        """Writes the landmark net's mask (H, W) uint8."""
         write(self._soft / f"{number:06d}.png", mask)
 
     def write_mask(self, number: int, mask: NDArray[np.uint8]) -> None:
-        """mask (H, W) uint8: the final matte."""
+        """Writes the final matte (H, W) uint8."""
         write(self._masks / f"{number:06d}.png", mask)
 
     def write_thumb(self, reason: str, number: int, picture: NDArray[np.uint8]) -> None:
-        """An example of a dropped frame, for the report; a few of each reason are kept, spread in time."""
+        """Keeps a picture of a dropped frame for the report; a few for each reason, spread in time."""
         folder = self.thumbs / reason
         folder.mkdir(exist_ok=True)
         if number % THUMB_EVERY == 0 or not any(folder.iterdir()):
@@ -66,11 +66,11 @@ class Pictures:
             write(folder / f"{number:06d}.jpg", np.asarray(small, np.uint8))
 
     def frame(self, number: int) -> NDArray[np.uint8]:
-        """As the dataset has it."""
+        """A frame as the dataset has it."""
         return read(self._frames / f"{number:06d}.jpg")
 
     def scanned(self, number: int) -> NDArray[np.uint8]:
-        """As it was read."""
+        """A frame as it was read."""
         return read(self._scanned / f"{number:06d}.jpg")
 
     def soft(self, number: int) -> NDArray[np.uint8]:
@@ -89,7 +89,7 @@ class Pictures:
 
 
 def fit_height(frame: NDArray[np.uint8], height: int) -> NDArray[np.uint8]:
-    """Scales a taller picture down, then cuts it about its middle to multiples of `SIDE_MULTIPLE`."""
+    """Scales a taller picture down, then cuts it around its middle to multiples of `SIDE_MULTIPLE`."""
     if frame.shape[0] > height:
         width = round(frame.shape[1] * height / frame.shape[0])
         frame = np.asarray(cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
@@ -99,13 +99,13 @@ def fit_height(frame: NDArray[np.uint8], height: int) -> NDArray[np.uint8]:
 
 
 def encoded(picture: NDArray[np.uint8], ending: str, quality: int = 90) -> bytes:
-    """The picture as a file of that kind (.jpg, .png)."""
+    """The picture as a file with this ending (.jpg, .png)."""
     _, content = cv2.imencode(ending, picture, [cv2.IMWRITE_JPEG_QUALITY, quality, *QUICK_PNG])
     return bytes(content)
 
 
 def write(path: Path, picture: NDArray[np.uint8], quality: int = 90) -> None:
-    """Raises OSError, which cv2.imwrite does not: a full disk is to be told from a finished picture."""
+    """Writes a picture. Raises OSError, which cv2.imwrite does not: a full disk must be noticed."""
     path.write_bytes(encoded(picture, path.suffix, quality))
 
 

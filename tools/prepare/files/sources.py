@@ -1,4 +1,4 @@
-"""Which videos a dataset is made from, and how their frames are numbered."""
+"""The videos from which a dataset is made, and the numbering of their frames."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from tools.prepare.files import PrepareError
 from tools.prepare.files.pictures import fit_height
 
 CODE = ("prepare", "prepare/files", "prepare/scene", "alignment", "matting")
-"""The rooms of tools whose code decides what a dataset is."""
+"""The folders of tools whose code affects a dataset."""
 GAP = 1000
-"""So many numbers lie between the last frame of one video and the first of the next."""
+"""Numbers between the last frame of one video and the first of the next."""
 TOO_CLOSE = 0.75
-"""Frames closer together than this share of the usual distance are left out."""
+"""A frame that follows the last one by less than this share of the usual interval is left out."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """height: taller pictures are scaled down to it. landmarks: "heavy", "full", or "auto": heavy where it
-    can be had. checkpoint: frames between two saves. size: (width, height) that the middle of every picture
-    is scaled to, whatever the height; None: whole pictures. empty: a picture or a video of the scene without
-    the player."""
+    """The options of a run. height: taller pictures are scaled down to it. landmarks: "heavy", "full", or
+    "auto": heavy where available. checkpoint: frames between two saves. size: (width, height) to which the
+    middle of every picture is scaled, whatever the height; None: whole pictures. empty: a picture or a video
+    of the scene without the player."""
 
     height: int = 720
     backend: str = "auto"
@@ -43,7 +43,7 @@ class Options:
     empty: Path | None = None
 
     def fitted(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """A video's picture (H, W, 3) as the dataset has it."""
+        """A video's picture (H, W, 3), cut and scaled for the dataset."""
         if self.size is None:
             return fit_height(frame, self.height)
         cut = np.empty((self.size[1], self.size[0], 3), np.uint8)
@@ -53,7 +53,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Source:
-    """A video and its first frame, cut to the size that all have."""
+    """A video and its first frame, in the size that all videos get."""
 
     path: Path
     fps: Fraction
@@ -62,7 +62,7 @@ class Source:
 
 
 def find_videos(paths: Sequence[Path]) -> list[Path]:
-    """The files of `paths`, folders replaced by the videos in them, by name. Raises PrepareError."""
+    """The files of `paths`, with each folder replaced by its videos, sorted by name. Raises PrepareError."""
     videos: list[Path] = []
     for path in paths:
         if path.is_dir():
@@ -81,7 +81,7 @@ def find_videos(paths: Sequence[Path]) -> list[Path]:
 
 
 def open_sources(videos: Sequence[Path], options: Options) -> list[Source]:
-    """Looks at the first frame of each video. Raises VideoError, and PrepareError where sizes differ."""
+    """Reads the first frame of each video. Raises VideoError, and PrepareError where sizes differ."""
     sources = []
     for path in videos:
         with VideoReader(path) as reader:
@@ -99,7 +99,7 @@ def open_sources(videos: Sequence[Path], options: Options) -> list[Source]:
 
 
 def digest(videos: Sequence[Path], options: Options, net: str) -> str:
-    """SHA-256 of what the result depends on: the videos, the options, the landmark net's name, and the
+    """SHA-256 of everything that the result depends on: the videos, the options, the landmark net's name, the
     code."""
     total = hashlib.sha256(repr((*astuple(options), net)).encode())
     tools = Path(__file__).parents[2]
@@ -113,9 +113,10 @@ def digest(videos: Sequence[Path], options: Options, net: str) -> str:
 
 
 class Numbering:
-    """Numbers frames by time, so that a difference of one is one frame at the dataset's rate `fps`.
+    """Numbers frames by time: a difference of one is one frame at the dataset's rate `fps`.
 
-    Frames of a faster video, and those that a recorder bunches up, are thinned; dropped ones leave gaps.
+    Frames of a faster video, and frames that a recorder bunched together, are thinned; dropped frames leave
+    gaps.
     """
 
     def __init__(self, first: int, fps: Fraction) -> None:
@@ -124,7 +125,7 @@ class Numbering:
         self.last_ns = 0
 
     def __call__(self, t_ns: int) -> int | None:
-        """The number of a frame at `t_ns` since the start of its video, None where it is left out."""
+        """The number of a frame at `t_ns` since the start of its video; None where it is left out."""
         if self.last is not None and (t_ns - self.last_ns) * self._fps < TOO_CLOSE * NS_PER_S:
             return None
         number = self.first + round(t_ns * self._fps / NS_PER_S)

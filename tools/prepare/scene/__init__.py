@@ -1,1 +1,1 @@
-"""Where each frame goes in the picture of its scene, and what is behind the player there."""
+"""Finds each frame's place in the picture of its scene, and what is behind the player there."""

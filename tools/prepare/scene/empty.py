@@ -1,4 +1,4 @@
-"""The scene without the player, where the crew filmed or photographed it (`--empty`)."""
+"""The scene without the player, as the crew filmed or photographed it (`--empty`)."""
 
 from __future__ import annotations
 
@@ -20,8 +20,7 @@ PICTURES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"}
 
 
 def load_empty(path: Path, options: Options, size: tuple[int, int]) -> list[NDArray[np.uint8]]:
-    """Pictures of `size` (width, height), some of them where it is a video. Raises VideoError,
-    PrepareError."""
+    """Pictures of `size` (width, height); several if it is a video. Raises VideoError, PrepareError."""
     if path.suffix.lower() in PICTURES:
         picture = cv2.imread(str(path)) if path.is_file() else None
         if picture is None:
@@ -42,7 +41,7 @@ def load_empty(path: Path, options: Options, size: tuple[int, int]) -> list[NDAr
 
 
 def measure_empty(pictures: list[NDArray[np.uint8]]) -> Chunk:
-    """For `align`, after the footage's chunks."""
+    """The pictures' input for `align`, to follow the footage's chunks."""
     height, width = pictures[0].shape[:2]
     meter = Meter((width, height))
     for picture in pictures:
@@ -53,9 +52,9 @@ def measure_empty(pictures: list[NDArray[np.uint8]]) -> Chunk:
 def in_scene(
     path: Path, pictures: list[NDArray[np.uint8]], alignment: Alignment, scene: int, box: Box
 ) -> list[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
-    """The empty pictures in the place of `box` of the scene, each as `warp` gives it.
+    """The empty pictures at the place of `box` in the scene, each as `warp` returns it.
 
-    alignment: of the footage and, after it, of `pictures`. Raises PrepareError where they show another scene.
+    alignment: of the footage, followed by `pictures`. Raises PrepareError where they show another scene.
     """
     first = len(alignment.scenes) - len(pictures)
     still = scene >= 0 and alignment.found[scene].kind in (STILL, TAKEN_FOR_STILL)
@@ -65,7 +64,7 @@ def in_scene(
         if scene >= 0 and alignment.scenes[first + place] == scene:
             matrix = alignment.matrices[first + place]
         elif still and alignment.plain[first + place]:
-            matrix = np.eye(3)  # there is nothing to align by
+            matrix = np.eye(3)  # nothing to align by
         if matrix is not None:
             shown.append(warp(picture, matrix, box))
     if not shown:

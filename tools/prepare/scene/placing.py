@@ -1,9 +1,11 @@
-"""Where each frame goes in the dataset's picture: held still, and the player of one size in all of them.
+"""The place of each frame in the dataset's picture: without camera motion, and with the player of one size in
+all frames.
 
-`prepare` calls `place` once all frames are scanned and aligned. Frames of the main scene are shown in it as
-its camera saw them. Where the player leaves that view (the camera panned along), the view follows in a jump
-and stays there. Frames of other scenes, and those whose background does not tell where they belong, are
-scaled so that the player is as large as in the main scene, and stands where the player stands there. Pure.
+`prepare` calls `place` once all frames are scanned and aligned. Frames of the main scene are shown as its
+camera saw them. If the player leaves that view, because the camera panned along, the view follows in one jump
+and stays there. Frames of other scenes, and frames whose background does not tell where they belong, are
+scaled to show the player as large as in the main scene, and moved so that the player stands where players
+stand there. Pure.
 """
 
 from __future__ import annotations
@@ -19,25 +21,25 @@ from engines.skeleton import Landmark
 HAIR, REACH = 0.16, 0.08
 """How far the player may extend beyond the landmarks, up and to the other sides, in standing heights."""
 ABOUT_FRAMES = 15
-"""Sizes and places of frames without a scene are medians over so many frames before and after."""
+"""For frames without a scene, size and place are medians over this many frames before and after."""
 MOST_ENLARGED = 2.0
-"""A frame that would have to be enlarged by more is left out: the player is too far away in it."""
+"""A frame that would have to be enlarged by more is left out: the player is too far away."""
 
 SLACK, BACK = 0.02, 0.05
-"""The view moves where the player is out of it by more than the one share of its side, and moves back to
-where it always is once the player is inside of that by the other: it does not flutter between two."""
+"""The view moves once the player is outside of it by more than SLACK of its side, and moves back to its usual
+place once the player is inside of that by BACK: it does not flutter between two places."""
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Placement:
-    """One row a frame.
+    """One row for each frame.
 
-    maps (N, 3, 3): pixels of the frame → of its scene, in which the player has the dataset's size. views (N,
-    2) int: the left top corner, in the scene, of what the dataset's picture shows of it. own (N,): the
-    picture shows the main scene where it always is: what is behind the player is the dataset's plate. scenes
-    (N,): as in the alignment. scales (N,): by how much the frame was enlarged.
+    maps (N, 3, 3): pixels of the frame → pixels of its scene, in which the player has the dataset's size.
+    views (N, 2) int: the top left corner, in the scene, of the part that the dataset's picture shows. own
+    (N,): whether the picture shows the main scene at its usual place, so that the dataset's plate is behind
+    the player. scenes (N,): as in the alignment. scales (N,): how much the frame was enlarged.
     """
 
     maps: Floats
@@ -47,14 +49,14 @@ class Placement:
     scales: Floats
 
     def to_picture(self, row: int) -> Floats:
-        """(3, 3): pixels of a frame → of the dataset's picture."""
+        """(3, 3): pixels of a frame → pixels of the dataset's picture."""
         x, y = self.views[row]
         return np.array([[1, 0, -x], [0, 1, -y], [0, 0, 1]], np.float64) @ self.maps[row]
 
 
 def pixels_per_metre(landmarks: NDArray[np.float32], world: NDArray[np.float32]) -> Floats:
-    """(N,): how large the body is in the picture, whatever its pose: the scale that brings world landmarks
-    (N, 33, 3), metres, closest to the landmarks (N, 33, 4) in the picture, by least squares."""
+    """(N,): how large the body is in the picture, in any pose: the scale that brings world landmarks (N, 33,
+    3), metres, closest to the landmarks (N, 33, 4) in the picture, by least squares."""
     body = slice(Landmark.LEFT_SHOULDER, None)
     weight = landmarks[:, body, 3:].astype(np.float64) + 1e-3
     flat, metres = landmarks[:, body, :2].astype(np.float64), world[:, body, :2].astype(np.float64)
@@ -74,8 +76,8 @@ def place(
     shots: NDArray[np.int64],
     size: tuple[int, int],
 ) -> Placement:
-    """landmarks (N, 33, 4), world (N, 33, 3) of the frames that are of use; scenes, matrices, shots as in
-    `tools.alignment.solve.Alignment`, of the same frames; size (width, height) of the pictures."""
+    """The places of the usable frames. landmarks (N, 33, 4), world (N, 33, 3). scenes, matrices, shots: as in
+    `tools.alignment.solve.Alignment`, of the same frames. size (width, height): of the pictures."""
     count = len(landmarks)
     maps = matrices.astype(np.float64).copy()
     found, numbers = np.unique(scenes[scenes >= 0], return_counts=True)
@@ -104,7 +106,7 @@ def place(
 
 
 def mapped(landmarks: NDArray[np.float32], maps: Floats) -> NDArray[np.float32]:
-    """landmarks (N, 33, 4) through maps (N, 3, 3); z is scaled along."""
+    """landmarks (N, 33, 4) through maps (N, 3, 3); z is scaled accordingly."""
     flat = landmarks[..., :2].astype(np.float64)
     moved = flat @ maps[:, :2, :2].transpose(0, 2, 1) + maps[:, None, :2, 2]
     depth = (flat * maps[:, None, 2, :2]).sum(axis=2) + maps[:, None, 2, 2]
@@ -115,7 +117,7 @@ def mapped(landmarks: NDArray[np.float32], maps: Floats) -> NDArray[np.float32]:
 
 
 def _magnification(maps: Floats) -> Floats:
-    """(N,)"""
+    """(N,): the enlargement by each map."""
     return np.asarray(np.sqrt(np.abs(np.linalg.det(maps[:, :2, :2]))))
 
 
@@ -133,7 +135,7 @@ def _similarity(scale: float, start: Floats, end: Floats) -> Floats:
 
 
 def _median(values: Floats) -> Floats:
-    """(N, ...) → the same: the median over ABOUT_FRAMES before and after."""
+    """(N, ...) → (N, ...): the median over ABOUT_FRAMES before and after."""
     count = len(values)
     return np.stack(
         [
@@ -144,7 +146,7 @@ def _median(values: Floats) -> Floats:
 
 
 def _shown(maps: Floats, size: tuple[int, int]) -> Floats:
-    """(N, 2, 2): the left top and right bottom corners of what each frame shows."""
+    """(N, 2, 2): the top left and bottom right corners of what each frame shows."""
     right, bottom = size
     corners = np.array([(0, 0, 1), (right, 0, 1), (right, bottom, 1), (0, bottom, 1)], np.float64)
     moved = corners @ maps.transpose(0, 2, 1)
@@ -159,11 +161,12 @@ def _views(
     shots: NDArray[np.int64],
     size: tuple[int, int],
 ) -> NDArray[np.int64]:
-    """(N, 2): the view stays where it is while the player is in it, and at first it is the scene's own."""
+    """(N, 2): the top left corners of the views. A view stays while the player is in it; the first is the
+    scene's own."""
     standing = float(np.median(standing_height(landmarks)))
     low = landmarks[..., :2].min(axis=1) - np.array([REACH, HAIR]) * standing
     high = landmarks[..., :2].max(axis=1) + REACH * standing
-    low, high = np.maximum(low, shown[:, 0]), np.minimum(high, shown[:, 1])  # more of the player there is not
+    low, high = np.maximum(low, shown[:, 0]), np.minimum(high, shown[:, 1])  # there is no more of the player
     views = np.zeros((len(landmarks), 2), np.int64)
     view, before = np.zeros(2, np.int64), (-2, -2)
     for row in range(len(landmarks)):

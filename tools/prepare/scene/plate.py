@@ -1,10 +1,11 @@
-"""The empty scene behind a player, from frames in which the player stands somewhere else.
+"""Makes the empty scene behind a player, from frames in which the player stands elsewhere.
 
-`prepare` calls it once for each scene. A plain median keeps the player's shadows, and pixels that were seen
-free at different times do not fit together. So the plate is put together from differences between
-neighbouring pixels: the median over time of each (a shadow's edge is seldom there twice), then the picture
-that has these differences and, on the whole, the brightness of the lit scene. Y. Weiss, "Deriving intrinsic
-images from image sequences", ICCV 2001; the solution by cosine transforms is that of Poisson's equation.
+`prepare` calls it once for each scene. A plain median would keep the player's shadows, and pixels that were
+free at different times would not fit together. So the plate is built from differences between neighbouring
+pixels: first the median over time of each difference (a shadow's edge is rarely at the same place twice),
+then the picture that has these differences and, on the whole, the brightness of the lit scene. Y. Weiss,
+"Deriving intrinsic images from image sequences", ICCV 2001; the solution by cosine transforms is that of
+Poisson's equation.
 """
 
 from __future__ import annotations
@@ -23,50 +24,51 @@ from tqdm import tqdm
 from tools.prepare.files.ahead import WORKERS, in_order
 
 SAMPLES = 72
-"""So many frames are looked at."""
+"""Frames that are used."""
 LIT_PERCENTILE = 95
 """The brightness of a pixel in the light: this percentile over the samples in which it is free."""
 SHADOW, SHADED = 0.95, 0.97
-"""A sample is in shadow below the one share of that brightness; a pixel often is where the median of all its
-samples is below the other share of the median in the light, in every channel."""
+"""A sample is in shadow if it is darker than SHADOW times that brightness. A pixel is often in shadow if the
+median of all its samples is below SHADED times the median in the light, in every channel."""
 TINT = 0.12
-"""By no more than this do the channels differ in that: a shadow has no colour of its own."""
+"""The channels may differ by at most this in that: a shadow has no colour of its own."""
 LEAST_LIT = 4
-"""A brighter state that was seen less often than this is a reflection or noise, not the floor."""
+"""A brighter state seen fewer times than this is a reflection or noise, not the floor."""
 ANCHOR = 5e-4
-"""How much the lit brightness weighs beside the differences: it holds over some 1 / sqrt(ANCHOR) = 45
+"""The weight of the lit brightness beside the differences: it holds over about 1 / sqrt(ANCHOR) = 45
 pixels."""
 RARELY = 0.25
-"""A pixel that is free in a smaller share of the samples may be in shadow in all of them: differences
-alone, and all that there are."""
+"""A pixel that is free in a smaller share of the samples may be in shadow in all of them: there only
+differences count, and all of them."""
 ROUNDS = 15
 DARK = 8.0
 """Added to pixel values before the logarithm, so that noise in the dark does not count."""
 FILL_PX = 360
-"""What fits into a part that was never seen is looked for in a picture of no longer side than this."""
+"""The fill for a part that was never seen is searched in a picture whose longer side is at most this."""
 RING, ALIKE = 0.15, 0.12
-"""It is looked for by its surround, so wide as a share of the part, and taken where that differs by no more
-than ALIKE and half of its own texture: logarithms of brightness, and their slopes. What stands out from its
-surround is not taken."""
+"""The fill is searched by its surround, a ring with the width RING as a share of the part. It is taken if
+that differs by at most ALIKE plus half of its own texture: logarithms of brightness, and their slopes. A fill
+that stands out from its own surround is not taken."""
 SURROUND_PX, PLAIN = 8, 3.0
-"""A surround of that width is plain where its pixels differ from their median by less than this, of 255."""
+"""A surround of this width is plain if its pixels differ from their median by less than this, of 255."""
 BAND_ROWS = 32
-"""So many rows are worked on in one go, in threads beside each other."""
+"""Rows that are processed at once, in parallel threads."""
 LEAST_PIECE_PX = 48
-"""A smaller part is not cut further."""
+"""A smaller part is not divided further."""
 
 Floats = NDArray[np.float32]
 
 
 class Plate(NamedTuple):
-    """picture (H, W, 3) uint8 BGR; unseen (H, W): where it was never seen free, and is filled."""
+    """picture (H, W, 3) uint8 BGR; unseen (H, W): where the scene was never seen free, and is filled in."""
 
     picture: NDArray[np.uint8]
     unseen: NDArray[np.bool_]
 
 
 def empty_scene(frames: NDArray[np.uint8], covered: NDArray[np.bool_], *, quiet: bool = False) -> Plate:
-    """frames (S, H, W, 3) uint8 BGR; covered (S, H, W): where the player is or may be, or nothing is seen."""
+    """The empty scene. frames (S, H, W, 3) uint8 BGR; covered (S, H, W): where the player may be, or nothing
+    is seen."""
     unseen = covered.all(axis=0)
     rarely = (~covered).mean(axis=0) < RARELY
     if rarely.all():
@@ -81,7 +83,8 @@ def empty_scene(frames: NDArray[np.uint8], covered: NDArray[np.bool_], *, quiet:
 
 
 def plain(plate: Plate) -> NDArray[np.bool_]:
-    """(H, W): what was never seen free, and yet is sure: a part whose whole surround is of one colour."""
+    """(H, W): areas never seen free that are certain all the same, since their whole surround has one
+    colour."""
     sure = np.zeros(plate.unseen.shape, np.bool_)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(plate.unseen.astype(np.uint8))
     kernel = np.ones((2 * SURROUND_PX + 1,) * 2, np.uint8)
@@ -121,8 +124,8 @@ def _differences(
 def _band(
     frames: NDArray[np.uint8], covered: NDArray[np.bool_], rows: tuple[int, int]
 ) -> tuple[Floats, Floats, Floats]:
-    """Of the rows from the first to before the last: differences to the right, from the row above, and the
-    lit scene."""
+    """For the rows from the first to before the last: differences to the right, differences from the row
+    above, and the lit scene."""
     _, _, width, _ = frames.shape
     first, end = rows
     across = np.zeros((end - first, width - 1, 3), np.float32)
@@ -149,8 +152,8 @@ def _band(
 
 
 def _in_light(row: Floats, free: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], Floats]:
-    """row (S, W, 3) logarithms → in which samples (S, W) each pixel is free and not in shadow, and the median
-    of those (W, 3)."""
+    """row (S, W, 3) logarithms → in which samples (S, W) each pixel is free and not in shadow, and their
+    median (W, 3)."""
     usual = _percentile(row, free[..., None], 50)
     brightness = row.mean(axis=2, keepdims=True)
     top = _percentile(brightness, free[..., None], LIT_PERCENTILE)
@@ -163,15 +166,15 @@ def _in_light(row: Floats, free: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], 
 
 
 def _median(values: Floats, free: NDArray[np.bool_], light: NDArray[np.bool_], lit: Floats) -> Floats:
-    """Differences (S, W, 3) of pixels that are free, and in the light, in samples (S, W) → (W, 3): of those
-    in the light, or `lit` (W, 3), the difference of the lit scene, where none is."""
+    """The median (W, 3) of the differences (S, W, 3) in samples (S, W) that are free and in the light; where
+    there is none, `lit` (W, 3), the difference of the lit scene."""
     found = _percentile(values, light[..., None], 50)
     return np.where((light.any(axis=0) | ~free.any(axis=0))[:, None], found, lit)
 
 
 def _percentile(values: Floats, chosen: NDArray[np.bool_], percent: float) -> Floats:
-    """values (S, W, 3), chosen (S, W, 1 or 3) → (W, 3): of the chosen values of each column, 0 where there is
-    none."""
+    """values (S, W, 3), chosen (S, W, 1 or 3) → (W, 3): the percentile of each column's chosen values, 0
+    where there are none."""
     ordered = np.sort(np.where(chosen, values, np.float32(np.inf)), axis=0)
     count = np.broadcast_to(chosen.sum(axis=0), values.shape[1:])
     rank = np.maximum((count - 1) * percent / 100, 0)
@@ -207,8 +210,8 @@ def _solve(across: Floats, down: Floats, target: Floats) -> Floats:
 
 
 def _filled(logs: Floats, across: Floats, down: Floats, unseen: NDArray[np.bool_]) -> Floats:
-    """`logs` (H, W, 3) with what was never seen continued from its surround, without a seam: where another
-    part of the scene fits in, with that part's texture, else smoothly, as `logs` has it."""
+    """`logs` (H, W, 3) with areas never seen continued from their surround, without a seam: with the texture
+    of another part of the scene that fits in, else smoothly, as in `logs`."""
     hidden = cv2.dilate(unseen.astype(np.uint8), np.ones((5, 5), np.uint8))
     across, down = across.copy(), down.copy()
     count, labels = cv2.connectedComponents(hidden)
@@ -235,9 +238,8 @@ def _filled(logs: Floats, across: Floats, down: Floats, unseen: NDArray[np.bool_
 
 
 def _source(logs: Floats, hidden: NDArray[np.uint8], piece: NDArray[np.uint8]) -> tuple[int, int] | None:
-    """By how far down and to the right another part of the scene must be moved to fit into `piece` (H, W):
-    the one whose surround is most like that of the piece. None where none was seen whole, or none is
-    alike."""
+    """How far down and to the right another part of the scene must be moved to fit into `piece` (H, W). It is
+    the part whose surround is most like the piece's. None where no part was seen whole, or none is alike."""
     step = max(1, round(max(piece.shape) / FILL_PX))
     small = cv2.GaussianBlur(logs.mean(axis=2), (0, 0), 0.5 * step)[::step, ::step]
     gone, wanted = hidden[::step, ::step].astype(np.float32), np.ascontiguousarray(piece[::step, ::step])
@@ -269,7 +271,7 @@ def _source(logs: Floats, hidden: NDArray[np.uint8], piece: NDArray[np.uint8]) -
 
 
 def _halves(piece: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
-    """A piece of the picture cut across its longer side; nothing where it is small."""
+    """The piece of the picture, divided across its longer side; nothing where it is small."""
     x, y, width, height = cv2.boundingRect(piece)
     if max(width, height) < LEAST_PIECE_PX:
         return []

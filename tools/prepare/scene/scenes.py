@@ -1,7 +1,7 @@
-"""The empty scene behind the player, for each scene of the footage.
+"""Makes the empty scene behind the player, for each scene of the footage.
 
-`prepare` calls `build` once the frames are placed. A scene that the camera panned over is larger than a
-picture; each frame's view of it is cut out where it is needed.
+`prepare` calls `build` once the frames are placed. A scene over which the camera panned is larger than a
+picture; each frame's view of it is cut out when it is needed.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from tools.prepare.scene.placing import Placement
 from tools.prepare.scene.plate import SAMPLES, Plate, empty_scene, plain
 
 MOST_BYTES = 400_000_000
-"""A scene's samples take no more memory than this."""
+"""The most memory for a scene's samples."""
 MOST_VIEWS = 4.0
-"""A scene is not made larger than so many pictures: of frames beyond it nothing is known."""
+"""The most pictures to a scene's area: nothing is known of frames beyond it."""
 LEAST_SAMPLES = 8
-"""Of a scene that was seen in fewer frames no empty picture can be made."""
+"""A scene seen in fewer frames has no empty picture."""
 EMPTY_SHARE = 1 / 3
-"""So many of the samples at most are frames without a person."""
+"""At most this share of the samples are frames without a person."""
 SEEN = 40
-"""Where the landmark net's mask is higher, of 255, the person may be."""
+"""Where the landmark net's mask exceeds this, of 255, the person may be."""
 GROWN = 0.02
-"""And so far around it, in heights of the picture."""
+"""The margin around that, in heights of the picture."""
 
 
 @dataclass(frozen=True)
 class Sampled:
-    """One row a frame that may show the scene. numbers (N,); landmarks (N, 33, 4) in the frame's pixels, NaN
-    where nobody is in it; maps (N, 3, 3): frame → scene; standing_px (N,) in the frame."""
+    """One row for each frame that may show the scene. numbers (N,). landmarks (N, 33, 4): in the frame's
+    pixels, NaN without a person. maps (N, 3, 3): frame → scene. standing_px (N,): in the frame."""
 
     numbers: NDArray[np.int64]
     landmarks: NDArray[np.float32]
@@ -50,7 +50,7 @@ class Sampled:
 
 @dataclass(frozen=True)
 class EmptyScene:
-    """plate: of `box`, in the scene's pixels."""
+    """The empty picture of a scene. plate: of `box`, in the scene's pixels."""
 
     plate: Plate
     box: Box
@@ -62,8 +62,8 @@ class EmptyScene:
     def view(
         self, corner: NDArray[np.int64], size: tuple[int, int]
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """The part that begins at `corner` (x, y), of `size` (width, height): the picture, its edge continued
-        where the scene ends, and (H, W) uint8: 255 where it was seen free or is sure (`plate.plain`)."""
+        """The part of `size` (width, height) that begins at `corner` (x, y): the picture, its edge repeated
+        beyond the scene's end; and (H, W) uint8, 255 where it was seen free or is certain (`plate.plain`)."""
         left, top, width, height = self.box
         x = np.clip(np.arange(size[0]) + corner[0] - left, 0, width - 1)
         y = np.clip(np.arange(size[1]) + corner[1] - top, 0, height - 1)
@@ -74,7 +74,7 @@ class EmptyScene:
 
 
 def box_of(placement: Placement, rows: NDArray[np.bool_], size: tuple[int, int]) -> Box:
-    """What of a scene is shown in the pictures of `rows`, and its own view."""
+    """The part of a scene that the pictures of `rows` show, together with the scene's own view."""
     corners = np.concatenate([placement.views[rows], np.zeros((1, 2), np.int64)])
     low, high = corners.min(axis=0), corners.max(axis=0) + size
     if (high - low).prod() > MOST_VIEWS * size[0] * size[1]:
@@ -88,8 +88,9 @@ def build(
     box: Box,
     given: Sequence[tuple[NDArray[np.uint8], NDArray[np.uint8]]] = (),
 ) -> EmptyScene | None:
-    """frames: all that show the scene. given: empty pictures of it (height, width of `box`, 3), with (height,
-    width) 255 where they show something: there nothing else counts. None where too little was seen."""
+    """The empty scene; None where too little was seen. frames: all that show it. given: empty pictures of it
+    (height, width of `box`, 3), each with (height, width) 255 where it shows something: there, nothing else
+    is used."""
     width, height = box[2], box[3]
     most = int(np.clip(MOST_BYTES // (4 * width * height), 24, SAMPLES))
     chosen = _choose(frames, most)
@@ -125,8 +126,8 @@ def _sample(
 
 
 def _choose(frames: Sampled, most: int) -> NDArray[np.int64]:
-    """Rows, ascending: of frames without a person some, evenly; of the others half evenly in time, half where
-    the player stands furthest from where the player stood in those chosen before."""
+    """Rows, ascending. Some of the frames without a person, evenly spread; of the others, half evenly in
+    time, half where the player stands farthest from the places chosen before."""
     empty = np.isnan(frames.landmarks).any(axis=(1, 2))
     nobody, somebody = np.flatnonzero(empty), np.flatnonzero(~empty)
     free = nobody[_evenly(len(nobody), int(most * EMPTY_SHARE))]

@@ -40,7 +40,7 @@ def test_a_track_that_went_over_to_the_other_goes_back() -> None:
         seen = roster.see([at(190 + 10 * step, 3), at(230 - 10 * step, 3)], later_ns)
         assert [one.person_id for one in seen] == [1, 2]
         verdicts.append(guard.judge(1, tracked, seen, later_ns))
-    assert verdicts == [Verdict.HIS] * (LOOKS_ELSEWHERE - 1) + [Verdict.ELSEWHERE]
+    assert verdicts == [Verdict.FOLLOWED] * (LOOKS_ELSEWHERE - 1) + [Verdict.ELSEWHERE]
     assert roster[1].body.x > 240
 
 
@@ -51,7 +51,7 @@ def test_a_track_that_stayed_goes_on() -> None:
         tracked = at(190 + 10 * step, 3)
         guard.step(1, tracked, later_ns)
         seen = roster.see([tracked, at(230 - 10 * step, 3)], later_ns)
-        assert guard.judge(1, tracked, seen, later_ns) is Verdict.HIS
+        assert guard.judge(1, tracked, seen, later_ns) is Verdict.FOLLOWED
     assert not guard.step(1, at(310, 3), later_ns + STEP_NS), "they are apart again"
 
 
@@ -68,7 +68,7 @@ def test_one_who_stays_hidden_is_lost() -> None:
         tracked = at(215, 5)
         assert guard.step(1, tracked, t_ns)
         verdicts.append(guard.judge(1, tracked, roster.see([tracked], t_ns), t_ns))
-    assert verdicts[-1] is Verdict.LOST and set(verdicts[:-1]) == {Verdict.HIS}
+    assert verdicts[-1] is Verdict.LOST and set(verdicts[:-1]) == {Verdict.FOLLOWED}
 
 
 def test_one_whom_the_detector_overlooks_is_his_where_all_others_are_seen_elsewhere() -> None:
@@ -78,7 +78,7 @@ def test_one_whom_the_detector_overlooks_is_his_where_all_others_are_seen_elsewh
     assert guard.step(1, tracked, t_ns)
     seen = roster.see([at(180, 5)], t_ns)
     assert [one.person_id for one in seen] == [2] and roster[1].seen_ns < t_ns
-    assert guard.judge(1, tracked, seen, t_ns) is Verdict.HIS
+    assert guard.judge(1, tracked, seen, t_ns) is Verdict.FOLLOWED
     assert roster[1].seen_ns == t_ns and roster[1].body is tracked
 
 
@@ -103,7 +103,7 @@ def test_new_clothes_with_nobody_near_are_learned() -> None:
         t_ns = step * STEP_NS
         unsure = guard.step(1, at(100, 5), t_ns)
         if unsure and guard.is_due(t_ns):
-            assert guard.judge(1, at(100, 5), [], t_ns) is Verdict.HIS
+            assert guard.judge(1, at(100, 5), [], t_ns) is Verdict.FOLLOWED
     assert not unsure and 1 in roster
 
 
