@@ -14,7 +14,7 @@ from realtime.config.redact import encoding_hint, redact, shown
 from realtime.config.show import ShowError, check_show
 from realtime.performer.capture_thread import CaptureThread
 from realtime.pictures.video_source import CaptureError, VideoSource
-from realtime.transport.telemetry import Meter
+from realtime.transport.telemetry import Meter, Totals
 from tests.realtime.outputs.feeding import wait_until
 
 HINT = "write @ as %40, # as %23"
@@ -107,7 +107,8 @@ def test_run_live_says_who_dances_to_what_without_a_password(
         def run() -> None:
             raise Ended
 
-        return SimpleNamespace(run=run, stop=None, interrupt=None, hang_up=None)
+        report = Totals().report(0, 0)
+        return SimpleNamespace(run=run, stop=None, interrupt=None, hang_up=None, report=lambda: report)
 
     monkeypatch.setattr(run_live, "Supervisor", supervisor)
     monkeypatch.setattr(run_live, "heed", lambda *_, **__: None)
