@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
@@ -19,6 +19,9 @@ FADE_S = 0.5
 
 MOST_SECONDS = 5.0
 """The longest fade and the longest delay of the programme."""
+
+LONGEST_NAME = 60
+"""Letters in the fan's name."""
 
 Seconds = Annotated[float, Field(ge=0, le=MOST_SECONDS)]
 
@@ -47,6 +50,8 @@ class Orders:
     () for whom the rule says. picks: rises with each choice, so that the same place can be picked again.
     dancer_rule, dancer_mark: whom to follow while nobody is picked, and the mark (x, y), 0 to 1, of "centre"
     (`engines.pose.tracking.choosing`).
+    layers: name → whether it is shown, of the layers that can be switched, in the show file's order.
+    fan_name: what {fan} stands for in their texts; "" for nobody.
     recording: the programme is recorded. restarts: rises with each order to start the performer again.
     """
 
@@ -70,6 +75,8 @@ class Orders:
     picks: int = 0
     dancer_rule: Rule = "largest"
     dancer_mark: tuple[Share, Share] = (0.5, 0.5)
+    layers: dict[str, bool] = field(default_factory=dict)
+    fan_name: Annotated[str, Field(max_length=LONGEST_NAME)] = ""
     recording: bool = False
     restarts: int = 0
 
@@ -80,6 +87,7 @@ class Orders:
             taken=show.start == "live",
             mirror=show.mirror,
             background=show.background,
+            layers={layer.name: layer.on for layer in show.all_layers if not layer.locked},
             dancer_rule=show.dancer_rule,
             dancer_mark=show.dancer_mark,
         )
