@@ -8,6 +8,7 @@ import av
 
 from realtime.config.outputs import Stream
 from realtime.config.redact import encoding_hint, redact, shown
+from realtime.outputs import synthetic
 from realtime.outputs.h264 import EncoderSettings, h264_level
 from realtime.outputs.sink import Format, OutputError
 from realtime.outputs.video_file import VideoFile
@@ -19,6 +20,9 @@ UDP_PACKET_BYTES = 1316
 
 CONTAINERS = {"udp": "mpegts", "rtmp": "flv", "rtmps": "flv"}
 """Scheme of the URL → FFmpeg's container."""
+
+TAGS = {"mpegts": synthetic.SERVICE, "flv": synthetic.TAGS}
+"""Container → what it says of its origin."""
 
 
 class StreamSink(WorkerSink):
@@ -44,7 +48,8 @@ class StreamSink(WorkerSink):
         if parts.scheme == "udp":
             url += f"{'&' if parts.query else '?'}pkt_size={UDP_PACKET_BYTES}"
         try:
-            self._file = VideoFile(url, CONTAINERS[parts.scheme], self._encoding, options={})
+            container = CONTAINERS[parts.scheme]
+            self._file = VideoFile(url, container, self._encoding, options={}, metadata=TAGS[container])
         except (OSError, av.FFmpegError) as error:
             raise self._failed("reach", error) from error
 

@@ -89,7 +89,7 @@ function playerText({ player, dances, player_failed: failed }) {
 
 function showNames(orders, show) {
   const { choices, player, dancer_rule: rule, background, rights = {} } = show;
-  const drawn = JSON.stringify([choices, player, rule, background, rights, orders.layers, confirmNow]);
+  const drawn = JSON.stringify([choices, player, rule, background, rights, orders.layers, orders.fan_name, confirmNow]);
   if (drawn === namesDrawn) return; // a button that is held is not to be replaced
   namesDrawn = drawn;
   const lists = [
