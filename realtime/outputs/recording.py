@@ -77,6 +77,7 @@ class RecorderSink(WorkerSink):
                 {"mkv": "matroska", "mp4": "mp4"}[self._settings.container],
                 self._encoding,
                 options=_options(self._settings),
+                audio=self._settings.audio,
                 metadata={"creation_time": datetime.now().astimezone().isoformat(), **synthetic.TAGS},
             )
             self._disk = Synchronizer(path)
@@ -90,7 +91,7 @@ class RecorderSink(WorkerSink):
             return
         try:
             self._look_at_disk()
-            self._file.write(picture, tick.number)
+            self._file.write(picture, tick.number, tick.due_ns, tick.frame.entered)
         except OSError as error:
             raise OutputError(f"{self.name}: cannot write {self._where}: {error.strerror}") from error
 

@@ -34,7 +34,7 @@ class StreamSink(WorkerSink):
         super().__init__(
             "stream", settings.called, programme, frozenset[Part]({"picture"}), where=shown(settings.url)
         )
-        self._url = settings.url
+        self._url, self._audio = settings.url, settings.audio
         self._encoding = EncoderSettings(
             programme.size, programme.fps, settings.bitrate, keyframe_s=settings.keyframe_s
         )
@@ -49,14 +49,21 @@ class StreamSink(WorkerSink):
             url += f"{'&' if parts.query else '?'}pkt_size={UDP_PACKET_BYTES}"
         try:
             container = CONTAINERS[parts.scheme]
-            self._file = VideoFile(url, container, self._encoding, options={}, metadata=TAGS[container])
+            self._file = VideoFile(
+                url,
+                container,
+                self._encoding,
+                options={},
+                metadata=TAGS[container],
+                audio=self._audio,
+            )
         except (OSError, av.FFmpegError) as error:
             raise self._failed("reach", error) from error
 
     def _write(self, tick: Tick) -> None:
         assert self._file is not None  # noqa: S101  # opened before
         try:
-            self._file.write(tick.frame.picture, tick.number)
+            self._file.write(tick.frame.picture, tick.number, tick.due_ns, tick.frame.entered)
         except (OSError, av.FFmpegError) as error:
             raise self._failed("send to", error) from error
 

@@ -123,6 +123,7 @@ class Playout:
             layer=layer,
             clean=self._sources.shot_of(Source.LIVE).picture if "clean" in wants else None,
             preview=self._sources.preview() if "preview" in wants else None,
+            entered=None if slated else tick - self._programme.delay_ticks,
         )
         self._outputs.send(frame, wants, tick, due_ns)
         self._air.tick(programme_ns, period_ns, missed, on_air.state)

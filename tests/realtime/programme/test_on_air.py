@@ -416,3 +416,24 @@ def test_a_layer_lies_over_the_programme_alone(start: Start, tmp_path: Path) -> 
     board.frame(200)
     board.tick()
     assert (viewer.frames[-1].picture[2, 2] != 255).all()
+
+
+def test_the_sound_knows_when_the_picture_came_in(start: Start) -> None:
+    board, viewer = start(start="live")
+    board.live()
+    assert viewer.frames[-1].entered == board.now - 1
+    board.order(delay_s=0.2)
+    ticks = round(0.2 * 30)
+    for _ in range(9 * ticks):
+        board.frame(200)
+        board.tick()
+    assert viewer.frames[-1].entered == board.now - 1 - ticks
+    dumped = board.now
+    board.order(dumps=1, taken=False)
+    board.tick(3 * ticks)
+    after = [frame.entered or 0 for frame in viewer.frames[-3 * ticks :]]
+    assert min(after) >= dumped - 1, "nothing from before the dump is heard"
+    assert after[-1] == board.now - 1 - ticks
+    board.order(slate=True)
+    board.tick()
+    assert viewer.frames[-1].entered is None

@@ -244,6 +244,7 @@ by("fan-name-form").addEventListener("submit", (event) => {
   const name = by("fan-name").value.trim();
   act("fan-name", name ? { name } : {});
   by("fan-name").value = "";
+  by("fan-name").blur(); // keys are the show's again
 });
 by("login").addEventListener("cancel", (event) => event.preventDefault());
 by("login-form").addEventListener("submit", async (event) => {
