@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 from realtime.config.outputs import Recorder
+from realtime.outputs.h264 import EncoderSettings
 from realtime.outputs.recording import RecorderSink
 from realtime.outputs.sink import Format
+from realtime.outputs.stream import TAGS
 from realtime.outputs.synthetic import COMMENT, SOURCE_TYPE, XMP, XMP_UUID
+from realtime.outputs.video_file import VideoFile
 from tests.realtime.outputs.feeding import wait_for_state, wait_until
 from tests.realtime.outputs.probing import probe, tags
 from tests.realtime.outputs.test_recording import SIZE, frame
@@ -63,6 +66,20 @@ def test_exiftool_reads_the_source_type(recorded: Path) -> None:
     asked = ["exiftool", "-s3", "-XMP-iptcExt:DigitalSourceType", str(recorded)]
     said = subprocess.run(asked, capture_output=True, check=True, text=True).stdout.strip()
     assert said == (SOURCE_TYPE if recorded.suffix == ".mp4" else "")
+
+
+@pytest.mark.parametrize("container", ["flv", "mpegts"])
+def test_a_stream_says_so(container: str, tmp_path: Path) -> None:
+    path, encoding = tmp_path / "stream", EncoderSettings(SIZE, Fraction(30), 400_000)
+    file = VideoFile(str(path), container, encoding, options={}, metadata=TAGS[container])
+    for tick in range(60):
+        file.write(frame(tick).picture, tick)
+    file.close()
+    found = probe(path)
+    if container == "flv":
+        assert tags(found)["digital_source_type"] == SOURCE_TYPE
+    else:
+        assert found["programs"][0]["tags"]["service_name"] == "AI-generated"
 
 
 def boxes_of(data: bytes) -> list[tuple[bytes, bytes]]:

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
-from realtime.outputs.synthetic import COMMENT, XMP, XMP_UUID
+from realtime.outputs.synthetic import COMMENT, SOURCE_TYPE, XMP, XMP_UUID
 from tests.packs import SIZE
 from tests.realtime.outputs.probing import probe, tags
 from tests.videos import frames_of, layers_of
@@ -170,7 +170,9 @@ def test_the_player_alone_laid_over_his_plate_is_his_picture(
         difference = layer[..., :3] * alpha + plate * (1 - alpha) - picture
         # An untrained player is noise, which 4:2:0 blurs: what counts is the mean of a few pixels.
         assert np.abs(cv2.blur(difference, (8, 8))).mean() < 3  # libswscale's rounding alone takes 2
-    assert COMMENT in tags(probe(alone))["comment"]
+    said = tags(probe(alone))
+    assert said["comment"] == COMMENT
+    assert said.get("digital_source_type") == (SOURCE_TYPE if ending == ".webm" else None)
     sounds = {".mov": "aac", ".webm": "opus"}
     with av.open(str(alone)) as container:
         assert container.streams.audio[0].codec_context.codec.canonical_name == sounds[ending]
