@@ -25,6 +25,11 @@ class RepairError(ValueError):
     """A recording that cannot be made whole; one line."""
 
 
+def whole_beside(source: Path) -> Path:
+    """Where a recording that was made whole lies, unless told otherwise; `tools.purge` knows the name."""
+    return source.with_name(f"{source.stem} (whole){source.suffix}")
+
+
 def repair(source: Path, output: Path) -> float:
     """Writes `output`, whole or not at all; how many seconds of picture are in it. Raises RepairError."""
     if output.exists():
@@ -113,7 +118,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, metavar="FILE", help='by default "NAME (whole)" beside it')
     options = parser.parse_args(argv)
     source: Path = options.recording
-    output: Path = options.output or source.with_name(f"{source.stem} (whole){source.suffix}")
+    output: Path = options.output or whole_beside(source)
     try:
         if source.suffix.lower() not in CONTAINERS or output.suffix.lower() != source.suffix.lower():
             raise RepairError(f"{source}: recordings end in {' or '.join(CONTAINERS)}, the output likewise")
