@@ -20,6 +20,7 @@ from realtime.control.keys import KeyConflict, Keymap
 from realtime.control.show_log import ShowLog
 from realtime.control.terminal.console import open_console
 from realtime.control.terminal.outlet import Console
+from realtime.layers.layers import LayerError, check_layers
 from realtime.performer.networks import Nets, load_nets
 from realtime.pictures.video_source import CameraName, CaptureError
 from realtime.programme.backgrounds import BackgroundError, check_backgrounds
@@ -165,6 +166,7 @@ def check(show: Show, report: Path | None, role: str = "all") -> Player:
         CameraName.parse(show.camera)
     if role != "performer":
         check_backgrounds(show.backgrounds)
+        check_layers(show.all_layers)
         stages_of(show)
     if report is not None and not report.resolve().parent.is_dir():
         raise UsageError(f"--report {report}: there is no folder {report.resolve().parent}")
@@ -292,7 +294,7 @@ def main(arguments: list[str]) -> int:
         link = link_of(show, options.role)
         player = check(show, options.report, options.role)
         check_ports(show, link)
-    except (ShowError, UsageError, CaptureError, KeyFileError, BackgroundError) as error:
+    except (ShowError, UsageError, CaptureError, KeyFileError, BackgroundError, LayerError) as error:
         print(f"run_live: {error}", file=sys.stderr)
         return 2
     try:

@@ -27,8 +27,8 @@ from realtime.config.outputs import Recorder
 from realtime.config.show import Show, ShowError, load_show
 
 KINDS = ("recordings", "logs", "caches")
-RECORDING = re.compile(r".{1,60} \d{4}-\d\d-\d\d \d\d\.\d\d\.\d\d( \(\d+\))?\.(mkv|mp4)")
-"""The file names of `outputs.recording`."""
+RECORDING = re.compile(r".{1,60} \d{4}-\d\d-\d\d \d\d\.\d\d\.\d\d( \(\d+\))?( \(whole\))?\.(mkv|mp4)")
+"""As `outputs.recording` names its files, and `tools.repair` those that it has made whole."""
 LOG = re.compile(r"show-\d{8}-\d{6}\.jsonl")
 """The file names of `control.show_log`."""
 DEFAULT_FOLDERS = {"recordings": Path("recordings"), "logs": Path("logs")}

@@ -131,6 +131,10 @@ class _Output(StrictModel):
         return self.name or self.kind
 
 
+Audio = Annotated[str, Field(pattern=r"^(none|silence|source|alsa:.+)$")]
+"""The sound of an output: none, a silent track, the camera file's own, or a sound card by ALSA's name."""
+
+
 class Ndi(_Output):
     """A source on the network, with the player's alpha."""
 
@@ -159,6 +163,8 @@ class Recorder(_Output):
     """Bits a second."""
     fragment_s: float = Field(default=1.0, ge=0.2, le=10)
     """Seconds in each piece of the file: a power cut costs one piece and about one more second."""
+    audio: Audio = "none"
+    """The sound: none, silence, source (the camera file's own, round and round) or alsa:DEVICE."""
 
 
 class Stream(_Output):
@@ -171,6 +177,8 @@ class Stream(_Output):
     """Bits a second."""
     keyframe_s: KeyframeS = Field(default=2.0, le=10)
     """Seconds between keyframes."""
+    audio: Audio = "none"
+    """The sound: none, silence, source (the camera file's own, round and round) or alsa:DEVICE."""
 
 
 class Whip(_Output):

@@ -14,6 +14,7 @@ from engines.pose.tracking.choosing import Rule
 from realtime.config.backgrounds import PLATE, Backgrounds
 from realtime.config.control import Control
 from realtime.config.fields import UNKNOWN_KEY, Rate, Share, ShowPath, StrictModel, Text
+from realtime.config.layers import AnyLayer, Layers, ai_mark
 from realtime.config.outputs import Ndi, Outputs, WebRtc
 from realtime.config.redact import redact
 
@@ -121,7 +122,13 @@ class Show(StrictModel):
     backgrounds: Backgrounds = ()
     """What the operator can put behind the player."""
     background: str = PLATE
-    """The background at the start of the show, by name; by default the player's plate."""
+    """What is behind the player at first: one of the backgrounds' names; by default the player's plate."""
+    layers: Layers = ()
+    """What the operator can lay over the programme: logos, loops, lines of text."""
+    sponsor: str = Field(default="", max_length=60)
+    """What {sponsor} stands for in the layers' texts."""
+    ai_mark: bool = False
+    """A layer that says "AI-generated", always shown."""
     link: TwoMachines | None = None
     """Performer and playout on two machines; by default on one."""
     backend: Text = "auto"
@@ -142,6 +149,11 @@ class Show(StrictModel):
     def everyone(self) -> tuple[Path, ...]:
         """The packs of all players: who dances at first, then the others."""
         return (self.player, *self.players)
+
+    @property
+    def all_layers(self) -> tuple[AnyLayer, ...]:
+        """From the lowest to the topmost, with the mark that `ai_mark` adds."""
+        return (*self.layers, ai_mark()) if self.ai_mark else self.layers
 
     @property
     def keyed(self) -> bool:

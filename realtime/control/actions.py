@@ -8,7 +8,11 @@ from enum import StrEnum
 from typing import Any
 
 from realtime.control.arguments import Argument, ArgumentError, Arguments, Form
-from realtime.transport.orders import MOST_SECONDS, Orders
+from realtime.transport.orders import LONGEST_NAME, MOST_SECONDS, Orders
+from realtime.transport.texts import shown
+
+LAYER_KEYS = 4
+"""So many of the layers that can be switched, the first ones, have an action and a key of their own."""
 
 
 class Unconfirmed(RuntimeError):
@@ -100,8 +104,36 @@ def _pick(orders: Orders, given: Arguments) -> Orders:
     return replace(orders, pick=place, picks=orders.picks + 1)
 
 
+def _layer(orders: Orders, given: Arguments) -> Orders:
+    """Turns a layer over, or sets it as the argument `on` says."""
+    name = str(given["name"])
+    if name not in orders.layers:
+        raise ArgumentError(f"layer {shown(name)} cannot be switched: the show file locks it on")
+    on = bool(given.get("on", not orders.layers[name]))
+    return replace(orders, layers={**orders.layers, name: on})
+
+
+def _nth_layer(n: int) -> Callable[[Orders, Arguments], Orders]:
+    """Likewise the n-th, counted from 1, of those that can be switched."""
+
+    def apply(orders: Orders, given: Arguments) -> Orders:
+        if len(orders.layers) < n:
+            raise ArgumentError(f"the show has {len(orders.layers)} layers that can be switched")
+        return _layer(orders, {**given, "name": list(orders.layers)[n - 1]})
+
+    return apply
+
+
+def _fan_name(orders: Orders, given: Arguments) -> Orders:
+    name = " ".join(str(given.get("name", "")).split())
+    if len(name) > LONGEST_NAME or not name.isprintable():
+        raise ArgumentError(f"name must be a line of {LONGEST_NAME} letters at most (given: {shown(name)})")
+    return replace(orders, fan_name=name)
+
+
 _ON: Form = (Argument("on", "flag", "true to set it, false to end it; without it the state is turned over"),)
 _TOGGLE: tuple[Form, ...] = ((), _ON)
+_NAMED_LAYER = Argument("name", "name", "one of the show's layers")
 _POINT: Form = (
     Argument("x", "number", "from the left edge of the camera's picture"),
     Argument("y", "number", "from its top edge"),
@@ -219,6 +251,30 @@ ACTIONS: Mapping[str, Action] = {
             _set("background", "name"),
             Risk.ON_AIR,
             ((Argument("name", "name", "one of the show's backgrounds"),),),
+        ),
+        Action(
+            "layer",
+            "",
+            "show a layer over the programme; again to take it off",
+            _layer,
+            forms=((_NAMED_LAYER,), (_NAMED_LAYER, *_ON)),
+        ),
+        *(
+            Action(
+                f"layer-{n}",
+                str(n),
+                f"show layer {n} over the programme; again to take it off",
+                _nth_layer(n),
+                forms=_TOGGLE,
+            )
+            for n in range(1, LAYER_KEYS + 1)
+        ),
+        Action(
+            "fan-name",
+            "",
+            "what the layers call the fan; without a name nothing",
+            _fan_name,
+            forms=((Argument("name", "name", "the fan's name"),), ()),
         ),
         Action("record", "r", "record the programme; again to stop", _toggle("recording"), forms=_TOGGLE),
         Action(

@@ -251,7 +251,7 @@ class Desk:
 
     def _resolved(self, action: str, arguments: Arguments) -> Arguments:
         known = self.choices.get(action)
-        return arguments if known is None else {"name": known[str(arguments["name"])]}
+        return arguments if known is None else {**arguments, "name": known[str(arguments["name"])]}
 
     def _happened(self, kind: str, **fields: Any) -> None:
         event = {"type": kind, "at": datetime.now(UTC).isoformat(timespec="milliseconds"), **fields}

@@ -46,9 +46,9 @@ ENCODERS = {
 
 KEPT = {
     "h264_nvenc": {"preset": "p5", "profile": "high"},
-    "libx264": {"preset": "veryfast", "profile": "high"},
+    "libx264": {"preset": "veryfast", "profile": "high", "x264-params": "force-cfr=1"},
 }
-"""What is different for a file that is kept."""
+"""What is different for a file that is kept: editors are told that its rate is constant."""
 
 # ITU-T H.264 Table A-1: level_idc, MaxMBPS (macroblocks/s), MaxFS (macroblocks), MaxBR (kbit/s, baseline).
 LEVELS = (

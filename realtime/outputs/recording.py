@@ -1,5 +1,7 @@
 """A recording that survives a power cut: Matroska, or MP4 in fragments, H.264, written as it comes.
 
+An MP4 that is ended in order is whole, without fragments, as editors like it.
+
 A fan's picture is stored only while the operator records: the output is off until the order "start".
 """
 
@@ -10,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from realtime.config.outputs import Recorder
+from realtime.outputs import synthetic
 from realtime.outputs.disk import Synchronizer, free_bytes
 from realtime.outputs.h264 import EncoderSettings, h264_level
 from realtime.outputs.sink import Format, OutputError
@@ -74,7 +77,8 @@ class RecorderSink(WorkerSink):
                 {"mkv": "matroska", "mp4": "mp4"}[self._settings.container],
                 self._encoding,
                 options=_options(self._settings),
-                metadata={"creation_time": datetime.now().astimezone().isoformat()},
+                audio=self._settings.audio,
+                metadata={"creation_time": datetime.now().astimezone().isoformat(), **synthetic.TAGS},
             )
             self._disk = Synchronizer(path)
         except OSError as error:  # PyAV's errors of files are OSErrors too
@@ -87,7 +91,7 @@ class RecorderSink(WorkerSink):
             return
         try:
             self._look_at_disk()
-            self._file.write(picture, tick.number)
+            self._file.write(picture, tick.number, tick.due_ns, tick.frame.entered)
         except OSError as error:
             raise OutputError(f"{self.name}: cannot write {self._where}: {error.strerror}") from error
 
@@ -98,6 +102,8 @@ class RecorderSink(WorkerSink):
             try:
                 if file is not None:
                     file.close()
+                    if self._settings.container == "mp4":
+                        synthetic.append_xmp(Path(self._where))
             finally:
                 if disk is not None:
                     disk.close()
@@ -128,7 +134,7 @@ def _options(settings: Recorder) -> dict[str, str]:
     """What makes FFmpeg's muxer write whole pieces as it goes, each of `fragment_s`."""
     if settings.container == "mp4":
         return {
-            "movflags": "empty_moov+default_base_moof",
+            "movflags": "hybrid_fragmented+default_base_moof",
             "frag_duration": str(round(settings.fragment_s * US_PER_S)),
         }
     return {"cluster_time_limit": str(round(settings.fragment_s * MS_PER_S))}

@@ -8,6 +8,7 @@ import av
 
 from realtime.config.outputs import Stream
 from realtime.config.redact import encoding_hint, redact, shown
+from realtime.outputs import synthetic
 from realtime.outputs.h264 import EncoderSettings, h264_level
 from realtime.outputs.sink import Format, OutputError
 from realtime.outputs.video_file import VideoFile
@@ -20,6 +21,9 @@ UDP_PACKET_BYTES = 1316
 CONTAINERS = {"udp": "mpegts", "rtmp": "flv", "rtmps": "flv"}
 """Scheme of the URL → FFmpeg's container."""
 
+TAGS = {"mpegts": synthetic.SERVICE, "flv": synthetic.TAGS}
+"""Container → what it says of its origin."""
+
 
 class StreamSink(WorkerSink):
     """Sends while somebody takes it; a server that goes away is tried again. UDP never knows whether anybody
@@ -30,7 +34,7 @@ class StreamSink(WorkerSink):
         super().__init__(
             "stream", settings.called, programme, frozenset[Part]({"picture"}), where=shown(settings.url)
         )
-        self._url = settings.url
+        self._url, self._audio = settings.url, settings.audio
         self._encoding = EncoderSettings(
             programme.size, programme.fps, settings.bitrate, keyframe_s=settings.keyframe_s
         )
@@ -44,14 +48,22 @@ class StreamSink(WorkerSink):
         if parts.scheme == "udp":
             url += f"{'&' if parts.query else '?'}pkt_size={UDP_PACKET_BYTES}"
         try:
-            self._file = VideoFile(url, CONTAINERS[parts.scheme], self._encoding, options={})
+            container = CONTAINERS[parts.scheme]
+            self._file = VideoFile(
+                url,
+                container,
+                self._encoding,
+                options={},
+                metadata=TAGS[container],
+                audio=self._audio,
+            )
         except (OSError, av.FFmpegError) as error:
             raise self._failed("reach", error) from error
 
     def _write(self, tick: Tick) -> None:
         assert self._file is not None  # noqa: S101  # opened before
         try:
-            self._file.write(tick.frame.picture, tick.number)
+            self._file.write(tick.frame.picture, tick.number, tick.due_ns, tick.frame.entered)
         except (OSError, av.FFmpegError) as error:
             raise self._failed("send to", error) from error
 

@@ -1,4 +1,4 @@
-"""What the outputs through FFmpeg share: one H.264 stream in a container, at the programme clock's times."""
+"""What the outputs through FFmpeg share: H.264, and perhaps sound, at the programme clock's times."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import av
 
 from realtime.outputs.h264 import Encoder, EncoderSettings, best_encoder, configure, to_i420
+from realtime.outputs.sound import Encoded, open_sound
 from realtime.pictures.picture import Picture
 
 
@@ -21,11 +22,14 @@ class VideoFile:
         *,
         options: Mapping[str, str],
         metadata: Mapping[str, str] | None = None,
+        audio: str = "none",
     ) -> None:
-        """container: FFmpeg's name of it. Raises av.FFmpegError, OSError where it cannot be opened.
+        """container: FFmpeg's name of it. audio: see `sound.open_sound`. Raises av.FFmpegError, OSError where
+        it cannot be opened, OutputError where its sound cannot.
 
         PyAV holds Python's lock while FFmpeg connects, and its protocols get no options but those in the URL.
         """
+        sound = open_sound(audio)
         self._output = av.open(
             url,
             "w",
@@ -36,20 +40,24 @@ class VideoFile:
         self._stream = self._output.add_stream(best_encoder(), rate=settings.fps)
         configure(self._stream.codec_context, settings)
         self._encoder = Encoder(settings, self._stream.codec_context)
+        self._sound = None if sound is None else Encoded(sound, self._output, settings.fps)
         self._first: int | None = None
         try:
             self._output.start_encoding()  # reaches the server, or makes the file, and writes the header
         except BaseException:
-            self._output.close()
+            self._close()
             raise
 
-    def write(self, picture: Picture, tick: int) -> None:
-        """Adds a picture, (H, W, 3) BGR, at its tick's time; missing ticks leave their time empty."""
+    def write(self, picture: Picture, tick: int, due_ns: int = 0, entered: int | None = None) -> None:
+        """Adds a picture, (H, W, 3) BGR, at its tick's time; missing ticks leave their time empty. due_ns,
+        entered: of the tick, for its sound (`sound.Encoded`)."""
         if self._first is None:
             self._first = tick
         for packet in self._encoder.encode(to_i420(picture), tick - self._first):
             packet.stream = self._stream
             self._output.mux(packet)
+        if self._sound is not None:
+            self._output.mux(self._sound.tick(tick, due_ns, entered))
 
     def close(self) -> None:
         """Ends the file. Raises av.FFmpegError where its end could not be written."""
@@ -58,5 +66,12 @@ class VideoFile:
                 for packet in self._encoder.flush():
                     packet.stream = self._stream
                     self._output.mux(packet)
+                if self._sound is not None:
+                    self._output.mux(self._sound.flush())
         finally:
-            self._output.close()
+            self._close()
+
+    def _close(self) -> None:
+        if self._sound is not None:
+            self._sound.close()
+        self._output.close()

@@ -45,7 +45,7 @@ def fit_layer(layer: Layer, out: Layer, fit: Fit = place) -> None:
     if layer.shape == out.shape:
         np.copyto(out, layer)
         return
-    colours, alpha = _parts(layer)
+    colours, alpha = parts(layer)
     out[:] = 0
     fit(np.asarray(cv2.merge([*cv2.split(colours), alpha]), np.uint8), out)
     _straighten(out)
@@ -66,7 +66,7 @@ def fade_layers(under: Layer | Picture, over: Layer | Picture, share: float, out
     box = out[rows, columns]
     if box.size == 0:
         return
-    tops, bottoms = (_parts(layer[rows, columns]) for layer in (over, under))
+    tops, bottoms = (parts(layer[rows, columns]) for layer in (over, under))
     colours, alpha = (
         cv2.addWeighted(top, share, bottom, 1 - share, 0) for top, bottom in zip(tops, bottoms, strict=True)
     )
@@ -74,7 +74,7 @@ def fade_layers(under: Layer | Picture, over: Layer | Picture, share: float, out
     _straighten(box)
 
 
-def _parts(layer: Layer | Picture) -> tuple[Picture, NDArray[np.uint8]]:
+def parts(layer: Layer | Picture) -> tuple[Picture, NDArray[np.uint8]]:
     """Colours times alpha, and alpha; a picture is opaque."""
     if layer.shape[2] == 3:
         return layer, np.full(layer.shape[:2], 255, np.uint8)

@@ -1,32 +1,50 @@
 """A video loop that is ready at any moment, decoded one picture ahead in a thread of its own: the player's
-standby loop, or a background."""
+standby loop, a background, or a layer."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Generic, Protocol, TypeVar
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from realtime.pictures.picture import Fit, Picture, backdrop, place
 from realtime.pictures.video_source import CaptureError, VideoSource
 
+Buffer = TypeVar("Buffer")
 
-class VideoLoop:
+
+class Pictures(Protocol):
+    """What a loop plays; see `video_source.Source`."""
+
+    def grab(self) -> int: ...
+
+    def picture(self) -> NDArray[np.uint8]: ...
+
+    def close(self) -> None: ...
+
+
+class Loop(Generic[Buffer]):
     """Plays a video round and round, at its own rate, for as long as somebody looks.
 
     error: why it can play no further, once it cannot.
     """
 
-    def __init__(self, path: Path, size: tuple[int, int], *, fit: Fit = place) -> None:
-        """size: (width, height) of its pictures, pixels. fit: how those of the video are put into them.
-        Raises CaptureError."""
+    def __init__(
+        self,
+        source: Pictures,
+        buffers: tuple[Buffer, Buffer],
+        fit: Callable[[NDArray[np.uint8], Buffer], None],
+    ) -> None:
+        """buffers: the picture that is seen and the next one. fit: fills one of them. Raises CaptureError."""
         self._fit = fit
-        self._source = VideoSource(str(path))
-        if not self._source.recorded:
-            raise CaptureError(f"{path} is not a video file")
+        self._source = source
         self.error: str | None = None
-        self._current, self._next = backdrop(*size), backdrop(*size)
+        self._current, self._next = buffers
         self._source.grab()
         self._fit(self._source.picture(), self._current)
         self._next_at_ns = 0
@@ -36,7 +54,7 @@ class VideoLoop:
         self._thread = threading.Thread(target=self._decode, name="standby", daemon=True)
         self._thread.start()
 
-    def picture(self, at_ns: int) -> Picture:
+    def picture(self, at_ns: int) -> Buffer:
         """The picture at this time since the loop was first shown; valid until the next call. Never waits.
 
         Each call goes at most one picture on: a loop that was looked away from, or whose decoder is late,
@@ -70,3 +88,15 @@ class VideoLoop:
                     self._next_ready = True
         except (CaptureError, cv2.error) as error:
             self.error = str(error)
+
+
+class VideoLoop(Loop[Picture]):
+    """A loop of opaque pictures."""
+
+    def __init__(self, path: Path, size: tuple[int, int], *, fit: Fit = place) -> None:
+        """size: (width, height) of its pictures, pixels. fit: how those of the video are put into them.
+        Raises CaptureError."""
+        source = VideoSource(str(path))
+        if not source.recorded:
+            raise CaptureError(f"{path} is not a video file")
+        super().__init__(source, (backdrop(*size), backdrop(*size)), fit)

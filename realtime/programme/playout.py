@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
+from realtime.layers.layers import Layers
 from realtime.programme.clock import ProgrammeClock
 from realtime.programme.ladder import Inputs, Ladder, State, stale_after_ns
 from realtime.programme.mixer import Source
@@ -40,7 +41,7 @@ class Playout:
     """What is on air, tick by tick."""
 
     def __init__(self, context: StageContext, link: StageLink, outputs: Outputs | None = None) -> None:
-        """outputs: in place of the processes that read the programme's rings. Raises BackgroundError."""
+        """outputs: in place of the processes that read the rings. Raises BackgroundError, LayerError."""
         show = context.rig.show
         self._link = link
         self._meter = link.meter
@@ -49,6 +50,15 @@ class Playout:
         self._heard_orders = False
         self._orders_socket = link.bus.receiver("orders", "playout")
         self._sources = Sources(context.rig, link.bus, self._meter)
+        self._layers = Layers(
+            show.all_layers,
+            context.rig.programme_size,
+            float(show.programme.fps),
+            (context.rig.player_name, *context.rig.others),
+            show.sponsor,
+            lambda line: link.meter.event(time.monotonic_ns(), line),
+            keyed=show.keyed,
+        )
         self._programme = Programme(
             Ladder(hold_ns=show.hold_ms * NS_PER_MS, healthy_ns=show.healthy_ms * NS_PER_MS),
             self._sources.slate,
@@ -88,6 +98,7 @@ class Playout:
             self._link.playout = self._status(self._clock.next_tick - 1)
             self._outputs.close()
             self._sources.close()
+            self._layers.close()
 
     def _tick(self, tick: int, missed: int) -> None:
         now_ns = time.monotonic_ns()
@@ -97,6 +108,9 @@ class Playout:
         if dumps:
             self._programme.dump(now_ns, self._sources.shot_of(Source.SAFE))
         on_air = self._step(now_ns, period_ns)
+        self._layers.tick(self._orders, self._sources.live.player, period_ns)
+        slated = on_air.state is State.SLATE or on_air.shot is self._sources.slate
+        picture, layer = self._layers.over(on_air.shot.picture, on_air.shot.layer, slated=slated)
         if self._phase is not None:
             live = self._sources.live
             self._clock.move(self._phase.step_ns(due_ns - live.finished_ns, live.came))
@@ -105,10 +119,11 @@ class Playout:
             self._air.shown(programme_ns - on_air.frame_ns)
         wants = self._outputs.wants()
         frame = ProgrammeFrame(
-            on_air.shot.picture,
-            layer=on_air.shot.layer,
+            picture,
+            layer=layer,
             clean=self._sources.shot_of(Source.LIVE).picture if "clean" in wants else None,
             preview=self._sources.preview() if "preview" in wants else None,
+            entered=None if slated else tick - self._programme.delay_ticks,
         )
         self._outputs.send(frame, wants, tick, due_ns)
         self._air.tick(programme_ns, period_ns, missed, on_air.state)

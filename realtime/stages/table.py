@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from realtime.config.outputs import Output, Recorder, Stream
 from realtime.config.show import Show, ShowError
 from realtime.transport.bus import Side
 
@@ -90,11 +92,12 @@ def stages_of(show: Show, side: Side | None = None) -> dict[str, Stage]:
     """All stages that a machine starts, or hears from, by name. side: this machine's, in a show on two
     machines.
 
-    Raises ShowError where an output has the name of the page's own output.
+    Raises ShowError where an output has the name of the page's own, or wants the sound of a camera that is no
+    file.
     """
     if side == "performer":
         return {PERFORMER.name: PERFORMER}
-    outputs = [output_stage(output.kind, output.called, output) for output in show.outputs]
+    outputs = [output_stage(output.kind, output.called, _heard(output, show)) for output in show.outputs]
     if show.webrtc.port:
         if any(output.called == WEBRTC for output in show.outputs):
             raise ShowError(f"outputs: the page's own is named {WEBRTC!r}: give yours another name")
@@ -103,3 +106,12 @@ def stages_of(show: Show, side: Side | None = None) -> dict[str, Stage]:
     if show.webrtc.port:
         stages.append(WEB)
     return {stage.name: stage for stage in (*stages, *outputs)}
+
+
+def _heard(output: Output, show: Show) -> Output:
+    """An output that knows which file its sound is from."""
+    if not isinstance(output, Recorder | Stream) or output.audio != "source":
+        return output
+    if not Path(show.camera).is_file():
+        raise ShowError(f'outputs: {output.called}: audio = "source" needs a camera that is a file')
+    return output.model_copy(update={"audio": f"file:{show.camera}"})

@@ -14,6 +14,7 @@ from engines.time_units import NS_PER_S
 from realtime.config.backgrounds import PLATE
 from realtime.config.outputs import Recorder
 from realtime.config.show import Show
+from realtime.control.actions import LAYER_KEYS
 from realtime.control.desk import Desk, Event, action_line
 from realtime.control.keys import INTERRUPT_FROM_NS, INTERRUPT_WITHIN_NS, Interrupts, Keymap
 from realtime.control.show_log import ShowLog
@@ -57,7 +58,15 @@ class Operators:
             "background": {name: name for name in backgrounds},
             "dancer-rule": {name: name for name in RULES},
         }
-        lacking = {}
+        if show.all_layers:
+            choices["layer"] = {layer.name: layer.name for layer in show.all_layers}
+        lacking = {
+            f"layer-{n}": f"the show has no layer {n} that can be switched: list it as one of [[layers]]"
+            for n in range(1, LAYER_KEYS + 1)
+            if n > sum(not layer.locked for layer in show.layers)
+        }
+        if not show.all_layers:
+            lacking["layer"] = "the show has no layers: list them as [[layers]]"
         if not any(isinstance(output, Recorder) for output in show.outputs):
             lacking["record"] = 'the show has no recorder: list [[outputs]] with kind = "recorder"'
         self._rights = player.rights

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
@@ -19,6 +19,9 @@ FADE_S = 0.5
 
 MOST_SECONDS = 5.0
 """The longest fade and the longest delay of the programme."""
+
+LONGEST_NAME = 60
+"""Letters in the fan's name."""
 
 Seconds = Annotated[float, Field(ge=0, le=MOST_SECONDS)]
 
@@ -44,7 +47,9 @@ class Orders:
     box (x0, y0, x1, y1), or () for the rule's choice. picks: rises with each pick, so that the same place can
     be picked again. dancer_rule, dancer_mark: whom to follow while nobody is picked, and the mark (x, y), 0
     to 1, of "centre" (`engines.pose.tracking.choosing`). recording: the programme is recorded. restarts:
-    rises with each order to restart the performer.
+    rises with each order to restart the performer. layers:
+    name → whether it is shown, of the layers that can be switched, in the show file's order. fan_name: what
+    {fan} stands for in their texts; "" for nobody.
     """
 
     armed: bool = False
@@ -67,6 +72,8 @@ class Orders:
     picks: int = 0
     dancer_rule: Rule = "largest"
     dancer_mark: tuple[Share, Share] = (0.5, 0.5)
+    layers: dict[str, bool] = field(default_factory=dict)
+    fan_name: Annotated[str, Field(max_length=LONGEST_NAME)] = ""
     recording: bool = False
     restarts: int = 0
 
@@ -77,6 +84,7 @@ class Orders:
             taken=show.start == "live",
             mirror=show.mirror,
             background=show.background,
+            layers={layer.name: layer.on for layer in show.all_layers if not layer.locked},
             dancer_rule=show.dancer_rule,
             dancer_mark=show.dancer_mark,
         )

@@ -42,12 +42,15 @@ class ProgrammeFrame(NamedTuple):
     background, whatever is on air: no slate, fallback, freeze, fade or delay. Before the player's first
     picture it is in the slate's colours, and while no picture comes it is the last one. None: nobody wanted
     it. preview: what the operator sees before it goes on air. None: nothing new.
+    entered: the tick at which what is on air came into the programme: the tick's own number less the delay;
+    for the sound. None: the slate is on air, and there is to be silence.
     """
 
     picture: NDArray[np.uint8]
     layer: NDArray[np.uint8] | None = None
     clean: NDArray[np.uint8] | None = None
     preview: NDArray[np.uint8] | None = None
+    entered: int | None = None
 
 
 class ProgrammeWriter:
@@ -88,7 +91,8 @@ class ProgrammeWriter:
                 copied[id(picture)] = (part, slot.index, slot.sequence)
             places[part] = copied.get(id(picture))
         if places:
-            self._ticks.send(json.dumps([tick, due_ns, places]).encode(), zmq.NOBLOCK)
+            message = [tick, due_ns, places, frame.entered]
+            self._ticks.send(json.dumps(message).encode(), zmq.NOBLOCK)
 
     def close(self) -> None:
         for ring in self._rings.values():
@@ -127,8 +131,8 @@ class ProgrammeReader:
         """
         if not self._ticks.poll(int(1000 * timeout_s)):
             return None
-        tick, due_ns, places = json.loads(self._ticks.recv())
-        wanted = set(self._wanted & places.keys())  # the playout may not know yet what is wanted
+        tick, due_ns, places, entered = json.loads(self._ticks.recv())
+        wanted = set(self._wanted & places.keys())  # the playout may not have heard yet what it wants
         if any(places[part] is None for part in wanted & INSTEAD):
             wanted.add("picture")
         copies: dict[Place, NDArray[np.uint8] | None] = {}
@@ -146,7 +150,8 @@ class ProgrammeReader:
         if not parts:
             return None
         parts.setdefault("picture", next(iter(parts.values())))
-        return ProgrammeFrame(**parts), tick, due_ns  # type: ignore[arg-type]  # none of them is None
+        frame = ProgrammeFrame(**parts, entered=entered)  # type: ignore[arg-type]  # none of the parts is None
+        return frame, tick, due_ns
 
     def _copy(self, place: Place) -> NDArray[np.uint8] | None:
         ring = self._rings[place[0]]

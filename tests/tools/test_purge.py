@@ -13,6 +13,7 @@ import pytest
 from realtime.control.show_log import ShowLog
 from realtime.outputs.recording import _new_file
 from tools import purge
+from tools.repair import whole_beside
 
 OLD_S, DAY_S = 3 * 86_400, 86_400
 
@@ -27,6 +28,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pack_folder: Path) ->
         folder.mkdir(parents=True)
     for suffix in ("mkv", "mkv", "mp4"):
         _new_file(recordings, "recorder", suffix).write_bytes(b"a" * 2048)
+    whole_beside(_new_file(recordings, "recorder", "mp4")).write_bytes(b"a" * 2048)
     ShowLog(logs, datetime.now()).close()
     (plans / "generator.openvino.plan").write_bytes(b"a")
     shutil.copytree(pack_folder, tmp_path / "players/drawn")
@@ -57,19 +59,19 @@ def written(files: set[str]) -> set[str]:
 
 def test_only_what_shows_have_written_is_deleted(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = files_in(place)
-    assert len(written(before)) == 5
+    assert len(written(before)) == 6
     assert purge.main(["--yes"]) == 0
     said = capsys.readouterr().out
     for file in written(before):
         assert Path(file).name in said
-    assert "deleted 5 of them, 6 KiB" in said
+    assert "deleted 6 of them, 8 KiB" in said
     assert files_in(place) == before - written(before)
 
 
 @pytest.mark.parametrize("answer", ["", "n", "no", None])
 def test_it_asks_before(place: Path, monkeypatch: pytest.MonkeyPatch, answer: str | None) -> None:
     def said(question: str) -> str:
-        assert "delete 5 of them" in question
+        assert "delete 6 of them" in question
         if answer is None:
             raise EOFError
         return answer

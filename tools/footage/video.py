@@ -19,6 +19,7 @@ from av.video.reformatter import ColorRange, Colorspace
 from numpy.typing import NDArray
 
 from engines.time_units import NS_PER_S
+from realtime.outputs import synthetic
 from realtime.pictures.opening import VideoError, open_video
 from realtime.pictures.reader import VideoReader
 
@@ -93,7 +94,8 @@ class VideoWriter:
     size: (width, height), pixels, even. alpha: with transparency. crf: the quality, None for the format's
     default. fps: the average rate. time_base: the unit of the time stamps, the source's, so that they are
     kept exactly. sound: a file whose sound is added, from the time of its first picture on; packets are
-    copied where `path`'s format can hold them, else converted to AAC. Raises VideoError.
+    copied where `path`'s format can hold them, else converted to AAC. made: it says of
+    itself that a machine made it (`realtime.outputs.synthetic`). Raises VideoError.
     """
 
     def __init__(
@@ -106,8 +108,9 @@ class VideoWriter:
         sound: Path | None = None,
         alpha: bool = False,
         crf: int | None = None,
+        made: bool = False,
     ) -> None:
-        self.path = path
+        self.path, self._made = path, made
         if path.is_dir():
             raise VideoError(
                 f"{path} cannot be written: it is a folder; name a file, such as {path / 'out.mp4'}"
@@ -132,6 +135,8 @@ class VideoWriter:
             self._container = av.open(f"file:{self._part}", "w", options=options_of_format)
         except FFmpegError as error:
             raise VideoError(f"{path} cannot be written: {error.strerror}") from None
+        if made:
+            self._container.metadata.update(synthetic.TAGS)
         self._stream = self._container.add_stream(kind.encoder, rate=fps, options=options)
         self._stream.width, self._stream.height = size
         self._stream.pix_fmt = pix_fmt
@@ -169,6 +174,8 @@ class VideoWriter:
         try:
             self._mux(None, float("inf"))
             self._container.close()
+            if self._made and self.path.suffix.lower() == ".mp4":
+                synthetic.append_xmp(self._part)
             self._part.replace(self.path)
         except FFmpegError as failure:
             self._discard()

@@ -85,6 +85,7 @@ class Synthesizer:
                 sound=source,
                 alpha=alone,
                 crf=self._look.crf,
+                made=True,
             ) as writer:
                 seen = self._dance(reader, poses_beside(output))
                 dance = smooth(seen)

@@ -110,9 +110,9 @@ def asked(address: str, given: Sequence[object]) -> Asked | None:
     lengths = {len(form) for form in action.forms}
     toggles = any(argument.kind == "flag" for form in action.forms for argument in form)
     if path.endswith("/on"):
-        if not toggles or len(values) != 1 or not _is_number(values[0]):
+        if not toggles or not values or len(values) not in lengths or not _is_number(values[-1]):
             return Asked(path, values, confirmed)
-        return Asked(action.name, (values[0] != 0,), confirmed)
+        return Asked(action.name, (*values[:-1], values[-1] != 0), confirmed)
     is_button = bool(values) and _is_number(values[-1])
     if toggles:
         is_button = is_button and isinstance(values[-1], float)

@@ -8,6 +8,7 @@ from realtime.config.backgrounds import Loop
 from realtime.config.fields import StrictModel
 from realtime.config.outputs import Recorder
 from realtime.config.show import Show, ShowError, check_show, load_show
+from realtime.transport.orders import Orders
 
 
 def write(folder: Path, text: str) -> Path:
@@ -65,6 +66,12 @@ def test_a_whole_show_file(tmp_path: Path) -> None:
         ("[programme]\nsize = [640]", ["programme.size"]),
         ("[webrtc]\nice_servers = ['turn:host']", ["webrtc.ice_servers.0", "needs username and credential"]),
         ("[webrtc]\nice_servers = [{url = 'x'}]", ["webrtc.ice_servers.0", "urls"]),
+        (
+            "[[layers]]\nname = 'a'\nkind = 'text'\ntext = '{f}'",
+            ["layers.0.text.text", "one of {player}"],
+        ),
+        ("[[layers]]\nkind = 'text'\nname = 'a'\ntext = '{fan'", ["layers.0.text.text", "write a brace"]),
+        ("[[layers]]\nkind = 'picture'\nname = 'ai-mark'\nfile = 'a.png'", ["layers", "ai_mark adds"]),
         ("camera = ", ["not TOML"]),
     ],
 )
@@ -142,3 +149,33 @@ def test_every_field_has_a_description(model: type[BaseModel]) -> None:
     assert model.model_fields
     for name, field in model.model_fields.items():
         assert field.description or name == "kind", name
+
+
+def test_layers_can_be_switched_unless_they_are_locked(tmp_path: Path) -> None:
+    show = load_show(
+        write(
+            tmp_path,
+            """
+            ai_mark = true
+            sponsor = "ACME"
+            [[layers]]
+            kind = "picture"
+            name = "logo"
+            file = "logo.png"
+            on = true
+            [[layers]]
+            kind = "text"
+            name = "who"
+            text = "{{{fan}}}"
+            anchor = "bottom left"
+            [[layers]]
+            kind = "video"
+            name = "bug"
+            file = "bug.mov"
+            locked = true
+            """,
+        )
+    )
+    assert [layer.name for layer in show.all_layers] == ["logo", "who", "bug", "ai-mark"]
+    assert show.layers[0].file == tmp_path / "logo.png"
+    assert Orders.at_start(show).layers == {"logo": True, "who": False}

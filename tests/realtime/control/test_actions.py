@@ -27,7 +27,7 @@ def test_no_two_actions_share_a_key_and_every_key_can_be_typed() -> None:
         assert action.help
         assert f"{action.key}  {name}" in Keymap().help_text()
         if action.key:
-            assert action.key in NAMED_KEYS.values() or (len(action.key) == 1 and action.key.islower())
+            assert action.key in NAMED_KEYS.values() or (len(action.key) == 1 and not action.key.isupper())
             assert () in action.forms, "a key gives no arguments"
 
 
@@ -145,6 +145,41 @@ def test_toggles_turn_over_and_can_be_set(name: str, field: str) -> None:
     assert after(name, name, start=off) == off
     assert after(name, start=off, on=False) == off
     assert getattr(after(name, name, start=off, on=1), field) is True
+
+
+LAYERS = Orders(layers={"logo": False, "name": True})
+
+
+def test_a_layer_is_switched_by_name_and_the_first_ones_by_key_too() -> None:
+    on = after("layer", start=LAYERS, name="logo")
+    assert on.layers == {"logo": True, "name": True}
+    assert LAYERS.layers == {"logo": False, "name": True}, "orders are never changed in place"
+    assert after("layer", start=on, name="logo", on=True) == on
+    assert after("layer", start=on, name="logo", on=0) == after("layer-1", start=on) == LAYERS
+    assert after("layer-2", start=LAYERS, on=False).layers == {"logo": False, "name": False}
+    assert Keymap().action_for("1") == "layer-1"
+    assert Orders.unpack(on.pack()) == on
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "words"),
+    [
+        ("layer", {"name": "ai-mark"}, "layer 'ai-mark' cannot be switched: the show file locks it on"),
+        ("layer", {"name": "ai-mark", "on": False}, "cannot be switched"),
+        ("layer-3", {}, "the show has 2 layers that can be switched"),
+        ("fan-name", {"name": "x" * 61}, "name must be a line of 60 letters at most"),
+        ("fan-name", {"name": "a\x07b"}, "name must be a line of 60 letters at most"),
+    ],
+)
+def test_layers_and_names_that_cannot_be_are_refused(name: str, given: dict[str, object], words: str) -> None:
+    with pytest.raises(ArgumentError, match=re.escape(words)):
+        after(name, start=LAYERS, **given)
+
+
+def test_the_fan_gets_a_name_and_loses_it() -> None:
+    named = after("fan-name", name="  Zoë \n Müller ")
+    assert named.fan_name == "Zoë Müller"
+    assert after("fan-name", start=named) == LIVE
 
 
 def test_a_pick_is_a_point_or_a_box_and_counts() -> None:

@@ -64,7 +64,8 @@ class Viewers:
         return frozenset[Part]().union(*(sink.wants() for sink in self._sinks))
 
     def send(self, frame: ProgrammeFrame, wants: frozenset[Part], tick: int, due_ns: int) -> None:
-        kept = ProgrammeFrame(*(None if part is None else part.copy() for part in frame))
+        parts = (None if part is None else part.copy() for part in frame[:-1])
+        kept = ProgrammeFrame(*parts, entered=frame.entered)
         for sink in self._sinks:
             if sink.wants():
                 sink.send(kept, tick, due_ns)

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from realtime.config.backgrounds import Colour, LiveCamera
+from realtime.config.layers import PictureLayer
 from realtime.config.outputs import Ndi, Recorder
 from realtime.outputs.recording import RecorderSink
 from realtime.outputs.sink import Format, OutputSink
@@ -388,3 +389,51 @@ def test_frames_that_nobody_saw_are_counted_with_their_cause(start: Start) -> No
     assert counts["dropped.not_on_air"] == board._sent
     assert "frames.shown" not in counts
     assert isinstance(board.playout._sources.live.newest, Ticket)
+
+
+def test_a_layer_lies_over_the_programme_alone(start: Start, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "logo.png"), np.full((10, 10, 4), 255, np.uint8))
+    look = {"x": 0, "y": 0, "anchor": "top left", "width": 0.25, "fade_s": 0}
+    logo = PictureLayer(kind="picture", name="logo", file=tmp_path / "logo.png", **look)
+    clean = Viewer("clean", "clean")
+    board, viewer = start(clean, layers=(logo,), start="live")
+    board.live()
+    assert (viewer.frames[-1].picture == 200).all()
+    board.order(layers={"logo": True})
+    for _ in range(3):  # also of a picture that stands still
+        board.tick()
+        assert (viewer.frames[-1].picture[2, 2] == 255).all()
+        assert (viewer.frames[-1].picture[-2, -2] == 200).all()
+        assert (viewer.frames[-1].preview == 200).all()
+        assert (viewer.frames[-1].clean == 200).all()
+    board.order(slate=True)
+    board.tick()
+    np.testing.assert_array_equal(viewer.frames[-1].picture, board.playout._sources.slate.picture)
+    board.order(slate=False)
+    board.tick()
+    assert (viewer.frames[-1].picture[2, 2] == 255).all()
+    board.order(layers={"logo": False}, fade_s=0.0)
+    board.frame(200)
+    board.tick()
+    assert (viewer.frames[-1].picture[2, 2] != 255).all()
+
+
+def test_the_sound_knows_when_the_picture_came_in(start: Start) -> None:
+    board, viewer = start(start="live")
+    board.live()
+    assert viewer.frames[-1].entered == board.now - 1
+    board.order(delay_s=0.2)
+    ticks = round(0.2 * 30)
+    for _ in range(9 * ticks):
+        board.frame(200)
+        board.tick()
+    assert viewer.frames[-1].entered == board.now - 1 - ticks
+    dumped = board.now
+    board.order(dumps=1, taken=False)
+    board.tick(3 * ticks)
+    after = [frame.entered or 0 for frame in viewer.frames[-3 * ticks :]]
+    assert min(after) >= dumped - 1, "nothing from before the dump is heard"
+    assert after[-1] == board.now - 1 - ticks
+    board.order(slate=True)
+    board.tick()
+    assert viewer.frames[-1].entered is None

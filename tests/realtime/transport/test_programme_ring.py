@@ -104,6 +104,12 @@ def test_parts_that_are_one_picture_are_copied_once(way: Way) -> None:
     assert (kept.picture == 3).all()
 
 
+def test_the_sound_is_told_when_the_picture_came_in(way: Way) -> None:
+    reader = way.reader("output board", "picture")
+    assert taken(reader, way.send(frame(3)._replace(entered=17))).entered == 17
+    assert taken(reader, way.send(frame(3))).entered is None
+
+
 def test_each_output_gets_what_it_wants_of_what_all_want(way: Way) -> None:
     board, preview = way.reader("output board", "picture"), way.reader("output page", "preview")
     tick = way.send(frame(9))

@@ -13,7 +13,9 @@ import cv2
 import numpy as np
 import pytest
 
+from realtime.outputs.synthetic import COMMENT, SOURCE_TYPE, XMP, XMP_UUID
 from tests.packs import SIZE
+from tests.realtime.outputs.probing import probe, tags
 from tests.videos import frames_of, layers_of
 from tools.footage.video import VideoWriter
 from tools.synthesize import __main__ as synthesize
@@ -84,7 +86,9 @@ def test_every_frame_its_time_and_the_sound_are_kept(
         stream = container.streams.video[0]
         assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
         assert stream.average_rate == 30
+    assert tags(probe(output))["comment"] == COMMENT
     data = output.read_bytes()
+    assert data.endswith(XMP_UUID.bytes + XMP.encode())
     assert data.index(b"moov") < data.index(b"mdat")  # it can be played while it loads
     plate = cv2.imread(str(player / "plate.png")).astype(int)
     assert np.abs(made[10][1] - plate).max() > 40  # somebody is drawn on it
@@ -166,6 +170,9 @@ def test_the_player_alone_laid_over_his_plate_is_his_picture(
         difference = layer[..., :3] * alpha + plate * (1 - alpha) - picture
         # An untrained player is noise, which 4:2:0 blurs: what counts is the mean of a few pixels.
         assert np.abs(cv2.blur(difference, (8, 8))).mean() < 3  # libswscale's rounding alone takes 2
+    said = tags(probe(alone))
+    assert said["comment"] == COMMENT
+    assert said.get("digital_source_type") == (SOURCE_TYPE if ending == ".webm" else None)
     sounds = {".mov": "aac", ".webm": "opus"}
     with av.open(str(alone)) as container:
         assert container.streams.audio[0].codec_context.codec.canonical_name == sounds[ending]

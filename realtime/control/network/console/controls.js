@@ -28,6 +28,9 @@ const TOGGLES = {
 const isSlider = (action) => action.forms[0].length === 1 && action.forms[0][0].kind === "number";
 const isKeyed = (action) => action.forms.some((form) => form.length === 0);
 
+// What stands among the layers.
+const isElsewhere = ({ name }) => name === "fan-name" || name.startsWith("layer-");
+
 export class Controls {
   // act(name, args, confirm) asks the desk; help() shows the keys; tooShort(name) is told of a risky one that
   // was let go of before its bar was full.
@@ -52,7 +55,8 @@ export class Controls {
     this.byKey = new Map(actions.filter((action) => action.key).map((action) => [action.key, action.name]));
     const table = new Map(actions.map((action) => [action.name, action]));
     const named = new Set(GROUPS.flatMap((group) => group.actions));
-    const more = actions.filter((action) => isKeyed(action) && !named.has(action.name)).map(({ name }) => name);
+    const others = actions.filter((action) => isKeyed(action) && !named.has(action.name));
+    const more = others.filter((action) => !isElsewhere(action)).map(({ name }) => name);
     const groups = [...GROUPS, { title: "More", actions: more }];
     this.root.replaceChildren();
     for (const { title, actions: names } of groups) {

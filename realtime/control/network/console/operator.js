@@ -89,7 +89,7 @@ function playerText({ player, dances, player_failed: failed }) {
 
 function showNames(orders, show) {
   const { choices, player, dancer_rule: rule, background, rights = {} } = show;
-  const drawn = JSON.stringify([choices, player, rule, background, rights, confirmNow]);
+  const drawn = JSON.stringify([choices, player, rule, background, rights, orders.layers, orders.fan_name, confirmNow]);
   if (drawn === namesDrawn) return; // a button that is held is not to be replaced
   namesDrawn = drawn;
   const lists = [
@@ -113,6 +113,25 @@ function showNames(orders, show) {
       }),
     );
   }
+  showLayers(orders, show.choices?.layer ?? []);
+}
+
+// One that is locked is on, and no button.
+function showLayers({ layers, fan_name: fan }, names) {
+  by("layers-box").hidden = names.length === 0;
+  by("fan-name").placeholder = fan || "nobody";
+  by("layers").replaceChildren(
+    ...names.map((name) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = name;
+      button.dataset.choice = "layer";
+      button.disabled = !(name in layers);
+      button.setAttribute("aria-pressed", String(layers[name] ?? true));
+      button.addEventListener("click", () => act("layer", { name, on: !layers[name] }, false));
+      return button;
+    }),
+  );
 }
 
 // That the agreement on a player's likeness ends soon, or has ended.
@@ -220,6 +239,13 @@ desk.addEventListener("down", () => {
   by("reason").textContent = "The show is not reachable; trying again.";
 });
 desk.addEventListener("login", () => by("login").open || by("login").showModal());
+by("fan-name-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const name = by("fan-name").value.trim();
+  act("fan-name", name ? { name } : {});
+  by("fan-name").value = "";
+  by("fan-name").blur(); // keys are the show's again
+});
 by("login").addEventListener("cancel", (event) => event.preventDefault());
 by("login-form").addEventListener("submit", async (event) => {
   event.preventDefault();

@@ -38,7 +38,9 @@ TOKEN = "a-token-of-a-test"
 CHOICES = {
     "player": {"Number 23": "", "Jones": "Jones"},
     "background": {name: name for name in ("plate", "green", "camera")},
+    "layer": {name: name for name in ("logo", "name", "score", "sponsor", "ai-mark")},
 }
+LAYERS = dict.fromkeys(("logo", "name", "score", "sponsor"), False)
 COURT = {"programme": (40, 120, 40), "preview": (120, 60, 20)}
 DESKTOP, TABLET = {"width": 1440, "height": 900}, {"width": 1024, "height": 768}
 
@@ -47,7 +49,7 @@ class Show:
     """A desk with its server and a real WebRTC output: a white ball crosses a court in two seconds."""
 
     def __init__(self, folder: Path, port: int = 0) -> None:
-        self.desk = Desk(Orders(), Keymap(), CHOICES)
+        self.desk = Desk(Orders(layers=LAYERS), Keymap(), CHOICES)
         path = folder / "whep"
         self.sink = WebRtcSink(WebRtcServing(WebRtc(), socket=path), Format(SIZE, Fraction(FPS)))
         self.totals = Totals()
@@ -231,6 +233,7 @@ def test_the_operator_sees_and_does_everything_and_a_second_one_sees_it_too(
             if name == "record":
                 switch_player(show, one, two)
                 see_the_fan(show, two)
+                switch_a_layer(show, one, two)
                 one.screenshot(path=tmp_path / "console.png")
                 two.screenshot(path=tmp_path / "tablet.png")
         one.keyboard.press("h")
@@ -241,6 +244,19 @@ def test_the_operator_sees_and_does_everything_and_a_second_one_sees_it_too(
         record_property("second_client_ms", delays_ms)
         print(f"\nsecond client: median {shown[len(shown) // 2]} ms, worst {shown[-1]} ms of {len(shown)}")
         assert shown[-1] < 2000  # at once, even on a machine that is busy
+
+
+def switch_a_layer(show: Show, one: Any, two: Any) -> None:
+    """By its button, of which a locked layer has none that can be pressed; and name the fan."""
+    pressed = show.desk.orders.layers["logo"]
+    one.get_by_role("button", name="logo", exact=True).click()
+    two.locator(f"[data-choice=layer][aria-pressed={str(not pressed).lower()}]", has_text="logo").wait_for()
+    assert show.desk.orders.layers["logo"] is not pressed
+    assert one.get_by_role("button", name="ai-mark").is_disabled()
+    one.locator("#fan-name").fill("Zoë")
+    one.locator("#fan-name").press("Enter")
+    two.locator("#fan-name[placeholder=Zoë]").wait_for()
+    assert show.desk.orders.fan_name == "Zoë"
 
 
 def log_in_by_hand(page: Any, url: str) -> None:

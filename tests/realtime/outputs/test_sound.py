@@ -1,0 +1,204 @@
+"""The sound of recordings and streams: as long as the picture, as late as the delay, silent on the slate."""
+
+import re
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from realtime.config.outputs import Recorder, Stream
+from realtime.config.show import Show, ShowError
+from realtime.outputs.recording import RecorderSink
+from realtime.outputs.sink import Format, OutputError
+from realtime.outputs.sound import OFF_S, RATE, CardSound, ClipSound, Recent, open_sound
+from realtime.outputs.synthetic import COMMENT
+from realtime.stages.table import output_stage, stages_of
+from tests.realtime.outputs.feeding import playing, wait_for_state, wait_until
+from tests.realtime.outputs.probing import probe, tags
+from tests.realtime.outputs.test_recording import SIZE, frame
+from tests.realtime.outputs.test_stream import free_port
+from tools.benchmarking.hosting import hosted
+
+LOUD = 6000
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A second of video whose sound is loud in its second quarter."""
+    path = tmp_path_factory.mktemp("clip") / "clip.mov"
+    with av.open(str(path), "w") as file:
+        video = file.add_stream("libx264", rate=20)
+        video.width, video.height, video.pix_fmt = 64, 64, "yuv420p"
+        sound = file.add_stream("pcm_s16le", rate=RATE, layout="stereo")
+        for _ in range(20):
+            picture = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="bgr24")
+            file.mux(video.encode(picture))
+        file.mux(video.encode(None))
+        samples = np.zeros((1, 2 * RATE), np.int16)
+        samples[0, RATE // 2 : RATE] = np.resize(np.repeat([LOUD, -LOUD], 96), RATE // 2)
+        heard = av.AudioFrame.from_ndarray(samples, format="s16", layout="stereo")
+        heard.sample_rate = RATE
+        file.mux(sound.encode(heard))
+    return path
+
+
+def record(
+    folder: Path, audio: str, entered: dict[int, int | None], container: str = "mkv", ticks: int = 60
+) -> Path:
+    """Three seconds at 20 fps. entered: of some ticks; the others are undelayed."""
+    settings = Recorder(kind="recorder", folder=folder, container=container, bitrate=400_000)
+    sink = RecorderSink(settings.model_copy(update={"audio": audio}), Format(SIZE, Fraction(20)))
+    sink.order("start")
+    wait_for_state(sink, "running")
+    for tick in range(ticks):
+        sent = sink.status().sent
+        sink.send(frame(tick)._replace(entered=entered.get(tick, tick)), 100 + tick, tick)
+        wait_until(lambda sent=sent: sink.status().sent > sent, f"tick {tick} is written")
+    sink.order("stop")
+    wait_for_state(sink, "off")
+    assert sink.status().reason == ""
+    sink.close()
+    (path,) = (each for each in folder.iterdir() if each.suffix == f".{container}")
+    return path
+
+
+def loudness(path: Path, ticks: int = 60) -> np.ndarray:
+    """Of each tick of 1/20 s, from 0 to 1."""
+    samples = np.zeros(ticks * 2400 + 4096, np.float32)
+    with av.open(str(path)) as file:
+        for part in file.decode(audio=0):
+            at, heard = round(part.time * RATE), part.to_ndarray()[0][: len(samples)]
+            samples[at : at + len(heard)] = heard[: len(samples) - at]
+    return np.abs(samples[: ticks * 2400].reshape(-1, 2400)).mean(axis=1) / (LOUD / 32768)
+
+
+@pytest.mark.parametrize("container", ["mkv", "mp4"])
+def test_a_silent_track_is_as_long_as_the_picture(container: str, tmp_path: Path) -> None:
+    path = record(tmp_path, "silence", {}, container, ticks=30)
+    found = probe(path)
+    assert [stream["codec_name"] for stream in found["streams"]] == ["h264", "aac"]
+    assert found["streams"][1]["sample_rate"] == "48000"
+    assert float(found["format"]["duration"]) == pytest.approx(1.5, abs=0.1)
+    assert loudness(path).max() == 0
+    for stream, best in ((0, 0.002), (1, 0.025)):  # the picture is not moved by the sound
+        with av.open(str(path)) as file:
+            frames = list(file.decode(file.streams[stream]))
+        assert frames[0].time == pytest.approx(0, abs=best)
+        assert frames[-1].time == pytest.approx(1.5, abs=0.06)
+
+
+def test_the_clips_sound_goes_round_and_follows_the_delay(clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    entered = {tick: 100 + tick for tick in range(60)}
+    heard = loudness(record(tmp_path / "a", f"file:{clip}", dict(entered)))
+    expected = np.tile(np.repeat([0, 1, 0, 0], 5), 3)
+    inside = np.tile([False, True, True, True, False], 12)  # AAC smears a little
+    np.testing.assert_allclose(heard[inside], expected[inside], atol=0.15)
+    late = {tick: 100 + tick - 10 for tick in range(60)}
+    (tmp_path / "b").mkdir()
+    heard = loudness(record(tmp_path / "b", f"file:{clip}", late))
+    np.testing.assert_allclose(heard[10:60][inside[10:]], np.roll(expected, 10)[10:][inside[10:]], atol=0.15)
+
+
+def test_the_slate_and_what_was_heard_already_are_silent(clip: Path, tmp_path: Path) -> None:
+    entered: dict[int, int | None] = {tick: 100 + tick for tick in range(60)}
+    entered |= dict.fromkeys(range(25, 30), None)  # the slate
+    entered |= dict.fromkeys(range(45, 60), 144)  # after a dump, until the delay has built up
+    heard = loudness(record(tmp_path, f"file:{clip}", entered))
+    assert heard[6:9].min() > 0.8, "the first second"
+    assert heard[26:29].max() < 0.1, "the slate"
+    assert heard[46:49].max() < 0.1, "the dump"
+
+
+def test_a_picture_without_sound_is_told_by_name(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "mute.mp4"), "w") as file:
+        video = file.add_stream("libx264", rate=20)
+        video.width, video.height, video.pix_fmt = 64, 64, "yuv420p"
+        picture = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="bgr24")
+        file.mux(video.encode(picture))
+        file.mux(video.encode(None))
+    with pytest.raises(OutputError, match=r"mute\.mp4 has no sound in it"):
+        ClipSound(str(tmp_path / "mute.mp4"))
+    with pytest.raises(OutputError, match=r"none\.mp4 cannot be read"):
+        ClipSound(str(tmp_path / "none.mp4"))
+
+
+def test_a_sound_card_that_is_not_there_is_told_by_name() -> None:
+    with pytest.raises(OutputError, match="audio: no-such-card cannot be opened"):
+        CardSound("no-such-card")
+    assert open_sound("none") is None
+
+
+def ramp(start: int, count: int) -> np.ndarray:
+    return np.repeat((np.arange(start, start + count) % 30_000).astype(np.int16)[:, None], 2, axis=1)
+
+
+def test_what_a_card_heard_is_there_for_as_long_as_a_delay_may_be() -> None:
+    recent = Recent()
+    for n in range(100):  # ten seconds, in tenths
+        recent.put(ramp(4800 * n, 4800), (n + 1) * 100_000_000)
+    at = 5 * RATE
+    np.testing.assert_array_equal(recent.take(5_000_000_000, 2400), ramp(at, 2400))
+    np.testing.assert_array_equal(
+        recent.take(5_052_000_000, 2400), ramp(at + 2400, 2400), "a little jitter is none"
+    )
+    later = 5_150_000_000 + round(OFF_S * 1e9)
+    np.testing.assert_array_equal(
+        recent.take(later, 2400), ramp(at + 7200 + round(OFF_S * RATE), 2400), "it is put right"
+    )
+    assert recent.take(1_000_000_000, 2400).max() == 0, "too long ago"
+    half = recent.take(9_975_000_000, 2400)
+    np.testing.assert_array_equal(half[:1200], ramp(10 * RATE - 1200, 1200))
+    assert half[1200:].max() == 0, "not heard yet"
+
+
+def test_a_show_knows_which_file_is_meant(tmp_path: Path) -> None:
+    stream = Stream(kind="stream", url="udp://127.0.0.1:5000", audio="source")
+    (tmp_path / "fan.mp4").touch()
+    show = Show(camera=str(tmp_path / "fan.mp4"), outputs=(stream,))
+    assert stages_of(show)["output stream"].settings.audio == f"file:{tmp_path / 'fan.mp4'}"
+    with pytest.raises(ShowError, match=re.escape('audio = "source" needs a camera that is a file')):
+        stages_of(Show(camera="rtsp://10.0.0.7/stream", outputs=(stream,)))
+    with pytest.raises(ValidationError):
+        Stream(kind="stream", url="udp://127.0.0.1:5000", audio="file:x")
+
+
+@pytest.fixture
+def listener(tmp_path: Path) -> Iterator[tuple[str, Path, threading.Thread]]:
+    """FFmpeg as an RTMP server that writes what it gets, for about two seconds, to a file."""
+    if shutil.which("ffmpeg") is None:
+        pytest.skip("ffmpeg is not installed")
+    url, path = (
+        f"rtmp://127.0.0.1:{free_port(__import__('socket').SOCK_STREAM)}/live/key",
+        tmp_path / "got.flv",
+    )
+    command = ["ffmpeg", "-v", "error", "-listen", "1", "-i", url, "-t", "2", "-c", "copy", str(path)]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    waiting = threading.Thread(target=process.wait)
+    waiting.start()
+    yield url, path, waiting
+    process.kill()
+    waiting.join()
+
+
+def test_a_server_gets_h264_and_aac_and_the_word_that_it_is_made(
+    listener: tuple[str, Path, threading.Thread],
+) -> None:
+    url, path, waiting = listener
+    settings = Stream(kind="stream", url=url, keyframe_s=0.5, name="cdn", audio="silence")
+    stage = output_stage("stream", "cdn", settings)
+    with (
+        hosted(Show(), Format(SIZE, Fraction(30)), stage) as output,
+        playing(output.send, frame, Fraction(30)),
+    ):
+        wait_until(lambda: not waiting.is_alive(), "FFmpeg has two seconds", 60)
+    found = probe(path)
+    assert sorted(stream["codec_name"] for stream in found["streams"]) == ["aac", "h264"]
+    assert tags(found)["comment"] == COMMENT
