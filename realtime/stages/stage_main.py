@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing import parent_process
 from multiprocessing.connection import wait
 
@@ -35,6 +36,9 @@ def stage_main(context: StageContext) -> None:
     reported."""
     sys.setswitchinterval(SWITCH_S)
     setproctitle.setproctitle(f"dancecam {context.stage.name}")
+    if context.stage.niceness:
+        with suppress(OSError):  # only root, or who has RLIMIT_NICE, may go before others
+            os.setpriority(os.PRIO_PROCESS, 0, context.stage.niceness)
     logging.basicConfig(level=logging.WARNING, format=f"{context.stage.name}: %(message)s")
     bus = Bus(context.rig.bus, context.rig.link)
     link = StageLink(context, bus)
