@@ -45,8 +45,8 @@ class Stage:
     """Of an output: its key in `outputs.kinds.OUTPUTS`."""
     settings: Any = None
     """Of an output: its settings in the show file."""
-    niceness: int = 0
-    """Its priority against all else on the machine, -20 (first) to 19, where the system allows it."""
+    punctual: bool = False
+    """It goes before all else on the machine, where the system allows it."""
 
 
 PERFORMER = Stage(
@@ -62,7 +62,7 @@ PLAYOUT = Stage(
     0.1,
     True,
     loading_deadline_s=120.0,
-    niceness=-10,
+    punctual=True,
 )
 """The programme's clock: it needs little, at the right moment, also while a performer loads beside it."""
 WEB = Stage(

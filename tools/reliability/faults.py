@@ -13,7 +13,7 @@ from tools.reliability.injections import Injection
 from tools.reliability.running import SUPERVISOR, output
 
 ONE_TICK = 1
-"""So many ticks in a row may be lost by a fault that lies outside the playout."""
+"""So many ticks may be lost by a fault that lies outside the playout."""
 
 CAMERA, NETS, PROCESS, CONTROL, OUTPUTS, MACHINE = (
     "camera", "networks", "processes", "page and API", "outputs", "machine",
@@ -23,7 +23,7 @@ CAMERA, NETS, PROCESS, CONTROL, OUTPUTS, MACHINE = (
 @dataclass(frozen=True)
 class Fault:
     """name: how it is asked for. group: what it belongs to. help: what it does. seconds: how long it lasts by
-    itself; 0 where it is over at once. most_lost: how many ticks in a row it may cost; None: no bar is set.
+    itself; 0 where it is over at once. most_lost: how many ticks it may cost at once; None: no bar is set.
     light: a light soak has it too."""
 
     name: str

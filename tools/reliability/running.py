@@ -46,13 +46,6 @@ class RunningShow:
             raise NoShow(f"this show has no process {name!r} now; it has: {', '.join(found)}")
         return found[name]
 
-    def bus(self) -> Path:
-        """The folder of its sockets. Raises NoShow."""
-        for connection in self.process(PLAYOUT.name).net_connections("unix"):
-            if isinstance(connection.laddr, str) and connection.laddr.endswith("/ticks"):
-                return Path(connection.laddr).parent
-        raise NoShow("its playout has no socket yet")
-
     def page(self) -> tuple[str, int]:
         """Address and port of the page. Raises NoShow."""
         for connection in self.process(WEB.name).net_connections("tcp"):
@@ -65,6 +58,14 @@ class RunningShow:
         if self.folder is None:
             raise NoShow(f"the {name} of this show is a real one: start a show with {MODULE} or tools.soak")
         return self.folder / name
+
+    def state(self) -> dict[str, Any]:
+        """As its API tells it; {} where that does not answer."""
+        try:
+            found: dict[str, Any] = self.ask("/api/state")
+        except (OSError, NoShow, ValueError, psutil.Error):
+            return {}
+        return found
 
     def ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
         """Of its API. body: of a POST. Raises OSError, NoShow."""

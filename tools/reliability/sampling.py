@@ -56,11 +56,9 @@ def take(show: RunningShow, viewers: dict[str, Any], fault: str) -> Sample:
             shared |= shared_memory(process.pid)
         except (psutil.Error, OSError):  # it has just ended
             continue
-    try:
-        state = show.ask("/api/state")
-    except (OSError, NoShow, ValueError, psutil.Error):
-        state = {"show": {}, "stats": {}}
-    return Sample(at_s, held, sum(shared.values()) / MIB, state["show"], state["stats"], viewers, fault)
+    state = show.state()
+    figures = state.get("show", {}), state.get("stats", {})
+    return Sample(at_s, held, sum(shared.values()) / MIB, *figures, viewers, fault)
 
 
 def pss_kib(pid: int) -> int:

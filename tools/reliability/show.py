@@ -12,11 +12,13 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from realtime.config.show import Show
+from realtime.performer.networks import Nets, load_nets
 from tools.reliability.nets import nets_with_faults
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -79,7 +81,8 @@ def begin(folder: Path, video: Path, module: str = MODULE) -> Iterator[subproces
         camera.wait()
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str], load: Callable[[Show], Nets] = load_nets) -> int:
+    """load: the networks before which the stand-in is put."""
     import run_live
 
     folder = Path(arguments[0])
@@ -87,7 +90,10 @@ def main(arguments: list[str]) -> int:
     options = run_live.parse(flags)
     show = run_live.show_of(options)
     run_live.run(
-        show, run_live.check(show, options.report), options, partial(nets_with_faults, folder=folder)
+        show,
+        run_live.check(show, options.report),
+        options,
+        partial(nets_with_faults, folder=folder, load=load),
     )
     return 0
 

@@ -86,7 +86,7 @@ def run(options: argparse.Namespace, module: str = MODULE) -> list[str]:
                     next_switch_s = time.monotonic() + SWITCH_S
                 time.sleep(0.5)
         quietly = show.restarts() - before - show.restarted
-        lost, ticks, samples = show.lost_quietly(), show.ticks.heard, show.samples
+        lost, samples = show.lost_quietly(), show.samples
         length_s = time.monotonic() - start_s
     found = budget.broken(samples, lost, quietly, PROGRAMME_FPS)
     found += [f"{each.fault}: {over}" for each in outcomes if (over := each.breaks(FAULTS[each.fault]))]
@@ -97,7 +97,6 @@ def run(options: argparse.Namespace, module: str = MODULE) -> list[str]:
         "faults": len(outcomes),
         "viewers": options.viewers,
         "switches": switches,
-        "ticks": ticks,
         "lost_quietly": lost,
         "latency_drift_ms": budget.latency_drift_ms(samples),
         "processes": {name: _process(samples, name) for name in budget.names_of(samples)},

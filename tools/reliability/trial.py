@@ -22,7 +22,7 @@ from tools.reliability.faults import Fault
 from tools.reliability.running import NoShow, RunningShow, find
 from tools.reliability.sampling import Sample
 from tools.reliability.show import MODULE, begin
-from tools.reliability.watching import Audience, Ticks, longest_off_live, states
+from tools.reliability.watching import Audience, Missed, longest_off_live, states
 
 START_S = 300.0
 """Until the show is on air; the first time, networks are compiled."""
@@ -44,7 +44,8 @@ class TrialError(RuntimeError):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a fault did. lost: ticks in a row that never came, at most. off_live_s: the longest time without
+    """What a fault did. lost: ticks that the playout missed, the most
+    of which was heard at once (`Missed`). off_live_s: the longest time without
     LIVE. viewer_gap_s: the longest time between two pictures of a viewer. recovered_s: from the fault's end
     until all was well again; None where it was not within RECOVER_S. restarts: by stage."""
 
@@ -60,7 +61,7 @@ class Outcome:
         if self.recovered_s is None:
             return "it did not recover by itself"
         if fault.most_lost is not None and self.lost > fault.most_lost:
-            return f"{self.lost} ticks in a row were lost; {fault.most_lost} may be"
+            return f"{self.lost} ticks were lost; {fault.most_lost} may be"
         return ""
 
 
@@ -68,7 +69,7 @@ class Trial:
     """A running show with its watchers. samples: what `sample` took."""
 
     def __init__(
-        self, show: RunningShow, process: subprocess.Popen[bytes], audience: Audience, ticks: Ticks
+        self, show: RunningShow, process: subprocess.Popen[bytes], audience: Audience, missed: Missed
     ) -> None:
         self.show = show
         self.samples: list[Sample] = []
@@ -76,7 +77,7 @@ class Trial:
         """From when to when there was a fault, or its consequences: monotonic seconds."""
         self.restarted: Counter[str] = Counter()
         """By stage, while there was a fault."""
-        self.ticks = ticks
+        self.missed = missed
         self._process = process
         self._audience = audience
         self._fault = ""
@@ -88,16 +89,9 @@ class Trial:
         self.samples.append(taken)
         return taken
 
-    def state(self) -> dict[str, Any]:
-        """As the API tells it; {} where it does not answer."""
-        try:
-            return self.show.ask("/api/state")
-        except (OSError, NoShow, ValueError, psutil.Error):
-            return {}
-
     def is_well(self) -> bool:
         """LIVE, all processes ready, all outputs running, the first viewer sees pictures."""
-        show = self.state().get("show", {})
+        show = self.show.state().get("show", {})
         viewers = self._audience.newest()
         return bool(
             show.get("state") == "LIVE"
@@ -123,7 +117,7 @@ class Trial:
         return None
 
     def restarts(self) -> Counter[str]:
-        stages = self.state().get("show", {}).get("stages", {})
+        stages = self.show.state().get("show", {}).get("stages", {})
         return Counter({name: stage["restarts"] for name, stage in stages.items()})
 
     def hurt_by(self, fault: Fault) -> Outcome:
@@ -143,7 +137,7 @@ class Trial:
         assert self.show.folder is not None  # noqa: S101  # the show is ours
         return Outcome(
             fault.name,
-            max(self.ticks.lost(start_s, end_s), default=0),
+            max(self.missed.lost(start_s, end_s), default=0),
             round(longest_off_live(states(self.show.folder / "log"), start_s, end_s), 1),
             round(self._audience.longest_gap_s(start_s, end_s), 1),
             None if well_s is None else round(max(0.0, well_s - taken_back_s), 1),
@@ -158,7 +152,7 @@ class Trial:
         assert self.show.folder is not None  # noqa: S101  # as above
         return Outcome(
             "",
-            max(self.ticks.lost(start_s, end_s), default=0),
+            max(self.missed.lost(start_s, end_s), default=0),
             round(longest_off_live(states(self.show.folder / "log"), start_s, end_s), 1),
             round(self._audience.longest_gap_s(start_s, end_s), 1),
             0.0,
@@ -169,13 +163,13 @@ class Trial:
         """Ticks that never came while there was no fault."""
         return sum(
             n
-            for at_s, n in list(self.ticks.losses)
+            for at_s, n in list(self.missed.losses)
             if at_s > self._begun_s and not any(start_s <= at_s <= end_s + 1 for start_s, end_s in self.hurt)
         )
 
     def switch_player(self) -> None:
         """To the next one; nothing where the page is away."""
-        state = self.state()
+        state = self.show.state()
         if not state:
             return
         players = state["show"]["choices"]["player"]
@@ -214,14 +208,13 @@ def trial(video: Path, viewers: int, module: str = MODULE) -> Iterator[Trial]:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         process = stack.enter_context(begin(folder, video, module))
         show = _started(process, folder)
-        ticks = stack.enter_context(closing(Ticks(show.bus())))
+        missed = stack.enter_context(closing(Missed(show)))
         audience = stack.enter_context(closing(Audience(show, viewers, CYCLE_S)))
         show.ask("/api/actions/record", {"on": True})
-        begun = Trial(show, process, audience, ticks)
+        begun = Trial(show, process, audience, missed)
         if begun.wait_until_well(START_S) is None:
-            raise TrialError(f"the show did not come on air: {json.dumps(begun.state())[:500]}")
-        ticks.losses.clear()
-        yield Trial(show, process, audience, ticks)
+            raise TrialError(f"the show did not come on air: {json.dumps(show.state())[:500]}")
+        yield Trial(show, process, audience, missed)
 
 
 def _started(process: subprocess.Popen[bytes], folder: Path) -> RunningShow:
@@ -234,7 +227,6 @@ def _started(process: subprocess.Popen[bytes], folder: Path) -> RunningShow:
         try:
             show = find(process.pid)
             show.ask("/api/state")
-            show.bus()
         except (NoShow, OSError, psutil.Error):
             time.sleep(LOOK_S)
         else:

@@ -1,4 +1,4 @@
-"""Watches a show from outside while faults are put into it: its ticks, its states, its first viewer."""
+"""Watches a show from outside while faults are put into it: its missed ticks, its states, its viewers."""
 
 from __future__ import annotations
 
@@ -12,50 +12,41 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import zmq
-
 from tools.reliability.running import RunningShow
 from tools.reliability.show import ROOT
 
 MOST_LOSSES = 10_000
-TICKS_WAIT_S = 0.2
+ASK_S = 0.25
 
 
-class Ticks:
-    """Hears every tick of the programme in a thread of its own, as an output does. losses: of late, when
-    (monotonic seconds) how many ticks in a row never came; heard: how many came."""
+class Missed:
+    """Asks the show's API, in a thread of its own, how many ticks the playout has missed. losses: of late,
+    when (monotonic seconds) it heard of how many more. The figures are as old as the API's, half a second."""
 
-    def __init__(self, bus: Path) -> None:
-        """bus: the folder of the show's sockets."""
+    def __init__(self, show: RunningShow) -> None:
         self.losses: deque[tuple[float, int]] = deque(maxlen=MOST_LOSSES)
-        self.heard = 0
+        self._show = show
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(bus,), daemon=True)
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def lost(self, from_s: float, to_s: float) -> list[int]:
-        """Each loss that was noticed in this time."""
+        """Each loss that was heard of in this time."""
         return [n for at_s, n in list(self.losses) if from_s <= at_s <= to_s]
 
     def close(self) -> None:
         self._over.set()
         self._thread.join()
 
-    def _run(self, bus: Path) -> None:
-        last: int | None = None
-        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        with context, context.socket(zmq.SUB) as socket:
-            socket.setsockopt(zmq.SUBSCRIBE, b"")
-            socket.setsockopt(zmq.RECONNECT_IVL, 5)
-            socket.connect(f"ipc://{bus / 'ticks'}")
-            while not self._over.is_set():
-                if not socket.poll(int(1000 * TICKS_WAIT_S)):
-                    continue
-                tick = json.loads(socket.recv())[0]
-                self.heard += 1
-                if last is not None and tick > last + 1:
-                    self.losses.append((time.monotonic(), tick - last - 1))
-                last = tick
+    def _run(self) -> None:
+        before: int | None = None
+        while not self._over.wait(ASK_S):
+            missed = self._show.state().get("stats", {}).get("missed")
+            if missed is None:
+                continue
+            if before is not None and missed > before:
+                self.losses.append((time.monotonic(), missed - before))
+            before = missed
 
 
 class Audience:
