@@ -6,6 +6,7 @@ import json
 import tomllib
 import urllib.request
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,11 @@ class RunningShow:
         return found[name]
 
     def page(self) -> tuple[str, int]:
-        """Address and port of the page. Raises NoShow."""
+        """Address and port of the page; they stay as they are. Raises NoShow."""
+        return self._page
+
+    @cached_property
+    def _page(self) -> tuple[str, int]:
         for connection in self.process(WEB.name).net_connections("tcp"):
             if connection.status == psutil.CONN_LISTEN:
                 return connection.laddr.ip, connection.laddr.port

@@ -33,6 +33,9 @@ from tools.reliability.trial import Outcome, Trial, TrialError, as_data, trial
 CLIP = ROOT / "assets" / "fan_dance.mp4"
 DOCS = ROOT / "docs"
 SAMPLE_S = 3.0
+"""The shortest time between two samples."""
+
+MOST_SAMPLES = 1500
 SWITCH_S = 60.0
 QUIET_S = 30.0
 
@@ -75,7 +78,7 @@ def run(options: argparse.Namespace, module: str = MODULE) -> list[str]:
         start_s, seconds = time.monotonic(), 60 * options.minutes
         print(f"on air: process {show.show.pid}", flush=True)
         before = show.restarts()
-        with show.sampling(SAMPLE_S):
+        with show.sampling(max(SAMPLE_S, seconds / MOST_SAMPLES)):
             next_switch_s = start_s + SWITCH_S
             while (gone_s := time.monotonic() - start_s) < seconds or len(outcomes) < len(faults):
                 if len(outcomes) < len(faults) and gone_s >= seconds / 2 * len(outcomes) / len(faults):
