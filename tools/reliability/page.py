@@ -25,8 +25,8 @@ viewer served; nobody touched it. Off LIVE the player's standby loop is on air. 
 log, which a supervisor that is stopped does not write. The first row is what the machine does by itself.
 
 The playout runs in real time (SCHED_RR), where the system allows it: as root, or with a line
-`USER - rtprio 1` in /etc/security/limits.conf. Else other processes of a busy machine cost it ticks:
-with a higher priority alone (nice -10), at a load of 16, a performer that started again cost 10 to 15 at once.
+`USER - rtprio 1` in /etc/security/limits.conf. Else other processes of a busy machine cost it ticks: with
+a higher priority alone (nice -10), at a load of 16, a performer that started again cost 10 to 15 at once.
 
 The bar: a fault outside the playout costs {ONE_TICK} tick at most, and a playout that is killed 2 s, with
 the viewers back by themselves.

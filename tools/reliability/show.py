@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -26,7 +27,7 @@ SHOW_FILE = "show.toml"
 MODULE = "tools.reliability.show"
 TOKEN = "a-token-for-the-soak"  # noqa: S105  # the show is on 127.0.0.1 and ours
 RECORDER_BITRATE = 2_000_000
-END_S = 20.0
+END_S, CAMERA_S = 20.0, 120.0
 
 
 def show_file(camera_port: int, page_port: int) -> str:
@@ -55,6 +56,18 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
+def _wait_for(port: int, camera: subprocess.Popen[bytes]) -> None:
+    """Until the camera's stand-in has its pictures."""
+    deadline = time.monotonic() + CAMERA_S
+    while camera.poll() is None and time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1.0).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+
+
 @contextmanager
 def begin(folder: Path, video: Path, module: str = MODULE) -> Iterator[subprocess.Popen[bytes]]:
     """The show's process, which has begun to start; all ends with the block. module: instead of this one.
@@ -64,6 +77,7 @@ def begin(folder: Path, video: Path, module: str = MODULE) -> Iterator[subproces
     camera = subprocess.Popen(
         [sys.executable, "-m", "tools.reliability.camera", video, str(camera_port), folder], cwd=ROOT
     )
+    _wait_for(camera_port, camera)
     with (folder / "said.txt").open("wb") as said:
         show = subprocess.Popen(
             [sys.executable, "-m", module, folder], cwd=ROOT, stdout=said, stderr=subprocess.STDOUT
