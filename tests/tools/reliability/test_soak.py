@@ -17,8 +17,8 @@ CLIP = "assets/fan_dance.mp4"
 
 
 def test_a_short_soak(tmp_path: Path) -> None:
-    faults = ["performer-killed", "camera-unplugged", "recorder-disk-full", "port-taken"]
-    flags = ["--minutes", "0.5", "--faults", ",".join(faults), "--viewers", "2", "--out", str(tmp_path)]
+    faults = ["performer-killed", "camera-unplugged", "recorder-disk-full"]
+    flags = ["--minutes", "0.3", "--faults", ",".join(faults), "--viewers", "2", "--out", str(tmp_path)]
     assert main(flags, FAKE) in (0, 1)
     found = json.loads((tmp_path / "soak.json").read_text(encoding="utf-8"))
     outcomes = {each["fault"]: each for each in found["outcomes"]}
@@ -27,7 +27,6 @@ def test_a_short_soak(tmp_path: Path) -> None:
     assert outcomes["performer-killed"]["restarts"] == {"performer": 1}
     assert outcomes["performer-killed"]["off_live_s"] > 0.5
     assert outcomes["camera-unplugged"]["off_live_s"] > 3
-    assert outcomes["port-taken"]["restarts"]["web server"] >= 1
     assert not any("started again" in line or "shared memory" in line for line in found["broken"])
     last = found["samples"][-1]
     assert set(last["processes"]) == {
@@ -44,9 +43,11 @@ def test_what_hangs_is_replaced_and_viewers_are_served_again() -> None:
         webrtc = show.hurt_by(FAULTS["webrtc-killed"])
         playout = show.hurt_by(FAULTS["playout-killed"])
         nets = show.hurt_by(FAULTS["nets-nan"])
+        port = show.hurt_by(FAULTS["port-taken"])
         assert webrtc.recovered_s is not None and webrtc.restarts == {"output webrtc": 1}
         assert webrtc.viewer_gap_s > 0.5
         assert playout.recovered_s is not None and playout.restarts == {"playout": 1}
         assert playout.lost > 0
         assert nets.recovered_s is not None and nets.off_live_s > 1
+        assert port.recovered_s is not None and port.restarts["web server"] >= 1
         assert not show.restarts() - show.restarted
