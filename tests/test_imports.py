@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "engines": {"engines"},
     "calibration": {"calibration", "engines"},
     "realtime": {"realtime", "calibration", "engines"},
-    "tools": {"tools", "realtime", "calibration", "engines"},
+    "tools": {"tools", "realtime", "calibration", "engines", "run_live"},
     "run_live": {"realtime", "calibration", "engines"},
     "tests": set(ROOMS),
 }
@@ -76,7 +76,8 @@ TOOLS: dict[str, set[str]] = {
     GPU_CHECK: {"footage", "player", "train", QUALITY, MEASURING},
     "benchmarking.show": {"footage", "scores", QUALITY, MEASURING, GPU_CHECK},
     "doctor": set(),
-    "": {"scores", "player", QUALITY, GPU_CHECK, "benchmarking.show"},
+    "reliability": set(),
+    "": {"scores", "player", QUALITY, GPU_CHECK, "benchmarking.show", "reliability"},
 }
 FOLDERS = {"engines": ENGINES, "realtime": REALTIME, "tools": TOOLS}
 

@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 SWITCH_S = 0.001
 """How long Python's lock may be kept while another thread waits for it; Python's default is 5 ms."""
 
+NICENESS = -10
+"""Of a punctual stage, where it may not be scheduled in real time. -20 is the most, 0 what others have."""
+
 ORPHAN_GRACE_S = 2.0
 """How long a stage may take to end by itself after its parent is gone."""
 
@@ -35,6 +38,8 @@ def stage_main(context: StageContext) -> None:
     reported."""
     sys.setswitchinterval(SWITCH_S)
     setproctitle.setproctitle(f"dancecam {context.stage.name}")
+    if context.stage.punctual:
+        _go_first()
     logging.basicConfig(level=logging.WARNING, format=f"{context.stage.name}: %(message)s")
     bus = Bus(context.rig.bus, context.rig.link)
     link = StageLink(context, bus)
@@ -51,6 +56,19 @@ def stage_main(context: StageContext) -> None:
         status = 1
     time.sleep(0.05)  # time for ZeroMQ's thread to send the last status
     os._exit(status)  # threads in a camera's driver or an engine must not keep the process alive
+
+
+def _go_first() -> None:
+    """All threads of this process run as soon as they can (SCHED_RR), else at least before most others; those
+    that are started later inherit it. Root may do so, and who has RLIMIT_RTPRIO or RLIMIT_NICE; anybody
+    else's process goes on as it is."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    except OSError:
+        try:
+            os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+        except OSError as error:
+            log.debug("it runs at no higher priority than others: %s", error.strerror)
 
 
 def _end_with_parent(context: StageContext, link: StageLink) -> None:

@@ -47,14 +47,26 @@ class Stage:
     """Of an output: its key in `outputs.kinds.OUTPUTS`."""
     settings: Any = None
     """Of an output: its settings in the show file."""
+    punctual: bool = False
+    """It goes before all else on the machine, where the system allows it."""
 
 
 PERFORMER = Stage(
     "performer", "realtime.performer.performer:run", 900.0, 4.0, 5, 60.0, 0.1, False, "performer"
 )
 PLAYOUT = Stage(
-    "playout", "realtime.programme.playout:run", 120.0, 5.0, 5, 60.0, 0.1, True, loading_deadline_s=120.0
+    "playout",
+    "realtime.programme.playout:run",
+    120.0,
+    5.0,
+    5,
+    60.0,
+    0.1,
+    True,
+    loading_deadline_s=120.0,
+    punctual=True,
 )
+"""The programme's clock: it needs little, at the right moment, also while a performer loads beside it."""
 WEB = Stage(
     "web server",
     "realtime.control.network.web_stage:run",
