@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from engines.time_units import NS_PER_MS
-from tools.benchmarking import timecode
+from realtime.pictures import timecode
 
 FIND_S, SETTLE_S, POLL_S = 20.0, 2.0, 0.001
 

@@ -1,5 +1,5 @@
 // A viewer that notes for each picture shown when it was drawn and when it is on the screen. The time is
-// drawn in the picture, see timecode.py.
+// drawn in the picture, see realtime/pictures/timecode.py.
 
 const BLOCK = 16, TIME_BITS = 24, CHECK_BITS = 8;
 const strip = document.createElement("canvas");

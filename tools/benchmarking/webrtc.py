@@ -31,11 +31,11 @@ from realtime.config.show import Show
 from realtime.outputs.output_stage import feed
 from realtime.outputs.sink import Format
 from realtime.outputs.webrtc.webrtc_sink import WebRtcSink
+from realtime.pictures import timecode
 from realtime.stages.context import StageContext
 from realtime.stages.stage_link import StageLink
 from realtime.stages.table import WEBRTC, output_stage
 from realtime.transport.programme_ring import ProgrammeFrame
-from tools.benchmarking import timecode
 from tools.benchmarking.hosting import hosted
 from tools.benchmarking.plain_vp8 import PlainSettings
 from tools.benchmarking.playing import (

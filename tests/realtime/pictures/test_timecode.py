@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.benchmarking import timecode
+from realtime.pictures import timecode
 
 
 @given(st.integers(0, 2**50))
