@@ -14,6 +14,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from realtime.cameras.camera_list import camera_lines
+from realtime.cameras.camera_name import CameraName, CaptureError
 from realtime.config.redact import shown
 from realtime.config.show import BUNDLED_OTHERS, Show, ShowError, check_show, load_show
 from realtime.control.keys import KeyConflict, Keymap
@@ -22,7 +24,6 @@ from realtime.control.terminal.console import open_console
 from realtime.control.terminal.outlet import Console
 from realtime.layers.layers import LayerError, check_layers
 from realtime.performer.networks import Nets, load_nets
-from realtime.pictures.video_source import CameraName, CaptureError
 from realtime.programme.backgrounds import BackgroundError, check_backgrounds
 from realtime.stages.table import WEB, stages_of
 from realtime.supervise.rig import Player
@@ -38,6 +39,8 @@ examples:
                                                          console another can take over
   python run_live.py --camera 0                          the first webcam
   python run_live.py --camera rtsp://10.0.0.7/stream     a network camera
+  python run_live.py --camera "ndi://STUDIO (Cam 1)"     an NDI source; --list-cameras lists them
+  python run_live.py --camera test://                    without a camera: a fan with the time in the picture
   python run_live.py --show show.toml                    a show file; it starts on the standby loop
   python run_live.py --headless --seconds 20 --report r.json
   python run_live.py --show show.toml --role playout     one of two machines ([link] in the show file)
@@ -56,7 +59,12 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         epilog=EXAMPLES + Keymap().help_text(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--camera", metavar="C", help="index, device, video file (it loops) or URL")
+    parser.add_argument(
+        "--camera", metavar="C", help="index, device, video file (it loops), URL, ndi://NAME or test://"
+    )
+    parser.add_argument(
+        "--list-cameras", action="store_true", help="list capture devices and NDI sources, and end"
+    )
     parser.add_argument(
         "--player", type=Path, metavar="FOLDER", help="the player pack (default: players/demo)"
     )
@@ -101,6 +109,8 @@ def show_of(options: argparse.Namespace) -> Show:
     for name in ("camera", "player", "backend"):
         if getattr(options, name) is not None:
             changes[name] = getattr(options, name)
+    if options.camera is not None:
+        changes["cameras"] = ()
     if options.port is not None:
         changes["webrtc"]["port"] = options.port
     if options.log is not None:
@@ -163,7 +173,8 @@ def _why_shut(host: str, port: int) -> str:
 def check(show: Show, report: Path | None, role: str = "all") -> Player:
     """What can be known before any process starts. Raises what `main` turns into one line."""
     if role != "playout":
-        CameraName.parse(show.camera)
+        for camera in show.every_camera:
+            CameraName.parse(camera)
     if role != "performer":
         check_backgrounds(show.backgrounds)
         check_layers(show.all_layers)
@@ -289,6 +300,10 @@ def main(arguments: list[str]) -> int:
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # errors are told in our own words
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a dump of memory would hold the fan's pictures
     options = parse(arguments)
+    if options.list_cameras:
+        for line in camera_lines():
+            print(line)
+        return 0
     try:
         show = show_of(options)
         link = link_of(show, options.role)

@@ -134,6 +134,11 @@ class _Output(StrictModel):
 Audio = Annotated[str, Field(pattern=r"^(none|silence|source|alsa:.+)$")]
 """The sound of an output: none, a silent track, the camera file's own, or a sound card by ALSA's name."""
 
+NDI_INSTALL = (
+    "install it with: pip install cyndilib==0.1.3 (it brings NDI's library, under NDI's own licence)"
+)
+"""What to do where the package for NDI, as output or as camera, is missing."""
+
 
 class Ndi(_Output):
     """A source on the network, with the player's alpha."""

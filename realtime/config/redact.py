@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 RTMP = ("rtmp", "rtmps")
+OURS = ("ndi", "test")
+"""Cameras that are named like a URL, but what follows is no address, and nothing in it is secret."""
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+")
 _SECRET_IN_PATH = re.compile(r"(?i)((?:user(?:name)?|pass(?:word|wd)?|pwd|token|key|secret)=)[^&/;]*")
@@ -14,9 +16,9 @@ _SECRET_IN_PATH = re.compile(r"(?i)((?:user(?:name)?|pass(?:word|wd)?|pwd|token|
 def shown(url: str) -> str:
     """The URL without user, password, query and fragment, and for RTMP without the stream key (the path's
     last part). Where an @ makes it unclear which part is the password, only the scheme is left. A text that
-    is not a URL (a file, a device) is returned as it is."""
+    is not a URL (a file, a device), or one of OURS, is returned as it is."""
     scheme, separator, _ = url.partition("://")
-    if not separator:
+    if not separator or scheme.lower() in OURS:
         return url
     authority, beyond = _split(url)
     if "@" in beyond:

@@ -7,16 +7,16 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
 from engines.pose.tracking.choosing import Rule
 from realtime.config.backgrounds import PLATE, Backgrounds
 from realtime.config.control import Control
-from realtime.config.fields import UNKNOWN_KEY, Rate, Share, ShowPath, StrictModel, Text
+from realtime.config.fields import UNKNOWN_KEY, Rate, Share, ShowPath, StrictModel, Text, no_two_alike
 from realtime.config.layers import AnyLayer, Layers, ai_mark
 from realtime.config.outputs import Ndi, Outputs, WebRtc
-from realtime.config.redact import redact
+from realtime.config.redact import redact, shown
 
 MOST_SHOW_BYTES = 1024 * 1024
 LONGEST_GIVEN = 200
@@ -49,13 +49,39 @@ def _camera(name: str, info: ValidationInfo) -> str:
     return str(file) if file is not None and file.is_file() else name
 
 
+def _no_camera_twice(cameras: tuple[str, ...]) -> tuple[str, ...]:
+    no_two_alike("cameras", cameras)
+    return cameras
+
+
+Camera = Annotated[Text, AfterValidator(_camera)]
+
+MOST_CAMERAS = 8
+
+Width = Annotated[int, Field(ge=64, le=7680)]
+Height = Annotated[int, Field(ge=64, le=4320)]
+
+
+class Capture(StrictModel):
+    """What a capture device (an index, /dev/video0) is asked for. It may give something else: what it gives
+    is told. Files, streams and NDI come as they are."""
+
+    format: Literal["auto", "mjpg", "yuyv", "nv12"] = "auto"
+    """mjpg: compressed; yuyv, nv12: raw; auto: raw where the device then gives the size and the rate, else
+    mjpg: over USB 2, raw pictures of 1280x720 come at about 10 a second."""
+    size: tuple[Width, Height] = (1280, 720)
+    """Width and height, pixels."""
+    fps: Rate = Fraction(30)
+    """Pictures a second."""
+
+
 class Programme(StrictModel):
     """The programme: the picture that goes out."""
 
     size: (
         tuple[
-            Annotated[int, Field(ge=64, le=7680), AfterValidator(_even)],
-            Annotated[int, Field(ge=64, le=4320), AfterValidator(_even)],
+            Annotated[Width, AfterValidator(_even)],
+            Annotated[Height, AfterValidator(_even)],
         ]
         | None
     ) = None
@@ -83,8 +109,15 @@ class TwoMachines(StrictModel):
 class Show(StrictModel):
     """One show."""
 
-    camera: Annotated[Text, AfterValidator(_camera)] = str(BUNDLED_CLIP)
-    """An index (0), a device (/dev/video0), a video file (it loops) or a URL (rtsp, http)."""
+    camera: Camera = str(BUNDLED_CLIP)
+    """An index (0), a device (/dev/video0), a video file (it loops), a URL (rtsp, http), an NDI source
+    (ndi://NAME) or the rehearsal's picture (test://1280x720@30)."""
+    cameras: Annotated[
+        tuple[Camera, ...], Field(max_length=MOST_CAMERAS), AfterValidator(_no_camera_twice)
+    ] = ()
+    """Several cameras instead of `camera`, which the operator switches between; the first is on at first."""
+    capture: Capture = Capture()
+    """What capture devices are asked for."""
     player: ShowPath = BUNDLED_PLAYER
     """The folder of the player pack that dances."""
     players: tuple[ShowPath, ...] = ()
@@ -136,6 +169,17 @@ class Show(StrictModel):
     allow_expired: bool = False
     """Players may be shown whose agreement on the likeness has ended."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _first_camera(cls, data: Any) -> Any:
+        """`camera` is the first of several."""
+        several = data.get("cameras") if isinstance(data, dict) else None
+        if not isinstance(several, list | tuple) or not several:
+            return data
+        if data.get("camera", several[0]) != several[0]:
+            raise ValueError("camera is not the first of cameras: leave it out")
+        return {**data, "camera": several[0]}
+
     @field_validator("background")
     @classmethod
     def _is_there(cls, name: str, info: ValidationInfo) -> str:
@@ -144,6 +188,19 @@ class Show(StrictModel):
             if name not in known:
                 raise ValueError(f"there is no such background; there are: {', '.join(known)}")
         return name
+
+    @property
+    def every_camera(self) -> tuple[str, ...]:
+        """All cameras: the one that is on at first, then the others."""
+        return self.cameras or (self.camera,)
+
+    @property
+    def camera_names(self) -> tuple[str, ...]:
+        """What people may read of them; where two look alike, with their place."""
+        names = [shown(camera) for camera in self.every_camera]
+        return tuple(
+            name if names.count(name) == 1 else f"{name} ({place})" for place, name in enumerate(names, 1)
+        )
 
     @property
     def everyone(self) -> tuple[Path, ...]:

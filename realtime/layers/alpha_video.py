@@ -13,7 +13,6 @@ from av.video.reformatter import Colorspace
 from engines.time_units import NS_PER_S
 from realtime.pictures.alpha import Layer
 from realtime.pictures.opening import VideoError, open_video
-from realtime.pictures.video_source import CaptureError
 
 HD_LINES = 720
 """From so many lines on, a video that does not say otherwise has the colours of BT.709."""
@@ -26,12 +25,9 @@ class AlphaVideo:
     """For `video_loop.Loop`. A video without alpha is opaque."""
 
     def __init__(self, path: Path) -> None:
-        """Raises CaptureError."""
+        """Raises VideoError."""
         self.name = str(path)
-        try:
-            self._container, self._video = open_video(self.name, stream=False)
-        except VideoError as error:
-            raise CaptureError(str(error)) from None
+        self._container, self._video = open_video(self.name, stream=False)
         self._decoder = self._video.codec_context
         codec = self._decoder.codec.canonical_name
         if codec in WITH_ALPHA and self._video.metadata.get("alpha_mode") == "1":
@@ -41,11 +37,11 @@ class AlphaVideo:
         self._frame: av.VideoFrame | None = None
 
     def grab(self) -> int:
-        """Goes to the next frame; its time since the first was shown, nanoseconds. Raises CaptureError."""
+        """Goes to the next frame; its time since the first was shown, nanoseconds. Raises VideoError."""
         try:
             at_ns, self._frame = next(self._frames)
         except FFmpegError as error:
-            raise CaptureError(f"{self.name}: it cannot be decoded: {error.strerror}") from error
+            raise VideoError(f"{self.name}: it cannot be decoded: {error.strerror}") from error
         return at_ns
 
     def picture(self) -> Layer:
@@ -76,6 +72,6 @@ class AlphaVideo:
                     next_ns = at_ns + period_ns
                     yield at_ns, frame
             if first is None:
-                raise CaptureError(f"{self.name} has no picture in it")
+                raise VideoError(f"{self.name} has no picture in it")
             self._container.seek(0)
             self._decoder.flush_buffers()

@@ -19,9 +19,9 @@ from realtime.layers.alpha_video import AlphaVideo
 from realtime.layers.lettering import FontError, lettered, load_font
 from realtime.layers.patch import Box, Patch, anchored, trimmed
 from realtime.pictures.alpha import Layer as AlphaPicture
+from realtime.pictures.opening import VideoError
 from realtime.pictures.picture import Picture
 from realtime.pictures.video_loop import Loop
-from realtime.pictures.video_source import CaptureError
 from realtime.transport.orders import Orders
 
 
@@ -150,7 +150,7 @@ class _Video(_Content):
             self._loop: Loop[Patch] | None = Loop(
                 source, (Patch(box, size), Patch(box, size)), lambda layer, patch: patch.fill(layer)
             )
-        except CaptureError as error:
+        except VideoError as error:
             raise LayerError(f"layer {settings.name}: {error}") from error
 
     def patch(self, at_ns: int) -> Patch | None:

@@ -11,14 +11,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.config.outputs import Ndi
+from realtime.config.outputs import NDI_INSTALL, Ndi
 from realtime.outputs.sink import Format, OutputError
 from realtime.outputs.worker import Tick, WorkerSink
 from realtime.pictures.alpha import Layer
 from realtime.transport.programme_ring import Part, ProgrammeFrame
 from realtime.transport.statuses import Tally
-
-INSTALL = "install it with: pip install cyndilib==0.1.3 (it brings NDI's library, under NDI's own licence)"
 
 
 class _Source:
@@ -76,7 +74,7 @@ class NdiSink(WorkerSink):
             import cyndilib.sender  # noqa: F401
         except ImportError as error:
             raise OutputError(
-                f"{settings.called}: NDI needs the package cyndilib ({error}): {INSTALL}"
+                f"{settings.called}: NDI needs the package cyndilib ({error}): {NDI_INSTALL}"
             ) from error
         if settings.key_source == settings.source:
             raise OutputError(f"{settings.called}: two sources cannot share the name {settings.source!r}")

@@ -43,10 +43,10 @@ class Decoded(NamedTuple):
 class Decoder:
     """Decodes a file, or a stream it is connected to. For one thread.
 
-    name: what messages call it. first: its first frame, which is decoded at once. fps: its average rate,
-    after deinterlacing. time_base: the unit of its stamps, seconds. frames: an estimate of how many there
-    are, 0 where nobody knows. has_end: it says how long it is. damaged: so many of the frames read so far
-    were left out.
+    name: what messages call it. codec: what it is compressed by, such as "h264". first: its first frame,
+    which is decoded at once. fps: its average rate, after deinterlacing. time_base: the unit of its stamps,
+    seconds. frames: an estimate of how many there are, 0 where nobody knows. has_end: it says how long it
+    is. damaged: so many of the frames read so far were left out.
     """
 
     def __init__(self, name: str, *, stream: bool = False) -> None:
@@ -56,6 +56,7 @@ class Decoder:
         self._is_stream = stream
         self.damaged = 0
         self._container, self._video = open_video(name, stream=stream)
+        self.codec = self._video.codec_context.name
         flags = int(self._container.format.flags)
         self._has_stamps, self._may_jump = not flags & NO_TIMESTAMPS, bool(flags & MAY_JUMP)
         self._rate = self._average_rate()

@@ -15,8 +15,8 @@ class PlayedVideo:
     """Plays a recording round and round, or a stream as it comes. For one thread. It is a
     `video_source.Source` whose errors are VideoErrors.
 
-    fps: frames a second. recorded: it is paced by its own time stamps and loops. damaged: so many frames
-    were left out so far. Its pictures are of one size as long as it is open.
+    fps: frames a second. gives: size, codec and rate. recorded: it is paced by its own time stamps and
+    loops. damaged: so many frames were left out so far. Its pictures are of one size as long as it is open.
     """
 
     def __init__(self, name: str, *, stream: bool = False) -> None:
@@ -26,6 +26,7 @@ class PlayedVideo:
         self._frames = iter(self._decoder)
         self._convert = Converter(self._decoder.name, self._decoder.first.frame, self._decoder.pixel_aspect)
         self.fps = float(self._decoder.fps)
+        self.gives = f"{'{}x{}'.format(*self._convert.size)} {self._decoder.codec} {self.fps:.1f}"
         self.recorded = not stream or self._decoder.has_end
         self._pass_ns = 0
         self._newest_ns = -1

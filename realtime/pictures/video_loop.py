@@ -12,14 +12,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from realtime.pictures.opening import VideoError
 from realtime.pictures.picture import Fit, Picture, backdrop, place
-from realtime.pictures.video_source import CaptureError, VideoSource
+from realtime.pictures.playing import PlayedVideo
 
 Buffer = TypeVar("Buffer")
 
 
 class Pictures(Protocol):
-    """What a loop plays; see `video_source.Source`."""
+    """What a loop plays; see `cameras.video_source.Source`."""
 
     def grab(self) -> int: ...
 
@@ -40,7 +41,7 @@ class Loop(Generic[Buffer]):
         buffers: tuple[Buffer, Buffer],
         fit: Callable[[NDArray[np.uint8], Buffer], None],
     ) -> None:
-        """buffers: the picture that is seen and the next one. fit: fills one of them. Raises CaptureError."""
+        """buffers: the picture that is seen and the next one. fit: fills one of them. Raises VideoError."""
         self._fit = fit
         self._source = source
         self.error: str | None = None
@@ -86,7 +87,7 @@ class Loop(Generic[Buffer]):
                 with self._changed:
                     self._next_at_ns = at_ns
                     self._next_ready = True
-        except (CaptureError, cv2.error) as error:
+        except (VideoError, cv2.error) as error:
             self.error = str(error)
 
 
@@ -95,8 +96,5 @@ class VideoLoop(Loop[Picture]):
 
     def __init__(self, path: Path, size: tuple[int, int], *, fit: Fit = place) -> None:
         """size: (width, height) of its pictures, pixels. fit: how those of the video are put into them.
-        Raises CaptureError."""
-        source = VideoSource(str(path))
-        if not source.recorded:
-            raise CaptureError(f"{path} is not a video file")
-        super().__init__(source, (backdrop(*size), backdrop(*size)), fit)
+        Raises VideoError."""
+        super().__init__(PlayedVideo(str(path)), (backdrop(*size), backdrop(*size)), fit)

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 
 from realtime.config.backgrounds import Background, Colour, Loop, Still
+from realtime.pictures.opening import VideoError
 from realtime.pictures.picture import Fit, Picture, backdrop, fill, place
 from realtime.pictures.video_loop import VideoLoop
-from realtime.pictures.video_source import CaptureError
 
 
 class BackgroundError(ValueError):
@@ -65,7 +65,7 @@ class Backgrounds:
             elif isinstance(background, Loop):
                 try:
                     self._loops[background.name] = VideoLoop(background.file, size, fit=fill)
-                except CaptureError as error:
+                except VideoError as error:
                     raise BackgroundError(f"background {background.name}: {error}") from error
             else:
                 self._cameras.add(background.name)

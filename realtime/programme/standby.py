@@ -9,9 +9,9 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from realtime.pictures.opening import VideoError
 from realtime.pictures.picture import Fit, Picture, place
 from realtime.pictures.video_loop import VideoLoop
-from realtime.pictures.video_source import CaptureError
 
 
 class PlayersStandby:
@@ -30,7 +30,7 @@ class PlayersStandby:
         self._loop: VideoLoop | None = None
         self._from_ns: int | None = None
         self._opener: threading.Thread | None = None
-        self._opened: VideoLoop | CaptureError | None = None
+        self._opened: VideoLoop | VideoError | None = None
         self._open(path)
         self._take()
 
@@ -68,7 +68,7 @@ class PlayersStandby:
     def _open(self, path: Path) -> None:
         try:
             self._opened = VideoLoop(path, self._size, fit=self._fit)
-        except CaptureError as error:
+        except VideoError as error:
             self._opened = error
 
     def _take(self) -> None:
@@ -77,7 +77,7 @@ class PlayersStandby:
         if self._loop is not None:
             self._loop.close()
         self._loop, self._from_ns = None, None
-        if isinstance(opened, CaptureError):
+        if isinstance(opened, VideoError):
             self._tell(f"standby loop: {opened}; the slate takes its place")
         else:
             self._loop = opened

@@ -170,3 +170,23 @@ print(player.name, len(player.others), sorted({"torch", "openvino", "engines.dol
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, encoding="utf-8", check=True)
     assert done.stdout == "Number 23 1 []\n"
+
+
+def test_the_camera_of_the_command_line_is_the_only_one(tmp_path: Path) -> None:
+    show = tmp_path / "show.toml"
+    show.write_text("cameras = ['0', '1']", encoding="utf-8")
+    assert run_live.show_of(run_live.parse(["--show", str(show)])).every_camera == ("0", "1")
+    options = run_live.parse(["--show", str(show), "--camera", "test://"])
+    assert run_live.show_of(options).every_camera == ("test://",)
+
+
+def test_each_of_several_cameras_must_be_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    show = tmp_path / "show.toml"
+    show.write_text("cameras = ['test://', 'none.mp4']", encoding="utf-8")
+    assert "camera none.mp4: no such file" in said(capsys, "--show", str(show))
+
+
+def test_cameras_are_listed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(run_live, "camera_lines", lambda: iter(["0  C920", "no NDI source"]))
+    assert run_live.main(["--list-cameras"]) == 0
+    assert capsys.readouterr().out == "0  C920\nno NDI source\n"

@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from realtime.cameras.camera_name import CameraName, CaptureError
+from realtime.cameras.device import Device
+from realtime.cameras.ndi_source import matching, ndi_sources
 from realtime.config.redact import shown
-from realtime.pictures.video_source import CameraName, CaptureError, Device
+from realtime.config.show import Capture
 from tools.doctor.finding import Case, Finding, fail, ok, warn
 from tools.doctor.v4l2 import Driver, ask
 
@@ -19,21 +22,28 @@ WANTED_FPS = 30.0
 ENOUGH = 0.9
 """The share of the wanted rate that is enough."""
 PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443, "rtmp": 1935}
-REACH_S = 3.0
+REACH_S = NDI_S = 3.0
 
 
 def look_at_cameras(case: Case) -> Iterator[Finding]:
     """One line for each camera."""
-    try:
-        camera = CameraName.parse(case.show.camera)
-    except CaptureError as error:
-        yield fail(CHECK, str(error), "plug it in, or name another one in the show file")
-        return
+    for name in case.show.every_camera:
+        try:
+            yield from _look_at(CameraName.parse(name), case)
+        except CaptureError as error:
+            yield fail(CHECK, str(error), "plug it in, or name another one in the show file")
+
+
+def _look_at(camera: CameraName, case: Case) -> Iterator[Finding]:
     if camera.kind == "stream":
         yield look_at_stream(str(camera.target))
+    elif camera.kind == "ndi":
+        yield look_for_ndi(str(camera.target))
+    elif camera.kind == "test":
+        yield ok(CHECK, f"the show rehearses with {camera.target}")
     elif camera.kind == "camera":
         path = Path(f"/dev/video{camera.target}" if isinstance(camera.target, int) else camera.target)
-        yield look_at_device(path, measured=not case.beside_show)
+        yield look_at_device(path, case.show.capture, measured=not case.beside_show)
     elif case.file is not None or case.beside_show:
         yield ok(CHECK, f"the show plays the file {camera.target}")
     else:
@@ -46,7 +56,7 @@ def look_at_cameras(case: Case) -> Iterator[Finding]:
 def _of_device(path: Path) -> Finding | None:
     """The finding for a device; None for one that gives no pictures."""
     try:
-        return look_at_device(path, measured=True) if ask(path).captures else None
+        return look_at_device(path, Capture(), measured=True) if ask(path).captures else None
     except OSError:
         return None
 
@@ -68,8 +78,20 @@ def look_at_stream(url: str) -> Finding:
     return ok(CHECK, f"{shown(url)}: {parts.hostname}:{port} answers")
 
 
-def look_at_device(path: Path, *, measured: bool) -> Finding:
-    """measured: takes pictures for some seconds; without it, only the driver is asked."""
+def look_for_ndi(name: str) -> Finding:
+    """Whether a source of that name is on the network. Raises CaptureError without cyndilib."""
+    sources = ndi_sources(NDI_S)
+    if matching(name, sources):
+        return ok(CHECK, f"the NDI source {name!r} is on the network")
+    found = f"; found: {', '.join(sources)}" if sources else ""
+    return warn(
+        CHECK, f"no NDI source {name!r} is on the network{found}", "start its sender; the show waits for it"
+    )
+
+
+def look_at_device(path: Path, wanted: Capture, *, measured: bool) -> Finding:
+    """wanted: what it is asked for. measured: takes pictures for some seconds; without, only the driver is
+    asked."""
     try:
         driver = ask(path)
     except OSError as error:
@@ -80,7 +102,7 @@ def look_at_device(path: Path, *, measured: bool) -> Finding:
     if not measured:
         return ok(CHECK, f"{path} {driver.card}: {_formats(driver)}; the show has it, so it was not measured")
     try:
-        device = Device(str(path), str(path), (1280, 720))
+        device = Device(str(path), str(path), wanted)
     except CaptureError as error:
         return fail(CHECK, str(error), "close the program that has it, or plug it in again")
     try:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from engines.backends.choice import BACKENDS
 from engines.runtime.engine import EngineError
-from realtime.pictures.video_source import CaptureError
+from realtime.cameras.camera_name import CaptureError
 from tools.coverage.report import text
 from tools.record.session import Session
 from tools.record.state import Recording, RecordingError

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from engines.pose.tracking.tracker import PoseTracker
 from engines.time_units import NS_PER_S
+from realtime.cameras.video_source import VideoSource
+from realtime.config.show import Capture
 from realtime.performer.capture_thread import Captured, CaptureThread
-from realtime.pictures.video_source import VideoSource
 from realtime.transport.telemetry import Meter
 from tools.coverage.meter import Coverage
 from tools.record.checks import Check, Sharpness, StillCamera, alone, exposure, framing
@@ -83,7 +84,7 @@ class Judge:
 
 
 class Session:
-    """camera: as `realtime.pictures.video_source` takes it. size: (width, height) to request from it."""
+    """camera: as `realtime.cameras.video_source` takes it. size: (width, height) to request from it."""
 
     def __init__(self, recording: Recording, camera: str, size: tuple[int, int]) -> None:
         self._recording = recording
@@ -91,7 +92,7 @@ class Session:
         self._newest = Newest()
         self._writer = TakeWriter(recording.folder)
         self._capture = CaptureThread(
-            camera, self._deliver, self._meter, open_source=lambda name: VideoSource(name, size)
+            camera, self._deliver, self._meter, open_source=lambda name: VideoSource(name, Capture(size=size))
         )
         self._lock = threading.Lock()
         self._filming = False

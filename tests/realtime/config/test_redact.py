@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import run_live
+from realtime.cameras.camera_name import CaptureError
+from realtime.cameras.video_source import VideoSource
 from realtime.config.redact import encoding_hint, redact, shown
 from realtime.config.show import ShowError, check_show
 from realtime.performer.capture_thread import CaptureThread
-from realtime.pictures.video_source import CaptureError, VideoSource
 from realtime.transport.telemetry import Meter, Totals
 from tests.realtime.outputs.feeding import wait_until
 
@@ -81,7 +82,7 @@ def test_a_camera_that_is_lost_and_comes_back_is_named_without_its_password() ->
         def grab() -> int:
             raise CaptureError(f"camera {name} gives no picture any more")
 
-        return SimpleNamespace(fps=30.0, recorded=False, grab=grab, close=lambda: None)
+        return SimpleNamespace(fps=30.0, gives="", recorded=False, grab=grab, close=lambda: None)
 
     capture = CaptureThread(camera, lambda _: None, meter, open_source=open_source)
     events: list[str] = []

@@ -73,6 +73,11 @@ def test_a_whole_show_file(tmp_path: Path) -> None:
         ("[[layers]]\nkind = 'text'\nname = 'a'\ntext = '{fan'", ["layers.0.text.text", "write a brace"]),
         ("[[layers]]\nkind = 'picture'\nname = 'ai-mark'\nfile = 'a.png'", ["layers", "ai_mark adds"]),
         ("camera = ", ["not TOML"]),
+        ("camera = '0'\ncameras = ['1', '0']", ["camera is not the first of cameras"]),
+        ("cameras = ['0', '0']", ["cameras", "two cameras are named '0'"]),
+        ("cameras = '0'", ["cameras", "tuple"]),
+        ("cameras = ['0', 1]", ["cameras.1", "string"]),
+        ("cameras = ['0', '1', '2', '3', '4', '5', '6', '7', '8']", ["cameras", "at most 8"]),
     ],
 )
 def test_a_mistake_is_one_line_that_names_file_and_key(tmp_path: Path, text: str, words: list[str]) -> None:
@@ -87,6 +92,24 @@ def test_a_mistake_is_one_line_that_names_file_and_key(tmp_path: Path, text: str
 def test_a_missing_show_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ShowError, match=r"none\.toml cannot be read: No such file"):
         load_show(tmp_path / "none.toml")
+
+
+def test_several_cameras_and_what_devices_are_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "fan.mp4").touch()
+    text = """
+        cameras = ["fan.mp4", "ndi://B", "rtsp://u:p@host/?a=1", "rtsp://host/?a=2"]
+        [capture]
+        format = "mjpg"
+        size = [1920, 1080]
+        fps = 59.94
+    """
+    show = load_show(write(tmp_path, text))
+    assert show.camera == str(tmp_path / "fan.mp4")
+    assert show.every_camera == show.cameras
+    assert show.camera_names == (show.camera, "ndi://B", "rtsp://host/ (3)", "rtsp://host/ (4)")
+    assert (show.capture.format, show.capture.size, float(show.capture.fps)) == ("mjpg", (1920, 1080), 59.94)
+    assert check_show(show.model_dump(), "command line") == show
+    assert Show(camera="0").every_camera == ("0",)
 
 
 def test_ice_servers_are_written_as_urls_or_tables(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from realtime.layers.alpha_video import AlphaVideo
-from realtime.pictures.video_source import CaptureError
+from realtime.pictures.opening import VideoError
 
 FRAMES = 5
 
@@ -56,5 +56,5 @@ def test_alpha_and_times_come_out(ending: str, codec: str, pix_fmt: str, tmp_pat
 
 def test_a_file_that_is_no_video_is_told_by_name(tmp_path: Path) -> None:
     (tmp_path / "a.mov").write_text("no video")
-    with pytest.raises(CaptureError, match=r"a\.mov"):
+    with pytest.raises(VideoError, match=r"a\.mov"):
         AlphaVideo(tmp_path / "a.mov")

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from realtime.cameras.camera_name import CaptureError
+from realtime.cameras.video_source import VideoSource
 from realtime.performer.capture_thread import CameraState, CameraWatch, Captured, CaptureThread
-from realtime.pictures.video_source import CaptureError, VideoSource
 from realtime.transport.telemetry import Meter
 from tests.realtime.fakes import write_clip
 
@@ -62,6 +63,7 @@ class FakeSource:
 
     name = "fake"
     fps = 50.0
+    gives = ""
     recorded = False
     damaged = 0
 
@@ -175,3 +177,118 @@ def test_a_hung_camera_is_told_of_then_replaced_then_given_up() -> None:
 def test_a_camera_that_drops_out_does_not_hang() -> None:
     watch = CameraWatch()
     assert all(watch.step(now * S, None, 1) is CameraState.WELL for now in range(100))
+
+
+class Shared:
+    """Sources that each fill their pictures with a number, and can be held back."""
+
+    def __init__(self, *names: str) -> None:
+        self.greys = {name: grey for grey, name in enumerate(names, 1)}
+        self.broken: set[str] = set()
+        self.opened: list[tuple[str, FakeSource]] = []
+
+    def __call__(self, camera: str) -> FakeSource:
+        if camera in self.broken:
+            raise CaptureError(f"camera {camera}: it cannot be opened")
+        grey = self.greys[camera]
+
+        class Grey(FakeSource):
+            name = camera
+            gives = f"{camera} 50.0"
+
+            def picture(self) -> NDArray[np.uint8]:
+                return np.full((4, 4, 3), grey, np.uint8)
+
+        self.opened.append((camera, Grey(10**6)))
+        return self.opened[-1][1]
+
+
+def until(enough: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 10
+    while not enough():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.005)
+
+
+def test_a_switch_shows_the_other_camera_without_a_gap_and_closes_the_one_before() -> None:
+    cameras, frames, meter = Shared("a", "b"), list[Captured](), Meter()
+    thread = CaptureThread("a", frames.append, meter, open_source=cameras)
+    thread.start(must_open=True)
+    until(lambda: len(frames) > 5, "a plays")
+    thread.switch("b")
+    thread.switch("b")
+    until(lambda: frames[-1].switches == 1, "b is on")
+    assert (thread.camera, thread.name, thread.gives, thread.trouble) == ("b", "b", "b 50.0", "")
+    until(lambda: cameras.opened[0][1].closed, "a is closed")
+    thread.switch("a")
+    captured_until(thread, frames, lambda: frames[-1].switches == 2)
+    assert [frame.frame_id for frame in frames] == list(range(len(frames)))
+    assert np.all(np.diff([frame.captured_ns for frame in frames]) >= 0)
+    for frame in frames:
+        assert frame.picture[0, 0, 0] == (2 if frame.switches == 1 else 1), "never one of the other"
+    assert [name for name, _ in cameras.opened] == ["a", "b", "a"]
+    assert [text for _, text in meter.take().events] == [
+        "camera a gives a 50.0",
+        "camera b is on", "camera b gives b 50.0",
+        "camera a is on", "camera a gives a 50.0",
+    ]  # fmt: skip
+
+
+def test_until_the_other_camera_gives_a_picture_the_one_before_goes_on() -> None:
+    cameras, frames = Shared("a", "b"), list[Captured]()
+    cameras.broken.add("b")
+    thread = CaptureThread("a", frames.append, Meter(), open_source=cameras)
+    thread.start(must_open=True)
+    until(lambda: len(frames) > 5, "a plays")
+    thread.switch("b")
+    until(lambda: thread.trouble == "camera b: it cannot be opened", "the trouble is told")
+    before = len(frames)
+    until(lambda: len(frames) > before + 5, "a goes on")
+    assert thread.name == "a" and frames[-1].switches == 0
+    cameras.broken.clear()
+    captured_until(thread, frames, lambda: frames[-1].switches == 1)
+    assert thread.name == "b"
+
+
+def test_a_switch_can_be_taken_back_before_the_other_camera_is_on() -> None:
+    cameras, frames = Shared("a", "b"), list[Captured]()
+    cameras.broken.add("b")
+    thread = CaptureThread("a", frames.append, Meter(), open_source=cameras)
+    thread.start(must_open=True)
+    until(lambda: len(frames) > 1, "a plays")
+    thread.switch("b")
+    until(lambda: thread.trouble != "", "b is waited for")
+    thread.switch("a")
+    assert thread.trouble == ""
+    cameras.broken.clear()
+    before = len(frames)
+    captured_until(thread, frames, lambda: len(frames) > before + 200)
+    assert {frame.switches for frame in frames} == {0}
+    assert [name for name, _ in cameras.opened] == ["a"]
+
+
+def test_another_camera_relieves_one_that_is_lost() -> None:
+    cameras, frames = Shared("a", "b"), list[Captured]()
+    cameras.broken.add("a")
+    thread = CaptureThread("a", frames.append, Meter(), open_source=cameras)
+    thread.start(must_open=False)
+    until(lambda: thread.trouble != "", "a is lost")
+    thread.switch("b")
+    captured_until(thread, frames, lambda: len(frames) > 3)
+    assert thread.trouble == ""
+    assert frames[0].switches == 1
+
+
+def test_a_sources_own_time_is_the_frames() -> None:
+    class Stamped(FakeSource):
+        def grab(self) -> int:
+            super().grab()
+            return time.monotonic_ns() - 20_000_000
+
+    frames: list[Captured] = []
+    thread = CaptureThread("fake", frames.append, Meter(), open_source=lambda camera: Stamped(50))
+    begun_ns = time.monotonic_ns()
+    thread.start(must_open=True)
+    captured_until(thread, frames, lambda: len(frames) > 3)
+    assert frames[0].captured_ns <= time.monotonic_ns() - 20_000_000
+    assert frames[0].captured_ns >= begun_ns - 20_000_000

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from realtime.cameras.video_source import VideoSource
 from realtime.pictures.hdr import HDR, SDR_WITHIN_HDR, compressed
 from realtime.pictures.reader import VideoReader
-from realtime.pictures.video_source import VideoSource
 from tests.realtime.pictures.odd_videos import write_video, yuv_frame
 
 BT601, BT709, BT2020 = (0.299, 0.114), (0.2126, 0.0722), (0.2627, 0.0593)

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from realtime.cameras.video_source import VideoSource
 from realtime.pictures.reader import VideoReader
-from realtime.pictures.video_source import VideoSource
 from tests.realtime.pictures.odd_videos import (
     INTERLACED,
     Picture,

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from realtime.cameras.video_source import VideoSource
 from realtime.pictures.reader import VideoReader
-from realtime.pictures.video_source import VideoSource
 from tests.realtime.pictures.odd_videos import ODD, Picture, stored_frames
 
 NS_PER_S = 1_000_000_000

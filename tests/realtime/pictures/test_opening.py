@@ -9,9 +9,10 @@ import av
 import numpy as np
 import pytest
 
+from realtime.cameras.camera_name import CaptureError
+from realtime.cameras.video_source import VideoSource
 from realtime.pictures.opening import VideoError
 from realtime.pictures.reader import VideoReader
-from realtime.pictures.video_source import CaptureError, VideoSource
 from tests.realtime.pictures.odd_videos import INTERLACED, greys, interlaced, write_video
 
 

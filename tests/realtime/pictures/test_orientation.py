@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from realtime.cameras.video_source import VideoSource
 from realtime.pictures.orientation import Orientation, orientation_of
 from realtime.pictures.reader import VideoReader
-from realtime.pictures.video_source import VideoSource
 from tests.realtime.pictures.odd_videos import marked, quarters, write_video
 
 ONE = 1 << 16

@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 
 import realtime.pictures.opening as opening
+from realtime.cameras.camera_name import CaptureError
+from realtime.cameras.video_source import VideoSource
 from realtime.performer.capture_thread import Captured, CaptureThread
 from realtime.pictures.video_loop import VideoLoop
-from realtime.pictures.video_source import CaptureError, VideoSource
 from realtime.transport.telemetry import Meter
 from tests.realtime.pictures.odd_videos import damage, greys, marked, quarters, write_video
 

@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from realtime.pictures.opening import VideoError
 from realtime.pictures.video_loop import VideoLoop
-from realtime.pictures.video_source import CaptureError
 from tests.realtime.fakes import SIZE, write_clip
 
 S = 1_000_000_000
@@ -32,5 +32,5 @@ def test_the_standby_loop_plays_at_its_own_rate_and_goes_round(tmp_path: Path) -
 def test_a_standby_loop_that_is_no_video_is_named(tmp_path: Path) -> None:
     path = tmp_path / "standby.mp4"
     path.write_bytes(b"no")
-    with pytest.raises(CaptureError, match=r"standby\.mp4"):
+    with pytest.raises(VideoError, match=r"standby\.mp4"):
         VideoLoop(path, SIZE)

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from realtime.cameras.video_source import VideoSource
 from realtime.config.show import Show
 from realtime.performer.capture_thread import CameraWatch
 from realtime.performer.networks import Nets
-from realtime.pictures.video_source import VideoSource
 from realtime.stages.table import PERFORMER, PLAYOUT, Stage
 from realtime.supervise.supervisor import Supervisor
 from tests.realtime.fakes import Heard, fake_nets, fake_show

@@ -18,9 +18,9 @@ import pytest
 from engines.pack.manifest import PackManifest
 from engines.pack.rights import Rights
 from engines.plans.machine import Gpu
+from realtime.cameras.camera_name import CaptureError
 from realtime.config.outputs import Ndi, Recorder, WebRtc
-from realtime.config.show import Show, TwoMachines, check_show
-from realtime.pictures.video_source import CaptureError
+from realtime.config.show import Capture, Show, TwoMachines, check_show
 from realtime.supervise.rig import Player, rigged
 from tools.doctor import cameras, computing, machine, network, players, v4l2
 from tools.doctor.finding import Case, Finding, Level
@@ -203,6 +203,15 @@ def test_a_stream_that_nobody_sends_names_no_password() -> None:
     assert "secret" not in str(there) + str(gone)
 
 
+def test_an_ndi_source_is_looked_for_and_a_rehearsal_needs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("cyndilib", reason="cyndilib is not installed")
+    monkeypatch.setattr(cameras, "ndi_sources", lambda seconds: ["STUDIO (Cam 1)"])
+    show = Show(camera="test://", cameras=("test://", "ndi://Cam 1", "ndi://Cam 2"))
+    rehearsal, there, absent = cameras.look_at_cameras(Case(show))
+    assert (rehearsal.level, there.level, absent.level) == (OK, OK, WARN)
+    assert "found: STUDIO (Cam 1)" in absent.found
+
+
 def test_a_camera_that_is_not_there() -> None:
     (finding,) = cameras.look_at_cameras(Case(Show(camera="/dev/video99")))
     assert finding.level is FAIL
@@ -216,8 +225,8 @@ class FakeDevice:
     left = 1000
     closed = 0
 
-    def __init__(self, name: str, target: str, size: tuple[int, int]) -> None:
-        assert (name, target, size) == (str(VIDEO), str(VIDEO), HD)
+    def __init__(self, name: str, target: str, wanted: Capture) -> None:
+        assert (name, target, wanted) == (str(VIDEO), str(VIDEO), Capture(fps=50))
 
     def grab(self) -> int:
         time.sleep(0.02)
@@ -245,7 +254,7 @@ def test_a_camera_is_measured_and_closed(
     monkeypatch.setattr(cameras, "MEASURE_S", 0.4)
     monkeypatch.setattr(FakeDevice, "left", left)
     monkeypatch.setattr(FakeDevice, "closed", 0)
-    finding = cameras.look_at_device(VIDEO, measured=True)
+    finding = cameras.look_at_device(VIDEO, Capture(fps=50), measured=True)
     assert finding.level is level or "pictures a second" in finding.found  # a busy machine is slower
     assert words in finding.found
     assert FakeDevice.closed == 1
@@ -254,7 +263,7 @@ def test_a_camera_is_measured_and_closed(
 def test_a_camera_of_a_show_that_runs_is_not_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cameras, "ask", lambda path: DRIVER)
     monkeypatch.setattr(cameras, "Device", lambda *_: pytest.fail("it was opened"))
-    finding = cameras.look_at_device(VIDEO, measured=False)
+    finding = cameras.look_at_device(VIDEO, Capture(), measured=False)
     assert finding.level is OK
     assert "was not measured" in finding.found
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from realtime.pictures.video_source import CaptureError
+from realtime.cameras.camera_name import CaptureError
 from tools.coverage.meter import Coverage
 from tools.footage.video import VideoReader
 from tools.record import __main__ as record

@@ -13,7 +13,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from realtime.pictures.video_source import CaptureError, VideoSource
+from realtime.cameras.camera_name import CaptureError
+from realtime.cameras.video_source import VideoSource
 from tests.realtime.fakes import fake_nets, fake_show, write_clip
 from tools.reliability.camera import corrupted, jpeg, pictures_of
 from tools.reliability.nets import faulty
