@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from realtime.config.show import MOST_CAMERAS
 from realtime.control.arguments import Argument, ArgumentError, Arguments, Form
 from realtime.transport.orders import LONGEST_NAME, MOST_SECONDS, Orders
 from realtime.transport.texts import shown
@@ -93,6 +94,14 @@ def _set(field: str, argument: str) -> Callable[[Orders, Arguments], Orders]:
         return replace(orders, **changes)
 
     return apply
+
+
+def _camera(orders: Orders, given: Arguments) -> Orders:
+    """The next camera, or the one at a place. Whom the operator picked was in the other one's picture."""
+    place = float(given.get("place", orders.camera + 2))
+    if not place.is_integer():
+        raise ArgumentError(f"place must be a whole number (given: {place:g})")
+    return replace(orders, camera=int(place) - 1, pick=(), picks=orders.picks + 1)
 
 
 def _pick(orders: Orders, given: Arguments) -> Orders:
@@ -222,6 +231,14 @@ ACTIONS: Mapping[str, Action] = {
             _set("player", "name"),
             Risk.ON_AIR,
             ((Argument("name", "name", "one of the show's players"),),),
+        ),
+        Action(
+            "camera",
+            "w",
+            "switch to the next camera, or to one by its place in the show file",
+            _camera,
+            Risk.ON_AIR,
+            ((), (Argument("place", "number", "1 is the first one", 1, MOST_CAMERAS),)),
         ),
         Action("pick", "", "follow the fan at a place in the camera's picture", _pick, forms=(_POINT, _BOX)),
         Action(

@@ -107,8 +107,9 @@ class Desk:
         barred: Callable[[str, str], str] = lambda action, name: "",
     ) -> None:
         """choices: action → the names that the show has for its argument `name`, each with what it is in the
-        orders. Without an entry any name will do, and is itself. lacking: action → why the show has it not.
-        barred: (action, name) → why this choice may not be taken now, "" where it may; it must be quick.
+        orders. Without an entry any name will do, and is itself. An argument `place` counts them from 1.
+        lacking: action → why the show has it not. barred: (action, name) → why this choice may not be taken
+        now, "" where it may; it must be quick.
         """
         self.keymap = keymap
         self.choices = choices
@@ -241,17 +242,21 @@ class Desk:
         else:
             arguments = check_in_order(action.forms, given)
         known = self.choices.get(name)
-        if known is not None and arguments["name"] not in known:
+        if known is not None and "name" in arguments and arguments["name"] not in known:
             raise ArgumentError(
                 f"there is no {name} {shown(arguments['name'])}; there are: {', '.join(known)}"
             )
-        if known is not None and (why := self._barred(name, str(arguments["name"]))):
+        if known is not None and "name" in arguments and (why := self._barred(name, str(arguments["name"]))):
             raise Refused(UNPROCESSABLE, why)
+        if known is not None and float(arguments.get("place", 1)) > len(known):
+            raise ArgumentError(f"the show has {len(known)}: {', '.join(known)}")
         return arguments
 
     def _resolved(self, action: str, arguments: Arguments) -> Arguments:
         known = self.choices.get(action)
-        return arguments if known is None else {**arguments, "name": known[str(arguments["name"])]}
+        if known is None or "name" not in arguments:
+            return arguments
+        return {**arguments, "name": known[str(arguments["name"])]}
 
     def _happened(self, kind: str, **fields: Any) -> None:
         event = {"type": kind, "at": datetime.now(UTC).isoformat(timespec="milliseconds"), **fields}

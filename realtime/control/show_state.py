@@ -75,8 +75,8 @@ class ShowFacts(TypedDict, total=False):
     """What clients are told of a show whenever it changes, as the API has it. Empty before the first report.
 
     on_air: whether the live player, or a still of the player, is in the programme. coming: the state that a
-    delayed programme shows next. camera: what is wrong with it, "" where nothing is. player: who was asked
-    for; dances: who dances until that one is loaded, or `player_failed`; "" where nobody does yet. fan: how
+    delayed programme shows next. camera: what is wrong with it, "" where nothing is. camera_name: which one is
+    on; camera_gives: size, format and rate of its pictures. player: who was asked for; dances: who dances until that one is loaded, or `player_failed`; "" where nobody does yet. fan: how
     well the fan is known: learning, sound or locked; "" where there is none. rights: of players whose
     agreement ends soon or has ended.
     """
@@ -94,6 +94,8 @@ class ShowFacts(TypedDict, total=False):
     choices: dict[str, list[str]]
     fan: str
     camera: str
+    camera_name: str
+    camera_gives: str
     camera_size: tuple[int, int] | None
     stages: dict[str, StageFacts]
     outputs: list[OutputFacts]
@@ -149,6 +151,8 @@ def show_facts(
         "choices": {name: list(names) for name, names in choices.items()},
         "fan": performer.fan,
         "camera": performer.camera,
+        "camera_name": performer.camera_name,
+        "camera_gives": performer.camera_gives,
         "camera_size": performer.camera_size,
         "stages": {
             name: {"ready": stage.ready, "restarts": restarts.get(name, 0), "doing": stage.doing}

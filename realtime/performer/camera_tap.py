@@ -20,16 +20,24 @@ class CameraTap:
     def __init__(self, bus: Bus, rig: Rig) -> None:
         spec = rig.camera_frames
         self._show = rig.show
-        self._writer = open_writer(bus, "camera", spec, backdrop(spec.width, spec.height))
+        self._surround = backdrop(spec.width, spec.height)
+        self._writer = open_writer(bus, "camera", spec, self._surround)
+        self._slots = range(spec.slots)
+        self._to_surround: set[int] = set()
         self.size: tuple[int, int] | None = None
 
     def take(self, captured: Captured, period_ns: int, orders: Orders) -> None:
         """period_ns: how far apart the camera's frames lie."""
         height, width = captured.picture.shape[:2]
+        if self.size not in (None, (width, height)):  # the old picture must not show beside the new one
+            self._to_surround = set(self._slots)
         self.size = width, height
         if not is_wanted(self._show, orders):
             return
         with self._writer.write() as slot:
+            if slot.index in self._to_surround:
+                self._to_surround.remove(slot.index)
+                slot.picture[:] = self._surround
             place(captured.picture, slot.picture)
         ticket = Ticket(
             captured.frame_id,

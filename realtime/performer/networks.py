@@ -57,6 +57,8 @@ class Followed(Protocol):
 class Tracker(Followed, Protocol):
     backend: str
 
+    def reset(self) -> None: ...
+
     def __call__(self, frame: Frame, t_ns: int) -> Person | None: ...
 
 

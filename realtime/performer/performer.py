@@ -10,11 +10,14 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 import cv2
 import zmq
 
 from engines.runtime.progress import told_to
+from realtime.cameras.camera_name import NotThereYet
+from realtime.cameras.video_source import VideoSource
 from realtime.config.redact import shown as redacted
 from realtime.link.remote_clock import answer
 from realtime.performer.camera_tap import CameraTap
@@ -51,6 +54,7 @@ class Performer:
         self._bus = bus
         self._meter = meter
         self._rig = context.rig
+        self._cameras = context.rig.show.every_camera
         self.orders = Orders(mirror=context.rig.show.mirror)
         self.players = PlayerSwap(
             context.rig.show.player, nets, lambda text: meter.event(time.monotonic_ns(), text)
@@ -65,10 +69,11 @@ class Performer:
         self._to_pose: Latest[Captured] = Latest(meter, "overtaken_before_pose")
         self._to_generate: Latest[Posed] = Latest(meter, "overtaken_before_generate")
         self.capture = CaptureThread(
-            context.rig.show.camera,
+            self._cameras[0],
             self._captured,
             meter,
             first_frame_id=context.attempt * IDS_PER_ATTEMPT,
+            open_source=partial(VideoSource, ask=context.rig.show.capture),
         )
         self._camera_watch = CameraWatch()
         self.camera_trouble = ""
@@ -81,10 +86,14 @@ class Performer:
         ]
 
     def start(self, *, must_open: bool) -> None:
-        """must_open: raise CaptureError where the camera is not there, rather than keep trying."""
+        """must_open: raise CaptureError where the camera is not there, rather than keep trying. An NDI source
+        is waited for in any case."""
         for thread in self._threads:
             thread.start()
-        self.capture.start(must_open=must_open)
+        try:
+            self.capture.start(must_open=must_open)
+        except NotThereYet:
+            self.capture.start(must_open=False)
 
     def stop(self) -> None:
         self._stop.set()
@@ -95,6 +104,7 @@ class Performer:
     def obey(self, orders: Orders) -> None:
         """From the next frame on; another player as soon as he is loaded."""
         self.orders = orders
+        self.capture.switch(self._cameras[orders.camera % len(self._cameras)])
         folder = self._rig.folder_of(orders.player)
         if folder is not None:
             self.players.request(folder)
@@ -103,6 +113,11 @@ class Performer:
             self._meter.event(
                 time.monotonic_ns(), f"this machine's show file has no player {shown(orders.player)}"
             )
+
+    @property
+    def camera_name(self) -> str:
+        """Which camera is on."""
+        return self._rig.show.camera_names[self._cameras.index(self.capture.camera)]
 
     @property
     def alive_ns(self) -> int:
@@ -116,7 +131,9 @@ class Performer:
             fan=self.known,
             confidence=None if late is None else round(late, 2),
             limits="" if self.confidence.trusted else NEVER_FILMED,
-            camera=self.camera_trouble,
+            camera=self.camera_trouble or self.capture.trouble,
+            camera_name=self.camera_name,
+            camera_gives=self.capture.gives,
             camera_size=self.camera.size,
             player=self.players.status,
             backend=self._backend,
@@ -242,7 +259,7 @@ def run(context: StageContext, link: StageLink) -> None:
             if performer.error is not None:
                 raise performer.error
             if not performer.capture.running:
-                raise PerformerError(f"the capture of {redacted(context.rig.show.camera)} has ended")
+                raise PerformerError(f"the capture of {performer.capture.name} has ended")
             if link.is_due():
                 link.performer = performer.status()
                 link.beat(performer.alive_ns, ready=True)

@@ -51,6 +51,7 @@ class PoseStep:
         self.failures = FrameFailures(meter)
         self.known = ""
         self._redos: int | None = None
+        self._switches = 0
 
     def step(self, nets: Nets, captured: Captured, orders: Orders) -> Posed | None:
         """The frame with its pose; None where it failed, which is counted."""
@@ -61,6 +62,7 @@ class PoseStep:
             started_ns = time.monotonic_ns()
             self._meter.time("capture_to_pose", started_ns - captured.captured_ns)
             frame = nets.upload(captured.picture)
+            self._look_anew(nets, captured)
             self._pick(nets, captured, orders)
             person = nets.tracker(frame, captured.captured_ns)
             posed_ns = time.monotonic_ns()
@@ -86,6 +88,14 @@ class PoseStep:
             return None
         self.failures.succeeded()
         return Posed(captured, nets, landmarks, time.monotonic_ns(), new_dancer, sure)
+
+    def _look_anew(self, nets: Nets, captured: Captured) -> None:
+        """Where another camera is on: nobody is followed any more, and the fan is learned anew."""
+        if captured.switches != self._switches:
+            self._switches = captured.switches
+            nets.tracker.reset()
+            nets.retarget.redo()
+            self._last_seen_ns = None
 
     def _enrol(self, nets: Nets, orders: Orders) -> None:
         """Applies the operator's orders about learning the fan."""

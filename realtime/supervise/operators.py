@@ -57,6 +57,7 @@ class Operators:
             "player": {player.name: "", **{name: name for name in player.others}},
             "background": {name: name for name in backgrounds},
             "dancer-rule": {name: name for name in RULES},
+            "camera": {name: name for name in show.camera_names},
         }
         if show.all_layers:
             choices["layer"] = {layer.name: layer.name for layer in show.all_layers}
@@ -67,6 +68,8 @@ class Operators:
         }
         if not show.all_layers:
             lacking["layer"] = "the show has no layers: list them as [[layers]]"
+        if len(show.every_camera) == 1:
+            lacking["camera"] = 'the show has one camera: list several, such as cameras = ["0", "ndi://B"]'
         if not any(isinstance(output, Recorder) for output in show.outputs):
             lacking["record"] = 'the show has no recorder: list [[outputs]] with kind = "recorder"'
         self._rights = player.rights

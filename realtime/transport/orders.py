@@ -40,7 +40,8 @@ class Orders:
     once it is known. redos: rises with each order to forget the fan's body and learn it anew. fade_s: how
     long the next TAKE or FALLBACK fades, 0 to 5. transition_s: how long the last one fades, 0 for a cut.
     delay_s: how far the programme runs behind, 0 to 5. dumps: rises with each DUMP, which throws the delayed
-    seconds away; `taken` is False after it. camera_preview: the preview shows the camera with landmarks, not
+    seconds away; `taken` is False after it. camera: which of the show's cameras is on, from 0; it
+    goes round: of three, 4 is the second. camera_preview: the preview shows the camera with landmarks, not
     the player. player: the name of the player who dances; "" is the show's own. Each machine finds the pack
     in its own show (`Rig.folder_of`). background: what is behind the player, one of the show's; "plate" and
     "" are the player's plate. pick: the fan to follow, in the camera's picture from 0 to 1: a point (x, y), a
@@ -65,6 +66,7 @@ class Orders:
     transition_s: Seconds = 0.0
     delay_s: Seconds = 0.0
     dumps: int = 0
+    camera: int = 0
     camera_preview: bool = False
     player: str = ""
     background: str = ""

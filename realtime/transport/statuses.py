@@ -66,14 +66,16 @@ class PerformerStatus:
     """fan: how well the fan is known: learning, sound or locked; "" where there is none. confidence: of the
     player's recent pictures (`Confidence`); None while nobody dances. limits: why they are kept off the air.
 
-    camera: what is wrong with it, or "". camera_size: (width, height) of its pictures. backend: network →
-    what runs it.
+    camera: what is wrong with it, or "". camera_name: which one is on. camera_gives: size, format and rate of
+    its pictures, for people; camera_size: (width, height). backend: network → what runs it.
     """
 
     fan: str = ""
     confidence: Share | None = None
     limits: str = ""
     camera: str = ""
+    camera_name: str = ""
+    camera_gives: str = ""
     camera_size: tuple[Pixels, Pixels] | None = None
     player: SwapStatus = SwapStatus()
     backend: dict[str, str] = field(default_factory=dict)

@@ -34,6 +34,9 @@ class FakeTracker:
     is_looking = False
     is_missing = False
 
+    def reset(self) -> None:
+        pass
+
     def follow(self, person_id: int | None) -> None:
         pass
 

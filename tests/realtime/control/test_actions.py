@@ -233,3 +233,17 @@ def test_what_takes_the_show_or_its_player_away_is_confirmed_in_every_state(name
         after(name, start=state)
     done = after(name, start=state, confirmed=True)
     assert (done.quit, done.restarts) == ((True, 0) if name == "quit" else (False, 1))
+
+
+def test_the_camera_goes_on_to_the_next_or_to_a_place_and_gives_the_picked_fan_up() -> None:
+    start = Orders(pick=(0.5, 0.5), picks=3)
+    once = after("camera", start=start)
+    assert (once.camera, once.pick, once.picks) == (1, (), 4)
+    assert after("camera", "camera", start=start).camera == 2, "the performer goes round"
+    assert after("camera", start=start, place=1).camera == 0
+    assert after("camera", start=start, place=2.0).camera == 1
+    with pytest.raises(Unconfirmed):
+        after("camera")
+    for place in (0, 9, 1.5, "b"):
+        with pytest.raises(ArgumentError, match="place must be"):
+            after("camera", start=start, place=place)

@@ -279,6 +279,15 @@ def test_redo_is_counted_and_lock_is_turned_over() -> None:
     assert desk.orders.redos == 2
 
 
+def test_a_camera_is_one_of_the_shows() -> None:
+    desk = Desk(Orders(), Keymap({}), {"camera": {"0": "0", "ndi://B": "ndi://B"}})
+    assert desk.act("camera", who="console").camera == 1
+    assert desk.act("camera", {"place": 1}, who="console").camera == 0
+    assert desk.act("camera", [2], who="osc").camera == 1
+    with pytest.raises(Refused, match="the show has 2: 0, ndi://B"):
+        desk.act("camera", {"place": 3}, who="console")
+
+
 def test_every_cause_of_a_drop_has_its_stage() -> None:
     causes = set()
     rooms = (ROOT / "realtime" / room for room in ("performer", "programme"))

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from engines.pose.tracking.choosing import Rule
 from engines.pose.tracking.tracker import Person
-from realtime.config.show import Show
+from realtime.cameras.camera_name import NotThereYet
+from realtime.cameras.video_source import VideoSource
+from realtime.config.show import Capture, Show
 from realtime.performer import performer
 from realtime.performer.confidence import NEVER_FILMED
 from realtime.performer.networks import Nets
@@ -36,6 +38,7 @@ from tests.realtime.fakes import (
     TrackerOf,
     fake_nets,
     fake_show,
+    write_clip,
 )
 
 
@@ -268,6 +271,55 @@ def test_nothing_is_carried_over_to_another_dancer(start: Callable[[Nets], Stage
     assert retarget.resets == 1, "the first dancer is new"
     tracker.dancer = 2
     stage.until(lambda: retarget.resets == 2)
+
+
+def test_with_another_camera_the_fan_is_looked_for_and_learned_anew(tmp_path: Path) -> None:
+    class Forgetful(FakeTracker):
+        resets = 0
+
+        def reset(self) -> None:
+            self.resets += 1
+
+    class Learner(FakeRetarget):
+        redos = 0
+
+        def redo(self) -> None:
+            self.redos += 1
+
+    cameras = (str(write_clip(tmp_path / "a.mp4")), str(write_clip(tmp_path / "b.mp4", size=(64, 96))))
+    tracker, retarget = Forgetful(), Learner()
+    stage = Stage(tmp_path, nets_with(tracker=tracker, retarget=retarget), cameras=cameras, camera=cameras[0])
+    try:
+        stage.performer.start(must_open=True)
+        stage.until(lambda: stage.counts.get("frames.posed", 0) > 3)
+        assert (tracker.resets, retarget.redos) == (0, 0)
+        assert stage.performer.camera_name == cameras[0]
+        stage.performer.obey(Orders(camera=1))
+        stage.until(lambda: tracker.resets == 1)
+        stage.until(lambda: stage.performer.camera.size == (64, 96))
+        assert stage.performer.camera_name == cameras[1]
+        stage.performer.obey(Orders(camera=4))  # it goes round: the first one again
+        stage.until(lambda: tracker.resets == 2 and retarget.redos == 2)
+        assert stage.performer.camera_name == cameras[0]
+    finally:
+        stage.close()
+
+
+def test_an_ndi_source_that_is_not_there_yet_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def absent(camera: str, ask: Capture) -> VideoSource:
+        raise NotThereYet(f"camera {camera}: there is no NDI source of that name")
+
+    monkeypatch.setattr(performer, "VideoSource", absent)
+    stage = Stage(tmp_path, fake_nets(Show()), camera="ndi://Cam")
+    try:
+        stage.performer.start(must_open=True)
+        stage.until(lambda: stage.performer.capture.trouble != "")
+        assert stage.performer.capture.running
+        stage.until(lambda: any("trying again" in text for text in stage.events))
+    finally:
+        stage.close()
 
 
 def test_the_camera_is_copied_for_those_who_want_it(start: Callable[[Nets], Stage]) -> None:

@@ -8,7 +8,7 @@ const GROUPS = [
   { title: "To safety", actions: ["fallback", "freeze", "dump", "slate"] },
   { title: "Player", actions: ["mirror", "skeleton"] },
   { title: "Fan", actions: ["redo", "lock"] },
-  { title: "Preview", actions: ["camera-preview", "unpick"] },
+  { title: "Preview", actions: ["camera-preview", "camera", "unpick"] },
   { title: "Show", actions: ["record", "restart", "help", "quit"] },
 ];
 

@@ -72,6 +72,8 @@ function showState({ orders, show, confirm }) {
   by("reason").textContent = show.reason ?? "";
   by("player").textContent = playerText(show);
   by("fan").textContent = show.fan || "–";
+  by("camera").textContent = show.camera_gives || "–";
+  by("camera").title = show.camera || show.camera_name || "";
   by("programme-what").textContent = show.on_air ? "on air" : state.toLowerCase();
   by("preview-what").textContent = orders.camera_preview ? "camera: click a person, or draw a box" : "player";
   controls.show(orders, confirm);
@@ -88,8 +90,8 @@ function playerText({ player, dances, player_failed: failed }) {
 }
 
 function showNames(orders, show) {
-  const { choices, player, dancer_rule: rule, background, rights = {} } = show;
-  const drawn = JSON.stringify([choices, player, rule, background, rights, orders.layers, orders.fan_name, confirmNow]);
+  const { choices, player, dancer_rule: rule, background, camera_name: camera, rights = {} } = show;
+  const drawn = JSON.stringify([choices, player, rule, background, camera, rights, orders.layers, orders.fan_name, confirmNow]);
   if (drawn === namesDrawn) return; // a button that is held is not to be replaced
   namesDrawn = drawn;
   const lists = [
@@ -97,9 +99,13 @@ function showNames(orders, show) {
     ["rules", "dancer-rule", show.choices?.["dancer-rule"] ?? [], show.dancer_rule],
     ["backgrounds", "background", show.choices?.background ?? [], show.background],
   ];
+  const cameras = show.choices?.camera ?? [];
+  by("camera-choice").hidden = cameras.length < 2;
+  lists.push(["cameras", "camera", cameras, camera]);
   for (const [id, action, names, current] of lists) {
     by(id).replaceChildren(
-      ...names.map((name) => {
+      ...names.map((name, n) => {
+        const args = action === "camera" ? { place: n + 1 } : { name };
         const button = document.createElement("button");
         button.type = "button";
         button.textContent = name;
@@ -108,7 +114,7 @@ function showNames(orders, show) {
         button.setAttribute("aria-pressed", String(name === current));
         const guarded = () => confirmNow.includes(action);
         button.classList.toggle("guarded", guarded());
-        holdable(button, guarded, (confirm) => act(action, { name }, confirm), () => tooShort(action));
+        holdable(button, guarded, (confirm) => act(action, args, confirm), () => tooShort(action));
         return button;
       }),
     );
