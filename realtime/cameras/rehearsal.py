@@ -1,7 +1,7 @@
 """The rehearsal's picture, `test://1280x720@30`: the bundled fan dances, with the time in the picture.
 
-So a show can be rehearsed without a camera, and its delay be measured on the board: the time is drawn as a
-`timecode`, which a program reads, and below as a clock with the number of the picture, which people read.
+So a show can be rehearsed without a camera, and wherever the picture is seen, how old it is can be read: the
+time is drawn as a `timecode`, for programs, and below as a clock with the number of the picture, for people.
 """
 
 from __future__ import annotations

@@ -75,10 +75,11 @@ class ShowFacts(TypedDict, total=False):
     """What clients are told of a show whenever it changes, as the API has it. Empty before the first report.
 
     on_air: whether the live player, or a still of the player, is in the programme. coming: the state that a
-    delayed programme shows next. camera: what is wrong with it, "" where nothing is. camera_name: which one is
-    on; camera_gives: size, format and rate of its pictures. player: who was asked for; dances: who dances until that one is loaded, or `player_failed`; "" where nobody does yet. fan: how
-    well the fan is known: learning, sound or locked; "" where there is none. rights: of players whose
-    agreement ends soon or has ended.
+    delayed programme shows next. camera: what is wrong with it, "" where nothing is. camera_name: which one
+    is on; camera_gives: size, format and rate of its pictures. player: who was asked for; dances: who dances
+    until that one is loaded, or `player_failed`; "" where nobody does yet. fan: how well the fan is known:
+    learning, sound or locked; "" where there is none. rights: of players whose agreement ends soon or has
+    ended.
     """
 
     state: str
