@@ -6,6 +6,8 @@ here waits in it: pictures and names are asked for again and again, with pauses.
 
 from __future__ import annotations
 
+import functools
+import threading
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -37,32 +39,22 @@ class NdiSource:
     def __init__(self, camera: str, name: str) -> None:
         """Finds it and takes one picture. name: "HOST (SOURCE)", or the source's part alone. Raises
         CaptureError, and NotThereYet where no source has the name."""
-        try:
-            from cyndilib.finder import Finder
-            from cyndilib.receiver import Receiver
-            from cyndilib.video_frame import VideoFrameSync
-            from cyndilib.wrapper.ndi_recv import RecvBandwidth, RecvColorFormat
-        except ImportError as error:
-            raise CaptureError(
-                f"camera {camera}: NDI needs the package cyndilib ({error}): {NDI_INSTALL}"
-            ) from error
         self.name = camera
         until_s = time.monotonic() + FIND_S
-        self._finder: Any = Finder()  # the source found belongs to it
-        full_name = self._found(name, until_s)
-        self._receiver: Any = Receiver(
-            color_format=RecvColorFormat.BGRX_BGRA, bandwidth=RecvBandwidth.highest, recv_name="Dancecam"
-        )
-        self._video: Any = VideoFrameSync()
-        self._receiver.frame_sync.set_video_frame(self._video)
-        self._receiver.set_source(self._finder.get_source(full_name))
+        network = _network(f"camera {camera}: ")
+        source = self._found(network, name, until_s)
+        self._network = network
+        self._receiver, self._video = network.borrow()
+        self._stamp_s = self._stamp()[0]  # a receiver that was used before still has its last picture
+        self._receiver.set_source(source)
         self._clock = SourceClock()
-        self._stamp_s = 0.0
         self._due_s = 0.0
+        self._has_begun = False
         self._taken_ns = self._next(until_s)
         if self._taken_ns is None:
             self.close()
-            raise CaptureError(f"camera {camera}: the NDI source {full_name!r} sends no picture")
+            raise CaptureError(f"camera {camera}: the NDI source {source} sends no picture")
+        self._has_begun = True
         width, height = self._video.get_resolution()
         self.fps = self._rate()
         self.gives = f"{width}x{height} NDI {self.fps:.1f}"
@@ -92,19 +84,20 @@ class NdiSource:
 
     def close(self) -> None:
         self._receiver.set_source(None)
+        self._network.give_back(self._receiver, self._video)
 
-    def _found(self, name: str, until_s: float) -> str:
-        """The full name of the source. Raises NotThereYet, or CaptureError where several have the name."""
+    def _found(self, network: _Network, name: str, until_s: float) -> Any:
+        """cyndilib's Source. Raises NotThereYet, or CaptureError where several have the name."""
         while True:
-            names = self._finder.update_sources()
+            names = network.names()
             found = matching(name, names)
-            if len(found) == 1:
-                return found[0]
-            if found:
+            if len(found) > 1:
                 raise CaptureError(
                     f"camera {self.name}: several NDI sources have that name: {', '.join(found)}: write the "
                     "whole name"
                 )
+            if found:
+                return network.source(found[0])
             if time.monotonic() > until_s:
                 seen = f"found: {', '.join(names)}" if names else "no NDI source is found"
                 raise NotThereYet(f"camera {self.name}: there is no NDI source of that name; {seen}")
@@ -113,19 +106,23 @@ class NdiSource:
     def _next(self, until_s: float) -> int | None:
         """Waits for a picture that was not there before. None where none comes. See `grab`."""
         while True:
-            self._receiver.frame_sync.capture_video()
+            stamp_s, has_time = self._stamp()
             now_s, now_ns = time.monotonic(), time.monotonic_ns()
-            stamp_s = self._video.get_timestamp_posix()
-            has_time = 0 < stamp_s < UNSTAMPED_S
-            if not has_time:
-                stamp_s = self._video.get_timecode_posix()
             if self._video.get_resolution()[0] and stamp_s != self._stamp_s:
                 self._stamp_s = stamp_s
                 self._due_s = now_s + 0.5 / self._rate()
                 return self._clock(round(stamp_s * NS_PER_S), now_ns) if has_time else 0
-            if now_s > until_s or (self._stamp_s and not self._receiver.get_num_connections()):
+            if now_s > until_s or (self._has_begun and not self._receiver.get_num_connections()):
                 return None
             time.sleep(POLL_S)
+
+    def _stamp(self) -> tuple[float, bool]:
+        """Takes the newest picture. The sender's stamp of it in seconds, and whether that is a time."""
+        self._receiver.frame_sync.capture_video()
+        stamp_s = self._video.get_timestamp_posix()
+        if 0 < stamp_s < UNSTAMPED_S:
+            return stamp_s, True
+        return self._video.get_timecode_posix(), False
 
     def _rate(self) -> float:
         fps = float(self._video.get_frame_rate())
@@ -143,13 +140,75 @@ def matching(name: str, names: Iterable[str]) -> list[str]:
 
 def ndi_sources(seconds: float) -> list[str]:
     """The NDI sources that are found on the network in that time. Raises CaptureError without cyndilib."""
-    try:
-        from cyndilib.finder import Finder
-    except ImportError as error:
-        raise CaptureError(f"NDI needs the package cyndilib ({error}): {NDI_INSTALL}") from error
-    finder: Any = Finder()
+    network = _network("")
     until_s = time.monotonic() + seconds
     while time.monotonic() < until_s:
-        finder.update_sources()
+        network.names()
         time.sleep(FIND_POLL_S)
-    return sorted(finder.get_source_names())
+    return sorted(network.names())
+
+
+class _Network:
+    """What of NDI a process keeps: the list of sources, and receivers that nobody uses at present.
+
+    To destroy one of cyndilib's holds up all threads of Python for 0.3 s, whenever its garbage is collected.
+    So none is ever dropped: there are as many receivers as were in use at once, two while cameras are
+    switched.
+    """
+
+    def __init__(self) -> None:
+        """Raises ImportError."""
+        from cyndilib.finder import Finder
+        from cyndilib.receiver import Receiver
+        from cyndilib.video_frame import VideoFrameSync
+        from cyndilib.wrapper.ndi_recv import RecvBandwidth, RecvColorFormat
+
+        self._lock = threading.Lock()
+        self._finder: Any = Finder()
+        self._idle: list[tuple[Any, Any]] = []
+
+        def receiver() -> tuple[Any, Any]:
+            receiver, video = (
+                Receiver(
+                    color_format=RecvColorFormat.BGRX_BGRA,
+                    bandwidth=RecvBandwidth.highest,
+                    recv_name="Dancecam",
+                ),
+                VideoFrameSync(),
+            )
+            receiver.frame_sync.set_video_frame(video)
+            return receiver, video
+
+        self._make = receiver
+
+    def names(self) -> list[str]:
+        """Of the sources that are on the network now."""
+        with self._lock:
+            return list(self._finder.update_sources())
+
+    def source(self, name: str) -> Any:
+        """cyndilib's Source of one of `names`."""
+        with self._lock:
+            return self._finder.get_source(name)
+
+    def borrow(self) -> tuple[Any, Any]:
+        """cyndilib's Receiver, connected to nothing, and its VideoFrameSync."""
+        with self._lock:
+            return self._idle.pop() if self._idle else self._make()
+
+    def give_back(self, receiver: Any, video: Any) -> None:
+        with self._lock:
+            self._idle.append((receiver, video))
+
+
+@functools.cache
+def _the_network() -> _Network:
+    return _Network()
+
+
+def _network(who: str) -> _Network:
+    """The process's only one. who: begins the error. Raises CaptureError without cyndilib."""
+    try:
+        return _the_network()
+    except ImportError as error:
+        raise CaptureError(f"{who}NDI needs the package cyndilib ({error}): {NDI_INSTALL}") from error
