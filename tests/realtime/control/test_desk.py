@@ -198,7 +198,9 @@ def test_all_that_clients_are_told_of_a_show() -> None:
     status = ShowStatus(
         BOTH_READY,
         PlayoutStatus("LIVE", "LIVE", fps=30.0, latency_ms=42.04),
-        PerformerStatus("sound", 0.5, camera_size=(640, 480)),
+        PerformerStatus(
+            "sound", 0.5, camera_name="0", camera_gives="640x480 MJPG 30.0", camera_size=(640, 480)
+        ),
         (output,),
     )
     assert show_facts({"player": {"Demo": ""}}, Orders(), status, {"playout": 2}) == {
@@ -215,6 +217,8 @@ def test_all_that_clients_are_told_of_a_show() -> None:
         "choices": {"player": ["Demo"]},
         "fan": "sound",
         "camera": "",
+        "camera_name": "0",
+        "camera_gives": "640x480 MJPG 30.0",
         "camera_size": (640, 480),
         "stages": {
             "playout": {"ready": True, "restarts": 2, "doing": ""},

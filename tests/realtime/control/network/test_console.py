@@ -34,11 +34,13 @@ pytestmark = pytest.mark.browser
 SIZE = (320, 180)
 FPS = 30
 CAMERA_SIZE = [90, 120]
+CAMERAS = ("0", "ndi://B")
 TOKEN = "a-token-of-a-test"
 CHOICES = {
     "player": {"Number 23": "", "Jones": "Jones"},
     "background": {name: name for name in ("plate", "green", "camera")},
     "layer": {name: name for name in ("logo", "name", "score", "sponsor", "ai-mark")},
+    "camera": {name: name for name in CAMERAS},
 }
 LAYERS = dict.fromkeys(("logo", "name", "score", "sponsor"), False)
 COURT = {"programme": (40, 120, 40), "preview": (120, 60, 20)}
@@ -75,6 +77,8 @@ class Show:
                 fan=self.fan,
                 confidence=self.confidence,
                 camera_size=CAMERA_SIZE,
+                camera_name=CAMERAS[self.desk.orders.camera % 2],
+                camera_gives="1280x720 MJPG 30.0, asked for 60",
                 player=SwapStatus(self.dances, SwapState(self.swap_state)),
             )
             ready = {"playout": StageState(ready=True), "performer": StageState(ready=True)}
@@ -232,6 +236,7 @@ def test_the_operator_sees_and_does_everything_and_a_second_one_sees_it_too(
                 pick_a_fan(show, one)
             if name == "record":
                 switch_player(show, one, two)
+                switch_camera(show, one, two)
                 see_the_fan(show, two)
                 switch_a_layer(show, one, two)
                 one.screenshot(path=tmp_path / "console.png")
@@ -296,6 +301,18 @@ def press_and_see(show: Show, one: Any, two: Any, name: str) -> int:
         pressed = page.locator("[data-action=slate]").get_attribute("aria-pressed")
         assert pressed == str(after.slate).lower()
     return int(shown[0] - sent)
+
+
+def switch_camera(show: Show, one: Any, two: Any) -> None:
+    """By its button; the other page shows it."""
+    assert one.locator("#camera").inner_text() == "1280x720 MJPG 30.0, asked for 60"
+    other = CAMERAS[(show.desk.orders.camera + 1) % 2]
+    show.desk.act("arm", {"on": True}, who="test")
+    button = one.locator("#cameras").get_by_role("button", name=other, exact=True)
+    button.click()
+    wait_for(lambda: CAMERAS[show.desk.orders.camera] == other)
+    two.locator(f'#cameras [aria-pressed=true]:text-is("{other}")').wait_for(timeout=5_000)
+    show.desk.act("arm", {"on": False}, who="test")
 
 
 def pick_a_fan(show: Show, page: Any) -> None:
