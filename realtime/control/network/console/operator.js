@@ -89,6 +89,9 @@ function playerText({ player, dances, player_failed: failed }) {
   return failed ? `${dances} (${player} failed)` : `${dances} → ${player}…`;
 }
 
+// Names to choose from; none where there is no choice.
+const several = (names = []) => (names.length > 1 ? names : []);
+
 function showNames(orders, show) {
   const { choices, player, dancer_rule: rule, background, camera_name: camera, rights = {} } = show;
   const drawn = JSON.stringify([choices, player, rule, background, camera, rights, orders.layers, orders.fan_name, confirmNow]);
@@ -97,11 +100,9 @@ function showNames(orders, show) {
   const lists = [
     ["players", "player", show.choices?.player ?? [], show.player],
     ["rules", "dancer-rule", show.choices?.["dancer-rule"] ?? [], show.dancer_rule],
+    ["cameras", "camera", several(show.choices?.camera), camera],
     ["backgrounds", "background", show.choices?.background ?? [], show.background],
   ];
-  const cameras = show.choices?.camera ?? [];
-  by("camera-choice").hidden = cameras.length < 2;
-  lists.push(["cameras", "camera", cameras, camera]);
   for (const [id, action, names, current] of lists) {
     by(id).replaceChildren(
       ...names.map((name, n) => {
