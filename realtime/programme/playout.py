@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from typing import Protocol
 
@@ -68,6 +69,7 @@ class Playout:
         self._air = ProgrammeMeter(self._meter, float(show.programme.fps))
         self._air.counting = context.on_air is not None or show.start == "standby"
         self._outputs = ProgrammeWriter(link.bus, context.rig.programme) if outputs is None else outputs
+        gc.freeze()  # a later collection does not look at all this again, and takes no tick's time
         now_ns = time.monotonic_ns()  # the clock starts once everything that takes long is done
         self._started_ns = now_ns
         if context.on_air is None:

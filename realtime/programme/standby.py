@@ -5,6 +5,7 @@ When another player dances, that one's loop is opened in a thread, beside the on
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -76,6 +77,8 @@ class PlayersStandby:
         opened, self._opened = self._opened, None
         if self._loop is not None:
             self._loop.close()
+            self._loop = None
+            gc.collect()  # a frame of PyAV and its side data refer to each other
         self._loop, self._from_ns = None, None
         if isinstance(opened, VideoError):
             self._tell(f"standby loop: {opened}; the slate takes its place")

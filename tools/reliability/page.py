@@ -93,7 +93,13 @@ def _soak(soak: Mapping[str, Any]) -> list[str]:
         )
     broken = soak["broken"]
     verdict = "Over the budget: " + "; ".join(broken) + "." if broken else "Nothing was over the budget."
-    return [*lines, "", verdict, "", "![memory, handles and latency of the soak](soak.png)"]
+    return [
+        *lines,
+        "",
+        f"{verdict} {soak.get('note', '')}".strip(),
+        "",
+        "![memory, handles and latency of the soak](soak.png)",
+    ]
 
 
 def _signed(value: float | None) -> str:

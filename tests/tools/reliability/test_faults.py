@@ -174,6 +174,7 @@ def test_the_wall_clock_only_names_and_stamps() -> None:
                 found.add(path.relative_to(ROOT).as_posix())
     assert found == {
         "run_live.py",  # names the show log; the day on which an agreement ends
+        "realtime/cameras/rehearsal.py",  # draws the time of day
         "realtime/control/desk.py",  # stamps what is told
         "realtime/outputs/recording.py",  # names recordings
         "realtime/supervise/operators.py",  # the day on which an agreement ends
