@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from engines.pack.rights import Rights
 from realtime.transport.orders import Orders
-from realtime.transport.statuses import OutputStatus, PerformerStatus, PlayoutStatus, SwapState
+from realtime.transport.statuses import OutputStatus, PerformerStatus, PlayoutStatus
+from realtime.transport.swap import SwapState
 from realtime.transport.telemetry import DROPS, TIMES, Totals, percentile_ms
 
 STARTING = "STARTING"

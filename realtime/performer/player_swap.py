@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engines.runtime.progress import told_to
 from realtime.performer.networks import Nets
-from realtime.transport.statuses import SwapState, SwapStatus
+from realtime.transport.swap import SwapState, SwapStatus
 from realtime.transport.texts import one_line
 
 

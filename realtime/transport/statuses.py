@@ -7,10 +7,11 @@ it is read (`messages.unpack`).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import Field
+
+from realtime.transport.swap import SwapStatus
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -41,26 +42,6 @@ class PlayoutStatus:
     on_air_until_ns: Ns | None = None
 
 
-class SwapState(StrEnum):
-    """The state of the switch to the player who was asked for last."""
-
-    READY = "ready"
-    """The player dances."""
-    LOADING = "loading"
-    FAILED = "failed"
-    """The player could not be loaded; the previous one keeps dancing."""
-
-
-@dataclass(frozen=True)
-class SwapStatus:
-    """name: the player who dances. reason: why the player asked for last cannot dance, one line; "" unless
-    FAILED."""
-
-    name: str = ""
-    state: SwapState = SwapState.LOADING
-    reason: str = ""
-
-
 @dataclass(frozen=True)
 class PerformerStatus:
     """fan: how well the fan is known: learning, sound or locked; "" where there is none. confidence: of the
@@ -77,7 +58,7 @@ class PerformerStatus:
     camera_name: str = ""
     camera_gives: str = ""
     camera_size: tuple[Pixels, Pixels] | None = None
-    player: SwapStatus = SwapStatus()
+    player: SwapStatus = field(default_factory=SwapStatus)
     backend: dict[str, str] = field(default_factory=dict)
 
 

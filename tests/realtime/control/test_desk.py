@@ -22,13 +22,8 @@ from realtime.control.show_log import LONGEST_QUEUE, ShowLog, ShowLogError
 from realtime.control.show_state import Figures, ShowStatus, StageState, reason, show_facts, status_line
 from realtime.performer.confidence import NEVER_FILMED
 from realtime.transport.orders import Orders
-from realtime.transport.statuses import (
-    OutputStatus,
-    PerformerStatus,
-    PlayoutStatus,
-    SwapState,
-    SwapStatus,
-)
+from realtime.transport.statuses import OutputStatus, PerformerStatus, PlayoutStatus
+from realtime.transport.swap import SwapState, SwapStatus
 from realtime.transport.telemetry import BIN_MS, BINS, DROPS, Meter, Totals
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -23,7 +23,7 @@ from engines.runtime.progress import doing, found
 from realtime.config.show import Show
 from realtime.performer.networks import Nets, load_nets
 from realtime.performer.player_swap import PlayerSwap, prepare
-from realtime.transport.statuses import SwapState, SwapStatus
+from realtime.transport.swap import SwapState, SwapStatus
 from tests.realtime.fakes import fake_nets
 
 ONE, TWO, THREE = Path("players/one"), Path("players/two"), Path("players/three")

@@ -20,7 +20,8 @@ from realtime.transport.bus import TICKET_BYTES, Press, Status, Ticket
 from realtime.transport.messages import PROTOCOL, MessageError, OtherVersion, pack
 from realtime.transport.orders import Orders
 from realtime.transport.people import People
-from realtime.transport.statuses import OutputStatus, PerformerStatus, PlayoutStatus, SwapStatus
+from realtime.transport.statuses import OutputStatus, PerformerStatus, PlayoutStatus
+from realtime.transport.swap import SwapStatus
 from realtime.transport.telemetry import BINS, Delta, Totals
 from tests.realtime.fakes import fake_nets, fake_show
 

@@ -21,7 +21,7 @@ from engines.rendering.renderer import Renderer
 from engines.runtime.streams import page_lock, pinned
 from realtime.performer.networks import Nets, NetsLoader
 from realtime.performer.player_swap import PlayerSwap
-from realtime.transport.statuses import SwapState
+from realtime.transport.swap import SwapState
 from tools.benchmarking.gpu_check.clock import PATIENCE_S, allocations, figures
 from tools.benchmarking.gpu_check.made_up import FRAME_NS, frames, make_pack, there_and_back
 from tools.benchmarking.gpu_check.record import CheckError, Notebook

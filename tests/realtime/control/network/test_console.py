@@ -25,7 +25,8 @@ from realtime.outputs.sink import Format
 from realtime.outputs.webrtc.webrtc_sink import WebRtcSink
 from realtime.transport.orders import Orders
 from realtime.transport.programme_ring import ProgrammeFrame
-from realtime.transport.statuses import PerformerStatus, PlayoutStatus, SwapState, SwapStatus
+from realtime.transport.statuses import PerformerStatus, PlayoutStatus
+from realtime.transport.swap import SwapState, SwapStatus
 from realtime.transport.telemetry import Meter, Totals
 from tests.browser import chromium, chromium_page, new_page, screenshot
 
