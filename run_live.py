@@ -298,7 +298,8 @@ def run(
 def main(arguments: list[str]) -> int:
     """Exit status: 0 after a show, 1 where it could not go on, 2 where it could not be started."""
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # errors are told in our own words
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a dump of memory would hold the fan's pictures
+    most = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    resource.setrlimit(resource.RLIMIT_CORE, (0, most))  # a dump of memory would hold the fan's pictures
     options = parse(arguments)
     if options.list_cameras:
         for line in camera_lines():

@@ -82,9 +82,11 @@ def send() -> None:
 
 @contextmanager
 def sending() -> Iterator[None]:
-    """An NDI camera, in a process of its own."""
+    """An NDI camera, in a process of its own. It is found before the block begins: without avahi NDI finds only
+    the sender of a machine that was there first. Raises CannotMeasure, CaptureError."""
     process = subprocess.Popen([sys.executable, "-m", "tools.benchmarking.ndi_camera", "--send"], cwd=ROOT)
     try:
+        open_soon().close()
         yield
     finally:
         process.kill()
@@ -136,6 +138,8 @@ def playing_show(camera: str, folder: Path, seconds: float, outputs: str = PROGR
             yield
             if process.wait(START_S + seconds):
                 raise CannotMeasure(f"the show with {camera} failed")
+        except subprocess.TimeoutExpired:
+            raise CannotMeasure(f"the show with {camera} does not get on air") from None
         finally:
             process.kill()
 
@@ -205,7 +209,6 @@ def switches() -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     thread = CaptureThread(str(BUNDLED_CLIP), frames.append, Meter())
     with sending():
-        open_soon().close()
         thread.start(must_open=True)
         time.sleep(SWITCH_S)
         for camera in (CAMERA, REHEARSAL, CAMERA, str(BUNDLED_CLIP)):
