@@ -82,8 +82,8 @@ def send() -> None:
 
 @contextmanager
 def sending() -> Iterator[None]:
-    """An NDI camera, in a process of its own. It is found before the block begins: without avahi NDI finds only
-    the sender of a machine that was there first. Raises CannotMeasure, CaptureError."""
+    """An NDI camera, in a process of its own, which is found before the block begins. Raises CannotMeasure,
+    CaptureError."""
     process = subprocess.Popen([sys.executable, "-m", "tools.benchmarking.ndi_camera", "--send"], cwd=ROOT)
     try:
         open_soon().close()
@@ -162,6 +162,8 @@ def capture_to_programme(camera: str, seconds: float) -> dict[str, Any]:
         with playing_show(camera, Path(folder), seconds):
             pass
         report = json.loads((Path(folder) / "report.json").read_text(encoding="utf-8"))
+    if "capture_to_programme" not in report["latency_ms"]:
+        raise CannotMeasure(f"no picture of {camera} was shown")
     return {
         **report["latency_ms"]["capture_to_programme"],
         "captured": report["frames"]["captured"],

@@ -94,6 +94,15 @@ def test_a_source_that_is_not_there_is_named_with_those_that_are() -> None:
     assert "\n" not in text
 
 
+def test_a_source_that_is_not_found_is_looked_for_by_another_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ndi_source, "FIND_S", 0.2)
+    network = ndi_source._the_network()
+    before = network._finder
+    with pytest.raises(NotThereYet):
+        VideoSource(f"ndi://{name_of('Nowhere')}")
+    assert network._finder is not before
+
+
 def test_a_source_is_waited_for_lost_and_found_again() -> None:
     name = name_of("Comes and goes")
     frames: list[Captured] = []
