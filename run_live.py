@@ -277,7 +277,7 @@ def run(
             console.say(f"keys:\n{supervisor.desk.keymap.help_text()}")
         if link is None or link.side == "performer":
             console.say(f"{player.name} dances to {shown(show.camera)}")
-            console.say("preparing the networks; the first time takes minutes")
+            console.say("preparing the networks; the first time takes half a minute or more")
         if link is not None:
             console.say(
                 f"the operator is at {link.there}; the end here ends the performer alone"

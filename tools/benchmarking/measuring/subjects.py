@@ -34,8 +34,8 @@ Arrays = Mapping[str, NDArray[np.generic]]
 @dataclass(frozen=True)
 class Subject:
     """A generator of ours to measure. name: in the table. size: (width, height) of the canvas that it paints,
-    pixels. inputs: the net's. doll: (h, w, 4), clear without a pack. plate: (h, w, 3). calibration: for INT8;
-    None without a pack."""
+    pixels. inputs: the net's. doll: (h, w, 4), clear without a pack. plate: (h, w, 3). draw: draws the doll
+    anew, for the net to see too. calibration: for INT8; None without a pack."""
 
     name: str
     net: LiveGenerator
@@ -43,6 +43,7 @@ class Subject:
     inputs: Arrays
     plate: NDArray[np.uint8]
     doll: NDArray[np.uint8]
+    draw: Callable[[], None] = lambda: None
     calibration: Calibration | None = None
 
     @property
@@ -57,12 +58,13 @@ class Subject:
             return count(net, list(inputs.values()), ELEMENT_BYTES[precision])
 
     def finisher(self) -> Callable[[Mapping[str, Any]], NDArray[np.uint8]]:
-        """The function that makes the picture (h, w, 3) BGR from the net's outputs on a CPU, as a show
-        does."""
+        """The function that does, on a CPU, the rest of a show's work for a picture (h, w, 3) BGR: draws the
+        doll, and lays it over the plate by the net's outputs."""
         generator = self.net.generator
         compositor = Compositor(generator.cell, generator.soft)
 
         def finish(outputs: Mapping[str, Any]) -> NDArray[np.uint8]:
+            self.draw()
             own, fields = outputs["own"][0], outputs["fields"][0]
             picture = self.plate.copy()
             compositor.paint(self.doll, own, fields).over(picture)
@@ -98,13 +100,16 @@ def of_pack(pack: PlayerPack) -> Subject:
     inputs = {name: value.numpy().copy() for name, value in net.example(windows.canvas).items()}
     landmarks = pack.poses[len(pack.poses) // 2]
     inputs["landmarks"][0] = landmarks
-    drawing = Drawing.of(choose(pack.bank, landmarks))
-    doll = np.zeros((windows.canvas[1], windows.canvas[0], 4), np.uint8)
-    Doll(pack.bank).paint(landmarks, drawing, doll)
-    seen = inputs["doll"][0]
-    cv2.resize(doll, (seen.shape[1], seen.shape[0]), dst=seen, interpolation=cv2.INTER_AREA)
+    doll, seen = np.zeros((windows.canvas[1], windows.canvas[0], 4), np.uint8), inputs["doll"][0]
+    painter = Doll(pack.bank)
+
+    def draw() -> None:
+        painter.paint(landmarks, Drawing.of(choose(pack.bank, landmarks)), doll)
+        cv2.resize(doll, (seen.shape[1], seen.shape[0]), dst=seen, interpolation=cv2.INTER_AREA)
+
+    draw()
     return Subject(
-        f"{pack.variant} of {pack.name}", net, windows.canvas, inputs, windows.spread(pack.plate), doll,
+        f"{pack.variant} of {pack.name}", net, windows.canvas, inputs, windows.spread(pack.plate), doll, draw,
         calibration(net, pack),
     )  # fmt: skip
 
