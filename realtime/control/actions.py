@@ -26,7 +26,7 @@ class Risk(StrEnum):
 
     NONE = "none"
     ON_AIR = "on air"
-    """While the live player is on air, or will be as soon as he is healthy."""
+    """While the live player is on air, or will be as soon as the picture is healthy."""
     ALWAYS = "always"
 
 

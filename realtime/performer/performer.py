@@ -102,7 +102,7 @@ class Performer:
             thread.join(2.0)
 
     def obey(self, orders: Orders) -> None:
-        """From the next frame on; another player as soon as he is loaded."""
+        """From the next frame on; another player as soon as that one is loaded."""
         self.orders = orders
         self.capture.switch(self._cameras[orders.camera % len(self._cameras)])
         folder = self._rig.folder_of(orders.player)

@@ -26,7 +26,7 @@ def opaque(picture: Picture) -> Layer:
 def over(layer: Layer, background: Picture, out: Picture) -> None:
     """Puts the layer (H, W, 4) over the background (H, W, 3) into `out`, which may be the background.
 
-    Only the box about the player is computed, so the cost goes with his size.
+    Only the box about the player is computed, so the cost goes with the player's size.
     """
     if out is not background:
         np.copyto(out, background)

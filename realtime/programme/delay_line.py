@@ -31,7 +31,7 @@ class DelayLine:
     """Takes one entry a tick and gives back the one from some ticks ago, or None for the safe picture.
 
     - At the start and after `empty` nothing comes out until the line is full: the safe picture is on air for
-      as long as the delay lasts, so that the operator has his whole time to judge from the first picture on.
+      as long as the delay lasts, so that the operator has the whole time to judge from the first picture on.
     - A longer delay builds up while the programme goes on (`STRETCH`); a shorter one leaves pictures out.
     - Without a delay entries pass through, and nothing is copied.
 

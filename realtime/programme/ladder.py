@@ -22,7 +22,7 @@ class State(StrEnum):
     HOLD = "hold"
     """The last live picture, standing still for a moment because none follows."""
     FREEZE = "freeze"
-    """The picture that was on air when the operator froze it, for as long as he likes."""
+    """The picture that was on air when the operator froze it, for as long as the operator likes."""
     FALLBACK = "fallback"
     """The player's standby loop, or the camera."""
     SLATE = "slate"
@@ -66,7 +66,7 @@ class Ladder:
     - FALLBACK turns to SLATE while there is nothing to fall back on.
     - A dump ends LIVE at once. Frames that were captured before it are as good as none, so the way back takes
       its `healthy_ns` of others.
-    - The operator's slate wins over everything, his freeze over the rest.
+    - The operator's slate wins over everything, the freeze over the rest.
     """
 
     def __init__(self, *, hold_ns: int, healthy_ns: int, proof_ns: int = PROOF_MS * NS_PER_MS) -> None:

@@ -54,7 +54,7 @@ class LivePlayer:
 
     @property
     def player(self) -> int:
-        """Whose picture `shot` is of, by his place in `Show.everyone`."""
+        """Whose picture `shot` is of, by the player's place in `Show.everyone`."""
         return 0 if self._read is None else self._read.player
 
     def hear(self, *, on_air: bool = False) -> tuple[Ticket | None, int]:
@@ -105,7 +105,7 @@ class LivePlayer:
         return before
 
     def shot(self, behind: Backdrop | None) -> Shot:
-        """The player's picture in the programme's size, before `behind` where he is layered; valid until the
+        """The player's picture in the programme's size, before `behind` where it has alpha; valid until the
         next call."""
         if self._read is None:
             return Shot(self._picture)

@@ -166,7 +166,7 @@ class Playout:
         return on_air
 
     def _hear_orders(self) -> bool:
-        """Takes what the operator wants; whether he wants a dump at this tick."""
+        """Takes what the operator wants; whether a dump is wanted at this tick."""
         message = receive_newest(self._orders_socket)
         if message is None:
             return False

@@ -101,7 +101,7 @@ async def watch(http: aiohttp.ClientSession, url: str, crowd: Crowd, *, first: b
                 await track.recv()
     finally:
         crowd.watching -= counted
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception):  # it leaves, and the server may be gone or hang
             if location is not None:
                 async with asyncio.timeout(2), http.delete(f"{url}{location}"):
                     pass

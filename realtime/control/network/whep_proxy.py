@@ -40,7 +40,7 @@ class WhepProxy:
     """The way to the output's own server, which answers at a Unix socket.
 
     The programme is for everybody, also for pages of other sites. The preview can show the fan before the
-    crowd sees him: it needs the token. What was joined is left at an address that nobody can guess.
+    crowd sees the fan: it needs the token. What was joined is left at an address that nobody can guess.
     """
 
     def __init__(self, whep: Callable[[], str | None], guard: Guard) -> None:

@@ -1,6 +1,6 @@
 """Who may watch by WebRTC. Pure: time is an argument.
 
-Strangers share the seats of the programme; the operator has seats of his own, which no crowd can take. A seat
+Strangers share the seats of the programme; the operator has other seats, which no crowd can take. A seat
 is taken by an offer, and an offer costs a stranger nothing. So one that has not led to a connection after a
 while makes way, first for who comes next, and later in any case.
 """
