@@ -82,7 +82,7 @@ class StageProcess:
             output=status.output or self.said.output,
         )
         alive_ns = time.monotonic_ns() if self.stage.far else status.alive_ns  # another machine's clock
-        self.watchdog.heard(alive_ns, status.ready)
+        self.watchdog.heard(alive_ns, status.ready, busy=bool(status.ready and status.doing))
         return True
 
     def listen_for(self, now_ns: int) -> None:

@@ -23,6 +23,7 @@ class Watchdog:
     started_ns: int = 0
     alive_ns: int = 0
     ready: bool = False
+    busy: bool = False
     was_ever_ready: bool = False
     cpu_s: float = 0.0
     """The processor time at the last sign of progress."""
@@ -37,14 +38,18 @@ class Watchdog:
     def started(self, now_ns: int) -> None:
         """A new process was started."""
         self.started_ns = self.alive_ns = now_ns
-        self.ready, self.cpu_s = False, 0.0
+        self.ready, self.busy, self.cpu_s = False, False, 0.0
 
-    def heard(self, alive_ns: int, ready: bool) -> None:
-        """A heartbeat of the present process. alive_ns: when it last moved, or made progress in loading."""
+    def heard(self, alive_ns: int, ready: bool, *, busy: bool = False) -> None:
+        """A heartbeat of the present process.
+
+        alive_ns: when it last moved, or made progress in loading. busy: it is ready, and loads something
+        beside its work.
+        """
         if ready and not self.ready:
             self.alive_ns = alive_ns
         self.alive_ns = max(self.alive_ns, alive_ns)
-        self.ready = ready
+        self.ready, self.busy = ready, busy
         self.was_ever_ready |= ready
 
     def worked(self, cpu_s: float, now_ns: int) -> None:
@@ -58,7 +63,9 @@ class Watchdog:
     def silent_for_too_long(self, now_ns: int) -> bool:
         """Whether it is past its deadline: it hangs, and must be killed."""
         if self.ready:
-            return now_ns - self.alive_ns > self.stage.deadline_s * NS_PER_S
+            stage = self.stage
+            deadline_s = (self.busy and stage.busy_deadline_s) or stage.deadline_s
+            return now_ns - self.alive_ns > deadline_s * NS_PER_S
         if now_ns - self.alive_ns > self.stage.loading_deadline_s * NS_PER_S:
             return True
         return now_ns - self.started_ns > self.stage.start_deadline_s * NS_PER_S

@@ -25,6 +25,24 @@ def test_silence_is_judged_by_another_deadline_until_it_is_ready() -> None:
     assert not dog.silent_for_too_long(58 * S)
 
 
+def test_it_may_be_silent_for_longer_while_it_loads_beside_its_work() -> None:
+    dog = Watchdog(replace(STAGE, busy_deadline_s=15.0))
+    dog.started(0)
+    dog.heard(S, ready=True, busy=True)
+    assert not dog.silent_for_too_long(16 * S)
+    assert dog.silent_for_too_long(17 * S), "but not for ever"
+    dog.heard(17 * S, ready=True)
+    assert dog.silent_for_too_long(22 * S)
+    dog.heard(22 * S, ready=True, busy=True)
+    dog.started(23 * S)
+    dog.heard(24 * S, ready=True)
+    assert dog.silent_for_too_long(29 * S), "the next process is not busy"
+    plain = Watchdog(STAGE)
+    plain.started(0)
+    plain.heard(S, ready=True, busy=True)
+    assert plain.silent_for_too_long(6 * S), "a stage that never loads"
+
+
 def test_a_fresh_process_may_prepare_itself_again() -> None:
     dog = Watchdog(STAGE)
     dog.started(0)
