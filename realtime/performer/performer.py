@@ -262,7 +262,6 @@ def run(context: StageContext, link: StageLink) -> None:
                 raise PerformerError(f"the capture of {performer.capture.name} has ended")
             if link.is_due():
                 link.performer = performer.status()
-                link.doing = performer.players.loading
                 link.beat(performer.alive_ns, ready=True)
     finally:
         stop_answering.set()

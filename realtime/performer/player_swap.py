@@ -78,12 +78,6 @@ class PlayerSwap:
                 state = SwapState.READY if self._wanted == self._playing else SwapState.LOADING
             return SwapStatus(self._nets.name, state, self._failed)
 
-    @property
-    def loading(self) -> str:
-        """In words, "" where no player is being loaded."""
-        with self._lock:
-            return "" if self._loader is None else f"loading the player {self._wanted.name}"
-
     def _load(self) -> None:
         """Runs in the loader's thread until the player asked for last is loaded or has failed."""
         while (folder := self._missing()) is not None:

@@ -23,8 +23,7 @@ class Stage:
 
     entry: "module:function", called in the process with a `StageContext`. start_deadline_s: time until it
     must be ready. loading_deadline_s: time without progress allowed until then. deadline_s: silence allowed
-    afterwards. busy_deadline_s: silence allowed while it loads something beside its work; None: no more than
-    else. restarts within window_s are its budget; None: it is restarted for ever. first_wait_s,
+    afterwards. restarts within window_s are its budget; None: it is restarted for ever. first_wait_s,
     longest_wait_s: shortest and longest wait before a restart (`Backoff`); after a process that ran for
     window_s, the wait is the shortest again.
     """
@@ -43,7 +42,6 @@ class Stage:
     far: bool = False
     """It runs on the other machine: this one receives its statuses, but neither starts nor ends it."""
     loading_deadline_s: float = 60.0
-    busy_deadline_s: float | None = None
     longest_wait_s: float = 30.0
     kind: str = ""
     """Of an output: its key in `outputs.kinds.OUTPUTS`."""
@@ -54,19 +52,8 @@ class Stage:
 
 
 PERFORMER = Stage(
-    "performer",
-    "realtime.performer.performer:run",
-    900.0,
-    4.0,
-    5,
-    60.0,
-    0.1,
-    False,
-    "performer",
-    busy_deadline_s=15.0,
+    "performer", "realtime.performer.performer:run", 900.0, 4.0, 5, 60.0, 0.1, False, "performer"
 )
-"""While it loads another player, on a machine that is busy besides, a frame may take seconds."""
-
 PLAYOUT = Stage(
     "playout",
     "realtime.programme.playout:run",

@@ -292,9 +292,9 @@ class Press(NamedTuple):
 class Status:
     """A stage's message to the supervisor.
 
-    alive_ns: when the stage's slowest thread last moved. ready: it is at work. doing: what it is loading,
-    until then or beside its work. died: in its last status, the one line that says what ended it. playout,
-    performer, output: the state of that kind of stage, once it is ready.
+    alive_ns: when the stage's slowest thread last moved. ready: it is at work. doing: what it is loading
+    until then. died: in its last status, the one line that says what ended it. playout, performer, output:
+    the state of that kind of stage, once it is ready.
     """
 
     stage: str
