@@ -113,15 +113,27 @@ class OutputFigures(TypedDict):
     dropped: dict[str, int]
 
 
+class LagFigures(TypedDict):
+    """See `calibration.loop_lag.Lag`. fan_to_board_ms: from a fan's movement to the board's, which this and
+    the latency add up to; None before the first frame."""
+
+    median_ms: float
+    within_ms: float
+    readings: int
+    fan_to_board_ms: float | None
+
+
 class ShowFigures(TypedDict, total=False):
     """The newest figures, as the API has them. Empty before the first.
 
-    stages_ms: the median of each of TIMES of late, None where nothing came. dropped: since the show began, by
-    stage and cause. confidence: of the player's pictures of late, 0 to 1; None while nobody dances.
+    loop_lag: None where it was not measured. stages_ms: the median of each of TIMES of late, None where
+    nothing came. dropped: since the show began, by stage and cause. confidence: of the player's pictures of
+    late, 0 to 1; None while nobody dances.
     """
 
     fps: float | None
     latency_ms: float | None
+    loop_lag: LagFigures | None
     missed: int
     viewers: int
     confidence: float | None
@@ -254,6 +266,7 @@ class Figures:
         return {
             "fps": status.playout.fps,
             "latency_ms": None if latency_ms is None else round(latency_ms, 1),
+            "loop_lag": _lag_figures(status.playout),
             "missed": totals.counts["programme.missed"],
             "viewers": status.viewers,
             "confidence": status.performer.confidence,
@@ -264,6 +277,18 @@ class Figures:
             ],
             "dropped": dropped_by_stage(totals, {output.name: output.dropped for output in status.outputs}),
         }
+
+
+def _lag_figures(playout: PlayoutStatus) -> LagFigures | None:
+    lag, latency_ms = playout.loop_lag, playout.latency_ms
+    if lag is None:
+        return None
+    return {
+        "median_ms": round(lag.median_ms, 1),
+        "within_ms": round(lag.within_ms, 1),
+        "readings": lag.readings,
+        "fan_to_board_ms": None if latency_ms is None else round(latency_ms + lag.median_ms, 1),
+    }
 
 
 def dropped_by_stage(totals: Totals, outputs: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:

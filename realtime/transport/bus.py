@@ -74,6 +74,9 @@ TOPICS: Mapping[str, Topic] = {
     "ticks": Topic("playout", zmq.PUB, zmq.SUB, True, "a tick of the programme: where its pictures lie"),
     "asked": Topic("supervisor", zmq.PUSH, zmq.PULL, False, "what the web server asks the desk"),
     "told": Topic("supervisor", zmq.PUSH, zmq.PULL, False, "what the desk answers it, and what happens"),
+    "markers": Topic(
+        "performer", zmq.PUB, zmq.SUB, True, "a marker that the camera sees on the board", "with a link"
+    ),
     "wants": Topic("playout", zmq.PUSH, zmq.PULL, False, "which parts of the programme an output can use"),
 }
 """TABLE of the topics. Between machines, a topic's port is the link's port plus its place in this table."""
@@ -265,6 +268,27 @@ class Ticket(NamedTuple):
 
 _TICKET = struct.Struct("<BQIQ?QQqqqH?q")
 TICKET_BYTES = _TICKET.size
+
+
+class MarkerReading(NamedTuple):
+    """A marker that the performer read in the camera's picture. number: of the tick that drew it
+    (`calibration.marker`). captured_ns: when the picture was captured, by the performer's clock."""
+
+    number: int
+    captured_ns: int
+
+    def pack(self) -> bytes:
+        return _READING.pack(PROTOCOL, *self)
+
+    @classmethod
+    def unpack(cls, data: bytes) -> MarkerReading:
+        """Raises MessageError."""
+        if len(data) != _READING.size or data[0] != PROTOCOL:
+            raise MessageError("what the camera read is not understood")
+        return cls._make(_READING.unpack(data)[1:])
+
+
+_READING = struct.Struct("<BHq")
 
 
 class Press(NamedTuple):
