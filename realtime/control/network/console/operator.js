@@ -34,6 +34,7 @@ const monitors = ["preview", "programme"].map((name) => {
 });
 let joined = false;
 let toastTimer = null;
+let measuring = false;
 let confirmNow = [];
 let unarmed = new Set(); // the actions that arming does not confirm
 let namesDrawn = "";
@@ -64,6 +65,7 @@ function toggleHelp() {
 
 function showState({ orders, show, confirm }) {
   confirmNow = confirm;
+  measuring = orders.measuring;
   const state = show.state ?? "NO SHOW";
   document.body.dataset.state = state;
   document.body.dataset.tally = show.on_air ? "on" : "off";
@@ -171,11 +173,19 @@ function showStats({ stats }) {
   const number = (value, digits, unit) => (Number.isFinite(value) ? `${value.toFixed(digits)} ${unit}` : "–");
   by("fps").textContent = number(stats.fps, 1, "fps");
   by("latency").textContent = number(stats.latency_ms, 0, "ms");
+  showLoopLag(stats.loop_lag ?? null);
   by("missed").textContent = stats.missed ?? "–";
   by("viewers").textContent = stats.viewers ?? "–";
   showConfidence(stats.confidence ?? null);
   if (stats.stages_ms) latencies.add(stats.stages_ms);
   if (stats.dropped) drops.add(stats.dropped);
+}
+
+// lag: of the API's stats; null where it was not measured. The camera must see the marker on the board.
+function showLoopLag(lag) {
+  by("loop-lag").hidden = lag === null && !measuring;
+  by("fan-to-board").textContent = lag === null ? "the camera sees no marker" : `${Math.round(lag.fan_to_board_ms)} ms`;
+  by("fan-to-board").title = lag === null ? "" : `over output, board and camera: ${Math.round(lag.median_ms)} ms`;
 }
 
 // confidence: 0 to 1, of late; null while nobody dances.
