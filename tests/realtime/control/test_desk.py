@@ -157,10 +157,11 @@ BOTH_READY = {"playout": StageState(ready=True), "performer": StageState(ready=T
 
 
 def test_what_keeps_the_performers_frames_off_the_air_is_the_reason() -> None:
-    def facts(state: str, **performer: str) -> dict[str, Any]:
+    def facts(state: str, **performer: Any) -> dict[str, Any]:
         status = ShowStatus(BOTH_READY, PlayoutStatus(state=state), PerformerStatus(**performer))
         return show_facts({}, Orders(taken=True), status, {})
 
+    assert facts("FALLBACK", camera_size=(9, 9))["reason"] == "nobody is followed in the camera's picture"
     found = facts("FALLBACK", limits=NEVER_FILMED, fan="sound")
     assert (found["reason"], found["fan"]) == (NEVER_FILMED, "sound")
     assert facts("HOLD", limits=NEVER_FILMED)["reason"] == NEVER_FILMED
@@ -242,6 +243,7 @@ def test_all_that_clients_are_told_of_a_show() -> None:
     assert set(figures) - {"fps", "latency_ms", "missed", "viewers", "confidence", "outputs"} == {
         "stages_ms",
         "dropped",
+        "preparing",
     }
     line = status_line(Orders(armed=True), status, Totals())
     assert line == "LIVE       30.0 fps  latency  42 ms  dropped 0  missed 0  viewers 3  armed"
