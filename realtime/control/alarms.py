@@ -77,6 +77,13 @@ class Alarm:
 
 ALARMS: tuple[Alarm, ...] = (
     Alarm(
+        "The performer is given up",
+        "It was lost more than five times in a minute. The fallback stays on air.",
+        "{restart}. If it does not last: {camera}, another player, or stay on the fallback.",
+        beside=("the performer is given up",),
+        said=("performer is given up after … restarts: …",),
+    ),
+    Alarm(
         "The performer prepares",
         "The networks are loaded. The first start of a player takes minutes, later ones seconds. The console "
         "says which step it is, and for how long.",
@@ -149,13 +156,6 @@ ALARMS: tuple[Alarm, ...] = (
         "Its process ended or hung. The board shows the fallback; the next one is ready within seconds.",
         "Nothing: LIVE comes back by itself.",
         said=("performer was lost (…); starting it again",),
-    ),
-    Alarm(
-        "The performer is given up",
-        "It was lost more than five times in a minute. The fallback stays on air.",
-        "{restart}. If it does not last: {camera}, another player, or stay on the fallback.",
-        beside=("the performer is given up",),
-        said=("performer is given up after … restarts: …",),
     ),
     Alarm(
         "The playout was lost",
@@ -322,6 +322,7 @@ NOTES: Mapping[str, str] = {
     "compiling the generator (some seconds, once)": "likewise",
     "cutting up the player's pictures (some seconds, once)": "likewise",
     "precision of the generator: …": "what was chosen for this machine",
+    "(… more)": "so many lines were left out, for more came than can be read",
     "Ctrl-C: press it again in … to … seconds to end the show": "where no keys are heard",
 }
 """TABLE of what is said where nothing is wrong: text → what it means."""
