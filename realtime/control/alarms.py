@@ -248,8 +248,7 @@ ALARMS: tuple[Alarm, ...] = (
         "They have different versions of Dancecam, or other show files. What is on air stays.",
         "Install the same version and the same show file on both, before the next show.",
         said=(
-            "the performer's machine is not understood: …",
-            "what stages say is not understood: …",
+            "… is not understood: …",
             "there is no stage … in this show",
             "the operator's machine is not obeyed: …",
             "the performer's frames are of another size: both machines need the same show file and player",
