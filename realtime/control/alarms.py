@@ -121,6 +121,7 @@ ALARMS: tuple[Alarm, ...] = (
         "Another camera was switched to. The one before goes on until the next gives a picture.",
         "Wait some seconds, or choose the camera before again.",
         beside=("camera … has given no picture yet",),
+        on_card=False,
     ),
     Alarm(
         "The camera is lost",
@@ -229,6 +230,7 @@ ALARMS: tuple[Alarm, ...] = (
         "The disk is full or gone. The show goes on without a log.",
         "Make room on the disk after the show.",
         said=("the show log … is written no more: …; the show goes on",),
+        on_card=False,
     ),
     Alarm(
         "The other machine is not heard",
