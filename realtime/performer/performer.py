@@ -285,7 +285,7 @@ def _load(context: StageContext, link: StageLink, loading: Loading) -> Performer
         loading.step(text)
         tell(text)
 
-    with told_to(doing=takes_long, found=tell):
+    with told_to(doing=takes_long, found=tell, step=loading.step):
         loading.begin("loading the networks")
         nets: Nets = context.rig.nets(show)
         for text in nets.left:

@@ -40,7 +40,17 @@ SOURCES = {
     for path in sorted((ROOT / folder).rglob("*.py"))
 }
 
-SAYS = {"event": 1, "_tell": -1, "say": 0, "tell": 0, "_say_later": 0, "doing": 0, "found": 0, "note": 2}
+SAYS = {
+    "event": 1,
+    "_tell": -1,
+    "_misheard": 0,
+    "say": 0,
+    "tell": 0,
+    "_say_later": 0,
+    "doing": 0,
+    "found": 0,
+    "note": 2,
+}
 """Functions by which something is said to the operator → the place of the text among their arguments."""
 
 SAID_ELSEWHERE = {
