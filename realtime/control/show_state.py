@@ -264,6 +264,11 @@ def status_line(orders: Orders, status: ShowStatus, totals: Totals) -> str:
         f"missed {totals.counts['programme.missed']}",
         f"viewers {status.viewers}",
         *(name for name in switches if getattr(orders, name)),
+        *(
+            f"{name} prepares: part {stage.part} of {stage.parts}, {stage.doing_s:.0f} s"
+            for name, stage in status.stages.items()
+            if stage.parts and stage.doing
+        ),
     ]
     return "  ".join(parts)
 

@@ -247,7 +247,23 @@ def test_all_that_clients_are_told_of_a_show() -> None:
     }
     line = status_line(Orders(armed=True), status, Totals())
     assert line == "LIVE       30.0 fps  latency  42 ms  dropped 0  missed 0  viewers 3  armed"
+    loading = replace(status, stages={"performer": StageState(False, "loading the networks", 12.3, 1, 3)})
+    assert status_line(Orders(), loading, Totals()).endswith("  performer prepares: part 1 of 3, 12 s")
+    assert Figures().take(Totals(), loading)["preparing"] == {
+        "performer": {"doing": "loading the networks", "doing_s": 12.3, "part": 1, "parts": 3}
+    }
     assert status_line(Orders(), ShowStatus(), Totals()) == "starting ..."
+
+
+def test_an_alarm_is_told_with_what_to_press_and_a_note_without() -> None:
+    desk = Desk(Orders(), Keymap({"camera": "x"}), {})
+    heard: list[Event] = []
+    desk.listen(heard.append)
+    desk.tell("performer: camera 0 is broken; trying again")
+    desk.tell("performer: camera 0 is back")
+    assert heard[0]["hint"]["name"] == "The camera is lost"
+    assert "camera (x) takes the next one" in heard[0]["hint"]["press"]
+    assert "hint" not in heard[1]
 
 
 def test_figures_are_of_late_and_drops_since_the_beginning() -> None:
