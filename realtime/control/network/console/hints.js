@@ -33,7 +33,7 @@ export class Hints {
     if (parts === 0) return;
     const bar = this.preparing.querySelector("progress");
     bar.max = parts;
-    bar.value = part - 1;
+    bar.value = part - 0.5; // in the middle of it, for all that is known
     const what = said.includes(doing) ? "" : `the performer is ${doing}: `;
     this.preparing.querySelector("span").textContent = `${what}part ${part} of ${parts}, for ${Math.round(seconds)} s`;
   }
