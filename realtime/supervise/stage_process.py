@@ -7,6 +7,7 @@ import signal
 import time
 from dataclasses import replace
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
 
 import psutil
 
@@ -108,6 +109,8 @@ class StageProcess:
         if self.process.is_alive():
             if not self.watchdog.ready:
                 self.watchdog.worked(_cpu_s(self.process.pid), now_ns)
+            if self.watchdog.is_silent(now_ns):
+                self.watchdog.waited(_processor_waits_s(self.process.pid))
             if self.watchdog.silent_for_too_long(now_ns):
                 doing = self.said.doing
                 self._kill(f"it hung{f' while {doing}' if doing else ''} and was stopped")
@@ -152,6 +155,18 @@ def _cpu_s(pid: int | None) -> float:
     except psutil.Error:
         return 0.0
     return float(times.user + times.system)
+
+
+def _processor_waits_s(pid: int | None) -> dict[int, float]:
+    """How long each of its threads was ready to run, and waited for a processor, by the thread's number; {}
+    where the system does not say (it is Linux's schedstat) or the process is gone."""
+    waits_s = {}
+    for thread in Path(f"/proc/{pid}/task").glob("*"):
+        try:
+            waits_s[int(thread.name)] = int((thread / "schedstat").read_text().split()[1]) / NS_PER_S
+        except (OSError, IndexError):  # this thread has just ended
+            continue
+    return waits_s
 
 
 def _exit_text(exit_status: int | None) -> str:
