@@ -20,7 +20,10 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "Over it": ("fan-name", "layer", *(f"layer-{n}" for n in range(1, LAYER_KEYS + 1))),
     "The show": ("record", "restart", "help", "quit"),
 }
-"""TABLE of what an operator wants to do → the actions for it. The panic key has a place of its own."""
+"""TABLE of what an operator wants to do → the actions for it. The panic key has a place of its own; an action
+that is not here comes under MORE."""
+
+MORE = "More"
 
 
 @dataclass(frozen=True)
@@ -60,10 +63,10 @@ def _row(name: str, keys: Mapping[str, str], layers: Sequence[str]) -> Row:
 def card_of(keys: Mapping[str, str], layers: Sequence[str] = (), title: str = "") -> Card:
     """keys: action → key, "" where it has none (`Keymap.of`). layers: names of those that can be switched.
     title: of the show, or ""."""
-    groups = {
-        title: [_row(name, keys, layers) for name in names if name != PANIC]
-        for title, names in GROUPS.items()
-    }
+    placed = {PANIC, *(name for names in GROUPS.values() for name in names)}
+    others = tuple(name for name in ACTIONS if name not in placed)
+    table = {**GROUPS, MORE: others} if others else GROUPS
+    groups = {heading: [_row(name, keys, layers) for name in names] for heading, names in table.items()}
     states = [
         StateMeaning(state.name, state.colour, with_keys(state.means, keys), with_keys(state.do, keys))
         for state in STATES.values()

@@ -13,6 +13,7 @@ import pytest
 from realtime.control.actions import ACTIONS
 from realtime.control.alarms import ALARMS, STATES
 from realtime.control.keys import Keymap
+from tools.card import content
 from tools.card.__main__ import main
 from tools.card.content import GROUPS, PANIC, card_of
 from tools.card.layout import DoesNotFitError, lay_out
@@ -27,9 +28,13 @@ def card(keys: dict[str, str] | None = None, paper: str = "a4", layers: tuple[st
     return lay_out(card_of(Keymap(keys).of, layers), SIZES_PT[paper])
 
 
-def test_every_action_has_its_place() -> None:
-    placed = [name for names in GROUPS.values() for name in names]
+def test_every_action_has_one_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    placed = [row.name for rows in card_of(Keymap().of).groups.values() for row in rows]
     assert sorted([*placed, PANIC]) == sorted(ACTIONS)
+    monkeypatch.setattr(content, "GROUPS", {name: GROUPS[name] for name in list(GROUPS)[1:]})
+    assert [row.name for row in card_of(Keymap().of).groups[content.MORE]] == [
+        name for name in ACTIONS if name in GROUPS["On air"]
+    ]
 
 
 @pytest.mark.parametrize("paper", SIZES_PT)
