@@ -46,6 +46,14 @@ COVERED = """() => {
 }"""
 """Parts of the console that cover one another, buttons over a monitor, and parts whose text is cut off."""
 
+OVER_THE_PROGRAMME = """(top) => {
+  const slate = document.querySelector("[data-action=slate]").style;
+  slate.position = "fixed";
+  slate.top = `${top}px`;
+  slate.right = "40px";
+}"""
+"""Moves a button to where none may be."""
+
 FOUND = [
     {
         "level": "FAIL",
@@ -139,6 +147,9 @@ def test_nothing_is_cut_off_or_covered(scene: str, browser: Any, tmp_path: Path)
             assert page.evaluate("document.documentElement.scrollWidth") <= width, f"at {width}x{height}"
             assert page.evaluate(COVERED) == [], f"at {width}x{height}"
             assert page.evaluate(LOW_CONTRASTS) == [], f"at {width}x{height}"
+        top = page.locator(".programme").bounding_box()["y"] + 30
+        page.evaluate(OVER_THE_PROGRAMME, top)
+        assert page.evaluate(COVERED) == ["slate over monitor programme"], "the check sees nothing"
         page.close()
 
 
