@@ -76,6 +76,7 @@ TOOLS: dict[str, set[str]] = {
     MEASURING: {QUALITY},
     GPU_CHECK: {"footage", "player", "train", QUALITY, MEASURING},
     "benchmarking.show": {"footage", "scores", QUALITY, MEASURING, GPU_CHECK},
+    "card": set(),
     "doctor": set(),
     "reliability": set(),
     "": {"scores", "player", QUALITY, GPU_CHECK, "benchmarking.show", "reliability"},

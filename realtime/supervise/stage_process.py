@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 
 from engines.time_units import NS_PER_S
+from realtime.control.show_state import StageState
 from realtime.stages.context import OnAir, Rig, StageContext
 from realtime.stages.stage_main import stage_main
 from realtime.stages.table import OUTPUT, Stage
@@ -42,6 +43,13 @@ class StageProcess:
             output = OutputStatus(stage.name.removeprefix(OUTPUT), stage.kind)
             self.said = replace(self.said, output=output)
         self._attempt = -1
+
+    @property
+    def state(self) -> StageState:
+        """For operators, as it is now."""
+        said, gone = self.said, self.process is None and self.start_at_ns is None
+        given_up = gone and not self.stage.far and self._attempt >= 0
+        return StageState(self.watchdog.ready, said.doing, said.doing_s, said.part, said.parts, given_up)
 
     def start(self, rig: Rig, now_ns: int) -> None:
         """Starts a new process. Raises OSError where the system has no room for one; it is then due again
@@ -115,6 +123,7 @@ class StageProcess:
         status = None if self.process is None else self.process.exitcode
         self.process = None
         self.start_at_ns = None
+        self.watchdog.ready = False
         why = self.said.died or _exit_text(status)
         output = None if self.said.output is None else _ended(self.said.output, why)
         self.said = replace(self.said, doing="", died="", output=output)

@@ -154,7 +154,7 @@ def test_what_is_read_can_be_used(message: Any, field: st.DataObject, value: obj
         totals = Totals()
         totals.add(read.delta)
         outputs = () if read.output is None else (read.output,)
-        stages = {read.stage: StageState(read.ready, read.doing)}
+        stages = {read.stage: StageState(read.ready, read.doing, read.doing_s, read.part, read.parts)}
         status = ShowStatus(
             stages, read.playout or PlayoutStatus(), read.performer or PerformerStatus(), outputs
         )
