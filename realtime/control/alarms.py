@@ -323,6 +323,7 @@ NOTES: Mapping[str, str] = {
     "compiling the generator (some seconds, once)": "likewise",
     "cutting up the player's pictures (some seconds, once)": "likewise",
     "precision of the generator: …": "what was chosen for this machine",
+    "flash at … s": "when the white flash that was ordered was due, seconds since 1970",
     "(… more)": "so many lines were left out, for more came than can be read",
     "Ctrl-C: press it again in … to … seconds to end the show": "where no keys are heard",
 }
