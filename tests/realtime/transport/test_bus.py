@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import zmq
 
-from realtime.transport.bus import TOPICS, Bus, Press, Status, Ticket, receive_newest
+from realtime.transport.bus import MOST_MESSAGE_BYTES, TOPICS, Bus, Press, Status, Ticket, receive_newest
 from realtime.transport.orders import Orders
 from realtime.transport.telemetry import Delta, Meter
 
@@ -88,3 +88,16 @@ def test_the_sockets_lie_in_the_private_folder(bus: Bus) -> None:
         open_it = bus.sender if topic.sender == zmq.PUB else bus.receiver
         open_it(name, topic.binds)
     assert {path.name for path in bus._folder.iterdir()} == set(TOPICS)
+
+
+def test_a_message_that_is_too_long_never_arrives_and_others_do(bus: Bus) -> None:
+    receiver, sender = bus.receiver("status", "supervisor"), bus.sender("status", "performer")
+    stranger = bus.sender("status", "stranger")
+    stranger.send(bytes(MOST_MESSAGE_BYTES + 1))
+    stranger.send(b"another")
+    sender.send(b"status")
+    arrived = []
+    while receiver.poll(500):
+        arrived.append(receiver.recv())
+    assert b"status" in arrived
+    assert max(map(len, arrived)) < 10
