@@ -208,7 +208,8 @@ class ControlServer:
         if not self._addresses.is_this_machine(request):
             self._guard.require(request)
         ignored = None if self._osc is None else self._osc.ignored
-        text = metrics_text(self._totals.copy(), self._desk.state(), ignored)
+        totals = await asyncio.to_thread(self._totals.copy)  # the desk may take long to answer
+        text = metrics_text(totals, self._desk.state(), ignored)
         return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE})
 
     # For those who have the token.
@@ -232,7 +233,7 @@ class ControlServer:
         given = await _body(request)
         confirmed = given.pop("confirm", False) is True
         try:
-            self._desk.act(name, given, who=who, confirmed=confirmed)
+            await asyncio.to_thread(self._desk.act, name, given, who=who, confirmed=confirmed)
         except Refused as error:
             refuse(error.status, str(error))
         return web.json_response({"action": name, "result": "done", **self._desk.state()})

@@ -22,6 +22,7 @@ from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.sdp import MediaDescription, SessionDescription
 
 from realtime.outputs.webrtc.seats import TooMany
+from realtime.stages.http_server import is_packed
 from realtime.transport.texts import one_line
 
 logger = logging.getLogger(__name__)
@@ -128,7 +129,7 @@ class Whep:
         return web.Response(status=204, headers=headers)
 
     async def _join(self, request: web.Request) -> web.Response:
-        if request.content_type != SDP:
+        if request.content_type != SDP or is_packed(request):
             raise web.HTTPUnsupportedMediaType(
                 text=f"send the offer as {SDP}\n", headers={"Accept-Post": SDP}
             )

@@ -310,7 +310,7 @@ def test_a_viewer_sees_the_programme_while_others_send_nonsense(sink: WebRtcSink
         (
             b"POST /whep/programme HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/sdp\r\n"
             b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}",
-            400,
+            415,
         ),
         (b"GET /whep/none HTTP/1.1\r\nHost: 127.0.0.1\r\nExpect: \xff\r\n\r\n", 405),
     ],
