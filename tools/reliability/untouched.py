@@ -10,7 +10,7 @@ from tools.reliability.running import RunningShow
 from tools.reliability.sampling import MIB, pss_kib
 from tools.reliability.show import SAID
 
-MOST_GROWN_MB = 16.0
+MOST_GROWN_MB = 24.0
 """So much more memory may the web server hold afterwards: what Python and its allocator keep of a first
 crowd. A second crowd must find it there."""
 
