@@ -120,8 +120,8 @@ HEARTBEAT_MS, SILENCE_MS, CONNECT_MS = 500, 2000, 1000
 connection, before it reconnects. TCP alone retries only after as long as the interruption lasted."""
 
 MOST_PICTURE_BYTES, MOST_MESSAGE_BYTES = 256 * 1024 * 1024, 1024 * 1024
-"""A message to one of our ports that announces more bytes than this is refused and its connection ended, even
-before its keys are known. The first limit is for topics with pictures."""
+"""A message to one of our sockets that announces more bytes than this is refused and its connection ended,
+even before its keys are known. The first limit is for topics with pictures."""
 
 STATUS_QUEUE = 1000
 """Statuses that may wait for the supervisor; beyond that, a process keeps its counts for the next one."""
@@ -155,6 +155,9 @@ class Bus:
         topic = TOPICS[name]
         socket = self._context.socket(kind)
         socket.setsockopt(zmq.LINGER, 0)
+        # Else whatever bytes arrive first make their sender a peer of version 1.0 of the protocol, and a PUSH
+        # socket gives it a share of the messages. There need be nobody who answers for the domain.
+        socket.setsockopt(zmq.ZAP_DOMAIN, b"dancecam")
         if topic.newest:
             socket.setsockopt(zmq.CONFLATE, 1)
         else:
@@ -165,6 +168,9 @@ class Bus:
             socket.setsockopt(zmq.REQ_RELAXED, 1)
             socket.setsockopt(zmq.REQ_CORRELATE, 1)
         binds = topic.binds == process
+        if binds:  # a socket that connects would not reconnect after a message that is too long
+            most = MOST_PICTURE_BYTES if name in ("tickets", "camera") else MOST_MESSAGE_BYTES
+            socket.setsockopt(zmq.MAXMSGSIZE, most)
         endpoint = f"ipc://{self._folder / name}"
         if self._link is not None and topic.crosses != "never":
             endpoint = self._far_endpoint(self._link, name, binds, socket)
@@ -190,9 +196,7 @@ class Bus:
         socket.setsockopt(zmq.HANDSHAKE_IVL, SILENCE_MS)
         socket.setsockopt(zmq.CONNECT_TIMEOUT, CONNECT_MS)
         socket.curve_publickey, socket.curve_secretkey = key_pair(link.keys, link.side)
-        if binds:  # a socket that connects would not reconnect after a message that is too long
-            most = MOST_PICTURE_BYTES if name in ("tickets", "camera") else MOST_MESSAGE_BYTES
-            socket.setsockopt(zmq.MAXMSGSIZE, most)
+        if binds:
             with self._lock:  # one authenticator for all sockets, which several threads open
                 if self._authenticator is None:
                     self._authenticator = only_known(self._context, link.keys)

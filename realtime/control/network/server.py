@@ -14,9 +14,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.http_parser import RawRequestMessage
-from multidict import CIMultiDictProxy
 
 from realtime.config.control import ControlError
 from realtime.control.actions import ACTIONS
@@ -29,7 +26,10 @@ from realtime.control.network.openapi import described_actions, openapi
 from realtime.control.network.osc import OscServer
 from realtime.control.network.websocket import Clients
 from realtime.control.network.whep_proxy import WhepProxy
+from realtime.stages.http_server import set_up
 from realtime.transport.telemetry import Totals
+
+log = logging.getLogger(__name__)
 
 CONSOLE = Path(__file__).resolve().parent / "console"
 MOST_BODY_BYTES = 64 * 1024
@@ -156,13 +156,8 @@ class ControlServer:
         app.router.add_get("/api/doctor", self._doctor)
         app.router.add_get("/api/events", self._events)
         self._whep_proxy.add_to(app)
-        runner = web.AppRunner(
-            app, access_log=None, shutdown_timeout=CLOSE_TIMEOUT_S, keepalive_timeout=KEEPALIVE_S, logger=log
-        )
-        await runner.setup()
-        assert runner.server is not None  # noqa: S101  # it is there once the runner is set up
-        factory = runner.server.request_factory
-        runner.server.request_factory = lambda message, *rest: factory(_without_odd_expect(message), *rest)
+        runner = await set_up(app, log, shutdown_timeout=CLOSE_TIMEOUT_S, keepalive_timeout=KEEPALIVE_S)
+        assert runner.server is not None  # noqa: S101  # it is set up
         self._connections.start(runner.server)
         return runner
 
@@ -213,7 +208,8 @@ class ControlServer:
         if not self._addresses.is_this_machine(request):
             self._guard.require(request)
         ignored = None if self._osc is None else self._osc.ignored
-        text = metrics_text(self._totals.copy(), self._desk.state(), ignored)
+        totals = await asyncio.to_thread(self._totals.copy)  # the desk may take long to answer
+        text = metrics_text(totals, self._desk.state(), ignored)
         return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE})
 
     # For those who have the token.
@@ -237,7 +233,7 @@ class ControlServer:
         given = await _body(request)
         confirmed = given.pop("confirm", False) is True
         try:
-            self._desk.act(name, given, who=who, confirmed=confirmed)
+            await asyncio.to_thread(self._desk.act, name, given, who=who, confirmed=confirmed)
         except Refused as error:
             refuse(error.status, str(error))
         return web.json_response({"action": name, "result": "done", **self._desk.state()})
@@ -272,34 +268,6 @@ def cookie_name(port: int, public_url: str | None) -> str:
     """Browsers send cookies to every port of a host: two shows on one host need two names."""
     address = f"{port} {public_url or ''}"
     return f"dancecam-{hashlib.sha256(address.encode()).hexdigest()[:8]}"
-
-
-class _OneLine(logging.Filter):
-    """aiohttp logs malformed requests, and what fails, with a traceback. The first are no fault of ours and
-    are left out; the others become one line."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        error = record.exc_info[1] if record.exc_info else None
-        if isinstance(error, HttpProcessingError | ConnectionError):
-            return False
-        if error is not None:
-            record.msg, record.args = "%s: %s: %a", (record.getMessage(), type(error).__name__, str(error))
-        record.exc_info = None
-        return True
-
-
-log = logging.getLogger(__name__)
-log.addFilter(_OneLine())
-
-
-def _without_odd_expect(message: RawRequestMessage) -> RawRequestMessage:
-    """A request whose header Expect is not the one value that there is (RFC 9110, 10.1.1), as if it had none:
-    aiohttp answers 500 to one that is not ASCII."""
-    if message.headers.get("Expect", "100-continue").lower() == "100-continue":
-        return message
-    headers = message.headers.copy()
-    del headers["Expect"]
-    return message._replace(headers=CIMultiDictProxy(headers))
 
 
 async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
