@@ -7,7 +7,7 @@ from typing import Any
 
 from realtime.stages.table import WEB
 from tools.reliability.running import RunningShow
-from tools.reliability.sampling import MIB, pss_kib
+from tools.reliability.sampling import MIB, own_kib
 from tools.reliability.show import SAID
 
 MOST_GROWN_MB = 24.0
@@ -31,7 +31,7 @@ def look(show: RunningShow) -> Before:
     state = show.state()
     started = {name: stage["restarts"] for name, stage in state["show"]["stages"].items()}
     return Before(
-        state["orders"], len(_said(show)), pss_kib(show.process(WEB.name).pid) * 1024 / MIB, started
+        state["orders"], len(_said(show)), own_kib(show.process(WEB.name).pid) * 1024 / MIB, started
     )
 
 

@@ -129,7 +129,7 @@ class Told(RunningShow):
 @pytest.fixture
 def show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Told]]:
     (tmp_path / SAID).write_text("Traceback of yesterday\n", encoding="utf-8")
-    monkeypatch.setattr(untouched, "pss_kib", lambda pid: 1024 * pid)
+    monkeypatch.setattr(untouched, "own_kib", lambda pid: 1024 * pid)
     monkeypatch.setattr(Told, "orders", {"mirror": True, "slate": False}, raising=False)
     monkeypatch.setattr(Told, "restarts", {"playout": 1}, raising=False)
     yield Told
