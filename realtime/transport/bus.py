@@ -155,9 +155,6 @@ class Bus:
         topic = TOPICS[name]
         socket = self._context.socket(kind)
         socket.setsockopt(zmq.LINGER, 0)
-        # Else whatever bytes arrive first make their sender a peer of version 1.0 of the protocol, and a PUSH
-        # socket gives it a share of the messages. There need be nobody who answers for the domain.
-        socket.setsockopt(zmq.ZAP_DOMAIN, b"dancecam")
         if topic.newest:
             socket.setsockopt(zmq.CONFLATE, 1)
         else:
@@ -174,6 +171,10 @@ class Bus:
         endpoint = f"ipc://{self._folder / name}"
         if self._link is not None and topic.crosses != "never":
             endpoint = self._far_endpoint(self._link, name, binds, socket)
+        else:
+            # Else whatever bytes arrive first make their sender a peer of version 1.0 of the protocol, and a
+            # PUSH socket gives it a share of the messages. There need be nobody who answers for the domain.
+            socket.setsockopt(zmq.ZAP_DOMAIN, b"dancecam")
         if binds:
             socket.bind(endpoint)
         else:
