@@ -86,9 +86,11 @@ FOLDERS = {"engines": ENGINES, "realtime": REALTIME, "tools": TOOLS}
 OPTIONAL = {
     "cyndilib": set(),
     "mediapipe": set(),
+    "mido": set(),
     "nncf": set(),
     "pygame": set(),
     "pyvirtualcam": set(),
+    "rtmidi": set(),
     "openvino": {"engines/backends/openvino.py", "engines/backends/openvino_models.py"},
     "tensorrt": set(),
     "tensorrt_rtx": set(),
