@@ -35,7 +35,8 @@ class Action:
     """key: the default: one character, a name from `keys.NAMED_KEYS`, or "" for none.
 
     apply: the orders that follow, given checked arguments; it may raise ArgumentError. forms: the ways to
-    give it arguments; a key gives none. can_be_armed: whether `arm` confirms it.
+    give it arguments; a key gives none. can_be_armed: whether `arm` confirms it. lamp: the field of the
+    orders that is true while it is on, "" for none: what lights up the buttons of control surfaces.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Action:
     risk: Risk = Risk.NONE
     forms: tuple[Form, ...] = ((),)
     can_be_armed: bool = True
+    lamp: str = ""
 
     def needs_confirmation(self, orders: Orders) -> bool:
         """While these orders are in force."""
@@ -168,19 +170,35 @@ ACTIONS: Mapping[str, Action] = {
             "let the next risky action go without confirmation; again to disarm",
             _toggle("armed"),
             forms=_TOGGLE,
+            lamp="armed",
         ),
-        Action("take", "t", "fade to the live player", _on_air(lambda orders: orders.fade_s), Risk.ALWAYS),
+        Action(
+            "take",
+            "t",
+            "fade to the live player",
+            _on_air(lambda orders: orders.fade_s),
+            Risk.ALWAYS,
+            lamp="taken",
+        ),
         Action("cut", "c", "put the live player on air without a fade", _on_air(lambda _: 0.0), Risk.ALWAYS),
-        Action("freeze", "f", "freeze what is on air; again to go on", _toggle("frozen"), forms=_TOGGLE),
+        Action(
+            "freeze",
+            "f",
+            "freeze what is on air; again to go on",
+            _toggle("frozen"),
+            forms=_TOGGLE,
+            lamp="frozen",
+        ),
         Action("fallback", "b", "fade to the fallback, until the next TAKE", _off_air),
         Action(
             "slate",
             "space",
             "panic: the slate, at once, until the next TAKE, CUT or FALLBACK",
             lambda orders, _: replace(orders, slate=True, transition_s=0.0),
+            lamp="slate",
         ),
         Action("dump", "d", "cut to the fallback and throw the delayed seconds away", _dump),
-        Action("mirror", "m", "mirror the fan's moves", _toggle("mirror"), forms=_TOGGLE),
+        Action("mirror", "m", "mirror the fan's moves", _toggle("mirror"), forms=_TOGGLE, lamp="mirror"),
         Action(
             "skeleton",
             "k",
@@ -188,6 +206,7 @@ ACTIONS: Mapping[str, Action] = {
             _toggle("skeleton"),
             Risk.ON_AIR,
             _TOGGLE,
+            lamp="skeleton",
         ),
         Action(
             "redo",
@@ -201,6 +220,7 @@ ACTIONS: Mapping[str, Action] = {
             "keep what was learned of the fan as it is; again to learn on",
             _toggle("locked"),
             forms=_TOGGLE,
+            lamp="locked",
         ),
         Action(
             "camera-preview",
@@ -208,6 +228,7 @@ ACTIONS: Mapping[str, Action] = {
             "preview the camera with landmarks instead of the player",
             _toggle("camera_preview"),
             forms=_TOGGLE,
+            lamp="camera_preview",
         ),
         Action(
             "fade-length",
@@ -293,7 +314,14 @@ ACTIONS: Mapping[str, Action] = {
             _fan_name,
             forms=((Argument("name", "name", "the fan's name"),), ()),
         ),
-        Action("record", "r", "record the programme; again to stop", _toggle("recording"), forms=_TOGGLE),
+        Action(
+            "record",
+            "r",
+            "record the programme; again to stop",
+            _toggle("recording"),
+            forms=_TOGGLE,
+            lamp="recording",
+        ),
         Action(
             "restart",
             "p",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import ipaddress
 import secrets
 import socket
 import stat
@@ -13,6 +12,7 @@ from typing import NamedTuple
 
 import psutil
 
+from realtime.config.hosts import is_loopback
 from realtime.config.outputs import ICE_URL, Ndi, Stream, WebRtc, Whip
 from realtime.config.show import Show
 from realtime.transport.bus import Link, Side
@@ -260,10 +260,3 @@ def look_at_keys(folder: Path) -> Iterator[Finding]:
     loose = [path for path in folder.glob("*secret*") if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)]
     for path in loose:
         yield fail("access", f"other users of this machine can read the key {path}", f"chmod 600 {path}")
-
-
-def is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
