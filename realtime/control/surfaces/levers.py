@@ -35,7 +35,7 @@ class Fader:
 
     asked: float | None = None
     share: float | None = None
-    at_s: float = 0.0
+    at_s: float = float("-inf")
 
     def move(self, share: float) -> None:
         """share: 0 to 1."""
@@ -58,4 +58,4 @@ class Fader:
             return None
         if self.asked is not None and abs(self.share - self.asked) <= STEP and self.share not in (0.0, 1.0):
             return None
-        return 0.0 if self.asked is None else max(0.0, self.at_s + EVERY_S - now_s)
+        return max(0.0, self.at_s + EVERY_S - now_s)

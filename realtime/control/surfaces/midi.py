@@ -73,13 +73,14 @@ class MidiSurface:
     async def start(self) -> None:
         """Never fails: where the packages or the device are missing, operators are told what to do."""
         self._loop = asyncio.get_running_loop()
-        if self._settings.leds:
-            self._leds = Leds(self._settings.port, self._keys)
-            self._stop_listening = self._desk.listen(self._happened)
         try:
             self._port = MidiPort(self._settings.port, self.hear, self._tell)
         except MidiError as error:
             self._desk.tell(str(error))
+            return
+        if self._settings.leds:
+            self._leds = Leds(self._settings.port, self._keys)
+            self._stop_listening = self._desk.listen(self._happened)
 
     def close(self) -> None:
         self._stop_listening()
@@ -125,7 +126,7 @@ class MidiSurface:
     def _tell(self, text: str) -> None:
         """The device comes or goes; in a thread of the port's."""
         self._desk.tell(text)
-        if self._leds is not None and self._loop is not None:
+        if self._settings.leds and self._loop is not None:
             self._loop.call_soon_threadsafe(self._light_anew)
 
     def _happened(self, event: Event) -> None:
@@ -138,7 +139,7 @@ class MidiSurface:
             self._light()
 
     def _light(self) -> None:
-        if self._leds is not None:
+        if self._leds is not None and self._port is not None and not self._port.reason:
             self._leds.show(self._desk.state())
 
 
