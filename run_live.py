@@ -55,6 +55,10 @@ class UsageError(ValueError):
     """What was asked for cannot be done; the text names it and the next step."""
 
 
+FAULTS = (ShowError, UsageError, CaptureError, KeyFileError, BackgroundError, LayerError)
+"""What a show file, or the command line, can have wrong; the text is one line."""
+
+
 def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description="A fan before the camera; the player dances the same moves, live, in a web page.",
@@ -332,7 +336,7 @@ def main(arguments: list[str]) -> int:
         link = link_of(show, options.role)
         player = check(show, options.report, options.role)
         check_ports(show, link)
-    except (ShowError, UsageError, CaptureError, KeyFileError, BackgroundError, LayerError) as error:
+    except FAULTS as error:
         print(f"run_live: {error}", file=sys.stderr)
         return 2
     try:

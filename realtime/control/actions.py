@@ -35,8 +35,7 @@ class Action:
     """key: the default: one character, a name from `keys.NAMED_KEYS`, or "" for none.
 
     apply: the orders that follow, given checked arguments; it may raise ArgumentError. forms: the ways to
-    give it arguments; a key gives none. can_be_armed: whether `arm` confirms it. lamp: the field of the
-    orders that is true while it is on, "" for none: what lights up the buttons of control surfaces.
+    give it arguments; a key gives none. can_be_armed: whether `arm` confirms it.
     """
 
     name: str
@@ -45,8 +44,9 @@ class Action:
     apply: Callable[[Orders, Arguments], Orders]
     risk: Risk = Risk.NONE
     forms: tuple[Form, ...] = ((),)
-    can_be_armed: bool = True
     lamp: str = ""
+    """The field of the orders that is true while it is on, "" for none; it lights surfaces' buttons."""
+    can_be_armed: bool = True
 
     def needs_confirmation(self, orders: Orders) -> bool:
         """While these orders are in force."""

@@ -122,7 +122,8 @@ def show() -> Iterator[Show]:
         osc_map=tuple(OscAddress(address=f"/cue/{n}/start", **each) for n, each in enumerate(mapped)),  # type: ignore[arg-type]
         midi=Midi(port="Deck", map=tuple(MidiControl(note=n, **each) for n, each in enumerate(mapped))),  # type: ignore[arg-type]
     )
-    with FakeMidi("Deck 1").installed() as midi:
+    with FakeMidi("Deck 1").installed() as midi, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "monotonic_ns", lambda: 0)  # what depends on the time is the same each time
         server = ControlServer(
             desk, Totals(), lambda: None, token=TOKEN, host="127.0.0.1", port=0, control=control
         )
