@@ -90,6 +90,7 @@ def _of(action: Action, choices: Mapping[str, str], layers: list[str]) -> Iterat
     first = action.forms[0]
     if () in action.forms:
         is_lit = action.lamp or name.startswith("layer-")
+        title += "" if first == () else "\\nnone"  # it is given a name elsewhere
         yield Button(title, action, (), (f"{name}/on", 1.0) if is_lit else None, colours)
     elif name in CHOSEN:
         for choice in choices:

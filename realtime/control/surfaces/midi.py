@@ -76,7 +76,7 @@ class MidiSurface:
         try:
             self._port = MidiPort(self._settings.port, self.hear, self._tell)
         except MidiError as error:
-            self._desk.tell(str(error))
+            self._desk.note(self.who, "midi", str(error))
             return
         if self._settings.leds:
             self._leds = Leds(self._settings.port, self._keys)
@@ -125,7 +125,7 @@ class MidiSurface:
 
     def _tell(self, text: str) -> None:
         """The device comes or goes; in a thread of the port's."""
-        self._desk.tell(text)
+        self._desk.note(self.who, "midi", text)
         if self._settings.leds and self._loop is not None:
             self._loop.call_soon_threadsafe(self._light_anew)
 

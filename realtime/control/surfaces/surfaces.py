@@ -30,10 +30,7 @@ class Surfaces:
         """Raises MapError."""
         self._all: dict[str, Surface] = {}
         self._counted: dict[str, Counter[str]] = {}
-        feedback = None
-        if control.osc_feedback is not None:
-            feedback = FeedbackSender(desk, control.osc_feedback)
-            self._all["OSC feedback cannot be sent ({})"] = feedback
+        feedback = None if control.osc_feedback is None else FeedbackSender(desk, control.osc_feedback)
         if control.osc_port:
             own, feed_back = (
                 osc_bindings(control.osc_map),
@@ -49,6 +46,8 @@ class Surfaces:
             self._counted["artnet"] = artnet.ignored
         if control.midi is not None:
             self._all["MIDI cannot be heard ({})"] = MidiSurface(desk, control.midi)
+        if feedback is not None:  # the last: who hears it may ask for something
+            self._all["OSC feedback cannot be sent ({})"] = feedback
 
     @property
     def ignored(self) -> Mapping[str, Mapping[str, int]]:

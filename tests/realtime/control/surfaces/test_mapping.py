@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import textwrap
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +147,20 @@ LOGO = {"action": "layer", "arguments": {"name": "logo"}, "value": "on"}
 def test_what_an_address_asks_for(entry: dict[str, Any], sent: tuple[object, ...], expected: Asked) -> None:
     binding = osc_bindings([OscAddress(address="/a", **entry)])["/a"]
     assert asked_by(binding, sent) == expected
+
+
+def blocks(page: Path) -> list[str]:
+    """The pieces of show files in a page: what is indented, and begins with a table."""
+    pieces = re.findall(r"(?:^    .*\n|^\n(?=    ))+", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return [text for piece in pieces if (text := textwrap.dedent(piece).strip()).startswith("[")]
+
+
+def test_the_examples_of_the_page_are_right() -> None:
+    page = Path(run_live.__file__).parent / "docs" / "control_surfaces.md"
+    examples = blocks(page)
+    assert len(examples) == 5
+    for example in examples:
+        check_maps(check_show(tomllib.loads(example), "the page").control)
 
 
 DATA = {

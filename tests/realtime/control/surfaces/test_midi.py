@@ -194,7 +194,7 @@ def test_a_missing_package_or_device_is_one_line(
 ) -> None:
     desk = Desk(Orders(), Keymap(), {})
     told: list[str] = []
-    desk.listen(lambda event: told.append(event["text"]) if event["type"] == "message" else None)
+    desk.listen(lambda event: told.append(event["result"]) if event.get("action") == "midi" else None)
 
     async def show() -> None:
         surface = MidiSurface(desk, midi(leds=True))
