@@ -15,8 +15,13 @@ from hypothesis import strategies as st
 import run_live
 from realtime.config.show import ShowError, check_show
 from realtime.config.surfaces import OscAddress
+from realtime.control.actions import ACTIONS
+from realtime.control.desk import Desk
+from realtime.control.keys import Keymap
 from realtime.control.surfaces.mapping import Asked, MapError, check_maps, check_names, osc_bindings
 from realtime.control.surfaces.osc_messages import asked_by
+from realtime.control.surfaces.surface import do
+from realtime.transport.orders import Orders
 from tests.mutations import changed
 from tests.realtime.fakes import SIZE, Player, write_clip
 
@@ -147,6 +152,31 @@ LOGO = {"action": "layer", "arguments": {"name": "logo"}, "value": "on"}
 def test_what_an_address_asks_for(entry: dict[str, Any], sent: tuple[object, ...], expected: Asked) -> None:
     binding = osc_bindings([OscAddress(address="/a", **entry)])["/a"]
     assert asked_by(binding, sent) == expected
+
+
+BOUND = osc_bindings(
+    [
+        OscAddress(address=f"/{n}", action=name, confirm=True)
+        for n, (name, action) in enumerate(ACTIONS.items())
+        if () in action.forms or name in ("pick", "delay", "player", "layer")
+    ]
+    + [OscAddress.model_validate({"address": "/logo", **LOGO})]
+)
+
+
+@settings(max_examples=300)
+@given(
+    address=st.sampled_from(sorted(BOUND)),
+    sent=st.lists(
+        st.text(max_size=8) | st.integers(-(2**31), 2**31 - 1) | st.floats(allow_nan=False) | st.booleans(),
+        max_size=4,
+    ),
+)
+def test_whatever_a_message_brings_the_desk_does_it_or_says_why_not(address: str, sent: list[object]) -> None:
+    order = asked_by(BOUND[address], sent)
+    if order is not None:
+        desk = Desk(Orders(layers={"logo": False}), Keymap(), {"layer": {"logo": "logo"}})
+        do(desk, order, "a test")
 
 
 def blocks(page: Path) -> list[str]:
