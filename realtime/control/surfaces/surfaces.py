@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from realtime.config.control import Control, ControlError
 from realtime.control.desk import AnyDesk
@@ -23,31 +23,37 @@ class Surface(Protocol):
     def close(self) -> None: ...
 
 
+class Opened(NamedTuple):
+    """trouble, advice: what is said where it cannot be had."""
+
+    surface: Surface
+    trouble: str
+    advice: str = ""
+
+
 class Surfaces:
     """For the loop's thread. Begins with `start`."""
 
     def __init__(self, desk: AnyDesk, control: Control) -> None:
         """Raises MapError."""
-        self._all: dict[str, Surface] = {}
+        self._all: list[Opened] = []
         self._counted: dict[str, Counter[str]] = {}
         feedback = None if control.osc_feedback is None else FeedbackSender(desk, control.osc_feedback)
         if control.osc_port:
-            own, feed_back = (
-                osc_bindings(control.osc_map),
-                (lambda: None) if feedback is None else feedback.ask,
-            )
-            osc = OscServer(desk, control.osc_host, control.osc_port, own, feed_back)
-            self._all[_unheard("OSC", control.osc_host, control.osc_port, "osc_port")] = osc
+            own = osc_bindings(control.osc_map)
+            ask = (lambda: None) if feedback is None else feedback.ask
+            osc = OscServer(desk, control.osc_host, control.osc_port, own, ask)
+            self._all.append(_heard(osc, "OSC", control.osc_host, control.osc_port, "osc_port"))
             self._counted["osc"] = osc.ignored
         if control.artnet is not None:
-            settings = control.artnet
-            artnet = ArtNetServer(desk, settings)
-            self._all[_unheard("Art-Net", settings.host, settings.port, "artnet.port")] = artnet
+            artnet = ArtNetServer(desk, control.artnet)
+            where = control.artnet.host, control.artnet.port
+            self._all.append(_heard(artnet, "Art-Net", *where, "artnet.port"))
             self._counted["artnet"] = artnet.ignored
         if control.midi is not None:
-            self._all["MIDI cannot be heard ({})"] = MidiSurface(desk, control.midi)
+            self._all.append(Opened(MidiSurface(desk, control.midi), "MIDI cannot be heard"))
         if feedback is not None:  # the last: who hears it may ask for something
-            self._all["OSC feedback cannot be sent ({})"] = feedback
+            self._all.append(Opened(feedback, "OSC feedback cannot be sent"))
 
     @property
     def ignored(self) -> Mapping[str, Mapping[str, int]]:
@@ -56,19 +62,17 @@ class Surfaces:
 
     async def start(self) -> None:
         """Raises ControlError where a port cannot be had."""
-        for trouble, surface in self._all.items():
+        for surface, trouble, advice in self._all:
             try:
                 await surface.start()
             except OSError as error:
-                raise ControlError(trouble.format(error.strerror or error)) from error
+                raise ControlError(f"{trouble} ({error.strerror or error}){advice}") from error
 
     def close(self) -> None:
-        for surface in self._all.values():
-            surface.close()
+        for opened in self._all:
+            opened.surface.close()
 
 
-def _unheard(what: str, host: str, port: int, key: str) -> str:
-    return (
-        f"{what} cannot be heard on {host}:{port} ({{}}): close the program that has it, or choose another "
-        f"control.{key}"
-    )
+def _heard(surface: Surface, what: str, host: str, port: int, key: str) -> Opened:
+    advice = f": close the program that has it, or choose another control.{key}"
+    return Opened(surface, f"{what} cannot be heard on {host}:{port}", advice)

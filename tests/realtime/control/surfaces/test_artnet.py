@@ -10,13 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from realtime.config.control import Control, ControlError
 from realtime.config.surfaces import ArtNet
 from realtime.control.desk import Desk, Event
 from realtime.control.keys import Keymap
+from realtime.control.network.metrics import metrics_text
 from realtime.control.surfaces.artnet import LOST_S, ArtNetServer, Levers
 from realtime.control.surfaces.artnet_messages import Dmx, dmx_of
 from realtime.control.surfaces.mapping import Asked
+from realtime.control.surfaces.surfaces import Surfaces
 from realtime.transport.orders import Orders
+from realtime.transport.telemetry import Totals
 from tests.mutations import damaged
 
 US = "127.0.0.1"
@@ -138,6 +142,24 @@ def test_only_the_senders_of_the_show_file_are_heard() -> None:
         server.datagram_received(packet(0, level, 0), ("10.0.0.200", 6454))
     assert desk.orders.slate
     assert events[1]["who"] == "artnet 10.0.0.200"
+
+
+def test_what_was_ignored_is_a_metric() -> None:
+    desk = Desk(Orders(), Keymap(), {})
+    text = metrics_text(Totals(), desk.state(), {"artnet": {"of strangers": 8}, "osc": {"malformed": 1}})
+    assert b'dancecam_artnet_ignored_total{reason="of strangers"} 8.0' in text
+    assert b'dancecam_osc_ignored_total{reason="malformed"} 1.0' in text
+
+
+def test_an_art_net_port_that_is_taken_is_one_line() -> None:
+    desk = Desk(Orders(), Keymap(), {})
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        surfaces = Surfaces(desk, Control(artnet=ArtNet(port=port)))
+        with pytest.raises(ControlError, match=f"Art-Net .*127.0.0.1:{port} .*in use.*control.artnet.port"):
+            asyncio.run(surfaces.start())
+        surfaces.close()
 
 
 def test_a_lighting_desk_over_the_network() -> None:
