@@ -100,10 +100,8 @@ def _set(field: str, argument: str) -> Callable[[Orders, Arguments], Orders]:
 
 def _camera(orders: Orders, given: Arguments) -> Orders:
     """The next camera, or the one at a place. Whom the operator picked was in the other one's picture."""
-    place = float(given.get("place", orders.camera + 2))
-    if not place.is_integer():
-        raise ArgumentError(f"place must be a whole number (given: {place:g})")
-    return replace(orders, camera=int(place) - 1, pick=(), picks=orders.picks + 1)
+    place = int(given.get("place", orders.camera + 2))
+    return replace(orders, camera=place - 1, pick=(), picks=orders.picks + 1)
 
 
 def _pick(orders: Orders, given: Arguments) -> Orders:
@@ -259,7 +257,7 @@ ACTIONS: Mapping[str, Action] = {
             "switch to the next camera, or to one by its place in the show file",
             _camera,
             Risk.ON_AIR,
-            ((), (Argument("place", "number", "1 is the first one", 1, MOST_CAMERAS),)),
+            ((), (Argument("place", "number", "1 is the first one", 1, MOST_CAMERAS, whole=True),)),
         ),
         Action("pick", "", "follow the fan at a place in the camera's picture", _pick, forms=(_POINT, _BOX)),
         Action(

@@ -54,7 +54,8 @@ class Binding:
     def scaled(self, share: float) -> float:
         """The number at a share, 0 to 1, of the value's range."""
         assert self.value is not None  # noqa: S101  # who calls has looked
-        return self.value.low + share * (self.value.high - self.value.low)
+        value = self.value.low + share * (self.value.high - self.value.low)
+        return round(value) if self.value.whole else round(value, 3)
 
 
 def bind(entry: Mapped, where: str, *, completed_later: bool = False) -> Binding:

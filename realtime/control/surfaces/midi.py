@@ -51,7 +51,7 @@ class Key:
     def take(self, now_s: float) -> Asked | None:
         """What a fader asks for now."""
         share = self.fader.take(now_s)
-        return None if share is None else self.binding.at(round(self.binding.scaled(share), 3))
+        return None if share is None else self.binding.at(self.binding.scaled(share))
 
 
 class MidiSurface:

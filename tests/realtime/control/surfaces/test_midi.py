@@ -88,6 +88,10 @@ def test_a_fader_goes_over_the_range_of_its_argument() -> None:
     fader = key(cc=7, action="delay", value="seconds")
     fader.fader.move(64 / 127)
     assert fader.take(0.0) == Asked("delay", {"seconds": 2.52})
+    knob = key(cc=8, action="camera", value="place")
+    for n, share in enumerate((0.0, 0.3, 1.0)):
+        knob.fader.move(share)
+        assert knob.take(float(n)) == Asked("camera", {"place": (1, 3, 8)[n]})
 
 
 @pytest.mark.parametrize(("given_channel", "heard"), [(None, (1, 2, 16)), (2, (2,))])
