@@ -20,12 +20,14 @@ from realtime.config.redact import shown
 from realtime.config.show import BUNDLED_OTHERS, Show, ShowError, check_show, load_show
 from realtime.control.keys import KeyConflict, Keymap
 from realtime.control.show_log import ShowLog
+from realtime.control.surfaces.mapping import MapError, check_maps, check_names
 from realtime.control.terminal.console import open_console
 from realtime.control.terminal.outlet import Console
 from realtime.layers.layers import LayerError, check_layers
 from realtime.performer.networks import Nets, load_nets
 from realtime.programme.backgrounds import BackgroundError, check_backgrounds
 from realtime.stages.table import WEB, stages_of
+from realtime.supervise.operators import choices_of, lacking_of
 from realtime.supervise.rig import Player
 from realtime.supervise.signals import has_terminal, heed
 from realtime.supervise.summary import summary
@@ -51,6 +53,10 @@ keys, in a terminal:
 
 class UsageError(ValueError):
     """What was asked for cannot be done; the text names it and the next step."""
+
+
+FAULTS = (ShowError, UsageError, CaptureError, KeyFileError, BackgroundError, LayerError)
+"""What a show file, or the command line, can have wrong; the text is one line."""
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -104,7 +110,7 @@ def show_of(options: argparse.Namespace) -> Show:
         show = Show(start="live", players=others)
     else:
         show = load_show(options.show)
-        check_keys(show, f"show file {options.show}")
+        check_controls(show, f"show file {options.show}")
     changes: dict[str, Any] = show.model_dump()
     for name in ("camera", "player", "backend"):
         if getattr(options, name) is not None:
@@ -120,12 +126,29 @@ def show_of(options: argparse.Namespace) -> Show:
     return check_show(changes, "command line")
 
 
-def check_keys(show: Show, where: str) -> None:
-    """Whether the keys of a show can be used. where: named in the error. Raises ShowError."""
+def check_controls(show: Show, where: str) -> None:
+    """Whether the keys and maps of a show can be used. where: named in the error. Raises ShowError."""
     try:
         Keymap(show.keys)
     except KeyConflict as error:
         raise ShowError(f"{where}: keys: {error}") from error
+    try:
+        check_maps(show.control)
+    except MapError as error:
+        raise ShowError(f"{where}: {error}") from error
+
+
+def check_surfaces(show: Show, player: Player) -> None:
+    """Whether the show has what its maps name, and a process that hears its surfaces. Raises UsageError."""
+    if show.control.has_surfaces and not show.webrtc.port:
+        raise UsageError(
+            "[control]: OSC, MIDI and Art-Net are heard by the process that serves the page: give it a port "
+            "(webrtc.port, or --port)"
+        )
+    try:
+        check_names(show.control, choices_of(show, player), lacking_of(show))
+    except MapError as error:
+        raise UsageError(str(error)) from error
 
 
 def link_of(show: Show, role: str) -> Link | None:
@@ -218,7 +241,7 @@ def check(show: Show, report: Path | None, role: str = "all") -> Player:
         expiry = each.expiry(name, datetime.now().date())
         if expiry and not show.allow_expired:
             raise UsageError(expiry)
-    return Player(
+    player = Player(
         pack.name,
         pack.size,
         pack.standby,
@@ -226,6 +249,9 @@ def check(show: Show, report: Path | None, role: str = "all") -> Player:
         tuple(folder / "plate.png" for folder in show.everyone),
         rights,
     )
+    if role != "performer":
+        check_surfaces(show, player)
+    return player
 
 
 def say_where(show: Show, token: str, console: Console) -> None:
@@ -310,7 +336,7 @@ def main(arguments: list[str]) -> int:
         link = link_of(show, options.role)
         player = check(show, options.report, options.role)
         check_ports(show, link)
-    except (ShowError, UsageError, CaptureError, KeyFileError, BackgroundError, LayerError) as error:
+    except FAULTS as error:
         print(f"run_live: {error}", file=sys.stderr)
         return 2
     try:

@@ -52,7 +52,8 @@ REALTIME: dict[str, set[str]] = {
     "programme": {"config", "pictures", "transport", "layers", "stages", "link"},
     "control": {"config", "transport"},
     "control.terminal": set(),
-    "control.network": {"config", "transport", "stages", "control"},
+    "control.surfaces": {"config", "transport", "control"},
+    "control.network": {"config", "transport", "stages", "control", "control.surfaces"},
     "supervise": {"config", "pictures", "transport", "stages", "link", "control", "control.terminal"},
 }
 QUALITY, MEASURING, GPU_CHECK = (f"benchmarking.{room}" for room in ("quality", "measuring", "gpu_check"))
@@ -87,9 +88,11 @@ FOLDERS = {"engines": ENGINES, "realtime": REALTIME, "tools": TOOLS}
 OPTIONAL = {
     "cyndilib": set(),
     "mediapipe": set(),
+    "mido": set(),
     "nncf": set(),
     "pygame": set(),
     "pyvirtualcam": set(),
+    "rtmidi": set(),
     "openvino": {"engines/backends/openvino.py", "engines/backends/openvino_models.py"},
     "tensorrt": set(),
     "tensorrt_rtx": set(),

@@ -45,6 +45,36 @@ TERMINAL = "terminal"
 """The origin of requests from the operator's terminal."""
 
 
+def choices_of(show: Show, player: Player) -> dict[str, dict[str, str]]:
+    """What a show lets its operators choose from; see `Desk`."""
+    backgrounds = (PLATE, *(background.name for background in show.backgrounds))
+    choices: dict[str, dict[str, str]] = {
+        "player": {player.name: "", **{name: name for name in player.others}},
+        "background": {name: name for name in backgrounds},
+        "dancer-rule": {name: name for name in RULES},
+        "camera": {name: name for name in show.camera_names},
+    }
+    if show.all_layers:
+        choices["layer"] = {layer.name: layer.name for layer in show.all_layers}
+    return choices
+
+
+def lacking_of(show: Show) -> dict[str, str]:
+    """Which actions a show has no use for, and why; see `Desk`."""
+    lacking = {
+        f"layer-{n}": f"the show has no layer {n} that can be switched: list it as one of [[layers]]"
+        for n in range(1, LAYER_KEYS + 1)
+        if n > sum(not layer.locked for layer in show.layers)
+    }
+    if not show.all_layers:
+        lacking["layer"] = "the show has no layers: list them as [[layers]]"
+    if len(show.every_camera) == 1:
+        lacking["camera"] = 'the show has one camera: list several, such as cameras = ["0", "ndi://B"]'
+    if not any(isinstance(output, Recorder) for output in show.outputs):
+        lacking["record"] = 'the show has no recorder: list [[outputs]] with kind = "recorder"'
+    return lacking
+
+
 class Operators:
     """For the supervisor's thread; `act`, `key`, `interrupt` and `hang_up` may be called from any thread."""
 
@@ -52,30 +82,15 @@ class Operators:
         self, show: Show, player: Player, console: Console, log: ShowLog | None, *, has_keys: bool
     ) -> None:
         """log: records what the desk does. has_keys: whether the terminal's keys are read."""
-        backgrounds = (PLATE, *(background.name for background in show.backgrounds))
-        choices: dict[str, dict[str, str]] = {
-            "player": {player.name: "", **{name: name for name in player.others}},
-            "background": {name: name for name in backgrounds},
-            "dancer-rule": {name: name for name in RULES},
-            "camera": {name: name for name in show.camera_names},
-        }
-        if show.all_layers:
-            choices["layer"] = {layer.name: layer.name for layer in show.all_layers}
-        lacking = {
-            f"layer-{n}": f"the show has no layer {n} that can be switched: list it as one of [[layers]]"
-            for n in range(1, LAYER_KEYS + 1)
-            if n > sum(not layer.locked for layer in show.layers)
-        }
-        if not show.all_layers:
-            lacking["layer"] = "the show has no layers: list them as [[layers]]"
-        if len(show.every_camera) == 1:
-            lacking["camera"] = 'the show has one camera: list several, such as cameras = ["0", "ndi://B"]'
-        if not any(isinstance(output, Recorder) for output in show.outputs):
-            lacking["record"] = 'the show has no recorder: list [[outputs]] with kind = "recorder"'
         self._rights = player.rights
         self._allow_expired = show.allow_expired
         self.desk = Desk(
-            Orders.at_start(show), Keymap(show.keys), choices, log, lacking=lacking, barred=self._barred
+            Orders.at_start(show),
+            Keymap(show.keys),
+            choices_of(show, player),
+            log,
+            lacking=lacking_of(show),
+            barred=self._barred,
         )
         self._console = console
         self._log = log

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
-from realtime.config.control import ControlError
+from realtime.config.control import Control, ControlError
 from realtime.control.actions import ACTIONS
 from realtime.control.desk import AnyDesk, Refused
 from realtime.control.network.addresses import Addresses
@@ -23,9 +23,9 @@ from realtime.control.network.auth import Guard, refuse
 from realtime.control.network.connections import Connections
 from realtime.control.network.metrics import CONTENT_TYPE, metrics_text
 from realtime.control.network.openapi import described_actions, openapi
-from realtime.control.network.osc import OscServer
 from realtime.control.network.websocket import Clients
 from realtime.control.network.whep_proxy import WhepProxy
+from realtime.control.surfaces.surfaces import Surfaces
 from realtime.stages.http_server import set_up
 from realtime.transport.telemetry import Totals
 
@@ -69,16 +69,15 @@ class ControlServer:
         token: str,
         host: str,
         port: int,
-        osc_host: str = "127.0.0.1",
-        osc_port: int = 0,
+        control: Control | None = None,
         public_url: str | None = None,
         trusted_proxies: Sequence[str] = (),
         most_connections: int | None = None,
         checkup: Callable[[], dict[str, Any]] = lambda: {"findings": []},
     ) -> None:
-        """whep: see `WhepProxy`. port: 0 takes any free one, see `url`. osc_port: 0 hears no OSC. public_url,
-        trusted_proxies: see `Addresses`. most_connections: see `Connections`. checkup: what /api/doctor
-        answers (`Checkup.answer`).
+        """whep: see `WhepProxy`. port: 0 takes any free one, see `url`. control: whose surfaces are heard
+        too; None: none. public_url, trusted_proxies: see `Addresses`. most_connections: see `Connections`.
+        checkup: what /api/doctor answers (`Checkup.answer`).
 
         Raises ControlError where an address cannot be had.
         """
@@ -102,18 +101,16 @@ class ControlServer:
         self._loop = asyncio.new_event_loop()
         self._moved_ns = time.monotonic_ns()
         self._clients = Clients(desk, {"actions": described_actions(desk)}, self._loop)
-        self._osc = OscServer(desk, osc_host, osc_port) if osc_port else None
+        self._surfaces = Surfaces(desk, control or Control())
         self._thread = threading.Thread(target=self._loop.run_forever, name="control", daemon=True)
         self._thread.start()
         try:
             self._runner = asyncio.run_coroutine_threadsafe(self._serve(), self._loop).result()
-        except OSError as error:
+        except ControlError:
+            self._loop.call_soon_threadsafe(self._surfaces.close)
             listener.close()
             self._stop_loop()
-            raise ControlError(
-                f"OSC cannot be heard on {osc_host}:{osc_port} ({error.strerror}): close the program that "
-                "has it, or choose another control.osc_port"
-            ) from error
+            raise
         self._stop_listening = desk.listen(self._clients.push)
 
     def alive_ns(self) -> int:
@@ -136,8 +133,7 @@ class ControlServer:
         self._loop.close()
 
     async def _serve(self) -> web.AppRunner:
-        if self._osc is not None:
-            await self._osc.start()
+        await self._surfaces.start()
         app = web.Application(
             client_max_size=MOST_BODY_BYTES,
             middlewares=[self._connections.middleware, self._guard.middleware],
@@ -164,8 +160,7 @@ class ControlServer:
     async def _shut_down(self) -> None:
         await self._connections.close()
         await self._clients.close()
-        if self._osc is not None:
-            self._osc.close()
+        self._surfaces.close()
         await self._runner.cleanup()
         left = asyncio.all_tasks() - {asyncio.current_task()}
         for task in left:
@@ -207,9 +202,8 @@ class ControlServer:
         """Metrics for Prometheus; from another machine, or through a proxy, they need the token."""
         if not self._addresses.is_this_machine(request):
             self._guard.require(request)
-        ignored = None if self._osc is None else self._osc.ignored
         totals = await asyncio.to_thread(self._totals.copy)  # the desk may take long to answer
-        text = metrics_text(totals, self._desk.state(), ignored)
+        text = metrics_text(totals, self._desk.state(), self._surfaces.ignored)
         return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE})
 
     # For those who have the token.

@@ -16,7 +16,7 @@ import pytest
 from aiohttp import ClientSession, WSMsgType, web
 from prometheus_client.parser import text_string_to_metric_families
 
-from realtime.config.control import ControlError
+from realtime.config.control import Control, ControlError
 from realtime.control.actions import ACTIONS
 from realtime.control.desk import Desk, Event
 from realtime.control.keys import Keymap
@@ -342,7 +342,7 @@ def test_a_port_that_is_taken_is_named() -> None:
                 token=TOKEN,
                 host="127.0.0.1",
                 port=0,
-                osc_port=port,
+                control=Control(osc_port=port),
             )
         assert threading.active_count() == before
 

@@ -17,10 +17,13 @@ from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
+from realtime.config.control import Control
 from realtime.control.actions import ACTIONS
 from realtime.control.desk import Desk, Event
 from realtime.control.keys import Keymap
-from realtime.control.network.osc import (
+from realtime.control.network.server import ControlServer
+from realtime.control.surfaces.mapping import Asked
+from realtime.control.surfaces.osc import (
     ALL_MESSAGES,
     ANSWER_BYTES,
     MESSAGES,
@@ -29,15 +32,13 @@ from realtime.control.network.osc import (
     Address,
     OscServer,
 )
-from realtime.control.network.osc_messages import (
+from realtime.control.surfaces.osc_messages import (
     DEEPEST,
     MOST_MESSAGES,
-    Asked,
     MalformedError,
     asked,
     messages,
 )
-from realtime.control.network.server import ControlServer
 from realtime.transport.orders import Orders
 from realtime.transport.telemetry import Totals
 
@@ -83,7 +84,13 @@ def heard_by_osc() -> Iterator[tuple[Desk, Osc]]:
         port = free.getsockname()[1]
     desk = Desk(Orders(), Keymap(), {})
     server = ControlServer(
-        desk, Totals(), lambda: None, token="a-token-of-a-test", host="127.0.0.1", port=0, osc_port=port
+        desk,
+        Totals(),
+        lambda: None,
+        token="a-token-of-a-test",
+        host="127.0.0.1",
+        port=0,
+        control=Control(osc_port=port),
     )
     with closing(server), closing(Osc(port)) as client:
         yield desk, client
