@@ -48,7 +48,7 @@ REALTIME: dict[str, set[str]] = {
     "link": {"stages", "transport"},
     "performer": {"config", "pictures", "cameras", "transport", "stages", "link"},
     "outputs": {"config", "pictures", "transport", "stages"},
-    "outputs.webrtc": {"config", "transport", "outputs"},
+    "outputs.webrtc": {"config", "transport", "stages", "outputs"},
     "programme": {"config", "pictures", "transport", "layers", "stages", "link"},
     "control": {"config", "transport"},
     "control.terminal": set(),
@@ -79,8 +79,18 @@ TOOLS: dict[str, set[str]] = {
     "benchmarking.show": {"footage", "scores", QUALITY, MEASURING, GPU_CHECK},
     "card": set(),
     "doctor": set(),
-    "reliability": set(),
-    "": {"scores", "player", QUALITY, GPU_CHECK, "benchmarking.show", "reliability"},
+    "reliability.trial_show": set(),
+    "reliability.malformed": {"reliability.trial_show"},
+    "reliability": {"reliability.trial_show", "reliability.malformed"},
+    "": {
+        "scores",
+        "player",
+        QUALITY,
+        GPU_CHECK,
+        "benchmarking.show",
+        "reliability",
+        "reliability.trial_show",
+    },
 }
 FOLDERS = {"engines": ENGINES, "realtime": REALTIME, "tools": TOOLS}
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from tools.reliability.injections import ROOT, Injection
-from tools.reliability.running import Harm, NoShow, RunningShow
+from tools.reliability.trial_show.running import Harm, NoShow, RunningShow
 
 MOST_S = 900.0
 SHOWN = 10

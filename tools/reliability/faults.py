@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from realtime.stages.table import PERFORMER, PLAYOUT, WEB, WEBRTC
-from tools.reliability import attacks, camera, injections, nets
+from tools.reliability import attacks, injections
 from tools.reliability.injections import Injection
-from tools.reliability.running import SUPERVISOR, output
+from tools.reliability.trial_show import camera, nets
+from tools.reliability.trial_show.running import SUPERVISOR, output
 
 ONE_TICK = 1
 """So many ticks may be lost by a fault that lies outside the playout."""

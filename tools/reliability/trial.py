@@ -19,9 +19,9 @@ import psutil
 
 from tools.reliability import sampling
 from tools.reliability.faults import Fault
-from tools.reliability.running import Harm, NoShow, RunningShow, find
 from tools.reliability.sampling import Sample
-from tools.reliability.show import MODULE, SAID, begin
+from tools.reliability.trial_show.running import Harm, NoShow, RunningShow, find
+from tools.reliability.trial_show.show import MODULE, SAID, begin
 from tools.reliability.untouched import look, touched
 from tools.reliability.watching import Audience, Missed, longest_off_live, states
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from realtime.stages.table import WEB
-from tools.reliability.running import RunningShow
 from tools.reliability.sampling import MIB, own_kib
-from tools.reliability.show import SAID
+from tools.reliability.trial_show.running import RunningShow
+from tools.reliability.trial_show.show import SAID
 
 MOST_GROWN_MB = 24.0
 """So much more memory may the web server hold afterwards: what Python and its allocator keep of a first

@@ -24,9 +24,9 @@ from realtime.transport.telemetry import Totals
 from tests.tools.reliability.test_soak import CLIP, FAKE
 from tools.reliability import attacks, untouched
 from tools.reliability.faults import FAULTS
-from tools.reliability.running import Harm, NoShow, RunningShow
-from tools.reliability.show import ROOT, SAID
 from tools.reliability.trial import Outcome, trial
+from tools.reliability.trial_show.running import Harm, NoShow, RunningShow
+from tools.reliability.trial_show.show import ROOT, SAID
 
 COUNT = 400
 

@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 import pytest
+from realtime.control.network.osc_messages import MalformedError, asked, messages
 
 from realtime.control.desk import Desk, Refused
 from realtime.control.keys import CONFIRM_KEY, Keymap
-from realtime.control.network.osc_messages import MalformedError, asked, messages
 from realtime.control.remote_desk import _question
 from realtime.transport.bus import Press, Status
 from realtime.transport.messages import MessageError

@@ -22,7 +22,7 @@ import zmq
 
 from realtime.transport.bus import TOPICS
 from tools.reliability.malformed.kinds import Sent, sent
-from tools.reliability.running import RunningShow, find
+from tools.reliability.trial_show.running import RunningShow, find
 
 AT_ONCE = 24
 SLOW = 16

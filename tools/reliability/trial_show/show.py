@@ -1,6 +1,6 @@
 """A headless show with a camera and networks in which faults can be put: what `tools.soak` runs.
 
-    python -m tools.reliability.show FOLDER
+    python -m tools.reliability.trial_show.show FOLDER
 
 It is `run_live.py --headless` with the show file of the folder, and the stand-in of `nets.py` before the
 networks. `begin` writes that folder and starts the show and its camera.
@@ -20,11 +20,12 @@ from pathlib import Path
 
 from realtime.config.show import Show
 from realtime.performer.networks import Nets, load_nets
-from tools.reliability.nets import nets_with_faults
+from tools.reliability.trial_show.nets import nets_with_faults
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SHOW_FILE, SAID = "show.toml", "said.txt"
-MODULE = "tools.reliability.show"
+CAMERA = "tools.reliability.trial_show.camera"
+MODULE = "tools.reliability.trial_show.show"
 TOKEN = "a-token-for-the-soak"  # noqa: S105  # the show is on 127.0.0.1 and ours
 RECORDER_BITRATE = 2_000_000
 END_S, CAMERA_S = 20.0, 120.0
@@ -76,7 +77,8 @@ def begin(folder: Path, video: Path, module: str = MODULE) -> Iterator[subproces
     camera_port, page_port, osc_port = free_port(), free_port(), free_port()
     (folder / SHOW_FILE).write_text(show_file(camera_port, page_port, osc_port), encoding="utf-8")
     camera = subprocess.Popen(
-        [sys.executable, "-m", "tools.reliability.camera", video, str(camera_port), folder], cwd=ROOT
+        [sys.executable, "-m", "tools.reliability.trial_show.camera", video, str(camera_port), folder],
+        cwd=ROOT,
     )
     _wait_for(camera_port, camera)
     with (folder / SAID).open("wb") as said:

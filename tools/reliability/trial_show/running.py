@@ -14,7 +14,7 @@ import psutil
 
 from realtime.stages.table import OUTPUT, PLAYOUT, WEB
 from realtime.transport.bus import TOPICS
-from tools.reliability.show import MODULE, SHOW_FILE
+from tools.reliability.trial_show.show import MODULE, SHOW_FILE
 
 TITLE = "dancecam "
 SUPERVISOR = "supervisor"
@@ -31,7 +31,7 @@ class Harm(RuntimeError):
 @dataclass(frozen=True)
 class RunningShow:
     """pid: of the supervisor. token: "" where it is not known. folder: of a show with stand-ins
-    (`tools.reliability.show`); None for any other."""
+    (`tools.reliability.trial_show.show`); None for any other."""
 
     pid: int
     token: str = ""
