@@ -41,19 +41,29 @@ ENGINES: dict[str, set[str]] = {
 REALTIME: dict[str, set[str]] = {
     "config": set(),
     "pictures": {"config"},
-    "cameras": {"config", "pictures"},
+    "inputs": {"config", "pictures"},
+    "cameras": {"config", "pictures", "inputs"},
     "transport": {"config"},
     "layers": {"config", "pictures", "transport"},
     "stages": {"config", "transport"},
     "link": {"stages", "transport"},
     "performer": {"config", "pictures", "cameras", "transport", "stages", "link"},
-    "outputs": {"config", "pictures", "transport", "stages"},
+    "outputs": {"config", "pictures", "inputs", "transport", "stages"},
     "outputs.webrtc": {"config", "transport", "outputs"},
     "programme": {"config", "pictures", "transport", "layers", "stages", "link"},
-    "control": {"config", "transport"},
+    "control": {"config", "inputs", "transport"},
     "control.terminal": set(),
     "control.network": {"config", "transport", "stages", "control"},
-    "supervise": {"config", "pictures", "transport", "stages", "link", "control", "control.terminal"},
+    "supervise": {
+        "config",
+        "pictures",
+        "inputs",
+        "transport",
+        "stages",
+        "link",
+        "control",
+        "control.terminal",
+    },
 }
 QUALITY, MEASURING, GPU_CHECK = (f"benchmarking.{room}" for room in ("quality", "measuring", "gpu_check"))
 TOOLS: dict[str, set[str]] = {
@@ -78,6 +88,7 @@ TOOLS: dict[str, set[str]] = {
     "benchmarking.show": {"footage", "scores", QUALITY, MEASURING, GPU_CHECK},
     "doctor": set(),
     "reliability": set(),
+    "replay": set(),
     "": {"scores", "player", QUALITY, GPU_CHECK, "benchmarking.show", "reliability"},
 }
 FOLDERS = {"engines": ENGINES, "realtime": REALTIME, "tools": TOOLS}

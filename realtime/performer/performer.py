@@ -24,6 +24,7 @@ from realtime.performer.camera_tap import CameraTap
 from realtime.performer.capture_thread import CameraState, CameraWatch, Captured, CaptureThread
 from realtime.performer.confidence import NEVER_FILMED, Confidence
 from realtime.performer.frame_failures import PerformerError
+from realtime.performer.inputs_tap import InputsTap
 from realtime.performer.networks import Nets
 from realtime.performer.paint_step import PaintStep
 from realtime.performer.player_swap import PlayerSwap, prepare
@@ -62,6 +63,7 @@ class Performer:
         self._frames = open_writer(bus, "tickets", context.rig.frames)
         nets.page_lock(self._frames.memory)
         self.camera = CameraTap(bus, context.rig)
+        self._inputs = InputsTap(bus, context.rig)
         self.known = ""
         self.confidence = Confidence()
         self._unknown = ""
@@ -162,6 +164,7 @@ class Performer:
     def _captured(self, captured: Captured) -> None:
         """In the capture thread."""
         self._to_pose.put(captured)
+        self._inputs.take(captured, self._cameras.index(self.capture.camera))
         self.camera.take(captured, self.capture.period_ns, self.orders)
 
     def _pose(self) -> None:

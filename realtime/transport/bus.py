@@ -75,6 +75,10 @@ TOPICS: Mapping[str, Topic] = {
     "asked": Topic("supervisor", zmq.PUSH, zmq.PULL, False, "what the web server asks the desk"),
     "told": Topic("supervisor", zmq.PUSH, zmq.PULL, False, "what the desk answers it, and what happens"),
     "wants": Topic("playout", zmq.PUSH, zmq.PULL, False, "which parts of the programme an output can use"),
+    "inputs": Topic("performer", zmq.PUB, zmq.SUB, True, "a picture of the camera that is to be recorded"),
+    "shown": Topic(
+        "playout", zmq.PUSH, zmq.PULL, False, "what the programme showed at a tick, to be recorded"
+    ),
 }
 """TABLE of the topics. Between machines, a topic's port is the link's port plus its place in this table."""
 
