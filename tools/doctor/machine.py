@@ -65,6 +65,20 @@ def _free(folder: Path) -> int:
     return shutil.disk_usage(path).free
 
 
+def look_at_inputs(case: Case) -> Iterator[Finding]:
+    """Whether the show keeps the camera's pictures (`run_live.py --record-inputs`), and the room for them."""
+    asked = case.show.record_inputs
+    if asked is None:
+        yield ok("inputs", "nothing of the camera is kept")
+        return
+    yield warn(
+        "inputs",
+        f"the camera's pictures are being kept in {asked.folder}",
+        f"a show with fans is started without --record-inputs; python -m tools.purge {asked.folder}",
+    )
+    yield judge_room("the recording of inputs", asked.folder, _free(asked.folder), ROOMY_BYTES)
+
+
 def look_at_shared_memory(case: Case) -> Iterator[Finding]:
     try:
         size = PackManifest.load(case.show.player).size

@@ -88,8 +88,8 @@ def compare(rehearsal: Timeline, replay: Timeline, most: Mapping[str, float], ti
 
 
 def _start_ns(rehearsal: Timeline, replay: Timeline) -> int:
-    """The first picture of the camera. Where the recording began while the show was on air already, the replay
-    first has to come to that state."""
+    """The first picture of the camera. Where the recording began while the show was on air already, the
+    replay first has to come to that state."""
     first_ns = rehearsal.camera[0] if rehearsal.camera else rehearsal.ticks[0].at_ns
     state = rehearsal.states(first_ns, first_ns)[0].to
     for tick in replay.ticks:

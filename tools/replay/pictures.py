@@ -34,10 +34,10 @@ class Pair(NamedTuple):
 
 
 def difference(one: Picture, other: Picture) -> float:
-    """How different two pictures (H, W, 3) of one size are, in levels 0 to 255: the mean absolute difference
-    of the block in which they differ most, after a blur."""
+    """How different two pictures (H, W, 3) of one size are, in levels 0 to 255: the mean absolute difference,
+    in the channel and the block in which they differ most, after a blur."""
     blurred = [cv2.GaussianBlur(each, (0, 0), BLUR).astype(np.float32) for each in (one, other)]
-    apart = np.abs(blurred[0] - blurred[1]).mean(axis=2)
+    apart = np.abs(blurred[0] - blurred[1]).max(axis=2)
     return float(cv2.resize(apart, (COLUMNS, ROWS), interpolation=cv2.INTER_AREA).max())
 
 

@@ -132,8 +132,8 @@ def _changes(ticks: list[Tick], start_ns: int, end_ns: int, of: Any) -> list[Cha
         if tick.at_ns > end_ns:
             break
         change = Change(max(tick.at_ns, start_ns), of(tick))
-        if not found or (found[-1].to != change.to and tick.at_ns >= start_ns):
+        if tick.at_ns <= start_ns or not found:
+            found = [change]
+        elif found[-1].to != change.to:
             found.append(change)
-        elif tick.at_ns < start_ns:
-            found[-1] = change
     return found

@@ -21,7 +21,9 @@ from realtime.performer.networks import Nets
 from realtime.supervise.rig import Player
 from tests.realtime.fakes import SIZE, FakeRender, FakeRetarget, FakeTracker, fake_show, write_clip
 
-TINT = 40
+TINT = 60
+LOAD_S = 3.0
+"""Real networks take longer than all other processes need to start."""
 
 
 class GreyTracker(FakeTracker):
@@ -52,17 +54,19 @@ def _draw(picture: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> None:
 
 
 def grey_nets(show: Show) -> Nets:
+    time.sleep(LOAD_S)
     return Nets(GreyTracker(), FakeRetarget(), GreyRender(0), _draw)
 
 
 def tinted_nets(show: Show) -> Nets:
     """As if the player's pack were another one."""
+    time.sleep(LOAD_S)
     return Nets(GreyTracker(), FakeRetarget(), GreyRender(TINT), _draw)
 
 
 def show_of(folder: Path, recording: Path, **changes: object) -> tuple[Show, Player]:
-    """A show whose camera brightens and darkens."""
-    show, player = fake_show(folder, **changes)
+    """A show whose camera brightens and darkens. On a busy machine it holds a picture for long."""
+    show, player = fake_show(folder, hold_ms=2000, **changes)
     camera = write_clip(folder / "clip.mp4", frames=40, fps=20)
     return show.model_copy(
         update={"camera": str(camera), "record_inputs": RecordInputs(folder=recording)}

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
 import stat
-import subprocess
-import sys
-import threading
 import time
 from datetime import datetime
 from pathlib import Path
@@ -16,14 +12,14 @@ from pathlib import Path
 import cv2
 import pytest
 
-from realtime.inputs.folder import ACTIONS, COMPARISON, SHEET, RecordingError, begin, find
+from realtime.inputs.folder import ACTIONS, COMPARISON, SHEET, begin
 from realtime.inputs.lines import JsonLines, read_lines
 from realtime.inputs.track_reader import Track
 from realtime.supervise.supervisor import Supervisor
 from tests.realtime.fakes import SIZE, Heard
 from tests.realtime.test_show_runs import in_background, states, wait_for
 from tests.tools.replay.fake_rehearsal import grey_nets, show_of, tinted_nets
-from tools.replay.__main__ import Said, main, replay
+from tools.replay.__main__ import Said, replay
 from tools.replay.compare import Comparison
 from tools.replay.tolerances import tolerances
 
@@ -36,7 +32,7 @@ BUSY = tolerances(
 
 @pytest.fixture(scope="module")
 def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The recording of a show in which the operator drew the skeleton, and later pressed the slate and took."""
+    """The recording of a show in which the operator drew the skeleton, and later pressed slate and cut."""
     folder = tmp_path_factory.mktemp("rehearsal")
     recording = folder / "recording"
     show, player = show_of(folder, recording)
