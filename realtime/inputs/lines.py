@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -22,6 +23,8 @@ class JsonLines:
         self.path = path
         self._called = called
         self._file = path.open("a", encoding="utf-8")
+        if _is_cut_off(path):
+            self._file.write("\n")
         self._lines: Queue[str | None] = Queue(LONGEST_QUEUE)
         self._left_out = 0
         self._error: OSError | None = None
@@ -73,6 +76,16 @@ class JsonLines:
                     return
             except Empty:
                 continue
+
+
+def _is_cut_off(path: Path) -> bool:
+    """Whether a file ends within a line, since who wrote it was killed."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        if not size:
+            return False
+        file.seek(size - 1)
+        return file.read(1) != b"\n"
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:

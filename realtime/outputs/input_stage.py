@@ -168,10 +168,10 @@ class InputRecorder:
             self._ticks.append(entry)
         if entries and entries[-1]["due_ns"] >= self._next_sample_ns:
             self._sample(programme)
-        self._look_at_disk()
         errors = (self._ticks.take_error(), *(track.error for track in self._tracks))
         for error in filter(None, errors):
             self._end(f"{self._settings.folder} cannot be written: {error}")
+        self._look_at_disk()
 
     def _sample(self, track: TrackThread) -> None:
         taken = self._programme.take(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +19,9 @@ BLUR = 2.0
 
 ROWS, COLUMNS = 9, 16
 """Blocks of a picture: what changes one place alone is not averaged away."""
+
+HISTORY = 5
+"""So many pictures of the camera, the one that is compared among them, both must have painted alike."""
 
 MOST_ON_SHEET = 8
 LABEL = 22
@@ -42,10 +46,17 @@ def difference(one: Picture, other: Picture) -> float:
 
 
 def pairs(rehearsal: Timeline, replay: Timeline, start_ns: int, end_ns: int) -> Iterator[Pair]:
-    """In order of time: one for each picture of the camera of which both have a sample, of one player."""
+    """In order of time: one for each picture of the camera of which both have a sample, of one player, and
+    before which both have painted the same ones. For the movement is smoothed, and the doll fades: what a
+    picture looks like depends on those before it."""
     ours, theirs = (each.samples_of(start_ns, end_ns) for each in (rehearsal, replay))
+    recorded = set(rehearsal.camera)
+    before = [at_ns for at_ns in rehearsal.painted if at_ns in recorded], replay.painted
     matched: dict[int, tuple[int, int]] = {}
     for at_ns in sorted(ours.keys() & theirs.keys()):
+        one_history, other_history = (_history(painted, at_ns) for painted in before)
+        if one_history != other_history:
+            continue
         one, other = _alike(ours[at_ns], theirs[at_ns])
         if one is not None and other is not None:
             matched[one.number] = (other.number, at_ns)
@@ -57,6 +68,12 @@ def pairs(rehearsal: Timeline, replay: Timeline, start_ns: int, end_ns: int) -> 
         if found is None:  # it was cut off here
             return
         yield Pair(at_ns, picture, found, difference(picture, found))
+
+
+def _history(painted: Sequence[int], at_ns: int) -> Sequence[int]:
+    """The last ones up to this one. painted: ascending."""
+    end = bisect_right(painted, at_ns)
+    return painted[max(0, end - HISTORY) : end]
 
 
 def _alike(ours: Sequence[Tick], theirs: Sequence[Tick]) -> tuple[Tick | None, Tick | None]:

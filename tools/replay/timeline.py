@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -49,11 +49,13 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True)
 class Timeline:
-    """camera: when each picture of the camera that was kept was captured; ascending. samples: the track with
-    small pictures of the programme."""
+    """camera: when each picture of the camera that was kept was captured; ascending. painted: likewise, of
+    those of which the programme got a picture of the player. samples: the track with small pictures of the
+    programme."""
 
     folder: Path
     camera: list[int]
+    painted: list[int]
     ticks: list[Tick]
     actions: list[Done]
     samples: Track
@@ -100,7 +102,9 @@ class Timeline:
 def read(folder: Path, origin_ns: int = 0) -> Timeline:
     """origin_ns: of a replay, which time of its own is 0 in the rehearsal. Raises RecordingError."""
     try:
-        ticks = list(_ticks(read_lines(folder / TICKS), origin_ns))
+        lines = list(read_lines(folder / TICKS))
+        ticks = list(_ticks(lines, origin_ns))
+        painted = [line["ticket"]["captured_ns"] - origin_ns for line in lines if "ticket" in line]
         actions = [
             Done(line["at_ns"] - origin_ns, line["who"], line["action"], line["arguments"])
             for line in read_lines(folder / ACTIONS)
@@ -111,10 +115,10 @@ def read(folder: Path, origin_ns: int = 0) -> Timeline:
         raise RecordingError(f"{folder} cannot be read: {error}") from error
     if not ticks:
         raise RecordingError(f"{folder} has no tick of a programme: record for longer")
-    return Timeline(folder, camera, ticks, actions, Track(folder, PROGRAMME))
+    return Timeline(folder, camera, sorted(painted), ticks, actions, Track(folder, PROGRAMME))
 
 
-def _ticks(lines: Iterator[dict[str, Any]], origin_ns: int) -> Iterator[Tick]:
+def _ticks(lines: Iterable[dict[str, Any]], origin_ns: int) -> Iterator[Tick]:
     before: tuple[str, int] | None = None
     settled_ns = 0
     for line in lines:
