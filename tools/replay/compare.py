@@ -93,7 +93,7 @@ def compare(rehearsal: Timeline, replay: Timeline, most: Mapping[str, float], ti
 def _start_ns(rehearsal: Timeline, replay: Timeline) -> int:
     """The first picture of the camera. Where the recording began while the show was on air already, the
     replay first has to come to that state."""
-    first_ns = rehearsal.camera[0] if rehearsal.camera else rehearsal.ticks[0].at_ns
+    first_ns = max([rehearsal.ticks[0].at_ns, *rehearsal.camera[:1]])
     state = rehearsal.states(first_ns, first_ns)[0].to
     for tick in replay.ticks:
         if first_ns <= tick.at_ns <= first_ns + WARM_UP_NS and tick.state == state:
