@@ -97,6 +97,9 @@ def replay(
     show = recording.show()
     seconds = (rehearsal.end_ns - rehearsal.camera[0]) / NS_PER_S
     print(f"{folder}: {seconds:.0f} s, recorded {recording.begun} with {recording.version}", flush=True)
+    if (hole := rehearsal.hole()) is not None:
+        at_s = (hole.at_ns - rehearsal.camera[0]) / NS_PER_S
+        print(f"it lacks pictures of the camera for {hole.to} s at {at_s:.1f} s: the replay falls back there")
     for each in recording.changed_packs(show):
         print(f"the player {each} is not the one that was recorded", flush=True)
     if out.exists():

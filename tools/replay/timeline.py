@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +19,10 @@ NOT_REPLAYED = ("quit", "help", "record")
 
 SETTLE_NS = NS_PER_S // 4
 """How long after a change of state or its fade a picture is not compared: ticks are not the same ones."""
+
+
+HOLE_NS = NS_PER_S // 2
+"""A shorter time without a picture ends no LIVE (`ladder.STALE_MOST_MS`)."""
 
 
 class Tick(NamedTuple):
@@ -63,6 +69,17 @@ class Timeline:
     @property
     def end_ns(self) -> int:
         return self.ticks[-1].at_ns
+
+    def hole(self) -> Change | None:
+        """The longest time of which pictures were shown that the recording lacks, and its seconds; None where
+        none is longer than `HOLE_NS`: a replay shows a still there, or the fallback."""
+        longest_ns, at_ns = HOLE_NS, None
+        for before_ns, after_ns in pairwise(self.camera):
+            place = bisect_right(self.painted, before_ns)
+            is_shown = place < len(self.painted) and self.painted[place] < after_ns
+            if is_shown and after_ns - before_ns > longest_ns:
+                longest_ns, at_ns = after_ns - before_ns, before_ns
+        return None if at_ns is None else Change(at_ns, f"{longest_ns / NS_PER_S:.1f}")
 
     def states(self, start_ns: int, end_ns: int) -> list[Change]:
         """A HOLD from which LIVE goes on is left out: it is a frame that was late, as some are."""

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import stat
+import subprocess
+import sys
 import time
 from datetime import datetime
 from pathlib import Path
 
 import cv2
+import psutil
 import pytest
 
 from realtime.inputs.folder import ACTIONS, COMPARISON, SHEET, begin
@@ -19,7 +24,7 @@ from realtime.supervise.supervisor import Supervisor
 from tests.realtime.fakes import SIZE, Heard
 from tests.realtime.test_show_runs import in_background, states, wait_for
 from tests.tools.replay.fake_rehearsal import grey_nets, show_of, tinted_nets
-from tools.replay.__main__ import Said, replay
+from tools.replay.__main__ import Said, main, replay
 from tools.replay.compare import Comparison
 from tools.replay.tolerances import tolerances
 
@@ -113,3 +118,58 @@ def test_an_action_that_does_nothing_is_found(
     assert len(kept) == len(lines) - 1
     (copy / ACTIONS).write_text("\n".join(kept) + "\n", encoding="utf-8")
     assert seen_in in off(run_again(copy, tmp_path / "replay"))
+
+
+def test_a_rehearsal_that_was_killed_is_replayed_up_to_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recording = tmp_path / "recording"
+    command = [sys.executable, "-m", "tests.tools.replay.fake_rehearsal", str(tmp_path)]
+    show = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, start_new_session=True)
+    try:
+        track = recording / "camera.jsonl"
+        wait_for(lambda: sum(1 for _ in read_lines(track)) > 100, 90)
+        recorder = next(
+            child
+            for child in psutil.Process(show.pid).children()
+            if child.cmdline()[:1] == ["dancecam output inputs"]
+        )
+        recorder.kill()  # another one goes on, in another video
+        wait_for(lambda: (recording / "camera-1.mkv").exists(), 60)
+        wait_for(lambda: sum(1 for line in read_lines(track) if line["video"] == 1) > 60, 60)
+    finally:
+        os.killpg(show.pid, signal.SIGKILL)
+        show.wait()
+    kept = [line["video"] for _, line, _ in Track(recording, "camera").pictures()]
+    assert kept.count(0) > 60 and kept.count(1) > 20, "all but the last second"
+    assert not (recording / "report.json").exists()
+    comparison = run_again(recording, tmp_path / "replay")
+    names = {check.name: check for check in comparison.checks}
+    assert names["pictures"].ok and names["worst"].ok, comparison.checks
+    assert names["states"].rehearsal == "FALLBACK LIVE"
+    assert "it lacks pictures of the camera for " in capsys.readouterr().out, "until the other recorder"
+    assert comparison.counts["compared"] > 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["none"], "is no recording of inputs"),
+        (["none", "--allow", "fly=3"], "write NAME=VALUE; the names are: actions"),
+    ],
+)
+def test_what_cannot_be_replayed_is_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, arguments: list[str], words: str
+) -> None:
+    assert main([str(tmp_path / arguments[0]), *arguments[1:]]) == 2
+    said = capsys.readouterr().err
+    assert words in said and said.count("\n") == 1
+
+
+def test_results_do_not_go_where_something_else_lies(
+    capsys: pytest.CaptureFixture[str], rehearsal: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "notes.txt").touch()
+    assert main([str(rehearsal), "--out", str(tmp_path)]) == 2
+    assert "choose another folder with --out" in capsys.readouterr().err
+    assert (tmp_path / "notes.txt").exists()
