@@ -22,7 +22,7 @@ from realtime.control.keys import KeyConflict, Keymap
 from realtime.control.show_log import ShowLog
 from realtime.control.terminal.console import open_console
 from realtime.control.terminal.outlet import Console
-from realtime.inputs.folder import ACTIONS, REPORT, RecordingError, begin
+from realtime.inputs.folder import ACTIONS, REPORT, RecordingError, begin, remove
 from realtime.inputs.lines import JsonLines
 from realtime.layers.layers import LayerError, check_layers
 from realtime.outputs.disk import FREE_BYTES, free_bytes
@@ -364,6 +364,7 @@ def begin_recording(show: Show) -> None:
     begin(show.record_inputs, show, datetime.now())
     free = free_bytes(show.record_inputs.folder)
     if free < FREE_BYTES:
+        remove(show.record_inputs.folder)
         where = f"--record-inputs {show.record_inputs.folder}"
         raise UsageError(f"{where}: the disk has only {free // 2**20} MB left: make room")
 

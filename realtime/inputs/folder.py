@@ -82,12 +82,11 @@ class Recording:
     asked: dict[str, Any]
 
     def show(self, **changes: object) -> Show:
-        """The show that was recorded, without its outputs and controls, and with these changes; without any,
-        its camera may be a name that leads nowhere. Raises ShowError."""
+        """The show that was recorded, without its outputs and controls, with these changes; its camera is the
+        rehearsal's picture, if they name no other. Raises ShowError."""
         where = f"the show of {self.folder}"
         found = check_show({**self.data, "camera": "test://", "cameras": ()}, where, ROOT)
-        cameras = {"camera": self.data["camera"], "cameras": self.data["cameras"]}
-        return check_show({**found.model_dump(), **cameras, **changes}, where)
+        return check_show({**found.model_dump(), **changes}, where)
 
     def changed_packs(self, show: Show) -> list[Path]:
         """The players' folders that hold something else than they did."""

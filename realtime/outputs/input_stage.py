@@ -168,9 +168,11 @@ class InputRecorder:
             self._ticks.append(entry)
         if entries and entries[-1]["due_ns"] >= self._next_sample_ns:
             self._sample(programme)
-        errors = (self._ticks.take_error(), *(track.error for track in self._tracks))
-        for error in filter(None, errors):
-            self._end(f"{self._settings.folder} cannot be written: {error}")
+        errors = [track.error for track in self._tracks if track.error]
+        if self._ticks.take_error() is not None:
+            errors.append(TICKS)
+        if errors:
+            self._end(f"{self._settings.folder} cannot be written: {errors[0]}")
         self._look_at_disk()
 
     def _sample(self, track: TrackThread) -> None:

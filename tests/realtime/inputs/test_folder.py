@@ -31,14 +31,14 @@ def recorded(folder: Path, **changes: object) -> Show:
 def test_the_show_is_found_again(tmp_path: Path) -> None:
     show = recorded(tmp_path / "new/recording", mirror=True, hold_ms=99)
     found = find(tmp_path / "new/recording")
-    again = found.show(camera="test://")
+    again = found.show()
     assert again.players == BUNDLED_OTHERS and again.player == BUNDLED_PLAYER
     assert again == show.model_copy(update={"camera": "test://"})
     assert found.begun.startswith("2026-11-29T20:15:00")
     assert found.version.startswith("0.1.0")
     assert found.changed_packs(again) == []
-    text = (tmp_path / "new/recording" / MANIFEST).read_text(encoding="utf-8")
-    (tmp_path / "new/recording" / MANIFEST).write_text(text.replace("players/fan", "players/demo"), "utf-8")
+    again = found.show(player=BUNDLED_OTHERS[0], players=(BUNDLED_PLAYER,))
+    assert found.changed_packs(again) == [BUNDLED_OTHERS[0], BUNDLED_PLAYER], "both are others than before"
 
 
 def test_it_is_for_this_user_alone(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_nothing_secret_is_kept(tmp_path: Path) -> None:
 def test_paths_outside_the_project_stay_whole(tmp_path: Path) -> None:
     still = Still(kind="picture", name="arena", file=tmp_path / "arena.png")
     recorded(tmp_path / "recording", backgrounds=(still,))
-    assert find(tmp_path / "recording").show(camera="test://").backgrounds == (still,)
+    assert find(tmp_path / "recording").show().backgrounds == (still,)
 
 
 def test_a_folder_with_something_in_it_is_refused(tmp_path: Path) -> None:

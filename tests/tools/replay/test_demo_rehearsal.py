@@ -1,10 +1,11 @@
-"""The regression test of the whole show: the bundled fan drives the demo player, twice, with the real networks."""
+"""The regression test of the whole show: the bundled fan drives the demo player twice, with the real nets."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from datetime import datetime
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -40,7 +41,7 @@ def slow_clip(path: Path) -> Path:
         stream.width, stream.height, stream.pix_fmt = 1280, 720, "yuv420p"
         for n, frame in enumerate(source.decode(video=0)):
             if n % EVERY == 0:
-                frame.pts, frame.time_base = n // EVERY, 1 / stream.rate
+                frame.pts, frame.time_base = n // EVERY, Fraction(1, FPS)
                 clip.mux(stream.encode(frame))
             if n == EVERY * PICTURES:
                 break
