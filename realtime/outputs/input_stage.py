@@ -93,25 +93,29 @@ class TrackThread:
 
 
 class CameraPictures:
-    """The other end is `performer.inputs_tap`. missed: pictures that were gone before they were read."""
+    """The other end is `performer.inputs_tap`."""
 
     def __init__(self, bus: Bus, rig: Rig, process: str) -> None:
         self.socket = bus.receiver("inputs", process)
         self._ring = None if rig.inputs is None else FrameRing.attach(rig.inputs)
-        self._sequence = 0
-        self.missed = 0
+        self._sequence = self._lost = self._gone = 0
+
+    @property
+    def missed(self) -> int:
+        """Pictures that were overtaken before they were read."""
+        return self._gone + self._lost
 
     def newest(self) -> Kept | None:
         """A copy of the newest picture, if there is one that was not read yet."""
         message = receive_newest(self.socket)
         if message is None or self._ring is None:
             return None
-        slot, sequence, width, height, frame_id, captured_ns, camera = json.loads(message)
-        self.missed += max(0, sequence - self._sequence - 1) if self._sequence else 0
+        slot, sequence, width, height, frame_id, captured_ns, camera, self._lost = json.loads(message)
+        self._gone += max(0, sequence - self._sequence - 1) if self._sequence else 0
         self._sequence = sequence
         picture = np.empty((height, width, 3), np.uint8)
         if not self._ring.read_part(slot, sequence, picture):
-            self.missed += 1
+            self._gone += 1
             return None
         return Kept(
             picture, captured_ns, {"frame_id": frame_id, "captured_ns": captured_ns, "camera": camera}

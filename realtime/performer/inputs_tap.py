@@ -1,8 +1,14 @@
-"""Hands the camera's pictures to the recorder of inputs, in a show that has one. It waits for nobody."""
+"""Hands the camera's pictures to the recorder of inputs, in a show that has one.
+
+The capture thread only puts each picture where a thread of this module takes it: the newest one. That thread
+copies it into shared memory, smaller if it has to be.
+"""
 
 from __future__ import annotations
 
 import json
+import threading
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -13,38 +19,80 @@ from realtime.performer.capture_thread import Captured
 from realtime.stages.context import Rig
 from realtime.transport.bus import Bus
 from realtime.transport.frame_ring import FrameRing
+from realtime.transport.latest import Latest
+
+TAKE_S = 0.2
+
+
+class Tapped(NamedTuple):
+    """camera: the place of the camera that took it, from 0."""
+
+    captured: Captured
+    camera: int
 
 
 class InputsTap:
-    """For the capture thread. A picture that is larger than the ring's is made smaller."""
+    """Call `take` in the capture thread. lost: pictures that were overtaken before they were copied."""
 
     def __init__(self, bus: Bus, rig: Rig) -> None:
         self._bus = bus
         self._ring = None if rig.inputs is None else FrameRing.attach(rig.inputs)
         asked = rig.show.record_inputs
         self._fps = None if asked is None else asked.fps
-        self._socket: zmq.Socket[bytes] | None = None
         self._first_ns: int | None = None
         self._due = 0
+        self.lost = 0
+        self._latest: Latest[Tapped] = Latest(self, "overtaken")
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="inputs", daemon=True)
+        if self._ring is not None:
+            self._thread.start()
 
     def take(self, captured: Captured, camera: int) -> None:
-        """camera: the place of the camera that is on, from 0."""
-        if self._ring is None or not self._is_due(captured.captured_ns):
-            return
-        if self._socket is None:  # in the thread that sends
-            self._socket = self._bus.sender("inputs", "performer")
-        spec = self._ring.spec
+        """camera: see `Tapped`. Never waits."""
+        if self._ring is not None and self._is_due(captured.captured_ns):
+            self._latest.put(Tapped(captured, camera))
+
+    def drop(self, cause: str, n: int = 1) -> None:
+        """See `latest.Drops`."""
+        self.lost += n
+
+    def close(self) -> None:
+        self._stop.set()
+        if self._ring is not None:
+            self._thread.join(1.0)
+
+    def _run(self) -> None:
+        assert self._ring is not None  # noqa: S101  # else there is no thread
+        socket = self._bus.sender("inputs", "performer")
+        while not self._stop.is_set():
+            tapped = self._latest.take(TAKE_S)
+            if tapped is not None:
+                message = self._copied(tapped, self._ring)
+                socket.send(json.dumps(message).encode(), zmq.NOBLOCK)
+
+    def _copied(self, tapped: Tapped, ring: FrameRing) -> list[int]:
+        """What the recorder is told: slot, sequence, width, height, frame id, stamp, camera, `lost`."""
+        captured, camera = tapped
         height, width = captured.picture.shape[:2]
-        scale = min(1.0, spec.width / width, spec.height / height)
+        scale = min(1.0, ring.spec.width / width, ring.spec.height / height)
         wide, high = max(1, int(width * scale)), max(1, int(height * scale))
-        with self._ring.write() as slot:
+        with ring.write() as slot:
             out = slot.picture.reshape(-1)[: high * wide * 3].reshape(high, wide, 3)
             if scale < 1:
                 cv2.resize(captured.picture, (wide, high), dst=out, interpolation=cv2.INTER_AREA)
             else:
                 np.copyto(out, captured.picture)
-        message = [slot.index, slot.sequence, wide, high, captured.frame_id, captured.captured_ns, camera]
-        self._socket.send(json.dumps(message).encode(), zmq.NOBLOCK)
+        return [
+            slot.index,
+            slot.sequence,
+            wide,
+            high,
+            captured.frame_id,
+            captured.captured_ns,
+            camera,
+            self.lost,
+        ]
 
     def _is_due(self, captured_ns: int) -> bool:
         """Whether this picture is one of those that make up the rate that was asked for."""

@@ -100,6 +100,7 @@ class Performer:
     def stop(self) -> None:
         self._stop.set()
         self.capture.stop()
+        self._inputs.close()
         for thread in self._threads:
             thread.join(2.0)
 
