@@ -18,10 +18,10 @@ from realtime.inputs.folder import ACTIONS, begin
 from realtime.inputs.lines import JsonLines
 from realtime.performer.networks import Nets, load_nets
 from realtime.supervise.supervisor import Supervisor
+from tests.demo_nets import tinted_demo_nets
 from tests.realtime.fakes import Heard
 from tests.realtime.test_show_runs import in_background, states, wait_for
-from tests.tools.replay.demo_nets import tinted_demo_nets
-from tests.tools.replay.test_replay import BUSY, off
+from tests.test_replay import BUSY, off
 from tools.replay.__main__ import Said, replay
 from tools.replay.compare import Comparison
 

@@ -1,6 +1,6 @@
 """A rehearsal without networks: what is painted depends on the camera's picture alone.
 
-python -m tests.tools.replay.fake_rehearsal FOLDER [flags of run_live]
+python -m tests.fake_rehearsal FOLDER [flags of run_live]
 """
 
 from __future__ import annotations
