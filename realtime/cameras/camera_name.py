@@ -95,8 +95,9 @@ class Replayed:
     """What `replay://FOLDER?camera=PLACE&origin=FILE` asks for: a recording of inputs as a camera.
 
     folder: of the recording. place: of the camera in it, from 0. origin: a file that says at which of this
-    machine's times the recording's times are 0; it is made by the first camera that plays, so that several,
-    and those of a performer that was restarted, play in step. None: the recording begins as it is opened.
+    machine's times the recording's times are 0. Until it is there no picture comes; so who makes it says when
+    the replay begins, and several cameras, and those of a performer that was restarted, play in step. None:
+    the recording begins by itself.
     """
 
     folder: Path

@@ -6,8 +6,6 @@ Where the camera gave nothing for a while, neither does this one; after the last
 
 from __future__ import annotations
 
-import contextlib
-import os
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -24,7 +22,10 @@ NEVER_NS = 24 * 3600 * NS_PER_S
 """How far ahead a picture is due that is never to come."""
 
 LEAD_NS = NS_PER_S // 20
-"""How long after it was opened a recording begins: time to decode its first picture."""
+"""How long after its beginning is ordered a recording begins: time to decode its first picture."""
+
+BEGIN_S, LOOK_S = 10.0, 0.01
+"""How long that is waited for, and how often it is looked for."""
 
 
 class ReplaySource:
@@ -48,7 +49,8 @@ class ReplaySource:
         stamps = list(self._due_ns.values())
         steps = [after - before for before, after in pairwise(stamps) if after > before]
         self.fps = NS_PER_S / median(steps) if steps else USUAL_FPS
-        self._origin_ns = self._origin(stamps[0])
+        self._first_ns = stamps[0]
+        self._origin_ns = self._read_origin()
         start = next((i for i, stamp_ns in self._due_ns.items() if not self._is_over(stamp_ns)), None)
         self._pictures = self._track.pictures(
             min(self._due_ns) if start is None else start, lambda line: line.get("camera", 0) == asked.place
@@ -61,7 +63,12 @@ class ReplaySource:
         self.gives = f"{self._picture.shape[1]}x{self._picture.shape[0]} replay {self.fps:.1f}"
 
     def grab(self) -> int:
-        """When the next picture is due, monotonic nanoseconds; it lies ahead, if this machine keeps up."""
+        """When the next picture is due, monotonic nanoseconds; it lies ahead, if this machine keeps up.
+
+        Raises CaptureError where the replay does not begin.
+        """
+        if self._origin_ns is None:
+            self._origin_ns = self._begin()
         while (found := self._next) is not None:
             self._picture, stamp_ns = found[2], self._due_ns[found[0]]
             self._next = next(self._pictures, None)
@@ -78,23 +85,34 @@ class ReplaySource:
 
     def _is_over(self, stamp_ns: int) -> bool:
         """Whether a picture with this stamp was due before now."""
-        return self._origin_ns + stamp_ns < time.monotonic_ns()
+        return self._origin_ns is not None and self._origin_ns + stamp_ns < time.monotonic_ns()
 
-    def _origin(self, first_ns: int) -> int:
-        """Which of this machine's times is the recording's time 0."""
-        origin_ns = time.monotonic_ns() + LEAD_NS - first_ns
+    def _begin(self) -> int:
+        """Which of this machine's times is the recording's time 0, waited for. Raises CaptureError."""
+        if self._asked.origin is None:
+            return time.monotonic_ns() + LEAD_NS - self._first_ns
+        deadline_s = time.monotonic() + BEGIN_S
+        while time.monotonic() < deadline_s:
+            if (origin_ns := self._read_origin()) is not None:
+                return origin_ns
+            time.sleep(LOOK_S)
+        raise CaptureError(f"camera {self.name}: the replay has not begun within {BEGIN_S:g} s")
+
+    def _read_origin(self) -> int | None:
+        """None where it is not known yet. Raises CaptureError."""
         path = self._asked.origin
-        if path is None:
-            return origin_ns
-        made = path.with_name(f"{path.name}.{os.getpid()}")
         try:
-            made.write_text(str(origin_ns), encoding="utf-8")
-            with contextlib.suppress(FileExistsError):
-                os.link(made, path)  # whole at once, and never over another one
-            made.unlink()
-            return read_origin(path)
+            return None if path is None or not path.exists() else int(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise CaptureError(f"camera {self.name}: {path} cannot be used: {error}") from error
+
+
+def write_origin(path: Path, origin_ns: int) -> None:
+    """Lets all cameras begin that wait for it. origin_ns: which of this machine's times is 0 in the
+    recording. Raises OSError."""
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(str(origin_ns), encoding="utf-8")
+    part.replace(path)
 
 
 def read_origin(path: Path) -> int:

@@ -109,6 +109,7 @@ def replay(
     rerun(
         recording,
         rehearsal.actions,
+        rehearsal.camera[0],
         rehearsal.end_ns,
         out,
         console,

@@ -14,11 +14,11 @@ from engines.time_units import NS_PER_S
 from realtime.pictures.picture import INK, Picture, backdrop
 from tools.replay.timeline import Tick, Timeline
 
-BLUR = 2.0
+BLUR = 4.0
 """Standard deviation, pixels of the small pictures: an outline that is off by a pixel is no difference."""
 
-ROWS, COLUMNS = 9, 16
-"""Blocks of a picture: what changes one place alone is not averaged away."""
+ROWS, COLUMNS = 6, 10
+"""Blocks of a picture: what changes one place alone is not averaged away, but a hand's width is."""
 
 HISTORY = 5
 """So many pictures of the camera, the one that is compared among them, both must have painted alike."""

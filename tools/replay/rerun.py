@@ -14,7 +14,7 @@ from urllib.parse import quote
 import run_live
 from engines.time_units import NS_PER_S
 from realtime.cameras.camera_name import REPLAY
-from realtime.cameras.replay import read_origin
+from realtime.cameras.replay import LEAD_NS, write_origin
 from realtime.config.inputs import RecordInputs
 from realtime.config.show import Show
 from realtime.control.desk import Refused
@@ -29,7 +29,7 @@ from tools.replay.timeline import Done
 WHO = "replay"
 LOOK_S = 0.01
 START_S = 900.0
-"""How long the networks may take until the first picture is asked for."""
+"""How long the processes may take until all are ready."""
 
 
 class ReplayError(RuntimeError):
@@ -60,12 +60,15 @@ def replayed_show(recording: Recording, out: Path) -> Show:
 class Operator:
     """Does what was done in the rehearsal, in a thread of its own, and ends the show where that ended."""
 
-    def __init__(self, supervisor: Supervisor, actions: Sequence[Done], origin: Path, end_ns: int) -> None:
-        """origin: the file that the camera makes. end_ns: in the rehearsal's clock."""
+    def __init__(
+        self, supervisor: Supervisor, actions: Sequence[Done], origin: Path, start_ns: int, end_ns: int
+    ) -> None:
+        """origin: the file that the camera waits for. start_ns, end_ns: of the first picture and of the show,
+        in the rehearsal's clock."""
         self._supervisor = supervisor
         self._actions = actions
         self._origin = origin
-        self._end_ns = end_ns
+        self._start_ns, self._end_ns = start_ns, end_ns
         self._stop = threading.Event()
         self.error = ""
         self._thread = threading.Thread(target=self._run, name="operator", daemon=True)
@@ -79,9 +82,10 @@ class Operator:
 
     def _run(self) -> None:
         try:
-            origin_ns = self._waited_for()
-            if origin_ns is None:
+            if not self._waited_for():
                 return
+            origin_ns = time.monotonic_ns() + 2 * LEAD_NS - self._start_ns
+            write_origin(self._origin, origin_ns)
             for each in self._actions:
                 if self._wait_until(origin_ns + each.at_ns):
                     return
@@ -98,16 +102,17 @@ class Operator:
         except Refused:
             return  # it is in the replay's own lines, and the comparison finds that it was not done
 
-    def _waited_for(self) -> int | None:
-        """Which of this machine's times is 0 in the rehearsal; None where the show ended before."""
+    def _waited_for(self) -> bool:
+        """Whether all processes have come to be ready before the show has ended."""
         deadline_s = time.monotonic() + START_S
         while not self._stop.wait(LOOK_S):
-            if self._origin.exists():
-                return read_origin(self._origin)
+            status = self._supervisor.status()
+            if all(stage.ready for stage in status.stages.values()) and status.playout.state:
+                return True
             if time.monotonic() > deadline_s:
-                self.error = f"no picture was asked for within {START_S:g} s"
-                return None
-        return None
+                self.error = f"its processes were not ready within {START_S:g} s"
+                return False
+        return False
 
     def _wait_until(self, at_ns: int) -> bool:
         """Whether the show has ended before."""
@@ -117,6 +122,7 @@ class Operator:
 def rerun(
     recording: Recording,
     actions: Sequence[Done],
+    start_ns: int,
     end_ns: int,
     out: Path,
     console: Console,
@@ -127,7 +133,7 @@ def rerun(
 ) -> dict[str, Any]:
     """Runs the show, and records what it showed in `out`, a new folder. Gives its numbers.
 
-    actions, end_ns: in the rehearsal's clock. nets, player: instead of the real ones. Raises what
+    actions, start_ns, end_ns: in the rehearsal's clock. nets, player: instead of the real ones. Raises what
     `run_live.check` does, RecordingError, SupervisorError and ReplayError.
     """
     show = replayed_show(recording, out)
@@ -139,7 +145,7 @@ def rerun(
         supervisor = Supervisor(show, player, nets, console, inputs=lines)
         if heed_signals:
             heed(supervisor.stop, supervisor.stop, supervisor.hang_up)
-        operator = Operator(supervisor, actions, out / ORIGIN, end_ns)
+        operator = Operator(supervisor, actions, out / ORIGIN, start_ns, end_ns)
         with operator:
             supervisor.run()
     finally:

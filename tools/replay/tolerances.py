@@ -23,8 +23,8 @@ TOLERANCES: Mapping[str, Tolerance] = {
     "ticks": Tolerance(5, "ticks", "how many ticks earlier or later a picture is seen, for 95 % of them"),
     "latency p50": Tolerance(100, "ms", "how much longer the way from camera to programme takes, median"),
     "latency p95": Tolerance(200, "ms", "likewise, for 95 % of the pictures"),
-    "pictures": Tolerance(4, "levels", "how different the same picture of the programme is, median"),
-    "worst": Tolerance(16, "levels", "likewise, for 95 % of the pictures"),
+    "pictures": Tolerance(7, "levels", "how different the same picture of the programme is, median"),
+    "worst": Tolerance(14, "levels", "likewise, for 95 % of the pictures"),
 }
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from realtime.cameras import replay
 from realtime.cameras.camera_name import CameraName, CaptureError, Replayed
-from realtime.cameras.replay import NEVER_NS, ReplaySource, read_origin
+from realtime.cameras.replay import NEVER_NS, ReplaySource, read_origin, write_origin
 from realtime.cameras.video_source import VideoSource
 from realtime.config.inputs import RecordInputs
 from realtime.config.redact import shown
@@ -51,7 +54,9 @@ def played(camera: str, seconds: float = 1.2) -> list[Captured]:
 
 def test_each_picture_comes_at_its_own_time(folder: Path, tmp_path: Path) -> None:
     camera = f"replay://{folder}?camera=0&origin={tmp_path / 'origin'}"
-    found = played(camera)
+    begin_at = partial(write_origin, tmp_path / "origin")
+    threading.Timer(0.3, lambda: begin_at(time.monotonic_ns() + 100 * MS - FIRST_NS)).start()
+    found = played(camera, 2.0)
     stamps = [(each.captured_ns - read_origin(tmp_path / "origin") - FIRST_NS) / MS for each in found]
     assert set(stamps) <= set(STEPS_MS[:5]), "exactly those of the recording"
     assert stamps == sorted(stamps) and stamps[-1] == 420
@@ -62,8 +67,7 @@ def test_each_picture_comes_at_its_own_time(folder: Path, tmp_path: Path) -> Non
 
 def test_another_camera_plays_in_step_from_where_the_show_is(folder: Path, tmp_path: Path) -> None:
     origin = tmp_path / "origin"
-    first = ReplaySource(Replayed(folder, 0, origin), "replay")
-    first.close()
+    write_origin(origin, time.monotonic_ns() + 100 * MS - FIRST_NS)
     other = ReplaySource(Replayed(folder, 1, origin), "replay")
     assert other.grab() == read_origin(origin) + FIRST_NS + 455 * MS
     assert abs(float(other.picture().mean()) - 140) < 3
@@ -98,7 +102,6 @@ def test_what_it_gives_is_told(folder: Path) -> None:
         ("replay://{}?camera=x", "write replay://FOLDER"),
         ("replay://{}?fly=1", "write replay://FOLDER"),
         ("replay://{}?camera=7", "nothing was recorded of it"),
-        ("replay://{}?origin=/none/origin", "/none/origin cannot be used"),
     ],
 )
 def test_what_cannot_be_played_is_one_line(folder: Path, name: str, words: str) -> None:
@@ -112,6 +115,15 @@ def test_an_origin_that_is_damaged_is_one_line(folder: Path, tmp_path: Path) -> 
     (tmp_path / "origin").write_text("soon", encoding="utf-8")
     with pytest.raises(CaptureError, match="cannot be used"):
         ReplaySource(Replayed(folder, 0, tmp_path / "origin"), "replay")
+
+
+def test_a_replay_that_does_not_begin_is_one_line(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay, "BEGIN_S", 0.1)
+    source = ReplaySource(Replayed(folder, 0, tmp_path / "origin"), "replay")
+    with pytest.raises(CaptureError, match="has not begun within"):
+        source.grab()
 
 
 def test_its_name_is_no_address(folder: Path) -> None:
