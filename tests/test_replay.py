@@ -91,7 +91,7 @@ def test_a_rehearsal_is_kept_for_this_user_alone(rehearsal: Path) -> None:
 def test_the_same_show_gives_the_same(rehearsal: Path, tmp_path: Path) -> None:
     comparison = run_again(rehearsal, tmp_path / "replay")
     assert comparison.ok, [check for check in comparison.checks if not check.ok]
-    assert comparison.counts["compared"] >= 5
+    assert comparison.counts["compared"] >= 3
     names = {check.name: check for check in comparison.checks}
     assert "SLATE" in names["states"].rehearsal
     assert names["actions"].replay == "3 done"
@@ -148,7 +148,7 @@ def test_a_rehearsal_that_was_killed_is_replayed_up_to_there(
     assert names["pictures"].ok and names["worst"].ok, comparison.checks
     assert names["states"].rehearsal == "FALLBACK LIVE"
     assert "it lacks pictures of the camera for " in capsys.readouterr().out, "until the other recorder"
-    assert comparison.counts["compared"] > 5
+    assert comparison.counts["compared"] >= 3
 
 
 @pytest.mark.parametrize(
