@@ -5,6 +5,7 @@ What is expensive to import is imported where it is used: a GPU machine may have
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
 
 cv2.setNumThreads(1)
 """Before anything is drawn: a process that is forked from one in which OpenCV's threads run hangs in them."""
+
+if importlib.util.find_spec("hypothesis"):
+    from hypothesis import settings
+
+    settings.register_profile("untimed", deadline=None)  # a test is not judged by how busy the machine is
+    settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -86,6 +86,7 @@ TOOLS: dict[str, set[str]] = {
     MEASURING: {QUALITY},
     GPU_CHECK: {"footage", "player", "train", QUALITY, MEASURING},
     "benchmarking.show": {"footage", "scores", QUALITY, MEASURING, GPU_CHECK},
+    "card": set(),
     "doctor": set(),
     "reliability": set(),
     "replay": set(),

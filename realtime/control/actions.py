@@ -293,6 +293,21 @@ ACTIONS: Mapping[str, Action] = {
             _fan_name,
             forms=((Argument("name", "name", "the fan's name"),), ()),
         ),
+        Action(
+            "measure",
+            "",
+            "show a marker on the programme, and measure how late the camera sees it; again to end",
+            _toggle("measuring"),
+            Risk.ON_AIR,
+            _TOGGLE,
+        ),
+        Action(
+            "flash",
+            "",
+            "show white for a tenth of a second, for a light meter at the board",
+            lambda orders, _: replace(orders, flashes=orders.flashes + 1),
+            Risk.ON_AIR,
+        ),
         Action("record", "r", "record the programme; again to stop", _toggle("recording"), forms=_TOGGLE),
         Action(
             "restart",

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from engines.time_units import NS_PER_S
 from realtime.control.actions import ACTIONS, Unconfirmed
+from realtime.control.alarms import alarm_in, hint
 from realtime.control.arguments import ArgumentError, Arguments, check_in_order, check_named
 from realtime.control.keys import CONFIRM_KEY, CONFIRM_WITHIN_NS, Keymap, Unanswered
 from realtime.control.show_log import ShowLog
@@ -27,7 +28,7 @@ EVENTS: Mapping[str, str] = {
     "action": "somebody asked for an action: who, action, arguments, result ('done' or why not)",
     "state": "something has changed: orders, show, and which actions to confirm, all whole",
     "stats": "the newest figures, about twice a second: see the fields of `stats`",
-    "message": "the show has something to say: text",
+    "message": "the show has something to say: text; of an alarm hint, too: name, means, press",
 }
 """TABLE of what is pushed to every client. All but `stats` is in the show log, and has `at` (ISO 8601)."""
 
@@ -209,9 +210,11 @@ class Desk:
         return self.press(action, who=who, now_ns=now_ns)
 
     def tell(self, text: str) -> None:
-        """The show has something to say to its operators."""
+        """The show has something to say to its operators. Of an alarm they hear what to press, too."""
+        alarm = alarm_in(text)
+        more = {} if alarm is None else {"hint": hint(alarm, self.keymap.of)}
         with self._lock:
-            self._happened("message", text=text)
+            self._happened("message", text=text, **more)
 
     def report(self, show: ShowFacts) -> None:
         """What the show is now; told to everybody where it has changed."""

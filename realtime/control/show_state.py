@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from engines.pack.rights import Rights
 from realtime.config.inputs import INPUTS
+from realtime.control.alarms import OUTPUT_FAILED, PLAYER_FAILED, Hint, alarm_beside, hint
 from realtime.transport.orders import Orders
 from realtime.transport.statuses import OutputStatus, PerformerStatus, PlayoutStatus
 from realtime.transport.swap import SwapState
@@ -20,16 +21,24 @@ from realtime.transport.telemetry import DROPS, TIMES, Totals, percentile_ms
 STARTING = "STARTING"
 """The state until the playout has named one of its own."""
 
+NOBODY = "nobody is followed in the camera's picture"
+"""The reason where the camera gives pictures, and nobody dances."""
+
 OUTPUTS = "outputs"
 """Where frames count as dropped that an output did not send."""
 
 
 @dataclass(frozen=True)
 class StageState:
-    """ready: it does its work. doing: what it loads until then."""
+    """ready: it does its work. doing: what it loads until then, for how long (doing_s), in which of how many
+    parts; 0 where it does not say. given_up: it was lost too often, and is not started again by itself."""
 
     ready: bool = False
     doing: str = ""
+    doing_s: float = 0.0
+    part: int = 0
+    parts: int = 0
+    given_up: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,6 +91,15 @@ class RightsFacts(TypedDict):
     days_left: int
 
 
+class PreparingFigures(TypedDict):
+    """What a stage loads: see `StageState`."""
+
+    doing: str
+    doing_s: float
+    part: int
+    parts: int
+
+
 class ShowFacts(TypedDict, total=False):
     """What clients are told of a show whenever it changes, as the API has it. Empty before the first report.
 
@@ -90,7 +108,7 @@ class ShowFacts(TypedDict, total=False):
     is on; camera_gives: size, format and rate of its pictures. player: who was asked for; dances: who dances
     until that one is loaded, or `player_failed`; "" where nobody does yet. fan: how well the fan is known:
     learning, sound or locked; "" where there is none. rights: of players whose agreement ends soon or has
-    ended.
+    ended. hints: what is wrong now, what it means, and what to press.
     """
 
     state: str
@@ -112,6 +130,7 @@ class ShowFacts(TypedDict, total=False):
     stages: dict[str, StageFacts]
     outputs: list[OutputFacts]
     rights: dict[str, RightsFacts]
+    hints: list[Hint]
 
 
 class OutputFigures(TypedDict):
@@ -123,21 +142,34 @@ class OutputFigures(TypedDict):
     dropped: dict[str, int]
 
 
+class LagFigures(TypedDict):
+    """See `calibration.loop_lag.Lag`. fan_to_board_ms: from a fan's movement to the board's, which this and
+    the latency add up to; None before the first frame."""
+
+    median_ms: float
+    within_ms: float
+    readings: int
+    fan_to_board_ms: float | None
+
+
 class ShowFigures(TypedDict, total=False):
     """The newest figures, as the API has them. Empty before the first.
 
-    stages_ms: the median of each of TIMES of late, None where nothing came. dropped: since the show began, by
-    stage and cause. confidence: of the player's pictures of late, 0 to 1; None while nobody dances.
+    loop_lag: None where it was not measured. stages_ms: the median of each of TIMES of late, None where
+    nothing came. dropped: since the show began, by stage and cause. confidence: of the player's pictures of
+    late, 0 to 1; None while nobody dances. preparing: stages that load.
     """
 
     fps: float | None
     latency_ms: float | None
+    loop_lag: LagFigures | None
     missed: int
     viewers: int
     confidence: float | None
     stages_ms: dict[str, float | None]
     outputs: list[OutputFigures]
     dropped: dict[str, dict[str, int]]
+    preparing: dict[str, PreparingFigures]
 
 
 def show_facts(
@@ -184,6 +216,16 @@ def show_facts(
     }
 
 
+def hints_now(facts: ShowFacts, keys: Mapping[str, str]) -> list[Hint]:
+    """What is wrong now. keys: action → key, "" where it has none. A HOLD is over before a hint is read."""
+    alarms = [alarm_beside(facts["reason"])] if facts["state"] != "HOLD" else []
+    if facts["player_failed"]:
+        alarms.append(PLAYER_FAILED)
+    if any(output["state"] == "failed" for output in facts["outputs"]):
+        alarms.append(OUTPUT_FAILED)
+    return [hint(alarm, keys) for alarm in alarms if alarm is not None]
+
+
 def rights_near(rights: Mapping[str, Rights], today: date) -> dict[str, RightsFacts]:
     """Of the players whose agreement on the likeness ends soon or has ended: the last day, and days left."""
     return {
@@ -200,10 +242,13 @@ def _named(choices: Mapping[str, Mapping[str, str]], action: str, value: str) ->
 
 def _trouble(status: ShowStatus) -> str:
     """Why the performer brings nothing that can be shown, by its own word; "" where it has not said."""
-    if status.is_ready("performer"):
-        return status.performer.camera or status.performer.limits
-    doing = status.stages["performer"].doing if "performer" in status.stages else ""
-    return f"the performer is {doing}" if doing else ""
+    stage, performer = status.stages.get("performer", StageState()), status.performer
+    if stage.given_up:
+        return "the performer is given up"
+    if stage.ready:
+        nobody = NOBODY if performer.camera_size is not None and not performer.fan else ""
+        return performer.camera or performer.limits or nobody
+    return f"the performer is {stage.doing}" if stage.doing else ""
 
 
 def reason(state: str, orders: Orders, status: ShowStatus) -> str:
@@ -241,6 +286,11 @@ def status_line(orders: Orders, status: ShowStatus, totals: Totals) -> str:
         f"missed {totals.counts['programme.missed']}",
         f"viewers {status.viewers}",
         *(name for name in switches if getattr(orders, name)),
+        *(
+            f"{name} prepares: part {stage.part} of {stage.parts}, {stage.doing_s:.0f} s"
+            for name, stage in status.stages.items()
+            if stage.parts and stage.doing
+        ),
     ]
     return "  ".join(parts)
 
@@ -265,6 +315,7 @@ class Figures:
         return {
             "fps": status.playout.fps,
             "latency_ms": None if latency_ms is None else round(latency_ms, 1),
+            "loop_lag": _lag_figures(status.playout),
             "missed": totals.counts["programme.missed"],
             "viewers": status.viewers,
             "confidence": status.performer.confidence,
@@ -274,7 +325,29 @@ class Figures:
                 for output in status.outputs
             ],
             "dropped": dropped_by_stage(totals, {output.name: output.dropped for output in status.outputs}),
+            "preparing": {
+                name: {
+                    "doing": stage.doing,
+                    "doing_s": round(stage.doing_s, 1),
+                    "part": stage.part,
+                    "parts": stage.parts,
+                }
+                for name, stage in status.stages.items()
+                if stage.doing
+            },
         }
+
+
+def _lag_figures(playout: PlayoutStatus) -> LagFigures | None:
+    lag, latency_ms = playout.loop_lag, playout.latency_ms
+    if lag is None:
+        return None
+    return {
+        "median_ms": round(lag.median_ms, 1),
+        "within_ms": round(lag.within_ms, 1),
+        "readings": lag.readings,
+        "fan_to_board_ms": None if latency_ms is None else round(latency_ms + lag.median_ms, 1),
+    }
 
 
 def dropped_by_stage(totals: Totals, outputs: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:

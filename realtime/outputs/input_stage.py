@@ -153,7 +153,9 @@ class InputRecorder:
         except OSError as error:
             self._end(f"{settings.folder} cannot be written: {error.strerror}")
         if not self._ended and settings.camera:
-            self._tell(f"the camera's pictures are being kept in {settings.folder}")
+            link.meter.event(
+                time.monotonic_ns(), f"the camera's pictures are being kept in {settings.folder}"
+            )
 
     def step(self) -> None:
         """Waits for what is next, and keeps it."""
@@ -203,12 +205,10 @@ class InputRecorder:
     def _end(self, why: str) -> None:
         """The recording stays as it is; tells why, once."""
         if not self._ended:
-            self._ended = f"the recording in {self._settings.folder} was ended: {why}; the show goes on"
-            self._tell(self._ended)
+            text = f"the recording in {self._settings.folder} was ended: {why}; the show goes on"
+            self._ended = text
+            self._link.meter.event(time.monotonic_ns(), text)
             self.close()
-
-    def _tell(self, text: str) -> None:
-        self._link.meter.event(time.monotonic_ns(), text)
 
     def status(self) -> OutputStatus:
         settings = self._settings

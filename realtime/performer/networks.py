@@ -145,6 +145,9 @@ def load_nets(show: Show) -> Nets:
     With the backend "auto", a backend with which they cannot be loaded, captured or verified is left for the
     next one. Raises PackError, GraphError, EngineError.
     """
+    from engines.runtime.progress import step
+
+    step("importing torch")
     import torch
 
     from engines.backends.choice import first_that_works
@@ -173,6 +176,7 @@ class NetsLoader:
         from engines.plans.machine import show_threads
         from engines.pose.tracking.smoothing import LIVE
         from engines.pose.tracking.tracker import PoseTracker
+        from engines.runtime.progress import step
 
         self._backend = backend
         self._layered = show.layered
@@ -180,6 +184,7 @@ class NetsLoader:
         self._on_device = is_on_device(backend)
         self._verified: set[str] = set()
         smoothing = LIVE._replace(lead_s=show.lead_ms / 1000)
+        step("loading the pose networks")
         self._tracker = PoseTracker(backend=self._backend, threads=self._threads, smoothing=smoothing)
         self._size: tuple[int, int] | None = None
         self._kept: dict[str, Any] = {}
@@ -200,14 +205,17 @@ class NetsLoader:
         from the first player's; GraphError, EngineError, and whatever libraries raise on a GPU."""
         from calibration.retarget import Retargeter
         from engines.pack.player_pack import PackError, PlayerPack
+        from engines.runtime.progress import step
         from engines.stick_figure import draw_stick_figure
 
+        step(f"reading the player {folder.name}")
         pack = PlayerPack.load(folder)
         if self._size is not None and pack.size != self._size:
             raise PackError(
                 f"{folder} is {'x'.join(map(str, pack.size))}, but this show's pictures are "
                 f"{'x'.join(map(str, self._size))}: start a show of its own with it"
             )
+        step(f"loading the generator and the pictures of {pack.name}")
         render = self._renderer(pack)
         self._size = pack.size
         return Nets(

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 
 import cv2
 import zmq
@@ -25,6 +26,7 @@ from realtime.performer.capture_thread import CameraState, CameraWatch, Captured
 from realtime.performer.confidence import NEVER_FILMED, Confidence
 from realtime.performer.frame_failures import PerformerError
 from realtime.performer.inputs_tap import InputsTap
+from realtime.performer.marker_search import MarkerSearch
 from realtime.performer.networks import Nets
 from realtime.performer.paint_step import PaintStep
 from realtime.performer.player_swap import PlayerSwap, prepare
@@ -64,6 +66,7 @@ class Performer:
         nets.page_lock(self._frames.memory)
         self.camera = CameraTap(bus, context.rig)
         self._inputs = InputsTap(bus, context.rig)
+        self._markers = MarkerSearch(bus)
         self.known = ""
         self.confidence = Confidence()
         self._unknown = ""
@@ -167,6 +170,8 @@ class Performer:
         self._to_pose.put(captured)
         self._inputs.take(captured, self._cameras.index(self.capture.camera))
         self.camera.take(captured, self.capture.period_ns, self.orders)
+        if self.orders.measuring:
+            self._markers.take(captured)
 
     def _pose(self) -> None:
         """In the pose thread."""
@@ -242,7 +247,7 @@ def run(context: StageContext, link: StageLink) -> None:
     """The process: until the operator or the parent ends it. Raises what the operator must know."""
     cv2.setNumThreads(1)  # the threads of this process are busy enough
     os.nice(5)  # the programme clock goes first
-    with Loading(link) as loading:
+    with Loading(link, parts=len(_players_to_prepare(context)) + 2) as loading:
         performer = _load(context, link, loading)
     orders = OrdersHeard(link.bus, lambda text: link.meter.event(time.monotonic_ns(), text))
     restarts: int | None = None
@@ -272,6 +277,11 @@ def run(context: StageContext, link: StageLink) -> None:
         performer.stop()
 
 
+def _players_to_prepare(context: StageContext) -> Sequence[Path]:
+    """The others than the show's own. A restarted performer finds all of them on disk."""
+    return context.rig.show.players if context.attempt == 0 else ()
+
+
 def _load(context: StageContext, link: StageLink, loading: Loading) -> Performer:
     """The performer, started. Raises what the operator must know."""
     show = context.rig.show
@@ -283,16 +293,15 @@ def _load(context: StageContext, link: StageLink, loading: Loading) -> Performer
         loading.step(text)
         tell(text)
 
-    with told_to(doing=takes_long, found=tell):
-        loading.step("loading the networks")
+    with told_to(doing=takes_long, found=tell, step=loading.step):
+        loading.begin("loading the networks")
         nets: Nets = context.rig.nets(show)
         for text in nets.left:
             tell(text)
-        if context.attempt == 0:  # a restarted one finds it all on disk
-            for folder in show.players:
-                loading.step(f"loading the player {folder.name}")
-                prepare(nets, [folder], tell)
+        for folder in _players_to_prepare(context):
+            loading.begin(f"loading the player {folder.name}")
+            prepare(nets, [folder], tell)
     performer = Performer(context, link.bus, nets, link.meter)
-    loading.step(f"opening camera {redacted(show.camera)}")
+    loading.begin(f"opening camera {redacted(show.camera)}")
     performer.start(must_open=context.attempt == 0)
     return performer

@@ -6,7 +6,9 @@ import gc
 import time
 from typing import Protocol
 
+from calibration.loop_lag import LoopLag
 from realtime.layers.layers import Layers
+from realtime.layers.measuring import MeasuringPictures
 from realtime.programme.clock import ProgrammeClock
 from realtime.programme.journal import Journal
 from realtime.programme.ladder import Inputs, Ladder, State, stale_after_ns
@@ -17,7 +19,8 @@ from realtime.programme.programme_meter import ProgrammeMeter
 from realtime.programme.sources import Sources
 from realtime.stages.context import StageContext
 from realtime.stages.stage_link import StageLink
-from realtime.transport.bus import receive_newest
+from realtime.transport.bus import MarkerReading, receive_newest
+from realtime.transport.messages import MessageError
 from realtime.transport.orders import MOST_SECONDS, Orders
 from realtime.transport.programme_ring import Part, ProgrammeFrame, ProgrammeWriter
 from realtime.transport.statuses import PlayoutStatus
@@ -61,6 +64,9 @@ class Playout:
             lambda line: link.meter.event(time.monotonic_ns(), line),
             keyed=show.keyed,
         )
+        self._measuring = MeasuringPictures(context.rig.programme_size)
+        self._markers_socket = link.bus.receiver("markers", "playout")
+        self._loop_lag = LoopLag()
         self._programme = Programme(
             Ladder(hold_ns=show.hold_ms * NS_PER_MS, healthy_ns=show.healthy_ms * NS_PER_MS),
             self._sources.slate,
@@ -115,6 +121,10 @@ class Playout:
         self._layers.tick(self._orders, self._sources.live.player, period_ns)
         slated = on_air.state is State.SLATE or on_air.shot is self._sources.slate
         picture, layer = self._layers.over(on_air.shot.picture, on_air.shot.layer, slated=slated)
+        picture = self._measuring.over(picture, tick, self._orders, slated=slated)
+        if self._measuring.flashes:
+            self._tell_flash(due_ns)
+        self._hear_marker()
         if self._phase is not None:
             live = self._sources.live
             self._clock.move(self._phase.step_ns(due_ns - live.finished_ns, live.came))
@@ -176,9 +186,28 @@ class Playout:
         if message is None:
             return False
         before, self._orders = self._orders, Orders.unpack(message)
+        if self._orders.measuring and not before.measuring:
+            self._loop_lag = LoopLag()
         dumps = self._heard_orders and self._orders.dumps != before.dumps
         self._heard_orders = True
         return dumps
+
+    def _hear_marker(self) -> None:
+        message = receive_newest(self._markers_socket)
+        if message is None or not self._orders.measuring:
+            return
+        offset_ns = self._sources.clock_offset_ns
+        try:
+            reading = MarkerReading.unpack(message)
+        except MessageError:  # of another version: the supervisor tells of it
+            return
+        if offset_ns is not None:
+            self._loop_lag.heard(reading.number, reading.captured_ns + offset_ns, self._clock)
+
+    def _tell_flash(self, due_ns: int) -> None:
+        """In the show log, for `calibration.latency`."""
+        at_ns = time.time_ns() + due_ns - time.monotonic_ns()
+        self._meter.event(due_ns, f"flash at {at_ns / NS_PER_S:.4f} s")
 
     def _beat(self, tick: int) -> None:
         if self._link.is_due():
@@ -198,6 +227,7 @@ class Playout:
             fps=round(air.fps, 2),
             latency_ms=air.latency_ms,
             delay_s=delay_s,
+            loop_lag=self._loop_lag.lag,
             tick=tick,
             clock_start_ns=self._clock.start_ns,
             on_air_ns=air.on_air_ns,

@@ -73,6 +73,11 @@ class Sources:
                 self._seen = People.unpack(message)
 
     @property
+    def clock_offset_ns(self) -> int | None:
+        """What to add to the performer's times to get ours; None while unknown."""
+        return 0 if self._clock is None else self._clock.offset_ns
+
+    @property
     def fallback_ready(self) -> bool:
         """Whether there is anything but the slate to fall back on."""
         return self._standby.is_ready or (self._falls_back_on_camera and self._camera.backdrop() is not None)

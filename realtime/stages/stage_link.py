@@ -23,7 +23,7 @@ BEAT_S = 0.2
 class StageLink:
     """For the process's main thread. Every stage has one.
 
-    doing, playout, performer, output: sent with the next status (`bus.Status`).
+    playout, performer, output: sent with the next status (`bus.Status`), as is what `loading` was told.
     """
 
     every_s = BEAT_S
@@ -42,7 +42,7 @@ class StageLink:
         self._unsent: Status | None = None
         self.bus = bus
         self.meter = Meter()
-        self.doing = ""
+        self._loading = ("", 0.0, 0, 0)
         self.playout: PlayoutStatus | None = None
         self.performer: PerformerStatus | None = None
         self.output: OutputStatus | None = None
@@ -57,6 +57,10 @@ class StageLink:
     def is_due(self) -> bool:
         """Whether a status is due, by time or because something has happened."""
         return time.monotonic_ns() >= self._next_ns or self.meter.has_events()
+
+    def loading(self, doing: str, doing_s: float = 0.0, part: int = 0, parts: int = 0) -> None:
+        """What the stage loads, for the next statuses: see `bus.Status`."""
+        self._loading = (doing, doing_s, part, parts)
 
     def beat(self, alive_ns: int, *, ready: bool) -> None:
         """Sends a status if one is due. alive_ns: when the stage's slowest thread last moved."""
@@ -93,13 +97,17 @@ class StageLink:
         self._unsent = None
 
     def _make(self, alive_ns: int, ready: bool) -> Status:
+        doing, doing_s, part, parts = self._loading
         return Status(
             self._context.stage.name,
             self._context.attempt,
             alive_ns,
             ready,
             self.meter.take(),
-            self.doing,
+            doing,
+            doing_s=doing_s,
+            part=part,
+            parts=parts,
             playout=self.playout,
             performer=self.performer,
             output=self.output,

@@ -21,7 +21,7 @@ from realtime.control.show_log import ShowLog
 from realtime.control.show_state import (
     Figures,
     ShowStatus,
-    StageState,
+    hints_now,
     rights_near,
     show_facts,
     status_line,
@@ -167,6 +167,7 @@ class Operators:
         status = show_status(stages)
         facts = show_facts(self.desk.choices, self.desk.orders, status, totals.restarts)
         facts["rights"] = rights_near(self._rights, datetime.now().date())
+        facts["hints"] = hints_now(facts, self.desk.keymap.of)
         self.desk.report(facts)
         if now_ns >= self._next_figures_ns:
             self.desk.measure(self._figures.take(totals, status))
@@ -210,7 +211,7 @@ def show_status(stages: Mapping[str, StageProcess]) -> ShowStatus:
     """The state of the show, from the statuses of its stages."""
     said = [stage.said for stage in stages.values()]
     return ShowStatus(
-        {name: StageState(stage.watchdog.ready, stage.said.doing) for name, stage in stages.items()},
+        {name: stage.state for name, stage in stages.items()},
         next((each.playout for each in said if each.playout is not None), PlayoutStatus()),
         next((each.performer for each in said if each.performer is not None), PerformerStatus()),
         tuple(each.output for each in said if each.output is not None),

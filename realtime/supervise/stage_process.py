@@ -7,10 +7,12 @@ import signal
 import time
 from dataclasses import replace
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
 
 import psutil
 
 from engines.time_units import NS_PER_S
+from realtime.control.show_state import StageState
 from realtime.stages.context import OnAir, Rig, StageContext
 from realtime.stages.stage_main import stage_main
 from realtime.stages.table import OUTPUT, Stage
@@ -41,6 +43,13 @@ class StageProcess:
             output = OutputStatus(stage.name.removeprefix(OUTPUT), stage.kind)
             self.said = replace(self.said, output=output)
         self._attempt = -1
+
+    @property
+    def state(self) -> StageState:
+        """For operators, as it is now."""
+        said, gone = self.said, self.process is None and self.start_at_ns is None
+        given_up = gone and not self.stage.far and self._attempt >= 0
+        return StageState(self.watchdog.ready, said.doing, said.doing_s, said.part, said.parts, given_up)
 
     def start(self, rig: Rig, now_ns: int) -> None:
         """Starts a new process. Raises OSError where the system has no room for one; it is then due again
@@ -100,6 +109,8 @@ class StageProcess:
         if self.process.is_alive():
             if not self.watchdog.ready:
                 self.watchdog.worked(_cpu_s(self.process.pid), now_ns)
+            if self.watchdog.is_silent(now_ns):
+                self.watchdog.waited(_processor_waits_s(self.process.pid))
             if self.watchdog.silent_for_too_long(now_ns):
                 doing = self.said.doing
                 self._kill(f"it hung{f' while {doing}' if doing else ''} and was stopped")
@@ -112,6 +123,7 @@ class StageProcess:
         status = None if self.process is None else self.process.exitcode
         self.process = None
         self.start_at_ns = None
+        self.watchdog.ready = False
         why = self.said.died or _exit_text(status)
         output = None if self.said.output is None else _ended(self.said.output, why)
         self.said = replace(self.said, doing="", died="", output=output)
@@ -143,6 +155,18 @@ def _cpu_s(pid: int | None) -> float:
     except psutil.Error:
         return 0.0
     return float(times.user + times.system)
+
+
+def _processor_waits_s(pid: int | None) -> dict[int, float]:
+    """How long each of its threads was ready to run, and waited for a processor, by the thread's number; {}
+    where the system does not say (it is Linux's schedstat) or the process is gone."""
+    waits_s = {}
+    for thread in Path(f"/proc/{pid}/task").glob("*"):
+        try:
+            waits_s[int(thread.name)] = int((thread / "schedstat").read_text().split()[1]) / NS_PER_S
+        except (OSError, IndexError):  # this thread has just ended
+            continue
+    return waits_s
 
 
 def _exit_text(exit_status: int | None) -> str:

@@ -294,7 +294,7 @@ class Supervisor:
             text = f"{name} is given up after {stage.stage.restarts} restarts: {why}"
             if stage.stage.vital or not watchdog.was_ever_ready:
                 raise SupervisorError(text)
-            self._tell(now_ns, f"{text}; the fallback stays on air until the show is started again")
+            self._tell(now_ns, text)
             return
         self._tell(now_ns, f"{name} was lost ({why}); starting it again")
         self.totals.restarted(name)

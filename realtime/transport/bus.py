@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import zmq
 
 from realtime.transport.messages import PROTOCOL, MessageError, OtherVersion, pack, unpack
-from realtime.transport.statuses import OutputStatus, PerformerStatus, PlayoutStatus
+from realtime.transport.statuses import Count, Finite, OutputStatus, PerformerStatus, PlayoutStatus
 from realtime.transport.telemetry import Delta
 
 if TYPE_CHECKING:
@@ -74,6 +74,9 @@ TOPICS: Mapping[str, Topic] = {
     "ticks": Topic("playout", zmq.PUB, zmq.SUB, True, "a tick of the programme: where its pictures lie"),
     "asked": Topic("supervisor", zmq.PUSH, zmq.PULL, False, "what the web server asks the desk"),
     "told": Topic("supervisor", zmq.PUSH, zmq.PULL, False, "what the desk answers it, and what happens"),
+    "markers": Topic(
+        "performer", zmq.PUB, zmq.SUB, True, "a marker that the camera sees on the board", "with a link"
+    ),
     "wants": Topic("playout", zmq.PUSH, zmq.PULL, False, "which parts of the programme an output can use"),
     "inputs": Topic("performer", zmq.PUB, zmq.SUB, True, "a picture of the camera that is to be recorded"),
     "shown": Topic(
@@ -271,6 +274,27 @@ _TICKET = struct.Struct("<BQIQ?QQqqqH?q")
 TICKET_BYTES = _TICKET.size
 
 
+class MarkerReading(NamedTuple):
+    """A marker that the performer read in the camera's picture. number: of the tick that drew it
+    (`calibration.marker`). captured_ns: when the picture was captured, by the performer's clock."""
+
+    number: int
+    captured_ns: int
+
+    def pack(self) -> bytes:
+        return _READING.pack(PROTOCOL, *self)
+
+    @classmethod
+    def unpack(cls, data: bytes) -> MarkerReading:
+        """Raises MessageError."""
+        if len(data) != _READING.size or data[0] != PROTOCOL:
+            raise MessageError("what the camera read is not understood")
+        return cls._make(_READING.unpack(data)[1:])
+
+
+_READING = struct.Struct("<BHq")
+
+
 class Press(NamedTuple):
     """A key pressed in a window. key: the character. who: the window."""
 
@@ -297,8 +321,9 @@ class Status:
     """A stage's message to the supervisor.
 
     alive_ns: when the stage's slowest thread last moved. ready: it is at work. doing: what it is loading
-    until then. died: in its last status, the one line that says what ended it. playout, performer, output:
-    the state of that kind of stage, once it is ready.
+    until then; doing_s: for how long already; part, parts: in which of how many parts, from 1. died: in its
+    last status, the one line that says what ended it. playout, performer, output: the state of that kind of
+    stage, once it is ready.
     """
 
     stage: str
@@ -311,6 +336,9 @@ class Status:
     playout: PlayoutStatus | None = None
     performer: PerformerStatus | None = None
     output: OutputStatus | None = None
+    doing_s: Finite = 0.0
+    part: Count = 0
+    parts: Count = 0
 
     def pack(self) -> bytes:
         return pack(self)

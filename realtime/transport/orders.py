@@ -50,7 +50,8 @@ class Orders:
     to 1, of "centre" (`engines.pose.tracking.choosing`). recording: the programme is recorded. restarts:
     rises with each order to restart the performer. layers:
     name → whether it is shown, of the layers that can be switched, in the show file's order. fan_name: what
-    {fan} stands for in their texts; "" for nobody.
+    {fan} stands for in their texts; "" for nobody. measuring: a marker is on the programme, and the camera is
+    searched for it. flashes: rises with each order of a white flash.
     """
 
     armed: bool = False
@@ -78,6 +79,8 @@ class Orders:
     fan_name: Annotated[str, Field(max_length=LONGEST_NAME)] = ""
     recording: bool = False
     restarts: int = 0
+    measuring: bool = False
+    flashes: int = 0
 
     @classmethod
     def at_start(cls, show: Show) -> Orders:

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from calibration.loop_lag import Lag
 from realtime.transport.swap import SwapStatus
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -36,6 +37,7 @@ class PlayoutStatus:
     fps: Finite | None = None
     latency_ms: Finite | None = None
     delay_s: Finite = 0.0
+    loop_lag: Lag | None = None
     tick: Count = 0
     clock_start_ns: Ns | None = None
     on_air_ns: Ns | None = None

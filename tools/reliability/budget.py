@@ -65,7 +65,7 @@ def held_by(
     held = [s.processes[name] for s in kept]
     return (
         [s.at_s for s in kept],
-        [each.pss_mb for each in held],
+        [each.memory_mb for each in held],
         [each.handles for each in held],
         [each.threads for each in held],
     )

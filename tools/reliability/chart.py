@@ -26,10 +26,10 @@ def write_picture(samples: Sequence[Sample], path: Path, title: str) -> None:
     minutes = [(sample.at_s - start_s) / 60 for sample in samples]
     for name in names_of(samples):
         held = [sample.processes.get(name) for sample in samples]
-        memory.plot(minutes, [None if each is None else each.pss_mb for each in held], label=name)
+        memory.plot(minutes, [None if each is None else each.memory_mb for each in held], label=name)
         handles.plot(minutes, [None if each is None else each.handles for each in held], label=name)
     latency.plot(minutes, [sample.stats.get("latency_ms") for sample in samples], color="#444444")
-    for axes, label in ((memory, "memory (PSS), MiB"), (handles, "file handles"), (latency, "latency, ms")):
+    for axes, label in ((memory, "own memory, MiB"), (handles, "file handles"), (latency, "latency, ms")):
         _finish(axes, label, minutes, samples)
     memory.legend(fontsize="small", ncols=3)
     latency.set_xlabel("minutes")

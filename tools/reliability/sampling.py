@@ -17,10 +17,14 @@ MIB = 1 << 20
 
 @dataclass(frozen=True)
 class Held:
-    """By one process. pss_mb: its memory, with its share of what it shares, in MiB."""
+    """By one process.
+
+    memory_mb: its own memory in MiB (Pss_Anon), without the files and the shared memory that it has mapped:
+    how much of these counts as its own changes as other programs come and go.
+    """
 
     pid: int
-    pss_mb: float
+    memory_mb: float
     handles: int
     threads: int
 
@@ -51,7 +55,7 @@ def take(show: RunningShow, viewers: dict[str, Any], fault: str) -> Sample:
     for name, process in processes.items():
         try:
             held[name] = Held(
-                process.pid, pss_kib(process.pid) / 1024, process.num_fds(), process.num_threads()
+                process.pid, own_kib(process.pid) / 1024, process.num_fds(), process.num_threads()
             )
             shared |= shared_memory(process.pid)
         except (psutil.Error, OSError):  # it has just ended
@@ -61,9 +65,10 @@ def take(show: RunningShow, viewers: dict[str, Any], fault: str) -> Sample:
     return Sample(at_s, held, sum(shared.values()) / MIB, *figures, viewers, fault)
 
 
-def pss_kib(pid: int) -> int:
+def own_kib(pid: int) -> int:
+    """Of its anonymous memory. Raises OSError once it has ended."""
     text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
-    found = re.search(r"^Pss:\s+(\d+) kB", text, re.MULTILINE)
+    found = re.search(r"^Pss_Anon:\s+(\d+) kB", text, re.MULTILINE)
     if found is None:
         raise OSError(f"process {pid} has no memory any more")
     return int(found[1])

@@ -126,7 +126,7 @@ def _process(samples: list[Any], name: str) -> dict[str, Any]:
     _, _, handles, threads = budget.held_by(samples, name, budget.WARM_UP_S)
     newest = next(s.processes[name] for s in reversed(samples) if name in s.processes)
     return {
-        "memory_mb": newest.pss_mb,
+        "memory_mb": newest.memory_mb,
         "slope": None if slope is None else slope.per_hour,
         "within": None if slope is None else slope.within,
         "handles": budget.growth(handles),

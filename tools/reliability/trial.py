@@ -24,7 +24,7 @@ from tools.reliability.sampling import Sample
 from tools.reliability.show import MODULE, begin
 from tools.reliability.watching import Audience, Missed, longest_off_live, states
 
-START_S = 300.0
+START_S = 900.0
 """Until the show is on air; the first time, networks are compiled."""
 
 RECOVER_S = 45.0

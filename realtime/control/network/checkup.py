@@ -14,8 +14,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+ROOT = Path(__file__).resolve().parents[3]
+"""Where the project's modules are, also for a show that is started from another folder."""
 COMMAND = (sys.executable, "-m", "tools.doctor", "--json", "--beside-show")
 LONGEST_S = 180.0
 MOST_FINDINGS, LONGEST_TEXT = 200, 1000
@@ -37,6 +40,7 @@ class Checkup:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 encoding="utf-8",
+                env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"},
                 start_new_session=True,  # the terminal's Ctrl-C is not for it
             )
         except OSError as error:

@@ -103,7 +103,7 @@ def test_no_choice_of_two_frames_is_better(seed: int, moving: bool) -> None:
     assert len(every) == 2**COUNT and costs.max() > costs.min() + 1
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 10**6))
 def test_no_random_choice_of_many_frames_is_better(seed: int) -> None:
     bank, random = made_up(9, 3), np.random.default_rng(seed)
@@ -171,7 +171,7 @@ def test_a_frame_filmed_from_afar_is_chosen_last() -> None:
     assert (choose(bank, FRONT, height=0.5 * HEIGHT) == 0).all(), "both will do"
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.lists(st.booleans(), min_size=9, max_size=9).filter(any), st.booleans())
 def test_frames_that_are_not_allowed_are_not_used(allowed: list[bool], moving: bool) -> None:
     current = np.arange(COUNT) % 9 if moving else None

@@ -77,7 +77,7 @@ def test_the_table_of_bends_leads_from_part_to_neighbour() -> None:
 # --- places, sizes, windows ---
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(x=st.integers(-60, 60), y=st.integers(-60, 60))
 def test_the_doll_moves_with_the_landmarks(x: int, y: int) -> None:
     out, still = drawn(BOTH, moved(FRONT, x, y), size=(320, 320), corner=(-80, -80)), drawn(BOTH, FRONT)
@@ -93,7 +93,7 @@ def test_a_player_twice_as_tall_is_twice_as_large() -> None:
     assert np.abs(small - drawn(ONE, FRONT)).mean() < 0.2
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(x=st.integers(-40, 120), y=st.integers(-40, 120), degrees=st.floats(0, 360))
 def test_a_window_shows_what_the_whole_shows_there(x: int, y: int, degrees: float) -> None:
     landmarks = lying(FRONT, degrees)
@@ -244,7 +244,7 @@ def test_what_is_before_is_drawn_last() -> None:
 # --- poses that are none ---
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     arrays(np.float32, (33, 4), elements=st.floats(-300, 600, width=32)),
     st.tuples(st.integers(-2000, 2000), st.integers(-2000, 2000)),

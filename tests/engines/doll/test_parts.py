@@ -71,7 +71,7 @@ def test_the_table_is_sound() -> None:
 # --- fit ---
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(turn=st.floats(-180, 180), scale=st.floats(0.4, 2.5), x=st.floats(-50, 50), y=st.floats(-50, 50))
 def test_a_similarity_of_the_whole_body_is_found(turn: float, scale: float, x: float, y: float) -> None:
     view = turned(FRONT, EVERY, MIDDLE, turn) * np.array([scale, scale, 1, 1], np.float32)
@@ -96,7 +96,7 @@ def test_across_a_limb_the_players_own_scale_remains() -> None:
     assert thigh[1, 1] == pytest.approx(2, abs=0.15) and thigh[0, 0] == pytest.approx(1, abs=0.05)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(driven=poses, view=poses)
 def test_maps_are_finite_whatever_the_landmarks(
     driven: NDArray[np.float32], view: NDArray[np.float32]
@@ -111,7 +111,7 @@ def test_landmarks_that_fall_together_are_not_turned() -> None:
     )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(driven=poses, view=poses, scale=st.floats(0.5, 2))
 def test_torso_and_head_are_never_pulled_into_a_sheet_nor_mirrored(
     driven: NDArray[np.float32], view: NDArray[np.float32], scale: float
@@ -156,7 +156,7 @@ def test_between_the_legs_out_is_towards_the_left_one_from_before_and_behind() -
 # --- how parts are turned ---
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(one=poses, other=poses)
 def test_the_distance_is_symmetric_and_between_0_and_8(
     one: NDArray[np.float32], other: NDArray[np.float32]

@@ -262,7 +262,7 @@ def test_too_many_frames_are_refused(tensors: Tensors, tmp_path: Path) -> None:
     assert refused({**tensors, **{name: value[:0] for name, value in many.items()}}, tmp_path)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_no_flipped_byte_is_a_crash(
     path: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -19,9 +19,7 @@ from engines.pack.manifest import MANIFEST, MOST_BYTES, PackError, PackManifest,
 from engines.pack.player_pack import PlayerPack
 from tests.mutations import changed, damaged
 
-fuzzed = settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+fuzzed = settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(scope="module")

@@ -84,7 +84,7 @@ def test_a_manifest_that_cannot_be_changed_safely_is_left() -> None:
 lines = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1, max_size=40)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.builds(Rights, lines, lines, st.dates(), lines | st.just("")))
 def test_whatever_is_agreed_comes_back(rights: Rights) -> None:
     written = with_rights(TEXT, rights)

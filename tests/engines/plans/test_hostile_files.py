@@ -24,9 +24,7 @@ CHOICE = {
     "skipped": {"int8": "no calibration"},
 }
 NESTED = "[" * 100_000
-fuzzed = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+fuzzed = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @fuzzed

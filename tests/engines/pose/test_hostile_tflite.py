@@ -15,7 +15,7 @@ from tests.mutations import damaged
 
 pytest.importorskip("mediapipe")
 NAME = "pose_detection"
-fuzzed = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+fuzzed = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(scope="module")

@@ -57,9 +57,7 @@ name = "green"
 colour = "#00b140"
 """
 DATA = tomllib.loads(TEXT)
-fuzzed = settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+fuzzed = settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def test_the_file_itself_is_right(tmp_path: Path) -> None:

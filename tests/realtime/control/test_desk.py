@@ -158,10 +158,11 @@ BOTH_READY = {"playout": StageState(ready=True), "performer": StageState(ready=T
 
 
 def test_what_keeps_the_performers_frames_off_the_air_is_the_reason() -> None:
-    def facts(state: str, **performer: str) -> dict[str, Any]:
+    def facts(state: str, **performer: Any) -> dict[str, Any]:
         status = ShowStatus(BOTH_READY, PlayoutStatus(state=state), PerformerStatus(**performer))
         return show_facts({}, Orders(taken=True), status, {})
 
+    assert facts("FALLBACK", camera_size=(9, 9))["reason"] == "nobody is followed in the camera's picture"
     found = facts("FALLBACK", limits=NEVER_FILMED, fan="sound")
     assert (found["reason"], found["fan"]) == (NEVER_FILMED, "sound")
     assert facts("HOLD", limits=NEVER_FILMED)["reason"] == NEVER_FILMED
@@ -243,10 +244,27 @@ def test_all_that_clients_are_told_of_a_show() -> None:
     assert set(figures) - {"fps", "latency_ms", "missed", "viewers", "confidence", "outputs"} == {
         "stages_ms",
         "dropped",
+        "preparing",
     }
     line = status_line(Orders(armed=True), status, Totals())
     assert line == "LIVE       30.0 fps  latency  42 ms  dropped 0  missed 0  viewers 3  armed"
+    loading = replace(status, stages={"performer": StageState(False, "loading the networks", 12.3, 1, 3)})
+    assert status_line(Orders(), loading, Totals()).endswith("  performer prepares: part 1 of 3, 12 s")
+    assert Figures().take(Totals(), loading)["preparing"] == {
+        "performer": {"doing": "loading the networks", "doing_s": 12.3, "part": 1, "parts": 3}
+    }
     assert status_line(Orders(), ShowStatus(), Totals()) == "starting ..."
+
+
+def test_an_alarm_is_told_with_what_to_press_and_a_note_without() -> None:
+    desk = Desk(Orders(), Keymap({"camera": "x"}), {})
+    heard: list[Event] = []
+    desk.listen(heard.append)
+    desk.tell("performer: camera 0 is broken; trying again")
+    desk.tell("performer: camera 0 is back")
+    assert heard[0]["hint"]["name"] == "The camera is lost"
+    assert "camera (x) takes the next one" in heard[0]["hint"]["press"]
+    assert "hint" not in heard[1]
 
 
 def test_figures_are_of_late_and_drops_since_the_beginning() -> None:

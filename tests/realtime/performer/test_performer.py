@@ -483,7 +483,9 @@ def test_why_a_backend_was_left_is_an_event(tmp_path: Path) -> None:
     stage = Stage(tmp_path, fake_nets(Show()))
     left = "the backend cuda does not work here (it is out of memory)"
     rig = replace(stage.performer._rig, nets=lambda show: replace(fake_nets(show), left=(left,)))
-    ended = SimpleNamespace(meter=Meter(), bus=stage.bus, every_s=0.01, stopped=lambda: True)
+    ended = SimpleNamespace(
+        meter=Meter(), bus=stage.bus, every_s=0.01, stopped=lambda: True, loading=lambda doing: None
+    )
     try:
         performer.run(StageContext(PERFORMER, rig, attempt=1), cast(StageLink, ended))
     finally:

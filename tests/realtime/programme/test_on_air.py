@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 import pytest
 
+from calibration import marker
 from realtime.config.backgrounds import Colour, LiveCamera
 from realtime.config.layers import PictureLayer
 from realtime.config.outputs import Ndi, Recorder
@@ -27,7 +28,7 @@ from realtime.pictures.picture import backdrop, slate
 from realtime.stages.context import StageContext
 from realtime.stages.stage_main import stage_main
 from realtime.stages.table import PERFORMER
-from realtime.transport.bus import Ticket
+from realtime.transport.bus import MarkerReading, Ticket
 from realtime.transport.people import People
 from tests.realtime.fakes import SIZE, fake_show
 from tests.realtime.outputs.feeding import wait_for_state, wait_until
@@ -437,3 +438,42 @@ def test_the_sound_knows_when_the_picture_came_in(start: Start) -> None:
     board.order(slate=True)
     board.tick()
     assert viewer.frames[-1].entered is None
+
+
+def test_a_marker_that_the_camera_reads_says_how_late_it_is(start: Start) -> None:
+    board, viewer = start()
+    board.live()
+    board.order(measuring=True)
+    board.tick()
+    assert marker.read(viewer.frames[-1].picture) == viewer.ticks[-1] % marker.MODULUS
+    readings, playout = board.bus.sender("markers", "performer"), board.playout
+    captured_ns = playout._clock.due_ns(board.now - 1) + 80_000_000
+    reading = MarkerReading(board.now - 1, captured_ns)
+    board._arrives(readings, reading.pack(), playout._markers_socket)
+    board.tick()
+    lag = playout._status(board.now).loop_lag
+    assert lag is not None
+    assert lag.median_ms == pytest.approx(80, abs=0.1)
+    board._arrives(readings, b"\x00" + reading.pack()[1:], playout._markers_socket)
+    board.tick()
+    board.order(measuring=False)
+    board.tick()
+    assert marker.read(viewer.frames[-1].picture) is None
+    assert playout._status(board.now).loop_lag == lag, "it stays known"
+    board.order(measuring=True)
+    board.tick()
+    assert playout._status(board.now).loop_lag is None, "measured anew"
+
+
+def test_a_flash_is_white_and_its_time_is_told(start: Start) -> None:
+    board, viewer = start()
+    board.live()
+    board.order(flashes=1)
+    before_s = time.time()
+    board.tick(4)
+    whites = [bool((frame.picture == 255).all()) for frame in viewer.frames[-5:]]
+    assert whites == [False, True, True, True, False]
+    told = [text for _, text in board.playout._meter.take().events if text.startswith("flash at ")]
+    assert len(told) == 1
+    due_s = before_s + (board.playout._clock.due_ns(board.now - 4) - time.monotonic_ns()) / 1e9
+    assert float(told[0].split()[2]) == pytest.approx(due_s, abs=1.0)

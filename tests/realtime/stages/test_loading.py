@@ -34,7 +34,7 @@ def test_what_takes_long_and_what_was_found_reaches_console_and_log(monkeypatch:
         attempt=1,
     )
     link: Any = SimpleNamespace(meter=meter, bus=None)
-    performer._load(context, link, cast(Any, SimpleNamespace(step=steps.append)))
+    performer._load(context, link, cast(Any, SimpleNamespace(begin=steps.append, step=steps.append)))
     assert steps == ["loading the networks", QUANTIZING, "opening camera fan.mp4"]
     assert [text for _, text in meter.take().events] == [QUANTIZING, CHOSEN]
     doing("nobody listens any more")

@@ -135,6 +135,9 @@ def test_a_playout_that_is_killed_leaves_nothing_behind(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("**/dancecam-*"))
 
 
+GIVEN_UP = "The performer is given up"
+
+
 @pytest.mark.parametrize("given_up", [False, True])
 def test_the_operator_starts_the_performer_again(tmp_path: Path, given_up: bool) -> None:
     show, player = fake_show(tmp_path)
@@ -149,6 +152,9 @@ def test_the_operator_starts_the_performer_again(tmp_path: Path, given_up: bool)
         if given_up:
             first.kill()
             wait_for(lambda: any("performer is given up" in line for line in heard.lines))
+            shown = supervisor.desk.state
+            wait_for(lambda: [each["name"] for each in shown()["show"]["hints"]] == [GIVEN_UP])
+            assert shown()["show"]["reason"] == "the performer is given up"
         supervisor.act("restart")
         wait_for(lambda: any(line.startswith("RESTART (") for line in heard.lines))
         assert given_up or first.is_running()

@@ -25,6 +25,29 @@ def test_silence_is_judged_by_another_deadline_until_it_is_ready() -> None:
     assert not dog.silent_for_too_long(58 * S)
 
 
+def test_waiting_for_a_processor_is_no_silence_but_not_for_ever() -> None:
+    dog = Watchdog(STAGE)
+    dog.started(0)
+    dog.heard(0, ready=True)
+    assert not dog.is_silent(2 * S)
+    assert dog.is_silent(2 * S + 1)
+    for second in range(2, 20):
+        dog.waited({1: 100.0, 2: 50.0 + second, second + 10: 7.0})  # threads come and go
+        if second <= 16:
+            assert not dog.silent_for_too_long(second * S), second
+    assert dog.silent_for_too_long(17 * S)
+    dog.heard(18 * S, ready=True)
+    assert not dog.silent_for_too_long(22 * S)
+    assert dog.silent_for_too_long(23 * S), "what it waited before it last moved does not count"
+    dog.waited({1: 200.0})
+    dog.waited({1: 201.5})
+    assert not dog.silent_for_too_long(23 * S)
+    assert dog.silent_for_too_long(24 * S), "it waited for 1.5 s only"
+    dog.started(24 * S)
+    dog.heard(24 * S, ready=True)
+    assert dog.silent_for_too_long(29 * S), "nor what the process before it waited"
+
+
 def test_a_fresh_process_may_prepare_itself_again() -> None:
     dog = Watchdog(STAGE)
     dog.started(0)

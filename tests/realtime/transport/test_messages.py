@@ -129,7 +129,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.binary(max_size=120))
 def test_no_bytes_raise_anything_but_that_they_are_no_message(data: bytes) -> None:
     for kind in (*KINDS, Ticket):
@@ -141,7 +141,7 @@ def test_no_bytes_raise_anything_but_that_they_are_no_message(data: bytes) -> No
     time_in(data)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(message=st.sampled_from(MESSAGES), field=st.data(), value=values)
 def test_what_is_read_can_be_used(message: Any, field: st.DataObject, value: object) -> None:
     name = field.draw(st.sampled_from(sorted(asdict(message))))
@@ -154,7 +154,7 @@ def test_what_is_read_can_be_used(message: Any, field: st.DataObject, value: obj
         totals = Totals()
         totals.add(read.delta)
         outputs = () if read.output is None else (read.output,)
-        stages = {read.stage: StageState(read.ready, read.doing)}
+        stages = {read.stage: StageState(read.ready, read.doing, read.doing_s, read.part, read.parts)}
         status = ShowStatus(
             stages, read.playout or PlayoutStatus(), read.performer or PerformerStatus(), outputs
         )
@@ -165,7 +165,7 @@ def test_what_is_read_can_be_used(message: Any, field: st.DataObject, value: obj
         draw_people(read, np.zeros((48, 64, 3), np.uint8))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(data=st.binary(max_size=60) | values.map(lambda value: json.dumps(value).encode()))
 def test_a_key_of_a_window_is_read_or_refused(data: bytes) -> None:
     try:

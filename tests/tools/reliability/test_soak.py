@@ -32,7 +32,7 @@ def test_a_short_soak(tmp_path: Path) -> None:
     assert set(last["processes"]) == {
         "supervisor", "performer", "playout", "web server", "output webrtc", "output recorder",
     }  # fmt: skip
-    assert all(held["pss_mb"] > 5 and held["handles"] > 3 for held in last["processes"].values())
+    assert all(held["memory_mb"] > 5 and held["handles"] > 3 for held in last["processes"].values())
     assert last["watching"] >= 1
     assert (tmp_path / "soak.png").read_bytes().startswith(b"\x89PNG")
 

@@ -4,6 +4,7 @@ import { Controls, holdable } from "./controls.js";
 import { DeskLink } from "./desk.js";
 import { Drops, Latencies } from "./figures.js";
 import { Findings } from "./findings.js";
+import { Hints } from "./hints.js";
 import { Picker } from "./picker.js";
 import { WhepPlayer } from "./whep.js";
 
@@ -16,12 +17,20 @@ const CONFIDENCE = [[0.8, "as filmed"], [0.5, "near"], [0, "never filmed"]];
 // What the big word is followed by.
 const TALLY = { LIVE: "on air", HOLD: "on air, no new frame", FREEZE: "on air, frozen" };
 
+// The row "The console is not connected" of the table of alarms, which cannot be asked for then.
+const NOT_CONNECTED = {
+  name: "The console is not connected",
+  means: "This browser does not reach the show. The board is not touched.",
+  press: "Look at the board; use the terminal's keys. Check the browser's network: the page tries again by itself.",
+};
+
 const by = (id) => document.getElementById(id);
 const desk = new DeskLink();
 const latencies = new Latencies(by("latencies").tBodies[0]);
 const drops = new Drops(by("drops").tBodies[0]);
 const controls = new Controls(by("controls"), act, toggleHelp, tooShort);
 const findings = new Findings(by("findings"));
+const hints = new Hints(by("hints"), by("preparing"));
 const picker = new Picker(by("picker"), by("preview"), (place) => act("pick", place));
 const monitors = ["preview", "programme"].map((name) => {
   const notice = by(`${name}-notice`);
@@ -34,6 +43,7 @@ const monitors = ["preview", "programme"].map((name) => {
 });
 let joined = false;
 let toastTimer = null;
+let measuring = false;
 let confirmNow = [];
 let unarmed = new Set(); // the actions that arming does not confirm
 let namesDrawn = "";
@@ -64,12 +74,14 @@ function toggleHelp() {
 
 function showState({ orders, show, confirm }) {
   confirmNow = confirm;
+  measuring = orders.measuring;
   const state = show.state ?? "NO SHOW";
   document.body.dataset.state = state;
   document.body.dataset.tally = show.on_air ? "on" : "off";
   by("state").textContent = state;
   by("tally-word").textContent = TALLY[state] ?? "player off air";
   by("reason").textContent = show.reason ?? "";
+  hints.show(show.hints ?? []);
   by("player").textContent = playerText(show);
   by("fan").textContent = show.fan || "–";
   by("camera").textContent = show.camera_gives || "–";
@@ -174,11 +186,20 @@ function showStats({ stats }) {
   const number = (value, digits, unit) => (Number.isFinite(value) ? `${value.toFixed(digits)} ${unit}` : "–");
   by("fps").textContent = number(stats.fps, 1, "fps");
   by("latency").textContent = number(stats.latency_ms, 0, "ms");
+  showLoopLag(stats.loop_lag ?? null);
   by("missed").textContent = stats.missed ?? "–";
   by("viewers").textContent = stats.viewers ?? "–";
   showConfidence(stats.confidence ?? null);
   if (stats.stages_ms) latencies.add(stats.stages_ms);
   if (stats.dropped) drops.add(stats.dropped);
+  hints.prepare(stats.preparing ?? {}, by("reason").textContent);
+}
+
+// lag: of the API's stats; null where it was not measured. The camera must see the marker on the board.
+function showLoopLag(lag) {
+  by("loop-lag").hidden = lag === null && !measuring;
+  by("fan-to-board").textContent = lag === null ? "the camera sees no marker" : `${Math.round(lag.fan_to_board_ms)} ms`;
+  by("fan-to-board").title = lag === null ? "" : `over output, board and camera: ${Math.round(lag.median_ms)} ms`;
 }
 
 // confidence: 0 to 1, of late; null while nobody dances.
@@ -204,12 +225,20 @@ function showKeys(actions) {
   );
 }
 
-function note(at, text) {
+// hint: of an alarm: what it means, and what to press.
+function note(at, text, hint) {
   const line = document.createElement("li");
   const time = document.createElement("time");
   time.dateTime = at;
   time.textContent = new Date(at).toLocaleTimeString([], { hour12: false });
   line.append(time, ` ${text}`);
+  if (hint) {
+    const press = document.createElement("span");
+    press.className = "press";
+    press.textContent = hint.press;
+    press.title = hint.means;
+    line.append(press);
+  }
   by("log").prepend(line);
   while (by("log").children.length > LOG_ENTRIES) by("log").lastChild.remove();
 }
@@ -233,7 +262,7 @@ desk.addEventListener("hello", ({ detail }) => {
 desk.addEventListener("state", ({ detail }) => showState(detail));
 desk.addEventListener("stats", ({ detail }) => showStats(detail));
 desk.addEventListener("action", ({ detail }) => noteAction(detail));
-desk.addEventListener("message", ({ detail }) => note(detail.at, detail.text));
+desk.addEventListener("message", ({ detail }) => note(detail.at, detail.text, detail.hint));
 desk.addEventListener("up", () => {
   by("link").dataset.up = "true";
   by("link").textContent = "connected";
@@ -247,6 +276,8 @@ desk.addEventListener("down", () => {
   by("state").textContent = "NO SHOW";
   by("tally-word").textContent = "";
   by("reason").textContent = "The show is not reachable; trying again.";
+  hints.show([NOT_CONNECTED]);
+  hints.prepare({}, "");
 });
 desk.addEventListener("login", () => by("login").open || by("login").showModal());
 by("fan-name-form").addEventListener("submit", (event) => {

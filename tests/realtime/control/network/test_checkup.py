@@ -44,6 +44,16 @@ def test_findings_come_and_the_show_goes_to_standard_input() -> None:
         assert answer_of(checkup) == FOUND
 
 
+def test_it_runs_for_a_show_that_is_started_from_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    program = "import json, tools.doctor; print(json.dumps(%r))"
+    with closing(Checkup("{}", python(program % FOUND))) as checkup:
+        assert answer_of(checkup) == FOUND
+
+
 @pytest.mark.parametrize(
     ("program", "words"),
     [

@@ -374,26 +374,3 @@ def switch_player(show: Show, one: Any, two: Any) -> None:
             " return it.scrollHeight <= it.clientHeight; })()"
         ), "a choice is hidden"
     assert two.get_by_role("button", name="Jones").get_attribute("aria-pressed") == "true"
-
-
-OVERLAPS = """() => {
-  const parts = [...document.querySelectorAll(".monitor, #controls, #panels section")];
-  const boxes = parts.map((part) => [part.id || part.className, part.getBoundingClientRect()]);
-  const meet = (a, b) => a.left < b.right - 1 && b.left < a.right - 1
-    && a.top < b.bottom - 1 && b.top < a.bottom - 1;
-  return boxes.flatMap(([name, box], n) =>
-    boxes.slice(n + 1).filter(([, other]) => meet(box, other)).map(([other]) => `${name} over ${other}`));
-}"""
-"""Parts of the console that cover one another."""
-
-
-def test_nothing_is_cut_off_or_covered_on_a_phone_a_tablet_and_a_desk(tmp_path: Path) -> None:
-    with running(tmp_path) as show, chromium() as browser:
-        for width, height in ((390, 844), (700, 900), (1024, 768), (1280, 800), (1440, 900)):
-            page = new_page(browser, {"width": width, "height": height})
-            page.goto(show.server.console_url)
-            page.get_by_text("FALLBACK", exact=True).wait_for(timeout=10_000)
-            page.screenshot(path=tmp_path / f"{width}.png", full_page=True)
-            assert page.evaluate("document.documentElement.scrollWidth") <= width
-            assert page.evaluate(OVERLAPS) == [], f"at {width}x{height}"
-            page.close()

@@ -156,7 +156,7 @@ def test_a_malformed_request_gets_a_4xx_and_nothing_is_said(
     assert 400 <= status(raw(server, sent)) < 500
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     body=st.binary(max_size=200)
     | st.recursive(

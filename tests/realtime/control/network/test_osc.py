@@ -267,7 +267,7 @@ def player_message(values: list[object]) -> bytes:
     return osc("/dancecam/player", *(v.replace("\0", "") if isinstance(v, str) else v for v in values))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     packet=st.binary(max_size=200)
     | st.binary(max_size=80).map(lambda data: b"#bundle\0" + data)

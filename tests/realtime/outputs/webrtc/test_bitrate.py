@@ -54,7 +54,7 @@ def test_a_quiet_picture_is_not_taken_for_a_bad_network() -> None:
     assert {step.heard(1.5 * sent, sent, t / 2) for t in range(100)} == {0}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(
         st.tuples(

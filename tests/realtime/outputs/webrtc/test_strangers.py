@@ -182,7 +182,7 @@ def changed(changes: list[tuple[int, str]]) -> str:
 
 
 @given(st.one_of(st.binary(max_size=200), CHANGES.map(lambda changes: changed(changes).encode())))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_an_offer_is_checked_or_refused_whatever_it_is(body: bytes) -> None:
     try:
         assert isinstance(checked_offer(body), RTCSessionDescription)
@@ -196,7 +196,7 @@ def test_changed_offers_leave_no_seat_taken_and_no_traceback(
     monkeypatch.setattr(webrtc_sink, "CONNECT_TIMEOUT_S", 0.2)
 
     @given(CHANGES)
-    @settings(max_examples=EXAMPLES, deadline=None)
+    @settings(max_examples=EXAMPLES)
     def post(changes: list[tuple[int, str]]) -> None:
         body = changed(changes).encode(errors="replace").decode()
         status, text, headers = ask(sink, "POST", "/whep/programme", body, **SDP)
