@@ -2,7 +2,7 @@
 
 Ticks of two runs never fall on the same moments, and a machine that is busy loses other frames each time. So
 what is compared is what each picture of the camera became: whether it was seen, when after its capture, and
-how the programme looked with it. HOLDs from which LIVE goes on are no changes of state.
+how the programme looked with it. HOLD counts as LIVE.
 """
 
 from __future__ import annotations

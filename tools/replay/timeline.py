@@ -82,16 +82,11 @@ class Timeline:
         return None if at_ns is None else Change(at_ns, f"{longest_ns / NS_PER_S:.1f}")
 
     def states(self, start_ns: int, end_ns: int) -> list[Change]:
-        """A HOLD from which LIVE goes on is left out: it is a frame that was late, as some are."""
-        found = _changes(self.ticks, start_ns, end_ns, lambda tick: tick.state)
-        steady: list[Change] = []
-        for n, change in enumerate(found):
-            following = found[n + 1].to if n + 1 < len(found) else "LIVE"
-            was_live = bool(steady) and steady[-1].to == "LIVE"
-            if was_live and (change.to == "LIVE" or (change.to == "HOLD" and following == "LIVE")):
-                continue
-            steady.append(change)
-        return steady
+        """HOLD counts as LIVE: it is a frame that was late, as some are. What becomes of it, FALLBACK, is
+        there."""
+        return _changes(
+            self.ticks, start_ns, end_ns, lambda tick: "LIVE" if tick.state == "HOLD" else tick.state
+        )
 
     def players(self, start_ns: int, end_ns: int) -> list[Change]:
         return _changes(self.ticks, start_ns, end_ns, lambda tick: str(tick.player))
