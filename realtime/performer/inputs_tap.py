@@ -23,6 +23,9 @@ from realtime.transport.latest import Latest
 
 TAKE_S = 0.2
 
+LOST = "overtaken"
+"""The show has such a picture, only the recording lacks it; so it is none of `telemetry.DROPS`."""
+
 
 class Tapped(NamedTuple):
     """camera: the place of the camera that took it, from 0."""
@@ -42,7 +45,7 @@ class InputsTap:
         self._first_ns: int | None = None
         self._due = 0
         self.lost = 0
-        self._latest: Latest[Tapped] = Latest(self, "overtaken")
+        self._latest: Latest[Tapped] = Latest(self, LOST)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="inputs", daemon=True)
         if self._ring is not None:
