@@ -41,20 +41,30 @@ ENGINES: dict[str, set[str]] = {
 REALTIME: dict[str, set[str]] = {
     "config": set(),
     "pictures": {"config"},
-    "cameras": {"config", "pictures"},
+    "inputs": {"config", "pictures"},
+    "cameras": {"config", "pictures", "inputs"},
     "transport": {"config"},
     "layers": {"config", "pictures", "transport"},
     "stages": {"config", "transport"},
     "link": {"stages", "transport"},
     "performer": {"config", "pictures", "cameras", "transport", "stages", "link"},
-    "outputs": {"config", "pictures", "transport", "stages"},
+    "outputs": {"config", "pictures", "inputs", "transport", "stages"},
     "outputs.webrtc": {"config", "transport", "stages", "outputs"},
     "programme": {"config", "pictures", "transport", "layers", "stages", "link"},
-    "control": {"config", "transport"},
+    "control": {"config", "inputs", "transport"},
     "control.terminal": set(),
     "control.surfaces": {"config", "transport", "control"},
     "control.network": {"config", "transport", "stages", "control", "control.surfaces"},
-    "supervise": {"config", "pictures", "transport", "stages", "link", "control", "control.terminal"},
+    "supervise": {
+        "config",
+        "pictures",
+        "inputs",
+        "transport",
+        "stages",
+        "link",
+        "control",
+        "control.terminal",
+    },
 }
 QUALITY, MEASURING, GPU_CHECK = (f"benchmarking.{room}" for room in ("quality", "measuring", "gpu_check"))
 TOOLS: dict[str, set[str]] = {
@@ -82,6 +92,7 @@ TOOLS: dict[str, set[str]] = {
     "reliability.trial_show": set(),
     "reliability.malformed": {"reliability.trial_show"},
     "reliability": {"reliability.trial_show", "reliability.malformed"},
+    "replay": set(),
     "": {
         "scores",
         "player",

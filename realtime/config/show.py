@@ -14,6 +14,7 @@ from engines.pose.tracking.choosing import Rule
 from realtime.config.backgrounds import PLATE, Backgrounds
 from realtime.config.control import Control
 from realtime.config.fields import UNKNOWN_KEY, Rate, Share, ShowPath, StrictModel, Text, no_two_alike
+from realtime.config.inputs import RecordInputs
 from realtime.config.layers import AnyLayer, Layers, ai_mark
 from realtime.config.outputs import Ndi, Outputs, WebRtc
 from realtime.config.redact import redact, shown
@@ -168,6 +169,8 @@ class Show(StrictModel):
     """What runs the networks: auto picks the first that works on this machine."""
     allow_expired: bool = False
     """Players may be shown whose agreement on the likeness has ended."""
+    record_inputs: RecordInputs | None = None
+    """Not in a show file: the flags --record-inputs set it, so that nothing is kept that nobody asked for."""
 
     @model_validator(mode="before")
     @classmethod
@@ -179,6 +182,15 @@ class Show(StrictModel):
         if data.get("camera", several[0]) != several[0]:
             raise ValueError("camera is not the first of cameras: leave it out")
         return {**data, "camera": several[0]}
+
+    @field_validator("record_inputs")
+    @classmethod
+    def _asked_for(cls, value: RecordInputs | None, info: ValidationInfo) -> RecordInputs | None:
+        if value is not None and info.context is not None:
+            raise ValueError(
+                "inputs are recorded with run_live.py --record-inputs FOLDER, not by a show file"
+            )
+        return value
 
     @field_validator("background")
     @classmethod

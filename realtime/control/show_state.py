@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.pack.rights import Rights
+from realtime.config.inputs import INPUTS
 from realtime.control.alarms import OUTPUT_FAILED, PLAYER_FAILED, Hint, alarm_beside, hint
 from realtime.transport.orders import Orders
 from realtime.transport.statuses import OutputStatus, PerformerStatus, PlayoutStatus
@@ -51,6 +52,15 @@ class ShowStatus:
 
     def is_ready(self, stage: str) -> bool:
         return stage in self.stages and self.stages[stage].ready
+
+    @property
+    def keeps_camera(self) -> Sequence[OutputStatus]:
+        """The recorder of inputs, while it keeps the camera's pictures."""
+        return [
+            output
+            for output in self.outputs
+            if output.kind == INPUTS and output.state == "running" and output.reason
+        ]
 
     @property
     def viewers(self) -> int:
@@ -269,6 +279,7 @@ def status_line(orders: Orders, status: ShowStatus, totals: Totals) -> str:
     switches = ("armed", "frozen", "mirror", "skeleton", "recording")
     parts = [
         f"{playout.state:<8}",
+        *("CAMERA IS KEPT" for _ in status.keeps_camera),
         f"{playout.fps:5.1f} fps",
         "latency   -" if playout.latency_ms is None else f"latency {playout.latency_ms:3.0f} ms",
         f"dropped {sum(totals.dropped().values())}",

@@ -10,6 +10,7 @@ from calibration.loop_lag import LoopLag
 from realtime.layers.layers import Layers
 from realtime.layers.measuring import MeasuringPictures
 from realtime.programme.clock import ProgrammeClock
+from realtime.programme.journal import Journal
 from realtime.programme.ladder import Inputs, Ladder, State, stale_after_ns
 from realtime.programme.mixer import Source
 from realtime.programme.phase_lock import PhaseLock
@@ -75,6 +76,7 @@ class Playout:
         self._air = ProgrammeMeter(self._meter, float(show.programme.fps))
         self._air.counting = context.on_air is not None or show.start == "standby"
         self._outputs = ProgrammeWriter(link.bus, context.rig.programme) if outputs is None else outputs
+        self._journal = None if show.record_inputs is None else Journal(link.bus)
         gc.freeze()  # a later collection does not look at all this again, and takes no tick's time
         now_ns = time.monotonic_ns()  # the clock starts once everything that takes long is done
         self._started_ns = now_ns
@@ -138,6 +140,9 @@ class Playout:
             entered=None if slated else tick - self._programme.delay_ticks,
         )
         self._outputs.send(frame, wants, tick, due_ns)
+        if self._journal is not None:
+            ticket, fade_s = self._sources.live.ticket, self._orders.transition_s
+            self._journal.tick(tick, due_ns, programme_ns, on_air, ticket, fade_s)
         self._air.tick(programme_ns, period_ns, missed, on_air.state)
 
     def _step(self, now_ns: int, period_ns: int) -> OnAir:

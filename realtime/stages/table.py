@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from realtime.config.inputs import INPUTS
 from realtime.config.outputs import Output, Recorder, Stream
 from realtime.config.show import Show, ShowError
 from realtime.transport.bus import Side
@@ -104,12 +105,17 @@ def stages_of(show: Show, side: Side | None = None) -> dict[str, Stage]:
     """All stages that a machine starts, or hears from, by name. side: this machine's, in a show on two
     machines.
 
-    Raises ShowError where an output has the name of the page's own, or wants the sound of a camera that is no
+    Raises ShowError where an output has a name of the show's own, or wants the sound of a camera that is no
     file.
     """
     if side == "performer":
         return {PERFORMER.name: PERFORMER}
     outputs = [output_stage(output.kind, output.called, _heard(output, show)) for output in show.outputs]
+    if show.record_inputs is not None:
+        if any(output.called == INPUTS for output in show.outputs):
+            raise ShowError(f"outputs: the recorder of inputs is named {INPUTS!r}: give yours another name")
+        recorder = output_stage(INPUTS, INPUTS, show.record_inputs)
+        outputs.append(replace(recorder, entry="realtime.outputs.input_stage:run"))
     if show.webrtc.port:
         if any(output.called == WEBRTC for output in show.outputs):
             raise ShowError(f"outputs: the page's own is named {WEBRTC!r}: give yours another name")

@@ -27,6 +27,7 @@ from realtime.control.show_state import (
     status_line,
 )
 from realtime.control.terminal.outlet import Console
+from realtime.inputs.lines import JsonLines
 from realtime.supervise.rig import Player
 from realtime.supervise.stage_process import StageProcess
 from realtime.transport.bus import Press
@@ -79,9 +80,17 @@ class Operators:
     """For the supervisor's thread; `act`, `key`, `interrupt` and `hang_up` may be called from any thread."""
 
     def __init__(
-        self, show: Show, player: Player, console: Console, log: ShowLog | None, *, has_keys: bool
+        self,
+        show: Show,
+        player: Player,
+        console: Console,
+        log: ShowLog | None,
+        *,
+        has_keys: bool,
+        inputs: JsonLines | None = None,
     ) -> None:
-        """log: records what the desk does. has_keys: whether the terminal's keys are read."""
+        """log: records what the desk does. has_keys: whether the terminal's keys are read. inputs: gets the
+        desk's events too, with their monotonic times, where inputs are recorded."""
         self._rights = player.rights
         self._allow_expired = show.allow_expired
         self.desk = Desk(
@@ -93,7 +102,8 @@ class Operators:
             barred=self._barred,
         )
         self._console = console
-        self._log = log
+        self._logs = [each for each in (log, inputs) if each is not None]
+        self._inputs = inputs
         self._figures = Figures()
         self._has_keys = has_keys
         self._interrupts = Interrupts()
@@ -147,6 +157,8 @@ class Operators:
             if event["type"] == "action" and event["who"] != TERMINAL:
                 self._say_later(action_line(event))
             if event["type"] != "stats":
+                if self._inputs is not None:
+                    self._inputs.append({"at_ns": time.monotonic_ns(), **event})
                 wake()
 
         stop_listening = self.desk.listen(happened)
@@ -164,8 +176,9 @@ class Operators:
         """Tells all operators what is new in the show."""
         self._hear_terminal()
         self._say_lines()
-        if self._log is not None and (trouble := self._log.take_error()) is not None:
-            self.say(trouble)
+        for log in self._logs:
+            if (trouble := log.take_error()) is not None:
+                self.say(trouble)
         status = show_status(stages)
         facts = show_facts(self.desk.choices, self.desk.orders, status, totals.restarts)
         facts["rights"] = rights_near(self._rights, datetime.now().date())

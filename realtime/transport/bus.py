@@ -78,6 +78,10 @@ TOPICS: Mapping[str, Topic] = {
         "performer", zmq.PUB, zmq.SUB, True, "a marker that the camera sees on the board", "with a link"
     ),
     "wants": Topic("playout", zmq.PUSH, zmq.PULL, False, "which parts of the programme an output can use"),
+    "inputs": Topic("performer", zmq.PUB, zmq.SUB, True, "a picture of the camera that is to be recorded"),
+    "shown": Topic(
+        "playout", zmq.PUSH, zmq.PULL, False, "what the programme showed at a tick, to be recorded"
+    ),
 }
 """TABLE of the topics. Between machines, a topic's port is the link's port plus its place in this table."""
 

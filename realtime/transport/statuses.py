@@ -73,7 +73,8 @@ Tally = Literal["off", "preview", "programme"]
 
 @dataclass(frozen=True)
 class OutputStatus:
-    """The state of an output. reason: why it is not running, one line, or "". where: address, file or device.
+    """The state of an output. reason: why it is not running, or what everybody must know while it
+    does, one line, or "". where: address, file or device.
 
     fps: recent pictures a second that went out. sent: pictures that went out. dropped: pictures that did not,
     by cause. receivers: how many watch, by source ("programme", "preview"); empty where that is unknown.

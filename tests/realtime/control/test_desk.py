@@ -18,8 +18,9 @@ from realtime.control.actions import ACTIONS
 from realtime.control.desk import Desk, Event, Refused
 from realtime.control.keys import Keymap
 from realtime.control.network.metrics import EDGES_MS, buckets
-from realtime.control.show_log import LONGEST_QUEUE, ShowLog, ShowLogError
+from realtime.control.show_log import ShowLog, ShowLogError
 from realtime.control.show_state import Figures, ShowStatus, StageState, reason, show_facts, status_line
+from realtime.inputs.lines import LONGEST_QUEUE
 from realtime.performer.confidence import NEVER_FILMED
 from realtime.transport.orders import Orders
 from realtime.transport.statuses import OutputStatus, PerformerStatus, PlayoutStatus

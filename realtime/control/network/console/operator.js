@@ -163,6 +163,9 @@ function rightsNote({ until, days_left: days }) {
 
 function showOutputs(outputs) {
   by("recording").hidden = !outputs.some(({ kind, state }) => kind === "recorder" && state === "running");
+  const kept = outputs.find(({ kind, state, reason }) => kind === "inputs" && state === "running" && reason);
+  by("kept").hidden = !kept;
+  by("kept").title = kept?.reason ?? "";
   const rows = outputs.map((output) => {
     const tr = document.createElement("tr");
     const head = document.createElement("th");
@@ -265,7 +268,7 @@ desk.addEventListener("up", () => {
   by("link").textContent = "connected";
 });
 desk.addEventListener("down", () => {
-  by("recording").hidden = true;
+  by("recording").hidden = by("kept").hidden = true;
   by("link").dataset.up = "false";
   by("link").textContent = "not connected";
   document.body.dataset.state = "NONE";
