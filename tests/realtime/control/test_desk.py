@@ -243,6 +243,7 @@ def test_all_that_clients_are_told_of_a_show() -> None:
     }
     assert set(figures) - {"fps", "latency_ms", "missed", "viewers", "confidence", "outputs"} == {
         "stages_ms",
+        "loop_lag",
         "dropped",
         "preparing",
     }
