@@ -22,7 +22,7 @@ from realtime.control.desk import AnyDesk
 from realtime.control.surfaces.artnet_messages import Dmx, dmx_of
 from realtime.control.surfaces.levers import Fader, Switch
 from realtime.control.surfaces.mapping import Asked
-from realtime.control.surfaces.surface import Ignored, do
+from realtime.control.surfaces.surface import Asker, Ignored
 
 LOST_S = 4.0
 """After so long without a packet the signal was lost, and where the faders stand next is where they stand at
@@ -89,7 +89,8 @@ class ArtNetServer(asyncio.DatagramProtocol):
     """Hears ArtDmx packets. ignored: packets that were not looked at, by cause."""
 
     def __init__(self, desk: AnyDesk, settings: ArtNet) -> None:
-        self._desk, self._settings = desk, settings
+        self._settings = settings
+        self.asker = Asker(desk, "artnet")
         self._senders = [ipaddress.ip_network(sender) for sender in settings.senders]
         self._levers = Levers(settings)
         self._transport: asyncio.DatagramTransport | None = None
@@ -104,6 +105,7 @@ class ArtNetServer(asyncio.DatagramProtocol):
         )
 
     def close(self) -> None:
+        self.asker.close()
         if self._later is not None:
             self._later.cancel()
         if self._transport is not None:
@@ -123,7 +125,7 @@ class ArtNetServer(asyncio.DatagramProtocol):
             self.ignored["not ours"] += 1
             return
         for each in asked:
-            do(self._desk, each, f"artnet {sender}")
+            self.asker.ask(each, f"artnet {sender}")
         self._fade(f"artnet {sender}")
 
     def _fade(self, who: str) -> None:
@@ -131,7 +133,7 @@ class ArtNetServer(asyncio.DatagramProtocol):
         now_s = time.monotonic()
         asked = self._levers.fade(now_s)
         if asked is not None:
-            do(self._desk, asked, who)
+            self.asker.ask(asked, who)
         wait_s = self._levers.wait_s(now_s)
         if wait_s is not None and self._later is None:
             self._later = asyncio.get_running_loop().call_later(wait_s, self._again, who)

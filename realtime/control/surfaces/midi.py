@@ -16,7 +16,7 @@ from realtime.control.surfaces.lamps import is_lit
 from realtime.control.surfaces.levers import Fader, Switch
 from realtime.control.surfaces.mapping import Asked, Binding, midi_bindings
 from realtime.control.surfaces.midi_messages import led_of, moved_of
-from realtime.control.surfaces.surface import do
+from realtime.control.surfaces.surface import Asker
 from realtime.transport.texts import one_line
 
 logger = logging.getLogger(__name__)
@@ -55,11 +55,12 @@ class Key:
 
 
 class MidiSurface:
-    """A controller at a MIDI port. What is heard in MIDI's thread is done in the loop's."""
+    """A controller at a MIDI port. Keys are done from MIDI's thread, faders from the loop's."""
 
     def __init__(self, desk: AnyDesk, settings: Midi) -> None:
         """Raises MapError."""
         self._desk, self._settings = desk, settings
+        self.asker = Asker(desk, "midi")
         self._keys = [Key(control, binding) for control, binding in midi_bindings(settings)]
         self._budget = Budget(PRESSES, PRESSES_PER_S)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -90,6 +91,7 @@ class MidiSurface:
             self._port.close()
         if self._leds is not None:
             self._leds.close()
+        self.asker.close()
 
     def hear(self, message: Any, at_ns: int) -> None:
         """A `mido.Message`, in MIDI's thread."""
@@ -107,7 +109,7 @@ class MidiSurface:
             return
         asked = key.turn(moved.share)
         if asked is not None and self._budget.take(1, at_ns / 1e9):
-            self._loop.call_soon_threadsafe(do, self._desk, asked, self.who)
+            self.asker.ask(asked, self.who)
 
     def _move(self) -> None:
         """Does what the faders ask for, and looks again when the next one may."""
@@ -118,7 +120,7 @@ class MidiSurface:
         for key in faders:
             asked = key.take(now_s)
             if asked is not None:
-                do(self._desk, asked, self.who)
+                self.asker.ask(asked, self.who)
         waits_s = [wait_s for key in faders if (wait_s := key.fader.wait_s(now_s)) is not None]
         if waits_s and self._loop is not None and self._later is None:
             self._later = self._loop.call_later(min(waits_s), self._move)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 
 from pythonosc.osc_message_builder import OscMessageBuilder
@@ -24,7 +25,7 @@ from realtime.control.budget import Budget, Budgets
 from realtime.control.desk import AnyDesk, Event
 from realtime.control.surfaces.mapping import Binding
 from realtime.control.surfaces.osc_messages import MalformedError, asked, asked_by, messages
-from realtime.control.surfaces.surface import Ignored, do
+from realtime.control.surfaces.surface import Asker, Ignored
 from realtime.transport.texts import LONGEST_SHOWN
 
 SUBSCRIBE, FEEDBACK = "subscribe", "feedback"
@@ -86,6 +87,7 @@ class OscServer(asyncio.DatagramProtocol):
         self._heard = Budgets(MESSAGES, MESSAGES_PER_S, MOST_SENDERS)
         self._all_heard = Budget(ALL_MESSAGES, ALL_MESSAGES_PER_S)
         self._answers = Budget(ANSWER_BYTES, ANSWER_BYTES_PER_S)
+        self.asker = Asker(desk, "osc")
         self._ignored = Ignored(desk, "osc")
         self.ignored = self._ignored.counts
 
@@ -97,6 +99,7 @@ class OscServer(asyncio.DatagramProtocol):
 
     def close(self) -> None:
         self._stop_listening()
+        self.asker.close()
         if self._transport is not None:
             self._transport.close()
 
@@ -143,11 +146,15 @@ class OscServer(asyncio.DatagramProtocol):
         order = asked(address, given) if own is None else asked_by(own, given)
         if order is None:
             return
-        refused = do(self._desk, order, f"osc {sender[0]}")
-        if refused:
-            self._answer(sender, REFUSED, order.name[:LONGEST_SHOWN], refused)
-        else:
-            self._answer(sender, DONE, order.name)
+        if not self.asker.ask(order, f"osc {sender[0]}", partial(self._done, sender, order.name)):
+            self._ignored.add("too many", sender[0])
+
+    def _done(self, sender: Address, name: str, refused: str) -> None:
+        """In the asker's thread."""
+        if self._loop is None or self._loop.is_closed():
+            return
+        answer = (REFUSED, name[:LONGEST_SHOWN], refused) if refused else (DONE, name)
+        self._loop.call_soon_threadsafe(self._answer, sender, *answer)
 
     def _subscribe(self, sender: Address, given: Sequence[object]) -> None:
         """A button that is let go asks for nothing."""

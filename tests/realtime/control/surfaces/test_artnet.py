@@ -140,6 +140,7 @@ def test_only_the_senders_of_the_show_file_are_heard() -> None:
     assert [event["result"] for event in events] == ["ignored so far: 1 of strangers"], "not a line for each"
     for level in (0, 255):
         server.datagram_received(packet(0, level, 0), ("10.0.0.200", 6454))
+    server.asker.wait()
     assert desk.orders.slate
     assert events[1]["who"] == "artnet 10.0.0.200"
 

@@ -20,7 +20,7 @@ from realtime.control.desk import Desk
 from realtime.control.keys import Keymap
 from realtime.control.surfaces.mapping import Asked, MapError, check_maps, check_names, osc_bindings
 from realtime.control.surfaces.osc_messages import asked_by
-from realtime.control.surfaces.surface import do
+from realtime.control.surfaces.surface import Asker
 from realtime.transport.orders import Orders
 from tests.mutations import changed
 from tests.realtime.fakes import SIZE, Player, write_clip
@@ -176,7 +176,10 @@ def test_whatever_a_message_brings_the_desk_does_it_or_says_why_not(address: str
     order = asked_by(BOUND[address], sent)
     if order is not None:
         desk = Desk(Orders(layers={"logo": False}), Keymap(), {"layer": {"logo": "logo"}})
-        do(desk, order, "a test")
+        asker = Asker(desk, "a test")
+        assert asker.ask(order, "a test")
+        asker.wait()
+        asker.close()
 
 
 def blocks(page: Path) -> list[str]:

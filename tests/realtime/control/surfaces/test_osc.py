@@ -292,6 +292,8 @@ def test_whatever_comes_there_is_no_exception_and_nothing_on_stderr(packet: byte
     try:
         server = OscServer(Desk(Orders(), Keymap(), {"player": {"Demo": ""}}), "127.0.0.1", 0)
         server.datagram_received(packet, STRANGER)
+        server.asker.wait()
+        server.close()
     finally:
         logging.getLogger().removeHandler(watch)
     assert not records
@@ -310,12 +312,23 @@ class Sent:
         pass
 
 
+class AtOnce:
+    """A loop that does at once what other threads hand it."""
+
+    def is_closed(self) -> bool:
+        return False
+
+    def call_soon_threadsafe(self, what: Callable[..., object], *given: object) -> None:
+        what(*given)
+
+
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> tuple[OscServer, Sent]:
     """A server beyond loopback, whose clock stands still."""
     monkeypatch.setattr(time, "monotonic", lambda: 1000.0)
     server, sent = OscServer(Desk(Orders(), Keymap(), {}), "0.0.0.0", 0), Sent()  # noqa: S104  # not opened
     monkeypatch.setattr(server, "_transport", sent)
+    monkeypatch.setattr(server, "_loop", AtOnce())
     return server, sent
 
 
@@ -332,6 +345,7 @@ def test_a_forged_address_is_sent_little(answers: tuple[OscServer, Sent]) -> Non
     for n in range(1000):
         server.datagram_received(osc("/dancecam"), ("192.0.2.1", n))
         server.datagram_received(osc("/dancecam/tkae"), (f"192.0.2.{n % 250}", n))
+        server.asker.wait()
     assert sum(len(data) for data in sent.data) <= ANSWER_BYTES
     assert server.ignored["not answered"] > 100
 
@@ -342,15 +356,19 @@ def test_a_flood_is_bounded_and_holds_up_nobody_else(answers: tuple[OscServer, S
     server._desk.listen(events.append)
     for _ in range(10 * MESSAGES):
         server.datagram_received(osc("/dancecam/mirror"), STRANGER)
+    server.asker.wait()
     assert len([event for event in events if event["type"] == "action"]) <= MESSAGES + 1
     assert len([event for event in events if event.get("action") == "osc"]) == 1
     server.datagram_received(osc("/dancecam/slate", 1.0), ("192.0.2.9", 5000))
+    server.asker.wait()
     assert server._desk.orders.slate
     for n in range(10 * ALL_MESSAGES):
         server.datagram_received(osc("/dancecam/mirror"), (f"10.0.{n % 4000 >> 8}.{n & 255}", 5000))
+    server.asker.wait()
     assert len([event for event in events if event["type"] == "action"]) <= ALL_MESSAGES + 10
     assert len(server._heard._budgets) <= MOST_SENDERS
     server.datagram_received(osc("/dancecam/fallback"), ("127.0.0.1", 5000))
+    server.asker.wait()
     assert not server._desk.orders.slate, "this machine is heard all the same"
 
 
