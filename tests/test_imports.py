@@ -52,6 +52,7 @@ REALTIME: dict[str, set[str]] = {
     "programme": {"config", "pictures", "transport", "layers", "stages", "link"},
     "control": {"config", "transport"},
     "control.terminal": set(),
+    "control.tempo": {"config", "transport", "stages", "control"},
     "control.network": {"config", "transport", "stages", "control"},
     "supervise": {"config", "pictures", "transport", "stages", "link", "control", "control.terminal"},
 }
@@ -84,6 +85,7 @@ FOLDERS = {"engines": ENGINES, "realtime": REALTIME, "tools": TOOLS}
 
 # Packages that a machine may lack, and the modules that may need them as soon as they are imported.
 OPTIONAL = {
+    "aalink": set(),
     "cyndilib": set(),
     "mediapipe": set(),
     "mido": set(),

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import zmq
 
 from realtime.transport.messages import PROTOCOL, MessageError, OtherVersion, pack, unpack
-from realtime.transport.statuses import OutputStatus, PerformerStatus, PlayoutStatus
+from realtime.transport.statuses import OutputStatus, PerformerStatus, PlayoutStatus, TempoStatus
 from realtime.transport.telemetry import Delta
 
 if TYPE_CHECKING:
@@ -293,8 +293,8 @@ class Status:
     """A stage's message to the supervisor.
 
     alive_ns: when the stage's slowest thread last moved. ready: it is at work. doing: what it is loading
-    until then. died: in its last status, the one line that says what ended it. playout, performer, output:
-    the state of that kind of stage, once it is ready.
+    until then. died: in its last status, the one line that says what ended it. playout, performer, output,
+    tempo: the state of that kind of stage, once it is ready.
     """
 
     stage: str
@@ -307,6 +307,7 @@ class Status:
     playout: PlayoutStatus | None = None
     performer: PerformerStatus | None = None
     output: OutputStatus | None = None
+    tempo: TempoStatus | None = None
 
     def pack(self) -> bytes:
         return pack(self)

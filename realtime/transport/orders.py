@@ -20,6 +20,12 @@ FADE_S = 0.5
 MOST_SECONDS = 5.0
 """The longest fade and the longest delay of the programme."""
 
+LEAST_BPM, MOST_BPM = 30.0, 300.0
+"""The slowest and the fastest tempo of music, beats a minute."""
+
+MOST_TAPS = 16
+"""Taps from which a tempo is found."""
+
 LONGEST_NAME = 60
 """Letters in the fan's name."""
 
@@ -50,7 +56,9 @@ class Orders:
     to 1, of "centre" (`engines.pose.tracking.choosing`). recording: the programme is recorded. restarts:
     rises with each order to restart the performer. layers:
     name → whether it is shown, of the layers that can be switched, in the show file's order. fan_name: what
-    {fan} stands for in their texts; "" for nobody.
+    {fan} stands for in their texts; "" for nobody. beat: the programme's delay is made longer, so that the
+    player is a whole number of beats behind the fan. bpm: the music's tempo, beats a minute; 0 while it is
+    not known. taps: when somebody tapped along of late, monotonic nanoseconds of the operator's machine.
     """
 
     armed: bool = False
@@ -78,6 +86,9 @@ class Orders:
     fan_name: Annotated[str, Field(max_length=LONGEST_NAME)] = ""
     recording: bool = False
     restarts: int = 0
+    beat: bool = False
+    bpm: Annotated[float, Field(ge=0, le=MOST_BPM)] = 0.0
+    taps: Annotated[tuple[int, ...], Field(max_length=MOST_TAPS)] = ()
 
     @classmethod
     def at_start(cls, show: Show) -> Orders:

@@ -1,0 +1,141 @@
+"""The tempo of Ableton Link, with which the music programs of a network agree on one. Needs aalink (the extra
+`link`).
+
+Whoever joins Link takes over the tempo of who is there. A show that is there first would impose its own on
+the music; so it only listens to Link's greetings until it hears somebody, and leaves once it is alone again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+import time
+from typing import Any
+
+import psutil
+
+from realtime.transport.statuses import TempoStatus
+
+INSTALL = "install it with: pip install aalink==0.2.3"
+
+GROUP, PORT = "224.76.78.75", 20808
+GREETINGS = (b"_asdp_v\x01\x01", b"_asdp_v\x01\x02")
+"""Where Link's peers greet each other; how "I am here" and its answer begin (Ableton/link, discovery/v1)."""
+
+ALONE_S = 5.0
+"""Without a peer for so long it leaves."""
+
+JOIN_EVERY_S = 10.0
+"""How often it is looked for new networks to listen on."""
+
+ANY_BPM = 120.0
+"""Before it has joined; nobody hears of it."""
+
+
+class LinkError(RuntimeError):
+    """Ableton Link cannot be heard; one line that says what to do."""
+
+
+class LinkTempo:
+    """For one thread. Ask `status` several times a second: it does the work."""
+
+    def __init__(self) -> None:
+        """Raises LinkError."""
+        try:
+            from aalink import Link
+        except ImportError as error:
+            raise LinkError(f"Ableton Link needs aalink ({error}): {INSTALL}") from error
+        self._loop = asyncio.new_event_loop()
+        self._link: Any = Link(ANY_BPM, self._loop)
+        self._greetings: Greetings | None = None
+        self._alone_since_s = 0.0
+
+    def status(self) -> TempoStatus:
+        """The tempo now."""
+        self._loop.run_until_complete(asyncio.sleep(0))  # what Link has called back meanwhile
+        peers, reason = int(self._link.num_peers), ""
+        now_s = time.monotonic()
+        if peers:
+            self._alone_since_s = now_s
+        elif self._link.enabled and now_s - self._alone_since_s >= ALONE_S:
+            self._link.enabled = False
+        elif not self._link.enabled:
+            reason = self._listen(now_s)
+        if peers:
+            return TempoStatus("Ableton Link", "", round(float(self._link.tempo), 2))
+        return TempoStatus(
+            "Ableton Link", reason or "nobody is heard on Ableton Link: switch it on in the music's program"
+        )
+
+    def close(self) -> None:
+        self._link.enabled = False
+        if self._greetings is not None:
+            self._greetings.close()
+        self._loop.close()
+
+    def _listen(self, now_s: float) -> str:
+        """Joins once somebody is heard. Why nobody can be, or ""."""
+        try:
+            if self._greetings is None:
+                self._greetings = Greetings()
+            heard = self._greetings.heard(now_s)
+        except OSError as error:
+            return f"Ableton Link cannot be heard on port {PORT} ({error.strerror}): close what has it"
+        if heard:
+            self._greetings.close()
+            self._greetings = None
+            self._link.enabled = True
+            self._alone_since_s = now_s
+        return ""
+
+
+class Greetings:
+    """A socket that hears the greetings of Link's peers on every network of this machine."""
+
+    def __init__(self) -> None:
+        """Raises OSError."""
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._joined: set[str] = set()
+        self._next_join_s = 0.0
+        try:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if hasattr(socket, "SO_REUSEPORT"):
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            self._socket.setblocking(False)
+            self._socket.bind((GROUP, PORT))
+        except OSError:
+            self._socket.close()
+            raise
+
+    def heard(self, now_s: float) -> bool:
+        """Whether somebody has greeted since the last call. Raises OSError."""
+        if now_s >= self._next_join_s:
+            self._next_join_s = now_s + JOIN_EVERY_S
+            self._join()
+        greeted = False
+        for _ in range(100):
+            try:
+                greeted |= self._socket.recv(2048).startswith(GREETINGS)
+            except BlockingIOError:
+                break
+        return greeted
+
+    def _join(self) -> None:
+        addresses = {
+            address.address
+            for network in psutil.net_if_addrs().values()
+            for address in network
+            if address.family == socket.AF_INET
+        }
+        for address in addresses - self._joined:
+            group = struct.pack("4s4s", socket.inet_aton(GROUP), socket.inet_aton(address))
+            try:
+                self._socket.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group)
+            except OSError:
+                continue  # a network without multicast; it may have some later
+            self._joined.add(address)
+        self._joined &= addresses
+
+    def close(self) -> None:
+        self._socket.close()

@@ -1,0 +1,104 @@
+"""How long the programme's delay must be for a player who is late and yet on the beat. Pure: times are
+arguments.
+
+From the moment that the camera takes a picture to the moment that the board shows it there should be a whole
+number of beats. That time has three parts: what the show needs (measured), what it cannot measure (the
+board's processor, from the show file), and the delay, which is a whole number of ticks. So the best delay is
+off by up to half a tick. Each change of it is seen, as a picture that goes out twice or is left out. So it
+stays as it is until it has been wrong for a while.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from statistics import median
+
+from engines.time_units import NS_PER_MS, NS_PER_S
+
+FRAMES = 64
+"""The show's own time is the median of so many frames: a few that are late change nothing."""
+
+WRONG_TICKS = ((0.75, 10 * NS_PER_S), (1.0, 2 * NS_PER_S))
+"""A delay that is off by so many ticks for so long is changed. Where the camera's rate is a little below the
+programme's, frames wait for their tick ever longer, by up to a tick: the first wait outlasts that."""
+
+ROOM = 0.25
+"""Share of a beat that must be to spare before the player is a beat less behind."""
+
+RECENT = 0.05
+"""Weight of the newest frame in the error that the operator sees."""
+
+
+class BeatDelay:
+    """For the one thread that ticks, the playout's.
+
+    beats: how many the player is behind the fan, from camera to board; 0 while there is no beat to be on.
+    error_ms: how much later than those beats frames of late were; None before the first.
+    """
+
+    def __init__(self, tick_ns: float, most_ticks: int, board_lag_ns: int = 0) -> None:
+        """tick_ns: from tick to tick. most_ticks: the longest delay. board_lag_ns: as in the show file's
+        `[tempo]`."""
+        self._tick_ns, self._most_ticks, self._board_lag_ns = tick_ns, most_ticks, board_lag_ns
+        self._came: deque[int] = deque(maxlen=FRAMES)
+        self._least_ticks = 0
+        self._ticks = 0
+        self._wrong_since_ns: list[int | None] = [None] * len(WRONG_TICKS)
+        self.beats = 0
+        self.error_ms: float | None = None
+
+    def came(self, latency_ns: int) -> None:
+        """A frame came into the programme, so long after the camera took it."""
+        self._came.append(latency_ns)
+
+    def ticks(self, now_ns: int, bpm: float, least_ticks: int) -> int:
+        """The delay from this tick on. Ask at every tick.
+
+        bpm: the music's tempo, 0 to be on no beat. least_ticks: the delay that the operator ordered: it is no
+        less, unless `most_ticks` leaves no room for whole beats.
+        """
+        if not bpm or not self._came:
+            self.beats, self.error_ms = 0, None
+            return least_ticks
+        beat_ns = 60 * NS_PER_S / bpm
+        needs_ns = median(self._came) + self._board_lag_ns
+        if not self.beats or least_ticks != self._least_ticks or self._is_wrong(now_ns, needs_ns, beat_ns):
+            self._least_ticks = least_ticks
+            self._choose(needs_ns, beat_ns)
+        return self._ticks
+
+    def shown(self, latency_ns: int, bpm: float) -> None:
+        """A frame went out, so long after the camera took it, by the delay that was asked for."""
+        if not self.beats:
+            return
+        beat_ns = 60 * NS_PER_S / bpm
+        error_ms = (latency_ns + self._board_lag_ns - self.beats * beat_ns) / NS_PER_MS
+        before_ms = error_ms if self.error_ms is None else self.error_ms
+        self.error_ms = (1 - RECENT) * before_ms + RECENT * error_ms
+
+    def _is_wrong(self, now_ns: int, needs_ns: float, beat_ns: float) -> bool:
+        """Whether the delay has been off for long enough."""
+        off_ticks = abs(self._ticks + (needs_ns - self.beats * beat_ns) / self._tick_ns)
+        is_wrong = False
+        for place, (ticks, wait_ns) in enumerate(WRONG_TICKS):
+            since_ns = self._wrong_since_ns[place]
+            since_ns = None if off_ticks <= ticks else now_ns if since_ns is None else since_ns
+            self._wrong_since_ns[place] = since_ns
+            is_wrong |= since_ns is not None and now_ns - since_ns >= wait_ns
+        return is_wrong
+
+    def _choose(self, needs_ns: float, beat_ns: float) -> None:
+        fewest, roomy = self._bounds(needs_ns, beat_ns)
+        if not fewest <= self.beats <= roomy:
+            self.beats = fewest
+        ticks = round((self.beats * beat_ns - needs_ns) / self._tick_ns)
+        self._ticks = min(max(ticks, 0), self._most_ticks)
+        self._wrong_since_ns = [None] * len(WRONG_TICKS)
+
+    def _bounds(self, needs_ns: float, beat_ns: float) -> tuple[int, int]:
+        """The fewest beats that there may be, and how many leave `ROOM`."""
+        least_ns = needs_ns + (self._least_ticks - 0.5) * self._tick_ns
+        most = math.floor((needs_ns + (self._most_ticks + 0.5) * self._tick_ns) / beat_ns)
+        fewest = max(min(math.ceil(least_ns / beat_ns), most), 1)
+        return fewest, max(min(math.ceil(least_ns / beat_ns + ROOM), most), fewest)
