@@ -247,7 +247,7 @@ ACTIONS: Mapping[str, Action] = {
         ),
         Action(
             "tap",
-            "x",
+            "g",
             "tap along with the music: its tempo after four times; a pause of 2 s begins anew",
             _tap,
             timed=True,
