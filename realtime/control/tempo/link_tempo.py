@@ -2,12 +2,14 @@
 `link`).
 
 Whoever joins Link takes over the tempo of who is there. A show that is there first would impose its own on
-the music; so it only listens to Link's greetings until it hears somebody, and leaves once it is alone again.
+the music; so it only listens to Link's greetings until somebody has been there for a while, and leaves once
+it is alone again.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 import struct
 import time
@@ -23,8 +25,12 @@ GROUP, PORT = "224.76.78.75", 20808
 GREETINGS = (b"_asdp_v\x01\x01", b"_asdp_v\x01\x02")
 """Where Link's peers greet each other; how "I am here" and its answer begin (Ableton/link, discovery/v1)."""
 
-ALONE_S = 5.0
-"""Without a peer for so long it leaves."""
+YOUNGER_S, SILENT_S = 2.0, 1.5
+"""It joins who has greeted for so long, without a break of so long: of two who have begun within half a
+second either may give the tempo. Greetings come four times a second."""
+
+JOINING_S = 5.0
+"""Whoever was heard is found so long after joining, or was not there. Once alone again it leaves at once."""
 
 JOIN_EVERY_S = 10.0
 """How often it is looked for new networks to listen on."""
@@ -47,22 +53,21 @@ class LinkTempo:
         except ImportError as error:
             raise LinkError(f"Ableton Link needs aalink ({error}): {INSTALL}") from error
         self._loop = asyncio.new_event_loop()
-        self._link: Any = Link(ANY_BPM, self._loop)
+        self._link: Any = self._loop.run_until_complete(_made(Link))
         self._greetings: Greetings | None = None
-        self._alone_since_s = 0.0
+        self._leave_s = 0.0
 
     def status(self) -> TempoStatus:
         """The tempo now."""
         self._loop.run_until_complete(asyncio.sleep(0))  # what Link has called back meanwhile
         peers, reason = int(self._link.num_peers), ""
         now_s = time.monotonic()
-        if peers:
-            self._alone_since_s = now_s
-        elif self._link.enabled and now_s - self._alone_since_s >= ALONE_S:
+        if not peers and self._link.enabled and now_s >= self._leave_s:
             self._link.enabled = False
-        elif not self._link.enabled:
+        if not self._link.enabled:
             reason = self._listen(now_s)
         if peers:
+            self._leave_s = now_s
             return TempoStatus("Ableton Link", "", round(float(self._link.tempo), 2))
         return TempoStatus(
             "Ableton Link", reason or "nobody is heard on Ableton Link: switch it on in the music's program"
@@ -82,12 +87,17 @@ class LinkTempo:
             heard = self._greetings.heard(now_s)
         except OSError as error:
             return f"Ableton Link cannot be heard on port {PORT} ({error.strerror}): close what has it"
-        if heard:
+        if heard >= YOUNGER_S:
             self._greetings.close()
             self._greetings = None
             self._link.enabled = True
-            self._alone_since_s = now_s
+            self._leave_s = now_s + JOINING_S
         return ""
+
+
+async def _made(link: Any) -> Any:
+    """It keeps the loop that runs when it is made."""
+    return link(ANY_BPM)
 
 
 class Greetings:
@@ -98,6 +108,7 @@ class Greetings:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._joined: set[str] = set()
         self._next_join_s = 0.0
+        self._first_s = self._last_s = -math.inf
         try:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if hasattr(socket, "SO_REUSEPORT"):
@@ -108,18 +119,21 @@ class Greetings:
             self._socket.close()
             raise
 
-    def heard(self, now_s: float) -> bool:
-        """Whether somebody has greeted since the last call. Raises OSError."""
+    def heard(self, now_s: float) -> float:
+        """For how many seconds somebody has been greeting. Raises OSError."""
         if now_s >= self._next_join_s:
             self._next_join_s = now_s + JOIN_EVERY_S
             self._join()
-        greeted = False
         for _ in range(100):
             try:
-                greeted |= self._socket.recv(2048).startswith(GREETINGS)
+                if not self._socket.recv(2048).startswith(GREETINGS):
+                    continue
             except BlockingIOError:
                 break
-        return greeted
+            if now_s - self._last_s > SILENT_S:
+                self._first_s = now_s
+            self._last_s = now_s
+        return now_s - self._first_s if now_s - self._last_s <= SILENT_S else 0.0
 
     def _join(self) -> None:
         addresses = {
