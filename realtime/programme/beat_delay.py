@@ -16,12 +16,19 @@ from statistics import median
 
 from engines.time_units import NS_PER_MS, NS_PER_S
 
-FRAMES = 64
+FRAMES = 15
 """The show's own time is the median of so many frames: a few that are late change nothing."""
 
-WRONG_TICKS = ((0.75, 10 * NS_PER_S), (1.0, 2 * NS_PER_S))
+SECONDS, SPREAD_TICKS = 20, 1.1
+"""On a busy machine that time goes up and down by a tick. Where it stayed within so many ticks for so long,
+the delay is chosen for the middle of that, and is right for both."""
+
+WRONG_TICKS = ((0.75, 10 * NS_PER_S), (1.0, NS_PER_S // 2))
 """A delay that is off by so many ticks for so long is changed. Where the camera's rate is a little below the
 programme's, frames wait for their tick ever longer, by up to a tick: the first wait outlasts that."""
+
+BEATS_NS = 3 * NS_PER_S
+"""A beat more or less is a large jump: so long the delay must be off for one."""
 
 ROOM = 0.25
 """Share of a beat that must be to spare before the player is a beat less behind."""
@@ -41,16 +48,27 @@ class BeatDelay:
         """tick_ns: from tick to tick. most_ticks: the longest delay. board_lag_ns: as in the show file's
         `[tempo]`."""
         self._tick_ns, self._most_ticks, self._board_lag_ns = tick_ns, most_ticks, board_lag_ns
-        self._came: deque[int] = deque(maxlen=FRAMES)
+        self._own_ns: deque[float] = deque(maxlen=FRAMES)
+        self._needed_ns: deque[float] = deque(maxlen=SECONDS)
+        self._next_second_ns = 0
         self._least_ticks = 0
         self._ticks = 0
         self._wrong_since_ns: list[int | None] = [None] * len(WRONG_TICKS)
         self.beats = 0
         self.error_ms: float | None = None
 
-    def came(self, latency_ns: int) -> None:
-        """A frame came into the programme, so long after the camera took it."""
-        self._came.append(latency_ns)
+    def came(self, latency_ns: float) -> None:
+        """A frame came into the programme so long after the camera took it, and none goes out now."""
+        self._own_ns.append(latency_ns)
+
+    def shown(self, latency_ns: int, delay_ticks: int, bpm: float) -> None:
+        """A frame went out so long after the camera took it, with this delay."""
+        self._own_ns.append(latency_ns - delay_ticks * self._tick_ns)
+        if not self.beats or delay_ticks != self._ticks:
+            return
+        error_ms = (latency_ns + self._board_lag_ns - self.beats * 60 * NS_PER_S / bpm) / NS_PER_MS
+        before_ms = error_ms if self.error_ms is None else self.error_ms
+        self.error_ms = (1 - RECENT) * before_ms + RECENT * error_ms
 
     def ticks(self, now_ns: int, bpm: float, least_ticks: int) -> int:
         """The delay from this tick on. Ask at every tick.
@@ -58,24 +76,23 @@ class BeatDelay:
         bpm: the music's tempo, 0 to be on no beat. least_ticks: the delay that the operator ordered: it is no
         less, unless `most_ticks` leaves no room for whole beats.
         """
-        if not bpm or not self._came:
+        if not bpm or not self._own_ns:
             self.beats, self.error_ms = 0, None
             return least_ticks
         beat_ns = 60 * NS_PER_S / bpm
-        needs_ns = median(self._came) + self._board_lag_ns
-        if not self.beats or least_ticks != self._least_ticks or self._is_wrong(now_ns, needs_ns, beat_ns):
+        needs_ns = median(self._own_ns) + self._board_lag_ns
+        if now_ns >= self._next_second_ns:
+            self._next_second_ns = now_ns + NS_PER_S
+            self._needed_ns.append(needs_ns)
+        if not self.beats or least_ticks != self._least_ticks:
             self._least_ticks = least_ticks
             self._choose(needs_ns, beat_ns)
+        elif self._is_wrong(now_ns, needs_ns, beat_ns) and self._may_change(now_ns, needs_ns, beat_ns):
+            before = self._ticks
+            self._choose(self._middle_ns(needs_ns), beat_ns)
+            if self._ticks == before:
+                self._choose(needs_ns, beat_ns)
         return self._ticks
-
-    def shown(self, latency_ns: int, bpm: float) -> None:
-        """A frame went out, so long after the camera took it, by the delay that was asked for."""
-        if not self.beats:
-            return
-        beat_ns = 60 * NS_PER_S / bpm
-        error_ms = (latency_ns + self._board_lag_ns - self.beats * beat_ns) / NS_PER_MS
-        before_ms = error_ms if self.error_ms is None else self.error_ms
-        self.error_ms = (1 - RECENT) * before_ms + RECENT * error_ms
 
     def _is_wrong(self, now_ns: int, needs_ns: float, beat_ns: float) -> bool:
         """Whether the delay has been off for long enough."""
@@ -87,6 +104,17 @@ class BeatDelay:
             self._wrong_since_ns[place] = since_ns
             is_wrong |= since_ns is not None and now_ns - since_ns >= wait_ns
         return is_wrong
+
+    def _may_change(self, now_ns: int, needs_ns: float, beat_ns: float) -> bool:
+        """Whether it can be mended now: within the same beats, or else after `BEATS_NS`."""
+        fewest, roomy = self._bounds(needs_ns, beat_ns)
+        since_ns = self._wrong_since_ns[-1]
+        return fewest <= self.beats <= roomy or (since_ns is not None and now_ns - since_ns >= BEATS_NS)
+
+    def _middle_ns(self, needs_ns: float) -> float:
+        """What is needed, of late; now where that has changed too much."""
+        low_ns, high_ns = min(needs_ns, *self._needed_ns), max(needs_ns, *self._needed_ns)
+        return needs_ns if high_ns - low_ns > SPREAD_TICKS * self._tick_ns else (low_ns + high_ns) / 2
 
     def _choose(self, needs_ns: float, beat_ns: float) -> None:
         fewest, roomy = self._bounds(needs_ns, beat_ns)

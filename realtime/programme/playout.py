@@ -72,7 +72,7 @@ class Playout:
             self._ticks(MOST_SECONDS),
             show.tempo.board_lag_ms * NS_PER_MS,
         )
-        self._delay_ticks = 0
+        self._came_ns: int | None = None
         self._air = ProgrammeMeter(self._meter, float(show.programme.fps))
         self._air.counting = context.on_air is not None or show.start == "standby"
         self._outputs = ProgrammeWriter(link.bus, context.rig.programme) if outputs is None else outputs
@@ -125,9 +125,11 @@ class Playout:
             self._clock.move(self._phase.step_ns(due_ns - live.finished_ns, live.came))
         programme_ns = time.monotonic_ns()
         if on_air.frame_ns is not None:
-            self._air.shown(programme_ns - on_air.frame_ns)
-            if self._programme.delay_ticks == self._delay_ticks:
-                self._beats.shown(programme_ns - on_air.frame_ns, self._bpm)
+            latency_ns = programme_ns - on_air.frame_ns
+            self._air.shown(latency_ns)
+            self._beats.shown(latency_ns, self._programme.delay_ticks, self._bpm)
+        elif self._came_ns is not None:
+            self._beats.came(programme_ns - self._came_ns)
         wants = self._outputs.wants()
         frame = ProgrammeFrame(
             picture,
@@ -159,18 +161,16 @@ class Playout:
             fallback_ready=self._sources.fallback_ready,
             captured_ns=None if newest is None else newest.captured_ns,
         )
-        self._delay_ticks = self._beats.ticks(now_ns, self._bpm, self._ticks(self._orders.delay_s))
+        self._came_ns = None if frame is None else frame.captured_ns
         on_air = self._programme.step(
             now_ns,
             period_ns,
             inputs,
             self._sources.shot_of,
             fade_ticks=self._ticks(self._orders.transition_s),
-            delay_ticks=self._delay_ticks,
-            frame_ns=None if frame is None else frame.captured_ns,
+            delay_ticks=self._beats.ticks(now_ns, self._bpm, self._ticks(self._orders.delay_s)),
+            frame_ns=self._came_ns,
         )
-        if frame is not None:
-            self._beats.came(time.monotonic_ns() - frame.captured_ns)
         if frame is not None and self._programme.coming is not State.LIVE:
             self._meter.drop("not_on_air")
         if on_air.lost:

@@ -126,6 +126,8 @@ class Seen:
             f"the delay against the beat (median of each second): at most "
             f"{np.abs(self.around_ms).max():.1f} ms, "
             f"median {np.median(self.around_ms):+.1f} ms; the console says {self.told_ms:+.1f} ms",
+            f"seconds within a frame of it: {(np.abs(self.around_ms) <= FRAME_MS).sum()} "
+            f"of {len(self.around_ms)}",
             f"each of {len(of_frames)} frames: p50 {p50:.1f}, p95 {p95:.1f}, p99 {p99:.1f}, "
             f"most {of_frames.max():.1f} ms",
             f"the delay was changed {self.changes} times",
