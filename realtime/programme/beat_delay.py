@@ -19,13 +19,17 @@ from engines.time_units import NS_PER_MS, NS_PER_S
 FRAMES = 15
 """The show's own time is the median of so many frames: a few that are late change nothing."""
 
-SECONDS, SPREAD_TICKS = 20, 1.1
+SECONDS, SPREAD_TICKS = 40, 1.1
 """On a busy machine that time goes up and down by a tick. Where it stayed within so many ticks for so long,
 the delay is chosen for the middle of that, and is right for both."""
 
-WRONG_TICKS = ((0.75, 10 * NS_PER_S), (1.0, NS_PER_S // 2))
-"""A delay that is off by so many ticks for so long is changed. Where the camera's rate is a little below the
-programme's, frames wait for their tick ever longer, by up to a tick: the first wait outlasts that."""
+OFF_TICKS = 0.6
+"""A delay that is off by more than this in the middle of that time is changed, at most once in it. Where the
+camera's rate is a little below the programme's, frames wait for their tick ever longer, by up to a tick: that
+is not followed."""
+
+WRONG_TICKS, WRONG_NS = 1.0, 300 * NS_PER_MS
+"""A delay that is off by more than this, for so long, is changed at once."""
 
 BEATS_NS = 3 * NS_PER_S
 """A beat more or less is a large jump: so long the delay must be off for one."""
@@ -51,9 +55,10 @@ class BeatDelay:
         self._own_ns: deque[float] = deque(maxlen=FRAMES)
         self._needed_ns: deque[float] = deque(maxlen=SECONDS)
         self._next_second_ns = 0
+        self._seconds = 0
         self._least_ticks = 0
         self._ticks = 0
-        self._wrong_since_ns: list[int | None] = [None] * len(WRONG_TICKS)
+        self._wrong_since_ns: int | None = None
         self.beats = 0
         self.error_ms: float | None = None
 
@@ -81,38 +86,46 @@ class BeatDelay:
             return least_ticks
         beat_ns = 60 * NS_PER_S / bpm
         needs_ns = median(self._own_ns) + self._board_lag_ns
-        if now_ns >= self._next_second_ns:
-            self._next_second_ns = now_ns + NS_PER_S
-            self._needed_ns.append(needs_ns)
         if not self.beats or least_ticks != self._least_ticks:
             self._least_ticks = least_ticks
             self._choose(needs_ns, beat_ns)
-        elif self._is_wrong(now_ns, needs_ns, beat_ns) and self._may_change(now_ns, needs_ns, beat_ns):
+        elif self._is_wrong(now_ns, needs_ns, beat_ns):
             before = self._ticks
             self._choose(self._middle_ns(needs_ns), beat_ns)
             if self._ticks == before:
                 self._choose(needs_ns, beat_ns)
+        elif now_ns >= self._next_second_ns:
+            self._next_second_ns = now_ns + NS_PER_S
+            self._second(needs_ns, beat_ns)
         return self._ticks
 
-    def _is_wrong(self, now_ns: int, needs_ns: float, beat_ns: float) -> bool:
-        """Whether the delay has been off for long enough."""
-        off_ticks = abs(self._ticks + (needs_ns - self.beats * beat_ns) / self._tick_ns)
-        is_wrong = False
-        for place, (ticks, wait_ns) in enumerate(WRONG_TICKS):
-            since_ns = self._wrong_since_ns[place]
-            since_ns = None if off_ticks <= ticks else now_ns if since_ns is None else since_ns
-            self._wrong_since_ns[place] = since_ns
-            is_wrong |= since_ns is not None and now_ns - since_ns >= wait_ns
-        return is_wrong
+    def _off_ticks(self, needs_ns: float, beat_ns: float) -> float:
+        return abs(self._ticks + (needs_ns - self.beats * beat_ns) / self._tick_ns)
 
-    def _may_change(self, now_ns: int, needs_ns: float, beat_ns: float) -> bool:
-        """Whether it can be mended now: within the same beats, or else after `BEATS_NS`."""
+    def _is_wrong(self, now_ns: int, needs_ns: float, beat_ns: float) -> bool:
+        """Whether the delay has been far off for long enough: within the same beats, or for `BEATS_NS`."""
+        if self._off_ticks(needs_ns, beat_ns) <= WRONG_TICKS:
+            self._wrong_since_ns = None
+        elif self._wrong_since_ns is None:
+            self._wrong_since_ns = now_ns
+        if self._wrong_since_ns is None:
+            return False
         fewest, roomy = self._bounds(needs_ns, beat_ns)
-        since_ns = self._wrong_since_ns[-1]
-        return fewest <= self.beats <= roomy or (since_ns is not None and now_ns - since_ns >= BEATS_NS)
+        wait_ns = WRONG_NS if fewest <= self.beats <= roomy else BEATS_NS
+        return now_ns - self._wrong_since_ns >= wait_ns
+
+    def _second(self, needs_ns: float, beat_ns: float) -> None:
+        """A second has passed: changes a delay that was a little off for long."""
+        self._needed_ns.append(needs_ns)
+        self._seconds += 1
+        middle_ns = self._middle_ns(median(self._needed_ns))
+        fewest, roomy = self._bounds(middle_ns, beat_ns)
+        is_off = self._seconds >= SECONDS and self._off_ticks(middle_ns, beat_ns) > OFF_TICKS
+        if is_off and fewest <= self.beats <= roomy:
+            self._choose(middle_ns, beat_ns)
 
     def _middle_ns(self, needs_ns: float) -> float:
-        """What is needed, of late; now where that has changed too much."""
+        """The middle of what was needed of late and is now; `needs_ns` where that has changed too much."""
         low_ns, high_ns = min(needs_ns, *self._needed_ns), max(needs_ns, *self._needed_ns)
         return needs_ns if high_ns - low_ns > SPREAD_TICKS * self._tick_ns else (low_ns + high_ns) / 2
 
@@ -122,7 +135,8 @@ class BeatDelay:
             self.beats = fewest
         ticks = round((self.beats * beat_ns - needs_ns) / self._tick_ns)
         self._ticks = min(max(ticks, 0), self._most_ticks)
-        self._wrong_since_ns = [None] * len(WRONG_TICKS)
+        self._wrong_since_ns = None
+        self._seconds = 0
 
     def _bounds(self, needs_ns: float, beat_ns: float) -> tuple[int, int]:
         """The fewest beats that there may be, and how many leave `ROOM`."""

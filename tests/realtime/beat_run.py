@@ -28,25 +28,12 @@ from numpy.typing import NDArray
 from pythonosc.udp_client import SimpleUDPClient
 
 from realtime.config.control import Control
-from realtime.config.show import Show, WebRtc
+from realtime.config.show import WebRtc
 from realtime.config.tempo import Tempo
-from realtime.performer.networks import Nets
-from realtime.stages.context import StageContext
-from realtime.stages.stage_link import StageLink
 from realtime.stages.table import output_stage, stages_of
 from realtime.supervise.supervisor import Supervisor
-from realtime.transport.bus import receive_newest
-from realtime.transport.orders import Orders
-from realtime.transport.programme_ring import ProgrammeReader
-from tests.realtime.fakes import (
-    FakePerson,
-    FakeRender,
-    FakeRetarget,
-    FakeTracker,
-    Heard,
-    fake_show,
-    write_clip,
-)
+from tests.realtime.fakes import Heard, fake_show, write_clip
+from tests.realtime.stamped import board, stamping_nets
 
 FPS = 30
 FRAME_MS = 1000 / FPS
@@ -54,51 +41,6 @@ BOARD_LAG_MS = 50
 TAPS, TAP_JITTER_S = 16, 0.015
 SETTLE_S = 15
 PACKAGES = Path(__file__).parent / "control" / "tempo" / "packages"
-STAMP_BYTES = 8
-
-
-class StampingTracker(FakeTracker):
-    """The landmarks are the time at which the camera took the frame."""
-
-    def __call__(self, frame: NDArray[np.uint8], t_ns: int) -> FakePerson | None:
-        person = FakePerson()
-        person.landmarks = np.zeros((33, 4), np.float32)
-        person.landmarks[0] = [(t_ns >> shift) & 0xFFFF for shift in (48, 32, 16, 0)]
-        return person
-
-
-class StampingRender(FakeRender):
-    """Paints that time as bytes."""
-
-    def __call__(self, landmarks: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
-        super().__call__(landmarks, out)
-        t_ns = 0
-        for part in landmarks[0]:
-            t_ns = t_ns << 16 | int(part)
-        out[0, :STAMP_BYTES, 0] = np.frombuffer(t_ns.to_bytes(STAMP_BYTES, "big"), np.uint8)
-
-
-def stamping_nets(show: Show) -> Nets:
-    return Nets(StampingTracker(), FakeRetarget(), StampingRender(), lambda picture, landmarks: None)
-
-
-def board(context: StageContext, link: StageLink) -> None:
-    """The process that stands in for the board: notes when each picture is there, and when it was taken."""
-    reader = ProgrammeReader(link.bus, context.rig.programme, context.stage.name)
-    orders = link.bus.receiver("orders", context.stage.name)
-    with Path(context.stage.settings).open("w", encoding="utf-8") as file:
-        while not link.stopped():
-            reader.want(frozenset({"picture"}))
-            taken = reader.take(0.05)
-            if taken is not None:
-                now_ns = time.monotonic_ns()
-                stamp = int.from_bytes(taken[0].picture[0, :STAMP_BYTES, 0].tobytes(), "big")
-                file.write(f"{now_ns} {stamp}\n")
-                file.flush()
-            message = receive_newest(orders)
-            if message is not None and Orders.unpack(message).quit:
-                return
-            link.beat(time.monotonic_ns(), ready=True)
 
 
 @dataclass(frozen=True)
@@ -238,6 +180,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    from tests.realtime import beat_run  # by the name that its other processes know
-
-    sys.exit(beat_run.main())
+    sys.exit(main())
