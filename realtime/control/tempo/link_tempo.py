@@ -17,6 +17,7 @@ from typing import Any
 
 import psutil
 
+from realtime.transport.orders import LEAST_BPM, MOST_BPM
 from realtime.transport.statuses import TempoStatus
 
 INSTALL = "install it with: pip install aalink==0.2.3"
@@ -34,6 +35,9 @@ JOINING_S = 5.0
 
 JOIN_EVERY_S = 10.0
 """How often it is looked for new networks to listen on."""
+
+SOURCE = "Ableton Link"
+NOBODY = "nobody is heard on Ableton Link: switch it on in the music's program"
 
 ANY_BPM = 120.0
 """Before it has joined; nobody hears of it."""
@@ -66,12 +70,14 @@ class LinkTempo:
             self._link.enabled = False
         if not self._link.enabled:
             reason = self._listen(now_s)
-        if peers:
-            self._leave_s = now_s
-            return TempoStatus("Ableton Link", "", round(float(self._link.tempo), 2))
-        return TempoStatus(
-            "Ableton Link", reason or "nobody is heard on Ableton Link: switch it on in the music's program"
-        )
+        if not peers:
+            return TempoStatus(SOURCE, reason or NOBODY)
+        self._leave_s = now_s
+        bpm = round(float(self._link.tempo), 2)
+        if not LEAST_BPM <= bpm <= MOST_BPM:  # Link itself knows 20 to 999
+            reason = f"Ableton Link's {bpm:g} bpm is no tempo from {LEAST_BPM:g} to {MOST_BPM:g}"
+            return TempoStatus(SOURCE, reason)
+        return TempoStatus(SOURCE, "", bpm)
 
     def close(self) -> None:
         self._link.enabled = False

@@ -67,6 +67,11 @@ def test_the_show_takes_over_the_musics_tempo_and_never_gives_its_own(network: N
             assert {each["bpm"] for each in music.said} == {97}, "it was there before the music"
             music.set(132.5)
             wait_for(lambda: show.is_at(132.5))
+            music.set(400)
+            wait_for(lambda: show.is_at(None))
+            assert "400 bpm is no tempo from 30 to 300" in show.said[-1]["reason"]
+            music.set(132.5)
+            wait_for(lambda: show.is_at(132.5))
         wait_for(lambda: show.is_at(None))
         with closing(End(network.performer, "music", "120")) as music:
             wait_for(lambda: show.is_at(120), 60)
