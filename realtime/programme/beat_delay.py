@@ -28,7 +28,7 @@ OFF_TICKS = 0.6
 camera's rate is a little below the programme's, frames wait for their tick ever longer, by up to a tick: that
 is not followed."""
 
-WRONG_TICKS, WRONG_NS = 1.0, 300 * NS_PER_MS
+WRONG_TICKS, WRONG_NS = 1.0, 200 * NS_PER_MS
 """A delay that is off by more than this, for so long, is changed at once."""
 
 BEATS_NS = 3 * NS_PER_S
