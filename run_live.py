@@ -333,7 +333,10 @@ def run(
             stack.callback(log.close)
         operated = link is None or link.side == "playout"
         has_keys = operated and not options.headless and sys.stdin.isatty() and sys.stdout.isatty()
-        console = stack.enter_context(open_console((lambda key: supervisor.key(key)) if has_keys else None))
+        quick = Keymap(show.keys).quick
+        console = stack.enter_context(
+            open_console((lambda key: supervisor.key(key)) if has_keys else None, quick)
+        )
         supervisor = Supervisor(
             show,
             player,

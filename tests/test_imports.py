@@ -53,6 +53,7 @@ REALTIME: dict[str, set[str]] = {
     "programme": {"config", "pictures", "transport", "layers", "stages", "link"},
     "control": {"config", "inputs", "transport"},
     "control.terminal": set(),
+    "control.tempo": {"config", "transport", "stages", "control"},
     "control.surfaces": {"config", "transport", "control"},
     "control.network": {"config", "transport", "stages", "control", "control.surfaces"},
     "supervise": {
@@ -107,6 +108,7 @@ FOLDERS = {"engines": ENGINES, "realtime": REALTIME, "tools": TOOLS}
 
 # Packages that a machine may lack, and the modules that may need them as soon as they are imported.
 OPTIONAL = {
+    "aalink": set(),
     "cyndilib": set(),
     "mediapipe": set(),
     "mido": set(),

@@ -18,6 +18,7 @@ from realtime.config.inputs import RecordInputs
 from realtime.config.layers import AnyLayer, Layers, ai_mark
 from realtime.config.outputs import Ndi, Outputs, WebRtc
 from realtime.config.redact import redact, shown
+from realtime.config.tempo import Tempo
 
 MOST_SHOW_BYTES = 1024 * 1024
 LONGEST_GIVEN = 200
@@ -163,6 +164,8 @@ class Show(StrictModel):
     """What {sponsor} stands for in the layers' texts."""
     ai_mark: bool = False
     """A layer that says "AI-generated", always shown."""
+    tempo: Tempo = Tempo()
+    """The music's tempo, for a player who is late and yet on the beat."""
     link: TwoMachines | None = None
     """Performer and playout on two machines; by default on one."""
     backend: Text = "auto"

@@ -9,7 +9,8 @@ from typing import Any
 
 from realtime.config.show import MOST_CAMERAS
 from realtime.control.arguments import Argument, ArgumentError, Arguments, Form
-from realtime.transport.orders import LONGEST_NAME, MOST_SECONDS, Orders
+from realtime.control.taps import bpm_of, tapped
+from realtime.transport.orders import LEAST_BPM, LONGEST_NAME, MOST_BPM, MOST_SECONDS, Orders
 from realtime.transport.texts import shown
 
 LAYER_KEYS = 4
@@ -35,7 +36,8 @@ class Action:
     """key: the default: one character, a name from `keys.NAMED_KEYS`, or "" for none.
 
     apply: the orders that follow, given checked arguments; it may raise ArgumentError. forms: the ways to
-    give it arguments; a key gives none. can_be_armed: whether `arm` confirms it.
+    give it arguments; a key gives none. can_be_armed: whether `arm` confirms it. timed: it depends on when it
+    is asked for, so the desk adds `at_ns` (monotonic) to its arguments, and its key may be struck quickly.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Action:
     lamp: str = ""
     """The field of the orders that is true while it is on, "" for none; it lights surfaces' buttons."""
     can_be_armed: bool = True
+    timed: bool = False
 
     def needs_confirmation(self, orders: Orders) -> bool:
         """While these orders are in force."""
@@ -131,6 +134,16 @@ def _nth_layer(n: int) -> Callable[[Orders, Arguments], Orders]:
         return _layer(orders, {**given, "name": list(orders.layers)[n - 1]})
 
     return apply
+
+
+def _tempo(orders: Orders, bpm: float, taps: tuple[int, ...] = ()) -> Orders:
+    return replace(orders, bpm=round(bpm, 2), taps=taps)
+
+
+def _tap(orders: Orders, given: Arguments) -> Orders:
+    """The tempo stays as it was until enough taps agree on another."""
+    taps = tapped(orders.taps, int(given["at_ns"]))
+    return _tempo(orders, bpm_of(taps) or orders.bpm, taps)
 
 
 def _fan_name(orders: Orders, given: Arguments) -> Orders:
@@ -242,6 +255,29 @@ ACTIONS: Mapping[str, Action] = {
             _set("delay_s", "seconds"),
             Risk.ON_AIR,
             _seconds("0 is live"),
+        ),
+        Action(
+            "beat",
+            "o",
+            "on the beat: the player is whole beats behind the fan; again to end it",
+            _toggle("beat"),
+            Risk.ON_AIR,
+            _TOGGLE,
+            lamp="beat",
+        ),
+        Action(
+            "tap",
+            "g",
+            "tap along with the music: its tempo after four times; a pause of 2 s begins anew",
+            _tap,
+            timed=True,
+        ),
+        Action(
+            "tempo",
+            "",
+            "the music's tempo",
+            lambda orders, given: _tempo(orders, float(given["bpm"])),
+            forms=((Argument("bpm", "number", "beats a minute", LEAST_BPM, MOST_BPM, "bpm"),),),
         ),
         Action(
             "player",

@@ -72,7 +72,8 @@ class MidiPort:
         given one line when the device comes or goes. Raises MidiError where the packages are missing.
         """
         self._library = _library()
-        self._name, self._hear, self._tell, self._look_s = name, hear, tell, look_s
+        self.name = name
+        self._hear, self._tell, self._look_s = hear, tell, look_s
         self._backoff = Backoff(most_s=5.0)
         self._ending = threading.Event()
         self._port: Any = None
@@ -106,10 +107,10 @@ class MidiPort:
     def _open(self) -> str:
         """The full name of the port, which is open now. Raises MidiError."""
         names = port_names()
-        found = port_named(self._name, names)
+        found = port_named(self.name, names)
         if found is None:
             there = ", ".join(names[:MOST_NAMED]) or "none is there"
-            raise MidiError(f"no MIDI device is named {self._name!r}: connect it, or name another ({there})")
+            raise MidiError(f"no MIDI device is named {self.name!r}: connect it, or name another ({there})")
         try:
             self._port = self._library.open_input(found, callback=self._came)
         except OSError as error:

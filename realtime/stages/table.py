@@ -9,6 +9,7 @@ from typing import Any
 from realtime.config.inputs import INPUTS
 from realtime.config.outputs import Output, Recorder, Stream
 from realtime.config.show import Show, ShowError
+from realtime.config.tempo import TAP
 from realtime.transport.bus import Side
 
 WEBRTC = "webrtc"
@@ -81,6 +82,9 @@ WEB = Stage(
 )
 """Pages, API, events, metrics and OSC. As a process it has file handles of its own."""
 
+TEMPO = Stage("tempo", "realtime.control.tempo.tempo_stage:run", 60.0, 6.0, None, 10.0, 0.5, False)
+"""Follows a MIDI clock or Ableton Link. Their libraries can crash or hang, so it is a process of its own."""
+
 RELAY = Stage("link", "realtime.link.relay:run", 60.0, 5.0, 100, 60.0, 0.1, False)
 """Carries orders to the other machine, and brings its statuses."""
 
@@ -123,6 +127,8 @@ def stages_of(show: Show, side: Side | None = None) -> dict[str, Stage]:
     stages = [PERFORMER, PLAYOUT] if side is None else [replace(PERFORMER, far=True), PLAYOUT, RELAY]
     if show.webrtc.port:
         stages.append(WEB)
+    if show.tempo.source != TAP:
+        stages.append(TEMPO)
     return {stage.name: stage for stage in (*stages, *outputs)}
 
 

@@ -32,7 +32,7 @@ from realtime.supervise.rig import Player
 from realtime.supervise.stage_process import StageProcess
 from realtime.transport.bus import Press
 from realtime.transport.orders import Orders
-from realtime.transport.statuses import PerformerStatus, PlayoutStatus
+from realtime.transport.statuses import PerformerStatus, PlayoutStatus, TempoStatus
 from realtime.transport.telemetry import Totals
 
 STATUS_LINE_EVERY_NS = 250_000_000
@@ -180,6 +180,7 @@ class Operators:
             if (trouble := log.take_error()) is not None:
                 self.say(trouble)
         status = show_status(stages)
+        self._follow(status.tempo)
         facts = show_facts(self.desk.choices, self.desk.orders, status, totals.restarts)
         facts["rights"] = rights_near(self._rights, datetime.now().date())
         facts["hints"] = hints_now(facts, self.desk.keymap.of)
@@ -190,6 +191,11 @@ class Operators:
         if now_ns >= self._next_line_ns:
             self._console.status(status_line(self.desk.orders, status, totals))
             self._next_line_ns = now_ns + STATUS_LINE_EVERY_NS
+
+    def _follow(self, tempo: TempoStatus) -> None:
+        """Orders the tempo of what the show file says it comes from, when it changes."""
+        if tempo.bpm is not None and tempo.bpm != self.desk.orders.bpm:
+            self.desk.act("tempo", {"bpm": tempo.bpm}, who=tempo.source)
 
     def _hear_terminal(self) -> None:
         """Handles what the terminal has sent as signals."""
@@ -230,4 +236,5 @@ def show_status(stages: Mapping[str, StageProcess]) -> ShowStatus:
         next((each.playout for each in said if each.playout is not None), PlayoutStatus()),
         next((each.performer for each in said if each.performer is not None), PerformerStatus()),
         tuple(each.output for each in said if each.output is not None),
+        next((each.tempo for each in said if each.tempo is not None), TempoStatus()),
     )

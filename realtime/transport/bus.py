@@ -19,7 +19,14 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import zmq
 
 from realtime.transport.messages import PROTOCOL, MessageError, OtherVersion, pack, unpack
-from realtime.transport.statuses import Count, Finite, OutputStatus, PerformerStatus, PlayoutStatus
+from realtime.transport.statuses import (
+    Count,
+    Finite,
+    OutputStatus,
+    PerformerStatus,
+    PlayoutStatus,
+    TempoStatus,
+)
 from realtime.transport.telemetry import Delta
 
 if TYPE_CHECKING:
@@ -327,8 +334,8 @@ class Status:
 
     alive_ns: when the stage's slowest thread last moved. ready: it is at work. doing: what it is loading
     until then; doing_s: for how long already; part, parts: in which of how many parts, from 1. died: in its
-    last status, the one line that says what ended it. playout, performer, output: the state of that kind of
-    stage, once it is ready.
+    last status, the one line that says what ended it. playout, performer, output, tempo: the state of that
+    kind of stage, once it is ready.
     """
 
     stage: str
@@ -341,6 +348,7 @@ class Status:
     playout: PlayoutStatus | None = None
     performer: PerformerStatus | None = None
     output: OutputStatus | None = None
+    tempo: TempoStatus | None = None
     doing_s: Finite = 0.0
     part: Count = 0
     parts: Count = 0

@@ -17,6 +17,7 @@ from tools.doctor.midi import look_at_midi
 from tools.doctor.network import look_at_access, look_at_ndi, look_at_network, look_at_ports, look_at_stun
 from tools.doctor.players import look_at_packs
 from tools.doctor.runner import Look
+from tools.doctor.tempo import look_at_tempo
 
 
 class Check(NamedTuple):
@@ -38,6 +39,7 @@ CHECKS: dict[str, Check] = {
     "stun": Check(look_at_stun, 20.0),
     "ndi": Check(look_at_ndi, 5.0),
     "midi": Check(look_at_midi, 10.0),
+    "tempo": Check(look_at_tempo, 10.0),
     "disk": Check(look_at_disk, 10.0),
     "inputs": Check(look_at_inputs, 10.0),
     "memory": Check(look_at_shared_memory, 10.0),

@@ -9,6 +9,7 @@ import struct
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import example, given, settings
@@ -96,6 +97,18 @@ def heard_by_osc() -> Iterator[tuple[Desk, Osc]]:
         yield desk, client
 
 
+def test_a_pad_is_tapped_along_with_the_music(
+    heard_by_osc: tuple[Desk, Osc], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk, client = heard_by_osc
+    now = SimpleNamespace(monotonic_ns=iter(range(0, 10**10, 60 * 10**9 // 120)).__next__)
+    monkeypatch.setattr("realtime.control.desk.time", now)
+    for _ in range(4):
+        client.say(osc("/dancecam/tap", 0.0))  # it was let go
+        assert client.send(osc("/dancecam/tap", 1.0)) == ("/dancecam/done", ["tap"])
+    assert desk.orders.bpm == 120
+
+
 def test_osc_lists_itself_and_does_every_kind_of_action(heard_by_osc: tuple[Desk, Osc]) -> None:
     desk, client = heard_by_osc
     listed = dict([client.send(osc("/dancecam")), *(client.hear() for _ in range(len(ACTIONS) - 1))])
@@ -110,6 +123,9 @@ def test_osc_lists_itself_and_does_every_kind_of_action(heard_by_osc: tuple[Desk
     assert desk.orders.pick == (0.25, 0.5)
     assert client.send(osc("/dancecam/take", "confirm")) == ("/dancecam/done", ["take"])
     assert desk.orders.taken
+    assert client.send(osc("/dancecam/tempo", 97.5)) == ("/dancecam/done", ["tempo"])
+    assert client.send(osc("/dancecam/beat", 1, "confirm")) == ("/dancecam/done", ["beat"])
+    assert (desk.orders.bpm, desk.orders.beat) == (97.5, True)
     bundle = OscBundleBuilder(IMMEDIATELY)
     for name in ("mirror", "slate"):
         bundle.add_content(OscMessage(osc(f"/dancecam/{name}")))
