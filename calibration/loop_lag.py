@@ -24,7 +24,7 @@ LONGEST_NS = 3_000_000_000
 
 
 class Clock(Protocol):
-    """The programme's clock: `realtime.programme.clock.ProgrammeClock`."""
+    """The programme's clock: `realtime.programme.timing.clock.ProgrammeClock`."""
 
     def tick_at(self, now_ns: int) -> int: ...
 

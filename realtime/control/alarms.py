@@ -204,6 +204,28 @@ ALARMS: tuple[Alarm, ...] = (
         said=("standby loop: …",),
     ),
     Alarm(
+        "A MIDI controller is not heard",
+        "It is gone, another program has it, or this machine cannot use MIDI. It is looked for again as long as "
+        "the show lasts.",
+        "Check its cable, and what the text names. Console, terminal and OSC work.",
+        said=(
+            "the MIDI device … is gone",
+            "no MIDI device is named …: connect it, or name another (…)",
+            "the MIDI device … cannot be opened (…): close the program that has it",
+            "MIDI needs mido and python-rtmidi (…): …",
+            "this machine has no MIDI (… is missing): try: modprobe snd-seq",
+            "this machine's MIDI cannot be used: …",
+        ),
+        on_card=False,
+    ),
+    Alarm(
+        "The music's tempo is not heard",
+        "No MIDI clock or Ableton Link comes. On the beat, the last tempo goes on.",
+        "Check what the text names, or tap along: {tap}.",
+        said=("…; the tempo goes on as it was",),
+        on_card=False,
+    ),
+    Alarm(
         "A layer failed",
         "This layer is not seen any more; the programme goes on without it.",
         "Nothing, or switch it off.",
@@ -330,6 +352,8 @@ NOTES: Mapping[str, str] = {
     "compiling the generator (some seconds, once)": "likewise",
     "cutting up the player's pictures (some seconds, once)": "likewise",
     "precision of the generator: …": "what was chosen for this machine",
+    "the MIDI device … is heard": "a controller or a clock is there",
+    "… is followed": "the music's tempo comes from there",
     "flash at … s": "when the white flash that was ordered was due, seconds since 1970",
     "the camera's pictures are being kept in …": "the show was started with --record-inputs",
     "(… more)": "so many lines were left out, for more came than can be read",

@@ -10,8 +10,8 @@ from engines.time_units import NS_PER_S
 from realtime.pictures.alpha import Layer, fit_layer, over
 from realtime.pictures.picture import Fit, Picture, backdrop, place
 from realtime.programme.backgrounds import Backdrop
-from realtime.programme.jitter import JitterBuffer
 from realtime.programme.mixer import Shot
+from realtime.programme.timing.jitter import JitterBuffer
 from realtime.transport.bus import Ticket
 from realtime.transport.frames import FrameReader
 from realtime.transport.telemetry import Meter

@@ -9,15 +9,15 @@ from typing import Protocol
 from calibration.loop_lag import LoopLag
 from realtime.layers.layers import Layers
 from realtime.layers.measuring import MeasuringPictures
-from realtime.programme.beat_delay import BeatDelay
-from realtime.programme.clock import ProgrammeClock
 from realtime.programme.journal import Journal
 from realtime.programme.ladder import Inputs, Ladder, State, stale_after_ns
 from realtime.programme.mixer import Source
-from realtime.programme.phase_lock import PhaseLock
 from realtime.programme.programme import OnAir, Programme
 from realtime.programme.programme_meter import ProgrammeMeter
 from realtime.programme.sources import Sources
+from realtime.programme.timing.beat_delay import BeatDelay
+from realtime.programme.timing.clock import ProgrammeClock
+from realtime.programme.timing.phase_lock import PhaseLock
 from realtime.stages.context import StageContext
 from realtime.stages.stage_link import StageLink
 from realtime.transport.bus import MarkerReading, receive_newest

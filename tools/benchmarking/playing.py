@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from engines.time_units import NS_PER_MS, NS_PER_S
 from realtime.outputs.sink import Format
 from realtime.pictures import timecode
-from realtime.programme.clock import ProgrammeClock
+from realtime.programme.timing.clock import ProgrammeClock
 from realtime.transport.programme_ring import ProgrammeFrame
 from tools.benchmarking.hosting import HostedOutput
 from tools.footage.video import VideoReader

@@ -37,7 +37,7 @@ JOIN_EVERY_S = 10.0
 """How often it is looked for new networks to listen on."""
 
 SOURCE = "Ableton Link"
-NOBODY = "nobody is heard on Ableton Link: switch it on in the music's program"
+NO_PEER = "nobody is heard on Ableton Link: switch it on in the music's program"
 
 ANY_BPM = 120.0
 """Before it has joined; nobody hears of it."""
@@ -71,7 +71,7 @@ class LinkTempo:
         if not self._link.enabled:
             reason = self._listen(now_s)
         if not peers:
-            return TempoStatus(SOURCE, reason or NOBODY)
+            return TempoStatus(SOURCE, reason or NO_PEER)
         self._leave_s = now_s
         bpm = round(float(self._link.tempo), 2)
         if not LEAST_BPM <= bpm <= MOST_BPM:  # Link itself knows 20 to 999

@@ -20,8 +20,6 @@ from realtime.transport.bus import receive_newest
 from realtime.transport.orders import Orders
 from realtime.transport.statuses import TempoStatus
 
-FREEWHEELS = "the tempo goes on as it was"
-
 
 class TempoSource(Protocol):
     """Where a tempo comes from."""
@@ -66,6 +64,6 @@ def run(context: StageContext, link: StageLink) -> None:
             heard = link.tempo.reason or f"{link.tempo.source} is followed"
             if heard != told:
                 told = heard
-                line = f"{heard}; {FREEWHEELS}" if link.tempo.reason else heard
+                line = f"{heard}; the tempo goes on as it was" if link.tempo.reason else heard
                 link.meter.event(time.monotonic_ns(), line)
             link.beat(time.monotonic_ns(), ready=True)

@@ -62,6 +62,9 @@ SAID_ELSEWHERE = {
 }
 """Functions whose texts somebody else says."""
 
+SAID_BY_RAISING = {"MidiError"}
+"""Errors whose texts somebody else says."""
+
 BESIDE = {
     "realtime/control/show_state.py": ("reason", "_trouble"),
     "realtime/performer/performer.py": ("status", "watch_camera"),
@@ -84,6 +87,10 @@ PASSED_ON = {
     ("realtime/programme/playout.py", "line"): "what Layers says",
     ("realtime/programme/programme_meter.py", "state.name"): "the states",
     ("realtime/programme/sources.py", "line"): "what PlayersStandby says",
+    ("realtime/control/midi_port.py", "self.reason"): "a MidiError's text, see SAID_BY_RAISING",
+    ("realtime/control/surfaces/midi.py", "str(error)"): "likewise",
+    ("realtime/control/surfaces/midi.py", "text"): "what MidiPort says",
+    ("realtime/transport/programme_ring.py", "error"): "a message that is not understood",
     ("realtime/supervise/operators.py", "self._lines.popleft()"): "lines that waited",
     ("realtime/supervise/operators.py", "text"): "what the supervisor and the stages say",
     ("realtime/supervise/operators.py", "trouble"): "ShowLog.take_error",
@@ -161,6 +168,8 @@ def said_in(name: str) -> tuple[set[str], set[str]]:
                 if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".append"):
                     given = node.args[0]
                 texts.update(texts_of(given, function) if given is not None else ())
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in SAID_BY_RAISING:
+                texts.update(texts_of(node.args[0], function))
             called = ast.unparse(node.func).rpartition(".")[2] if isinstance(node, ast.Call) else ""
             if not isinstance(node, ast.Call) or called not in SAYS or len(node.args) <= max(SAYS[called], 0):
                 continue

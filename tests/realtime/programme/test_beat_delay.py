@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from realtime.control.tempo.midi_clock import MidiClock
-from realtime.programme.beat_delay import BeatDelay
+from realtime.programme.timing.beat_delay import BeatDelay
 
 S, MS = 1_000_000_000, 1_000_000
 FPS = 30

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.programme.clock import ProgrammeClock
+from realtime.programme.timing.clock import ProgrammeClock
 
 SECOND = 1_000_000_000
 RATES = st.one_of(

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from realtime.programme.jitter import WINDOW_TICKS, JitterBuffer
 from realtime.programme.live_feed import LivePlayer
+from realtime.programme.timing.jitter import WINDOW_TICKS, JitterBuffer
 from realtime.transport.bus import Bus, Ticket
 from realtime.transport.frame_ring import FrameRing
 from realtime.transport.frames import RingReader

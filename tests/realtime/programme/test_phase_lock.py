@@ -8,8 +8,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from realtime.programme.clock import ProgrammeClock
-from realtime.programme.phase_lock import MARGIN_NS, STEADY_NS, STEP_NS, PhaseLock
+from realtime.programme.timing.clock import ProgrammeClock
+from realtime.programme.timing.phase_lock import MARGIN_NS, STEADY_NS, STEP_NS, PhaseLock
 
 FPS = Fraction(30)
 PERIOD_NS = 33_333_333
