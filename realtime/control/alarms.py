@@ -205,7 +205,7 @@ ALARMS: tuple[Alarm, ...] = (
     ),
     Alarm(
         "A MIDI controller is not heard",
-        "It is gone, another program has it, or this machine cannot use MIDI. It is looked for again and again.",
+        "It is gone, another program has it, or this machine cannot use MIDI. It is looked for all the time.",
         "Check its cable, and what the text names. Console, terminal and OSC work.",
         said=(
             "the MIDI device … is gone",
