@@ -59,4 +59,7 @@ def test_the_console_taps_and_shows_the_beat(place: Place) -> None:
         page.get_by_text("97.5 bpm, not heard any more, 2 beats behind, +12 ms").wait_for(timeout=5_000)
         assert box.get_attribute("title") == "the MIDI device Deck is gone"
         assert "warned" in str(box.get_attribute("class"))
-        assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
+        for width in (1440, 390):
+            page.set_viewport_size({"width": width, "height": 844})
+            found = box.bounding_box()
+            assert found["x"] >= 0 and found["x"] + found["width"] <= width
