@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from engines.pose.tracking.choosing import Rule
+from engines.pose.tracking.floor import Floor
 from engines.pose.tracking.tracker import Person
 from realtime.cameras.camera_name import NotThereYet
 from realtime.cameras.video_source import VideoSource
@@ -180,7 +181,7 @@ def test_who_is_there_is_told_and_the_picked_one_is_followed(start: Callable[[Ne
         def follow(self, person_id: int | None) -> None:
             self.followed = person_id
 
-        def choose(self, rule: Rule, mark: tuple[float, float]) -> None:
+        def choose(self, rule: Rule, mark: tuple[float, float], floor: Floor | None) -> None:
             self.rule = rule, mark
 
     crowd = Crowd()
@@ -418,7 +419,7 @@ class Failing:
             raise ValueError("no idea")
         return self._work(*arguments)
 
-    def choose(self, rule: Rule, mark: tuple[float, float]) -> None:
+    def choose(self, rule: Rule, mark: tuple[float, float], floor: Floor | None) -> None:
         pass
 
     def reset(self) -> None:
