@@ -149,7 +149,7 @@ def measure(views: Sequence[View], size: tuple[int, int]) -> Measured:
     if cells.mean() < LEAST_COVERAGE:
         raise LensError(
             f"the board was seen in {cells.mean():.0%} of the picture; {LEAST_COVERAGE:.0%} is needed: move "
-            f"it {_where(~cells)} too"
+            f"it {missing_part(~cells)} too"
         )
     found, errors = _fit(views, size)
     kept = [
@@ -189,8 +189,8 @@ def _fit(views: Sequence[View], size: tuple[int, int]) -> tuple[Measured, Floats
     return Measured(lens, float(rms), len(views)), np.ravel(errors)
 
 
-def _where(missing: NDArray[np.bool_]) -> str:
-    """Where most of the missing cells are, for people."""
+def missing_part(missing: NDArray[np.bool_]) -> str:
+    """Where most of the missing cells (`covered`) are, for people."""
     down, across = missing.shape
     parts = {
         "to the left": missing[:, : across // 3], "to the right": missing[:, -(across // 3) :],

@@ -64,6 +64,7 @@ TOOLS: dict[str, set[str]] = {
     "dance": {"footage"},
     "coverage": {"footage"},
     "record": {"footage", "coverage"},
+    "camera": {"record"},
     "prepare.files": {"footage"},
     "prepare.scene": {"footage", "alignment", "prepare.files"},
     "prepare": {"footage", "alignment", "matting", "dance", "prepare.files", "prepare.scene"},
