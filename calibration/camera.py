@@ -298,11 +298,11 @@ def _bands(sample: CameraSample) -> Verdict:
 
 def _sharpness(kept: Sequence[Picture], people: Sequence[Sequence[Box]]) -> Verdict:
     bodies = [body for picture, boxes in zip(kept, people, strict=False) for body in cut_out(picture, boxes)]
-    blurs = [blur_of(picture) for picture in kept]
-    blur = float(np.median(blurs))
+    blur = float(np.median([blur_of(picture) for picture in kept]))
     found = f"blur {blur:.2f} (0 sharp, 1 smooth)"
-    if bodies:
-        found += f"; people {float(np.median([blur_of(body) for body in bodies])):.2f}"
+    if bodies:  # what is behind them may be out of focus
+        of_people = float(np.median([blur_of(body) for body in bodies]))
+        blur, found = min(blur, of_people), f"{found}; people {of_people:.2f}"
     if blur > MOST_BLUR:
         return Verdict("sharpness", found, "focus on the mark by hand, automatic off; clean the lens")
     return Verdict("sharpness", found)

@@ -154,7 +154,7 @@ def test_a_bent_board_is_refused() -> None:
         View(view.corners + rng.normal(0, 3, view.corners.shape).astype(np.float32), view.ids)
         for view in views()
     ]
-    with pytest.raises(LensError, match="pixels off, 0.50 may be"):
+    with pytest.raises(LensError, match=r"pixels off, 0\.50 may be"):
         measure(wrong, SIZE)
 
 

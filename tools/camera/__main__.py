@@ -58,12 +58,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _floor(options: argparse.Namespace) -> int:
     if options.venue is not None:
         check_name(options.venue)
+    picture = still(options.camera)
     if options.corners is None and options.picture is None and not has_display():
         raise FloorError(
             "no window can be opened: --picture FILE.png writes what the camera sees, with a grid; then give "
             "--corners x,y x,y x,y x,y and --mark x,y"
         )
-    picture = still(options.camera)
     size = (picture.shape[1], picture.shape[0])
     mark = None if options.mark is None else place_of(options.mark, size)
     if options.corners is not None:

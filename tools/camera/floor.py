@@ -95,8 +95,8 @@ def pixels_per_metre(
     in_picture = (np.array(corners) * size).astype(np.float32)
     to_floor = cv2.getPerspectiveTransform(in_picture, on_floor)
     here = np.array(at) * size
-    beside = here + (1, 0)
-    metres = cv2.perspectiveTransform(np.array([[here, beside]], np.float64), to_floor)[0]
+    pair = np.array([[here, here + np.array([1.0, 0.0])]])
+    metres = cv2.perspectiveTransform(pair, to_floor)[0]
     return float(1 / max(float(np.linalg.norm(metres[1] - metres[0])), 1e-9))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -28,5 +27,5 @@ def remember(folder: Path, venue: str, camera: str, **changes: Any) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".new")
     unfinished.write_text(content, encoding="utf-8")
-    os.replace(unfinished, path)
+    unfinished.replace(path)
     return path

@@ -10,8 +10,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Literal, get_args
 
-from engines.pose.tracking.floor import Floor
-from engines.pose.tracking.roster import Known
+from engines.pose.tracking.floor import Floor, feet_of
+from engines.pose.tracking.roster import Body, Known
 from engines.time_units import NS_PER_MS, NS_PER_S
 
 Rule = Literal["largest", "centre", "liveliest"]
@@ -63,18 +63,21 @@ class Chooser:
                 return motion.get(one.person_id, 0.0), largest
             return largest, 0.0
 
-        floor = self.floor
-        on_it = people if floor is None else [one for one in people if floor.holds(one.body.region, size)]
-        return sorted(on_it, key=merit, reverse=True)
+        return sorted((one for one in people if self._is_on_floor(one, size)), key=merit, reverse=True)
 
     def has_left(self, dancer: Known, size: tuple[int, int], t_ns: int) -> bool:
         """Whether the dancer has been outside the floor for PATIENCE_NS. Called for every frame; or not at
         all while the operator's pick counts: see `forgive`."""
-        if self.floor is None or self.floor.holds(dancer.body.region, size, OVER_THE_EDGE):
+        if self.allows(dancer.body, size, OVER_THE_EDGE * dancer.body.size):
             self._outside = None
         elif self._outside != dancer.person_id:
             self._outside, self._outside_ns = dancer.person_id, t_ns
         return self._outside is not None and t_ns - self._outside_ns >= PATIENCE_NS
+
+    def allows(self, body: Body, size: tuple[int, int], reach: float = 0.0) -> bool:
+        """Whether somebody who is tracked stands on the floor: then the body's circle is exact. reach: by how
+        far outside the feet may be, pixels."""
+        return self.floor is None or self.floor.holds(feet_of(body.region), size, reach)
 
     def forgive(self) -> None:
         """Whoever dances may be anywhere until now."""
@@ -103,6 +106,10 @@ class Chooser:
             return None
         successor, self._better = self._better, None
         return successor
+
+    def _is_on_floor(self, one: Known, size: tuple[int, int]) -> bool:
+        trunk_px = float(math.dist(one.body.trunk[0], one.body.trunk[1]))
+        return self.floor is None or self.floor.holds(feet_of(one.body.region, trunk_px), size)
 
     def _is_clearly_better(
         self, one: Known, dancer: Known, size: tuple[int, int], motion: Mapping[int, float]

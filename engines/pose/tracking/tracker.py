@@ -20,7 +20,7 @@ from engines.pose.landmarks import LandmarkNet, PersonMask
 from engines.pose.region import MARGIN, Region
 from engines.pose.tracking import appearance
 from engines.pose.tracking.choosing import Chooser, Rule
-from engines.pose.tracking.close_look import around, glances, is_inside
+from engines.pose.tracking.close_look import around, at_floor, glances, is_inside
 from engines.pose.tracking.floor import Floor
 from engines.pose.tracking.guard import Guard, Verdict
 from engines.pose.tracking.liveliness import Liveliness
@@ -273,15 +273,24 @@ class PoseTracker:
             if self._searched_ns is None or t_ns - self._searched_ns >= GONE_NS:
                 self._search(frame, t_ns)
             return None
-        lost = self._wanted if self._wanted is not None else self._person_id
+        before = self._person_id
+        lost = self._wanted if self._wanted is not None else before
         window = None
         if lost is not None and lost in self._roster:
             self._closely = not self._closely
             window = around(self._roster[lost].body.region) if self._closely else None
+        elif lost is None and self._chooser.floor is not None:
+            size = (frame.shape[1], frame.shape[0])
+            window = at_floor(self._chooser.floor, size) if self._closely else None
+            self._closely = not self._closely
         for target in self._candidates(frame, self._search(frame, t_ns, window), t_ns)[:MAX_TRIES]:
             pose = self._take(frame, t_ns, target)
-            if pose is not None:
+            if pose is None:
+                continue
+            if self._wanted is not None or self._chooser.allows(self._body, (frame.shape[1], frame.shape[0])):
                 return pose
+            self._lose()
+            self._person_id = before
         return None
 
     def _is_relieved(self, frame: Frame, t_ns: int) -> bool:

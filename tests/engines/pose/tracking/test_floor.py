@@ -8,7 +8,7 @@ import pytest
 
 from engines.pose.region import MARGIN, Region
 from engines.pose.tracking.choosing import PATIENCE_NS, RULES, Chooser, Rule
-from engines.pose.tracking.floor import FEET, Floor, feet_of
+from engines.pose.tracking.floor import FEET, LEG, Floor, feet_of
 from engines.pose.tracking.roster import Known
 from tests.engines.pose.tracking.test_roster import SIZE, at
 
@@ -24,15 +24,21 @@ def person(number: int, x: float, size: float = SIZE) -> Known:
 @pytest.mark.parametrize("order", [1, -1])
 @pytest.mark.parametrize(("x", "inside"), [(500, True), (310, True), (250, False), (690, True), (760, False)])
 def test_feet_inside_the_corners_are_on_the_floor(order: int, x: float, inside: bool) -> None:
-    assert Floor(MIDDLE.corners[::order]).holds(at(x).region, PICTURE) == inside
+    assert Floor(MIDDLE.corners[::order]).holds(feet_of(at(x).region), PICTURE) == inside
 
 
 def test_the_feet_count_and_not_the_body() -> None:
     behind = Region(500, 100, SIZE * MARGIN, 0)
     assert feet_of(behind) == (500, 100 + FEET * SIZE / 2)
-    assert not MIDDLE.holds(behind, PICTURE)
-    assert MIDDLE.holds(behind, PICTURE, margin=0.1)
-    assert not MIDDLE.holds(behind, PICTURE, margin=0.05)
+    assert not MIDDLE.holds(feet_of(behind), PICTURE)
+    assert MIDDLE.holds(feet_of(behind), PICTURE, reach=20)
+    assert not MIDDLE.holds(feet_of(behind), PICTURE, reach=10)
+
+
+def test_raised_arms_do_not_lower_the_feet() -> None:
+    raised = Region(500, 100, 2 * SIZE * MARGIN, 0)
+    assert feet_of(raised, trunk_px=50) == (500, 100 + LEG * 50)
+    assert feet_of(raised, trunk_px=500) == feet_of(raised)
 
 
 def test_feet_follow_the_body_that_leans() -> None:
@@ -42,8 +48,8 @@ def test_feet_follow_the_body_that_leans() -> None:
 
 def test_feet_below_the_picture_count_as_at_its_edge() -> None:
     near = Region(500, 470, SIZE * MARGIN, 0)
-    assert feet_of(near)[1] > PICTURE[1] and MIDDLE.holds(near, PICTURE)
-    assert not MIDDLE.holds(Region(950, 470, SIZE * MARGIN, 0), PICTURE)
+    assert feet_of(near)[1] > PICTURE[1] and MIDDLE.holds(feet_of(near), PICTURE)
+    assert not MIDDLE.holds(feet_of(Region(950, 470, SIZE * MARGIN, 0)), PICTURE)
 
 
 @pytest.mark.parametrize("rule", RULES)
