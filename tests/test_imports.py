@@ -64,7 +64,6 @@ TOOLS: dict[str, set[str]] = {
     "dance": {"footage"},
     "coverage": {"footage"},
     "record": {"footage", "coverage"},
-    "camera": {"record"},
     "prepare.files": {"footage"},
     "prepare.scene": {"footage", "alignment", "prepare.files"},
     "prepare": {"footage", "alignment", "matting", "dance", "prepare.files", "prepare.scene"},
@@ -79,6 +78,7 @@ TOOLS: dict[str, set[str]] = {
     "benchmarking.show": {"footage", "scores", QUALITY, MEASURING, GPU_CHECK},
     "card": set(),
     "doctor": set(),
+    "camera": {"record", "doctor"},
     "reliability": set(),
     "": {"scores", "player", QUALITY, GPU_CHECK, "benchmarking.show", "reliability"},
 }

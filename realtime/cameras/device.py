@@ -111,13 +111,6 @@ class Device:
             raise CaptureError(f"camera {self.name} gives no picture: it is broken")
         return np.asarray(picture, np.uint8)
 
-    @property
-    def exposure_s(self) -> float | None:
-        """How long a picture is exposed, seconds; None where the driver does not tell. V4L2 counts in 0.1 ms
-        (V4L2_CID_EXPOSURE_ABSOLUTE)."""
-        units = float(self._video.get(cv2.CAP_PROP_EXPOSURE))
-        return units / 10_000 if 0 < units < 10_000 else None
-
     def close(self) -> None:
         self._video.release()
 

@@ -78,16 +78,6 @@ class VideoSource:
     def damaged(self) -> int:
         return self._source.damaged
 
-    @property
-    def is_device(self) -> bool:
-        """Whether it is a capture device, which gives what it is asked for."""
-        return isinstance(self._source, Device)
-
-    @property
-    def exposure_s(self) -> float | None:
-        """How long a picture is exposed, seconds; None where that is not known."""
-        return self._source.exposure_s if isinstance(self._source, Device) else None
-
     def grab(self) -> int:
         with _as_capture_error():
             return self._source.grab()

@@ -10,6 +10,7 @@ from tools.doctor.machine import look_at_clock, look_at_disk, look_at_fonts, loo
 from tools.doctor.network import look_at_access, look_at_ndi, look_at_network, look_at_ports, look_at_stun
 from tools.doctor.players import look_at_packs
 from tools.doctor.runner import Look
+from tools.doctor.venue import look_at_venue
 
 
 class Check(NamedTuple):
@@ -22,6 +23,7 @@ class Check(NamedTuple):
 
 CHECKS: dict[str, Check] = {
     "camera": Check(look_at_cameras, 30.0),
+    "venue": Check(look_at_venue, 5.0),
     "gpu": Check(look_at_gpu, 25.0),
     "packs": Check(look_at_packs, 30.0),
     "plans": Check(look_at_plans, 90.0, beside_show=False),
