@@ -20,15 +20,20 @@ from realtime.config.redact import shown
 from realtime.config.show import BUNDLED_OTHERS, Show, ShowError, check_show, load_show
 from realtime.control.keys import KeyConflict, Keymap
 from realtime.control.show_log import ShowLog
+from realtime.control.surfaces.mapping import MapError, check_maps, check_names
 from realtime.control.terminal.console import open_console
 from realtime.control.terminal.outlet import Console
+from realtime.inputs.folder import ACTIONS, REPORT, RecordingError, begin, remove
+from realtime.inputs.lines import JsonLines
 from realtime.layers.layers import LayerError, check_layers
+from realtime.outputs.disk import FREE_BYTES, free_bytes
 from realtime.performer.networks import Nets, load_nets
 from realtime.programme.backgrounds import BackgroundError, check_backgrounds
 from realtime.stages.table import WEB, stages_of
+from realtime.supervise.operators import choices_of, lacking_of
 from realtime.supervise.rig import Player
 from realtime.supervise.signals import has_terminal, heed
-from realtime.supervise.summary import summary
+from realtime.supervise.summary import kept, summary
 from realtime.supervise.supervisor import Supervisor, SupervisorError
 from realtime.transport.bus import Link, Side
 from realtime.transport.curve_keys import KeyFileError, key_pair, public_key
@@ -43,6 +48,8 @@ examples:
   python run_live.py --camera test://                    without a camera: a fan with the time in the picture
   python run_live.py --show show.toml                    a show file; it starts on the standby loop
   python run_live.py --headless --seconds 20 --report r.json
+  python run_live.py --show show.toml --record-inputs rehearsals/monday     keeps a rehearsal, with the
+                                                         camera's pictures, for tools.replay
   python run_live.py --show show.toml --role playout     one of two machines ([link] in the show file)
 
 keys, in a terminal:
@@ -51,6 +58,18 @@ keys, in a terminal:
 
 class UsageError(ValueError):
     """What was asked for cannot be done; the text names it and the next step."""
+
+
+FAULTS = (
+    ShowError,
+    UsageError,
+    CaptureError,
+    KeyFileError,
+    BackgroundError,
+    LayerError,
+    RecordingError,
+)
+"""What a show file, or the command line, can have wrong; the text is one line."""
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -92,7 +111,38 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         action="store_true",
         help="show players whose agreement on the likeness has ended, too",
     )
+    parser.add_argument(
+        "--record-inputs",
+        type=Path,
+        metavar="FOLDER",
+        help="keep the camera's pictures and all actions in a new folder, to run the show again from them "
+        "(python -m tools.replay FOLDER)",
+    )
+    parser.add_argument(
+        "--record-inputs-fps", metavar="F", help="keep at most so many of the camera's pictures a second"
+    )
+    parser.add_argument(
+        "--record-inputs-size", metavar="WxH", help="keep them no larger than this (default: 1280x720)"
+    )
     return parser.parse_args(arguments)
+
+
+def inputs_of(options: argparse.Namespace) -> dict[str, Any] | None:
+    """What --record-inputs and its companions ask for. Raises UsageError."""
+    asked = {"fps": options.record_inputs_fps, "size": options.record_inputs_size}
+    if options.record_inputs is None:
+        if any(value is not None for value in asked.values()):
+            raise UsageError("--record-inputs-fps and --record-inputs-size need --record-inputs FOLDER")
+        return None
+    if options.role != "all":
+        raise UsageError("--record-inputs works on one machine: leave --role out")
+    if asked["size"] is not None:
+        sides = asked["size"].split("x")
+        if len(sides) != 2 or not all(side.isascii() and side.isdecimal() for side in sides):
+            raise UsageError(f"--record-inputs-size {asked['size']}: write WIDTHxHEIGHT, such as 1280x720")
+        asked["size"] = tuple(int(side) for side in sides)
+    given = {name: value for name, value in asked.items() if value is not None}
+    return {"folder": options.record_inputs.absolute(), **given}
 
 
 def show_of(options: argparse.Namespace) -> Show:
@@ -104,7 +154,7 @@ def show_of(options: argparse.Namespace) -> Show:
         show = Show(start="live", players=others)
     else:
         show = load_show(options.show)
-        check_keys(show, f"show file {options.show}")
+        check_controls(show, f"show file {options.show}")
     changes: dict[str, Any] = show.model_dump()
     for name in ("camera", "player", "backend"):
         if getattr(options, name) is not None:
@@ -117,15 +167,33 @@ def show_of(options: argparse.Namespace) -> Show:
         changes["control"]["log"] = options.log
     if options.allow_expired:
         changes["allow_expired"] = True
+    changes["record_inputs"] = inputs_of(options)
     return check_show(changes, "command line")
 
 
-def check_keys(show: Show, where: str) -> None:
-    """Whether the keys of a show can be used. where: named in the error. Raises ShowError."""
+def check_controls(show: Show, where: str) -> None:
+    """Whether the keys and maps of a show can be used. where: named in the error. Raises ShowError."""
     try:
         Keymap(show.keys)
     except KeyConflict as error:
         raise ShowError(f"{where}: keys: {error}") from error
+    try:
+        check_maps(show.control)
+    except MapError as error:
+        raise ShowError(f"{where}: {error}") from error
+
+
+def check_surfaces(show: Show, player: Player) -> None:
+    """Whether the show has what its maps name, and a process that hears its surfaces. Raises UsageError."""
+    if show.control.has_surfaces and not show.webrtc.port:
+        raise UsageError(
+            "[control]: OSC, MIDI and Art-Net are heard by the process that serves the page: give it a port "
+            "(webrtc.port, or --port)"
+        )
+    try:
+        check_names(show.control, choices_of(show, player), lacking_of(show))
+    except MapError as error:
+        raise UsageError(str(error)) from error
 
 
 def link_of(show: Show, role: str) -> Link | None:
@@ -218,7 +286,7 @@ def check(show: Show, report: Path | None, role: str = "all") -> Player:
         expiry = each.expiry(name, datetime.now().date())
         if expiry and not show.allow_expired:
             raise UsageError(expiry)
-    return Player(
+    player = Player(
         pack.name,
         pack.size,
         pack.standby,
@@ -226,6 +294,9 @@ def check(show: Show, report: Path | None, role: str = "all") -> Player:
         tuple(folder / "plate.png" for folder in show.everyone),
         rights,
     )
+    if role != "performer":
+        check_surfaces(show, player)
+    return player
 
 
 def say_where(show: Show, token: str, console: Console) -> None:
@@ -253,13 +324,19 @@ def run(
     Raises SupervisorError, ShowLogError.
     """
     with contextlib.ExitStack() as stack:
-        log = None
+        log = inputs = None
+        if show.record_inputs is not None:
+            inputs = JsonLines(show.record_inputs.folder / ACTIONS, "the recording of actions")
+            stack.callback(inputs.close)
         if show.control.log is not None:
             log = ShowLog(show.control.log, datetime.now())
             stack.callback(log.close)
         operated = link is None or link.side == "playout"
         has_keys = operated and not options.headless and sys.stdin.isatty() and sys.stdout.isatty()
-        console = stack.enter_context(open_console((lambda key: supervisor.key(key)) if has_keys else None))
+        quick = Keymap(show.keys).quick
+        console = stack.enter_context(
+            open_console((lambda key: supervisor.key(key)) if has_keys else None, quick)
+        )
         supervisor = Supervisor(
             show,
             player,
@@ -269,6 +346,7 @@ def run(
             log=log,
             link=link,
             has_keys=has_keys,
+            inputs=inputs,
             once_ready={WEB.name: lambda: say_where(show, supervisor.token, console)},
         )
         interrupt = supervisor.interrupt if has_terminal() else supervisor.stop
@@ -290,9 +368,30 @@ def run(
             if operated and (said := summary(supervisor.report())):
                 console.say(said)
             if options.report is not None:
-                part = options.report.with_name(options.report.name + ".part")
-                part.write_text(json.dumps(supervisor.report(), indent=2) + "\n", encoding="utf-8")
-                part.replace(options.report)
+                write_report(supervisor.report(), options.report)
+            if show.record_inputs is not None:
+                for line in kept(supervisor.status(), show.record_inputs.folder):
+                    console.say(line)
+                write_report(supervisor.report(), show.record_inputs.folder / REPORT)
+
+
+def write_report(report: dict[str, Any], path: Path) -> None:
+    """Whole, or not at all. Raises OSError."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    part.replace(path)
+
+
+def begin_recording(show: Show) -> None:
+    """Makes the folder of the inputs, where they are recorded. Raises RecordingError, UsageError."""
+    if show.record_inputs is None:
+        return
+    begin(show.record_inputs, show, datetime.now())
+    free = free_bytes(show.record_inputs.folder)
+    if free < FREE_BYTES:
+        remove(show.record_inputs.folder)
+        where = f"--record-inputs {show.record_inputs.folder}"
+        raise UsageError(f"{where}: the disk has only {free // 2**20} MB left: make room")
 
 
 def main(arguments: list[str]) -> int:
@@ -310,7 +409,8 @@ def main(arguments: list[str]) -> int:
         link = link_of(show, options.role)
         player = check(show, options.report, options.role)
         check_ports(show, link)
-    except (ShowError, UsageError, CaptureError, KeyFileError, BackgroundError, LayerError) as error:
+        begin_recording(show)
+    except FAULTS as error:
         print(f"run_live: {error}", file=sys.stderr)
         return 2
     try:

@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     import psutil
 
     from tools.reliability.faults import FAULTS
-    from tools.reliability.running import NoShow, find
+    from tools.reliability.trial_show.running import NoShow, find
 
     parser = argparse.ArgumentParser(
         prog="python -m tools.inject_fault",

@@ -1,13 +1,14 @@
-"""Lists what shows have written, and deletes it: recordings, show logs, and compiled files.
+"""Lists what shows have written, and deletes it: recordings, recorded inputs, show logs, and compiled files.
 
-    python -m tools.purge                            # ./recordings, ./logs and the cache: lists, and asks
+    python -m tools.purge                            # ./recordings, ./rehearsals, ./logs and the cache: asks
     python -m tools.purge show.toml                  # the folders that this show file names
+    python -m tools.purge rehearsals/monday          # a recording of inputs, or a folder with several
     python -m tools.purge show.toml --older-than 14 --yes
     python -m tools.purge --only recordings logs
 
-Only files with names given by a show are deleted: players, takes of tools.record and everything else in those
-folders stay. Files written in the last minute stay too, since a show may still be writing them. The next
-start makes compiled files again, except for TensorRT's plans: those need engines.build.
+Only files with names given by a show are deleted: players, takes of tools.record and everything else in
+those folders stay. Files written in the last minute stay too, since a show may still be writing them. The
+next start makes compiled files again, except for TensorRT's plans: those need engines.build.
 """
 
 from __future__ import annotations
@@ -25,13 +26,19 @@ from engines.plans.digest import compiled_folder, plan_folder
 from engines.plans.limit import Item, items, remove
 from realtime.config.outputs import Recorder
 from realtime.config.show import Show, ShowError, load_show
+from realtime.inputs.folder import REPORT, files_of, is_recording
+from realtime.inputs.folder import remove as remove_inputs
 
-KINDS = ("recordings", "logs", "caches")
+KINDS = ("recordings", "inputs", "logs", "caches")
 RECORDING = re.compile(r".{1,60} \d{4}-\d\d-\d\d \d\d\.\d\d\.\d\d( \(\d+\))?( \(whole\))?\.(mkv|mp4)")
 """As `outputs.recording` names its files, and `tools.repair` those that it has made whole."""
 LOG = re.compile(r"show-\d{8}-\d{6}\.jsonl")
 """The file names of `control.show_log`."""
-DEFAULT_FOLDERS = {"recordings": Path("recordings"), "logs": Path("logs")}
+DEFAULT_FOLDERS = {
+    "recordings": Path("recordings"),
+    "inputs": Path("rehearsals"),
+    "logs": Path("logs"),
+}
 """The folders without a show file, in the current folder."""
 IN_USE_S = 60.0
 S_PER_DAY = 86_400
@@ -39,20 +46,26 @@ UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 class Found(NamedTuple):
-    """Something to delete. item: its entry in the cache; None for a file. changed_s: seconds since 1970."""
+    """Something to delete. item: its entry in the cache; None for others. changed_s: seconds since 1970.
+    ended: nothing writes to it any more."""
 
     kind: str
     path: Path
     size: int
     changed_s: float
     item: Item | None = None
+    ended: bool = False
 
 
-def folders_of(shows: Sequence[Show]) -> dict[str, list[Path]]:
-    """The folders into which shows write their recordings and logs."""
+def folders_of(shows: Sequence[Show], inputs: Sequence[Path] = ()) -> dict[str, list[Path]]:
+    """The folders into which shows write their recordings and logs. inputs: of recorded inputs."""
     recorders = [output.folder for show in shows for output in show.outputs if isinstance(output, Recorder)]
     logs = [show.control.log for show in shows if show.control.log is not None]
-    return {"recordings": list(dict.fromkeys(recorders)), "logs": list(dict.fromkeys(logs))}
+    return {
+        "recordings": list(dict.fromkeys(recorders)),
+        "inputs": list(inputs),
+        "logs": list(dict.fromkeys(logs)),
+    }
 
 
 def find(folders: dict[str, list[Path]], kinds: Sequence[str]) -> Iterator[Found]:
@@ -63,20 +76,38 @@ def find(folders: dict[str, list[Path]], kinds: Sequence[str]) -> Iterator[Found
                 if pattern.fullmatch(path.name) and path.is_file() and not path.is_symlink():
                     stat = path.stat()
                     yield Found(kind, path, stat.st_size, stat.st_mtime)
+    for folder in folders["inputs"] if "inputs" in kinds else ():
+        yield from recorded_inputs(folder)
     for item in items(plan_folder(), compiled_folder()) if "caches" in kinds else ():
         yield Found("caches", item.plan, item.size, item.used_s, item)
 
 
+def recorded_inputs(folder: Path) -> Iterator[Found]:
+    """A folder that is a recording of inputs, or those in it."""
+    here = sorted(folder.iterdir()) if folder.is_dir() else []
+    for each in [folder] if is_recording(folder) else [path for path in here if is_recording(path)]:
+        files = [path.stat() for path in files_of(each)]
+        changed_s = max(file.st_mtime for file in files)
+        size, ended = sum(file.st_size for file in files), (each / REPORT).exists()
+        yield Found("inputs", each, size, changed_s, ended=ended)
+
+
 def old_enough(found: Sequence[Found], now_s: float, days: float) -> list[Found]:
     """Those last written (in the cache: last used) at least `days` ago, and not just now."""
-    return [each for each in found if now_s - each.changed_s >= max(IN_USE_S, days * S_PER_DAY)]
+    return [
+        each
+        for each in found
+        if now_s - each.changed_s >= max(0.0 if each.ended else IN_USE_S, days * S_PER_DAY)
+    ]
 
 
 def delete(found: Sequence[Found]) -> None:
     """Deletes them. Raises OSError, PlanError; BlockingIOError while the cache is being written."""
     cached = [each.item for each in found if each.item is not None]
     for each in found:
-        if each.item is None:
+        if each.kind == "inputs":
+            remove_inputs(each.path)
+        elif each.item is None:
             each.path.unlink(missing_ok=True)
     if cached:
         with PlanCache(plan_folder()).building():
@@ -107,7 +138,9 @@ def main(argv: list[str] | None = None) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("shows", type=Path, nargs="*", metavar="SHOW.toml", help="show files")
+    parser.add_argument(
+        "shows", type=Path, nargs="*", metavar="SHOW.toml", help="show files, or folders of recorded inputs"
+    )
     parser.add_argument("--older-than", type=float, default=0.0, metavar="DAYS", help="only what is so old")
     parser.add_argument("--only", nargs="+", choices=KINDS, default=KINDS, help="only these kinds")
     parser.add_argument("--yes", action="store_true", help="do not ask")
@@ -117,7 +150,11 @@ def main(argv: list[str] | None = None) -> int:
             raise ValueError(f"--older-than {options.older_than}: give a number of days")
         folders = {kind: [folder] for kind, folder in DEFAULT_FOLDERS.items()}
         if options.shows:
-            folders = folders_of([load_show(path) for path in options.shows])
+            inputs = [path for path in options.shows if path.is_dir()]
+            shows = [load_show(path) for path in options.shows if not path.is_dir()]
+            folders = folders_of(shows, inputs)
+            if not shows:  # what is compiled is no matter of theirs
+                options.only = [kind for kind in options.only if kind != "caches"]
         found = old_enough(list(find(folders, options.only)), time.time(), options.older_than)
         for each in found:
             day = time.strftime("%Y-%m-%d", time.localtime(each.changed_s))

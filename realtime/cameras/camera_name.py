@@ -6,10 +6,11 @@ import re
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 from realtime.config.outputs import NDI_INSTALL
 
-NDI, TEST = "ndi://", "test://"
+NDI, TEST, REPLAY = "ndi://", "test://", "replay://"
 
 EXAMPLE = "test://1280x720@30"
 WIDTHS, HEIGHTS, RATES = (512, 3840), (64, 2160), (1, 120)
@@ -25,8 +26,8 @@ class NotThereYet(CaptureError):  # it is no error of a show: it begins, and wai
 
 @dataclass(frozen=True)
 class CameraName:
-    """kind: "camera" (a capture device), "file", "stream", "ndi" or "test". target: of a device its index or
-    path, of an NDI source its name, else the word itself."""
+    """kind: "camera" (a capture device), "file", "stream", "ndi", "test" or "replay". target: of a device its
+    index or path, of an NDI source its name, else the word itself."""
 
     kind: str
     target: str | int
@@ -46,6 +47,9 @@ class CameraName:
         if camera.startswith(TEST):
             Rehearsal.parse(camera)
             return cls("test", camera)
+        if camera.startswith(REPLAY):
+            Replayed.parse(camera)
+            return cls("replay", camera)
         if "://" in camera:
             return cls("stream", camera)
         path = Path(camera)
@@ -84,6 +88,36 @@ class Rehearsal:
                 f"camera {camera}: it may be from {low[0]}x{low[1]}@{low[2]} to {high[0]}x{high[1]}@{high[2]}"
             )
         return picture
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What `replay://FOLDER?camera=PLACE&origin=FILE` asks for: a recording of inputs as a camera.
+
+    folder: of the recording. place: of the camera in it, from 0. origin: a file that says at which of this
+    machine's times the recording's times are 0. Until it is there no picture comes; so who makes it says when
+    the replay begins, and several cameras, and those of a performer that was restarted, play in step. None:
+    the recording begins by itself.
+    """
+
+    folder: Path
+    place: int = 0
+    origin: Path | None = None
+
+    @classmethod
+    def parse(cls, camera: str) -> Replayed:
+        """Raises CaptureError."""
+        name, _, asked = camera[len(REPLAY) :].partition("?")
+        fields = dict(parse_qsl(asked))
+        place = fields.pop("camera", "0")
+        origin = fields.pop("origin", None)
+        if fields or not (place.isascii() and place.isdecimal()):
+            raise CaptureError(f"camera {camera}: write {REPLAY}FOLDER")
+        if not Path(name).is_dir():
+            raise CaptureError(
+                f"camera {camera}: there is no folder {name}: run_live.py --record-inputs FOLDER makes one"
+            )
+        return cls(Path(name), int(place), None if origin is None else Path(origin))
 
 
 def _ndi(camera: str) -> CameraName:

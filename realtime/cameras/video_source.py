@@ -12,10 +12,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.cameras.camera_name import CameraName, CaptureError, Rehearsal
+from realtime.cameras.camera_name import CameraName, CaptureError, Rehearsal, Replayed
 from realtime.cameras.device import Device
 from realtime.cameras.ndi_source import NdiSource
 from realtime.cameras.rehearsal import RehearsalSource
+from realtime.cameras.replay import ReplaySource
 from realtime.config.redact import shown
 from realtime.config.show import Capture
 from realtime.pictures.opening import VideoError
@@ -41,7 +42,8 @@ class Source(Protocol):
 
     def grab(self) -> int:
         """Goes to the next frame; gives its time since the recording began to play. What is not recorded
-        gives when it was taken, in monotonic nanoseconds, or 0 where that is not known.
+        gives when it was taken, in monotonic nanoseconds, or 0 where that is not known; a time ahead is when
+        the frame is due.
 
         Raises CaptureError where no frame comes.
         """
@@ -55,8 +57,8 @@ class Source(Protocol):
 
 
 class VideoSource:
-    """What an operator's word for a camera means, opened: a device through OpenCV, a file or a stream through
-    `playing`, an NDI source, or the rehearsal's picture."""
+    """What an operator's word for a camera means, opened: a device through OpenCV, a file or a stream
+    through `playing`, an NDI source, the rehearsal's picture, or a recording of inputs."""
 
     def __init__(self, camera: str, ask: Capture | None = None) -> None:
         """Opens it and takes one frame. ask: what a device is to give. Raises CaptureError."""
@@ -68,6 +70,8 @@ class VideoSource:
                 self._source = Device(camera, named.target, ask or Capture())
             elif named.kind == "ndi":
                 self._source = NdiSource(camera, str(named.target))
+            elif named.kind == "replay":
+                self._source = ReplaySource(Replayed.parse(camera), camera)
             elif named.kind == "test":
                 self._source = RehearsalSource(Rehearsal.parse(camera), camera)
             else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 RTMP = ("rtmp", "rtmps")
-OURS = ("ndi", "test")
+OURS = ("ndi", "test", "replay")
 """Cameras that are named like a URL, but what follows is no address, and nothing in it is secret."""
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+")

@@ -20,9 +20,11 @@ from engines.pose.tracking.choosing import Rule
 from realtime.config.backgrounds import PLATE, Backgrounds
 from realtime.config.control import Control
 from realtime.config.fields import Rate, Share, ShowPath, StrictModel, Text, no_two_alike
+from realtime.config.inputs import RecordInputs
 from realtime.config.layers import AnyLayer, Layers, ai_mark
 from realtime.config.outputs import Ndi, Outputs, WebRtc
 from realtime.config.redact import shown
+from realtime.config.tempo import Tempo
 from realtime.config.toml_file import line_of, read_toml
 from realtime.config.venue import Venue, named_venue
 
@@ -166,12 +168,16 @@ class Show(StrictModel):
     """What {sponsor} stands for in the layers' texts."""
     ai_mark: bool = False
     """A layer that says "AI-generated", always shown."""
+    tempo: Tempo = Tempo()
+    """The music's tempo, for a player who is late and yet on the beat."""
     link: TwoMachines | None = None
     """Performer and playout on two machines; by default on one."""
     backend: Text = "auto"
     """What runs the networks: auto picks the first that works on this machine."""
     allow_expired: bool = False
     """Players may be shown whose agreement on the likeness has ended."""
+    record_inputs: RecordInputs | None = None
+    """Not in a show file: the flags --record-inputs set it, so that nothing is kept that nobody asked for."""
 
     @model_validator(mode="before")
     @classmethod
@@ -183,6 +189,15 @@ class Show(StrictModel):
         if data.get("camera", several[0]) != several[0]:
             raise ValueError("camera is not the first of cameras: leave it out")
         return {**data, "camera": several[0]}
+
+    @field_validator("record_inputs")
+    @classmethod
+    def _asked_for(cls, value: RecordInputs | None, info: ValidationInfo) -> RecordInputs | None:
+        if value is not None and info.context is not None:
+            raise ValueError(
+                "inputs are recorded with run_live.py --record-inputs FOLDER, not by a show file"
+            )
+        return value
 
     @field_validator("background")
     @classmethod

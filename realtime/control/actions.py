@@ -9,7 +9,8 @@ from typing import Any
 
 from realtime.config.show import MOST_CAMERAS
 from realtime.control.arguments import Argument, ArgumentError, Arguments, Form
-from realtime.transport.orders import LONGEST_NAME, MOST_SECONDS, Orders
+from realtime.control.taps import bpm_of, tapped
+from realtime.transport.orders import LEAST_BPM, LONGEST_NAME, MOST_BPM, MOST_SECONDS, Orders
 from realtime.transport.texts import shown
 
 LAYER_KEYS = 4
@@ -35,7 +36,8 @@ class Action:
     """key: the default: one character, a name from `keys.NAMED_KEYS`, or "" for none.
 
     apply: the orders that follow, given checked arguments; it may raise ArgumentError. forms: the ways to
-    give it arguments; a key gives none. can_be_armed: whether `arm` confirms it.
+    give it arguments; a key gives none. can_be_armed: whether `arm` confirms it. timed: it depends on when it
+    is asked for, so the desk adds `at_ns` (monotonic) to its arguments, and its key may be struck quickly.
     """
 
     name: str
@@ -44,7 +46,10 @@ class Action:
     apply: Callable[[Orders, Arguments], Orders]
     risk: Risk = Risk.NONE
     forms: tuple[Form, ...] = ((),)
+    lamp: str = ""
+    """The field of the orders that is true while it is on, "" for none; it lights surfaces' buttons."""
     can_be_armed: bool = True
+    timed: bool = False
 
     def needs_confirmation(self, orders: Orders) -> bool:
         """While these orders are in force."""
@@ -98,10 +103,8 @@ def _set(field: str, argument: str) -> Callable[[Orders, Arguments], Orders]:
 
 def _camera(orders: Orders, given: Arguments) -> Orders:
     """The next camera, or the one at a place. Whom the operator picked was in the other one's picture."""
-    place = float(given.get("place", orders.camera + 2))
-    if not place.is_integer():
-        raise ArgumentError(f"place must be a whole number (given: {place:g})")
-    return replace(orders, camera=int(place) - 1, pick=(), picks=orders.picks + 1)
+    place = int(given.get("place", orders.camera + 2))
+    return replace(orders, camera=place - 1, pick=(), picks=orders.picks + 1)
 
 
 def _pick(orders: Orders, given: Arguments) -> Orders:
@@ -131,6 +134,16 @@ def _nth_layer(n: int) -> Callable[[Orders, Arguments], Orders]:
         return _layer(orders, {**given, "name": list(orders.layers)[n - 1]})
 
     return apply
+
+
+def _tempo(orders: Orders, bpm: float, taps: tuple[int, ...] = ()) -> Orders:
+    return replace(orders, bpm=round(bpm, 2), taps=taps)
+
+
+def _tap(orders: Orders, given: Arguments) -> Orders:
+    """The tempo stays as it was until enough taps agree on another."""
+    taps = tapped(orders.taps, int(given["at_ns"]))
+    return _tempo(orders, bpm_of(taps) or orders.bpm, taps)
 
 
 def _fan_name(orders: Orders, given: Arguments) -> Orders:
@@ -168,19 +181,35 @@ ACTIONS: Mapping[str, Action] = {
             "let the next risky action go without confirmation; again to disarm",
             _toggle("armed"),
             forms=_TOGGLE,
+            lamp="armed",
         ),
-        Action("take", "t", "fade to the live player", _on_air(lambda orders: orders.fade_s), Risk.ALWAYS),
+        Action(
+            "take",
+            "t",
+            "fade to the live player",
+            _on_air(lambda orders: orders.fade_s),
+            Risk.ALWAYS,
+            lamp="taken",
+        ),
         Action("cut", "c", "put the live player on air without a fade", _on_air(lambda _: 0.0), Risk.ALWAYS),
-        Action("freeze", "f", "freeze what is on air; again to go on", _toggle("frozen"), forms=_TOGGLE),
+        Action(
+            "freeze",
+            "f",
+            "freeze what is on air; again to go on",
+            _toggle("frozen"),
+            forms=_TOGGLE,
+            lamp="frozen",
+        ),
         Action("fallback", "b", "fade to the fallback, until the next TAKE", _off_air),
         Action(
             "slate",
             "space",
             "panic: the slate, at once, until the next TAKE, CUT or FALLBACK",
             lambda orders, _: replace(orders, slate=True, transition_s=0.0),
+            lamp="slate",
         ),
         Action("dump", "d", "cut to the fallback and throw the delayed seconds away", _dump),
-        Action("mirror", "m", "mirror the fan's moves", _toggle("mirror"), forms=_TOGGLE),
+        Action("mirror", "m", "mirror the fan's moves", _toggle("mirror"), forms=_TOGGLE, lamp="mirror"),
         Action(
             "skeleton",
             "k",
@@ -188,6 +217,7 @@ ACTIONS: Mapping[str, Action] = {
             _toggle("skeleton"),
             Risk.ON_AIR,
             _TOGGLE,
+            lamp="skeleton",
         ),
         Action(
             "redo",
@@ -201,6 +231,7 @@ ACTIONS: Mapping[str, Action] = {
             "keep what was learned of the fan as it is; again to learn on",
             _toggle("locked"),
             forms=_TOGGLE,
+            lamp="locked",
         ),
         Action(
             "camera-preview",
@@ -208,6 +239,7 @@ ACTIONS: Mapping[str, Action] = {
             "preview the camera with landmarks instead of the player",
             _toggle("camera_preview"),
             forms=_TOGGLE,
+            lamp="camera_preview",
         ),
         Action(
             "fade-length",
@@ -225,6 +257,29 @@ ACTIONS: Mapping[str, Action] = {
             _seconds("0 is live"),
         ),
         Action(
+            "beat",
+            "o",
+            "on the beat: the player is whole beats behind the fan; again to end it",
+            _toggle("beat"),
+            Risk.ON_AIR,
+            _TOGGLE,
+            lamp="beat",
+        ),
+        Action(
+            "tap",
+            "g",
+            "tap along with the music: its tempo after four times; a pause of 2 s begins anew",
+            _tap,
+            timed=True,
+        ),
+        Action(
+            "tempo",
+            "",
+            "the music's tempo",
+            lambda orders, given: _tempo(orders, float(given["bpm"])),
+            forms=((Argument("bpm", "number", "beats a minute", LEAST_BPM, MOST_BPM, "bpm"),),),
+        ),
+        Action(
             "player",
             "",
             "let another player dance",
@@ -238,7 +293,7 @@ ACTIONS: Mapping[str, Action] = {
             "switch to the next camera, or to one by its place in the show file",
             _camera,
             Risk.ON_AIR,
-            ((), (Argument("place", "number", "1 is the first one", 1, MOST_CAMERAS),)),
+            ((), (Argument("place", "number", "1 is the first one", 1, MOST_CAMERAS, whole=True),)),
         ),
         Action("pick", "", "follow the fan at a place in the camera's picture", _pick, forms=(_POINT, _BOX)),
         Action(
@@ -300,6 +355,7 @@ ACTIONS: Mapping[str, Action] = {
             _toggle("measuring"),
             Risk.ON_AIR,
             _TOGGLE,
+            lamp="measuring",
         ),
         Action(
             "flash",
@@ -308,7 +364,14 @@ ACTIONS: Mapping[str, Action] = {
             lambda orders, _: replace(orders, flashes=orders.flashes + 1),
             Risk.ON_AIR,
         ),
-        Action("record", "r", "record the programme; again to stop", _toggle("recording"), forms=_TOGGLE),
+        Action(
+            "record",
+            "r",
+            "record the programme; again to stop",
+            _toggle("recording"),
+            forms=_TOGGLE,
+            lamp="recording",
+        ),
         Action(
             "restart",
             "p",

@@ -238,7 +238,14 @@ ALARMS: tuple[Alarm, ...] = (
         "The show log is written no more",
         "The disk is full or gone. The show goes on without a log.",
         "Make room on the disk after the show.",
-        said=("the show log … is written no more: …; the show goes on",),
+        said=("… is written no more: …; the show goes on",),
+        on_card=False,
+    ),
+    Alarm(
+        "The recording of inputs has ended",
+        "The disk is full or gone. The show goes on; what was recorded of the rehearsal can be replayed.",
+        "Make room on the disk after the show.",
+        said=("the recording in … was ended: …; the show goes on",),
         on_card=False,
     ),
     Alarm(
@@ -332,6 +339,8 @@ NOTES: Mapping[str, str] = {
     "compiling the generator (some seconds, once)": "likewise",
     "cutting up the player's pictures (some seconds, once)": "likewise",
     "precision of the generator: …": "what was chosen for this machine",
+    "flash at … s": "when the white flash that was ordered was due, seconds since 1970",
+    "the camera's pictures are being kept in …": "the show was started with --record-inputs",
     "(… more)": "so many lines were left out, for more came than can be read",
     "Ctrl-C: press it again in … to … seconds to end the show": "where no keys are heard",
 }

@@ -22,7 +22,8 @@ class ArgumentError(ValueError):
 
 @dataclass(frozen=True)
 class Argument:
-    """One argument. low, high: the range of a number, ends included. unit: for people, "" for none."""
+    """One argument. low, high: the range of a number, ends included. unit: for people, "" for none. whole: it
+    is a whole number."""
 
     name: str
     kind: Literal["number", "name", "flag"]
@@ -30,6 +31,7 @@ class Argument:
     low: float = 0.0
     high: float = 1.0
     unit: str = ""
+    whole: bool = False
 
     def check(self, value: object) -> Value:
         """`value` as this argument. A flag may come as 0 or 1, as over OSC. Raises ArgumentError."""
@@ -45,6 +47,8 @@ class Argument:
             raise ArgumentError(f"{self.name} must be a number (given: {shown(value)})")
         if not self.low <= value <= self.high:  # an int may be too large for a float
             raise ArgumentError(f"{self.name} must be {self.range_text()} (given: {shown(value)})")
+        if self.whole and value != int(value):
+            raise ArgumentError(f"{self.name} must be a whole number (given: {shown(value)})")
         return float(value)
 
     def range_text(self) -> str:

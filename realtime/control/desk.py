@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -256,6 +257,8 @@ class Desk:
         return arguments
 
     def _resolved(self, action: str, arguments: Arguments) -> Arguments:
+        if ACTIONS[action].timed:
+            arguments = {**arguments, "at_ns": time.monotonic_ns()}
         known = self.choices.get(action)
         if known is None or "name" not in arguments:
             return arguments

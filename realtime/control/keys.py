@@ -60,6 +60,13 @@ class Keymap:
         """The action behind a typed character, upper or lower case; None where there is none."""
         return self._action.get(NAMED_KEYS.get(character, character.lower()))
 
+    @property
+    def quick(self) -> frozenset[str]:
+        """The characters of the keys that are struck in time with something."""
+        keys = {self.of[name] for name, action in ACTIONS.items() if action.timed}
+        named = {character for character, name in NAMED_KEYS.items() if name in keys}
+        return frozenset(named | {case for key in keys if len(key) == 1 for case in (key, key.upper())})
+
     def help_text(self) -> str:
         """The table with these keys, for people."""
         lines = [f"  {self.of[name]:>6}  {name:<14} {action.help}" for name, action in ACTIONS.items()]

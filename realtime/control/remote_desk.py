@@ -21,6 +21,7 @@ import zmq
 from realtime.control.desk import Desk, Event, Listeners, Refused
 from realtime.control.keys import Keymap
 from realtime.transport.bus import Bus, receive_newest
+from realtime.transport.messages import MessageError
 from realtime.transport.telemetry import Delta, Totals
 from realtime.transport.texts import one_line, shown
 from realtime.transport.wake import Wake
@@ -45,6 +46,33 @@ STATE = frozenset({"orders", "show", "confirm", "stats"})
 """What `Desk.state` has."""
 
 
+ASKS: Mapping[str, Mapping[str, type | tuple[type, ...]]] = {
+    "hello": {},
+    "count": {},
+    "act": {"name": str, "given": (dict, list), "who": str, "confirmed": bool},
+    "note": {"who": str, "what": str, "result": str},
+    "tell": {"text": str},
+}
+"""TABLE of what the desk can be asked, and what is given with it."""
+
+
+def _question(message: bytes) -> tuple[str, int | None, dict[str, Any]]:
+    """What is asked, the question's number, and what is given. Raises MessageError."""
+    try:
+        given = json.loads(message)
+    except (ValueError, RecursionError) as error:
+        raise MessageError(f"a question is not JSON: {type(error).__name__}") from error
+    if not isinstance(given, dict):
+        raise MessageError("a question is no object")
+    ask, number = given.pop("ask", None), given.pop("id", None)
+    fields = ASKS.get(ask) if isinstance(ask, str) else None
+    if fields is None or not (number is None or type(number) is int):
+        raise MessageError("a question asks for nothing that there is, or its number is none")
+    if given.keys() != fields.keys() or not all(isinstance(given[name], fields[name]) for name in fields):
+        raise MessageError(f"a question {ask!r} has other fields")
+    return ask, number, given
+
+
 class DeskServer:
     """The desk's end: answers in a thread of its own, until `close`."""
 
@@ -52,7 +80,7 @@ class DeskServer:
         self._desk, self._totals, self._bus = desk, totals, bus
         self._wake = Wake()
         self._outbox: deque[Event] = deque(maxlen=LONGEST_QUEUE)
-        self._ending = False
+        self._ending = self._told = False
         self._stop_listening = desk.listen(self._happened)
         self._thread = threading.Thread(target=self._run, name="desk", daemon=True)
         self._thread.start()
@@ -82,24 +110,31 @@ class DeskServer:
                 self._wake.clear()
                 message = receive_newest(asked)
                 if message is not None:
-                    self._outbox.append(self._answer(message))
+                    self._take(message)
                     self._wake.set()  # there may be more
                 while self._outbox:
                     with suppress(zmq.Again):  # nobody hears, or hangs and is started again
                         told.send(json.dumps(self._outbox.popleft()).encode(), zmq.NOBLOCK)
 
-    def _answer(self, message: bytes) -> Event:
-        number = None
+    def _take(self, message: bytes) -> None:
+        """What is no question is told once, and has no answer."""
         try:
-            question = json.loads(message)
-            number = question.pop("id")
-            return {"type": "answer", "id": number, **self._done(question.pop("ask"), question)}
+            ask, number, given = _question(message)
+        except MessageError as error:
+            if not self._told:
+                logger.warning("the web server is not understood: %s", error)
+            self._told = True
+        else:
+            self._outbox.append({"type": "answer", "id": number, **self._answer(ask, given)})
+
+    def _answer(self, ask: str, given: dict[str, Any]) -> Event:
+        try:
+            return self._done(ask, given)
         except Refused as error:
-            refused = {"status": error.status, "refused": str(error)}
+            return {"status": error.status, "refused": str(error)}
         except Exception as error:  # noqa: BLE001  # one question that fails must not end the others
             logger.warning("the web server's question failed: %s", one_line(error))
-            refused = {"status": FAILED, "refused": "this request failed"}
-        return {"type": "answer", "id": number, **refused}
+            return {"status": FAILED, "refused": "this request failed"}
 
     def _done(self, ask: str, given: dict[str, Any]) -> Event:
         """What is asked for, done. Raises Refused."""

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.pack.rights import Rights
+from realtime.config.inputs import INPUTS
 from realtime.control.alarms import OUTPUT_FAILED, PLAYER_FAILED, Hint, alarm_beside, hint
 from realtime.transport.orders import Orders
-from realtime.transport.statuses import OutputStatus, PerformerStatus, PlayoutStatus
+from realtime.transport.statuses import OutputStatus, PerformerStatus, PlayoutStatus, TempoStatus
 from realtime.transport.swap import SwapState
 from realtime.transport.telemetry import DROPS, TIMES, Totals, percentile_ms
 
@@ -48,9 +49,19 @@ class ShowStatus:
     playout: PlayoutStatus = field(default_factory=PlayoutStatus)
     performer: PerformerStatus = field(default_factory=PerformerStatus)
     outputs: Sequence[OutputStatus] = ()
+    tempo: TempoStatus = field(default_factory=TempoStatus)
 
     def is_ready(self, stage: str) -> bool:
         return stage in self.stages and self.stages[stage].ready
+
+    @property
+    def keeps_camera(self) -> Sequence[OutputStatus]:
+        """The recorder of inputs, while it keeps the camera's pictures."""
+        return [
+            output
+            for output in self.outputs
+            if output.kind == INPUTS and output.state == "running" and output.reason
+        ]
 
     @property
     def viewers(self) -> int:
@@ -90,6 +101,14 @@ class PreparingFigures(TypedDict):
     parts: int
 
 
+class TempoFacts(TypedDict):
+    """See `TempoStatus`; all "" and None where the tempo is tapped."""
+
+    source: str
+    reason: str
+    bpm: float | None
+
+
 class ShowFacts(TypedDict, total=False):
     """What clients are told of a show whenever it changes, as the API has it. Empty before the first report.
 
@@ -97,8 +116,9 @@ class ShowFacts(TypedDict, total=False):
     delayed programme shows next. camera: what is wrong with it, "" where nothing is. camera_name: which one
     is on; camera_gives: size, format and rate of its pictures. player: who was asked for; dances: who dances
     until that one is loaded, or `player_failed`; "" where nobody does yet. fan: how well the fan is known:
-    learning, sound or locked; "" where there is none. rights: of players whose agreement ends soon or has
-    ended. hints: what is wrong now, what it means, and what to press.
+    learning, sound or locked; "" where there is none. beats: how many the player is behind the fan; 0 while
+    the delay follows no beat. rights: of players whose agreement ends soon or has ended. hints: what is wrong
+    now, what it means, and what to press.
     """
 
     state: str
@@ -106,6 +126,8 @@ class ShowFacts(TypedDict, total=False):
     on_air: bool
     coming: str
     delay_s: float
+    beats: int
+    tempo: TempoFacts
     player: str
     dances: str
     player_failed: bool
@@ -147,7 +169,8 @@ class ShowFigures(TypedDict, total=False):
 
     loop_lag: None where it was not measured. stages_ms: the median of each of TIMES of late, None where
     nothing came. dropped: since the show began, by stage and cause. confidence: of the player's pictures of
-    late, 0 to 1; None while nobody dances. preparing: stages that load.
+    late, 0 to 1; None while nobody dances. beat_error_ms: how much later than whole beats the player is, of
+    late; None while the delay follows no beat. preparing: stages that load.
     """
 
     fps: float | None
@@ -156,6 +179,7 @@ class ShowFigures(TypedDict, total=False):
     missed: int
     viewers: int
     confidence: float | None
+    beat_error_ms: float | None
     stages_ms: dict[str, float | None]
     outputs: list[OutputFigures]
     dropped: dict[str, dict[str, int]]
@@ -177,6 +201,12 @@ def show_facts(
         "on_air": state in ("LIVE", "HOLD", "FREEZE"),
         "coming": playout.coming or state,
         "delay_s": playout.delay_s,
+        "beats": playout.beats,
+        "tempo": {
+            "source": status.tempo.source,
+            "reason": status.tempo.reason,
+            "bpm": status.tempo.bpm,
+        },
         "player": _named(choices, "player", orders.player),
         "dances": performer.player.name,
         "player_failed": performer.player.state is SwapState.FAILED,
@@ -269,6 +299,7 @@ def status_line(orders: Orders, status: ShowStatus, totals: Totals) -> str:
     switches = ("armed", "frozen", "mirror", "skeleton", "recording")
     parts = [
         f"{playout.state:<8}",
+        *("CAMERA IS KEPT" for _ in status.keeps_camera),
         f"{playout.fps:5.1f} fps",
         "latency   -" if playout.latency_ms is None else f"latency {playout.latency_ms:3.0f} ms",
         f"dropped {sum(totals.dropped().values())}",
@@ -300,7 +331,7 @@ class Figures:
             recent = histogram - self._before.get(name, 0)
             self._before[name] = histogram.copy()
             stages_ms[name] = percentile_ms(recent, 50) if recent.any() else None
-        latency_ms = status.playout.latency_ms
+        latency_ms, beat_error_ms = status.playout.latency_ms, status.playout.beat_error_ms
         return {
             "fps": status.playout.fps,
             "latency_ms": None if latency_ms is None else round(latency_ms, 1),
@@ -308,6 +339,7 @@ class Figures:
             "missed": totals.counts["programme.missed"],
             "viewers": status.viewers,
             "confidence": status.performer.confidence,
+            "beat_error_ms": None if beat_error_ms is None else round(beat_error_ms, 1),
             "stages_ms": stages_ms,
             "outputs": [
                 {"name": output.name, "fps": output.fps, "sent": output.sent, "dropped": output.dropped}

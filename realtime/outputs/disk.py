@@ -8,6 +8,12 @@ import shutil
 import threading
 from pathlib import Path
 
+FREE_BYTES = 256 * 1024 * 1024
+"""So much of the disk is left to the machine, which needs some of it itself."""
+
+LOOK_S = 1.0
+"""How often a recorder looks at the room that is left."""
+
 SYNC_S = 1.0
 """How often what was written is put on the disk. By itself the system takes tens of seconds."""
 

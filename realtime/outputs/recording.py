@@ -13,22 +13,16 @@ from pathlib import Path
 
 from realtime.config.outputs import Recorder
 from realtime.outputs import synthetic
-from realtime.outputs.disk import Synchronizer, free_bytes
+from realtime.outputs.disk import FREE_BYTES, LOOK_S, Synchronizer, free_bytes
 from realtime.outputs.h264 import EncoderSettings, h264_level
 from realtime.outputs.sink import Format, OutputError
 from realtime.outputs.video_file import VideoFile
 from realtime.outputs.worker import Tick, WorkerSink
 from realtime.transport.programme_ring import Part
 
-FREE_BYTES = 256 * 1024 * 1024
-"""So much of the disk is left to the machine, which needs some of it itself."""
-
 END_S, BEGIN_S = 4, 30
 """A recording is ended while there is room for so many seconds of it beside FREE_BYTES; none is begun with
 room for less than so many."""
-
-LOOK_S = 1.0
-"""How often the room is looked at."""
 
 US_PER_S, MS_PER_S = 1_000_000, 1000
 

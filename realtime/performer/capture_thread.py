@@ -213,7 +213,7 @@ class CaptureThread:
             with reader.in_driver():
                 picture = source.picture()
             wait_ns = captured_ns - time.monotonic_ns()
-            if source.recorded and wait_ns > 0 and reader.stop.wait(wait_ns / NS_PER_S):
+            if wait_ns > 0 and reader.stop.wait(wait_ns / NS_PER_S):
                 return
             self._hand_on(reader, picture, captured_ns)
 

@@ -25,6 +25,7 @@ from realtime.performer.camera_tap import CameraTap
 from realtime.performer.capture_thread import CameraState, CameraWatch, Captured, CaptureThread
 from realtime.performer.confidence import NEVER_FILMED, Confidence
 from realtime.performer.frame_failures import PerformerError
+from realtime.performer.inputs_tap import InputsTap
 from realtime.performer.marker_search import MarkerSearch
 from realtime.performer.networks import Nets
 from realtime.performer.paint_step import PaintStep
@@ -64,6 +65,7 @@ class Performer:
         self._frames = open_writer(bus, "tickets", context.rig.frames)
         nets.page_lock(self._frames.memory)
         self.camera = CameraTap(bus, context.rig)
+        self._inputs = InputsTap(bus, context.rig)
         self._markers = MarkerSearch(bus)
         self.known = ""
         self.confidence = Confidence()
@@ -101,6 +103,7 @@ class Performer:
     def stop(self) -> None:
         self._stop.set()
         self.capture.stop()
+        self._inputs.close()
         for thread in self._threads:
             thread.join(2.0)
 
@@ -165,6 +168,7 @@ class Performer:
     def _captured(self, captured: Captured) -> None:
         """In the capture thread."""
         self._to_pose.put(captured)
+        self._inputs.take(captured, self._cameras.index(self.capture.camera))
         self.camera.take(captured, self.capture.period_ns, self.orders)
         if self.orders.measuring:
             self._markers.take(captured)

@@ -57,6 +57,11 @@ class LivePlayer:
         """Whose picture `shot` is of, by the player's place in `Show.everyone`."""
         return 0 if self._read is None else self._read.player
 
+    @property
+    def ticket(self) -> Ticket | None:
+        """Of the picture that `shot` shows; None before the first."""
+        return self._read
+
     def hear(self, *, on_air: bool = False) -> tuple[Ticket | None, int]:
         """The frame to show at this tick, None where none is new, and how many it has overtaken.
 

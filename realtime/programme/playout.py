@@ -9,7 +9,9 @@ from typing import Protocol
 from calibration.loop_lag import LoopLag
 from realtime.layers.layers import Layers
 from realtime.layers.measuring import MeasuringPictures
+from realtime.programme.beat_delay import BeatDelay
 from realtime.programme.clock import ProgrammeClock
+from realtime.programme.journal import Journal
 from realtime.programme.ladder import Inputs, Ladder, State, stale_after_ns
 from realtime.programme.mixer import Source
 from realtime.programme.phase_lock import PhaseLock
@@ -72,9 +74,16 @@ class Playout:
             self._ticks(MOST_SECONDS),
             keyed=show.keyed,
         )
+        self._beats = BeatDelay(
+            float(NS_PER_S / show.programme.fps),
+            self._ticks(MOST_SECONDS),
+            show.tempo.board_lag_ms * NS_PER_MS,
+        )
+        self._came_ns: int | None = None
         self._air = ProgrammeMeter(self._meter, float(show.programme.fps))
         self._air.counting = context.on_air is not None or show.start == "standby"
         self._outputs = ProgrammeWriter(link.bus, context.rig.programme) if outputs is None else outputs
+        self._journal = None if show.record_inputs is None else Journal(link.bus)
         gc.freeze()  # a later collection does not look at all this again, and takes no tick's time
         now_ns = time.monotonic_ns()  # the clock starts once everything that takes long is done
         self._started_ns = now_ns
@@ -128,7 +137,11 @@ class Playout:
             self._clock.move(self._phase.step_ns(due_ns - live.finished_ns, live.came))
         programme_ns = time.monotonic_ns()
         if on_air.frame_ns is not None:
-            self._air.shown(programme_ns - on_air.frame_ns)
+            latency_ns = programme_ns - on_air.frame_ns
+            self._air.shown(latency_ns)
+            self._beats.shown(latency_ns, self._programme.delay_ticks, self._bpm)
+        elif self._came_ns is not None:
+            self._beats.came(programme_ns - self._came_ns)
         wants = self._outputs.wants()
         frame = ProgrammeFrame(
             picture,
@@ -138,6 +151,9 @@ class Playout:
             entered=None if slated else tick - self._programme.delay_ticks,
         )
         self._outputs.send(frame, wants, tick, due_ns)
+        if self._journal is not None:
+            ticket, fade_s = self._sources.live.ticket, self._orders.transition_s
+            self._journal.tick(tick, due_ns, programme_ns, on_air, ticket, fade_s)
         self._air.tick(programme_ns, period_ns, missed, on_air.state)
 
     def _step(self, now_ns: int, period_ns: int) -> OnAir:
@@ -160,20 +176,26 @@ class Playout:
             fallback_ready=self._sources.fallback_ready,
             captured_ns=None if newest is None else newest.captured_ns,
         )
+        self._came_ns = None if frame is None else frame.captured_ns
         on_air = self._programme.step(
             now_ns,
             period_ns,
             inputs,
             self._sources.shot_of,
             fade_ticks=self._ticks(self._orders.transition_s),
-            delay_ticks=self._ticks(self._orders.delay_s),
-            frame_ns=None if frame is None else frame.captured_ns,
+            delay_ticks=self._beats.ticks(now_ns, self._bpm, self._ticks(self._orders.delay_s)),
+            frame_ns=self._came_ns,
         )
         if frame is not None and self._programme.coming is not State.LIVE:
             self._meter.drop("not_on_air")
         if on_air.lost:
             self._meter.drop("dumped", on_air.lost)
         return on_air
+
+    @property
+    def _bpm(self) -> float:
+        """The tempo on whose beats the player is to be; 0 for none."""
+        return self._orders.bpm if self._orders.beat else 0.0
 
     def _hear_orders(self) -> bool:
         """Takes what the operator wants; whether a dump is wanted at this tick."""
@@ -223,6 +245,8 @@ class Playout:
             latency_ms=air.latency_ms,
             delay_s=delay_s,
             loop_lag=self._loop_lag.lag,
+            beats=self._beats.beats,
+            beat_error_ms=self._beats.error_ms,
             tick=tick,
             clock_start_ns=self._clock.start_ns,
             on_air_ns=air.on_air_ns,

@@ -23,7 +23,8 @@ class Rig:
     pictures, in the programme's size. On two machines frames do not use rings, and these two only tell the
     shapes. nets: makes the networks (`performer.networks.Nets`) in the performer's process; a function at the
     top of a module. others: name → pack of the other players. programme: the ring of each part of the
-    programme that an output may want.
+    programme that an output may want. inputs: the ring of the camera's pictures that are recorded; None where
+    none are.
     """
 
     show: Show
@@ -39,6 +40,7 @@ class Rig:
     link: Link | None = None
     others: Mapping[str, Path] = field(default_factory=dict)
     programme: Mapping[Part, RingSpec] = field(default_factory=dict)
+    inputs: RingSpec | None = None
     token: str = field(default="", repr=False)
     """The token that the console and the API ask for."""
 

@@ -13,7 +13,7 @@ import zmq
 from engines.time_units import NS_PER_S
 from realtime.stages.context import StageContext
 from realtime.transport.bus import Bus, Press, Status
-from realtime.transport.statuses import OutputStatus, PerformerStatus, PlayoutStatus
+from realtime.transport.statuses import OutputStatus, PerformerStatus, PlayoutStatus, TempoStatus
 from realtime.transport.telemetry import Meter
 
 BEAT_S = 0.2
@@ -23,7 +23,8 @@ BEAT_S = 0.2
 class StageLink:
     """For the process's main thread. Every stage has one.
 
-    playout, performer, output: sent with the next status (`bus.Status`), as is what `loading` was told.
+    playout, performer, output, tempo: sent with the next status (`bus.Status`), as is what `loading` was
+    told.
     """
 
     every_s = BEAT_S
@@ -46,6 +47,7 @@ class StageLink:
         self.playout: PlayoutStatus | None = None
         self.performer: PerformerStatus | None = None
         self.output: OutputStatus | None = None
+        self.tempo: TempoStatus | None = None
 
     def stop(self) -> None:
         """Asks the stage to end; from any thread."""
@@ -111,4 +113,5 @@ class StageLink:
             playout=self.playout,
             performer=self.performer,
             output=self.output,
+            tempo=self.tempo,
         )

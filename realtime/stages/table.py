@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from realtime.config.inputs import INPUTS
 from realtime.config.outputs import Output, Recorder, Stream
 from realtime.config.show import Show, ShowError
+from realtime.config.tempo import TAP
 from realtime.transport.bus import Side
 
 WEBRTC = "webrtc"
@@ -80,6 +82,9 @@ WEB = Stage(
 )
 """Pages, API, events, metrics and OSC. As a process it has file handles of its own."""
 
+TEMPO = Stage("tempo", "realtime.control.tempo.tempo_stage:run", 60.0, 6.0, None, 10.0, 0.5, False)
+"""Follows a MIDI clock or Ableton Link. Their libraries can crash or hang, so it is a process of its own."""
+
 RELAY = Stage("link", "realtime.link.relay:run", 60.0, 5.0, 100, 60.0, 0.1, False)
 """Carries orders to the other machine, and brings its statuses."""
 
@@ -104,12 +109,17 @@ def stages_of(show: Show, side: Side | None = None) -> dict[str, Stage]:
     """All stages that a machine starts, or hears from, by name. side: this machine's, in a show on two
     machines.
 
-    Raises ShowError where an output has the name of the page's own, or wants the sound of a camera that is no
+    Raises ShowError where an output has a name of the show's own, or wants the sound of a camera that is no
     file.
     """
     if side == "performer":
         return {PERFORMER.name: PERFORMER}
     outputs = [output_stage(output.kind, output.called, _heard(output, show)) for output in show.outputs]
+    if show.record_inputs is not None:
+        if any(output.called == INPUTS for output in show.outputs):
+            raise ShowError(f"outputs: the recorder of inputs is named {INPUTS!r}: give yours another name")
+        recorder = output_stage(INPUTS, INPUTS, show.record_inputs)
+        outputs.append(replace(recorder, entry="realtime.outputs.input_stage:run"))
     if show.webrtc.port:
         if any(output.called == WEBRTC for output in show.outputs):
             raise ShowError(f"outputs: the page's own is named {WEBRTC!r}: give yours another name")
@@ -117,6 +127,8 @@ def stages_of(show: Show, side: Side | None = None) -> dict[str, Stage]:
     stages = [PERFORMER, PLAYOUT] if side is None else [replace(PERFORMER, far=True), PLAYOUT, RELAY]
     if show.webrtc.port:
         stages.append(WEB)
+    if show.tempo.source != TAP:
+        stages.append(TEMPO)
     return {stage.name: stage for stage in (*stages, *outputs)}
 
 

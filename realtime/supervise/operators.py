@@ -27,11 +27,12 @@ from realtime.control.show_state import (
     status_line,
 )
 from realtime.control.terminal.outlet import Console
+from realtime.inputs.lines import JsonLines
 from realtime.supervise.rig import Player
 from realtime.supervise.stage_process import StageProcess
 from realtime.transport.bus import Press
 from realtime.transport.orders import Orders
-from realtime.transport.statuses import PerformerStatus, PlayoutStatus
+from realtime.transport.statuses import PerformerStatus, PlayoutStatus, TempoStatus
 from realtime.transport.telemetry import Totals
 
 STATUS_LINE_EVERY_NS = 250_000_000
@@ -45,40 +46,64 @@ TERMINAL = "terminal"
 """The origin of requests from the operator's terminal."""
 
 
+def choices_of(show: Show, player: Player) -> dict[str, dict[str, str]]:
+    """What a show lets its operators choose from; see `Desk`."""
+    backgrounds = (PLATE, *(background.name for background in show.backgrounds))
+    choices: dict[str, dict[str, str]] = {
+        "player": {player.name: "", **{name: name for name in player.others}},
+        "background": {name: name for name in backgrounds},
+        "dancer-rule": {name: name for name in RULES},
+        "camera": {name: name for name in show.camera_names},
+    }
+    if show.all_layers:
+        choices["layer"] = {layer.name: layer.name for layer in show.all_layers}
+    return choices
+
+
+def lacking_of(show: Show) -> dict[str, str]:
+    """Which actions a show has no use for, and why; see `Desk`."""
+    lacking = {
+        f"layer-{n}": f"the show has no layer {n} that can be switched: list it as one of [[layers]]"
+        for n in range(1, LAYER_KEYS + 1)
+        if n > sum(not layer.locked for layer in show.layers)
+    }
+    if not show.all_layers:
+        lacking["layer"] = "the show has no layers: list them as [[layers]]"
+    if len(show.every_camera) == 1:
+        lacking["camera"] = 'the show has one camera: list several, such as cameras = ["0", "ndi://B"]'
+    if not any(isinstance(output, Recorder) for output in show.outputs):
+        lacking["record"] = 'the show has no recorder: list [[outputs]] with kind = "recorder"'
+    return lacking
+
+
 class Operators:
     """For the supervisor's thread; `act`, `key`, `interrupt` and `hang_up` may be called from any thread."""
 
     def __init__(
-        self, show: Show, player: Player, console: Console, log: ShowLog | None, *, has_keys: bool
+        self,
+        show: Show,
+        player: Player,
+        console: Console,
+        log: ShowLog | None,
+        *,
+        has_keys: bool,
+        inputs: JsonLines | None = None,
     ) -> None:
-        """log: records what the desk does. has_keys: whether the terminal's keys are read."""
-        backgrounds = (PLATE, *(background.name for background in show.backgrounds))
-        choices: dict[str, dict[str, str]] = {
-            "player": {player.name: "", **{name: name for name in player.others}},
-            "background": {name: name for name in backgrounds},
-            "dancer-rule": {name: name for name in RULES},
-            "camera": {name: name for name in show.camera_names},
-        }
-        if show.all_layers:
-            choices["layer"] = {layer.name: layer.name for layer in show.all_layers}
-        lacking = {
-            f"layer-{n}": f"the show has no layer {n} that can be switched: list it as one of [[layers]]"
-            for n in range(1, LAYER_KEYS + 1)
-            if n > sum(not layer.locked for layer in show.layers)
-        }
-        if not show.all_layers:
-            lacking["layer"] = "the show has no layers: list them as [[layers]]"
-        if len(show.every_camera) == 1:
-            lacking["camera"] = 'the show has one camera: list several, such as cameras = ["0", "ndi://B"]'
-        if not any(isinstance(output, Recorder) for output in show.outputs):
-            lacking["record"] = 'the show has no recorder: list [[outputs]] with kind = "recorder"'
+        """log: records what the desk does. has_keys: whether the terminal's keys are read. inputs: gets the
+        desk's events too, with their monotonic times, where inputs are recorded."""
         self._rights = player.rights
         self._allow_expired = show.allow_expired
         self.desk = Desk(
-            Orders.at_start(show), Keymap(show.keys), choices, log, lacking=lacking, barred=self._barred
+            Orders.at_start(show),
+            Keymap(show.keys),
+            choices_of(show, player),
+            log,
+            lacking=lacking_of(show),
+            barred=self._barred,
         )
         self._console = console
-        self._log = log
+        self._logs = [each for each in (log, inputs) if each is not None]
+        self._inputs = inputs
         self._figures = Figures()
         self._has_keys = has_keys
         self._interrupts = Interrupts()
@@ -132,6 +157,8 @@ class Operators:
             if event["type"] == "action" and event["who"] != TERMINAL:
                 self._say_later(action_line(event))
             if event["type"] != "stats":
+                if self._inputs is not None:
+                    self._inputs.append({"at_ns": time.monotonic_ns(), **event})
                 wake()
 
         stop_listening = self.desk.listen(happened)
@@ -149,9 +176,11 @@ class Operators:
         """Tells all operators what is new in the show."""
         self._hear_terminal()
         self._say_lines()
-        if self._log is not None and (trouble := self._log.take_error()) is not None:
-            self.say(trouble)
+        for log in self._logs:
+            if (trouble := log.take_error()) is not None:
+                self.say(trouble)
         status = show_status(stages)
+        self._follow(status.tempo)
         facts = show_facts(self.desk.choices, self.desk.orders, status, totals.restarts)
         facts["rights"] = rights_near(self._rights, datetime.now().date())
         facts["hints"] = hints_now(facts, self.desk.keymap.of)
@@ -162,6 +191,11 @@ class Operators:
         if now_ns >= self._next_line_ns:
             self._console.status(status_line(self.desk.orders, status, totals))
             self._next_line_ns = now_ns + STATUS_LINE_EVERY_NS
+
+    def _follow(self, tempo: TempoStatus) -> None:
+        """Orders the tempo of what the show file says it comes from, when it changes."""
+        if tempo.bpm is not None and tempo.bpm != self.desk.orders.bpm:
+            self.desk.act("tempo", {"bpm": tempo.bpm}, who=tempo.source)
 
     def _hear_terminal(self) -> None:
         """Handles what the terminal has sent as signals."""
@@ -202,4 +236,5 @@ def show_status(stages: Mapping[str, StageProcess]) -> ShowStatus:
         next((each.playout for each in said if each.playout is not None), PlayoutStatus()),
         next((each.performer for each in said if each.performer is not None), PerformerStatus()),
         tuple(each.output for each in said if each.output is not None),
+        next((each.tempo for each in said if each.tempo is not None), TempoStatus()),
     )

@@ -53,6 +53,11 @@ def rigged(
                 camera = _ring(camera_frames, stack)
             _surround(camera)
             camera_frames = camera.spec
+        inputs = None
+        if show.record_inputs is not None and show.record_inputs.camera and link is None:
+            kept = show.record_inputs.size
+            with signals_blocked():
+                inputs = _ring(RingSpec("", kept[1], kept[0]), stack).spec
         parts = parts_of(show) if link is None or link.side == "playout" else ()
         with signals_blocked():
             outgoing = {
@@ -74,6 +79,7 @@ def rigged(
             others=player.others,
             programme=outgoing,
             token=token,
+            inputs=inputs,
         )
 
 
@@ -81,7 +87,7 @@ def parts_of(show: Show) -> tuple[Part, ...]:
     """The parts of the programme that its outputs may want."""
     clean = any(isinstance(output, Recorder) and output.feed == "clean" for output in show.outputs)
     wanted: dict[Part, bool] = {
-        "picture": bool(show.outputs or show.webrtc.port),
+        "picture": bool(show.outputs or show.webrtc.port or show.record_inputs),
         "layer": show.keyed,
         "clean": clean,
         "preview": bool(show.webrtc.port),

@@ -89,6 +89,7 @@ class StageProcess:
             playout=status.playout or self.said.playout,
             performer=status.performer or self.said.performer,
             output=status.output or self.said.output,
+            tempo=status.tempo or self.said.tempo,
         )
         alive_ns = time.monotonic_ns() if self.stage.far else status.alive_ns  # another machine's clock
         self.watchdog.heard(alive_ns, status.ready)
@@ -126,7 +127,10 @@ class StageProcess:
         self.watchdog.ready = False
         why = self.said.died or _exit_text(status)
         output = None if self.said.output is None else _ended(self.said.output, why)
-        self.said = replace(self.said, doing="", died="", output=output)
+        tempo = self.said.tempo
+        if tempo is not None:
+            tempo = replace(tempo, bpm=None, reason=f"its process ended ({why}); it is started again")
+        self.said = replace(self.said, doing="", died="", output=output, tempo=tempo)
         return status, why
 
     def _kill(self, why: str) -> None:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+from realtime.config.inputs import INPUTS
+from realtime.control.show_state import ShowStatus
 
 
 def summary(report: Mapping[str, Any]) -> str | None:
@@ -24,3 +28,17 @@ def summary(report: Mapping[str, Any]) -> str | None:
         parts.append(f"{latency['p50']:.0f} ms from camera to programme (95 %: {latency['p95']:.0f})")
     parts += [f"{stage} started again {count}x" for stage, count in report["restarts"].items()]
     return ", ".join(parts)
+
+
+def kept(status: ShowStatus, folder: Path) -> list[str]:
+    """What was kept of the inputs, for a show that recorded them. folder: of the recording."""
+    recorder = next((output for output in status.outputs if output.kind == INPUTS), None)
+    if recorder is None:
+        return []
+    lost = sum(n for cause, n in recorder.dropped.items() if cause.startswith("camera_"))
+    return [
+        f"{recorder.sent} pictures of the camera are kept in {folder}"
+        + (f", {lost} were left out" if lost else ""),
+        f"run the show again: python -m tools.replay {folder}",
+        f"delete them: python -m tools.purge {folder}",
+    ]

@@ -22,6 +22,7 @@ from realtime.control.remote_desk import DeskServer
 from realtime.control.show_log import ShowLog
 from realtime.control.show_state import ShowStatus
 from realtime.control.terminal.outlet import Console
+from realtime.inputs.lines import JsonLines
 from realtime.link.link_notice import LinkNotice
 from realtime.stages.context import Rig
 from realtime.stages.table import PERFORMER, Stage, stages_of
@@ -73,11 +74,13 @@ class Supervisor:
         log: ShowLog | None = None,
         link: Link | None = None,
         has_keys: bool = False,
+        inputs: JsonLines | None = None,
         once_ready: Mapping[str, Callable[[], None]] = MappingProxyType({}),
     ) -> None:
         """seconds: the show ends after this time on air. nets: see `Rig.nets`. stages: replaces the show's
         own (`stages_of`). log: records what the desk does. link: for one machine of a show on two. has_keys:
-        whether the terminal's keys are read, so that one of them can confirm. once_ready: stage → function,
+        whether the terminal's keys are read, so that one of them can confirm. inputs: where the desk's
+        events are kept of a show whose inputs are recorded. once_ready: stage → function,
         called when that stage is ready for the first time.
 
         Raises ShowError, see `stages_of`.
@@ -90,7 +93,7 @@ class Supervisor:
         self._nets = nets
         self._seconds = seconds
         self._once_ready = dict(once_ready)
-        self._operators = Operators(show, player, console, log, has_keys=has_keys)
+        self._operators = Operators(show, player, console, log, has_keys=has_keys, inputs=inputs)
         self.desk = self._operators.desk
         self.token = show.control.token or secrets.token_urlsafe(16)
         """The token that the console and the API ask for, in whichever process."""

@@ -19,7 +19,14 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import zmq
 
 from realtime.transport.messages import PROTOCOL, MessageError, OtherVersion, pack, unpack
-from realtime.transport.statuses import Count, Finite, OutputStatus, PerformerStatus, PlayoutStatus
+from realtime.transport.statuses import (
+    Count,
+    Finite,
+    OutputStatus,
+    PerformerStatus,
+    PlayoutStatus,
+    TempoStatus,
+)
 from realtime.transport.telemetry import Delta
 
 if TYPE_CHECKING:
@@ -78,6 +85,10 @@ TOPICS: Mapping[str, Topic] = {
         "performer", zmq.PUB, zmq.SUB, True, "a marker that the camera sees on the board", "with a link"
     ),
     "wants": Topic("playout", zmq.PUSH, zmq.PULL, False, "which parts of the programme an output can use"),
+    "inputs": Topic("performer", zmq.PUB, zmq.SUB, True, "a picture of the camera that is to be recorded"),
+    "shown": Topic(
+        "playout", zmq.PUSH, zmq.PULL, False, "what the programme showed at a tick, to be recorded"
+    ),
 }
 """TABLE of the topics. Between machines, a topic's port is the link's port plus its place in this table."""
 
@@ -120,8 +131,8 @@ HEARTBEAT_MS, SILENCE_MS, CONNECT_MS = 500, 2000, 1000
 connection, before it reconnects. TCP alone retries only after as long as the interruption lasted."""
 
 MOST_PICTURE_BYTES, MOST_MESSAGE_BYTES = 256 * 1024 * 1024, 1024 * 1024
-"""A message to one of our ports that announces more bytes than this is refused and its connection ended, even
-before its keys are known. The first limit is for topics with pictures."""
+"""A message to one of our sockets that announces more bytes than this is refused and its connection ended,
+even before its keys are known. The first limit is for topics with pictures."""
 
 STATUS_QUEUE = 1000
 """Statuses that may wait for the supervisor; beyond that, a process keeps its counts for the next one."""
@@ -165,9 +176,16 @@ class Bus:
             socket.setsockopt(zmq.REQ_RELAXED, 1)
             socket.setsockopt(zmq.REQ_CORRELATE, 1)
         binds = topic.binds == process
+        if binds:  # a socket that connects would not reconnect after a message that is too long
+            most = MOST_PICTURE_BYTES if name in ("tickets", "camera") else MOST_MESSAGE_BYTES
+            socket.setsockopt(zmq.MAXMSGSIZE, most)
         endpoint = f"ipc://{self._folder / name}"
         if self._link is not None and topic.crosses != "never":
             endpoint = self._far_endpoint(self._link, name, binds, socket)
+        else:
+            # Else whatever bytes arrive first make their sender a peer of version 1.0 of the protocol, and a
+            # PUSH socket gives it a share of the messages. There need be nobody who answers for the domain.
+            socket.setsockopt(zmq.ZAP_DOMAIN, b"dancecam")
         if binds:
             socket.bind(endpoint)
         else:
@@ -190,9 +208,7 @@ class Bus:
         socket.setsockopt(zmq.HANDSHAKE_IVL, SILENCE_MS)
         socket.setsockopt(zmq.CONNECT_TIMEOUT, CONNECT_MS)
         socket.curve_publickey, socket.curve_secretkey = key_pair(link.keys, link.side)
-        if binds:  # a socket that connects would not reconnect after a message that is too long
-            most = MOST_PICTURE_BYTES if name in ("tickets", "camera") else MOST_MESSAGE_BYTES
-            socket.setsockopt(zmq.MAXMSGSIZE, most)
+        if binds:
             with self._lock:  # one authenticator for all sockets, which several threads open
                 if self._authenticator is None:
                     self._authenticator = only_known(self._context, link.keys)
@@ -318,8 +334,8 @@ class Status:
 
     alive_ns: when the stage's slowest thread last moved. ready: it is at work. doing: what it is loading
     until then; doing_s: for how long already; part, parts: in which of how many parts, from 1. died: in its
-    last status, the one line that says what ended it. playout, performer, output: the state of that kind of
-    stage, once it is ready.
+    last status, the one line that says what ended it. playout, performer, output, tempo: the state of that
+    kind of stage, once it is ready.
     """
 
     stage: str
@@ -332,6 +348,7 @@ class Status:
     playout: PlayoutStatus | None = None
     performer: PerformerStatus | None = None
     output: OutputStatus | None = None
+    tempo: TempoStatus | None = None
     doing_s: Finite = 0.0
     part: Count = 0
     parts: Count = 0

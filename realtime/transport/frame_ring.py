@@ -115,6 +115,13 @@ class FrameRing:
         np.copyto(out, self._pictures[slot])
         return int(self._sequences[slot]) == sequence
 
+    def read_part(self, slot: int, sequence: int, out: NDArray[np.uint8]) -> bool:
+        """As `read`, for a picture of any shape that was written at the slot's beginning, in order."""
+        if int(self._sequences[slot]) != sequence:
+            return False
+        np.copyto(out.reshape(-1), self._pictures[slot].reshape(-1)[: out.size])
+        return int(self._sequences[slot]) == sequence
+
     def close(self) -> None:
         """Releases the memory; the owner also removes it. No view of a slot may be used afterwards."""
         self._sequences = np.empty(0, np.uint64)

@@ -20,6 +20,12 @@ FADE_S = 0.5
 MOST_SECONDS = 5.0
 """The longest fade and the longest delay of the programme."""
 
+LEAST_BPM, MOST_BPM = 30.0, 300.0
+"""The slowest and the fastest tempo of music, beats a minute."""
+
+MOST_TAPS = 16
+"""Taps from which a tempo is found."""
+
 LONGEST_NAME = 60
 """Letters in the fan's name."""
 
@@ -51,7 +57,10 @@ class Orders:
     rises with each order to restart the performer. layers:
     name → whether it is shown, of the layers that can be switched, in the show file's order. fan_name: what
     {fan} stands for in their texts; "" for nobody. measuring: a marker is on the programme, and the camera is
-    searched for it. flashes: rises with each order of a white flash.
+    searched for it. flashes: rises with each order of a white flash. beat: the programme's delay is made
+    longer, so that the player is a whole number of beats behind the fan. bpm: the music's tempo, beats a
+    minute; 0 while it is not known. taps: when somebody tapped along of late, monotonic nanoseconds of the
+    operator's machine.
     """
 
     armed: bool = False
@@ -81,6 +90,9 @@ class Orders:
     restarts: int = 0
     measuring: bool = False
     flashes: int = 0
+    beat: bool = False
+    bpm: Annotated[float, Field(ge=0, le=MOST_BPM)] = 0.0
+    taps: Annotated[tuple[int, ...], Field(max_length=MOST_TAPS)] = ()
 
     @classmethod
     def at_start(cls, show: Show) -> Orders:

@@ -9,6 +9,7 @@ tells where a tick's parts lie; on "wants" each output tells which parts it can 
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
@@ -19,6 +20,9 @@ from numpy.typing import NDArray
 
 from realtime.transport.bus import Bus, receive_newest
 from realtime.transport.frame_ring import FrameRing, RingSpec
+from realtime.transport.messages import MessageError
+
+logger = logging.getLogger(__name__)
 
 Part = Literal["picture", "layer", "clean", "preview"]
 """A field of `ProgrammeFrame`."""
@@ -31,6 +35,10 @@ Place = tuple[Part, int, int]
 
 WANT_EVERY_NS, WANTED_FOR_NS = 200_000_000, 3_000_000_000
 """How often an output repeats what it wants, besides telling changes; and how long that counts."""
+
+
+MOST_MESSAGES = 32
+"""So many are heard at one tick; outputs send five a second each."""
 
 
 class ProgrammeFrame(NamedTuple):
@@ -62,17 +70,31 @@ class ProgrammeWriter:
         self._ticks = bus.sender("ticks", "playout")
         self._heard = bus.receiver("wants", "playout")
         self._wanted: dict[str, tuple[frozenset[Part], int]] = {}
+        self._told = False
 
     def wants(self) -> frozenset[Part]:
         """The parts that any output can use at this tick; the others need not be made. Call it at every
         tick."""
         now_ns = time.monotonic_ns()
-        while (message := receive_newest(self._heard)) is not None:
-            name, parts = json.loads(message)
-            self._wanted[name] = frozenset(parts) & self._rings.keys(), now_ns
-        return frozenset[Part]().union(
-            *(parts for parts, at_ns in self._wanted.values() if now_ns - at_ns < WANTED_FOR_NS)
-        )
+        for _ in range(MOST_MESSAGES):
+            if (message := receive_newest(self._heard)) is None:
+                break
+            try:
+                name, parts = _wish(message)
+            except MessageError as error:
+                self._misheard(error)
+            else:
+                self._wanted[name] = frozenset(part for part in self._rings if part in parts), now_ns
+        self._wanted = {
+            name: wanted for name, wanted in self._wanted.items() if now_ns - wanted[1] < WANTED_FOR_NS
+        }
+        return frozenset[Part]().union(*(parts for parts, _ in self._wanted.values()))
+
+    def _misheard(self, error: MessageError) -> None:
+        """Once: the programme has no time for more."""
+        if not self._told:
+            logger.warning("what outputs want is not understood: %s", error)
+        self._told = True
 
     def send(self, frame: ProgrammeFrame, wants: frozenset[Part], tick: int, due_ns: int) -> None:
         """Copies the parts of `wants` into their rings. Parts that are the same picture (live on air,
@@ -97,6 +119,17 @@ class ProgrammeWriter:
     def close(self) -> None:
         for ring in self._rings.values():
             ring.close()
+
+
+def _wish(message: bytes) -> tuple[str, set[str]]:
+    """An output's name, and the parts that it can use. Raises MessageError."""
+    try:
+        name, parts = json.loads(message)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise MessageError("it is no name with parts") from error
+    if not isinstance(name, str) or not isinstance(parts, list) or not all(isinstance(p, str) for p in parts):
+        raise MessageError("a name or a part is no text")
+    return name, set(parts)
 
 
 class ProgrammeReader:

@@ -27,8 +27,10 @@ class PlayoutStatus:
     programme shows next. reason: why, where the ladder alone does not tell; or "".
 
     fps: recent ticks a second. latency_ms: recent time from capture to programme; None before the first
-    frame. delay_s: how far the programme runs behind. tick: the last one. clock_start_ns: when tick 0 was
-    due. on_air_ns, on_air_until_ns: when the first tick on air began and the last one ends; None before.
+    frame. delay_s: how far the programme runs behind. beats: how many the player is behind the fan, from
+    camera to board; 0 while the delay follows no beat. beat_error_ms: how much later than those beats, of
+    late; None where there is none. tick: the last one. clock_start_ns: when tick 0 was due. on_air_ns,
+    on_air_until_ns: when the first tick on air began and the last one ends; None before.
     """
 
     state: str = ""
@@ -38,10 +40,23 @@ class PlayoutStatus:
     latency_ms: Finite | None = None
     delay_s: Finite = 0.0
     loop_lag: Lag | None = None
+    beats: Count = 0
+    beat_error_ms: Finite | None = None
     tick: Count = 0
     clock_start_ns: Ns | None = None
     on_air_ns: Ns | None = None
     on_air_until_ns: Ns | None = None
+
+
+@dataclass(frozen=True)
+class TempoStatus:
+    """What the music's tempo comes from, unless it is tapped. source: for people. reason: why nothing is
+    heard of it, one line; "" while something is. bpm: its tempo, beats a minute; None while none is heard:
+    the last one stays in force."""
+
+    source: str = ""
+    reason: str = ""
+    bpm: Finite | None = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +88,8 @@ Tally = Literal["off", "preview", "programme"]
 
 @dataclass(frozen=True)
 class OutputStatus:
-    """The state of an output. reason: why it is not running, one line, or "". where: address, file or device.
+    """The state of an output. reason: why it is not running, or what everybody must know while it
+    does, one line, or "". where: address, file or device.
 
     fps: recent pictures a second that went out. sent: pictures that went out. dropped: pictures that did not,
     by cause. receivers: how many watch, by source ("programme", "preview"); empty where that is unknown.

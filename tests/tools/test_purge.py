@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from realtime.config.inputs import RecordInputs
+from realtime.config.show import Show
 from realtime.control.show_log import ShowLog
+from realtime.inputs.folder import begin
 from realtime.outputs.recording import _new_file
 from tools import purge
 from tools.repair import whole_beside
@@ -103,6 +106,26 @@ def test_a_show_file_names_its_folders(place: Path) -> None:
     before = files_in(place)
     assert purge.main([str(show), "--yes", "--only", "recordings", "logs"]) == 0
     assert before - files_in(place) == {file for file in written(before) if file.startswith("recordings")}
+
+
+@pytest.mark.parametrize("argument", ["rehearsals/monday", "rehearsals", None])
+def test_recorded_inputs_are_deleted_with_their_replay(place: Path, argument: str | None) -> None:
+    before = files_in(place)
+    monday = place / "rehearsals/monday"
+    for folder in (monday, monday / "replay"):
+        begin(RecordInputs(folder=folder), Show(), datetime.now())
+        for name in ("camera-0.mkv", "camera.jsonl", "ticks.jsonl"):
+            (folder / name).touch()
+    (place / "rehearsals/other").mkdir()
+    (place / "rehearsals/other/camera-0.mkv").touch()  # no recording of ours
+    (monday / "camera-1.mkv").symlink_to(place / "players/drawn/standby.mp4")
+    options = [*([argument] if argument else []), "--yes", "--only", "inputs"]
+    assert purge.main(options) == 0
+    assert (monday / "camera-0.mkv").exists(), "it is being written"
+    (monday / "report.json").touch()
+    assert purge.main(options) == 0
+    left = {"rehearsals/other/camera-0.mkv", "rehearsals/monday/camera-1.mkv"}
+    assert files_in(place) == before | left
 
 
 def test_a_mistake_is_one_line(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

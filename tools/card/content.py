@@ -18,6 +18,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "The fan's moves": ("redo", "lock", "mirror"),
     "The picture": ("player", "background", "skeleton"),
     "Over it": ("fan-name", "layer", *(f"layer-{n}" for n in range(1, LAYER_KEYS + 1))),
+    "In time": ("tap", "beat", "tempo", "measure", "flash"),
     "The show": ("record", "restart", "help", "quit"),
 }
 """TABLE of what an operator wants to do → the actions for it. The panic key has a place of its own; an action

@@ -39,7 +39,7 @@ def _look_at(camera: CameraName, case: Case) -> Iterator[Finding]:
         yield look_at_stream(str(camera.target))
     elif camera.kind == "ndi":
         yield look_for_ndi(str(camera.target))
-    elif camera.kind == "test":
+    elif camera.kind in ("test", "replay"):
         yield ok(CHECK, f"the show rehearses with {camera.target}")
     elif camera.kind == "camera":
         path = Path(f"/dev/video{camera.target}" if isinstance(camera.target, int) else camera.target)

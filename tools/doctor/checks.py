@@ -6,10 +6,18 @@ from typing import NamedTuple
 
 from tools.doctor.cameras import look_at_cameras
 from tools.doctor.computing import look_at_gpu, look_at_plans
-from tools.doctor.machine import look_at_clock, look_at_disk, look_at_fonts, look_at_shared_memory
+from tools.doctor.machine import (
+    look_at_clock,
+    look_at_disk,
+    look_at_fonts,
+    look_at_inputs,
+    look_at_shared_memory,
+)
+from tools.doctor.midi import look_at_midi
 from tools.doctor.network import look_at_access, look_at_ndi, look_at_network, look_at_ports, look_at_stun
 from tools.doctor.players import look_at_packs
 from tools.doctor.runner import Look
+from tools.doctor.tempo import look_at_tempo
 from tools.doctor.venue import look_at_venue
 
 
@@ -32,7 +40,10 @@ CHECKS: dict[str, Check] = {
     "network": Check(look_at_network, 5.0),
     "stun": Check(look_at_stun, 20.0),
     "ndi": Check(look_at_ndi, 5.0),
+    "midi": Check(look_at_midi, 10.0),
+    "tempo": Check(look_at_tempo, 10.0),
     "disk": Check(look_at_disk, 10.0),
+    "inputs": Check(look_at_inputs, 10.0),
     "memory": Check(look_at_shared_memory, 10.0),
     "clock": Check(look_at_clock, 15.0),
     "fonts": Check(look_at_fonts, 20.0),

@@ -12,7 +12,8 @@ from engines.plans.digest import cache_folder
 from engines.plans.limit import limit_bytes
 from realtime.config.outputs import Recorder
 from realtime.config.show import Show
-from realtime.outputs.recording import BEGIN_S, FREE_BYTES
+from realtime.outputs.disk import FREE_BYTES
+from realtime.outputs.recording import BEGIN_S
 from realtime.supervise.rig import parts_of
 from realtime.transport.frame_ring import RingSpec
 from tools.doctor.finding import Case, Finding, fail, ok, warn
@@ -64,6 +65,20 @@ def _free(folder: Path) -> int:
     return shutil.disk_usage(path).free
 
 
+def look_at_inputs(case: Case) -> Iterator[Finding]:
+    """Whether the show keeps the camera's pictures (`run_live.py --record-inputs`), and the room for them."""
+    asked = case.show.record_inputs
+    if asked is None:
+        yield ok("inputs", "nothing of the camera is kept")
+        return
+    yield warn(
+        "inputs",
+        f"the camera's pictures are being kept in {asked.folder}",
+        f"a show with fans is started without --record-inputs; python -m tools.purge {asked.folder}",
+    )
+    yield judge_room("the recording of inputs", asked.folder, _free(asked.folder), ROOMY_BYTES)
+
+
 def look_at_shared_memory(case: Case) -> Iterator[Finding]:
     try:
         size = PackManifest.load(case.show.player).size
@@ -78,6 +93,9 @@ def ring_bytes(show: Show, player: tuple[int, int]) -> int:
     width, height = show.programme.size or player
     rings = [RingSpec("", player[1], player[0], 4 if show.layered else 3), RingSpec("", height, width)]
     rings += [RingSpec("", height, width, 4 if part == "layer" else 3) for part in parts_of(show)]
+    if show.record_inputs is not None:
+        kept = show.record_inputs.size
+        rings.append(RingSpec("", kept[1], kept[0]))
     return sum(ring.slots * ring.slot_bytes for ring in rings)
 
 

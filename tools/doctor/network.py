@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import ipaddress
 import secrets
 import socket
 import stat
@@ -13,8 +12,10 @@ from typing import NamedTuple
 
 import psutil
 
+from realtime.config.hosts import is_loopback
 from realtime.config.outputs import ICE_URL, Ndi, Stream, WebRtc, Whip
 from realtime.config.show import Show
+from realtime.config.surfaces import ArtNet
 from realtime.transport.bus import Link, Side
 from tools.doctor.finding import Case, Finding, fail, ok, warn
 
@@ -54,6 +55,8 @@ def ports_of(show: Show, here: set[str]) -> Iterator[Wanted]:
         yield Wanted(show.webrtc.host, show.webrtc.port, socket.SOCK_STREAM, "the page")
     if show.control.osc_port:
         yield Wanted(show.control.osc_host, show.control.osc_port, socket.SOCK_DGRAM, "OSC")
+    if show.control.artnet is not None:
+        yield Wanted(show.control.artnet.host, show.control.artnet.port, socket.SOCK_DGRAM, "Art-Net")
     if show.link is None:
         return
     sides: tuple[Side, ...] = ("performer", "playout")
@@ -214,8 +217,13 @@ def judge_ndi(*, wanted: bool, installed: bool) -> Finding:
 def look_at_access(case: Case) -> Iterator[Finding]:
     """Checks who may reach the page and OSC, and who may read the token."""
     yield judge_page(case.show.webrtc)
-    if case.show.control.osc_port:
-        yield judge_osc(case.show.control.osc_host)
+    control = case.show.control
+    if control.osc_port:
+        yield judge_osc(control.osc_host)
+    if control.artnet is not None:
+        yield judge_artnet(control.artnet)
+    if control.osc_feedback is not None and not is_loopback(control.osc_feedback.host):
+        yield ok("access", f"the show's state is sent by OSC to {control.osc_feedback.host}, in the clear")
     secret = case.show.control.token is not None
     if case.file is not None:
         yield judge_file(case.file, case.file.stat().st_mode, secret=secret)
@@ -243,6 +251,17 @@ def judge_osc(host: str) -> Finding:
     )
 
 
+def judge_artnet(artnet: ArtNet) -> Finding:
+    if is_loopback(artnet.host):
+        return ok("access", f"Art-Net is heard on {artnet.host}")
+    return warn(
+        "access",
+        f"Art-Net is heard on {artnet.host} from {', '.join(artnet.senders)} and knows no token: whoever "
+        "sends as one of these can TAKE" + ("" if artnet.confirm else ", once it is armed"),
+        "keep that network to the show's controllers",
+    )
+
+
 def judge_file(path: Path, mode: int, *, secret: bool) -> Finding:
     """secret: whether the show file holds the console's token."""
     if secret and mode & (stat.S_IRGRP | stat.S_IROTH):
@@ -260,10 +279,3 @@ def look_at_keys(folder: Path) -> Iterator[Finding]:
     loose = [path for path in folder.glob("*secret*") if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)]
     for path in loose:
         yield fail("access", f"other users of this machine can read the key {path}", f"chmod 600 {path}")
-
-
-def is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from realtime.stages.table import PERFORMER, PLAYOUT, WEB, WEBRTC
-from tools.reliability import camera, injections, nets
+from tools.reliability import attacks, injections
 from tools.reliability.injections import Injection
-from tools.reliability.running import SUPERVISOR, output
+from tools.reliability.trial_show import camera, nets
+from tools.reliability.trial_show.running import SUPERVISOR, output
 
 ONE_TICK = 1
 """So many ticks may be lost by a fault that lies outside the playout."""
@@ -24,7 +25,7 @@ CAMERA, NETS, PROCESS, CONTROL, OUTPUTS, MACHINE = (
 class Fault:
     """name: how it is asked for. group: what it belongs to. help: what it does. seconds: how long it lasts by
     itself; 0 where it is over at once. most_lost: how many ticks it may cost at once; None: no bar is set.
-    light: a light soak has it too."""
+    light: a light soak has it too. untouched: afterwards the show must be as it was (`untouched.py`)."""
 
     name: str
     group: str
@@ -33,6 +34,7 @@ class Fault:
     seconds: float = 0.0
     most_lost: int | None = ONE_TICK
     light: bool = False
+    untouched: bool = False
 
 
 PROCESSES = {
@@ -118,6 +120,21 @@ def _table() -> Iterator[Fault]:
     )
     yield Fault(
         "wrong-tokens", CONTROL, "1,000 wrong tokens by eight connections", injections.wrong_tokens(1000), 8.0
+    )
+    yield Fault(
+        "wrong-token-clients",
+        CONTROL,
+        "50 clients at once that send wrong tokens, in headers, logins, cookies and WebSockets",
+        attacks.wrong_token_clients(50),
+        10.0,
+        untouched=True,
+    )
+    yield Fault(
+        "malformed-requests",
+        CONTROL,
+        "10,000 malformed requests and messages, 24 at once, while 16 connections send a byte now and then",
+        attacks.malformed(10_000),
+        untouched=True,
     )
     yield Fault(
         "idle-connections",

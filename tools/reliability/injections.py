@@ -19,10 +19,11 @@ from pathlib import Path
 import psutil
 
 from realtime.stages.table import WEB
-from tools.reliability.running import RunningShow, output
+from tools.reliability.trial_show.running import RunningShow, output
 
 Injection = Callable[[RunningShow], AbstractContextManager[None]]
 
+VIEWERS = "tools.reliability.trial_show.viewers"
 ROOT = Path(__file__).resolve().parents[2]
 STOPPED_S, RUNNING_S = 0.03, 0.03
 """Of a process that is slowed: it stands and runs in turn."""
@@ -80,7 +81,7 @@ def slowed(stage: str) -> Injection:
 
 
 def stand_in(name: str, fault: str) -> Injection:
-    """Of the camera or the networks of `tools.reliability.show`."""
+    """Of the camera or the networks of `tools.reliability.trial_show.show`."""
 
     @contextmanager
     def inject(show: RunningShow) -> Iterator[None]:
@@ -131,7 +132,13 @@ def viewers(count: int, *, then: signal.Signals | None = None) -> Injection:
     def inject(show: RunningShow) -> Iterator[None]:
         host, port = show.page()
         crowd = subprocess.Popen(
-            [sys.executable, "-m", "tools.reliability.viewers", f"http://{host}:{port}", str(count)],
+            [
+                sys.executable,
+                "-m",
+                "tools.reliability.trial_show.viewers",
+                f"http://{host}:{port}",
+                str(count),
+            ],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             encoding="utf-8",

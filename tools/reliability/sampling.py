@@ -10,7 +10,7 @@ from typing import Any
 
 import psutil
 
-from tools.reliability.running import NoShow, RunningShow
+from tools.reliability.trial_show.running import NoShow, RunningShow
 
 MIB = 1 << 20
 

@@ -27,9 +27,9 @@ from tools.reliability import budget
 from tools.reliability.chart import write_picture
 from tools.reliability.faults import FAULTS, PROGRAMME_FPS, Fault
 from tools.reliability.page import draw
-from tools.reliability.running import NoShow
-from tools.reliability.show import MODULE, ROOT
 from tools.reliability.trial import Outcome, Trial, TrialError, as_data, trial
+from tools.reliability.trial_show.running import NoShow
+from tools.reliability.trial_show.show import MODULE, ROOT
 
 CLIP = ROOT / "assets" / "fan_dance.mp4"
 DOCS = ROOT / "docs"

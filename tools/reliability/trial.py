@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,10 @@ import psutil
 
 from tools.reliability import sampling
 from tools.reliability.faults import Fault
-from tools.reliability.running import NoShow, RunningShow, find
 from tools.reliability.sampling import Sample
-from tools.reliability.show import MODULE, begin
+from tools.reliability.trial_show.running import Harm, NoShow, RunningShow, find
+from tools.reliability.trial_show.show import MODULE, SAID, begin
+from tools.reliability.untouched import look, touched
 from tools.reliability.watching import Audience, Missed, longest_off_live, states
 
 START_S = 900.0
@@ -47,7 +48,8 @@ class Outcome:
     """What a fault did. lost: ticks that the playout missed, the most
     of which was heard at once (`Missed`). off_live_s: the longest time without
     LIVE. viewer_gap_s: the longest time between two pictures of a viewer. recovered_s: from the fault's end
-    until all was well again; None where it was not within RECOVER_S. restarts: by stage."""
+    until all was well again; None where it was not within RECOVER_S. restarts: by stage. harm: a line for
+    each thing that it did and no bar allows."""
 
     fault: str
     lost: int
@@ -55,6 +57,7 @@ class Outcome:
     viewer_gap_s: float
     recovered_s: float | None
     restarts: dict[str, int]
+    harm: list[str] = field(default_factory=list)
 
     def breaks(self, fault: Fault) -> str:
         """Which of the fault's bars it is over, "" where none."""
@@ -62,7 +65,7 @@ class Outcome:
             return "it did not recover by itself"
         if fault.most_lost is not None and self.lost > fault.most_lost:
             return f"{self.lost} ticks were lost; {fault.most_lost} may be"
-        return ""
+        return "; ".join(self.harm)
 
 
 class Trial:
@@ -123,12 +126,19 @@ class Trial:
     def hurt_by(self, fault: Fault) -> Outcome:
         """Puts the fault in, takes it out, and waits until all is well. Raises NoShow, TrialError."""
         before = self.restarts()
+        untouched = look(self.show) if fault.untouched else None
+        harm: list[str] = []
         self._fault = fault.name
         start_s = time.monotonic()
-        with fault.inject(self.show):
-            time.sleep(fault.seconds)
+        try:
+            with fault.inject(self.show):
+                time.sleep(fault.seconds)
+        except Harm as error:
+            harm.append(str(error))
         taken_back_s = time.monotonic()
         well_s = self.wait_until_well(RECOVER_S)
+        if untouched is not None and well_s is not None:
+            harm += touched(self.show, untouched)
         self._fault = ""
         end_s = time.monotonic()
         self.hurt.append((start_s, end_s))
@@ -142,6 +152,7 @@ class Trial:
             round(self._audience.longest_gap_s(start_s, end_s), 1),
             None if well_s is None else round(max(0.0, well_s - taken_back_s), 1),
             dict(restarts),
+            harm,
         )
 
     def quiet(self, seconds: float) -> Outcome:
@@ -222,7 +233,7 @@ def _started(process: subprocess.Popen[bytes], folder: Path) -> RunningShow:
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            said = (folder / "said.txt").read_text(encoding="utf-8").strip().splitlines()
+            said = (folder / SAID).read_text(encoding="utf-8").strip().splitlines()
             raise TrialError(f"the show did not start: {said[-1] if said else 'it said nothing'}")
         try:
             show = find(process.pid)

@@ -12,8 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tools.reliability.running import RunningShow
-from tools.reliability.show import ROOT
+from tools.reliability.trial_show.running import RunningShow
+from tools.reliability.trial_show.show import ROOT
 
 MOST_LOSSES = 10_000
 ASK_S = 0.25
@@ -50,14 +50,14 @@ class Missed:
 
 
 class Audience:
-    """The process of the viewers (`tools.reliability.viewers`), and what it says each second."""
+    """The process of the viewers (`tools.reliability.trial_show.viewers`), and what it says each second."""
 
     def __init__(self, show: RunningShow, count: int, cycle_s: float) -> None:
         host, port = show.page()
         self.said: deque[dict[str, Any]] = deque(maxlen=MOST_LOSSES)
         self._process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "tools.reliability.viewers"),
+                *(sys.executable, "-m", "tools.reliability.trial_show.viewers"),
                 *(f"http://{host}:{port}", str(count), str(cycle_s)),
             ],
             cwd=ROOT,

@@ -1,1 +1,1 @@
-"""How the show is controlled over the network: pages, API, events, metrics and the way to WHEP; and OSC."""
+"""How the show is controlled over the network: pages, API, events, metrics and the way to WHEP."""

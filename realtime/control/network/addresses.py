@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from aiohttp import web
 from yarl import URL
 
-IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+from realtime.config.hosts import IpAddress, is_loopback, parsed
 
 FORWARDING_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via")
 """What proxies add. A request that has one of them does not come straight from its peer."""
@@ -99,26 +99,3 @@ class Addresses:
         if self._public is None or self._public.scheme != "https":
             return False
         return request.headers.get("Origin") != f"http://{request.host}"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a name or an address means this machine."""
-    address = parsed(host)
-    return host == "localhost" if address is None else address.is_loopback
-
-
-def parsed(text: str) -> IpAddress | None:
-    """An address as X-Forwarded-For has it, perhaps with a port; None where it is none. An IPv4 address that
-    is written as IPv6 is the IPv4 address."""
-    text = text.strip()
-    if text.startswith("["):
-        text = text[1:].partition("]")[0]
-    elif text.count(":") == 1:
-        text = text.partition(":")[0]
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return None
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        return address.ipv4_mapped
-    return address

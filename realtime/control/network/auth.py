@@ -17,6 +17,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from realtime.control.network.addresses import Addresses
 from realtime.control.network.connections import MOST_PER_ADDRESS
 from realtime.control.network.wrong_tokens import TRY_EVERY_S, WrongTokens
+from realtime.stages.http_server import is_packed
 
 log = logging.getLogger(__name__)
 
@@ -155,6 +156,8 @@ class Guard:
             refuse(403, "the show is served on this machine only, as 127.0.0.1; see public_url for a proxy")
         if self.is_foreign(request) and not for_foreign_pages(request):
             refuse(403, f"requests from pages of {request.headers['Origin']!a} are refused")
+        if is_packed(request):
+            refuse(415, "send the body as it is, without Content-Encoding")
         try:
             if request.can_read_body:
                 await _read(request)

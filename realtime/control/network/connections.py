@@ -13,7 +13,8 @@ from typing import Generic, TypeVar
 
 from aiohttp import web
 
-from realtime.control.network.addresses import Addresses, is_loopback
+from realtime.config.hosts import is_loopback
+from realtime.control.network.addresses import Addresses
 
 MOST_CONNECTIONS = 256
 MOST_PER_ADDRESS = 64

@@ -24,18 +24,20 @@ EDGES_MS = (1, 2, 5, 10, 15, 20, 25, 33, 40, 50, 75, 100, 150, 200, 300, 500, 10
 
 
 def metrics_text(
-    totals: Totals, state: Mapping[str, Any], osc_ignored: Mapping[str, int] | None = None
+    totals: Totals, state: Mapping[str, Any], ignored: Mapping[str, Mapping[str, int]] | None = None
 ) -> bytes:
-    """totals: nobody else may be changing them. state: of the desk. osc_ignored: see `OscServer`."""
+    """totals: nobody else may be changing them. state: of the desk. ignored: see `Surfaces`."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_ShowCollector(totals, state, osc_ignored or {}))
+    registry.register(_ShowCollector(totals, state, ignored or {}))
     return generate_latest(registry)
 
 
 class _ShowCollector(Collector):
-    def __init__(self, totals: Totals, state: Mapping[str, Any], osc_ignored: Mapping[str, int]) -> None:
+    def __init__(
+        self, totals: Totals, state: Mapping[str, Any], ignored: Mapping[str, Mapping[str, int]]
+    ) -> None:
         self._totals = totals
-        self._osc_ignored = osc_ignored
+        self._ignored = ignored
         self._show: ShowFacts = state["show"]
         self._stats: ShowFigures = state["stats"]
 
@@ -45,12 +47,15 @@ class _ShowCollector(Collector):
         yield self._ladder()
         yield from self._programme()
         yield from self._outputs()
-        ignored = CounterMetricFamily(
-            "dancecam_osc_ignored", "OSC messages and packets that were not looked at", labels=["reason"]
-        )
-        for why, n in sorted(self._osc_ignored.items()):
-            ignored.add_metric([why], n)
-        yield ignored
+        for surface in ("osc", "artnet"):
+            ignored = CounterMetricFamily(
+                f"dancecam_{surface}_ignored",
+                "Messages and packets that were not looked at",
+                labels=["reason"],
+            )
+            for why, n in sorted(self._ignored.get(surface, {}).items()):
+                ignored.add_metric([why], n)
+            yield ignored
 
     def _stage_times(self) -> Metric:
         family = HistogramMetricFamily(

@@ -14,11 +14,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.http_parser import RawRequestMessage
-from multidict import CIMultiDictProxy
 
-from realtime.config.control import ControlError
+from realtime.config.control import Control, ControlError
 from realtime.control.actions import ACTIONS
 from realtime.control.desk import AnyDesk, Refused
 from realtime.control.network.addresses import Addresses
@@ -26,10 +23,13 @@ from realtime.control.network.auth import Guard, refuse
 from realtime.control.network.connections import Connections
 from realtime.control.network.metrics import CONTENT_TYPE, metrics_text
 from realtime.control.network.openapi import described_actions, openapi
-from realtime.control.network.osc import OscServer
 from realtime.control.network.websocket import Clients
 from realtime.control.network.whep_proxy import WhepProxy
+from realtime.control.surfaces.surfaces import Surfaces
+from realtime.stages.http_server import set_up
 from realtime.transport.telemetry import Totals
+
+log = logging.getLogger(__name__)
 
 CONSOLE = Path(__file__).resolve().parent / "console"
 MOST_BODY_BYTES = 64 * 1024
@@ -69,16 +69,15 @@ class ControlServer:
         token: str,
         host: str,
         port: int,
-        osc_host: str = "127.0.0.1",
-        osc_port: int = 0,
+        control: Control | None = None,
         public_url: str | None = None,
         trusted_proxies: Sequence[str] = (),
         most_connections: int | None = None,
         checkup: Callable[[], dict[str, Any]] = lambda: {"findings": []},
     ) -> None:
-        """whep: see `WhepProxy`. port: 0 takes any free one, see `url`. osc_port: 0 hears no OSC. public_url,
-        trusted_proxies: see `Addresses`. most_connections: see `Connections`. checkup: what /api/doctor
-        answers (`Checkup.answer`).
+        """whep: see `WhepProxy`. port: 0 takes any free one, see `url`. control: whose surfaces are heard
+        too; None: none. public_url, trusted_proxies: see `Addresses`. most_connections: see `Connections`.
+        checkup: what /api/doctor answers (`Checkup.answer`).
 
         Raises ControlError where an address cannot be had.
         """
@@ -102,18 +101,16 @@ class ControlServer:
         self._loop = asyncio.new_event_loop()
         self._moved_ns = time.monotonic_ns()
         self._clients = Clients(desk, {"actions": described_actions(desk)}, self._loop)
-        self._osc = OscServer(desk, osc_host, osc_port) if osc_port else None
+        self._surfaces = Surfaces(desk, control or Control())
         self._thread = threading.Thread(target=self._loop.run_forever, name="control", daemon=True)
         self._thread.start()
         try:
             self._runner = asyncio.run_coroutine_threadsafe(self._serve(), self._loop).result()
-        except OSError as error:
+        except ControlError:
+            self._loop.call_soon_threadsafe(self._surfaces.close)
             listener.close()
             self._stop_loop()
-            raise ControlError(
-                f"OSC cannot be heard on {osc_host}:{osc_port} ({error.strerror}): close the program that "
-                "has it, or choose another control.osc_port"
-            ) from error
+            raise
         self._stop_listening = desk.listen(self._clients.push)
 
     def alive_ns(self) -> int:
@@ -136,8 +133,7 @@ class ControlServer:
         self._loop.close()
 
     async def _serve(self) -> web.AppRunner:
-        if self._osc is not None:
-            await self._osc.start()
+        await self._surfaces.start()
         app = web.Application(
             client_max_size=MOST_BODY_BYTES,
             middlewares=[self._connections.middleware, self._guard.middleware],
@@ -156,21 +152,15 @@ class ControlServer:
         app.router.add_get("/api/doctor", self._doctor)
         app.router.add_get("/api/events", self._events)
         self._whep_proxy.add_to(app)
-        runner = web.AppRunner(
-            app, access_log=None, shutdown_timeout=CLOSE_TIMEOUT_S, keepalive_timeout=KEEPALIVE_S, logger=log
-        )
-        await runner.setup()
-        assert runner.server is not None  # noqa: S101  # it is there once the runner is set up
-        factory = runner.server.request_factory
-        runner.server.request_factory = lambda message, *rest: factory(_without_odd_expect(message), *rest)
+        runner = await set_up(app, log, shutdown_timeout=CLOSE_TIMEOUT_S, keepalive_timeout=KEEPALIVE_S)
+        assert runner.server is not None  # noqa: S101  # it is set up
         self._connections.start(runner.server)
         return runner
 
     async def _shut_down(self) -> None:
         await self._connections.close()
         await self._clients.close()
-        if self._osc is not None:
-            self._osc.close()
+        self._surfaces.close()
         await self._runner.cleanup()
         left = asyncio.all_tasks() - {asyncio.current_task()}
         for task in left:
@@ -212,8 +202,8 @@ class ControlServer:
         """Metrics for Prometheus; from another machine, or through a proxy, they need the token."""
         if not self._addresses.is_this_machine(request):
             self._guard.require(request)
-        ignored = None if self._osc is None else self._osc.ignored
-        text = metrics_text(self._totals.copy(), self._desk.state(), ignored)
+        totals = await asyncio.to_thread(self._totals.copy)  # the desk may take long to answer
+        text = metrics_text(totals, self._desk.state(), self._surfaces.ignored)
         return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE})
 
     # For those who have the token.
@@ -237,7 +227,7 @@ class ControlServer:
         given = await _body(request)
         confirmed = given.pop("confirm", False) is True
         try:
-            self._desk.act(name, given, who=who, confirmed=confirmed)
+            await asyncio.to_thread(self._desk.act, name, given, who=who, confirmed=confirmed)
         except Refused as error:
             refuse(error.status, str(error))
         return web.json_response({"action": name, "result": "done", **self._desk.state()})
@@ -272,34 +262,6 @@ def cookie_name(port: int, public_url: str | None) -> str:
     """Browsers send cookies to every port of a host: two shows on one host need two names."""
     address = f"{port} {public_url or ''}"
     return f"dancecam-{hashlib.sha256(address.encode()).hexdigest()[:8]}"
-
-
-class _OneLine(logging.Filter):
-    """aiohttp logs malformed requests, and what fails, with a traceback. The first are no fault of ours and
-    are left out; the others become one line."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        error = record.exc_info[1] if record.exc_info else None
-        if isinstance(error, HttpProcessingError | ConnectionError):
-            return False
-        if error is not None:
-            record.msg, record.args = "%s: %s: %a", (record.getMessage(), type(error).__name__, str(error))
-        record.exc_info = None
-        return True
-
-
-log = logging.getLogger(__name__)
-log.addFilter(_OneLine())
-
-
-def _without_odd_expect(message: RawRequestMessage) -> RawRequestMessage:
-    """A request whose header Expect is not the one value that there is (RFC 9110, 10.1.1), as if it had none:
-    aiohttp answers 500 to one that is not ASCII."""
-    if message.headers.get("Expect", "100-continue").lower() == "100-continue":
-        return message
-    headers = message.headers.copy()
-    del headers["Expect"]
-    return message._replace(headers=CIMultiDictProxy(headers))
 
 
 async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:

@@ -1,4 +1,4 @@
-"""The process of the web server: pages, API, events, metrics, OSC and the way to WHEP.
+"""The process of the web server: pages, API, events, metrics, control surfaces and the way to WHEP.
 
 It has file handles of its own, so that no number of connections keeps the supervisor from starting a process.
 When it is lost the show goes on and the terminal's keys are heard; browsers come back to the next one.
@@ -21,7 +21,7 @@ from realtime.transport.orders import Orders
 def run(context: StageContext, link: StageLink) -> None:
     """The process: until the operator or the parent ends it. Raises ControlError, Refused."""
     rig = context.rig
-    web, control = rig.show.webrtc, rig.show.control
+    web = rig.show.webrtc
     desk = RemoteDesk(link.bus, context.stage.name, Keymap(rig.show.keys))
     checkup = Checkup(rig.show.model_dump_json())
     server = ControlServer(
@@ -31,8 +31,7 @@ def run(context: StageContext, link: StageLink) -> None:
         token=rig.token,
         host=web.host,
         port=web.port,
-        osc_host=control.osc_host,
-        osc_port=control.osc_port,
+        control=rig.show.control,
         public_url=web.public_url,
         trusted_proxies=web.trusted_proxies,
         checkup=checkup.answer,

@@ -61,7 +61,7 @@ class Clients:
         try:
             async for message in socket:
                 if message.type is WSMsgType.TEXT:
-                    await socket.send_json(self._asked(message.data, who))
+                    await socket.send_json(await asyncio.to_thread(self._asked, message.data, who))
         finally:
             self._queues.pop(socket, None)
             sender.cancel()

@@ -8,7 +8,7 @@ import secrets
 from collections import OrderedDict
 from typing import TypeVar
 
-from realtime.control.network.budget import Budget
+from realtime.control.budget import Budget
 
 _Value = TypeVar("_Value")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from select import select
 
@@ -22,10 +22,11 @@ STOP_S = 0.1
 
 
 @contextmanager
-def open_console(on_key: Callable[[str], None] | None) -> Iterator[Console]:
+def open_console(on_key: Callable[[str], None] | None, quick: Collection[str] = ()) -> Iterator[Console]:
     """While the block runs, all that any process of the show prints goes through the console too.
 
     on_key: hears the keys of standard input, which must be a terminal like standard output; None: no keys.
+    quick: characters of keys that may be struck again at once.
     Standard error is shown above the status line where it is the same terminal, and is left where it led to
     otherwise.
     """
@@ -38,7 +39,7 @@ def open_console(on_key: Callable[[str], None] | None) -> Iterator[Console]:
         if on_key is None:
             yield PlainConsole(out)
         else:
-            yield stack.enter_context(Hotkeys(on_key, out))
+            yield stack.enter_context(Hotkeys(on_key, out, quick))
 
 
 def _outlet(fd: int, stack: ExitStack) -> Outlet:

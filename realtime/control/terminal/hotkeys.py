@@ -7,7 +7,7 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from select import select
 from types import TracebackType
 from typing import Any, Self
@@ -27,9 +27,10 @@ class Hotkeys:
     key that is pressed. A terminal that goes away is not heard any more, and nothing else happens.
     """
 
-    def __init__(self, on_key: Callable[[str], None], outlet: Outlet) -> None:
-        """outlet: of the same terminal."""
+    def __init__(self, on_key: Callable[[str], None], outlet: Outlet, quick: Collection[str] = ()) -> None:
+        """outlet: of the same terminal. quick: see `KeyReader`."""
         self._on_key = on_key
+        self._quick = quick
         self._outlet = outlet
         self._fd = sys.stdin.fileno()
         self._wake_read, self._wake_write = os.pipe()
@@ -69,7 +70,7 @@ class Hotkeys:
             return 80
 
     def _read(self) -> None:
-        keys = KeyReader()
+        keys = KeyReader(self._quick)
         while True:
             timeout_s = ALONE_NS / NS_PER_S if keys.waiting else None
             ready, _, _ = select([self._fd, self._wake_read], [], [], timeout_s)

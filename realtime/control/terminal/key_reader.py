@@ -7,6 +7,7 @@ taken for a key of its own. A key that is held down is sent again and again, and
 from __future__ import annotations
 
 import codecs
+from collections.abc import Collection
 from enum import Enum, auto
 
 from engines.time_units import NS_PER_MS
@@ -20,6 +21,9 @@ Alt, and is no key of ours. `[` and `O` begin a sequence however late they come.
 HELD_NS = 800 * NS_PER_MS
 """The same character again within this is a key that is held: longer than keyboards wait before they repeat
 (usually 0.25 to 0.66 s)."""
+
+HELD_QUICK_NS = 150 * NS_PER_MS
+"""The same for keys that are struck in time with music. One that is held counts twice."""
 
 MOUSE_BYTES = 3
 """What follows `ESC [ M`, from a terminal that an earlier program has left reporting its mouse."""
@@ -36,7 +40,9 @@ class _At(Enum):
 class KeyReader:
     """Feed it what is read; ask `idle` now and then while `waiting`."""
 
-    def __init__(self) -> None:
+    def __init__(self, quick: Collection[str] = ()) -> None:
+        """quick: characters of keys that may be struck again at once."""
+        self._quick = frozenset(quick)
         self._decoder = codecs.getincrementaldecoder("utf-8")("ignore")
         self._at = _At.GROUND
         self._escape_ns = 0
@@ -66,7 +72,8 @@ class KeyReader:
         return [ESCAPE] if self._is_press(ESCAPE, now_ns) else []
 
     def _is_press(self, key: str, now_ns: int) -> bool:
-        held = key == self._last and now_ns - self._last_ns < HELD_NS
+        held_ns = HELD_QUICK_NS if key in self._quick else HELD_NS
+        held = key == self._last and now_ns - self._last_ns < held_ns
         self._last, self._last_ns = key, now_ns
         return not held
 

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
+import traceback
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import aioice.ice
@@ -26,6 +29,8 @@ GATHER_S = 2
 
 CONSENT_INTERVAL_S = 2
 """How often the other side is asked whether it still wants what it is sent (RFC 7675)."""
+
+LOG_EVERY_S = 10.0
 
 find_host_addresses = aioice.ice.get_host_addresses
 ask_stun = aioice.ice.server_reflexive_candidate
@@ -80,10 +85,27 @@ def new_peer(ice_servers: Sequence[IceServer]) -> RTCPeerConnection:
     return RTCPeerConnection(RTCConfiguration(iceServers=servers))
 
 
-def log_unexpected(_: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
-    """A loop's exception handler: what fails in aiortc's own tasks is one line, not a traceback."""
-    error = context.get("exception")
-    logger.warning("%s%s", context["message"], f" ({one_line(error)})" if error is not None else "")
+class Unexpected:
+    """A loop's exception handler: what fails in aiortc's own tasks is one line, not a traceback, and no flood
+    of lines: viewers may bring it about."""
+
+    def __init__(self) -> None:
+        self._logged_s, self._unlogged = float("-inf"), 0
+
+    def __call__(self, _: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
+        self._unlogged += 1
+        if time.monotonic() - self._logged_s < LOG_EVERY_S:
+            return
+        error = context.get("exception")
+        why = "" if error is None else f" ({one_line(error)}{_place(error)})"
+        logger.warning("%s%s%s", context["message"], why, f" ({self._unlogged} such)" * (self._unlogged > 1))
+        self._logged_s, self._unlogged = time.monotonic(), 0
+
+
+def _place(error: BaseException) -> str:
+    """File and line where it was raised: an assertion says nothing else."""
+    frames = traceback.extract_tb(error.__traceback__, limit=-1)
+    return f", {Path(frames[0].filename).name}:{frames[0].lineno}" if frames else ""
 
 
 def _one_line(record: logging.LogRecord) -> bool:

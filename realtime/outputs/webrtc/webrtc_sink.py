@@ -22,11 +22,12 @@ from aiortc import RTCPeerConnection, RTCSessionDescription
 from realtime.config.outputs import WebRtc, WebRtcServing
 from realtime.outputs.h264 import EncoderSettings, nvenc_works, to_i420
 from realtime.outputs.sink import Format, OutputError, OutputSink
-from realtime.outputs.webrtc.aiortc_patches import log_unexpected, new_peer, only_h264, prepare
+from realtime.outputs.webrtc.aiortc_patches import Unexpected, new_peer, only_h264, prepare
 from realtime.outputs.webrtc.seats import Seats
 from realtime.outputs.webrtc.shared_encoder import SharedEncoder, Viewer
 from realtime.outputs.webrtc.whep import LOOPBACK, CannotAnswer, Whep
 from realtime.outputs.worker import Counts
+from realtime.stages.http_server import set_up
 from realtime.transport.programme_ring import Part, ProgrammeFrame
 from realtime.transport.statuses import OutputStatus
 from realtime.transport.texts import one_line
@@ -38,6 +39,9 @@ ANSWER_TIMEOUT_S = 5.0
 
 CONNECT_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 2.0
+KEEPALIVE_S = 15.0
+"""How long a connection of WHEP may be idle; an offer needs one, and then none."""
+
 LOG_EVERY_S = 10.0
 """What strangers can bring about is logged this often at most."""
 
@@ -85,7 +89,7 @@ class WebRtcSink(OutputSink):
         self._failures = 0
         self._logged_s = float("-inf")
         self._loop = asyncio.new_event_loop()
-        self._loop.set_exception_handler(log_unexpected)
+        self._loop.set_exception_handler(Unexpected())
         self._lookups = ThreadPoolExecutor(LOOKUP_THREADS, thread_name_prefix="names")
         self._loop.set_default_executor(self._lookups)
         self._sources = {source: SharedEncoder(self._loop, encodings[source]) for source in PARTS}
@@ -212,8 +216,9 @@ class WebRtcSink(OutputSink):
     async def _serve(
         self, whep: Whep, listener: socket.socket
     ) -> tuple[web.AppRunner, asyncio.Future[list[None]]]:
-        runner = web.AppRunner(whep.app, access_log=None, shutdown_timeout=CLOSE_TIMEOUT_S)
-        await runner.setup()
+        runner = await set_up(
+            whep.app, logger, shutdown_timeout=CLOSE_TIMEOUT_S, keepalive_timeout=KEEPALIVE_S
+        )
         await web.SockSite(runner, listener).start()
         return runner, asyncio.gather(*(source.run() for source in self._sources.values()))
 

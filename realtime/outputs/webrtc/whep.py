@@ -14,13 +14,15 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiortc import RTCSessionDescription
 from aiortc.codecs import CODECS
 from aiortc.rtcpeerconnection import is_codec_compatible
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
-from aiortc.sdp import SessionDescription
+from aiortc.sdp import MediaDescription, SessionDescription
 
 from realtime.outputs.webrtc.seats import TooMany
+from realtime.stages.http_server import is_packed
 from realtime.transport.texts import one_line
 
 logger = logging.getLogger(__name__)
@@ -116,6 +118,8 @@ class Whep:
             return await handler(request)
         except (web.HTTPException, ConnectionError):
             raise
+        except (HttpProcessingError, web.RequestPayloadError, UnicodeError) as error:
+            raise web.HTTPBadRequest(text="the request is malformed\n") from error
         except Exception as error:
             logger.warning("webrtc: %s failed: %s", request.method, one_line(error))
             raise web.HTTPInternalServerError(text="this request failed\n") from error
@@ -125,7 +129,7 @@ class Whep:
         return web.Response(status=204, headers=headers)
 
     async def _join(self, request: web.Request) -> web.Response:
-        if request.content_type != SDP:
+        if request.content_type != SDP or is_packed(request):
             raise web.HTTPUnsupportedMediaType(
                 text=f"send the offer as {SDP}\n", headers={"Accept-Post": SDP}
             )
@@ -184,7 +188,7 @@ def checked_offer(body: bytes) -> RTCSessionDescription:
         ]
         sdp = "\r\n".join([*lines, ""])
         media = SessionDescription.parse(sdp).media
-        videos = [m for m in media if m.kind == "video" and m.ice.usernameFragment and m.dtls]
+        videos = [m for m in media if m.kind == "video" and _has_keys(m)]
         takes_h264 = any(_is_ours(codec) for video in videos[:1] for codec in video.rtp.codecs)
     except Exception as error:  # the parser of aiortc raises anything
         raise CannotAnswer("the body is not a session description (SDP)") from error
@@ -194,6 +198,8 @@ def checked_offer(body: bytes) -> RTCSessionDescription:
         raise CannotAnswer(
             f"the offer asks for more than a video with sound ({MOST_SECTIONS} sections at most)"
         )
+    if not all(map(_has_keys, media)):  # aiortc answers it, and fails later, in a task of its own
+        raise CannotAnswer("a section of the offer has no ICE password or no fingerprint")
     if len({m.rtp.muxId for m in media}) < len(media):
         raise CannotAnswer("two sections of the offer have the same mid")
     if sum(len(m.ice_candidates) for m in media) > MOST_CANDIDATES:
@@ -201,6 +207,11 @@ def checked_offer(body: bytes) -> RTCSessionDescription:
     if not takes_h264:
         raise NoH264
     return RTCSessionDescription(sdp=sdp, type="offer")
+
+
+def _has_keys(media: MediaDescription) -> bool:
+    """Whether a connection can be made with it at all."""
+    return bool(media.ice.usernameFragment and media.ice.password and media.dtls and media.dtls.fingerprints)
 
 
 def _is_ours(theirs: RTCRtpCodecParameters) -> bool:

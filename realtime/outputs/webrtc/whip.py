@@ -24,7 +24,7 @@ from realtime.config.outputs import Whip
 from realtime.config.redact import encoding_hint, redact, shown
 from realtime.outputs.h264 import EncoderSettings, to_i420
 from realtime.outputs.sink import Format, OutputError
-from realtime.outputs.webrtc.aiortc_patches import log_unexpected, new_peer, only_h264, prepare
+from realtime.outputs.webrtc.aiortc_patches import Unexpected, new_peer, only_h264, prepare
 from realtime.outputs.webrtc.shared_encoder import SharedEncoder, Viewer
 from realtime.outputs.worker import Tick, WorkerSink
 from realtime.transport.programme_ring import Part
@@ -60,7 +60,7 @@ class WhipSink(WorkerSink):
         self._settings = settings
         self._headers = {} if settings.token is None else {"Authorization": f"Bearer {settings.token}"}
         self._loop = asyncio.new_event_loop()
-        self._loop.set_exception_handler(log_unexpected)
+        self._loop.set_exception_handler(Unexpected())
         self._source = SharedEncoder(self._loop, encoding)
         self._peer: RTCPeerConnection | None = None
         self._resource: str | None = None

@@ -103,7 +103,7 @@ def test_take_needs_confirmation_or_arm_and_uses_it_up() -> None:
         assert after(name, start=off, confirmed=True) == Orders(taken=True, transition_s=transition_s)
 
 
-@pytest.mark.parametrize(("name", "given"), [("skeleton", {}), ("delay", {"seconds": 1})])
+@pytest.mark.parametrize(("name", "given"), [("skeleton", {}), ("delay", {"seconds": 1}), ("beat", {})])
 def test_what_is_risky_on_air_is_not_off_air(name: str, given: dict[str, object]) -> None:
     assert after(name, start=Orders(), **given) != Orders()
     with pytest.raises(Unconfirmed):
@@ -115,6 +115,17 @@ def test_what_is_risky_on_air_is_not_off_air(name: str, given: dict[str, object]
 def test_the_way_to_safety_needs_no_confirmation(name: str) -> None:
     assert ACTIONS[name].risk is Risk.NONE
     assert after(name) != LIVE
+
+
+def test_the_tempo_stays_until_enough_taps_agree_on_another() -> None:
+    orders, tap = replace(LIVE, bpm=97.0), ACTIONS["tap"]
+    found = []
+    for n in range(5):
+        orders = tap.order(orders, {"at_ns": n * S // 2})
+        found.append(orders.bpm)
+    assert found == [97, 97, 97, 120, 120]
+    assert len(orders.taps) == 5
+    assert Keymap({"tap": "enter"}).quick == {"\r", "\n"} and Keymap().quick == {"g", "G"}
 
 
 def test_the_slate_stays_however_often_it_is_pressed_until_a_deliberate_step() -> None:
@@ -137,6 +148,7 @@ def test_dump_cuts_to_the_fallback_and_counts() -> None:
         ("camera-preview", "camera_preview"),
         ("record", "recording"),
         ("arm", "armed"),
+        ("beat", "beat"),
     ],
 )
 def test_toggles_turn_over_and_can_be_set(name: str, field: str) -> None:

@@ -57,7 +57,7 @@ SAID_ELSEWHERE = {
     "realtime/link/link_notice.py": ("step",),
     "realtime/performer/fan_picker.py": ("step",),
     "realtime/performer/stage_view.py": ("misfit",),
-    "realtime/control/show_log.py": ("take_error",),
+    "realtime/inputs/lines.py": ("take_error",),
     "realtime/control/network/wrong_tokens.py": ("line",),
     "engines/backends/choice.py": ("first_that_works",),
 }

@@ -18,11 +18,12 @@ from realtime.control.actions import ACTIONS
 from realtime.control.desk import Desk, Event, Refused
 from realtime.control.keys import Keymap
 from realtime.control.network.metrics import EDGES_MS, buckets
-from realtime.control.show_log import LONGEST_QUEUE, ShowLog, ShowLogError
+from realtime.control.show_log import ShowLog, ShowLogError
 from realtime.control.show_state import Figures, ShowStatus, StageState, reason, show_facts, status_line
+from realtime.inputs.lines import LONGEST_QUEUE
 from realtime.performer.confidence import NEVER_FILMED
 from realtime.transport.orders import Orders
-from realtime.transport.statuses import OutputStatus, PerformerStatus, PlayoutStatus
+from realtime.transport.statuses import OutputStatus, PerformerStatus, PlayoutStatus, TempoStatus
 from realtime.transport.swap import SwapState, SwapStatus
 from realtime.transport.telemetry import BIN_MS, BINS, DROPS, Meter, Totals
 
@@ -193,11 +194,12 @@ def test_all_that_clients_are_told_of_a_show() -> None:
     )
     status = ShowStatus(
         BOTH_READY,
-        PlayoutStatus("LIVE", "LIVE", fps=30.0, latency_ms=42.04),
+        PlayoutStatus("LIVE", "LIVE", fps=30.0, latency_ms=42.04, beats=1, beat_error_ms=-3.04),
         PerformerStatus(
             "sound", 0.5, camera_name="0", camera_gives="640x480 MJPG 30.0", camera_size=(640, 480)
         ),
         (output,),
+        TempoStatus("Ableton Link", "nobody is there"),
     )
     assert show_facts({"player": {"Demo": ""}}, Orders(), status, {"playout": 2}) == {
         "state": "LIVE",
@@ -205,6 +207,8 @@ def test_all_that_clients_are_told_of_a_show() -> None:
         "on_air": True,
         "coming": "LIVE",
         "delay_s": 0.0,
+        "beats": 1,
+        "tempo": {"source": "Ableton Link", "reason": "nobody is there", "bpm": None},
         "player": "Demo",
         "dances": "",
         "player_failed": False,
@@ -240,8 +244,11 @@ def test_all_that_clients_are_told_of_a_show() -> None:
         "viewers": 3,
         "confidence": 0.5,
     }
+    assert figures["beat_error_ms"] == -3.0
     assert set(figures) - {"fps", "latency_ms", "missed", "viewers", "confidence", "outputs"} == {
+        "beat_error_ms",
         "stages_ms",
+        "loop_lag",
         "dropped",
         "preparing",
     }

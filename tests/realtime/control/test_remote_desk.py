@@ -177,7 +177,9 @@ def test_a_desk_that_does_not_answer_is_said_to_be_away(
     assert refused.value.status == 503
 
 
-def test_a_question_that_cannot_be_answered_ends_nothing(place: Place) -> None:
+def test_a_question_that_cannot_be_answered_ends_nothing(
+    place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
     remote = place.remote()
     for junk in (
         b"",
@@ -185,8 +187,14 @@ def test_a_question_that_cannot_be_answered_ends_nothing(place: Place) -> None:
         b"{}",
         b'{"id": 99, "ask": "close"}',
         b'{"id": 99, "ask": "act"}',
+        b'{"id": [99], "ask": "count"}',
+        b'{"id": null, "ask": ["count"]}',
+        b'{"id": null, "ask": "tell", "text": {}}',
+        b'{"id": 99, "ask": "act", "name": "slate", "given": 1, "who": "x", "confirmed": true}',
         b"[" * 99_999,
     ):
         remote._asked.send(junk)
     remote.act("slate", who="test")
     assert place.desk.orders.slate
+    assert len([record for record in caplog.records if "not understood" in record.getMessage()]) == 1
+    assert [event["type"] for event in place.events] == ["action", "state"]

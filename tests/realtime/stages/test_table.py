@@ -5,6 +5,7 @@ import pytest
 
 from realtime.config.outputs import Recorder, Stream, WebRtc
 from realtime.config.show import Show, ShowError
+from realtime.config.tempo import Tempo
 from realtime.stages.table import stages_of
 
 RECORDER = Recorder(kind="recorder", name="archive", folder=Path("takes"))
@@ -37,6 +38,16 @@ def test_every_output_is_a_stage_with_its_settings_and_no_end_of_restarts() -> N
     ]
     assert all(stage.restarts is None and not stage.vital for stage in outputs)
     assert list(stages_of(Show(webrtc=WebRtc(port=0)))) == ["performer", "playout"]
+
+
+def test_a_tempo_that_is_not_tapped_has_a_process() -> None:
+    show = Show(tempo=Tempo(source="link"))
+    assert {*stages_of(show)} - {*stages_of(Show())} == {"tempo"}
+    assert "tempo" in stages_of(show, "playout") and "tempo" not in stages_of(show, "performer")
+    stage = stages_of(show)["tempo"]
+    assert stage.restarts is None and not stage.vital
+    module, _, function = stage.entry.partition(":")
+    assert callable(getattr(importlib.import_module(module), function))
 
 
 def test_the_name_of_the_pages_output_is_its_own() -> None:

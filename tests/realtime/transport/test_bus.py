@@ -1,3 +1,4 @@
+import socket
 import tempfile
 import time
 from collections.abc import Iterator
@@ -6,7 +7,7 @@ from pathlib import Path
 import pytest
 import zmq
 
-from realtime.transport.bus import TOPICS, Bus, Press, Status, Ticket, receive_newest
+from realtime.transport.bus import MOST_MESSAGE_BYTES, TOPICS, Bus, Press, Status, Ticket, receive_newest
 from realtime.transport.orders import Orders
 from realtime.transport.telemetry import Delta, Meter
 
@@ -88,3 +89,31 @@ def test_the_sockets_lie_in_the_private_folder(bus: Bus) -> None:
         open_it = bus.sender if topic.sender == zmq.PUB else bus.receiver
         open_it(name, topic.binds)
     assert {path.name for path in bus._folder.iterdir()} == set(TOPICS)
+
+
+def test_a_message_that_is_too_long_never_arrives_and_others_do(bus: Bus) -> None:
+    receiver, sender = bus.receiver("status", "supervisor"), bus.sender("status", "performer")
+    stranger = bus.sender("status", "stranger")
+    stranger.send(bytes(MOST_MESSAGE_BYTES + 1))
+    stranger.send(b"another")
+    sender.send(b"status")
+    arrived = []
+    while receiver.poll(500):
+        arrived.append(receiver.recv())
+    assert b"status" in arrived
+    assert max(map(len, arrived)) < 10
+
+
+def test_bytes_that_are_no_zeromq_take_no_message_from_who_hears(bus: Bus, tmp_path: Path) -> None:
+    """A peer of ZMTP 1.0 says no more than its identity, and could be anything."""
+    sender, receiver = bus.sender("told", "supervisor"), bus.receiver("told", "web server")
+    sender.send(b"first")
+    assert receiver.poll(5000) and receiver.recv() == b"first"
+    with socket.socket(socket.AF_UNIX) as stranger:
+        stranger.connect(str(bus._folder / "told"))
+        stranger.sendall(b"\x01\x00")
+        time.sleep(0.3)
+        for n in range(20):
+            sender.send(b"%d" % n)
+        heard = [receiver.recv() for _ in range(20) if receiver.poll(2000)]
+    assert heard == [b"%d" % n for n in range(20)]

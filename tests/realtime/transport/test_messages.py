@@ -20,13 +20,13 @@ from realtime.transport.bus import TICKET_BYTES, Press, Status, Ticket
 from realtime.transport.messages import PROTOCOL, MessageError, OtherVersion, pack
 from realtime.transport.orders import Orders
 from realtime.transport.people import People
-from realtime.transport.statuses import OutputStatus, PerformerStatus, PlayoutStatus
+from realtime.transport.statuses import OutputStatus, PerformerStatus, PlayoutStatus, TempoStatus
 from realtime.transport.swap import SwapStatus
 from realtime.transport.telemetry import BINS, Delta, Totals
 from tests.realtime.fakes import fake_nets, fake_show
 
 TICKET = Ticket(5, 2, 77, True, 70, 41_666_667, 10**15, 10**15 + 1, 10**15 + 2, 3)
-ORDERS = Orders(taken=True, player="Jones", pick=(0.25, 0.5), picks=3)
+ORDERS = Orders(taken=True, player="Jones", pick=(0.25, 0.5), picks=3, bpm=97.5, taps=(1 << 61,))
 STATUS = Status(
     "performer",
     1,
@@ -36,6 +36,7 @@ STATUS = Status(
     playout=PlayoutStatus("LIVE", latency_ms=42.5, tick=7),
     performer=PerformerStatus("sound", 0.5, camera_size=(640, 480), player=SwapStatus("Jones")),
     output=OutputStatus("wall", "ndi", dropped={"slow": 2}),
+    tempo=TempoStatus("Ableton Link", "", 97.5),
 )
 PEOPLE = People((640, 480), ((7, 0.1, 0.2, 0.3, 0.4),), 7, tuple((0.5, 0.5, 1.0) for _ in range(33)))
 MESSAGES = [ORDERS, STATUS, PEOPLE]
@@ -53,12 +54,12 @@ def test_a_message_comes_back_as_it_was(message: Any) -> None:
 
 @pytest.mark.parametrize("message", MESSAGES)
 def test_a_field_of_a_later_program_is_left_out(message: Any) -> None:
-    assert type(message).unpack(changed(message, lights={"on": True}, tempo=1.5)) == message
+    assert type(message).unpack(changed(message, lights={"on": True}, volume=1.5)) == message
 
 
 def test_a_field_that_an_earlier_program_lacks_takes_its_default() -> None:
     fields = json.loads(ORDERS.pack())
-    for name in ("recording", "picks", "fade_s"):
+    for name in ("recording", "picks", "fade_s", "bpm", "taps"):
         del fields[name]
     assert Orders.unpack(json.dumps(fields).encode()) == Orders(taken=True, player="Jones", pick=(0.25, 0.5))
     delta = {"counts": {"frames.posed": 1}}

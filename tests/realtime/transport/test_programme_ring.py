@@ -194,3 +194,44 @@ def _wait(true: Callable[[], bool]) -> None:
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        b"",
+        b"nul",
+        b"1",
+        b'"ab"',
+        b"[1, 2]",
+        b'["a", [1]]',
+        b'["a", "picture"]',
+        b'[["a"], []]',
+        b"[" * 99_999,
+    ],
+)
+def test_what_no_output_would_say_costs_neither_the_programme_nor_the_outputs(
+    way: Way, caplog: pytest.LogCaptureFixture, junk: bytes
+) -> None:
+    reader = way.reader("board", "picture")
+    sender = way.bus.sender("wants", "somebody")
+    for _ in range(3):
+        sender.send(junk)
+        tick = way.send(frame(7))
+        assert taken(reader, tick).picture[0, 0, 0] == 7
+    deadline = time.monotonic() + 10
+    while not caplog.records:
+        assert time.monotonic() < deadline
+        way.send(frame(7))
+    assert len(caplog.records) == 1, "it is told once"
+
+
+def test_a_flood_of_wishes_holds_no_tick_up_and_is_not_kept(way: Way) -> None:
+    sender = way.bus.sender("wants", "somebody")
+    for n in range(300):
+        sender.send(f'["stranger {n}", ["none"]]'.encode())
+    deadline = time.monotonic() + 10
+    while not way.writer._wanted:
+        assert time.monotonic() < deadline
+        way.writer.wants()
+    assert len(way.writer._wanted) <= programme_ring.MOST_MESSAGES

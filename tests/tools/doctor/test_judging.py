@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -21,9 +22,12 @@ from engines.plans.machine import Gpu
 from realtime.cameras.camera_name import CaptureError
 from realtime.config.outputs import Ndi, Recorder, WebRtc
 from realtime.config.show import Capture, Show, TwoMachines, check_show
+from realtime.config.surfaces import ArtNet
 from realtime.supervise.rig import Player, rigged
+from tests.realtime.control.fake_midi import FakeMidi
 from tools.doctor import cameras, computing, machine, network, players, v4l2
 from tools.doctor.finding import Case, Finding, Level
+from tools.doctor.midi import look_at_midi
 
 OK, WARN, FAIL = Level.OK, Level.WARN, Level.FAIL
 FORMATS = {"MJPG": (1920, 1080), "YUYV": (640, 480)}
@@ -149,6 +153,35 @@ def test_the_ports_of_a_show() -> None:
     assert for_side["performer"]
     assert for_side["playout"]
     assert not for_side["performer"] & for_side["playout"]
+
+
+def test_art_net_is_a_port_and_a_way_in() -> None:
+    show = check_show({"control": {"artnet": {"host": "10.0.0.5", "senders": ["10.0.0.20"]}}}, "a test")
+    assert [(each.port, each.what) for each in network.ports_of(show, set())][1] == (6454, "Art-Net")
+    assert show.control.artnet is not None
+    wide = network.judge_artnet(show.control.artnet)
+    assert wide.level is WARN
+    assert "10.0.0.20/32 and knows no token" in wide.found
+    assert wide.found.endswith("can TAKE, once it is armed")
+    assert network.judge_artnet(ArtNet()).level is OK
+
+
+def test_a_midi_controller_is_there_or_not() -> None:
+    assert not list(look_at_midi(Case(Show())))
+    case = Case(check_show({"control": {"midi": {"port": "Deck"}}}, "a test"))
+    with FakeMidi("Deck 1", "Other").installed() as midi:
+        assert [str(each) for each in look_at_midi(case)] == ["OK    midi     Deck 1 is there"]
+        midi.names.remove("Deck 1")
+        (missing,) = look_at_midi(case)
+    assert missing.level is WARN
+    assert missing.found == "no MIDI device is named 'Deck' (there are: Other)"
+
+
+def test_without_the_packages_of_midi_the_show_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mido", None)
+    (finding,) = look_at_midi(Case(check_show({"control": {"midi": {"port": "Deck"}}}, "a test")))
+    assert finding.level is WARN
+    assert "pip install mido" in finding.found
 
 
 def test_what_needs_the_network() -> None:

@@ -18,9 +18,9 @@ from tools import inject_fault
 from tools.reliability import injections
 from tools.reliability.faults import FAULTS, NOT_INJECTED
 from tools.reliability.page import draw
-from tools.reliability.running import NoShow, RunningShow, find
 from tools.reliability.soak import UsageError, faults_of, main
 from tools.reliability.trial import Outcome
+from tools.reliability.trial_show.running import NoShow, RunningShow, find
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -16,9 +16,9 @@ import pytest
 from realtime.cameras.camera_name import CaptureError
 from realtime.cameras.video_source import VideoSource
 from tests.realtime.fakes import fake_nets, fake_show, write_clip
-from tools.reliability.camera import corrupted, jpeg, pictures_of
-from tools.reliability.nets import faulty
-from tools.reliability.show import ROOT, free_port
+from tools.reliability.trial_show.camera import corrupted, jpeg, pictures_of
+from tools.reliability.trial_show.nets import faulty
+from tools.reliability.trial_show.show import ROOT, free_port
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def camera(tmp_path: Path) -> Iterator[str]:
     """Its address."""
     clip, port = write_clip(tmp_path / "clip.mp4"), free_port()
     server = subprocess.Popen(
-        [sys.executable, "-m", "tools.reliability.camera", clip, str(port), tmp_path], cwd=ROOT
+        [sys.executable, "-m", "tools.reliability.trial_show.camera", clip, str(port), tmp_path], cwd=ROOT
     )
     yield f"http://127.0.0.1:{port}/"
     server.kill()

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import pytest
 
 from tools.reliability import watching
-from tools.reliability.running import RunningShow
+from tools.reliability.trial_show.running import RunningShow
 from tools.reliability.watching import Missed, longest_off_live, states
 
 

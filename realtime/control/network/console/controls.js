@@ -8,6 +8,7 @@ const GROUPS = [
   { title: "To safety", actions: ["fallback", "freeze", "dump", "slate"] },
   { title: "Player", actions: ["mirror", "skeleton"] },
   { title: "Fan", actions: ["redo", "lock"] },
+  { title: "Music", actions: ["beat", "tap"] },
   { title: "Preview", actions: ["camera-preview", "camera", "unpick"] },
   { title: "Show", actions: ["record", "restart", "help", "quit"] },
 ];
@@ -20,6 +21,7 @@ const TOGGLES = {
   mirror: "mirror",
   skeleton: "skeleton",
   lock: "locked",
+  beat: "beat",
   "camera-preview": "camera_preview",
   record: "recording",
 };
@@ -128,11 +130,12 @@ export class Controls {
       if (name in TOGGLES) button.setAttribute("aria-pressed", String(orders[TOGGLES[name]]));
       button.classList.toggle("guarded", this.confirm.has(name));
     }
-    for (const [name, field] of [["fade-length", "fade_s"], ["delay", "delay_s"]]) {
+    for (const [name, field] of [["fade-length", "fade_s"], ["delay", "delay_s"], ["tempo", "bpm"]]) {
       const slider = this.sliders.get(name);
       if (slider === undefined || slider.input.matches(":active")) continue;
       slider.input.value = orders[field];
-      slider.output.textContent = `${orders[field].toFixed(1)} ${slider.unit}`;
+      const isKnown = name !== "tempo" || orders[field] > 0;
+      slider.output.textContent = isKnown ? `${orders[field].toFixed(1)} ${slider.unit}` : "–";
     }
   }
 

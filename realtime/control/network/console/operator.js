@@ -86,6 +86,7 @@ function showState({ orders, show, confirm }) {
   by("fan").textContent = show.fan || "–";
   by("camera").textContent = show.camera_gives || "–";
   by("camera").title = show.camera || show.camera_name || "";
+  showBeat(orders, show);
   by("programme-what").textContent = show.on_air ? "on air" : state.toLowerCase();
   by("preview-what").textContent = orders.camera_preview ? "camera: click a person, or draw a box" : "player";
   controls.show(orders, confirm);
@@ -99,6 +100,19 @@ function showState({ orders, show, confirm }) {
 function playerText({ player, dances, player_failed: failed }) {
   if (!dances || dances === player) return player ?? "–";
   return failed ? `${dances} (${player} failed)` : `${dances} → ${player}…`;
+}
+
+// The music's tempo, how many beats the player is behind the fan, and whether the tempo is still heard.
+function showBeat({ beat, bpm }, { beats = 0, tempo = {} }) {
+  const lost = tempo.reason ?? "";
+  by("beat-box").hidden = !beat && !bpm && !lost;
+  const parts = [bpm ? `${bpm.toFixed(1)} bpm` : "no tempo"];
+  if (lost) parts.push(bpm ? "not heard any more" : "not heard");
+  else if (beat && !bpm) parts.push("tap it");
+  if (beats) parts.push(`${beats} beat${beats === 1 ? "" : "s"} behind`);
+  by("beat").textContent = parts.join(", ");
+  by("beat-box").title = lost;
+  by("beat-box").classList.toggle("warned", lost !== "");
 }
 
 // Names to choose from; none where there is no choice.
@@ -163,6 +177,9 @@ function rightsNote({ until, days_left: days }) {
 
 function showOutputs(outputs) {
   by("recording").hidden = !outputs.some(({ kind, state }) => kind === "recorder" && state === "running");
+  const kept = outputs.find(({ kind, state, reason }) => kind === "inputs" && state === "running" && reason);
+  by("kept").hidden = !kept;
+  by("kept").title = kept?.reason ?? "";
   const rows = outputs.map((output) => {
     const tr = document.createElement("tr");
     const head = document.createElement("th");
@@ -184,6 +201,8 @@ function showStats({ stats }) {
   by("fps").textContent = number(stats.fps, 1, "fps");
   by("latency").textContent = number(stats.latency_ms, 0, "ms");
   showLoopLag(stats.loop_lag ?? null);
+  const error = stats.beat_error_ms ?? null;
+  by("beat-error").textContent = error === null ? "" : `, ${error < 0 ? "−" : "+"}${Math.abs(error).toFixed(0)} ms`;
   by("missed").textContent = stats.missed ?? "–";
   by("viewers").textContent = stats.viewers ?? "–";
   showConfidence(stats.confidence ?? null);
@@ -265,7 +284,7 @@ desk.addEventListener("up", () => {
   by("link").textContent = "connected";
 });
 desk.addEventListener("down", () => {
-  by("recording").hidden = true;
+  by("recording").hidden = by("kept").hidden = true;
   by("link").dataset.up = "false";
   by("link").textContent = "not connected";
   document.body.dataset.state = "NONE";

@@ -8,6 +8,7 @@ import json
 import logging
 import resource
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -487,3 +488,28 @@ def test_a_body_that_never_comes_is_given_up(
     with socket.create_connection(("127.0.0.1", port_of(server)), timeout=20) as client:
         client.sendall(request(b"")[:-4].replace(b"Content-Length: 0", b"Content-Length: 9") + b"\r\n\r\n{")
         assert status(client.recv(4096)) == 408
+
+
+def test_others_are_answered_while_the_desk_does_not_answer() -> None:
+    """The supervisor's, which may be stopped, or hang."""
+
+    class Hanging(Desk):
+        asked, over = threading.Event(), threading.Event()
+
+        def act(self, *given: object, **named: object) -> Orders:
+            self.asked.set()
+            assert self.over.wait(30)
+            return self.orders
+
+    desk = Hanging(Orders(), Keymap(), {})
+    with (
+        closing(ControlServer(desk, Totals(), lambda: None, token=TOKEN, host="127.0.0.1", port=0)) as server,
+        socket.create_connection(("127.0.0.1", port_of(server)), timeout=20) as client,
+    ):
+        try:
+            client.sendall(request(b"{}", path=b"/api/actions/slate"))
+            assert desk.asked.wait(20)
+            assert status(raw(server, b"GET /state HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")) == 200
+        finally:
+            desk.over.set()
+        assert status(client.recv(4096)) == 200

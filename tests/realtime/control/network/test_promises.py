@@ -13,6 +13,7 @@ from aiohttp import ClientSession, WSMsgType
 
 from realtime.config.control import Control
 from realtime.config.outputs import WebRtc
+from realtime.config.surfaces import ArtNet, OscFeedback
 from realtime.control.network.server import CONSOLE, MOST_BODY_BYTES
 from realtime.control.network.websocket import LONGEST_MESSAGE
 from tests.realtime.control.network.test_server import BEARER, TOKEN, Place
@@ -128,6 +129,9 @@ def test_the_cookie_is_for_this_page_alone(place: Place) -> None:
 
 def test_by_default_nothing_is_heard_beyond_this_machine(place: Place) -> None:
     assert (WebRtc().host, Control().osc_host, Control().osc_port) == ("127.0.0.1", "127.0.0.1", 0)
+    assert not Control().has_surfaces
+    assert (ArtNet().host, ArtNet().senders) == ("127.0.0.1", ("127.0.0.1/32",))
+    assert OscFeedback(port=9001).host == "127.0.0.1"
     port = int(place.server.url.rsplit(":", 1)[1].strip("/"))
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.2", port), timeout=5)

@@ -14,10 +14,11 @@ import pytest
 from aiohttp import ClientSession, WSMsgType, web
 from aiohttp.test_utils import make_mocked_request
 
+from realtime.config.hosts import parsed
 from realtime.config.show import ShowError, load_show
 from realtime.control.desk import Desk, Event
 from realtime.control.keys import Keymap
-from realtime.control.network.addresses import Addresses, parsed
+from realtime.control.network.addresses import Addresses
 from realtime.control.network.server import ControlServer, cookie_name
 from realtime.transport.orders import Orders
 from realtime.transport.telemetry import Totals

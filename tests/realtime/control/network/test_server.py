@@ -10,13 +10,14 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from aiohttp import ClientSession, WSMsgType, web
 from prometheus_client.parser import text_string_to_metric_families
 
-from realtime.config.control import ControlError
+from realtime.config.control import Control, ControlError
 from realtime.control.actions import ACTIONS
 from realtime.control.desk import Desk, Event
 from realtime.control.keys import Keymap
@@ -85,6 +86,23 @@ def test_an_action_over_http(place: Place) -> None:
     assert (status, body["orders"]["player"]) == (200, "Jones")
     assert place.ask("POST", "api/actions/slate")[0] == 200
     assert place.ask("GET", "api/state")[1]["orders"]["slate"] is True
+
+
+def test_the_beat_over_http(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = SimpleNamespace(monotonic_ns=iter(range(0, 10**10, 60 * 10**9 // 97)).__next__)
+    monkeypatch.setattr("realtime.control.desk.time", now)
+    for n in range(4):
+        status, body, _ = place.ask("POST", "api/actions/tap")
+        assert (status, body["orders"]["bpm"]) == (200, 97.0 if n == 3 else 0)
+    status, body, _ = place.ask("POST", "api/actions/tempo", body='{"bpm": 128.5}')
+    assert (status, body["orders"]["bpm"], body["orders"]["taps"]) == (200, 128.5, [])
+    status, body, _ = place.ask("POST", "api/actions/tempo", body='{"bpm": 20}')
+    assert (status, body["error"]) == (422, "bpm must be 30 to 300 bpm (given: 20)")
+    assert place.ask("POST", "api/actions/beat", body='{"on": true}')[1]["orders"]["beat"] is True
+    assert place.ask("POST", "api/actions/take", body='{"confirm": true}')[0] == 200
+    status, body, _ = place.ask("POST", "api/actions/beat")
+    assert (status, body["error"]) == (409, "beat must be confirmed, or armed before")
+    assert place.ask("POST", "api/actions/beat", body='{"confirm": true}')[1]["orders"]["beat"] is False
 
 
 @pytest.mark.parametrize(
@@ -342,7 +360,7 @@ def test_a_port_that_is_taken_is_named() -> None:
                 token=TOKEN,
                 host="127.0.0.1",
                 port=0,
-                osc_port=port,
+                control=Control(osc_port=port),
             )
         assert threading.active_count() == before
 

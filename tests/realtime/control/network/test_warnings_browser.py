@@ -38,11 +38,16 @@ class Place:
     desk: Desk
     answer: dict[str, Any] = field(default_factory=lambda: {"findings": None})
 
-    def show(self, recorder: Any = "off", rights: dict[str, Any] | None = None) -> None:
+    def show(
+        self, recorder: Any = "off", rights: dict[str, Any] | None = None, keeps: str | None = None
+    ) -> None:
         status = ShowStatus(
             stages={"playout": StageState(ready=True)},
             playout=PlayoutStatus(state="LIVE" if self.desk.orders.taken else "FALLBACK"),
-            outputs=[OutputStatus(name="recorder", kind="recorder", state=recorder)],
+            outputs=[
+                OutputStatus(name="recorder", kind="recorder", state=recorder),
+                *([] if keeps is None else [OutputStatus("inputs", "inputs", "running", keeps)]),
+            ],
         )
         facts = show_facts(CHOICES, self.desk.orders, status, {})
         facts["rights"] = rights or {}
@@ -108,6 +113,21 @@ def test_a_recording_is_plain_to_see(place: Place, page: Any) -> None:
     assert box["width"] > 40
     assert box["y"] < 120, "it is at the top"
     place.show(recorder="failed")
+    badge.wait_for(state="hidden", timeout=10_000)
+
+
+def test_that_the_camera_is_kept_is_plain_to_see(place: Place, page: Any) -> None:
+    badge = page.locator("#kept")
+    place.show(keeps="")  # a replay, which keeps the programme alone
+    page.get_by_role("row", name="inputs").wait_for(timeout=10_000)
+    assert badge.is_hidden()
+    place.show(keeps="the camera's pictures are being kept in /x")
+    badge.wait_for(state="visible", timeout=10_000)
+    assert badge.inner_text() == "● CAMERA IS KEPT"
+    assert badge.get_attribute("title") == "the camera's pictures are being kept in /x"
+    assert badge.bounding_box()["y"] < 120, "it is at the top"
+    assert page.get_by_text("the camera's pictures are being kept in /x").is_visible(), "in the outputs"
+    place.show()
     badge.wait_for(state="hidden", timeout=10_000)
 
 

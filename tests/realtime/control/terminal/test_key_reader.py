@@ -56,6 +56,15 @@ def test_a_held_key_is_one_press() -> None:
     assert pressed((0, b"qqqq")) == ["q"]
 
 
+def test_a_key_that_is_struck_in_time_with_music_is_a_press_each_time() -> None:
+    reader = KeyReader("g")
+    taps = [key for n in range(8) for key in reader.feed(b"g", round(n * 0.2 * S))]
+    assert taps == ["g"] * 8
+    held = [key for n in range(90) for key in reader.feed(b"g", round((10 + n / 30) * S))]
+    assert held == ["g"]
+    assert reader.feed(b"f", 20 * S) + reader.feed(b"f", round(20.5 * S)) == ["f"]
+
+
 def test_letters_of_other_alphabets_come_whole() -> None:
     assert pressed((0, "é".encode()[:1]), (1, "é".encode()[1:]), (2, "я".encode()), (3, b"\xff")) == [
         "é",

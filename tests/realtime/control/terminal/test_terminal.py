@@ -78,7 +78,7 @@ class Terminal:
         time.sleep(6)
         assert self.show.poll() is None
         assert all(alive(process) for process in children)
-        assert "was lost" not in self.log()
+        assert " was lost (" not in self.log()
         self.wait_for(lambda: self.state() == "LIVE")
 
     def ended(self) -> int:

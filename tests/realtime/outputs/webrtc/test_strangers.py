@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from realtime.config.outputs import WebRtc, WebRtcServing
 from realtime.outputs.sink import Format
 from realtime.outputs.webrtc import seats, webrtc_sink
-from realtime.outputs.webrtc.aiortc_patches import new_peer
+from realtime.outputs.webrtc.aiortc_patches import Unexpected, new_peer
 from realtime.outputs.webrtc.seats import OPERATOR_SEATS
 from realtime.outputs.webrtc.webrtc_sink import WebRtcSink
 from realtime.outputs.webrtc.whep import MOST_CANDIDATES, OPERATOR, CannotAnswer, NoH264, checked_offer
@@ -51,6 +52,7 @@ def offer_of(*kinds: str, direction: str = "recvonly") -> str:
 
 
 OFFER = offer_of("video")
+UNKEYED = "m=audio 9 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\na=rtpmap:96 opus/48000/2\r\n"
 TWO_OF_ONE_MID = offer_of("video", "audio").replace("a=mid:1", "a=mid:0")
 
 
@@ -107,6 +109,9 @@ def test_a_connection_that_cannot_be_closed_frees_its_seat(
             OFFER + OFFER[OFFER.index("m=video") :].replace("m=video", "m=text").replace("mid:0", "mid:1"),
             "more",
         ),
+        (re.sub("a=fingerprint:.*\r\n", "", OFFER), "no video"),
+        (re.sub("a=ice-pwd:.*\r\n", "", OFFER), "no video"),
+        (OFFER + UNKEYED, "no ICE password or no fingerprint"),
         ("v=0\r\nm=video\r\n", "not a session description"),
         ("\x00\xff" * 100, "no video"),
     ],
@@ -289,3 +294,49 @@ def test_a_viewer_sees_the_programme_while_others_send_nonsense(sink: WebRtcSink
 
     with playing(send, frame, FPS):
         check(asyncio.run(watch()))
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"GARBAGE\r\n\r\n", 400),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
+        (b"POST /whep/programme HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: -1\r\n\r\n", 400),
+        (
+            b"POST /whep/programme HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/sdp\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+            400,
+        ),
+        (
+            b"POST /whep/programme HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/sdp\r\n"
+            b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}",
+            415,
+        ),
+        (b"GET /whep/none HTTP/1.1\r\nHost: 127.0.0.1\r\nExpect: \xff\r\n\r\n", 405),
+    ],
+)
+def test_a_malformed_request_gets_a_4xx_and_nothing_is_said(
+    sink: WebRtcSink, caplog: pytest.LogCaptureFixture, sent: bytes, status: int
+) -> None:
+    port = int(sink.where.rpartition(":")[2].partition("/")[0])
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+        client.sendall(sent)
+        assert int(client.recv(4096)[9:12]) == status
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+        client.sendall(sent[: len(sent) // 2])  # and is gone
+    assert ask(sink, "GET", "/whep/none")[0] == 405
+    assert not [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def test_what_fails_in_aiortcs_own_tasks_is_one_line_and_no_flood(caplog: pytest.LogCaptureFixture) -> None:
+    unexpected, loop = Unexpected(), asyncio.new_event_loop()
+    for _ in range(5):
+        try:
+            assert caplog.records is None
+        except AssertionError as error:
+            unexpected(loop, {"message": "Task exception was never retrieved", "exception": error})
+    loop.close()
+    (record,) = caplog.records
+    assert re.search(
+        r"never retrieved \(AssertionError.*, test_strangers\.py:\d+\)$", record.getMessage(), re.DOTALL
+    )

@@ -11,20 +11,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from types import MappingProxyType
 
 from pythonosc.osc_message_builder import OscMessageBuilder
 
+from realtime.config.hosts import is_loopback
+from realtime.config.surfaces import OSC_ROOT as ROOT
 from realtime.control.actions import ACTIONS
 from realtime.control.arguments import forms_text
-from realtime.control.desk import AnyDesk, Event, Refused
-from realtime.control.network.addresses import is_loopback
-from realtime.control.network.budget import Budget, Budgets
-from realtime.control.network.osc_messages import ROOT, MalformedError, asked, messages
+from realtime.control.budget import Budget, Budgets
+from realtime.control.desk import AnyDesk, Event
+from realtime.control.surfaces.mapping import Binding
+from realtime.control.surfaces.osc_messages import MalformedError, asked, asked_by, messages
+from realtime.control.surfaces.surface import Asker, Ignored
 from realtime.transport.texts import LONGEST_SHOWN
 
-SUBSCRIBE = "subscribe"
+SUBSCRIBE, FEEDBACK = "subscribe", "feedback"
 SUBSCRIBED_S = 60.0
 MOST_SUBSCRIBERS = 16
 
@@ -43,8 +47,6 @@ MOST_SENDERS = 64
 ANSWER_BYTES, ANSWER_BYTES_PER_S = 8192, 4096
 """What is sent beyond this machine, at once and a second, to everybody together."""
 
-LINE_EVERY_S = 30.0
-
 Address = tuple[str, int]
 
 
@@ -57,12 +59,25 @@ class OscServer(asyncio.DatagramProtocol):
       action's name, or `/dancecam/refused` with the name and the reason.
     - `/dancecam/subscribe`: for SUBSCRIBED_S from now on, `/dancecam/state` with the programme's state and
       its reason, at once and whenever they change, and `/dancecam/action` with name, who, and result.
+    - `/dancecam/feedback`: all of `OscFeedback`, to where the show file says.
+    - an address of the show file: answered like the action that it stands for.
 
     ignored: packets and messages that were not looked at, by cause.
     """
 
-    def __init__(self, desk: AnyDesk, host: str, port: int) -> None:
+    def __init__(
+        self,
+        desk: AnyDesk,
+        host: str,
+        port: int,
+        own: Mapping[str, Binding] = MappingProxyType({}),
+        feed_back: Callable[[], None] = lambda: None,
+    ) -> None:
+        """own: the show file's addresses (`mapping.osc_bindings`). feed_back: called when somebody asks for
+        all feedback."""
         self._desk = desk
+        self._own = own
+        self._feed_back = feed_back
         self._address = (host, port)
         self._transport: asyncio.DatagramTransport | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -72,8 +87,9 @@ class OscServer(asyncio.DatagramProtocol):
         self._heard = Budgets(MESSAGES, MESSAGES_PER_S, MOST_SENDERS)
         self._all_heard = Budget(ALL_MESSAGES, ALL_MESSAGES_PER_S)
         self._answers = Budget(ANSWER_BYTES, ANSWER_BYTES_PER_S)
-        self._next_line_s = 0.0
-        self.ignored: Counter[str] = Counter()
+        self.asker = Asker(desk, "osc")
+        self._ignored = Ignored(desk, "osc")
+        self.ignored = self._ignored.counts
 
     async def start(self) -> None:
         """Raises OSError where the port is taken."""
@@ -83,23 +99,24 @@ class OscServer(asyncio.DatagramProtocol):
 
     def close(self) -> None:
         self._stop_listening()
+        self.asker.close()
         if self._transport is not None:
             self._transport.close()
 
     def datagram_received(self, data: bytes, addr: Address) -> None:
         """A packet: a message, or a bundle, whose messages are done at once whatever their time says."""
         if not self._has_room(addr):
-            self._ignore("too many", addr)
+            self._ignored.add("too many", addr[0])
             return
         try:
             heard = messages(data)
         except MalformedError:
-            self._ignore("malformed", addr)
+            self._ignored.add("malformed", addr[0])
             return
         for n, (address, given) in enumerate(heard):
             if n and not self._has_room(addr):
-                self._ignore("too many", addr)
-            elif address in ANSWERS or not f"{address}/".startswith(f"{ROOT}/"):
+                self._ignored.add("too many", addr[0])
+            elif address not in self._own and not _is_ours(address):
                 self.ignored["not ours"] += 1  # a controller says much that is meant for others
             else:
                 self._asked(addr, address, given)
@@ -109,15 +126,6 @@ class OscServer(asyncio.DatagramProtocol):
         if not self._heard.of(sender[0]).take(1, now_s):
             return False
         return is_loopback(sender[0]) or self._all_heard.take(1, now_s)
-
-    def _ignore(self, cause: str, sender: Address) -> None:
-        """Counts it, and tells the operators now and then."""
-        self.ignored[cause] += 1
-        now_s = time.monotonic()
-        if now_s >= self._next_line_s:
-            self._next_line_s = now_s + LINE_EVERY_S
-            counts = ", ".join(f"{n} {why}" for why, n in self.ignored.items())
-            self._desk.note(f"osc {sender[0]}", "osc", f"ignored so far: {counts}")
 
     def error_received(self, exc: Exception) -> None:
         """A client has gone before its answer came: nothing is lost."""
@@ -131,15 +139,22 @@ class OscServer(asyncio.DatagramProtocol):
         if address == f"{ROOT}/{SUBSCRIBE}":
             self._subscribe(sender, given)
             return
-        order = asked(address, given)
+        if address == f"{ROOT}/{FEEDBACK}":
+            self._feed_back()
+            return
+        own = self._own.get(address)
+        order = asked(address, given) if own is None else asked_by(own, given)
         if order is None:
             return
-        try:
-            self._desk.act(order.name, order.given, who=f"osc {sender[0]}", confirmed=order.confirmed)
-        except Refused as error:
-            self._answer(sender, REFUSED, order.name[:LONGEST_SHOWN], str(error))
-        else:
-            self._answer(sender, DONE, order.name)
+        if not self.asker.ask(order, f"osc {sender[0]}", partial(self._done, sender, order.name)):
+            self._ignored.add("too many", sender[0])
+
+    def _done(self, sender: Address, name: str, refused: str) -> None:
+        """In the asker's thread."""
+        if self._loop is None or self._loop.is_closed():
+            return
+        answer = (REFUSED, name[:LONGEST_SHOWN], refused) if refused else (DONE, name)
+        self._loop.call_soon_threadsafe(self._answer, sender, *answer)
 
     def _subscribe(self, sender: Address, given: Sequence[object]) -> None:
         """A button that is let go asks for nothing."""
@@ -181,6 +196,10 @@ class OscServer(asyncio.DatagramProtocol):
             self.ignored["not answered"] += 1
         elif self._transport is not None:
             self._transport.sendto(data, to)
+
+
+def _is_ours(address: str) -> bool:
+    return address not in ANSWERS and f"{address}/".startswith(f"{ROOT}/")
 
 
 def _state_of(state: Event) -> tuple[str, str]:

@@ -1,6 +1,6 @@
 """A stand-in for a network camera: plays a video as MJPEG over HTTP, and does what is wrong with cameras.
 
-    python -m tools.reliability.camera VIDEO PORT FOLDER
+    python -m tools.reliability.trial_show.camera VIDEO PORT FOLDER
 
 What it does now is one word in the file `camera` in the folder (`FAULTS`); without the file it is well.
 """

@@ -7,8 +7,9 @@ import logging
 import socket
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import example, given, settings
@@ -17,10 +18,13 @@ from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
+from realtime.config.control import Control
 from realtime.control.actions import ACTIONS
 from realtime.control.desk import Desk, Event
 from realtime.control.keys import Keymap
-from realtime.control.network.osc import (
+from realtime.control.network.server import ControlServer
+from realtime.control.surfaces.mapping import Asked
+from realtime.control.surfaces.osc import (
     ALL_MESSAGES,
     ANSWER_BYTES,
     MESSAGES,
@@ -29,15 +33,13 @@ from realtime.control.network.osc import (
     Address,
     OscServer,
 )
-from realtime.control.network.osc_messages import (
+from realtime.control.surfaces.osc_messages import (
     DEEPEST,
     MOST_MESSAGES,
-    Asked,
     MalformedError,
     asked,
     messages,
 )
-from realtime.control.network.server import ControlServer
 from realtime.transport.orders import Orders
 from realtime.transport.telemetry import Totals
 
@@ -83,10 +85,28 @@ def heard_by_osc() -> Iterator[tuple[Desk, Osc]]:
         port = free.getsockname()[1]
     desk = Desk(Orders(), Keymap(), {})
     server = ControlServer(
-        desk, Totals(), lambda: None, token="a-token-of-a-test", host="127.0.0.1", port=0, osc_port=port
+        desk,
+        Totals(),
+        lambda: None,
+        token="a-token-of-a-test",
+        host="127.0.0.1",
+        port=0,
+        control=Control(osc_port=port),
     )
     with closing(server), closing(Osc(port)) as client:
         yield desk, client
+
+
+def test_a_pad_is_tapped_along_with_the_music(
+    heard_by_osc: tuple[Desk, Osc], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk, client = heard_by_osc
+    now = SimpleNamespace(monotonic_ns=iter(range(0, 10**10, 60 * 10**9 // 120)).__next__)
+    monkeypatch.setattr("realtime.control.desk.time", now)
+    for _ in range(4):
+        client.say(osc("/dancecam/tap", 0.0))  # it was let go
+        assert client.send(osc("/dancecam/tap", 1.0)) == ("/dancecam/done", ["tap"])
+    assert desk.orders.bpm == 120
 
 
 def test_osc_lists_itself_and_does_every_kind_of_action(heard_by_osc: tuple[Desk, Osc]) -> None:
@@ -103,6 +123,9 @@ def test_osc_lists_itself_and_does_every_kind_of_action(heard_by_osc: tuple[Desk
     assert desk.orders.pick == (0.25, 0.5)
     assert client.send(osc("/dancecam/take", "confirm")) == ("/dancecam/done", ["take"])
     assert desk.orders.taken
+    assert client.send(osc("/dancecam/tempo", 97.5)) == ("/dancecam/done", ["tempo"])
+    assert client.send(osc("/dancecam/beat", 1, "confirm")) == ("/dancecam/done", ["beat"])
+    assert (desk.orders.bpm, desk.orders.beat) == (97.5, True)
     bundle = OscBundleBuilder(IMMEDIATELY)
     for name in ("mirror", "slate"):
         bundle.add_content(OscMessage(osc(f"/dancecam/{name}")))
@@ -285,6 +308,8 @@ def test_whatever_comes_there_is_no_exception_and_nothing_on_stderr(packet: byte
     try:
         server = OscServer(Desk(Orders(), Keymap(), {"player": {"Demo": ""}}), "127.0.0.1", 0)
         server.datagram_received(packet, STRANGER)
+        server.asker.wait()
+        server.close()
     finally:
         logging.getLogger().removeHandler(watch)
     assert not records
@@ -303,12 +328,23 @@ class Sent:
         pass
 
 
+class AtOnce:
+    """A loop that does at once what other threads hand it."""
+
+    def is_closed(self) -> bool:
+        return False
+
+    def call_soon_threadsafe(self, what: Callable[..., object], *given: object) -> None:
+        what(*given)
+
+
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> tuple[OscServer, Sent]:
     """A server beyond loopback, whose clock stands still."""
     monkeypatch.setattr(time, "monotonic", lambda: 1000.0)
     server, sent = OscServer(Desk(Orders(), Keymap(), {}), "0.0.0.0", 0), Sent()  # noqa: S104  # not opened
     monkeypatch.setattr(server, "_transport", sent)
+    monkeypatch.setattr(server, "_loop", AtOnce())
     return server, sent
 
 
@@ -325,6 +361,7 @@ def test_a_forged_address_is_sent_little(answers: tuple[OscServer, Sent]) -> Non
     for n in range(1000):
         server.datagram_received(osc("/dancecam"), ("192.0.2.1", n))
         server.datagram_received(osc("/dancecam/tkae"), (f"192.0.2.{n % 250}", n))
+        server.asker.wait()
     assert sum(len(data) for data in sent.data) <= ANSWER_BYTES
     assert server.ignored["not answered"] > 100
 
@@ -335,15 +372,19 @@ def test_a_flood_is_bounded_and_holds_up_nobody_else(answers: tuple[OscServer, S
     server._desk.listen(events.append)
     for _ in range(10 * MESSAGES):
         server.datagram_received(osc("/dancecam/mirror"), STRANGER)
+    server.asker.wait()
     assert len([event for event in events if event["type"] == "action"]) <= MESSAGES + 1
     assert len([event for event in events if event.get("action") == "osc"]) == 1
     server.datagram_received(osc("/dancecam/slate", 1.0), ("192.0.2.9", 5000))
+    server.asker.wait()
     assert server._desk.orders.slate
     for n in range(10 * ALL_MESSAGES):
         server.datagram_received(osc("/dancecam/mirror"), (f"10.0.{n % 4000 >> 8}.{n & 255}", 5000))
+    server.asker.wait()
     assert len([event for event in events if event["type"] == "action"]) <= ALL_MESSAGES + 10
     assert len(server._heard._budgets) <= MOST_SENDERS
     server.datagram_received(osc("/dancecam/fallback"), ("127.0.0.1", 5000))
+    server.asker.wait()
     assert not server._desk.orders.slate, "this machine is heard all the same"
 
 

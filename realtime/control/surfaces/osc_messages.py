@@ -14,13 +14,14 @@ import math
 import re
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 from pythonosc.osc_message import OscMessage, ParseError
 
+from realtime.config.surfaces import OSC_ROOT as ROOT
 from realtime.control.actions import ACTIONS
+from realtime.control.surfaces.mapping import Asked, Binding
 
-ROOT = "/dancecam"
 CONFIRM = "confirm"
 """As the last argument, or before a button's number, it confirms a risky action."""
 
@@ -34,15 +35,6 @@ _BUNDLE, _BUNDLE_HEAD = b"#bundle\0", 16
 
 class MalformedError(ValueError):
     """No OSC packet that we read."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """An action that a message asks for. given: its arguments, in the table's order."""
-
-    name: str
-    given: tuple[object, ...] = ()
-    confirmed: bool = False
 
 
 def messages(packet: bytes) -> list[tuple[str, tuple[object, ...]]]:
@@ -121,6 +113,27 @@ def asked(address: str, given: Sequence[object]) -> Asked | None:
     if is_button and len(values) - 1 in lengths:
         return Asked(action.name, values[:-1], confirmed) if values[-1] else None
     return Asked(action.name, values, confirmed)
+
+
+def asked_by(binding: Binding, given: Sequence[object]) -> Asked | None:
+    """The action behind an address of the show file; None for a button that was let go.
+
+    If the file names a value, the message's one argument is it. If nothing is missing, a number is a
+    button's. Else the message brings what is missing, as at the action's own address.
+    """
+    name, values = binding.action.name, (*binding.fixed.values(), *given)
+    if binding.value is not None:
+        if len(given) != 1:
+            return Asked(name, values, binding.confirm)
+        value = given[0]
+        is_switch = binding.value.kind == "flag" and _is_number(value)
+        return Asked(name, (*binding.fixed.values(), value != 0 if is_switch else value), binding.confirm)
+    if binding.complete:
+        if not given or (len(given) == 1 and _is_number(given[0])):
+            return binding.press() if not given or given[0] else None
+        return Asked(name, values, binding.confirm)
+    found = asked(f"{ROOT}/{name}", values)
+    return None if found is None else replace(found, confirmed=found.confirmed or binding.confirm)
 
 
 def _is_number(value: object) -> bool:

@@ -1,6 +1,6 @@
 """Viewers of a show's page, all in one process: WHEP by aiortc, pictures put together, not decoded.
 
-    python -m tools.reliability.viewers http://127.0.0.1:8080 COUNT [CYCLE_S]
+    python -m tools.reliability.trial_show.viewers http://127.0.0.1:8080 COUNT [CYCLE_S]
 
 Each second it prints one line of JSON: how many watch, how many pictures came, how often a viewer had to join
 again, and the longest time between two pictures of the first viewer. That one stays. With CYCLE_S the others

@@ -1,6 +1,6 @@
 """A headless show with a camera and networks in which faults can be put: what `tools.soak` runs.
 
-    python -m tools.reliability.show FOLDER
+    python -m tools.reliability.trial_show.show FOLDER
 
 It is `run_live.py --headless` with the show file of the folder, and the stand-in of `nets.py` before the
 networks. `begin` writes that folder and starts the show and its camera.
@@ -20,17 +20,18 @@ from pathlib import Path
 
 from realtime.config.show import Show
 from realtime.performer.networks import Nets, load_nets
-from tools.reliability.nets import nets_with_faults
+from tools.reliability.trial_show.nets import nets_with_faults
 
-ROOT = Path(__file__).resolve().parents[2]
-SHOW_FILE = "show.toml"
-MODULE = "tools.reliability.show"
+ROOT = Path(__file__).resolve().parents[3]
+SHOW_FILE, SAID = "show.toml", "said.txt"
+CAMERA = "tools.reliability.trial_show.camera"
+MODULE = "tools.reliability.trial_show.show"
 TOKEN = "a-token-for-the-soak"  # noqa: S105  # the show is on 127.0.0.1 and ours
 RECORDER_BITRATE = 2_000_000
 END_S, CAMERA_S = 20.0, 120.0
 
 
-def show_file(camera_port: int, page_port: int) -> str:
+def show_file(camera_port: int, page_port: int, osc_port: int) -> str:
     return f"""\
 camera = "http://127.0.0.1:{camera_port}/"
 start = "live"
@@ -43,6 +44,7 @@ port = {page_port}
 [control]
 token = "{TOKEN}"
 log = "log"
+osc_port = {osc_port}
 
 [[outputs]]
 kind = "recorder"
@@ -72,13 +74,14 @@ def _wait_for(port: int, camera: subprocess.Popen[bytes]) -> None:
 def begin(folder: Path, video: Path, module: str = MODULE) -> Iterator[subprocess.Popen[bytes]]:
     """The show's process, which has begun to start; all ends with the block. module: instead of this one.
     What the show says is in the folder's `said.txt`."""
-    camera_port, page_port = free_port(), free_port()
-    (folder / SHOW_FILE).write_text(show_file(camera_port, page_port), encoding="utf-8")
+    camera_port, page_port, osc_port = free_port(), free_port(), free_port()
+    (folder / SHOW_FILE).write_text(show_file(camera_port, page_port, osc_port), encoding="utf-8")
     camera = subprocess.Popen(
-        [sys.executable, "-m", "tools.reliability.camera", video, str(camera_port), folder], cwd=ROOT
+        [sys.executable, "-m", "tools.reliability.trial_show.camera", video, str(camera_port), folder],
+        cwd=ROOT,
     )
     _wait_for(camera_port, camera)
-    with (folder / "said.txt").open("wb") as said:
+    with (folder / SAID).open("wb") as said:
         show = subprocess.Popen(
             [sys.executable, "-m", module, folder], cwd=ROOT, stdout=said, stderr=subprocess.STDOUT
         )

@@ -13,7 +13,8 @@ from typing import Any
 import psutil
 
 from realtime.stages.table import OUTPUT, PLAYOUT, WEB
-from tools.reliability.show import MODULE, SHOW_FILE
+from realtime.transport.bus import TOPICS
+from tools.reliability.trial_show.show import MODULE, SHOW_FILE
 
 TITLE = "dancecam "
 SUPERVISOR = "supervisor"
@@ -23,10 +24,14 @@ class NoShow(RuntimeError):
     """There is no such show, or something that it lacks; the text says what."""
 
 
+class Harm(RuntimeError):
+    """Something was done to a show that it must withstand, and it did not; the text is one line."""
+
+
 @dataclass(frozen=True)
 class RunningShow:
     """pid: of the supervisor. token: "" where it is not known. folder: of a show with stand-ins
-    (`tools.reliability.show`); None for any other."""
+    (`tools.reliability.trial_show.show`); None for any other."""
 
     pid: int
     token: str = ""
@@ -57,6 +62,29 @@ class RunningShow:
             if connection.status == psutil.CONN_LISTEN:
                 return connection.laddr.ip, connection.laddr.port
         raise NoShow("its page is not served yet")
+
+    def ports(self) -> list[tuple[str, int]]:
+        """Addresses and ports of TCP on which any of its processes listens."""
+        found = [
+            (connection.laddr.ip, connection.laddr.port)
+            for process in self.processes().values()
+            for connection in process.net_connections("tcp")
+            if connection.status == psutil.CONN_LISTEN
+        ]
+        return list(dict.fromkeys(found))
+
+    def osc(self) -> tuple[str, int] | None:
+        """Where the web server hears OSC; None where it does not."""
+        found = self.process(WEB.name).net_connections("udp")
+        return (found[0].laddr.ip, found[0].laddr.port) if found else None
+
+    def sockets(self) -> Path:
+        """The folder of the Unix sockets between its processes. Raises NoShow."""
+        for connection in self.process(SUPERVISOR).net_connections("unix"):
+            path = Path(connection.laddr or "")
+            if path.name in TOPICS:
+                return path.parent
+        raise NoShow("its processes are not connected yet")
 
     def stand_in(self, name: str) -> Path:
         """The file that says what is wrong with its camera or its networks. Raises NoShow."""

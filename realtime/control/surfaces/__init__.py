@@ -1,0 +1,1 @@
+"""Control surfaces: OSC and its feedback, MIDI controllers, lighting desks by Art-Net."""

@@ -1,0 +1,1 @@
+"""Stands in for python-rtmidi: see the package mido beside it."""
