@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _floor(options: argparse.Namespace) -> int:
     if options.venue is not None:
         check_name(options.venue)
-    picture = still(options.camera)
+    picture = still(options.still or options.camera)
     if options.corners is None and options.picture is None and not has_display():
         raise FloorError(
             "no window can be opened: --picture FILE.png writes what the camera sees, with a grid; then give "
@@ -171,6 +171,7 @@ def _parser() -> argparse.ArgumentParser:
 
     commands = parser.add_subparsers(dest="command", metavar="floor|check|lens", required=True)
     floor = commands.add_parser("floor", parents=[camera, venue], help="the stage floor and its mark")
+    floor.add_argument("--still", metavar="FILE", help="a picture or video of the camera, instead of it")
     floor.add_argument("--corners", nargs=4, metavar="x,y", help="the floor's corners: shares, or pixels")
     floor.add_argument("--mark", metavar="x,y", help="the stage mark")
     floor.add_argument("--size-m", type=_metres, metavar="WxD", help="the floor's width and depth, metres")

@@ -35,6 +35,12 @@ def test_a_floor_is_kept_in_the_venue(still: str, tmp_path: Path, capsys: pytest
     assert known.mark == (0.5, 0.8) and known.floor_size_m == (6.0, 4.0) and known.measured is not None
 
 
+def test_a_still_stands_for_the_camera(still: str, tmp_path: Path) -> None:
+    arguments = ["floor", "--camera", "7", "--still", still, "--venue", "arena", "--folder", str(tmp_path)]
+    assert main([*arguments, *FLOOR]) == 0
+    assert load_venue(tmp_path / "venues" / "arena.toml").camera("7") is not None
+
+
 def test_without_a_screen_a_picture_with_a_grid_is_written(
     still: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from tools.camera.floor import Clicks, FloorError, drawn, in_order, pixels_per_metre, place_of
+from tools.camera.floor import Clicks, FloorError, clicked, drawn, in_order, pixels_per_metre, place_of
 
 CORNERS = ((0.3, 0.5), (0.7, 0.5), (1.0, 1.0), (0.0, 1.0))
 SIZE = (1280, 720)
@@ -61,3 +63,32 @@ def test_the_floor_is_drawn_into_a_copy() -> None:
     assert not picture.any() and plain[180, 200:440].any(axis=1).all() and plain[287, 319].any()
     assert drawn(picture, (), None, grid=True)[36, ::7].any(axis=1).all()
     assert cv2.countNonZero(cv2.cvtColor(drawn(picture, (), None, grid=False), cv2.COLOR_BGR2GRAY)) == 0
+
+
+def test_in_the_window_clicks_keys_and_giving_up_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of OpenCV's window only what it shows is real."""
+    mouse: list[Callable[..., None]] = []
+    shown: list[NDArray[np.uint8]] = []
+    script: list[tuple[float, float] | int] = []
+
+    def wait(_: int) -> int:
+        step = script.pop(0)
+        if isinstance(step, tuple):
+            mouse[-1](cv2.EVENT_LBUTTONDOWN, round(step[0] * 640), round(step[1] * 360), 0, None)
+            return 255
+        return step
+
+    for name in ("namedWindow", "resizeWindow", "destroyAllWindows"):
+        monkeypatch.setattr(cv2, name, lambda *_: None)
+    monkeypatch.setattr(cv2, "setMouseCallback", lambda _, call: mouse.append(call))
+    monkeypatch.setattr(cv2, "imshow", lambda _, picture: shown.append(picture))
+    monkeypatch.setattr(cv2, "waitKey", wait)
+    monkeypatch.setattr(cv2, "getWindowProperty", lambda *_: 1.0)
+    picture = np.zeros((360, 640, 3), np.uint8)
+    script[:] = [CORNERS[0], CORNERS[2], 13, (0.9, 0.1), 8, CORNERS[1], CORNERS[3], (0.5, 0.75), 13]
+    clicks = clicked(picture)
+    assert in_order(clicks.corners) == CORNERS and clicks.mark == (0.5, 0.75)
+    assert not picture.any() and all(each[:70].any() for each in shown), "it says what to click"
+    script[:] = [CORNERS[0], 27]
+    with pytest.raises(FloorError, match="given up"):
+        clicked(picture)
