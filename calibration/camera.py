@@ -135,7 +135,9 @@ def _rate(sample: CameraSample, asked_fps: float) -> Verdict:
     found = f"{sample.fps:.2f} a second, asked for {asked_fps:g}; jitter {1000 * jitter:.1f} ms (p95)"
     if sample.fps < LEAST_RATE * asked_fps:
         return Verdict(
-            "rate", found, "too slow: more light or a shorter exposure, MJPG, a smaller picture, USB 3"
+            "rate",
+            found,
+            "too slow: more light or a shorter exposure, MJPG, a smaller picture, USB 3; is this machine busy?",
         )
     if jitter > MOST_JITTER / max(sample.fps, 1.0):
         return Verdict("rate", found, "uneven: turn automatic exposure off; a cable or USB port of its own")
