@@ -137,7 +137,7 @@ def _rate(sample: CameraSample, asked_fps: float) -> Verdict:
         return Verdict(
             "rate",
             found,
-            "too slow: more light or a shorter exposure, MJPG, a smaller picture, USB 3; is this machine busy?",
+            "too slow: more light, a shorter exposure, MJPG, a smaller picture, USB 3; is the machine busy?",
         )
     if jitter > MOST_JITTER / max(sample.fps, 1.0):
         return Verdict("rate", found, "uneven: turn automatic exposure off; a cable or USB port of its own")

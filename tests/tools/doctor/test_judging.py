@@ -27,8 +27,8 @@ from realtime.supervise.rig import Player, rigged
 from tests.realtime.control.fake_midi import FakeMidi
 from tools.doctor import cameras, computing, machine, network, players, v4l2
 from tools.doctor.finding import Case, Finding, Level
-from tools.doctor.venue import look_at_venue
 from tools.doctor.midi import look_at_midi
+from tools.doctor.venue import look_at_venue
 
 OK, WARN, FAIL = Level.OK, Level.WARN, Level.FAIL
 FORMATS = {"MJPG": (1920, 1080), "YUYV": (640, 480)}
