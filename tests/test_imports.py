@@ -91,6 +91,7 @@ TOOLS: dict[str, set[str]] = {
     "benchmarking.show": {"footage", "scores", QUALITY, MEASURING, GPU_CHECK},
     "card": set(),
     "doctor": set(),
+    "camera": {"record", "doctor"},
     "reliability.trial_show": set(),
     "reliability.malformed": {"reliability.trial_show"},
     "reliability": {"reliability.trial_show", "reliability.malformed"},

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-import tomllib
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from engines.pose.tracking.choosing import Rule
 from realtime.config.backgrounds import PLATE, Backgrounds
 from realtime.config.control import Control
-from realtime.config.fields import UNKNOWN_KEY, Rate, Share, ShowPath, StrictModel, Text, no_two_alike
+from realtime.config.fields import Rate, Share, ShowPath, StrictModel, Text, no_two_alike
 from realtime.config.inputs import RecordInputs
 from realtime.config.layers import AnyLayer, Layers, ai_mark
 from realtime.config.outputs import Ndi, Outputs, WebRtc
-from realtime.config.redact import redact, shown
+from realtime.config.redact import shown
 from realtime.config.tempo import Tempo
-
-MOST_SHOW_BYTES = 1024 * 1024
-LONGEST_GIVEN = 200
-"""Characters of a wrong value that its error shows."""
-
-SECRET = {"token", "urls", "username", "credential"}
-"""Keys whose values must not appear in messages."""
+from realtime.config.toml_file import line_of, read_toml
+from realtime.config.venue import Venue, named_venue
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -143,8 +144,11 @@ class Show(StrictModel):
     dancer_rule: Rule = "largest"
     """Who dances while the operator has picked nobody: the largest person, the one nearest to the mark
     (centre), or the liveliest."""
-    dancer_mark: tuple[Share, Share] = (0.5, 0.5)
-    """The mark of the rule 'centre': from the left and the top edge of the camera's picture, 0 to 1."""
+    dancer_mark: tuple[Share, Share] | None = None
+    """The mark of the rule 'centre': from the left and the top edge of the camera's picture, 0 to 1; by
+    default the venue's, else the middle."""
+    venue: Annotated[Venue, BeforeValidator(named_venue)] = Venue()
+    """The hall: 'arena' is venues/arena.toml beside the show file."""
     webrtc: WebRtc = WebRtc()
     """The page that plays the programme."""
     outputs: Outputs = ()
@@ -218,6 +222,12 @@ class Show(StrictModel):
         )
 
     @property
+    def mark(self) -> tuple[float, float]:
+        """Where the fan nearest to the mark dances, by the rule 'centre'."""
+        known = self.venue.camera(self.camera)
+        return self.dancer_mark or (known and known.mark) or (0.5, 0.5)
+
+    @property
     def everyone(self) -> tuple[Path, ...]:
         """The packs of all players: who dances at first, then the others."""
         return (self.player, *self.players)
@@ -240,21 +250,12 @@ class Show(StrictModel):
 
 def load_show(path: Path) -> Show:
     """Reads a show file (TOML). Paths in it are relative to its folder. Raises ShowError."""
+    what = f"show file {path}"
     try:
-        with path.open("rb") as file:
-            content = file.read(MOST_SHOW_BYTES + 1)
-        if len(content) > MOST_SHOW_BYTES:
-            raise ShowError(f"show file {path} is none: it is larger than {MOST_SHOW_BYTES} bytes")
-        data = tomllib.loads(content.decode())
-    except OSError as error:
-        raise ShowError(f"show file {path} cannot be read: {error.strerror}") from error
-    except RecursionError as error:
-        raise ShowError(f"show file {path} is not TOML: it is nested too deeply") from error
-    except ShowError:
-        raise
-    except ValueError as error:  # of TOML, of UTF-8, of a number too long
-        raise ShowError(f"show file {path} is not TOML: {error}") from error
-    return check_show(data, f"show file {path}", path.parent)
+        data = read_toml(path, what)
+    except ValueError as error:
+        raise ShowError(str(error)) from error
+    return check_show(data, what, path.parent)
 
 
 def check_show(data: dict[str, Any], where: str, folder: Path | None = None) -> Show:
@@ -263,18 +264,4 @@ def check_show(data: dict[str, Any], where: str, folder: Path | None = None) -> 
     try:
         return Show.model_validate(data, context=folder)
     except ValidationError as error:
-        raise ShowError(f"{where}: {_line(error.errors()[0])}") from error
-
-
-def _line(error: ErrorDetails) -> str:
-    """What is wrong, for who wrote it. What was written is shown too, but no secrets, and no tables, which
-    may have some."""
-    key = ".".join(str(part) for part in error["loc"])
-    key = "".join(each if each.isprintable() else repr(each)[1:-1] for each in key)
-    if error["type"] == UNKNOWN_KEY:
-        beside, context = f"{key}." if key else "", error["ctx"]
-        return f"unknown key {beside + context['key']!r}; known keys here: {context['known']}"
-    text, given = error["msg"].removeprefix("Value error, "), redact(repr(error["input"]))
-    if SECRET & set(error["loc"]) or "{" in given:
-        return f"{key}: {text}"
-    return f"{key}: {text} (given: {given if len(given) <= LONGEST_GIVEN else given[:LONGEST_GIVEN] + '...'})"
+        raise ShowError(f"{where}: {line_of(error.errors()[0])}") from error

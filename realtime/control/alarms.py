@@ -92,7 +92,8 @@ ALARMS: tuple[Alarm, ...] = (
     ),
     Alarm(
         "Nobody is followed",
-        "No fan is seen in the camera's picture, or the one who was picked is gone.",
+        "No fan is seen in the camera's picture, or none on the venue's floor, or the one who was picked is "
+        "gone.",
         "{camera-preview}: the fan must be in it from head to feet, in the light. Click the fan, or "
         "{unpick}.",
         beside=("nobody is followed in the camera's picture",),
@@ -136,6 +137,14 @@ ALARMS: tuple[Alarm, ...] = (
         "The performer is ready, and its pictures come too slowly or with gaps.",
         "If it does not pass: close other programs on the machine, then {restart}.",
         beside=("no frames come steadily", "no new frame comes"),
+    ),
+    Alarm(
+        "The lens does not fit the camera",
+        "The venue file has the lens for pictures of another shape than the camera gives. The show goes on; "
+        "the lens's distortion stays in the fan's pose.",
+        "Nothing tonight. Set the camera's old size, or measure the lens again: tools.camera lens.",
+        said=("the lens was measured at …, the camera gives …: its distortion stays; measure it again",),
+        on_card=False,
     ),
     Alarm(
         "A frame was skipped",

@@ -36,12 +36,14 @@ USUAL_FPS = 30
 
 class Captured(NamedTuple):
     """One frame. picture: (H, W, 3) uint8 BGR. captured_ns: when it was taken, or due, or arrived: what is
-    known. switches: how often the camera was switched before; frames of two cameras differ in it."""
+    known. switches: how often the camera was switched before; frames of two cameras differ in it. camera: the
+    show's word for it."""
 
     frame_id: int
     picture: NDArray[np.uint8]
     captured_ns: int
     switches: int = 0
+    camera: str = ""
 
 
 class CaptureThread:
@@ -236,7 +238,9 @@ class CaptureThread:
             else:
                 # The first frame of another camera may be older than the last of the one before.
                 self._captured_ns = max(captured_ns, self._captured_ns)
-                self._deliver(Captured(self._frame_id, picture, self._captured_ns, self._switches))
+                self._deliver(
+                    Captured(self._frame_id, picture, self._captured_ns, self._switches, reader.camera)
+                )
             self._frame_id += 1
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # importing torch takes seconds, and tools.gpu_check has no p
     from engines.pack.player_pack import PlayerPack
     from engines.pose.device_frame import Frame
     from engines.pose.tracking.choosing import Rule
+    from engines.pose.tracking.floor import Floor
     from realtime.config.show import Show
     from realtime.transport.people import Sighted
 
@@ -51,7 +52,7 @@ class Followed(Protocol):
 
     def look_at(self, x: float, y: float, size: tuple[int, int]) -> None: ...
 
-    def choose(self, rule: Rule, mark: tuple[float, float]) -> None: ...
+    def choose(self, rule: Rule, mark: tuple[float, float], floor: Floor | None) -> None: ...
 
 
 class Tracker(Followed, Protocol):

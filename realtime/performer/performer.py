@@ -175,7 +175,7 @@ class Performer:
 
     def _pose(self) -> None:
         """In the pose thread."""
-        posing = PoseStep(self._bus, self._meter)  # its socket belongs to this thread
+        posing = PoseStep(self._bus, self._meter, self._rig.show)  # its socket belongs to this thread
         while not self._stop.is_set():
             self._moved_ns["pose"] = time.monotonic_ns()
             captured = self._to_pose.take(IDLE_S)

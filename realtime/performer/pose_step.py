@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -10,11 +11,13 @@ import zmq
 from numpy.typing import NDArray
 
 from engines.time_units import NS_PER_MS
+from realtime.config.show import Show
 from realtime.performer.capture_thread import Captured
 from realtime.performer.confidence import sureness
 from realtime.performer.fan_picker import Picker
 from realtime.performer.frame_failures import FrameFailures
 from realtime.performer.networks import Nets, Person
+from realtime.performer.stage_view import StageView, View
 from realtime.transport.bus import Bus
 from realtime.transport.orders import Orders
 from realtime.transport.people import People
@@ -41,8 +44,9 @@ class PoseStep:
     """Call `step` in the pose thread for each captured frame. known: how well the fan's body and place are
     known (`calibration.source.Knowledge`); "" where nobody is followed."""
 
-    def __init__(self, bus: Bus, meter: Meter) -> None:
+    def __init__(self, bus: Bus, meter: Meter, show: Show) -> None:
         self._meter = meter
+        self._stage = StageView(show)
         self._picker = Picker()
         self._seen: zmq.Socket[bytes] = bus.sender("people", "performer")
         self._nets: Nets | None = None
@@ -63,10 +67,11 @@ class PoseStep:
             self._meter.time("capture_to_pose", started_ns - captured.captured_ns)
             frame = nets.upload(captured.picture)
             self._look_anew(nets, captured)
-            self._pick(nets, captured, orders)
+            view = self._stage.of(captured.camera, orders.dancer_mark)
+            self._pick(nets, captured, orders, view)
             person = nets.tracker(frame, captured.captured_ns)
             posed_ns = time.monotonic_ns()
-            self._tell_people(nets, captured, person)
+            self._tell_people(nets, captured, person, view)
             self._meter.time("pose", posed_ns - started_ns)
             self._meter.count("frames.posed")
             if person is None:
@@ -80,7 +85,8 @@ class PoseStep:
             new_dancer = new_dancer or person.person_id != self._person_id
             self._person_id = person.person_id
             self._enrol(nets, orders)
-            landmarks = self._retargeted(nets, captured, person.landmarks, new_dancer)
+            seen = self._straight(captured, person.landmarks, view)
+            landmarks = self._retargeted(nets, captured, seen, new_dancer)
             self.known = nets.retarget.known
             sure = sureness(person.landmarks, person.score)
         except Exception as error:  # noqa: BLE001  # one frame must not end the show: counted, said once
@@ -105,9 +111,9 @@ class PoseStep:
                 nets.retarget.redo()
             self._redos = orders.redos
 
-    def _pick(self, nets: Nets, captured: Captured, orders: Orders) -> None:
-        """Lets the tracker follow the person whom the operator picked."""
-        nets.tracker.choose(orders.dancer_rule, orders.dancer_mark)
+    def _pick(self, nets: Nets, captured: Captured, orders: Orders, view: View) -> None:
+        """Lets the tracker follow the person whom the operator picked, else somebody on the floor."""
+        nets.tracker.choose(orders.dancer_rule, view.mark, view.floor)
         height, width = captured.picture.shape[:2]
         said = self._picker.step(
             orders.pick, orders.picks, nets.tracker, (width, height), captured.captured_ns
@@ -115,11 +121,24 @@ class PoseStep:
         if said is not None:
             self._meter.event(time.monotonic_ns(), said)
 
-    def _tell_people(self, nets: Nets, captured: Captured, person: Person | None) -> None:
+    def _straight(
+        self, captured: Captured, landmarks: NDArray[np.float32], view: View
+    ) -> NDArray[np.float32]:
+        """The landmarks without the lens's distortion, if the venue knows the lens."""
+        height, width = captured.picture.shape[:2]
+        if (said := self._stage.misfit((width, height))) is not None:
+            self._meter.event(time.monotonic_ns(), said)
+        if view.lens is None or not view.lens.fits((width, height)):
+            return landmarks
+        return view.lens.straight(landmarks, (width, height))
+
+    def _tell_people(self, nets: Nets, captured: Captured, person: Person | None, view: View) -> None:
         height, width = captured.picture.shape[:2]
         followed = None if person is None else person.person_id
         landmarks = None if person is None else person.landmarks
         people = People.seen(nets.tracker.people, followed, landmarks, (width, height))
+        if view.floor is not None:
+            people = replace(people, floor=view.floor.corners, mark=view.mark)
         self._seen.send(people.pack(), zmq.NOBLOCK)
 
     def _retargeted(

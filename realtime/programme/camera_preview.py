@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import cv2
+import numpy as np
 
 from realtime.pictures.picture import ACCENT, INK, Picture, placed
 from realtime.transport.people import People
@@ -18,13 +19,19 @@ BONES = (
 
 
 def draw_people(people: People, picture: Picture) -> None:
-    """Boxes, and the fan's bones, in place; the camera's picture lies in `picture` as `place` puts it."""
+    """The floor and its mark, boxes, and the fan's bones, in place; the camera's picture lies in `picture` as
+    `place` puts it."""
     x, y, width, height = placed(people.size, picture.shape[1::-1])
     line = max(1, min(width, height) // 240)
 
     def pixel(right: float, down: float) -> tuple[int, int]:
         return x + round(_near(right) * width), y + round(_near(down) * height)
 
+    if people.floor:
+        corners = np.array([pixel(*corner) for corner in people.floor], np.int32)
+        cv2.polylines(picture, [corners], isClosed=True, color=INK, thickness=line, lineType=cv2.LINE_AA)
+    if people.mark is not None:
+        cv2.drawMarker(picture, pixel(*people.mark), INK, cv2.MARKER_CROSS, 12 * line, line)
     for number, x0, y0, x1, y1 in people.boxes:
         colour = ACCENT if number == people.followed else INK
         cv2.rectangle(picture, pixel(x0, y0), pixel(x1, y1), colour, line)

@@ -103,7 +103,7 @@ class Orders:
             background=show.background,
             layers={layer.name: layer.on for layer in show.all_layers if not layer.locked},
             dancer_rule=show.dancer_rule,
-            dancer_mark=show.dancer_mark,
+            dancer_mark=show.mark,
         )
 
     def pack(self) -> bytes:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.pose.tracking.choosing import Rule
+from engines.pose.tracking.floor import Floor
 from realtime.config.show import Show, WebRtc
 from realtime.performer.networks import Nets
 from realtime.supervise.rig import Player
@@ -43,7 +44,7 @@ class FakeTracker:
     def look_at(self, x: float, y: float, size: tuple[int, int]) -> None:
         pass
 
-    def choose(self, rule: Rule, mark: tuple[float, float]) -> None:
+    def choose(self, rule: Rule, mark: tuple[float, float], floor: Floor | None) -> None:
         pass
 
     def __call__(self, frame: NDArray[np.uint8], t_ns: int) -> FakePerson | None:

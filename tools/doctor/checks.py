@@ -18,6 +18,7 @@ from tools.doctor.network import look_at_access, look_at_ndi, look_at_network, l
 from tools.doctor.players import look_at_packs
 from tools.doctor.runner import Look
 from tools.doctor.tempo import look_at_tempo
+from tools.doctor.venue import look_at_venue
 
 
 class Check(NamedTuple):
@@ -30,6 +31,7 @@ class Check(NamedTuple):
 
 CHECKS: dict[str, Check] = {
     "camera": Check(look_at_cameras, 30.0),
+    "venue": Check(look_at_venue, 5.0),
     "gpu": Check(look_at_gpu, 25.0),
     "packs": Check(look_at_packs, 30.0),
     "plans": Check(look_at_plans, 90.0, beside_show=False),

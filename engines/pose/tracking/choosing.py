@@ -10,7 +10,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Literal, get_args
 
-from engines.pose.tracking.roster import Known
+from engines.pose.tracking.floor import Floor, feet_of
+from engines.pose.tracking.roster import Body, Known
 from engines.time_units import NS_PER_MS, NS_PER_S
 
 Rule = Literal["largest", "centre", "liveliest"]
@@ -28,24 +29,31 @@ CLEARLY_NEARER = 0.15
 """Clearly nearer to the mark: by this share of the picture's longer side."""
 CLEARLY_LIVELIER = 2.0
 """Clearly livelier: this many times the dancer's motion."""
+OVER_THE_EDGE = 0.1
+"""A dancer's feet may be this far outside the floor, in diameters: steps and jumps."""
 
 
 class Chooser:
     """Ranks people by a rule, and says when somebody else takes over from the dancer.
 
-    rule, mark: may be changed at any time. mark: x, y, shares of the picture.
+    rule, mark, floor: may be changed at any time. mark: x, y, shares of the picture. floor: nobody whose feet
+    are outside is chosen; None: everybody may be.
     """
 
     def __init__(self, rule: Rule = "largest", mark: tuple[float, float] = (0.5, 0.5)) -> None:
         self.rule: Rule = rule
         self.mark = mark
+        self.floor: Floor | None = None
+        self._outside: int | None = None
+        self._outside_ns = 0
         self._better: int | None = None
         self._since_ns = 0
 
     def ordered(
         self, people: Sequence[Known], size: tuple[int, int], motion: Mapping[int, float]
     ) -> list[Known]:
-        """The best first. size: (width, height) of the picture, pixels. motion: by id, in any unit."""
+        """Those on the floor, the best first. size: (width, height) of the picture, pixels. motion: by id, in
+        any unit."""
 
         def merit(one: Known) -> tuple[float, float]:
             largest = one.body.region.side * one.body.score
@@ -55,7 +63,25 @@ class Chooser:
                 return motion.get(one.person_id, 0.0), largest
             return largest, 0.0
 
-        return sorted(people, key=merit, reverse=True)
+        return sorted((one for one in people if self._is_on_floor(one, size)), key=merit, reverse=True)
+
+    def has_left(self, dancer: Known, size: tuple[int, int], t_ns: int) -> bool:
+        """Whether the dancer has been outside the floor for PATIENCE_NS. Called for every frame; or not at
+        all while the operator's pick counts: see `forgive`."""
+        if self.allows(dancer.body, size, OVER_THE_EDGE * dancer.body.size):
+            self._outside = None
+        elif self._outside != dancer.person_id:
+            self._outside, self._outside_ns = dancer.person_id, t_ns
+        return self._outside is not None and t_ns - self._outside_ns >= PATIENCE_NS
+
+    def allows(self, body: Body, size: tuple[int, int], reach: float = 0.0) -> bool:
+        """Whether somebody who is tracked stands on the floor: then the body's circle is exact. reach: by how
+        far outside the feet may be, pixels."""
+        return self.floor is None or self.floor.holds(feet_of(body.region), size, reach)
+
+    def forgive(self) -> None:
+        """Whoever dances may be anywhere until now."""
+        self._outside = None
 
     def successor(
         self,
@@ -73,13 +99,17 @@ class Chooser:
             and t_ns - one.seen_ns <= UNSEEN_NS
             and self._is_clearly_better(one, dancer, size, motion)
         ]
-        best = self.ordered(better, size, motion)[0].person_id if better else None
+        best = next((one.person_id for one in self.ordered(better, size, motion)), None)
         if best is None or (best != self._better and self._better not in {one.person_id for one in better}):
             self._better, self._since_ns = best, t_ns
         if self._better is None or t_ns - self._since_ns < PATIENCE_NS:
             return None
         successor, self._better = self._better, None
         return successor
+
+    def _is_on_floor(self, one: Known, size: tuple[int, int]) -> bool:
+        trunk_px = float(math.dist(one.body.trunk[0], one.body.trunk[1]))
+        return self.floor is None or self.floor.holds(feet_of(one.body.region, trunk_px), size)
 
     def _is_clearly_better(
         self, one: Known, dancer: Known, size: tuple[int, int], motion: Mapping[int, float]

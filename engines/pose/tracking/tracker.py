@@ -20,7 +20,8 @@ from engines.pose.landmarks import LandmarkNet, PersonMask
 from engines.pose.region import MARGIN, Region
 from engines.pose.tracking import appearance
 from engines.pose.tracking.choosing import Chooser, Rule
-from engines.pose.tracking.close_look import around, glances, is_inside
+from engines.pose.tracking.close_look import around, at_floor, glances, is_inside
+from engines.pose.tracking.floor import Floor
 from engines.pose.tracking.guard import Guard, Verdict
 from engines.pose.tracking.liveliness import Liveliness
 from engines.pose.tracking.one_euro import OneEuroFilter
@@ -141,10 +142,11 @@ class PoseTracker:
         if person_id is not None and person_id != self._person_id:
             self._lose()
 
-    def choose(self, rule: Rule, mark: tuple[float, float]) -> None:
+    def choose(self, rule: Rule, mark: tuple[float, float], floor: Floor | None = None) -> None:
         """The rule by which somebody is followed, or takes over from the dancer, while nobody is picked: see
         `Chooser`. Before the first call the largest is followed, and nobody takes over."""
-        self._chooser.rule, self._chooser.mark, self._hands_over = rule, mark, True
+        self._chooser.rule, self._chooser.mark, self._chooser.floor = rule, mark, floor
+        self._hands_over = True
 
     def look_at(self, x: float, y: float, size: tuple[int, int]) -> None:
         """Search closely there in the next frames; anybody found appears in `people`.
@@ -271,26 +273,40 @@ class PoseTracker:
             if self._searched_ns is None or t_ns - self._searched_ns >= GONE_NS:
                 self._search(frame, t_ns)
             return None
-        lost = self._wanted if self._wanted is not None else self._person_id
+        before = self._person_id
+        lost = self._wanted if self._wanted is not None else before
         window = None
         if lost is not None and lost in self._roster:
             self._closely = not self._closely
             window = around(self._roster[lost].body.region) if self._closely else None
+        elif lost is None and self._chooser.floor is not None:
+            size = (frame.shape[1], frame.shape[0])
+            window = at_floor(self._chooser.floor, size) if self._closely else None
+            self._closely = not self._closely
         for target in self._candidates(frame, self._search(frame, t_ns, window), t_ns)[:MAX_TRIES]:
             pose = self._take(frame, t_ns, target)
-            if pose is not None:
+            if pose is None:
+                continue
+            if self._wanted is not None or self._chooser.allows(self._body, (frame.shape[1], frame.shape[0])):
                 return pose
+            self._lose()
+            self._person_id = before
         return None
 
     def _is_relieved(self, frame: Frame, t_ns: int) -> bool:
         """Whether the rule lets somebody else take over from the dancer; that person is searched first from
-        then on."""
+        then on. Also where the dancer has left the floor: then anybody on it may dance."""
         dancer_id = self._person_id
         if self._wanted is not None or not self._hands_over:
+            self._chooser.forgive()
             return False
         if dancer_id is None or dancer_id not in self._roster:
             return False
         size = (frame.shape[1], frame.shape[0])
+        if self._chooser.has_left(self._roster[dancer_id], size, t_ns):
+            self._lose()
+            self._person_id, self._bystanders = None, set()
+            return True
         people = [one for one in self._roster.everybody() if one.body.score >= SURE_SCORE]
         motion = self._liveliness.motion
         other = self._chooser.successor(self._roster[dancer_id], people, size, motion, t_ns)

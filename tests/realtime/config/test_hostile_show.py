@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from realtime.config.show import MOST_SHOW_BYTES, Show, ShowError, check_show, load_show
+from realtime.config.show import Show, ShowError, check_show, load_show
+from realtime.config.toml_file import MOST_BYTES
 from realtime.control.keys import KeyConflict, Keymap
 from tests.mutations import changed, damaged
 
@@ -100,7 +101,7 @@ def test_bytes_are_a_show_or_one_line(tmp_path: Path, draw: st.DataObject) -> No
         b"lead_ms = 1" + b"0" * 5000,
         b"camera = '\x00'",
         b"\xff\xfe",
-        b"#" * (MOST_SHOW_BYTES + 1),
+        b"#" * (MOST_BYTES + 1),
         b'fallback = "' + b"a" * 100_000 + b'"',
         b"[programme]\nfps = '1e999999999'",
         b"[programme]\nfps = 1e-7",

@@ -56,6 +56,7 @@ SAYS = {
 SAID_ELSEWHERE = {
     "realtime/link/link_notice.py": ("step",),
     "realtime/performer/fan_picker.py": ("step",),
+    "realtime/performer/stage_view.py": ("misfit",),
     "realtime/inputs/lines.py": ("take_error",),
     "realtime/control/network/wrong_tokens.py": ("line",),
     "engines/backends/choice.py": ("first_that_works",),

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from engines.pose.tracking.choosing import Rule
+from engines.pose.tracking.floor import Floor
 from realtime.performer.fan_picker import GONE, PATIENCE_NS, Picker, choose
 
 SIZE = (300, 100)
@@ -34,7 +35,7 @@ class Tracked:
         self.looked_at.append((x, y))
         self.is_looking = True
 
-    def choose(self, rule: Rule, mark: tuple[float, float]) -> None:
+    def choose(self, rule: Rule, mark: tuple[float, float], floor: Floor | None) -> None:
         raise AssertionError("that is not the picker's")
 
     def follow(self, person_id: int | None) -> None:

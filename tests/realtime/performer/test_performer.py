@@ -12,10 +12,12 @@ import pytest
 from numpy.typing import NDArray
 
 from engines.pose.tracking.choosing import Rule
+from engines.pose.tracking.floor import Floor
 from engines.pose.tracking.tracker import Person
 from realtime.cameras.camera_name import NotThereYet
 from realtime.cameras.video_source import VideoSource
 from realtime.config.show import Capture, Show
+from realtime.config.venue import Venue
 from realtime.performer import performer
 from realtime.performer.confidence import NEVER_FILMED
 from realtime.performer.networks import Nets
@@ -55,6 +57,7 @@ class Stage:
         **changes: object,
     ) -> None:
         show, player = fake_show(folder, players=tuple((others or {}).values()), **changes)
+        self.show = show
         self.ring = FrameRing.create(SIZE[1], SIZE[0], channels=channels)
         self.camera_ring = FrameRing.create(SIZE[1], SIZE[0])
         self._sockets = tempfile.TemporaryDirectory()
@@ -180,7 +183,7 @@ def test_who_is_there_is_told_and_the_picked_one_is_followed(start: Callable[[Ne
         def follow(self, person_id: int | None) -> None:
             self.followed = person_id
 
-        def choose(self, rule: Rule, mark: tuple[float, float]) -> None:
+        def choose(self, rule: Rule, mark: tuple[float, float], floor: Floor | None) -> None:
             self.rule = rule, mark
 
     crowd = Crowd()
@@ -418,7 +421,7 @@ class Failing:
             raise ValueError("no idea")
         return self._work(*arguments)
 
-    def choose(self, rule: Rule, mark: tuple[float, float]) -> None:
+    def choose(self, rule: Rule, mark: tuple[float, float], floor: Floor | None) -> None:
         pass
 
     def reset(self) -> None:
@@ -492,3 +495,40 @@ def test_why_a_backend_was_left_is_an_event(tmp_path: Path) -> None:
         stage.bus.close()
         stage._sockets.cleanup()
     assert left in [text for _, text in ended.meter.take().events]
+
+
+def test_the_venues_floor_mark_and_lens_are_used(tmp_path: Path) -> None:
+    lens = {
+        "size": SIZE, "matrix": (100, 100, 64, 48), "distortion": (-0.3, 0, 0, 0, 0), "error_px": 0.2,
+        "measured": "2026-11-29",
+    }  # fmt: skip
+    corners = ((0.2, 0.5), (0.8, 0.5), (1.0, 1.0), (0.0, 1.0))
+    camera = {"name": "clip.mp4", "floor": corners, "mark": (0.5, 0.9), "lens": lens}
+    chosen: list[tuple[tuple[float, float], object]] = []
+    given: list[float] = []
+
+    class Choosing(FakeTracker):
+        def choose(self, rule: Rule, mark: tuple[float, float], floor: Floor | None) -> None:
+            chosen.append((mark, None if floor is None else floor.corners))
+
+    class Noting(FakeRetarget):
+        def __call__(
+            self, landmarks: NDArray[np.float32], frame_size: tuple[int, int], t_ns: int
+        ) -> NDArray[np.float32]:
+            given.append(float(landmarks[0, 0]))
+            return landmarks
+
+    nets = nets_with(tracker=Choosing(), retarget=Noting())
+    stage = Stage(tmp_path, nets, venue=Venue.model_validate({"cameras": [camera]}))
+    try:
+        stage.performer.start(must_open=True)
+        stage.performer.orders = Orders.at_start(stage.show)
+        seen = stage.bus.receiver("people", "playout")
+        stage.until(lambda: stage.counts.get("frames.posed", 0) > 4)
+        assert seen.poll(10_000)
+        people = People.unpack(seen.recv())
+    finally:
+        stage.close()
+    assert (people.floor, people.mark) == (corners, (0.5, 0.9))
+    assert chosen[-1] == ((0.5, 0.9), corners)
+    assert max(given) < 9, "a point near the edge moves outwards, away from (64, 48), once it is straightened"

@@ -18,3 +18,11 @@ def test_people_are_drawn_where_they_are() -> None:
     blank = np.zeros_like(picture)
     draw_people(People(), blank)
     assert not blank.any()
+
+
+def test_the_floor_and_its_mark_are_drawn() -> None:
+    picture = np.zeros((100, 200, 3), np.uint8)
+    corners = ((0.25, 0.5), (0.75, 0.5), (0.75, 0.9), (0.25, 0.9))
+    draw_people(People((200, 100), floor=corners, mark=(0.5, 0.7)), picture)
+    assert picture[50, 60:140].any(axis=1).all() and picture[55:85, 50].any(axis=1).all()
+    assert picture[70, 100].any() and not picture[:45].any() and not picture[60, 70:90].any()

@@ -28,6 +28,7 @@ from tests.realtime.control.fake_midi import FakeMidi
 from tools.doctor import cameras, computing, machine, network, players, v4l2
 from tools.doctor.finding import Case, Finding, Level
 from tools.doctor.midi import look_at_midi
+from tools.doctor.venue import look_at_venue
 
 OK, WARN, FAIL = Level.OK, Level.WARN, Level.FAIL
 FORMATS = {"MJPG": (1920, 1080), "YUYV": (640, 480)}
@@ -349,3 +350,13 @@ def test_the_rings_are_those_of_the_show(pack_folder: Path, tmp_path: Path) -> N
             assert len(specs) == 4 + 2 * bool(outputs)
             expected = sum(spec.slots * spec.slot_bytes for spec in specs)
         assert machine.ring_bytes(show, pack.size) == expected
+
+
+def test_the_venue_is_named_with_its_dates_and_with_what_it_does_not_know() -> None:
+    assert [each.level for each in look_at_venue(Case(Show()))] == [OK]
+    known = {"name": "0", "mark": (0.5, 0.8), "measured": "2026-11-29"}
+    show = Show.model_validate({"cameras": ("0", "1"), "venue": {"name": "arena", "cameras": [known]}})
+    found = list(look_at_venue(Case(show)))
+    assert [each.level for each in found] == [OK, WARN]
+    assert found[0].found == "arena: camera 0 has mark of 2026-11-29"
+    assert found[1].found == "arena does not know camera 1" and "tools.camera" in found[1].advice
