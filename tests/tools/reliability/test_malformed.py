@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 import pytest
-from realtime.control.network.osc_messages import MalformedError, asked, messages
 
 from realtime.control.desk import Desk, Refused
 from realtime.control.keys import CONFIRM_KEY, Keymap
 from realtime.control.remote_desk import _question
+from realtime.control.surfaces.osc_messages import MalformedError, asked, messages
 from realtime.transport.bus import Press, Status
 from realtime.transport.messages import MessageError
 from realtime.transport.orders import Orders
