@@ -29,6 +29,9 @@ SWITCH_S = 0.001
 NICENESS = -10
 """Of a punctual stage, where it may not be scheduled in real time. -20 is the most, 0 what others have."""
 
+LAST_S = 0.2
+"""Time for ZeroMQ's thread to send the last status: one that fails at once is not connected yet."""
+
 ORPHAN_GRACE_S = 2.0
 """How long a stage may take to end by itself after its parent is gone."""
 
@@ -54,7 +57,7 @@ def stage_main(context: StageContext) -> None:
         log.debug("%s failed", context.stage.name, exc_info=True)
         link.died(one_line(error))
         status = 1
-    time.sleep(0.05)  # time for ZeroMQ's thread to send the last status
+    time.sleep(LAST_S)
     os._exit(status)  # threads in a camera's driver or an engine must not keep the process alive
 
 
