@@ -176,6 +176,7 @@ def test_the_wall_clock_only_names_and_stamps() -> None:
         "run_live.py",  # names the show log; the day on which an agreement ends
         "realtime/cameras/rehearsal.py",  # draws the time of day
         "realtime/control/desk.py",  # stamps what is told
+        "realtime/programme/playout.py",  # stamps a flash, for the log of a light meter
         "realtime/outputs/recording.py",  # names recordings
         "realtime/supervise/operators.py",  # the day on which an agreement ends
         "realtime/outputs/webrtc/whip.py",  # reads a Retry-After that is a date
