@@ -8,7 +8,7 @@ const GROUPS = [
   { title: "To safety", actions: ["fallback", "freeze", "dump", "slate"] },
   { title: "Player", actions: ["mirror", "skeleton"] },
   { title: "Fan", actions: ["redo", "lock"] },
-  { title: "Music", actions: ["beat", "tap"] },
+  { title: "In time", actions: ["beat", "tap", "measure", "flash"] },
   { title: "Preview", actions: ["camera-preview", "camera", "unpick"] },
   { title: "Show", actions: ["record", "restart", "help", "quit"] },
 ];
