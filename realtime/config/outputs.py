@@ -131,6 +131,11 @@ class _Output(StrictModel):
         return self.name or self.kind
 
 
+class _ToBoard(_Output):
+    board_colour: bool = False
+    """This output feeds the board: its colours are corrected by the venue's [board]."""
+
+
 Audio = Annotated[str, Field(pattern=r"^(none|silence|source|alsa:.+)$")]
 """The sound of an output: none, a silent track, the camera file's own, or a sound card by ALSA's name."""
 
@@ -140,7 +145,7 @@ NDI_INSTALL = (
 """What to do where the package for NDI, as output or as camera, is missing."""
 
 
-class Ndi(_Output):
+class Ndi(_ToBoard):
     """A source on the network, with the player's alpha."""
 
     kind: Literal["ndi"]
@@ -152,6 +157,14 @@ class Ndi(_Output):
     """Send fill and key in one source (BGRA): the player over transparent."""
     key_source: Text | None = None
     """The name of a second source that carries the key as a picture, white where the player is."""
+
+    @model_validator(mode="after")
+    def _is_a_whole_picture(self) -> Self:
+        if self.board_colour and (self.alpha or self.key_source is not None):
+            raise ValueError(
+                "board_colour is for a whole picture: with alpha, correct it behind the switcher"
+            )
+        return self
 
 
 class Recorder(_Output):
@@ -202,7 +215,7 @@ class Whip(_Output):
     """STUN and TURN servers, for a server that cannot reach this machine; by default none is used."""
 
 
-class Window(_Output):
+class Window(_ToBoard):
     """A full-screen window on one of this machine's monitors."""
 
     kind: Literal["window"]
@@ -212,7 +225,7 @@ class Window(_Output):
     """false: a window that can be moved."""
 
 
-class VirtualCamera(_Output):
+class VirtualCamera(_ToBoard):
     """A camera that other programs on this machine can open."""
 
     kind: Literal["virtual_camera"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -207,6 +207,16 @@ class Show(StrictModel):
             if name not in known:
                 raise ValueError(f"there is no such background; there are: {', '.join(known)}")
         return name
+
+    @model_validator(mode="after")
+    def _board_is_known(self) -> Self:
+        for output in self.outputs:
+            if getattr(output, "board_colour", False) and self.venue.board is None:
+                raise ValueError(
+                    f"outputs: {output.called}: board_colour needs a venue with [board]: "
+                    "python -m tools.camera colour measures it"
+                )
+        return self
 
     @property
     def every_camera(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
+from calibration.board_colour import LEAST_GAIN, LEAST_GAMMA, MOST_GAMMA, Correction
 from realtime.config.fields import Share, StrictModel, Text, no_two_alike
 from realtime.config.redact import shown
 from realtime.config.toml_file import line_of, read_toml
@@ -33,6 +34,8 @@ Pixels = Annotated[float, Field(ge=-20_000, le=20_000, allow_inf_nan=False)]
 Focal = Annotated[float, Field(ge=10, le=100_000, allow_inf_nan=False)]
 Coefficient = Annotated[float, Field(ge=-100, le=100, allow_inf_nan=False)]
 Side = Annotated[int, Field(ge=16, le=16_384)]
+Gain = Annotated[float, Field(ge=LEAST_GAIN, le=1, allow_inf_nan=False)]
+Gamma = Annotated[float, Field(ge=LEAST_GAMMA, le=MOST_GAMMA, allow_inf_nan=False)]
 
 
 class VenueError(ValueError):
@@ -83,6 +86,22 @@ class VenueCamera(StrictModel):
         return corners
 
 
+class Board(StrictModel):
+    """How the board differs in colour, as `calibration.board_colour.Correction` has it. Outputs with
+    `board_colour = true` are corrected by it."""
+
+    gain: tuple[Gain, Gain, Gain]
+    """Of red, green, blue; 1 at most, so that nothing is cut off."""
+    gamma: tuple[Gamma, Gamma, Gamma]
+    """The exponents of red, green, blue."""
+    measured: date | None = None
+    """When."""
+
+    @property
+    def correction(self) -> Correction:
+        return Correction(self.gain, self.gamma)
+
+
 class Venue(StrictModel):
     """What was measured in a hall. Without a file nothing was."""
 
@@ -90,6 +109,8 @@ class Venue(StrictModel):
     """The file's name without .toml; it need not be in the file."""
     cameras: Annotated[tuple[VenueCamera, ...], Field(max_length=MOST_CAMERAS)] = ()
     """The cameras, each once."""
+    board: Board | None = None
+    """The board's colours."""
 
     @field_validator("cameras")
     @classmethod
@@ -108,6 +129,8 @@ class Venue(StrictModel):
         dates = [each.measured for each in self.cameras] + [
             each.lens.measured for each in self.cameras if each.lens is not None
         ]
+        if self.board is not None:
+            dates.append(self.board.measured)
         return max((each for each in dates if each is not None), default=None)
 
 
@@ -153,6 +176,8 @@ def named_venue(value: Any, info: ValidationInfo) -> Any:
 def to_toml(venue: Venue) -> str:
     """The content of the venue's file."""
     lines = ["# Written by python -m tools.camera; see docs/venue.md"]
+    if venue.board is not None:
+        lines += ["", "[board]", *_lines(venue.board)]
     for camera in venue.cameras:
         lines += ["", "[[cameras]]", *_lines(camera, without={"lens"})]
         if camera.lens is not None:

@@ -351,7 +351,7 @@ ACTIONS: Mapping[str, Action] = {
         Action(
             "measure",
             "",
-            "show a marker on the programme, and measure how late the camera sees it; again to end",
+            "show a marker, and measure how late the camera sees it; again to end",
             _toggle("measuring"),
             Risk.ON_AIR,
             _TOGGLE,
@@ -363,6 +363,15 @@ ACTIONS: Mapping[str, Action] = {
             "show white for a tenth of a second, for a light meter at the board",
             lambda orders, _: replace(orders, flashes=orders.flashes + 1),
             Risk.ON_AIR,
+        ),
+        Action(
+            "chart",
+            "",
+            "show a chart of colours; again to end",
+            _toggle("chart"),
+            Risk.ON_AIR,
+            _TOGGLE,
+            lamp="chart",
         ),
         Action(
             "record",

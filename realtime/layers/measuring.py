@@ -1,10 +1,10 @@
-"""What is laid over the programme to measure by: a marker for the camera, and a flash for a light meter."""
+"""What is laid over the programme to measure by: a marker, a flash for a light meter, a chart of colours."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from calibration import marker
+from calibration import board_colour, marker
 from realtime.pictures.picture import Picture
 from realtime.transport.orders import Orders
 
@@ -19,6 +19,7 @@ class MeasuringPictures:
         """size: (width, height) of the programme."""
         self._size = size
         self._out: Picture | None = None
+        self._chart: Picture | None = None
         self._seen: int | None = None
         self._left = 0
         self.flashes = False
@@ -31,12 +32,16 @@ class MeasuringPictures:
         if self.flashes:
             self._left = FLASH_TICKS
         white, self._left = self._left > 0, max(0, self._left - 1)
-        if slated or not (white or orders.measuring):
+        if slated or not (white or orders.measuring or orders.chart):
             return below
         if self._out is None:  # few shows are measured
             self._out = np.empty((self._size[1], self._size[0], 3), np.uint8)
         if white:
             self._out.fill(255)
+        elif orders.chart:
+            if self._chart is None:
+                self._chart = board_colour.draw_chart(self._size)
+            np.copyto(self._out, self._chart)
         else:
             np.copyto(self._out, below)
         if orders.measuring:

@@ -30,7 +30,10 @@ def run(context: StageContext, link: StageLink) -> None:
     """The process: until the operator or the parent ends it. Raises OutputError for what no retry can mend
     (a missing package, a size that cannot be encoded), and where the output hangs."""
     rig = context.rig
-    programme = Format(rig.programme_size, rig.show.programme.fps)
+    board = rig.show.venue.board if getattr(context.stage.settings, "board_colour", False) else None
+    programme = Format(
+        rig.programme_size, rig.show.programme.fps, None if board is None else board.correction
+    )
     feed(open_output(context.stage, programme, rig.whep), context, link)
 
 

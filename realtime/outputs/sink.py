@@ -6,16 +6,19 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from fractions import Fraction
 
+from calibration.board_colour import Correction
 from realtime.transport.programme_ring import Part, ProgrammeFrame
 from realtime.transport.statuses import OutputStatus
 
 
 @dataclass(frozen=True)
 class Format:
-    """The programme's format. size: (width, height), pixels, both even. fps: pictures a second, exact."""
+    """The programme's format, as an output has it. size: (width, height), pixels, both even. fps: pictures a
+    second, exact. correction: of its colours, for the board; None: they stay as they are."""
 
     size: tuple[int, int]
     fps: Fraction
+    correction: Correction | None = None
 
 
 class OutputError(RuntimeError):

@@ -9,6 +9,9 @@ from abc import abstractmethod
 from collections import Counter, deque
 from typing import NamedTuple
 
+import cv2
+import numpy as np
+
 from realtime.config.redact import redact
 from realtime.outputs.sink import Format, OutputError, OutputSink
 from realtime.transport.backoff import Backoff
@@ -85,6 +88,8 @@ class WorkerSink(OutputSink):
         self.name = name
         self.programme = programme
         self._parts = parts
+        self._colours = None if programme.correction is None else programme.correction.table()
+        self._for_board = np.empty((*programme.size[::-1], 3) if programme.correction else 0, np.uint8)
         self._where = where
         self._counts = Counts()
         self._latest: Latest[Tick] = Latest(self._counts, "slow")
@@ -185,7 +190,7 @@ class WorkerSink(OutputSink):
                 tick = self._latest.take(TAKE_S)
                 if tick is not None:
                     self._busy_since = time.monotonic()
-                    self._write(tick)
+                    self._write(self._corrected(tick))
                     self._busy_since = None
                     self._counts.wrote()
         except Exception as error:  # noqa: BLE001  # whatever it is, this sink fails alone
@@ -198,6 +203,13 @@ class WorkerSink(OutputSink):
         except Exception as error:  # noqa: BLE001  # as above
             failure = failure or self._told(error)
         return failure, ran_s
+
+    def _corrected(self, tick: Tick) -> Tick:
+        """With the colours that the board needs; valid until the next call."""
+        if self._colours is None:
+            return tick
+        cv2.LUT(tick.frame.picture, self._colours, dst=self._for_board)
+        return tick._replace(frame=tick.frame._replace(picture=self._for_board))
 
     def _told(self, error: Exception) -> OutputError:
         return (

@@ -49,6 +49,12 @@ class Rig:
         """The socket on which the output "webrtc" answers WHEP, for the control server."""
         return self.bus / "whep"
 
+    @property
+    def rings(self) -> tuple[RingSpec, ...]:
+        """All shared memory of the show on this machine."""
+        specs = (self.frames, self.camera_frames, *self.programme.values(), self.inputs)
+        return tuple(spec for spec in specs if spec is not None and spec.name)
+
     def folder_of(self, player: str) -> Path | None:
         """The pack of a player of this show, by name; "" is the show's own player. None where the name is
         unknown, because the other machine has another show file."""

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import logging
 import secrets
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -26,6 +24,7 @@ from realtime.inputs.lines import JsonLines
 from realtime.link.link_notice import LinkNotice
 from realtime.stages.context import Rig
 from realtime.stages.table import PERFORMER, Stage, stages_of
+from realtime.supervise.leftovers import note, own_folder, remove_leftovers
 from realtime.supervise.operators import Operators, show_status
 from realtime.supervise.rig import Player, rigged
 from realtime.supervise.stage_process import StageProcess
@@ -144,12 +143,14 @@ class Supervisor:
     def run(self) -> None:
         """Runs until the operator, `stop` or the time ends the show. Raises SupervisorError where it cannot
         go on."""
+        remove_leftovers()
         with (
-            tempfile.TemporaryDirectory(prefix="dancecam-", ignore_cleanup_errors=True) as folder,
-            rigged(self._show, self._player, self._nets, Path(folder), self._link, self.token) as rig,
-            closing(Bus(Path(folder))) as bus,
+            own_folder() as folder,
+            rigged(self._show, self._player, self._nets, folder, self._link, self.token) as rig,
+            closing(Bus(folder)) as bus,
             closing(DeskServer(self.desk, self.totals, bus)),
         ):
+            note(folder, rig.rings)
             statuses = bus.receiver("status", "supervisor")
             orders = bus.sender("orders", "supervisor")
             try:

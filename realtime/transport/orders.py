@@ -57,7 +57,8 @@ class Orders:
     rises with each order to restart the performer. layers:
     name → whether it is shown, of the layers that can be switched, in the show file's order. fan_name: what
     {fan} stands for in their texts; "" for nobody. measuring: a marker is on the programme, and the camera is
-    searched for it. flashes: rises with each order of a white flash. beat: the programme's delay is made
+    searched for it. chart: a chart of colours is on the programme, for a camera that looks at the board.
+    flashes: rises with each order of a white flash. beat: the programme's delay is made
     longer, so that the player is a whole number of beats behind the fan. bpm: the music's tempo, beats a
     minute; 0 while it is not known. taps: when somebody tapped along of late, monotonic nanoseconds of the
     operator's machine.
@@ -90,6 +91,7 @@ class Orders:
     restarts: int = 0
     measuring: bool = False
     flashes: int = 0
+    chart: bool = False
     beat: bool = False
     bpm: Annotated[float, Field(ge=0, le=MOST_BPM)] = 0.0
     taps: Annotated[tuple[int, ...], Field(max_length=MOST_TAPS)] = ()

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from realtime.stages.table import PERFORMER, stages_of
+from realtime.supervise.leftovers import remove_leftovers
 from realtime.supervise.supervisor import Supervisor, SupervisorError
 from tests.realtime.fakes import Heard, broken_nets, fake_nets, fake_show
 
@@ -252,6 +253,23 @@ def test_nothing_outlives_a_supervisor_that_is_killed(
     fake_live.kill()
     wait_for(lambda: not any(alive(process) for process in children), timeout_s=10)
     wait_for(lambda: not any(path.exists() for path in things))
+
+
+def test_what_is_left_where_all_are_killed_at_once_is_removed_by_the_next_show(
+    fake_live: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    things = belongings(fake_live.pid, tmp_path)
+    assert remove_leftovers(tmp_path) == 0, "it is alive"
+    show = psutil.Process(fake_live.pid)
+    family = [*show.children(recursive=True), show]
+    for process in family:
+        process.suspend()  # Python's tracker of shared memory would tidy up
+    for process in family:
+        process.kill()
+    wait_for(lambda: not any(alive(process) for process in family), timeout_s=10)
+    assert all(path.exists() for path in things)
+    assert remove_leftovers(tmp_path) == 1
+    assert not any(path.exists() for path in things)
 
 
 def test_networks_that_cannot_start_end_the_show_with_their_own_words(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Cameras and the venue: measured once in a hall, kept in venues/NAME.toml, used by show files by name.
 
-floor: the stage floor and its mark. check: is the picture good? lens: the lens's distortion. docs/venue.md
-says how each is done. No show may be running on the camera.
+floor: the stage floor and its mark. check: is the picture good? lens: the lens's distortion. colour: the
+board's colours. docs/venue.md says how each is done. No show may be running on the camera.
 """
 
 from __future__ import annotations
@@ -15,17 +15,20 @@ from pathlib import Path
 
 import cv2
 
+from calibration import board_colour
+from calibration.board_colour import ColourError, read
 from calibration.lens import LensError, measure
 from engines.runtime.engine import EngineError
 from realtime.cameras.camera_name import CaptureError
 from realtime.cameras.video_source import VideoSource
 from realtime.config.show import Capture, ShowError, check_show
-from realtime.config.venue import VenueError, check_name
+from realtime.config.venue import Board, VenueError, check_name
 from tools.camera.check import check
+from tools.camera.colour import WELL, told, views, write_chart
 from tools.camera.floor import FloorError, clicked, drawn, in_order, pixels_per_metre, place_of
 from tools.camera.frames import frames, still
 from tools.camera.lens import collect, write_board
-from tools.camera.venue_file import remember
+from tools.camera.venue_file import remember, remember_board
 from tools.record.surfaces import has_display
 
 EXAMPLES = """\
@@ -38,6 +41,8 @@ examples:
   python -m tools.camera check --camera "ndi://STUDIO (Cam 1)" --grey .5,.6
   python -m tools.camera lens --board board.pdf                         print it
   python -m tools.camera lens --camera 0 --venue arena --seconds 60     then move it before the camera
+  python -m tools.camera colour --camera 0 --venue arena                the board, while it shows the chart
+  python -m tools.camera colour --still photo.jpg --check
 """
 
 
@@ -49,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("camera: given up: nothing was written", file=sys.stderr)
         return 130
     except (
-        CaptureError, EngineError, FloorError, LensError, OSError, ShowError, VenueError
+        CaptureError, ColourError, EngineError, FloorError, LensError, OSError, ShowError, VenueError
     ) as error:  # fmt: skip
         print(f"camera: {error}", file=sys.stderr)
         return 1
@@ -127,6 +132,27 @@ def _lens(options: argparse.Namespace) -> int:
     return 0
 
 
+def _colour(options: argparse.Namespace) -> int:
+    if options.chart is not None:
+        print(write_chart(options.chart, options.programme))
+        return 0
+    if options.venue is None and not options.check:
+        raise ColourError("name the venue whose file keeps it: --venue NAME (or --check, to look only)")
+    if options.venue is not None:
+        check_name(options.venue)
+    seen = read(views(options.still or options.camera, options.seconds, options.size), options.programme)
+    found = board_colour.measure(seen, contrast=options.contrast)
+    print(told(found))
+    if options.check:
+        well = found.cast <= WELL
+        print("OK" if well else f"not well: more than {WELL:.0%}; measure it without board_colour")
+        return int(not well)
+    board = Board(gain=found.correction.gain, gamma=found.correction.gamma, measured=date.today())
+    path = remember_board(options.folder, options.venue, board)
+    print(f"{path}: the board's colours; board_colour = true in [[outputs]] makes an output use them")
+    return 0
+
+
 def _size(word: str) -> tuple[int, int]:
     width, _, height = word.lower().partition("x")
     if not (width.isdecimal() and height.isdecimal() and int(width) > 0 and int(height) > 0):
@@ -169,7 +195,7 @@ def _parser() -> argparse.ArgumentParser:
     device = argparse.ArgumentParser(add_help=False)
     device.add_argument("--size", type=_size, default=(1280, 720), metavar="WxH", help="asked of a device")
 
-    commands = parser.add_subparsers(dest="command", metavar="floor|check|lens", required=True)
+    commands = parser.add_subparsers(dest="command", metavar="floor|check|lens|colour", required=True)
     floor = commands.add_parser("floor", parents=[camera, venue], help="the stage floor and its mark")
     floor.add_argument("--still", metavar="FILE", help="a picture or video of the camera, instead of it")
     floor.add_argument("--corners", nargs=4, metavar="x,y", help="the floor's corners: shares, or pixels")
@@ -192,6 +218,17 @@ def _parser() -> argparse.ArgumentParser:
     lens.add_argument("--board", type=Path, metavar="FILE", help="write the board to print: .pdf or .png")
     lens.add_argument("--seconds", type=_seconds, default=60.0, metavar="S", help="(default: 60)")
     lens.set_defaults(run=_lens)
+
+    colour = commands.add_parser("colour", parents=[camera, venue, device], help="the board's colours")
+    colour.add_argument("--still", metavar="FILE", help="a photograph or video of the board, instead")
+    colour.add_argument("--seconds", type=_seconds, default=3.0, metavar="S", help="(default: 3)")
+    colour.add_argument(
+        "--programme", type=_size, default=(1280, 720), metavar="WxH", help="its size (default: 1280x720)"
+    )
+    colour.add_argument("--contrast", action="store_true", help="correct the contrast too, by this camera")
+    colour.add_argument("--check", action="store_true", help="only say how it looks now; write nothing")
+    colour.add_argument("--chart", type=Path, metavar="FILE", help="write the chart as a picture: .png")
+    colour.set_defaults(run=_colour)
     return parser
 
 

@@ -17,6 +17,11 @@ from realtime.transport.orders import Orders
 from tests.mutations import changed, damaged
 
 TEXT = """
+[board]
+gain = [0.93, 1.0, 0.8]
+gamma = [1.02, 1.0, 0.97]
+measured = 2026-11-28
+
 [[cameras]]
 name = "0"
 floor = [[0.35, 0.62], [0.62, 0.62], [1.0, 1.0], [0.0, 1.0]]
@@ -165,3 +170,25 @@ def test_bytes_are_a_venue_or_one_line(tmp_path: Path, draw: st.DataObject) -> N
         assert isinstance(load_venue(path), Venue)
     except VenueError as error:
         assert len(str(error).splitlines()) == 1, repr(str(error))
+
+
+def test_an_output_for_the_board_needs_the_boards_colours(folder: Path) -> None:
+    output = '[[outputs]]\nkind = "window"\nboard_colour = true\n'
+    show = load_show(show_file(folder, f'venue = "arena"\n{output}'))
+    assert show.venue.board is not None
+    assert show.venue.board.correction == ((0.93, 1.0, 0.8), (1.02, 1.0, 0.97))
+    with pytest.raises(ShowError, match=r"window: board_colour needs a venue with \[board\]"):
+        load_show(show_file(folder, output))
+    ndi = '[[outputs]]\nkind = "ndi"\nboard_colour = true\nalpha = true\n'
+    with pytest.raises(ShowError, match="with alpha"):
+        load_show(show_file(folder, f'venue = "arena"\n{ndi}'))
+
+
+@pytest.mark.parametrize(
+    "line", ["gain = [1.2, 1.0, 1.0]", "gain = [0.0, 1.0, 1.0]", "gain = [1.0, nan, 1.0]"]
+)
+def test_no_boards_colours_are_cut_off(folder: Path, line: str) -> None:
+    path = folder / "venues" / "arena.toml"
+    path.write_text(TEXT.replace("gain = [0.93, 1.0, 0.8]", line), encoding="utf-8")
+    with pytest.raises(VenueError, match=r"arena.toml: board\.gain"):
+        load_venue(path)

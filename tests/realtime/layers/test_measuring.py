@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from calibration import marker
+from calibration import board_colour, marker
 from realtime.layers.measuring import FLASH_TICKS, MeasuringPictures
 from realtime.transport.orders import Orders
 
@@ -40,3 +40,13 @@ def test_a_flash_lasts_for_its_ticks_and_the_first_number_counts_as_done() -> No
     assert measuring.over(below, 9, replace(orders, flashes=5), slated=True) is below
     assert not measuring.flashes
     assert measuring.over(below, 10, replace(orders, flashes=5), slated=False) is below, "nor later"
+
+
+def test_the_chart_covers_the_programme_and_the_slate_covers_the_chart() -> None:
+    below = np.full((SIZE[1], SIZE[0], 3), 80, np.uint8)
+    measuring, orders = MeasuringPictures(SIZE), Orders(chart=True)
+    for tick in range(2):
+        shown = measuring.over(below, tick, orders, slated=False)
+        np.testing.assert_array_equal(shown, board_colour.draw_chart(SIZE))
+    assert measuring.over(below, 2, orders, slated=True) is below
+    assert measuring.over(below, 3, Orders(), slated=False) is below and (below == 80).all()

@@ -2,11 +2,13 @@
 
 import threading
 import time
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
+from calibration.board_colour import Correction
 from realtime.outputs.sink import Format, OutputError
 from realtime.outputs.worker import Tick, WorkerSink
 from realtime.transport.programme_ring import Part, ProgrammeFrame
@@ -24,12 +26,13 @@ def frame(tick: int) -> ProgrammeFrame:
 class Worker(WorkerSink):
     """Writes to a list; `gate` holds it up, `error` fails it."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__("worker", name, FORMAT, frozenset[Part]({"picture"}), where="nowhere")
+    def __init__(self, name: str, programme: Format = FORMAT) -> None:
+        super().__init__("worker", name, programme, frozenset[Part]({"picture"}), where="nowhere")
         self.gate = threading.Event()
         self.gate.set()
         self.error: Exception | None = None
         self.ticks: list[int] = []
+        self.colours: list[list[int]] = []
         self.opened = 0
         self._start()
 
@@ -42,6 +45,7 @@ class Worker(WorkerSink):
             error, self.error = self.error, None
             raise error
         self.ticks.append(tick.number)
+        self.colours.append(tick.frame.picture[0, 0].tolist())
 
     def _shut(self) -> None:
         pass
@@ -95,3 +99,17 @@ def test_a_failure_is_told_in_one_line_and_mended_by_opening_again() -> None:
     assert sink.ticks == sorted(sink.ticks)
     assert sink.status().dropped["not_connected"] > 0
     assert sink.wants() == frozenset()
+
+
+def test_an_output_for_the_board_has_its_colours_and_others_keep_theirs() -> None:
+    correction = Correction((0.5, 1.0, 0.75), (1.0, 1.0, 2.0))
+    sink, plain = Worker("board", replace(FORMAT, correction=correction)), Worker("plain")
+    given = frame(100)
+    for each in (sink, plain):
+        wait_for_state(each, "running")
+        each.send(given, 0, 0)
+        wait_until(lambda each=each: each.ticks == [0], "it was written")
+    assert sink.colours == [[round(255 * 0.75 * (100 / 255) ** 2), 100, 50]]
+    assert plain.colours == [[100, 100, 100]] and (given.picture == 100).all()
+    sink.close()
+    plain.close()

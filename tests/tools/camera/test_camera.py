@@ -10,6 +10,9 @@ import pytest
 
 from calibration.lens import Lens
 from realtime.config.venue import load_venue
+from tests.calibration.test_board_colour import COLD
+from tests.calibration.test_board_colour import board as board_light
+from tests.calibration.test_board_colour import filmed as filmed_board
 from tests.calibration.test_lens import SIZE, TRUE, filmed
 from tools.camera import __main__ as module
 from tools.camera.__main__ import main
@@ -62,6 +65,9 @@ def test_without_a_screen_a_picture_with_a_grid_is_written(
         (["check", "--camera", "test://", "--grey", "here"], "x,y"),
         (["lens", "--camera", "test://"], "--venue NAME"),
         (["lens", "--board", "board.svg"], ".png or .pdf"),
+        (["colour", "--camera", "test://"], "--venue NAME"),
+        (["colour", "--chart", "chart.svg"], ".png"),
+        (["colour", "--camera", "test://640x360@30", "--seconds", "1", "--check"], "the chart is not seen"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(
@@ -118,3 +124,26 @@ def test_a_lens_is_measured_from_a_video_and_kept_beside_the_floor(
 def test_a_video_without_a_board_is_refused(still: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["lens", "--camera", "assets/fan_dance.mp4", "--venue", "arena", "--seconds", "0.3"]) == 1
     assert "the board was seen in 0 different places" in capsys.readouterr().err
+
+
+def test_the_boards_colours_are_measured_kept_and_checked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chart, photo = tmp_path / "chart.png", tmp_path / "photo.png"
+    assert main(["colour", "--chart", str(chart)]) == 0
+    cv2.imwrite(str(photo), filmed_board(board_light(cv2.imread(str(chart)), *COLD)))
+    venue = ["--venue", "arena", "--folder", str(tmp_path)]
+    assert main(["colour", "--still", str(photo), "--check"]) == 1
+    assert "not well" in capsys.readouterr().out
+    remember(tmp_path, "arena", "0", mark=(0.5, 0.8))
+    assert main(["colour", "--still", str(photo), *venue]) == 0
+    said = capsys.readouterr().out
+    assert "venues/arena.toml: the board's colours" in said and "white: red -" in said
+    known = load_venue(tmp_path / "venues" / "arena.toml")
+    assert known.board is not None and known.camera("0") is not None, "what else is in it stays"
+    corrected = cv2.LUT(cv2.imread(str(chart)), known.board.correction.table())
+    cv2.imwrite(str(photo), filmed_board(board_light(corrected, *COLD)))
+    assert main(["colour", "--still", str(photo), "--check"]) == 0
+    assert capsys.readouterr().out.endswith("OK\n")
+    remember(tmp_path, "arena", "1", mark=(0.5, 0.8))
+    assert load_venue(tmp_path / "venues" / "arena.toml").board == known.board

@@ -360,3 +360,14 @@ def test_the_venue_is_named_with_its_dates_and_with_what_it_does_not_know() -> N
     assert [each.level for each in found] == [OK, WARN]
     assert found[0].found == "arena: camera 0 has mark of 2026-11-29"
     assert found[1].found == "arena does not know camera 1" and "tools.camera" in found[1].advice
+
+
+def test_the_boards_colours_are_told_and_who_uses_them() -> None:
+    board = {"gain": (1, 0.9, 0.8), "gamma": (1, 1, 1), "measured": "2026-11-29"}
+    show = {"venue": {"name": "arena", "board": board}}
+    outputs = ({}, {"outputs": [{"kind": "window", "board_colour": True}]})
+    told = [next(look_at_venue(Case(Show.model_validate(show | more)))).found for more in outputs]
+    assert told == [
+        "arena: the board's colours of 2026-11-29; no output uses them (board_colour = true)",
+        "arena: the board's colours of 2026-11-29; used by window",
+    ]

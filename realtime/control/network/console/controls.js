@@ -8,8 +8,9 @@ const GROUPS = [
   { title: "To safety", actions: ["fallback", "freeze", "dump", "slate"] },
   { title: "Player", actions: ["mirror", "skeleton"] },
   { title: "Fan", actions: ["redo", "lock"] },
-  { title: "In time", actions: ["beat", "tap", "measure", "flash"] },
+  { title: "In time", actions: ["beat", "tap"] },
   { title: "Preview", actions: ["camera-preview", "camera", "unpick"] },
+  { title: "Board", actions: ["measure", "flash", "chart"] },
   { title: "Show", actions: ["record", "restart", "help", "quit"] },
 ];
 
@@ -23,6 +24,8 @@ const TOGGLES = {
   lock: "locked",
   beat: "beat",
   "camera-preview": "camera_preview",
+  measure: "measuring",
+  chart: "chart",
   record: "recording",
 };
 
