@@ -66,6 +66,7 @@ class FakeSource:
     gives = ""
     recorded = False
     damaged = 0
+    media_ns: int | None = None
 
     def __init__(self, frames: int) -> None:
         self._left = frames
