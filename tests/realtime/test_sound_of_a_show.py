@@ -1,7 +1,7 @@
 """A whole show is recorded with its file's sound: each flash of the film is one of the player, with its beep.
 
-The networks are fakes that paint the brightness of the fan's picture. Flashes are a second apart, more or less,
-so that a beep of another second would be seen.
+The networks are fakes that paint the brightness of the fan's picture. Flashes are about a second apart, but
+not evenly, so that a beep of another second would be seen.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def the_playout_is_killed(supervisor: Supervisor) -> None:
 def the_slate_is_on(supervisor: Supervisor) -> None:
     supervisor.desk.act("slate", who="test", confirmed=True)
     time.sleep(2)
-    supervisor.desk.act("slate", who="test", confirmed=True)
+    supervisor.desk.act("take", who="test", confirmed=True)
     wait_until(lambda: supervisor.status().playout.state == "LIVE", "on air again", 20)
 
 

@@ -122,6 +122,7 @@ class Board:
         trusted: bool = True,
         camera: int = 0,
         media_ns: int = NO_MEDIA,
+        captured_ns: int | None = None,
     ) -> None:
         """A frame of one colour comes from the performer; it has arrived when it returns."""
         spec = self.frames.spec if topic == "tickets" else self.camera.spec
@@ -130,6 +131,7 @@ class Board:
             slot.picture[:] = grey
         self._sent += topic == "tickets"
         now_ns = time.monotonic_ns() - round(age_ms * 1e6)
+        captured_ns = now_ns if captured_ns is None else captured_ns
         ticket = Ticket(
             self._sent,
             slot.index,
@@ -137,7 +139,7 @@ class Board:
             True,
             self._sent,
             33_000_000,
-            now_ns,
+            captured_ns,
             now_ns,
             now_ns,
             player,
