@@ -1,7 +1,6 @@
 """A whole show is recorded with its file's sound: each flash of the film is one of the player, with its beep.
 
-The networks are fakes that paint the brightness of the fan's picture. Flashes are about a second apart, but
-not evenly, so that a beep of another second would be seen.
+The networks are fakes that paint the brightness of the fan's picture.
 """
 
 from __future__ import annotations
@@ -10,31 +9,22 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from realtime.config.outputs import Recorder
 from realtime.config.show import Show
-from realtime.outputs.sound import RATE
 from realtime.performer.networks import Nets
 from realtime.supervise.supervisor import Supervisor
 from tests.realtime.fakes import SIZE, FakePerson, FakeRender, FakeRetarget, FakeTracker, Heard, fake_show
 from tests.realtime.outputs.feeding import wait_until
 from tests.realtime.outputs.test_in_a_show import run, sent
-from tests.realtime.sounding import write_film
+from tests.realtime.sounding import BEEP_S, FILM_FPS, beeps_in, flashes_in, flashing_film, length_s
 from tests.realtime.test_show_runs import child, states
 
-FPS = 30
-LENGTH_S = 4.5
-FLASHES_S = (0.5, 1.4, 2.6, 3.5)
-FLASH_S, BEEP_S = 0.1, 0.1
-DARK, BRIGHT = 60, 230
 APART_S = 0.04
 """A frame of the programme, and what is read off the recording."""
 SETTLED_S, WATCHED_S = 2.0, 6.0
@@ -60,48 +50,6 @@ def bright_nets(show: Show) -> Nets:
     return Nets(Brightness(), FakeRetarget(), Painted(), lambda picture, landmarks: None)
 
 
-def flashing_film(path: Path) -> Path:
-    """Its flashes and its beeps begin together."""
-    greys = np.full(round(LENGTH_S * FPS), DARK)
-    samples = np.zeros((round(LENGTH_S * RATE), 2), np.int16)
-    beep = 12_000 * np.sin(2 * np.pi * 1000 / RATE * np.arange(round(BEEP_S * RATE)))
-    for at_s in FLASHES_S:
-        greys[round(at_s * FPS) : round((at_s + FLASH_S) * FPS)] = BRIGHT
-        begin = round(at_s * RATE)
-        samples[begin : begin + len(beep)] = beep[:, None]
-    return write_film(path, Fraction(FPS), greys.tolist(), samples, SIZE)
-
-
-def flashes_in(recording: Path) -> list[float]:
-    """When the picture got bright, in seconds of the recording."""
-    with av.open(str(recording)) as file:
-        frames = [(f.time, f.to_ndarray(format="bgr24").mean()) for f in file.decode(video=0)]
-    middle = (DARK + BRIGHT) / 2
-    return [after[0] for before, after in pairwise(frames) if before[1] < middle <= after[1]]
-
-
-def length_s(recording: Path) -> float:
-    with av.open(str(recording)) as file:
-        return max(frame.time for frame in file.decode(video=0))
-
-
-def beeps_in(recording: Path) -> list[float]:
-    """When a beep began."""
-    even = av.AudioResampler("fltp", "mono", RATE)
-    with av.open(str(recording)) as file:
-        decoded = (part for frame in file.decode(audio=0) for part in even.resample(frame))
-        parts = [(part.time, part.to_ndarray()[0]) for part in decoded]
-    sound = np.zeros(round((parts[-1][0] + 1) * RATE), np.float32)
-    for at_s, samples in parts:
-        begin = round(at_s * RATE)
-        sound[begin : begin + len(samples)] = samples
-    step = RATE // 500
-    loud = np.abs(sound[: len(sound) // step * step].reshape(-1, step)).max(axis=1) > 0.15
-    begins = np.flatnonzero(loud & ~np.roll(loud, 1))
-    quiet_before = [n for n in begins if not loud[max(0, n - 50) : n].any()]
-    return [float(n * step / RATE) for n in quiet_before]
-
-
 def nothing_happens(supervisor: Supervisor) -> None:
     pass
 
@@ -122,7 +70,7 @@ def the_playout_is_killed(supervisor: Supervisor) -> None:
     playout, before = child("playout"), sent(supervisor, "recorder")
     assert playout is not None
     os.kill(playout.pid, signal.SIGKILL)
-    wait_until(lambda: sent(supervisor, "recorder") > before + 2 * FPS, "the recording goes on", 40)
+    wait_until(lambda: sent(supervisor, "recorder") > before + 2 * FILM_FPS, "the recording goes on", 40)
 
 
 def the_slate_is_on(supervisor: Supervisor) -> None:
@@ -147,13 +95,15 @@ def test_each_flash_has_its_beep(happens: Callable[[Supervisor], None], tmp_path
     """In the last seconds of the recording: two seconds after it has happened at the latest."""
     folder = tmp_path / "takes"
     recorder = Recorder(kind="recorder", folder=folder, bitrate=1_000_000, audio="source")
-    show, player = fake_show(tmp_path, camera=str(flashing_film(tmp_path / "film.mov")), outputs=(recorder,))
+    show, player = fake_show(
+        tmp_path, camera=str(flashing_film(tmp_path / "film.mov", SIZE)), outputs=(recorder,)
+    )
     supervisor = Supervisor(show, player, bright_nets, Heard())
 
     def steps() -> None:
         wait_until(lambda: states(supervisor)[-1:] == ["LIVE"], "on air", 40)
         supervisor.act("record")
-        wait_until(lambda: sent(supervisor, "recorder") > FPS, "it is recorded", 40)
+        wait_until(lambda: sent(supervisor, "recorder") > FILM_FPS, "it is recorded", 40)
         happens(supervisor)
         time.sleep(SETTLED_S + WATCHED_S)
 

@@ -32,12 +32,13 @@ from realtime.outputs.sound import (
 from realtime.outputs.stream import StreamSink
 from realtime.outputs.synthetic import COMMENT
 from realtime.stages.table import output_stage, stages_of
-from realtime.transport.programme_ring import MediaTime
+from realtime.transport.programme_ring import MediaTime, ProgrammeFrame
 from tests.realtime.outputs.feeding import playing, wait_for_state, wait_until
 from tests.realtime.outputs.probing import probe, tags
 from tests.realtime.outputs.test_recording import SIZE, frame
 from tests.realtime.outputs.test_stream import frame as numbered
 from tests.realtime.outputs.test_stream import free_port
+from tests.realtime.sounding import BRIGHT, DARK, beeps_in, flashes_in, flashing_film, is_flash
 from tools.benchmarking.hosting import hosted
 
 LOUD = 6000
@@ -76,16 +77,20 @@ def record(
     container: str = "mkv",
     ticks: Sequence[int] = range(60),
     feed: str = "programme",
+    grey: Callable[[int], int] = lambda tick: 100,
 ) -> Path:
-    """Three seconds at 20 fps. media: of each tick, in the programme."""
+    """Three seconds at 20 fps. media, grey: of each tick, in the programme."""
     settings = Recorder(kind="recorder", folder=folder, container=container, feed=feed, bitrate=400_000)
     sink = RecorderSink(settings.model_copy(update={"audio": audio}), Format(SIZE, Fraction(20)))
     sink.order("start")
     wait_for_state(sink, "running")
     for tick in ticks:
         sent = sink.status().sent
-        times = {"media": media(tick), "clean_media": MediaTime(0, (tick - 10) * TICK_NS)}
-        sink.send(frame(tick)._replace(entered=tick, **times), 100 + tick, tick)
+        picture = np.full((SIZE[1], SIZE[0], 3), grey(tick), np.uint8)
+        clean_media = MediaTime(0, (tick - 10) * TICK_NS)
+        sink.send(
+            ProgrammeFrame(picture, None, picture, None, tick, media(tick), clean_media), 100 + tick, tick
+        )
         wait_until(lambda sent=sent: sink.status().sent > sent, f"tick {tick} is written")
     sink.order("stop")
     wait_for_state(sink, "off")
@@ -186,6 +191,24 @@ def test_what_is_asked_of_a_sound(tmp_path: Path) -> None:
         (None, None, 2400),
         (start_ns + 8 * TICK_NS - gap_ns, MediaTime(1, 10**9 - gap_ns), 4 * 2400),
     ], "the slate, and what was heard once, are silent on a card; a gap begins where it began"
+
+
+@pytest.mark.parametrize("container", ["mkv", "mp4"])
+def test_in_the_file_each_flash_has_its_beep(container: str, tmp_path: Path) -> None:
+    """The recorder begins in the middle of the film, which goes round."""
+    film = flashing_film(tmp_path / "film.mov", SIZE)
+    (tmp_path / "takes").mkdir()
+    path = record(
+        tmp_path / "takes",
+        source(film),
+        lambda tick: MediaTime(0, (tick + 20) * TICK_NS),
+        container,
+        range(120),
+        grey=lambda tick: BRIGHT if is_flash((tick + 20) / 20) else DARK,
+    )
+    flashes, beeps = flashes_in(path), beeps_in(path)
+    assert len(flashes) == len(beeps) == 5
+    assert np.array(beeps) - np.array(flashes) == pytest.approx(0, abs=0.005)
 
 
 def test_a_picture_without_sound_is_told_by_name(clip: Path, tmp_path: Path) -> None:
