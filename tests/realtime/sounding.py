@@ -1,4 +1,4 @@
-"""Video files whose sound tells where in the file it is, by counting or by beeps at flashes; and its readers."""
+"""Video files whose sound tells where in the file it is, by counting or by beeps at flashes; its readers."""
 
 from __future__ import annotations
 
