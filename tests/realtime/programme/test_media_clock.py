@@ -1,4 +1,4 @@
-"""The place in the camera's file at a tick: origins, latency, what was dumped. `test_sound_in_step` plays it."""
+"""The place in the camera's file at a tick: origins, latency, a dump. `test_sound_in_step` plays it."""
 
 from __future__ import annotations
 
