@@ -80,6 +80,7 @@ class Device:
 
     recorded = False
     damaged = 0
+    media_ns = None
 
     def __init__(self, camera: str, target: str | int, ask: Capture) -> None:
         """Opens it and takes one frame. target: its index or path. ask: what it is to give. Raises

@@ -35,6 +35,7 @@ class NdiSource:
 
     recorded = False
     damaged = 0
+    media_ns = None
 
     def __init__(self, camera: str, name: str) -> None:
         """Finds it and takes one picture. name: "HOST (SOURCE)", or the source's part alone. Raises

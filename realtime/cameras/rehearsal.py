@@ -24,6 +24,7 @@ class RehearsalSource:
     is left out, but counted in its number."""
 
     recorded = False
+    media_ns = None
 
     def __init__(self, asked: Rehearsal, camera: str) -> None:
         """Raises VideoError."""

@@ -33,6 +33,7 @@ class ReplaySource:
 
     recorded = False
     damaged = 0
+    media_ns = None
 
     def __init__(self, asked: Replayed, camera: str) -> None:
         """Raises CaptureError."""

@@ -29,7 +29,8 @@ class Source(Protocol):
     name: what messages call it, without a password. fps: frames a second, 30 where it does not say. gives:
     size, kind and rate of its pictures, for people; what was asked for too, where that is something else.
     recorded: it is paced by its own time stamps and loops. damaged: so many frames were left out so far
-    because they could not be decoded.
+    because they could not be decoded. media_ns: where in a file the frame of the last `grab` lies, counted
+    from its first frame; None for what is no file.
     """
 
     name: str
@@ -39,6 +40,9 @@ class Source(Protocol):
 
     @property
     def damaged(self) -> int: ...
+
+    @property
+    def media_ns(self) -> int | None: ...
 
     def grab(self) -> int:
         """Goes to the next frame; gives its time since the recording began to play. What is not recorded
@@ -81,6 +85,10 @@ class VideoSource:
     @property
     def damaged(self) -> int:
         return self._source.damaged
+
+    @property
+    def media_ns(self) -> int | None:
+        return self._source.media_ns
 
     def grab(self) -> int:
         with _as_capture_error():

@@ -182,7 +182,7 @@ class Recorder(_Output):
     fragment_s: float = Field(default=1.0, ge=0.2, le=10)
     """Seconds in each piece of the file: a power cut costs one piece and about one more second."""
     audio: Audio = "none"
-    """The sound: none, silence, source (the camera file's own, round and round) or alsa:DEVICE."""
+    """The sound: none, silence, source (the camera file's own, in step with it) or alsa:DEVICE."""
 
 
 class Stream(_Output):
@@ -196,7 +196,7 @@ class Stream(_Output):
     keyframe_s: KeyframeS = Field(default=2.0, le=10)
     """Seconds between keyframes."""
     audio: Audio = "none"
-    """The sound: none, silence, source (the camera file's own, round and round) or alsa:DEVICE."""
+    """The sound: none, silence, source (the camera file's own, in step with it) or alsa:DEVICE."""
 
 
 class Whip(_Output):

@@ -80,12 +80,16 @@ class RecorderSink(WorkerSink):
 
     def _write(self, tick: Tick) -> None:
         assert self._file is not None  # noqa: S101  # opened before
-        picture = tick.frame.clean if self._settings.feed == "clean" else tick.frame.picture
+        frame = tick.frame
+        clean = self._settings.feed == "clean"
+        picture = frame.clean if clean else frame.picture
+        # The clean feed has no delay, and no slate.
+        entered, media = (tick.number, frame.clean_media) if clean else (frame.entered, frame.media)
         if picture is None:  # this tick was made before anybody wanted the clean feed
             return
         try:
             self._look_at_disk()
-            self._file.write(picture, tick.number, tick.due_ns, tick.frame.entered)
+            self._file.write(picture, tick.number, tick.due_ns, entered, media)
         except OSError as error:
             raise OutputError(f"{self.name}: cannot write {self._where}: {error.strerror}") from error
 

@@ -1,14 +1,18 @@
 """The sound of a recording or a stream: silence, the camera file's own, or a sound card's.
 
-A tick's sound is that of the moment that its picture came into the programme, so that the delay holds both
-back alike. What was heard once is not heard again: while a delay builds up there is silence.
+Of the camera's file a tick has the sound of the place from which the fan's frame on air was captured; the
+playout tells it. Of a sound card it has that of the moment that its picture came into the programme, so that
+the delay holds both back alike. What a card heard once is not heard again: while a delay builds up there is
+silence.
 """
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from fractions import Fraction
 
 import av
@@ -18,6 +22,7 @@ from numpy.typing import NDArray
 
 from engines.time_units import NS_PER_S
 from realtime.outputs.sink import OutputError
+from realtime.transport.programme_ring import MediaTime
 
 RATE = 48_000
 """Samples a second."""
@@ -39,43 +44,83 @@ BEHIND_S = 0.15
 """So long after it was heard the sound of a card goes out without a delay: about as late as the picture."""
 
 OFF_S = 0.06
-"""A sound that is further from where it should be is put right, which can be heard."""
+"""A card's sound that is further from where it should be is put right, which can be heard."""
+
+APART_S = 0.02
+"""A file's sound that is further from its picture is put right: a little more than half a frame of 30 a
+second, so that it may stay between two latencies that are a frame apart."""
+
+FADE = RATE // 100
+"""Samples over which it is: one sound fades out while the other fades in."""
 
 
 class Sound(ABC):
     """For one thread. An `Encoded` asks it tick by tick."""
 
     @abstractmethod
-    def take(self, at: int, heard_ns: int, count: int) -> Samples:
-        """`count` samples from the place `at` on, in samples since the first tick; heard_ns: when that was,
-        monotonic. Silence where there are none."""
+    def take(self, heard_ns: int | None, media: MediaTime | None, count: int) -> Samples:
+        """The next `count` samples; silence where there are none. heard_ns: when the first of them was heard,
+        monotonic; None where nothing new is to be heard. media: where it lies in the camera's file; None
+        where that is not known."""
 
     def close(self) -> None:  # noqa: B027  # most hold nothing
         """Frees what it holds."""
 
 
 class Silence(Sound):
-    def take(self, at: int, heard_ns: int, count: int) -> Samples:
+    def take(self, heard_ns: int | None, media: MediaTime | None, count: int) -> Samples:
         return np.zeros((count, 2), np.int16)
 
 
-class ClipSound(Sound):
-    """A file's first sound track, round and round, as long as its picture."""
+class SourceSound(Sound):
+    """The first sound tracks of the files that are cameras, each as long as its picture.
 
-    def __init__(self, path: str) -> None:
-        """Raises OutputError."""
-        try:
-            self._samples = _read(path)
-        except FFmpegError as error:
-            raise OutputError(f"audio: {path} cannot be read: {error.strerror}") from error
-        self._next: int | None = None
+    It plays on sample by sample. Where that has come too far from the picture, at a switch of the camera, and
+    where there is to be silence, it fades over. While the place is not known it plays on.
+    """
 
-    def take(self, at: int, heard_ns: int, count: int) -> Samples:
-        if self._next is None or abs(at - self._next) > OFF_S * RATE:
-            self._next = at
-        places = np.arange(self._next, self._next + count) % len(self._samples)
+    def __init__(self, files: Sequence[str | None]) -> None:
+        """files: of each camera its file; None for one that is no file. Raises OutputError where one cannot
+        be read or is too long, and where none has sound."""
+        read = {camera: _read(path) for camera, path in enumerate(files) if path is not None}
+        self._tracks = {camera: samples for camera, samples in read.items() if samples is not None}
+        if not self._tracks:
+            names = ", ".join(path for path in files if path is not None)
+            raise OutputError(f'audio: {names} has no sound in it; choose "silence" or "none"')
+        self._camera: int | None = None
+        self._next = 0
+
+    def take(self, heard_ns: int | None, media: MediaTime | None, count: int) -> Samples:
+        if media is None:
+            return self._play(count)
+        camera = media.camera if media.ns is not None and media.camera in self._tracks else None
+        at = 0 if camera is None or media.ns is None else round(media.ns * RATE / NS_PER_S)
+        if camera == self._camera and self._is_near(at):
+            return self._play(count)
+        fade = min(FADE, count)
+        before = self._play(fade)
+        self._camera, self._next = camera, at
+        samples = self._play(count)
+        share = np.linspace(0, 1, fade, dtype=np.float32)[:, None]
+        samples[:fade] = np.rint(before * (1 - share) + samples[:fade] * share)
+        return samples
+
+    def _is_near(self, at: int) -> bool:
+        """Whether the next sample is about where it should be, at the end of the file also across it."""
+        if self._camera is None:
+            return True
+        length = len(self._tracks[self._camera])
+        off = (self._next - at) % length
+        return min(off, length - off) <= APART_S * RATE
+
+    def _play(self, count: int) -> Samples:
+        """The next samples, a copy."""
+        if self._camera is None:
+            return np.zeros((count, 2), np.int16)
+        track = self._tracks[self._camera]
+        places = np.arange(self._next, self._next + count) % len(track)
         self._next += count
-        return self._samples[places]
+        return track[places]
 
 
 class Recent:
@@ -128,10 +173,12 @@ class CardSound(Sound):
         self._thread = threading.Thread(target=self._read, name="sound", daemon=True)
         self._thread.start()
 
-    def take(self, at: int, heard_ns: int, count: int) -> Samples:
+    def take(self, heard_ns: int | None, media: MediaTime | None, count: int) -> Samples:
         """Raises OutputError where the card is gone."""
         if self._failed is not None:
             raise OutputError(f"audio: {self._failed}")
+        if heard_ns is None:
+            return np.zeros((count, 2), np.int16)
         return self._recent.take(heard_ns - round(BEHIND_S * NS_PER_S), count)
 
     def close(self) -> None:
@@ -154,10 +201,11 @@ class CardSound(Sound):
 
 
 def open_sound(audio: str) -> Sound | None:
-    """audio: as the show file has it, or "file:" and a path; None for "none". Raises OutputError."""
+    """audio: as the show file has it, but "source:" and a JSON list of `SourceSound`'s files for "source".
+    None for "none". Raises OutputError."""
     kind, _, target = audio.partition(":")
-    if kind == "file":
-        return ClipSound(target)
+    if kind == "source":
+        return SourceSound(json.loads(target))
     if kind == "alsa":
         return CardSound(target)
     return Silence() if kind == "silence" else None
@@ -175,20 +223,24 @@ class Encoded:
         self._done = PRIMING
         self._heard: int | None = None
 
-    def tick(self, tick: int, due_ns: int, entered: int | None) -> list[av.Packet]:
-        """The packets up to the end of a tick. entered: see `ProgrammeFrame`."""
+    def tick(
+        self, tick: int, due_ns: int, entered: int | None, media: MediaTime | None = None
+    ) -> list[av.Packet]:
+        """The packets up to the end of a tick. entered, media: see `ProgrammeFrame`."""
         if self._first is None:
             self._first = tick
         count = self._samples(tick - self._first + 1) - self._done
         if count <= 0:
             return []
-        if entered is None or (self._heard is not None and entered <= self._heard):
-            samples = np.zeros((count, 2), np.int16)
-        else:
+        # After missing ticks the first sample lies before this one's beginning.
+        after_ns = round((self._done - self._samples(tick - self._first)) * NS_PER_S / RATE)
+        heard_ns = None
+        if entered is not None and (self._heard is None or entered > self._heard):
             self._heard = entered
-            heard_ns = due_ns - round((tick - entered) * NS_PER_S / self._fps)
-            at = self._samples(entered - self._first) + self._done - self._samples(tick - self._first)
-            samples = self._sound.take(at, heard_ns, count)
+            heard_ns = due_ns - round((tick - entered) * NS_PER_S / self._fps) + after_ns
+        if media is not None and media.ns is not None:
+            media = media._replace(ns=media.ns + after_ns)
+        samples = self._sound.take(heard_ns, media, count)
         frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="stereo")
         frame.sample_rate, frame.pts, frame.time_base = RATE, self._done, Fraction(1, RATE)
         self._done += count
@@ -205,11 +257,20 @@ class Encoded:
         return round(ticks * RATE / self._fps)
 
 
-def _read(path: str) -> Samples:
-    """All of a file's first sound track, as long as its picture is. Raises OutputError, FFmpegError."""
+def _read(path: str) -> Samples | None:
+    """As `_decode`. Raises OutputError."""
+    try:
+        return _decode(path)
+    except FFmpegError as error:
+        raise OutputError(f"audio: {path} cannot be read: {error.strerror}") from error
+
+
+def _decode(path: str) -> Samples | None:
+    """All of a file's first sound track, as long as its picture is; None where it has none. Raises
+    OutputError, FFmpegError."""
     with av.open(f"file:{path}", metadata_errors="replace") as file:
         if not file.streams.audio:
-            raise OutputError(f'audio: {path} has no sound in it; choose "silence" or "none"')
+            return None
         video = file.streams.video[0] if file.streams.video else None
         length_s, start_s = (file.duration or 0) / av.time_base, 0.0
         if video is not None and video.time_base is not None:

@@ -63,7 +63,8 @@ class StreamSink(WorkerSink):
     def _write(self, tick: Tick) -> None:
         assert self._file is not None  # noqa: S101  # opened before
         try:
-            self._file.write(tick.frame.picture, tick.number, tick.due_ns, tick.frame.entered)
+            frame = tick.frame
+            self._file.write(frame.picture, tick.number, tick.due_ns, frame.entered, frame.media)
         except (OSError, av.FFmpegError) as error:
             raise self._failed("send to", error) from error
 

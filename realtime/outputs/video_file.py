@@ -9,6 +9,7 @@ import av
 from realtime.outputs.h264 import Encoder, EncoderSettings, best_encoder, configure, to_i420
 from realtime.outputs.sound import Encoded, open_sound
 from realtime.pictures.picture import Picture
+from realtime.transport.programme_ring import MediaTime
 
 
 class VideoFile:
@@ -48,16 +49,23 @@ class VideoFile:
             self._close()
             raise
 
-    def write(self, picture: Picture, tick: int, due_ns: int = 0, entered: int | None = None) -> None:
+    def write(
+        self,
+        picture: Picture,
+        tick: int,
+        due_ns: int = 0,
+        entered: int | None = None,
+        media: MediaTime | None = None,
+    ) -> None:
         """Adds a picture, (H, W, 3) BGR, at its tick's time; missing ticks leave their time empty. due_ns,
-        entered: of the tick, for its sound (`sound.Encoded`)."""
+        entered, media: of the tick, for its sound (`sound.Encoded`)."""
         if self._first is None:
             self._first = tick
         for packet in self._encoder.encode(to_i420(picture), tick - self._first):
             packet.stream = self._stream
             self._output.mux(packet)
         if self._sound is not None:
-            self._output.mux(self._sound.tick(tick, due_ns, entered))
+            self._output.mux(self._sound.tick(tick, due_ns, entered, media))
 
     def close(self) -> None:
         """Ends the file. Raises av.FFmpegError where its end could not be written."""

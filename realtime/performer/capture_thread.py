@@ -37,13 +37,14 @@ USUAL_FPS = 30
 class Captured(NamedTuple):
     """One frame. picture: (H, W, 3) uint8 BGR. captured_ns: when it was taken, or due, or arrived: what is
     known. switches: how often the camera was switched before; frames of two cameras differ in it. camera: the
-    show's word for it."""
+    show's word for it. media_ns: where in the camera's file it lies; see `Source`."""
 
     frame_id: int
     picture: NDArray[np.uint8]
     captured_ns: int
     switches: int = 0
     camera: str = ""
+    media_ns: int | None = None
 
 
 class CaptureThread:
@@ -215,9 +216,15 @@ class CaptureThread:
             wait_ns = captured_ns - time.monotonic_ns()
             if wait_ns > 0 and reader.stop.wait(wait_ns / NS_PER_S):
                 return
-            self._hand_on(reader, picture, captured_ns)
+            self._hand_on(reader, picture, captured_ns, source.media_ns)
 
-    def _hand_on(self, reader: _Reader, picture: NDArray[np.uint8] | None, captured_ns: int) -> None:
+    def _hand_on(
+        self,
+        reader: _Reader,
+        picture: NDArray[np.uint8] | None,
+        captured_ns: int,
+        media_ns: int | None = None,
+    ) -> None:
         """Delivers a frame, if its camera is on. The first one of a camera that is waited for switches it on.
         picture: None where its time has passed."""
         with self._delivering:
@@ -239,7 +246,9 @@ class CaptureThread:
                 # The first frame of another camera may be older than the last of the one before.
                 self._captured_ns = max(captured_ns, self._captured_ns)
                 self._deliver(
-                    Captured(self._frame_id, picture, self._captured_ns, self._switches, reader.camera)
+                    Captured(
+                        self._frame_id, picture, self._captured_ns, self._switches, reader.camera, media_ns
+                    )
                 )
             self._frame_id += 1
 

@@ -14,7 +14,7 @@ from realtime.performer.frame_failures import FrameFailures
 from realtime.performer.networks import Nets
 from realtime.performer.pose_step import Posed
 from realtime.pictures.alpha import draw_on
-from realtime.transport.bus import Ticket
+from realtime.transport.bus import NO_MEDIA, Ticket
 from realtime.transport.frames import FrameWriter
 from realtime.transport.telemetry import Meter
 
@@ -44,11 +44,18 @@ class PaintStep:
     thread."""
 
     def __init__(
-        self, frames: FrameWriter, players: Sequence[Path], meter: Meter, *, least_confidence: float = 0.0
+        self,
+        frames: FrameWriter,
+        players: Sequence[Path],
+        cameras: Sequence[str],
+        meter: Meter,
+        *,
+        least_confidence: float = 0.0,
     ) -> None:
-        """players: the packs that may dance; a ticket names the player by the index here. least_confidence:
-        see `Confidence`."""
+        """players: the packs that may dance; a ticket names the player by the index here. cameras: likewise.
+        least_confidence: see `Confidence`."""
         self._frames = frames
+        self._cameras = {camera: place for place, camera in enumerate(cameras)}
         self._places = {folder: place for place, folder in enumerate(players)}
         self._meter = meter
         self._pace = Pace()
@@ -100,6 +107,8 @@ class PaintStep:
             time.monotonic_ns(),
             self._places.get(posed.nets.folder, 0),
             self.confidence.trusted,
+            camera=self._cameras.get(posed.captured.camera, 0),
+            media_ns=NO_MEDIA if posed.captured.media_ns is None else posed.captured.media_ns,
         )
         self._frames.send(ticket._replace(before_ns=self._before_ns(ticket)))
         self._last = ticket

@@ -191,7 +191,13 @@ class Performer:
     def _generate(self) -> None:
         """In the generate thread."""
         show = self._rig.show
-        painting = PaintStep(self._frames, show.everyone, self._meter, least_confidence=show.least_confidence)
+        painting = PaintStep(
+            self._frames,
+            show.everyone,
+            self._cameras,
+            self._meter,
+            least_confidence=show.least_confidence,
+        )
         self.confidence = painting.confidence
         while not self._stop.is_set():
             self._moved_ns["generate"] = time.monotonic_ns()

@@ -16,7 +16,9 @@ class PlayedVideo:
     `video_source.Source` whose errors are VideoErrors.
 
     fps: frames a second. gives: size, codec and rate. recorded: it is paced by its own time stamps and
-    loops. damaged: so many frames were left out so far. Its pictures are of one size as long as it is open.
+    loops. damaged: so many frames were left out so far. media_ns: where in the file the frame of the last
+    `grab` lies, counted from its first frame; None for a stream without an end. Its pictures are of one size
+    as long as it is open.
     """
 
     def __init__(self, name: str, *, stream: bool = False) -> None:
@@ -30,6 +32,7 @@ class PlayedVideo:
         self.recorded = not stream or self._decoder.has_end
         self._pass_ns = 0
         self._newest_ns = -1
+        self.media_ns: int | None = None
         self._frame: VideoFrame = self._decoder.first.frame
 
     @property
@@ -50,6 +53,7 @@ class PlayedVideo:
         self._frame = decoded.frame
         if not self.recorded:
             return 0
+        self.media_ns = decoded.t_ns
         self._newest_ns = self._pass_ns + decoded.t_ns
         return self._newest_ns
 

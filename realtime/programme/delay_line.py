@@ -57,6 +57,11 @@ class DelayLine:
         """How many ticks what is on air is behind what comes in."""
         return len(self._waiting)
 
+    @property
+    def is_filling(self) -> bool:
+        """Whether nothing comes out, until it is full."""
+        return self._filling
+
     def empty(self) -> int:
         """Forgets all that waits; how many frames were lost with it."""
         lost = self._drop(len(self._waiting))

@@ -27,7 +27,8 @@ class LivePlayer:
     saw.
 
     newest: the newest good frame that can be trusted; None before the first. came: how many good frames were
-    finished since the last tick; finished_ns: when the newest of them was.
+    finished since the last tick; finished_ns: when the newest of them was. arrived: the newest ticket since
+    the last tick, whatever becomes of its frame; None without one.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class LivePlayer:
         self.newest: Ticket | None = None
         self.heard = False
         self.came, self.finished_ns = 0, 0
+        self.arrived: Ticket | None = None
 
     @property
     def player(self) -> int:
@@ -93,7 +95,7 @@ class LivePlayer:
         if self._reader.refused and not self._refused:
             self._refused = True
             self._meter.event(time.monotonic_ns(), OTHER_SHAPE)
-        self._kept, self.came = None, 0
+        self._kept, self.came, self.arrived = None, 0, newest
         if newest is None:
             self._jitter.keeps_back(0)
             return kept

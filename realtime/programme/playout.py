@@ -17,10 +17,11 @@ from realtime.programme.programme_meter import ProgrammeMeter
 from realtime.programme.sources import Sources
 from realtime.programme.timing.beat_delay import BeatDelay
 from realtime.programme.timing.clock import ProgrammeClock
+from realtime.programme.timing.media_clock import MediaClock
 from realtime.programme.timing.phase_lock import PhaseLock
 from realtime.stages.context import StageContext
 from realtime.stages.stage_link import StageLink
-from realtime.transport.bus import MarkerReading, receive_newest
+from realtime.transport.bus import NO_MEDIA, MarkerReading, receive_newest
 from realtime.transport.messages import MessageError
 from realtime.transport.orders import MOST_SECONDS, Orders
 from realtime.transport.programme_ring import Part, ProgrammeFrame, ProgrammeWriter
@@ -79,6 +80,7 @@ class Playout:
             self._ticks(MOST_SECONDS),
             show.tempo.board_lag_ms * NS_PER_MS,
         )
+        self._media = MediaClock()
         self._came_ns: int | None = None
         self._air = ProgrammeMeter(self._meter, float(show.programme.fps))
         self._air.counting = context.on_air is not None or show.start == "standby"
@@ -124,7 +126,9 @@ class Playout:
         self._sources.tick(now_ns, period_ns, self._orders)
         if dumps:
             self._programme.dump(now_ns, self._sources.shot_of(Source.SAFE))
+            self._media.dump(now_ns)
         on_air = self._step(now_ns, period_ns)
+        self._follow_media(due_ns)
         self._layers.tick(self._orders, self._sources.live.player, period_ns)
         slated = on_air.state is State.SLATE or on_air.shot is self._sources.slate
         picture, layer = self._layers.over(on_air.shot.picture, on_air.shot.layer, slated=slated)
@@ -149,6 +153,8 @@ class Playout:
             clean=self._sources.shot_of(Source.LIVE).picture if "clean" in wants else None,
             preview=self._sources.preview() if "preview" in wants else None,
             entered=None if slated else tick - self._programme.delay_ticks,
+            media=self._media.on_air(due_ns, self._programme.behind_ticks * period_ns),
+            clean_media=self._media.live(due_ns),
         )
         self._outputs.send(frame, wants, tick, due_ns)
         if self._journal is not None:
@@ -191,6 +197,15 @@ class Playout:
         if on_air.lost:
             self._meter.drop("dumped", on_air.lost)
         return on_air
+
+    def _follow_media(self, due_ns: int) -> None:
+        """Tells the sound's clock which frames have come."""
+        arrived = self._sources.live.arrived
+        if arrived is not None:
+            media_ns = None if arrived.media_ns == NO_MEDIA else arrived.media_ns
+            self._media.captured(arrived.captured_ns, arrived.camera, media_ns)
+        if self._came_ns is not None:
+            self._media.came(due_ns - self._came_ns)
 
     @property
     def _bpm(self) -> float:

@@ -45,6 +45,7 @@ class Programme:
         self._dumped_ns: int | None = None
         self._safe = False
         self._lost = 0
+        self._wanted_ticks = 0
 
     @property
     def coming(self) -> State:
@@ -55,6 +56,11 @@ class Programme:
     def delay_ticks(self) -> int:
         """How far what is on air is behind."""
         return self._line.ticks
+
+    @property
+    def behind_ticks(self) -> int:
+        """The same, but while the delay builds up with nothing on air, as if it had: the sound goes on."""
+        return self._wanted_ticks if self._line.is_filling else self._line.ticks
 
     def dump(self, now_ns: int, safe: Shot) -> None:
         """Nothing captured until now is seen from the next step on."""
@@ -80,6 +86,7 @@ class Programme:
         inputs: for the ladder. shot_of: see `Mixer.step`. fade_ticks: how long a change of source fades.
         frame_ns: when the frame that is new in the live source since the last tick was captured.
         """
+        self._wanted_ticks = delay_ticks
         state = self._ladder.step(now_ns, period_ns, inputs)
         if inputs.slate:
             self._mixer.cut(Source.SLATE, self._slate)

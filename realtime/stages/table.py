@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -133,9 +134,10 @@ def stages_of(show: Show, side: Side | None = None) -> dict[str, Stage]:
 
 
 def _heard(output: Output, show: Show) -> Output:
-    """An output that knows which file its sound is from."""
+    """An output that knows which files its sound is from: see `outputs.sound.open_sound`."""
     if not isinstance(output, Recorder | Stream) or output.audio != "source":
         return output
-    if not Path(show.camera).is_file():
+    files = [camera if Path(camera).is_file() else None for camera in show.every_camera]
+    if not any(files):
         raise ShowError(f'outputs: {output.called}: audio = "source" needs a camera that is a file')
-    return output.model_copy(update={"audio": f"file:{show.camera}"})
+    return output.model_copy(update={"audio": f"source:{json.dumps(files)}"})

@@ -232,6 +232,10 @@ def receive_newest(socket: zmq.Socket[bytes]) -> bytes | None:
         return None
 
 
+NO_MEDIA = -1
+"""A ticket's `media_ns` where the camera is no file."""
+
+
 class Ticket(NamedTuple):
     """One frame in a ring, or the message that nobody was in a frame.
 
@@ -241,7 +245,9 @@ class Ticket(NamedTuple):
     missed. period_ns: the recent interval between frames, the camera's or the performer's, whichever is
     longer. Stamps are monotonic nanoseconds. player: the painted player's index in `Show.everyone`. trusted:
     False where the show file's `least_confidence` keeps the picture off the air. before_ns: when the frame of
-    the previous sequence was captured; 0 if that one must not be shown.
+    the previous sequence was captured; 0 if that one must not be shown. camera: which one took the frame, by
+    its index in `Show.every_camera`. media_ns: where in that camera's file the frame lies, from the file's
+    first frame; NO_MEDIA where it is no file, or that is not known.
     """
 
     frame_id: int
@@ -256,6 +262,8 @@ class Ticket(NamedTuple):
     player: int = 0
     trusted: bool = True
     before_ns: int = 0
+    camera: int = 0
+    media_ns: int = NO_MEDIA
 
     def pack(self) -> bytes:
         return _TICKET.pack(PROTOCOL, *self)
@@ -282,7 +290,7 @@ class Ticket(NamedTuple):
         )
 
 
-_TICKET = struct.Struct("<BQIQ?QQqqqH?q")
+_TICKET = struct.Struct("<BQIQ?QQqqqH?qBq")
 TICKET_BYTES = _TICKET.size
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import zmq
 from numpy.typing import NDArray
 
-from realtime.transport.bus import TICKET_BYTES, Bus, Ticket, receive_newest
+from realtime.transport.bus import NO_MEDIA, TICKET_BYTES, Bus, Ticket, receive_newest
 from realtime.transport.frame_ring import FrameRing, RingSpec, Slot
 from realtime.transport.messages import MessageError, OtherVersion
 
@@ -129,6 +129,7 @@ class RingReader:
             finished=ticket.finished - 1,
             captured_ns=ticket.before_ns,
             before_ns=0,
+            media_ns=NO_MEDIA,
         )
 
     def read(self, ticket: Ticket) -> bool:

@@ -18,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-PROTOCOL = 4
+PROTOCOL = 5
 """1 to 255."""
 
 Message = TypeVar("Message", bound="DataclassInstance")

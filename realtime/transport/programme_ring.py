@@ -41,6 +41,14 @@ MOST_MESSAGES = 32
 """So many are heard at one tick; outputs send five a second each."""
 
 
+class MediaTime(NamedTuple):
+    """A place in the file of a camera. camera: its index in `Show.every_camera`. ns: from the file's first
+    frame; beyond its end the file goes round. None: the camera is no file, or there is to be silence."""
+
+    camera: int
+    ns: int | None
+
+
 class ProgrammeFrame(NamedTuple):
     """What goes out at each tick. Every picture has the programme's size.
 
@@ -51,7 +59,10 @@ class ProgrammeFrame(NamedTuple):
     picture it is in the slate's colours, and while no picture comes it is the last one. None: nobody wanted
     it. preview: what the operator sees before it goes on air. None: nothing new.
     entered: the tick at which what is on air came into the programme: the tick's own number less the delay;
-    for the sound. None: the slate is on air, and there is to be silence.
+    for the sound of a sound card. None: the slate is on air, and there is to be silence.
+    media, clean_media: the place in the camera's file that goes out now, and in the clean feed, for the
+    file's sound. It goes on through slate, fallback and freeze. None: not known yet, or not known again since
+    the playout was restarted; what was heard goes on.
     """
 
     picture: NDArray[np.uint8]
@@ -59,6 +70,8 @@ class ProgrammeFrame(NamedTuple):
     clean: NDArray[np.uint8] | None = None
     preview: NDArray[np.uint8] | None = None
     entered: int | None = None
+    media: MediaTime | None = None
+    clean_media: MediaTime | None = None
 
 
 class ProgrammeWriter:
@@ -113,7 +126,7 @@ class ProgrammeWriter:
                 copied[id(picture)] = (part, slot.index, slot.sequence)
             places[part] = copied.get(id(picture))
         if places:
-            message = [tick, due_ns, places, frame.entered]
+            message = [tick, due_ns, places, frame.entered, frame.media, frame.clean_media]
             self._ticks.send(json.dumps(message).encode(), zmq.NOBLOCK)
 
     def close(self) -> None:
@@ -164,7 +177,7 @@ class ProgrammeReader:
         """
         if not self._ticks.poll(int(1000 * timeout_s)):
             return None
-        tick, due_ns, places, entered = json.loads(self._ticks.recv())
+        tick, due_ns, places, entered, *media = json.loads(self._ticks.recv())
         wanted = set(self._wanted & places.keys())  # the playout may not have heard yet what it wants
         if any(places[part] is None for part in wanted & INSTEAD):
             wanted.add("picture")
@@ -183,7 +196,8 @@ class ProgrammeReader:
         if not parts:
             return None
         parts.setdefault("picture", next(iter(parts.values())))
-        frame = ProgrammeFrame(**parts, entered=entered)  # type: ignore[arg-type]  # none of the parts is None
+        times = [None if each is None else MediaTime(*each) for each in media]
+        frame = ProgrammeFrame(**parts, entered=entered, media=times[0], clean_media=times[1])  # type: ignore[arg-type]  # none of the parts is None
         return frame, tick, due_ns
 
     def _copy(self, place: Place) -> NDArray[np.uint8] | None:

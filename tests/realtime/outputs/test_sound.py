@@ -1,10 +1,11 @@
-"""The sound of recordings and streams: as long as the picture, as late as the delay, silent on the slate."""
+"""The sound of recordings and streams: as long as the picture, at the place that the playout tells."""
 
+import json
 import re
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,16 +18,31 @@ from realtime.config.outputs import Recorder, Stream
 from realtime.config.show import Show, ShowError
 from realtime.outputs.recording import RecorderSink
 from realtime.outputs.sink import Format, OutputError
-from realtime.outputs.sound import OFF_S, RATE, CardSound, ClipSound, Recent, open_sound
+from realtime.outputs.sound import (
+    OFF_S,
+    PRIMING,
+    RATE,
+    CardSound,
+    Encoded,
+    Recent,
+    Silence,
+    SourceSound,
+    open_sound,
+)
+from realtime.outputs.stream import StreamSink
 from realtime.outputs.synthetic import COMMENT
 from realtime.stages.table import output_stage, stages_of
+from realtime.transport.programme_ring import MediaTime, ProgrammeFrame
 from tests.realtime.outputs.feeding import playing, wait_for_state, wait_until
 from tests.realtime.outputs.probing import probe, tags
 from tests.realtime.outputs.test_recording import SIZE, frame
+from tests.realtime.outputs.test_stream import frame as numbered
 from tests.realtime.outputs.test_stream import free_port
+from tests.realtime.sounding import BRIGHT, DARK, beeps_in, flashes_in, flashing_film, is_flash
 from tools.benchmarking.hosting import hosted
 
 LOUD = 6000
+TICK_NS = 50_000_000
 
 
 @pytest.fixture(scope="module")
@@ -49,17 +65,32 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def source(*files: Path | None) -> str:
+    """As the table of stages has it for "source"."""
+    return f"source:{json.dumps([None if file is None else str(file) for file in files])}"
+
+
 def record(
-    folder: Path, audio: str, entered: dict[int, int | None], container: str = "mkv", ticks: int = 60
+    folder: Path,
+    audio: str,
+    media: Callable[[int], MediaTime | None] = lambda tick: None,
+    container: str = "mkv",
+    ticks: Sequence[int] = range(60),
+    feed: str = "programme",
+    grey: Callable[[int], int] = lambda tick: 100,
 ) -> Path:
-    """Three seconds at 20 fps. entered: of some ticks; the others are undelayed."""
-    settings = Recorder(kind="recorder", folder=folder, container=container, bitrate=400_000)
+    """Three seconds at 20 fps. media, grey: of each tick, in the programme."""
+    settings = Recorder(kind="recorder", folder=folder, container=container, feed=feed, bitrate=400_000)
     sink = RecorderSink(settings.model_copy(update={"audio": audio}), Format(SIZE, Fraction(20)))
     sink.order("start")
     wait_for_state(sink, "running")
-    for tick in range(ticks):
+    for tick in ticks:
         sent = sink.status().sent
-        sink.send(frame(tick)._replace(entered=entered.get(tick, tick)), 100 + tick, tick)
+        picture = np.full((SIZE[1], SIZE[0], 3), grey(tick), np.uint8)
+        clean_media = MediaTime(0, (tick - 10) * TICK_NS)
+        sink.send(
+            ProgrammeFrame(picture, None, picture, None, tick, media(tick), clean_media), 100 + tick, tick
+        )
         wait_until(lambda sent=sent: sink.status().sent > sent, f"tick {tick} is written")
     sink.order("stop")
     wait_for_state(sink, "off")
@@ -81,7 +112,7 @@ def loudness(path: Path, ticks: int = 60) -> np.ndarray:
 
 @pytest.mark.parametrize("container", ["mkv", "mp4"])
 def test_a_silent_track_is_as_long_as_the_picture(container: str, tmp_path: Path) -> None:
-    path = record(tmp_path, "silence", {}, container, ticks=30)
+    path = record(tmp_path, "silence", container=container, ticks=range(30))
     found = probe(path)
     assert [stream["codec_name"] for stream in found["streams"]] == ["h264", "aac"]
     assert found["streams"][1]["sample_rate"] == "48000"
@@ -94,40 +125,105 @@ def test_a_silent_track_is_as_long_as_the_picture(container: str, tmp_path: Path
         assert frames[-1].time == pytest.approx(1.5, abs=0.06)
 
 
-def test_the_clips_sound_goes_round_and_follows_the_delay(clip: Path, tmp_path: Path) -> None:
-    (tmp_path / "a").mkdir()
-    entered = {tick: 100 + tick for tick in range(60)}
-    heard = loudness(record(tmp_path / "a", f"file:{clip}", dict(entered)))
-    expected = np.tile(np.repeat([0, 1, 0, 0], 5), 3)
-    inside = np.tile([False, True, True, True, False], 12)  # AAC smears a little
-    np.testing.assert_allclose(heard[inside], expected[inside], atol=0.15)
-    late = {tick: 100 + tick - 10 for tick in range(60)}
-    (tmp_path / "b").mkdir()
-    heard = loudness(record(tmp_path / "b", f"file:{clip}", late))
-    np.testing.assert_allclose(heard[10:60][inside[10:]], np.roll(expected, 10)[10:][inside[10:]], atol=0.15)
+LOUD_TICKS, INSIDE = np.repeat([0, 1, 0, 0], 5), np.tile([False, True, True, True, False], 12)
+"""Of the clip: which of its ticks are loud; and those whose loudness AAC does not smear."""
 
 
-def test_the_slate_and_what_was_heard_already_are_silent(clip: Path, tmp_path: Path) -> None:
-    entered: dict[int, int | None] = {tick: 100 + tick for tick in range(60)}
-    entered |= dict.fromkeys(range(25, 30), None)  # the slate
-    entered |= dict.fromkeys(range(45, 60), 144)  # after a dump, until the delay has built up
-    heard = loudness(record(tmp_path, f"file:{clip}", entered))
-    assert heard[6:9].min() > 0.8, "the first second"
-    assert heard[26:29].max() < 0.1, "the slate"
-    assert heard[46:49].max() < 0.1, "the dump"
+def test_the_clips_sound_goes_round_from_the_place_that_is_told(clip: Path, tmp_path: Path) -> None:
+    heard = loudness(record(tmp_path, source(clip), lambda tick: MediaTime(0, (tick + 5) * TICK_NS)))
+    expected = np.roll(np.tile(LOUD_TICKS, 3), -5)
+    np.testing.assert_allclose(heard[INSIDE], expected[INSIDE], atol=0.15)
 
 
-def test_a_picture_without_sound_is_told_by_name(tmp_path: Path) -> None:
+def test_the_clean_feed_has_its_own_place(clip: Path, tmp_path: Path) -> None:
+    path = record(tmp_path, source(clip), lambda tick: MediaTime(0, None), feed="clean")
+    expected = np.roll(np.tile(LOUD_TICKS, 3), 10)
+    np.testing.assert_allclose(loudness(path)[INSIDE], expected[INSIDE], atol=0.15)
+
+
+def test_ticks_that_are_missing_are_filled_with_what_they_had(clip: Path, tmp_path: Path) -> None:
+    """A playout that is restarted. Its first ticks do not know the place yet."""
+    ticks = [tick for tick in range(60) if not 20 <= tick < 33]
+    path = record(
+        tmp_path,
+        source(clip),
+        lambda tick: None if tick in (33, 34) else MediaTime(0, tick * TICK_NS),
+        ticks=ticks,
+    )
+    np.testing.assert_allclose(loudness(path)[INSIDE], np.tile(LOUD_TICKS, 3)[INSIDE], atol=0.15)
+
+
+def test_a_device_is_silent_and_another_file_has_its_own_sound(clip: Path, tmp_path: Path) -> None:
+    def media(tick: int) -> MediaTime:
+        camera = 0 if tick < 20 else 1 if tick < 40 else 2
+        return MediaTime(camera, None if camera == 1 else tick * TICK_NS)
+
+    heard = loudness(record(tmp_path, source(clip, None, clip), media))
+    expected = np.concatenate([LOUD_TICKS, np.zeros(20), LOUD_TICKS])
+    np.testing.assert_allclose(heard[INSIDE], expected[INSIDE], atol=0.15)
+
+
+class Asked(Silence):
+    """Notes what is asked of it."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[int | None, MediaTime | None, int]] = []
+
+    def take(self, heard_ns: int | None, media: MediaTime | None, count: int) -> np.ndarray:
+        self.asked.append((heard_ns, media, count))
+        return super().take(heard_ns, media, count)
+
+
+def test_what_is_asked_of_a_sound(tmp_path: Path) -> None:
+    sound, start_ns = Asked(), 10**12
+    with av.open(str(tmp_path / "a.mkv"), "w") as file:
+        encoded = Encoded(sound, file, Fraction(20))
+        for tick, entered, ns in ((3, 1, 0), (4, 2, 0), (5, None, 0), (6, 2, None), (10, 8, 10**9)):
+            media = None if ns is None else MediaTime(1, ns)
+            file.mux(encoded.tick(tick, start_ns + tick * TICK_NS, entered, media))
+        file.mux(encoded.flush())
+    primed_ns = round(PRIMING * 1e9 / RATE)
+    gap_ns = 3 * TICK_NS
+    assert sound.asked == [
+        (start_ns + 1 * TICK_NS + primed_ns, MediaTime(1, primed_ns), 2400 - PRIMING),
+        (start_ns + 2 * TICK_NS, MediaTime(1, 0), 2400),
+        (None, MediaTime(1, 0), 2400),
+        (None, None, 2400),
+        (start_ns + 8 * TICK_NS - gap_ns, MediaTime(1, 10**9 - gap_ns), 4 * 2400),
+    ], "the slate, and what was heard once, are silent on a card; a gap begins where it began"
+
+
+@pytest.mark.parametrize("container", ["mkv", "mp4"])
+def test_in_the_file_each_flash_has_its_beep(container: str, tmp_path: Path) -> None:
+    """The recorder begins in the middle of the film, which goes round."""
+    film = flashing_film(tmp_path / "film.mov", SIZE)
+    (tmp_path / "takes").mkdir()
+    path = record(
+        tmp_path / "takes",
+        source(film),
+        lambda tick: MediaTime(0, (tick + 20) * TICK_NS),
+        container,
+        range(120),
+        grey=lambda tick: BRIGHT if is_flash((tick + 20) / 20) else DARK,
+    )
+    flashes, beeps = flashes_in(path), beeps_in(path)
+    assert len(flashes) == len(beeps) == 5
+    assert np.array(beeps) - np.array(flashes) == pytest.approx(0, abs=0.005)
+
+
+def test_a_picture_without_sound_is_told_by_name(clip: Path, tmp_path: Path) -> None:
     with av.open(str(tmp_path / "mute.mp4"), "w") as file:
         video = file.add_stream("libx264", rate=20)
         video.width, video.height, video.pix_fmt = 64, 64, "yuv420p"
         picture = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="bgr24")
         file.mux(video.encode(picture))
         file.mux(video.encode(None))
+    mute = str(tmp_path / "mute.mp4")
     with pytest.raises(OutputError, match=r"mute\.mp4 has no sound in it"):
-        ClipSound(str(tmp_path / "mute.mp4"))
+        SourceSound([None, mute])
+    SourceSound([str(clip), mute])  # it is silent while that one is on
     with pytest.raises(OutputError, match=r"none\.mp4 cannot be read"):
-        ClipSound(str(tmp_path / "none.mp4"))
+        SourceSound([str(clip), str(tmp_path / "none.mp4")])
 
 
 def test_a_sound_card_that_is_not_there_is_told_by_name() -> None:
@@ -159,11 +255,13 @@ def test_what_a_card_heard_is_there_for_as_long_as_a_delay_may_be() -> None:
     assert half[1200:].max() == 0, "not heard yet"
 
 
-def test_a_show_knows_which_file_is_meant(tmp_path: Path) -> None:
+def test_a_show_knows_which_files_are_meant(tmp_path: Path) -> None:
     stream = Stream(kind="stream", url="udp://127.0.0.1:5000", audio="source")
+    recorder = Recorder(kind="recorder", audio="source")
     (tmp_path / "fan.mp4").touch()
-    show = Show(camera=str(tmp_path / "fan.mp4"), outputs=(stream,))
-    assert stages_of(show)["output stream"].settings.audio == f"file:{tmp_path / 'fan.mp4'}"
+    show = Show(cameras=("0", str(tmp_path / "fan.mp4")), outputs=(stream, recorder))
+    for name in ("output stream", "output recorder"):
+        assert stages_of(show)[name].settings.audio == source(None, tmp_path / "fan.mp4")
     with pytest.raises(ShowError, match=re.escape('audio = "source" needs a camera that is a file')):
         stages_of(Show(camera="rtsp://10.0.0.7/stream", outputs=(stream,)))
     with pytest.raises(ValidationError):
@@ -202,3 +300,27 @@ def test_a_server_gets_h264_and_aac_and_the_word_that_it_is_made(
     found = probe(path)
     assert sorted(stream["codec_name"] for stream in found["streams"]) == ["aac", "h264"]
     assert tags(found)["comment"] == COMMENT
+
+
+def test_a_server_gets_the_sound_of_the_place_that_is_told(
+    listener: tuple[str, Path, threading.Thread], clip: Path
+) -> None:
+    """It may connect at any tick: the grey of a picture says which one it is of."""
+    url, path, waiting = listener
+    settings = Stream(kind="stream", url=url, keyframe_s=0.5)
+    sink = StreamSink(settings.model_copy(update={"audio": source(clip)}), Format(SIZE, Fraction(20)))
+    try:
+        with playing(
+            sink.send,
+            lambda tick: numbered(tick)._replace(media=MediaTime(0, tick * TICK_NS)),
+            Fraction(20),
+        ):
+            wait_until(lambda: not waiting.is_alive(), "FFmpeg has two seconds", 60)
+    finally:
+        sink.close()
+    with av.open(str(path)) as file:
+        first = round((next(file.decode(video=0)).to_ndarray(format="bgr24").mean() - 40) / 4)
+    heard = loudness(path)[2:36]
+    expected = np.roll(np.tile(LOUD_TICKS, 3), -first)[2:36]
+    inside = np.roll(INSIDE, -first)[2:36]
+    np.testing.assert_allclose(heard[inside], expected[inside], atol=0.15)

@@ -32,12 +32,15 @@ def test_a_file_is_stamped_with_its_own_time_and_loops(tmp_path: Path) -> None:
     source = VideoSource(str(write_clip(tmp_path / "clip.mp4", frames=6, fps=24)))
     assert source.recorded
     assert source.fps == 24
-    stamps, greys = [], []
+    assert source.media_ns is None
+    stamps, greys, places = [], [], []
     for _ in range(15):
         stamps.append(source.grab())
+        places.append(source.media_ns)
         greys.append(int(source.picture().mean()))
     source.close()
     assert np.diff(stamps) == pytest.approx(S / 24, abs=1e6)
+    assert places == pytest.approx([n % 6 * S / 24 for n in range(15)], abs=1e6), "in the file"
     for n, grey in enumerate(greys):
         assert abs(grey - greys[n % 6]) <= 1
     assert np.diff(greys[:6]).min() > 2
@@ -54,6 +57,8 @@ def test_a_file_plays_at_its_own_rate(tmp_path: Path) -> None:
     first, last = min(stamps), max(stamps)
     assert first == 1000
     assert stamps[last] - stamps[first] >= (last - first) * S // 50 - 1_000_000
+    begun_ns = {round((frame.captured_ns - (frame.media_ns or 0)) / 1e6) for frame in frames[:8]}
+    assert max(begun_ns) - min(begun_ns) <= 1, "the frames of a round tell when it began"
     counts = meter.take().counts
     assert counts["frames.captured"] == len(frames) + counts.get("dropped.late_from_source", 0)
 
@@ -66,6 +71,7 @@ class FakeSource:
     gives = ""
     recorded = False
     damaged = 0
+    media_ns: int | None = None
 
     def __init__(self, frames: int) -> None:
         self._left = frames

@@ -162,6 +162,20 @@ def test_the_ticket_says_which_player_is_painted(tmp_path: Path) -> None:
         stage.close()
 
 
+def test_the_ticket_says_which_camera_took_the_frame_and_where_in_its_file(tmp_path: Path) -> None:
+    other = write_clip(tmp_path / "other.mp4", frames=6)
+    stage = Stage(tmp_path, nets_with(), cameras=(str(tmp_path / "clip.mp4"), str(other)))
+    try:
+        stage.performer.start(must_open=True)
+        first = newest_ticket(stage)
+        assert first.camera == 0 and 0 <= first.media_ns < 1e9
+        stage.performer.obey(Orders(camera=1))
+        stage.until(lambda: newest_ticket(stage).camera == 1)
+        assert 0 <= newest_ticket(stage).media_ns < 0.25e9
+    finally:
+        stage.close()
+
+
 def test_a_player_that_this_machine_has_not_is_told_once_and_the_other_dances_on(
     start: Callable[[Nets], Stage],
 ) -> None:

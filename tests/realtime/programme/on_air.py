@@ -18,7 +18,7 @@ from realtime.stages.context import Rig, StageContext
 from realtime.stages.stage_link import StageLink
 from realtime.stages.table import PLAYOUT
 from realtime.supervise.rig import Player
-from realtime.transport.bus import Bus, Ticket
+from realtime.transport.bus import NO_MEDIA, Bus, Ticket
 from realtime.transport.frame_ring import FrameRing, RingSpec
 from realtime.transport.frames import RingWriter
 from realtime.transport.orders import Orders
@@ -27,6 +27,8 @@ from realtime.transport.statuses import OutputStatus
 from tests.realtime.fakes import SIZE, fake_nets
 
 CAMERA_GREY = 77
+
+PARTS: tuple[Part, ...] = ("picture", "layer", "clean", "preview")
 
 
 class Viewer(OutputSink):
@@ -64,8 +66,8 @@ class Viewers:
         return frozenset[Part]().union(*(sink.wants() for sink in self._sinks))
 
     def send(self, frame: ProgrammeFrame, wants: frozenset[Part], tick: int, due_ns: int) -> None:
-        parts = (None if part is None else part.copy() for part in frame[:-1])
-        kept = ProgrammeFrame(*parts, entered=frame.entered)
+        pictures = {name: picture for name in PARTS if (picture := getattr(frame, name)) is not None}
+        kept = frame._replace(**{name: picture.copy() for name, picture in pictures.items()})
         for sink in self._sinks:
             if sink.wants():
                 sink.send(kept, tick, due_ns)
@@ -118,6 +120,9 @@ class Board:
         age_ms: float = 0,
         player: int = 0,
         trusted: bool = True,
+        camera: int = 0,
+        media_ns: int = NO_MEDIA,
+        captured_ns: int | None = None,
     ) -> None:
         """A frame of one colour comes from the performer; it has arrived when it returns."""
         spec = self.frames.spec if topic == "tickets" else self.camera.spec
@@ -126,6 +131,7 @@ class Board:
             slot.picture[:] = grey
         self._sent += topic == "tickets"
         now_ns = time.monotonic_ns() - round(age_ms * 1e6)
+        captured_ns = now_ns if captured_ns is None else captured_ns
         ticket = Ticket(
             self._sent,
             slot.index,
@@ -133,11 +139,13 @@ class Board:
             True,
             self._sent,
             33_000_000,
-            now_ns,
+            captured_ns,
             now_ns,
             now_ns,
             player,
             trusted,
+            camera=camera,
+            media_ns=media_ns,
         )
         sources = self.playout._sources
         reader = sources.live._reader if topic == "tickets" else sources._camera._reader

@@ -38,6 +38,8 @@ from tests.realtime.test_show_runs import wait_for
 STANDBY = range(35, 95)
 """Greys of the standby loop in `fake_show`; the player is 200."""
 
+S = 1_000_000_000
+
 Start = Callable[..., tuple[Board, Viewer]]
 
 
@@ -438,6 +440,42 @@ def test_the_sound_knows_when_the_picture_came_in(start: Start) -> None:
     board.order(slate=True)
     board.tick()
     assert viewer.frames[-1].entered is None
+
+
+def test_the_sound_knows_which_place_of_the_file_is_on_air(start: Start) -> None:
+    board, viewer = start(start="live")
+    clock, lag_ns = board.playout._clock, 80_000_000
+    started_ns = clock.due_ns(0) - 10 * S
+
+    def play(ticks: int) -> None:
+        for _ in range(ticks):
+            captured_ns = clock.due_ns(board.now) - lag_ns
+            board.frame(200, captured_ns=captured_ns, camera=1, media_ns=captured_ns - started_ns)
+            board.tick()
+
+    def off_ms(delay_s: float) -> float:
+        media = viewer.frames[-1].media
+        assert media is not None and media.camera == 1 and media.ns is not None
+        return (media.ns - (clock.due_ns(board.now - 1) - lag_ns - delay_s * S - started_ns)) / 1e6
+
+    board.tick()
+    assert viewer.frames[-1].media is None, "no frame has come"
+    play(10)
+    assert off_ms(0) == pytest.approx(0, abs=0.2)
+    board.tick(10)
+    assert off_ms(0) == pytest.approx(0, abs=0.2), "no frame comes, it goes on"
+    board.order(delay_s=0.2, slate=True)
+    play(3)
+    assert off_ms(0.2) == pytest.approx(0, abs=1), "on the slate it goes on, as late as the delay will be"
+    clean = viewer.frames[-1].clean_media
+    assert clean is not None and clean.ns is not None
+    assert clean.ns - (viewer.frames[-1].media or clean)[1] == pytest.approx(0.2 * S, abs=1e6)
+    board.order(slate=False)
+    play(20)
+    assert off_ms(0.2) == pytest.approx(0, abs=1)
+    board.frame(200, captured_ns=clock.due_ns(board.now) - lag_ns)
+    board.tick(8)
+    assert viewer.frames[-1].media == (0, None), "a device is on"
 
 
 def test_a_marker_that_the_camera_reads_says_how_late_it_is(start: Start) -> None:

@@ -14,7 +14,7 @@ import zmq
 
 from realtime.link.remote_clock import RemoteClock, answer
 from realtime.programme.live_feed import OTHER_SHAPE, LivePlayer
-from realtime.transport.bus import TOPICS, Bus, Link, Ticket
+from realtime.transport.bus import NO_MEDIA, TOPICS, Bus, Link, Ticket
 from realtime.transport.curve_keys import make_keys
 from realtime.transport.frame_ring import FrameRing
 from realtime.transport.frames import (
@@ -30,7 +30,7 @@ from realtime.transport.telemetry import Meter
 from tests.realtime.transport.test_bus_with_link import PERFORMER, PLAYOUT, free_ports
 
 SHAPE = (48, 64, 4)
-TICKET = Ticket(1, 0, 0, True, 1, 33, 1000, 2000, 3000)
+TICKET = Ticket(1, 0, 0, True, 1, 33, 1000, 2000, 3000, camera=1, media_ns=700)
 
 
 @dataclass
@@ -82,6 +82,8 @@ def test_through_the_ring(tmp_path: Path) -> None:
             writer, reader = RingWriter(bus, "tickets", ring.spec), RingReader(bus, "tickets", ring.spec)
             ticket = arrived(writer, reader, 10)
             assert reader.read(ticket) and (reader.picture == 10).all()
+            before = reader.before(ticket._replace(before_ns=900, media_ns=5000))
+            assert before is not None and (before.captured_ns, before.media_ns) == (900, NO_MEDIA)
             lost = arrived(writer, reader, 20)
             for value in (30, 40):
                 paint(writer, value)
@@ -97,6 +99,7 @@ def test_in_messages_with_stamps_of_this_machine(buses: tuple[Bus, Bus]) -> None
     reader = MessageReader(buses[1], "tickets", SHAPE, clock)
     ticket = arrived(writer, reader, 10)
     assert (ticket.captured_ns, ticket.posed_ns, ticket.generated_ns) == (1500, 2500, 3500)
+    assert (ticket.camera, ticket.media_ns) == (1, 700), "a file's time is no time of a machine"
     assert reader.read(ticket) and (reader.picture == 10).all() and reader.picture.shape == SHAPE
     later = arrived(writer, reader, 20)
     assert not reader.read(ticket)

@@ -25,7 +25,7 @@ from realtime.transport.swap import SwapStatus
 from realtime.transport.telemetry import BINS, Delta, Totals
 from tests.realtime.fakes import fake_nets, fake_show
 
-TICKET = Ticket(5, 2, 77, True, 70, 41_666_667, 10**15, 10**15 + 1, 10**15 + 2, 3)
+TICKET = Ticket(5, 2, 77, True, 70, 41_666_667, 10**15, 10**15 + 1, 10**15 + 2, 3, True, 0, 7, 10**9)
 ORDERS = Orders(taken=True, player="Jones", pick=(0.25, 0.5), picks=3, bpm=97.5, taps=(1 << 61,))
 STATUS = Status(
     "performer",

@@ -12,7 +12,13 @@ import pytest
 from realtime.transport import programme_ring
 from realtime.transport.bus import Bus
 from realtime.transport.frame_ring import FrameRing
-from realtime.transport.programme_ring import Part, ProgrammeFrame, ProgrammeReader, ProgrammeWriter
+from realtime.transport.programme_ring import (
+    MediaTime,
+    Part,
+    ProgrammeFrame,
+    ProgrammeReader,
+    ProgrammeWriter,
+)
 
 PARTS: tuple[Part, ...] = ("picture", "layer", "clean", "preview")
 
@@ -108,6 +114,14 @@ def test_the_sound_is_told_when_the_picture_came_in(way: Way) -> None:
     reader = way.reader("output board", "picture")
     assert taken(reader, way.send(frame(3)._replace(entered=17))).entered == 17
     assert taken(reader, way.send(frame(3))).entered is None
+
+
+def test_the_sound_is_told_the_place_in_the_file(way: Way) -> None:
+    reader = way.reader("output board", "picture")
+    times = {"media": MediaTime(1, 2_000_000_000), "clean_media": MediaTime(0, None)}
+    kept = taken(reader, way.send(frame(3)._replace(**times)))
+    assert (kept.media, kept.clean_media) == (times["media"], times["clean_media"])
+    assert taken(reader, way.send(frame(3))).media is None
 
 
 def test_each_output_gets_what_it_wants_of_what_all_want(way: Way) -> None:
