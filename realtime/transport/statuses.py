@@ -61,14 +61,17 @@ class TempoStatus:
 
 @dataclass(frozen=True)
 class PerformerStatus:
-    """fan: how well the fan is known: learning, sound or locked; "" where there is none. confidence: of the
-    player's recent pictures (`Confidence`); None while nobody dances. limits: why they are kept off the air.
+    """fan: how well the fan is known: learning, sound or locked; "" where there is none. fan_2: likewise, of
+    a duet's second one. confidence: of the player's recent pictures (`Confidence`); None while nobody dances.
+    limits: why they are kept off the air. too_slow: that two dancers are too much for this machine, or "".
 
     camera: what is wrong with it, or "". camera_name: which one is on. camera_gives: size, format and rate of
     its pictures, for people; camera_size: (width, height). backend: network → what runs it.
     """
 
     fan: str = ""
+    fan_2: str = ""
+    too_slow: str = ""
     confidence: Share | None = None
     limits: str = ""
     camera: str = ""

@@ -132,6 +132,10 @@ class PoseTracker:
     def warm_up(self, frame: Frame) -> None:
         """Runs every net once, so that the first dancer is not kept waiting. frame: as for a call."""
         self._crowd.detector(frame)
+        self.exercise(frame)
+
+    def exercise(self, frame: Frame) -> None:
+        """Runs the landmark net once, as for somebody who is followed, to measure what that takes."""
         self._net(frame, Region(frame.shape[1] / 2, frame.shape[0] / 2, float(frame.shape[0]), 0.0))
 
     def follow(self, person_id: int | None) -> None:
