@@ -138,13 +138,15 @@ class PoseStep:
         self, nets: Nets, captured: Captured, found: Sequence[Person | None], view: View
     ) -> None:
         height, width = captured.picture.shape[:2]
-        first, *others = (
-            (None, None) if person is None else (person.person_id, person.landmarks) for person in found
-        )
-        people = People.seen(nets.tracker.people, *first, (width, height))
+        first, *others = found
+        people = People.seen(nets.tracker.people, *_who(first), (width, height))
         for other in others:
-            second = People.seen((), *other, (width, height))
+            second = People.seen((), *_who(other), (width, height))
             people = replace(people, second=second.followed, second_landmarks=second.landmarks)
         if view.floor is not None:
             people = replace(people, floor=view.floor.corners, mark=view.mark)
         self._seen.send(people.pack(), zmq.NOBLOCK)
+
+
+def _who(person: Person | None) -> tuple[int | None, NDArray[np.float32] | None]:
+    return (None, None) if person is None else (person.person_id, person.landmarks)
