@@ -320,14 +320,14 @@ ACTIONS: Mapping[str, Action] = {
         Action(
             "pick-2",
             "",
-            "of a duet: follow the second fan at a place in the camera's picture",
+            "pick a duet's second fan",
             lambda orders, given: replace(_unpick_2(orders), pick_2=_place(given)),
             forms=(_POINT, _BOX),
         ),
         Action(
             "unpick-2",
             "",
-            "of a duet: follow as the second fan whom the dancer rule says",
+            "unpick a duet's second fan",
             lambda orders, _: _unpick_2(orders),
         ),
         Action(

@@ -195,11 +195,8 @@ class Nets:
     @property
     def resets(self) -> tuple[Callable[[], None], ...]:
         """Likewise: to be called before another dancer's poses are painted."""
-        return (
-            (self.render.reset,)
-            if self.second is None
-            else (self.render.reset, self.second.paint.reset_second)
-        )
+        first = self.render.reset
+        return (first,) if self.second is None else (first, self.second.paint.reset_second)
 
     def find(self, frame: Frame, t_ns: int) -> tuple[Person | None, ...]:
         """Whom the trackers follow in this frame. t_ns: when it was taken."""
@@ -233,9 +230,9 @@ def load_nets(show: Show) -> Nets:
 
 
 DUET_ON_CPU = "a duet is painted on the CPU"
-
-TRIAL_FRAME = (720, 1280, 3)
-TRIAL_POSES = 300
+"""Why a backend on a GPU is left, or refused."""
+TRIAL_FRAME, TRIAL_POSES = (720, 1280, 3), 300
+"""Shape of the camera's picture in a trial, and the players' poses that are danced, one after the other."""
 
 
 class NetsLoader:
@@ -363,9 +360,7 @@ class _SecondLoader:
 
         def trial(dancers: int) -> Trial:
             duet = Duet(render, second_render)
-            poses = zip(
-                *(itertools.cycle(each.poses[:TRIAL_POSES]) for each in (first, second)), strict=False
-            )
+            poses = [itertools.cycle(pack.poses[:TRIAL_POSES]) for pack in (first, second)[:dancers]]
             frame = np.zeros(TRIAL_FRAME, np.uint8)
             out = np.zeros((*first.size[::-1], 3), np.uint8)
 
@@ -374,8 +369,7 @@ class _SecondLoader:
                     self._pair.first.exercise(frame)
 
             def paint() -> None:
-                one, other = next(poses)
-                duet([one, other if dancers > 1 else None], out)
+                duet([*map(next, poses), None][:2], out)
 
             return pose, paint
 
