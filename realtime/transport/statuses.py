@@ -61,17 +61,16 @@ class TempoStatus:
 
 @dataclass(frozen=True)
 class PerformerStatus:
-    """fan: how well the fan is known: learning, sound or locked; "" where there is none. fan_2: likewise, of
-    a duet's second one. confidence: of the player's recent pictures (`Confidence`); None while nobody dances.
-    limits: why they are kept off the air. too_slow: that two dancers are too much for this machine, or "".
+    """fan: how well the fan is known: learning, sound or locked; "" where there is none. confidence: of the
+    player's recent pictures (`Confidence`); None while nobody dances. limits: why they are kept off the air.
 
     camera: what is wrong with it, or "". camera_name: which one is on. camera_gives: size, format and rate of
     its pictures, for people; camera_size: (width, height). backend: network → what runs it.
+
+    fan_2: as `fan`, of a duet's second one. too_slow: that two dancers are too much for this machine, or "".
     """
 
     fan: str = ""
-    fan_2: str = ""
-    too_slow: str = ""
     confidence: Share | None = None
     limits: str = ""
     camera: str = ""
@@ -80,6 +79,8 @@ class PerformerStatus:
     camera_size: tuple[Pixels, Pixels] | None = None
     player: SwapStatus = field(default_factory=SwapStatus)
     backend: dict[str, str] = field(default_factory=dict)
+    fan_2: str = ""
+    too_slow: str = ""
 
 
 OutputState = Literal["off", "connecting", "running", "failed"]
