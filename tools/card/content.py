@@ -14,16 +14,8 @@ PANIC = "slate"
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "On air": ("arm", "take", "cut", "fade-length", "delay"),
     "Off air": ("fallback", "freeze", "dump"),
-    "Who dances": (
-        "camera-preview",
-        "pick",
-        "unpick",
-        "pick-2",
-        "unpick-2",
-        "camera",
-        "dancer-rule",
-        "dancer-mark",
-    ),
+    "A duet": ("pick-2", "unpick-2"),
+    "Who dances": ("camera-preview", "pick", "unpick", "camera", "dancer-rule", "dancer-mark"),
     "The fan's moves": ("redo", "lock", "mirror"),
     "The picture": ("player", "background", "skeleton"),
     "Over it": ("fan-name", "layer", *(f"layer-{n}" for n in range(1, LAYER_KEYS + 1))),
