@@ -27,7 +27,7 @@ from realtime.inputs.folder import ACTIONS, REPORT, RecordingError, begin, remov
 from realtime.inputs.lines import JsonLines
 from realtime.layers.layers import LayerError, check_layers
 from realtime.outputs.disk import FREE_BYTES, free_bytes
-from realtime.performer.networks import Nets, load_nets
+from realtime.performer.networks import DUET_ON_CPU, Nets, load_nets
 from realtime.programme.backgrounds import BackgroundError, check_backgrounds
 from realtime.stages.table import WEB, stages_of
 from realtime.supervise.operators import choices_of, lacking_of
@@ -240,6 +240,8 @@ def _why_shut(host: str, port: int) -> str:
 
 def check(show: Show, report: Path | None, role: str = "all") -> Player:
     """What can be known before any process starts. Raises what `main` turns into one line."""
+    if show.duet is not None and role != "all":
+        raise UsageError(f"--role {role}: a duet runs on one machine: take [duet] out of the show file")
     if role != "playout":
         for camera in show.every_camera:
             CameraName.parse(camera)
@@ -250,7 +252,7 @@ def check(show: Show, report: Path | None, role: str = "all") -> Player:
     if report is not None and not report.resolve().parent.is_dir():
         raise UsageError(f"--report {report}: there is no folder {report.resolve().parent}")
 
-    from engines.backends.choice import PLANNED, choose_backend
+    from engines.backends.choice import PLANNED, choose_backend, is_on_device
     from engines.pack.manifest import PackError, PackManifest
     from engines.plans.limit import limit_bytes
     from engines.runtime.engine import EngineError
@@ -259,8 +261,11 @@ def check(show: Show, report: Path | None, role: str = "all") -> Player:
         limit_bytes()
         if role != "playout" and show.backend != "auto":  # the networks run on the other machine
             choose_backend(show.backend)
+            if show.duet is not None and is_on_device(show.backend):
+                raise UsageError(f'[duet]: {DUET_ON_CPU}, not by {show.backend}: write backend = "auto"')
         pack = PackManifest.load(show.player)
         others = [(folder, PackManifest.load(folder)) for folder in show.players]
+        second = None if show.duet is None else PackManifest.load(show.duet.player)
         if show.backend in PLANNED and role != "playout":
             # torch takes seconds: the others need not wait
             from engines.build.check_plans import require_plans
@@ -280,7 +285,12 @@ def check(show: Show, report: Path | None, role: str = "all") -> Player:
         if other.name in names:
             raise UsageError(f"players {names[other.name]} and {folder} are both named {other.name!r}")
         names[other.name] = folder
-    packs = (pack, *(other for _, other in others))
+    if second is not None and second.size != pack.size:
+        raise UsageError(
+            f"[duet] player {second.folder} is {second.size[0]}x{second.size[1]} pixels, but {show.player} "
+            f"is {pack.size[0]}x{pack.size[1]}: both dance in one picture"
+        )
+    packs = (pack, *(other for _, other in others), *(() if second is None else (second,)))
     rights = {each.name: each.rights for each in packs if each.rights is not None}
     for name, each in rights.items():
         expiry = each.expiry(name, datetime.now().date())
@@ -293,6 +303,7 @@ def check(show: Show, report: Path | None, role: str = "all") -> Player:
         {other.name: folder for folder, other in others},
         tuple(folder / "plate.png" for folder in show.everyone),
         rights,
+        "" if second is None else second.name,
     )
     if role != "performer":
         check_surfaces(show, player)

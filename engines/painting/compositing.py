@@ -34,9 +34,11 @@ class Composed(NamedTuple):
     cells: Floats
 
     def over(self, out: Bytes) -> None:
-        """Lays the colours over `out` (H, W, 3); they may cover only its upper left part."""
+        """Lays the colours over `out`, a picture (H, W, 3) or a layer (H, W, 4) in straight BGRA; they may
+        cover only its upper left part."""
         height, width = out.shape[:2]
-        loops.lay_over(self.colours[:height, :width], self.alpha[:height, :width], out)
+        lay = loops.lay_over if out.shape[2] == 3 else loops.lay_on_layer
+        lay(self.colours[:height, :width], self.alpha[:height, :width], out)
 
 
 class Compositor:

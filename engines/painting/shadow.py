@@ -77,15 +77,16 @@ def lay_down(outline: Bytes, shadow: Shadow, floor: float, out: Bytes, corner: t
 
 
 class Floor:
-    """A player's plate with the shadow on it. For one thread.
+    """A player's plate with the shadow on it: `picture`. For one thread.
 
     plate: (H, W, 3) uint8, sides in multiples of 4; without a `shadow` it stays as it is.
     """
 
     def __init__(self, plate: Bytes, shadow: Shadow | None, standing_px: float) -> None:
         self.picture = plate if shadow is None else plate.copy()
-        self._clean, self._shadow, self._standing_px = plate, shadow, standing_px
+        self.plate, self._shadow, self._standing_px = plate, shadow, standing_px
         self._laid = np.zeros((plate.shape[0] // QUARTER, plate.shape[1] // QUARTER), np.uint8)
+        self._box: NDArray[np.int64] | None = None
         self._drawn: tuple[slice, slice] | None = None
 
     def cast(self, outline: Bytes, landmarks: Floats, corner: tuple[int, int] = (0, 0)) -> bool:
@@ -97,7 +98,7 @@ class Floor:
         if self._shadow is None:
             return False
         if self._drawn is not None:
-            self.picture[self._drawn] = self._clean[self._drawn]
+            self.picture[self._drawn] = self.plate[self._drawn]
         height, width = outline.shape
         small = cv2.resize(outline, (width // QUARTER, height // QUARTER), interpolation=cv2.INTER_AREA)
         floor = (self._shadow.floor(landmarks, self._standing_px) + 0.5) / QUARTER - 0.5
@@ -107,7 +108,16 @@ class Floor:
         x0, y0 = max(x - 1, 0), max(y - 1, 0)
         x1, y1 = min(x + width + 1, self._laid.shape[1]), min(y + height + 1, self._laid.shape[0])
         rows, columns = slice(QUARTER * y0, QUARTER * y1), slice(QUARTER * x0, QUARTER * x1)
-        box = np.array([x0, y0, x1, y1])
-        darken(self._clean, self._laid, self._shadow.strength, QUARTER, box, self.picture)
+        self._box = np.array([x0, y0, x1, y1])
+        darken(self.plate, self._laid, self._shadow.strength, QUARTER, self._box, self.picture)
         self._drawn = rows, columns
         return True
+
+    def shade(self, out: Bytes) -> None:
+        """Throws the shadow of the last `cast` on another picture `out` (H, W, 3), in place. `out` may end
+        before the plate at its right and lower edge."""
+        if self._shadow is None or self._box is None:
+            return
+        limit = np.array(out.shape[1::-1]) // QUARTER
+        box = np.minimum(self._box, np.tile(limit, 2))
+        darken(out, self._laid, self._shadow.strength, QUARTER, box, out)

@@ -78,6 +78,15 @@ def on_host(frame: Frame) -> NDArray[np.uint8] | None:
     return frame.host if isinstance(frame, DeviceFrame) else frame
 
 
+def check_frame(frame: Frame) -> None:
+    """Raises ValueError unless `frame` is (H, W, 3) uint8."""
+    if isinstance(frame, DeviceFrame):
+        return
+    if not isinstance(frame, np.ndarray) or frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
+        kind = f"{frame.dtype}{list(frame.shape)}" if isinstance(frame, np.ndarray) else type(frame).__name__
+        raise ValueError(f"a frame must be uint8 (height, width, 3) BGR, not {kind}")
+
+
 PARAMETERS = 8
 """The affine map from the crop to the frame, row by row, then the frame's width and height."""
 

@@ -95,9 +95,9 @@ class PoseRenderer:
     """Paints one player with given nets, and keeps the state from frame to frame. For one thread.
 
     size: of the picture, (width, height). bank: None without a doll. nets: by the size of their window,
-    smallest first. memory: whether the net sees its own previous output. likeness: of the last picture, see
-    `engines.doll.likeness`; 1 without a doll. spent_ns: nanoseconds that the last picture took for the
-    "doll", the "net" and "compositing".
+    smallest first. memory: whether the net sees its own previous output. floor: the plate with the shadow of
+    the last pose. likeness: of the last picture, see `engines.doll.likeness`; 1 without a doll. spent_ns:
+    nanoseconds that the last picture took for the "doll", the "net" and "compositing".
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class PoseRenderer:
     ) -> None:
         self.size, self._nets, self._sizes, self._memory = size, nets, tuple(nets), memory
         self._windows = Windows(size, generator.variant, body.near.height)
-        self._floor = Floor(self._windows.spread(plate), shadow, body.near.height)
+        self.floor = Floor(self._windows.spread(plate), shadow, body.near.height)
         self._cell = generator.cell
         self._chooser = None if bank is None else Chooser(bank)
         self._doll = None if bank is None else Doll(bank)
@@ -142,7 +142,7 @@ class PoseRenderer:
         rows, columns, composed = self.paint(landmarks)
         begun_ns = time.perf_counter_ns()
         height, width = out.shape[:2]
-        np.copyto(out, self._floor.picture[:height, :width])
+        np.copyto(out, self.floor.picture[:height, :width])
         composed.over(out[rows, columns])
         self.spent_ns["compositing"] += time.perf_counter_ns() - begun_ns
 
@@ -168,7 +168,7 @@ class PoseRenderer:
         net.run()
         run_ns = time.perf_counter_ns()
         own, fields = (np.asarray(net.outputs[name][0], np.float32) for name in LiveGenerator.OUTPUTS)
-        self._floor.cast(doll[..., 3], landmarks, corner)
+        self.floor.cast(doll[..., 3], landmarks, corner)
         composed = self._compositor.paint(doll, own, fields)
         if self._memory:
             self._previous.fill(0)

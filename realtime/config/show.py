@@ -19,6 +19,7 @@ from pydantic import (
 from engines.pose.tracking.choosing import Rule
 from realtime.config.backgrounds import PLATE, Backgrounds
 from realtime.config.control import Control
+from realtime.config.duet import Duet
 from realtime.config.fields import Rate, Share, ShowPath, StrictModel, Text, no_two_alike
 from realtime.config.inputs import RecordInputs
 from realtime.config.layers import AnyLayer, Layers, ai_mark
@@ -125,6 +126,8 @@ class Show(StrictModel):
     """The folder of the player pack that dances."""
     players: tuple[ShowPath, ...] = ()
     """Folders of packs that the operator can switch to, of the same size as the player's."""
+    duet: Duet | None = None
+    """A second player, whom a second fan drives; by default there is one."""
     programme: Programme = Programme()
     """What goes out."""
     fallback: Literal["standby", "camera"] = "standby"
@@ -241,6 +244,11 @@ class Show(StrictModel):
     def everyone(self) -> tuple[Path, ...]:
         """The packs of all players: who dances at first, then the others."""
         return (self.player, *self.players)
+
+    @property
+    def packs(self) -> tuple[Path, ...]:
+        """The packs that the show needs: everyone's, and the second player's of a duet."""
+        return self.everyone if self.duet is None else (*self.everyone, self.duet.player)
 
     @property
     def all_layers(self) -> tuple[AnyLayer, ...]:

@@ -104,16 +104,25 @@ def _set(field: str, argument: str) -> Callable[[Orders, Arguments], Orders]:
 def _camera(orders: Orders, given: Arguments) -> Orders:
     """The next camera, or the one at a place. Whom the operator picked was in the other one's picture."""
     place = int(given.get("place", orders.camera + 2))
-    return replace(orders, camera=place - 1, pick=(), picks=orders.picks + 1)
+    return _unpick_2(_unpick(replace(orders, camera=place - 1)))
 
 
-def _pick(orders: Orders, given: Arguments) -> Orders:
+def _place(given: Arguments) -> tuple[float, ...]:
+    """A point or a box in the camera's picture. Raises ArgumentError."""
     place = tuple(float(value) for value in given.values())
     if len(place) == 4 and not (place[0] < place[2] and place[1] < place[3]):
         raise ArgumentError(
             f"a box goes from its left top (x0, y0) to its right bottom (x1, y1) (given: {place})"
         )
-    return replace(orders, pick=place, picks=orders.picks + 1)
+    return place
+
+
+def _unpick(orders: Orders) -> Orders:
+    return replace(orders, pick=(), picks=orders.picks + 1)
+
+
+def _unpick_2(orders: Orders) -> Orders:
+    return replace(orders, pick_2=(), picks_2=orders.picks_2 + 1)
 
 
 def _layer(orders: Orders, given: Arguments) -> Orders:
@@ -295,12 +304,31 @@ ACTIONS: Mapping[str, Action] = {
             Risk.ON_AIR,
             ((), (Argument("place", "number", "1 is the first one", 1, MOST_CAMERAS, whole=True),)),
         ),
-        Action("pick", "", "follow the fan at a place in the camera's picture", _pick, forms=(_POINT, _BOX)),
+        Action(
+            "pick",
+            "",
+            "follow the fan at a place in the camera's picture",
+            lambda orders, given: replace(_unpick(orders), pick=_place(given)),
+            forms=(_POINT, _BOX),
+        ),
         Action(
             "unpick",
             "u",
             "follow whom the dancer rule says",
-            lambda orders, _: replace(orders, pick=(), picks=orders.picks + 1),
+            lambda orders, _: _unpick(orders),
+        ),
+        Action(
+            "pick-2",
+            "",
+            "pick a duet's second fan",
+            lambda orders, given: replace(_unpick_2(orders), pick_2=_place(given)),
+            forms=(_POINT, _BOX),
+        ),
+        Action(
+            "unpick-2",
+            "",
+            "unpick a duet's second fan",
+            lambda orders, _: _unpick_2(orders),
         ),
         Action(
             "dancer-rule",

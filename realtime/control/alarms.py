@@ -100,7 +100,16 @@ ALARMS: tuple[Alarm, ...] = (
         said=(
             "the picked fan is gone: nobody dances until you pick again, or unpick",
             "nobody was found where the operator picked",
+            "second fan: …",
         ),
+    ),
+    Alarm(
+        "Two dancers are too much for this machine",
+        "It was tried before the show: with two dancers fewer than 20 new pictures a second come, and the "
+        "dance is seen to jerk.",
+        "Begin without [duet] in the show file, or use smaller player packs or a faster machine.",
+        said=("two dancers are too much for this machine: about … new pictures a second, … with one",),
+        on_card=False,
     ),
     Alarm(
         "Never filmed like this",
@@ -354,6 +363,7 @@ NOTES: Mapping[str, str] = {
     "camera … gives …": "size, format and rate of its pictures",
     "loading the player …": "that one dances once it is loaded",
     "… dances now": "the player has changed",
+    "two dancers: about … new pictures a second here, … with one": "tried before the show, for a duet",
     "the … is heard": "the performer on the other machine",
     "choosing the precision of the generator (about a minute, once)": "a step of a first start",
     "quantizing the generator to INT8 (about half a minute, once)": "likewise",

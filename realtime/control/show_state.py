@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from engines.pack.rights import Rights
 from realtime.config.inputs import INPUTS
-from realtime.control.alarms import OUTPUT_FAILED, PLAYER_FAILED, Hint, alarm_beside, hint
+from realtime.control.alarms import OUTPUT_FAILED, PLAYER_FAILED, Hint, alarm_beside, alarm_in, hint
 from realtime.transport.orders import Orders
 from realtime.transport.statuses import OutputStatus, PerformerStatus, PlayoutStatus, TempoStatus
 from realtime.transport.swap import SwapState
@@ -116,9 +116,10 @@ class ShowFacts(TypedDict, total=False):
     delayed programme shows next. camera: what is wrong with it, "" where nothing is. camera_name: which one
     is on; camera_gives: size, format and rate of its pictures. player: who was asked for; dances: who dances
     until that one is loaded, or `player_failed`; "" where nobody does yet. fan: how well the fan is known:
-    learning, sound or locked; "" where there is none. beats: how many the player is behind the fan; 0 while
-    the delay follows no beat. rights: of players whose agreement ends soon or has ended. hints: what is wrong
-    now, what it means, and what to press.
+    learning, sound or locked; "" where there is none. second: a duet's second player, "" without one; fan_2:
+    that one's fan. too_slow: that two dancers are too much for this machine, or "". beats: how many the
+    player is behind the fan; 0 while the delay follows no beat. rights: of players whose agreement ends soon
+    or has ended. hints: what is wrong now, what it means, and what to press.
     """
 
     state: str
@@ -131,10 +132,13 @@ class ShowFacts(TypedDict, total=False):
     player: str
     dances: str
     player_failed: bool
+    second: str
     background: str
     dancer_rule: str
     choices: dict[str, list[str]]
     fan: str
+    fan_2: str
+    too_slow: str
     camera: str
     camera_name: str
     camera_gives: str
@@ -214,6 +218,8 @@ def show_facts(
         "dancer_rule": orders.dancer_rule,
         "choices": {name: list(names) for name, names in choices.items()},
         "fan": performer.fan,
+        "fan_2": performer.fan_2,
+        "too_slow": performer.too_slow,
         "camera": performer.camera,
         "camera_name": performer.camera_name,
         "camera_gives": performer.camera_gives,
@@ -243,6 +249,8 @@ def hints_now(facts: ShowFacts, keys: Mapping[str, str]) -> list[Hint]:
         alarms.append(PLAYER_FAILED)
     if any(output["state"] == "failed" for output in facts["outputs"]):
         alarms.append(OUTPUT_FAILED)
+    if facts["too_slow"] and not facts["on_air"]:  # it is for before the show
+        alarms.append(alarm_in(facts["too_slow"]))
     return [hint(alarm, keys) for alarm in alarms if alarm is not None]
 
 
@@ -266,7 +274,8 @@ def _trouble(status: ShowStatus) -> str:
     if stage.given_up:
         return "the performer is given up"
     if stage.ready:
-        nobody = NOBODY if performer.camera_size is not None and not performer.fan else ""
+        is_there = performer.fan or performer.fan_2
+        nobody = NOBODY if performer.camera_size is not None and not is_there else ""
         return performer.camera or performer.limits or nobody
     return f"the performer is {stage.doing}" if stage.doing else ""
 

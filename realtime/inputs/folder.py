@@ -92,9 +92,7 @@ class Recording:
         """The players' folders that hold something else than they did."""
         digests = list(self.packs.values())
         return [
-            folder
-            for folder, digest in zip(show.everyone, digests, strict=False)
-            if _digest(folder) != digest
+            folder for folder, digest in zip(show.packs, digests, strict=False) if _digest(folder) != digest
         ]
 
 
@@ -111,7 +109,7 @@ def begin(settings: RecordInputs, show: Show, now: datetime) -> None:
             "version": code_version(),
             "begun": now.astimezone().isoformat(timespec="seconds"),
             "show": _plain(show.model_dump(exclude=set(NOT_REPLAYED))),
-            "packs": {str(_portable(each)): _digest(each) for each in show.everyone},
+            "packs": {str(_portable(each)): _digest(each) for each in show.packs},
             "asked": _plain(settings.model_dump(exclude={"folder"})),
         }
         manifest["show"] |= {"camera": shown(show.camera), "cameras": [shown(each) for each in show.cameras]}

@@ -3,6 +3,7 @@ the real networks, loaded for this machine."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,8 @@ if TYPE_CHECKING:  # importing torch takes seconds, and tools.gpu_check has no p
     from engines.pose.device_frame import Frame
     from engines.pose.tracking.choosing import Rule
     from engines.pose.tracking.floor import Floor
+    from engines.pose.tracking.tracker import PoseTracker
+    from realtime.config.duet import Duet as DuetSettings
     from realtime.config.show import Show
     from realtime.transport.people import Sighted
 
@@ -97,6 +100,21 @@ class Render(Protocol):
     def reset(self) -> None: ...
 
 
+class PaintBoth(Protocol):
+    """Paints two players into one picture: `engines.rendering.duet.Duet`. likeness, spent_ns: as of `Render`,
+    for both."""
+
+    @property
+    def likeness(self) -> tuple[float, float]: ...
+
+    @property
+    def spent_ns(self) -> Mapping[str, int]: ...
+
+    def __call__(self, poses: Sequence[Floats | None], out: NDArray[np.uint8]) -> None: ...
+
+    def reset_second(self) -> None: ...
+
+
 class NetsWanted(Protocol):
     """The settings of a show on which its networks depend: `realtime.config.show.Show`."""
 
@@ -109,9 +127,33 @@ class NetsWanted(Protocol):
     @property
     def lead_ms(self) -> int: ...
 
+    @property
+    def duet(self) -> DuetSettings | None: ...
+
 
 def _no_other(folder: Path) -> Nets:
     raise ValueError(f"{folder}: this show has one player only")
+
+
+Trial = tuple[Callable[[], object], Callable[[], object]]
+"""The pose thread's and the generate thread's work on a frame, as functions that can be called again and
+again."""
+
+
+@dataclass(frozen=True)
+class Second:
+    """What a duet has besides, for the second player.
+
+    find: whom the first tracker and the second one follow in a frame, never the same person. It is called
+    instead of them. tracker, retarget: the second ones. paint: paints both players. trial: makes a `Trial`
+    with so many dancers (1 or 2), for measuring before the show.
+    """
+
+    find: Callable[[Frame, int], tuple[Person | None, Person | None]]
+    tracker: Tracker
+    retarget: Retarget
+    paint: PaintBoth
+    trial: Callable[[int], Trial]
 
 
 @dataclass(frozen=True)
@@ -124,7 +166,7 @@ class Nets:
     brings a frame (H, W, 3) BGR to where the tracker reads it. page_lock: called with memory that pictures
     will be painted into. is_kept: whether everything compiled for another player is on disk; raises as
     `load_player`. left: the backends that were tried first and do not work here, with the reason, a line
-    each.
+    each. second: of a duet.
     """
 
     tracker: Tracker
@@ -138,6 +180,27 @@ class Nets:
     page_lock: Callable[[NDArray[np.uint8]], object] = lambda memory: None
     is_kept: Callable[[Path], bool] = lambda folder: False
     left: tuple[str, ...] = ()
+    second: Second | None = None
+
+    @property
+    def trackers(self) -> tuple[Tracker, ...]:
+        """One for each fan."""
+        return (self.tracker,) if self.second is None else (self.tracker, self.second.tracker)
+
+    @property
+    def retargets(self) -> tuple[Retarget, ...]:
+        """Likewise."""
+        return (self.retarget,) if self.second is None else (self.retarget, self.second.retarget)
+
+    @property
+    def resets(self) -> tuple[Callable[[], None], ...]:
+        """Likewise: to be called before another dancer's poses are painted."""
+        first = self.render.reset
+        return (first,) if self.second is None else (first, self.second.paint.reset_second)
+
+    def find(self, frame: Frame, t_ns: int) -> tuple[Person | None, ...]:
+        """Whom the trackers follow in this frame. t_ns: when it was taken."""
+        return (self.tracker(frame, t_ns),) if self.second is None else self.second.find(frame, t_ns)
 
 
 def load_nets(show: Show) -> Nets:
@@ -166,8 +229,15 @@ def load_nets(show: Show) -> Nets:
     return replace(nets, left=tuple(left))
 
 
+DUET_ON_CPU = "a duet is painted on the CPU"
+"""Why a backend on a GPU is left, or refused."""
+TRIAL_FRAME, TRIAL_POSES = (720, 1280, 3), 300
+"""Shape of the camera's picture in a trial, and the players' poses that are danced, one after the other."""
+
+
 class NetsLoader:
-    """Loads the networks of one player after the other. Networks that serve all players are loaded once.
+    """Loads the networks of one player after the other. Networks that serve all players are loaded once, and
+    a duet's second player with the first one.
 
     backend: one, by name. A player for whom it does not work is refused, because the pose already runs on it.
     """
@@ -177,17 +247,21 @@ class NetsLoader:
         from engines.plans.machine import show_threads
         from engines.pose.tracking.smoothing import LIVE
         from engines.pose.tracking.tracker import PoseTracker
+        from engines.runtime.engine import EngineError
         from engines.runtime.progress import step
 
         self._backend = backend
         self._layered = show.layered
         self._threads = show_threads()
         self._on_device = is_on_device(backend)
+        if show.duet is not None and self._on_device:
+            raise EngineError(DUET_ON_CPU)
         self._verified: set[str] = set()
         smoothing = LIVE._replace(lead_s=show.lead_ms / 1000)
         step("loading the pose networks")
         self._tracker = PoseTracker(backend=self._backend, threads=self._threads, smoothing=smoothing)
         self._size: tuple[int, int] | None = None
+        self._duet = None if show.duet is None else _SecondLoader(show.duet.player, self._tracker)
         self._kept: dict[str, Any] = {}
         if self._on_device:
             self._kept = _frames_on_device()
@@ -219,6 +293,7 @@ class NetsLoader:
         step(f"loading the generator and the pictures of {pack.name}")
         render = self._renderer(pack)
         self._size = pack.size
+        second = None if self._duet is None else self._duet.load(pack, render, self._renderer)
         return Nets(
             tracker=self._tracker,
             retarget=Retargeter(pack.body),
@@ -228,6 +303,7 @@ class NetsLoader:
             folder=folder,
             load_player=self,
             is_kept=self.is_kept,
+            second=second,
             **self._kept,
         )
 
@@ -254,6 +330,51 @@ class NetsLoader:
 
         renderer = LayerRenderer if self._layered else Renderer
         return renderer(pack, backend=self._backend, threads=self._threads)
+
+
+class _SecondLoader:
+    """Loads a duet's second player, once; the first one may change."""
+
+    def __init__(self, folder: Path, tracker: PoseTracker) -> None:
+        from engines.pose.tracking.pair import Pair
+
+        self._folder, self._pair = folder, Pair(tracker)
+        self._loaded: tuple[PlayerPack, Any, Retarget] | None = None
+
+    def load(self, first: PlayerPack, render: Any, renderer: Callable[[PlayerPack], Any]) -> Second:
+        """render: of the first player. renderer: makes the second one's. Raises PackError, EngineError."""
+        from calibration.retarget import Retargeter
+        from engines.pack.player_pack import PackError, PlayerPack
+        from engines.rendering.duet import Duet
+        from engines.runtime.progress import step
+
+        if self._loaded is None:
+            step(f"reading the player {self._folder.name}")
+            pack = PlayerPack.load(self._folder)
+            if pack.size != first.size:
+                sizes = ("x".join(map(str, each.size)) for each in (pack, first))
+                raise PackError("{} is {}, but {} is {}".format(self._folder, *sizes, first.folder))
+            step(f"loading the generator and the pictures of {pack.name}")
+            self._loaded = pack, renderer(pack), Retargeter(pack.body)
+        second, second_render, retarget = self._loaded
+
+        def trial(dancers: int) -> Trial:
+            duet = Duet(render, second_render)
+            poses = [itertools.cycle(pack.poses[:TRIAL_POSES]) for pack in (first, second)[:dancers]]
+            frame = np.zeros(TRIAL_FRAME, np.uint8)
+            out = np.zeros((*first.size[::-1], 3), np.uint8)
+
+            def pose() -> None:
+                for _ in range(dancers):
+                    self._pair.first.exercise(frame)
+
+            def paint() -> None:
+                duet([*map(next, poses), None][:2], out)
+
+            return pose, paint
+
+        duet = Duet(render, second_render)
+        return Second(self._pair, self._pair.second, retarget, duet, trial)
 
 
 def _frames_on_device() -> dict[str, Any]:

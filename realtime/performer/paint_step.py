@@ -1,9 +1,9 @@
-"""The generate thread's work on a frame: paints the player, and sends the picture with its ticket."""
+"""The generate thread's work on a frame: paints who dances, and sends the picture with its ticket."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -68,7 +68,8 @@ class PaintStep:
         """Paints and sends one frame. camera_period_ns: the interval of the camera's frames. A frame that
         fails is counted."""
         index = sequence = 0
-        if posed.landmarks is None:
+        there = [dancer for dancer in posed.dancers if dancer is not None]
+        if not there:
             self._meter.drop("nobody")
             self._pace.interrupted()
             self.confidence.interrupted()
@@ -76,21 +77,18 @@ class PaintStep:
             try:
                 started_ns = time.monotonic_ns()
                 self._meter.time("pose_to_generate", started_ns - posed.posed_ns)
-                if posed.new_dancer:
-                    posed.nets.render.reset()
                 with self._frames.write() as slot:
-                    posed.nets.render(posed.landmarks, slot.picture)
-                    confidence = posed.sure * posed.nets.render.likeness
+                    confidence, spent = _painted(posed, slot.picture)
                     self._meter.time("generate", time.monotonic_ns() - started_ns)
-                    for name, spent_ns in posed.nets.render.spent_ns.items():
+                    for name, spent_ns in spent.items():
                         self._meter.time(name, spent_ns)
-                    if skeleton:
-                        _draw_skeleton(posed.nets, slot.picture, posed.landmarks)
+                    for dancer in there if skeleton else ():
+                        _draw_skeleton(posed.nets, slot.picture, dancer.landmarks)
             except Exception as error:  # noqa: BLE001  # one frame must not end the show: counted, said once
                 self.failures.failed("generate_failed", f"generate: {error}")
                 return
             self.failures.succeeded()
-            self._judge(posed, confidence)
+            self._judge(posed, confidence, is_new=all(dancer.is_new for dancer in there))
             self._meter.count("frames.generated")
             self._finished += 1
             self._pace.finished(time.monotonic_ns())
@@ -99,7 +97,7 @@ class PaintStep:
             posed.captured.frame_id,
             index,
             sequence,
-            posed.landmarks is not None,
+            bool(there),
             self._finished,
             max(camera_period_ns, self._pace.period_ns),
             posed.captured.captured_ns,
@@ -121,14 +119,31 @@ class PaintStep:
         follows = (last.sequence + 1, last.player) == (ticket.sequence, ticket.player)
         return last.captured_ns if follows else 0
 
-    def _judge(self, posed: Posed, confidence: float) -> None:
-        """Updates whether pictures with this confidence, 0..1, may go on air."""
+    def _judge(self, posed: Posed, confidence: float, *, is_new: bool) -> None:
+        """Updates whether pictures with this confidence, 0..1, may go on air. is_new: another fan dances."""
         was_trusted = self.confidence.trusted
-        if posed.new_dancer:
+        if is_new:
             self.confidence.reset()
         self.confidence.step(confidence, posed.captured.captured_ns)
         if was_trusted and not self.confidence.trusted:
             self._meter.event(time.monotonic_ns(), NEVER_FILMED)
+
+
+def _painted(posed: Posed, picture: NDArray[np.uint8]) -> tuple[float, Mapping[str, int]]:
+    """Paints who is there into `picture`. Returns the confidence, 0..1, of two the worse one's; and what took
+    how long, see `Render.spent_ns`."""
+    nets, second = posed.nets, posed.nets.second
+    for dancer, reset in zip(posed.dancers, nets.resets, strict=True):
+        if dancer is not None and dancer.is_new:
+            reset()
+    if second is None:
+        (alone,) = posed.dancers
+        assert alone is not None  # noqa: S101  # else nothing is painted
+        nets.render(alone.landmarks, picture)
+        return alone.sure * nets.render.likeness, nets.render.spent_ns
+    second.paint([None if dancer is None else dancer.landmarks for dancer in posed.dancers], picture)
+    both = zip(posed.dancers, second.paint.likeness, strict=True)
+    return min(dancer.sure * like for dancer, like in both if dancer is not None), second.paint.spent_ns
 
 
 def _draw_skeleton(nets: Nets, picture: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> None:

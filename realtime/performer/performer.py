@@ -24,6 +24,7 @@ from realtime.link.remote_clock import answer
 from realtime.performer.camera_tap import CameraTap
 from realtime.performer.capture_thread import CameraState, CameraWatch, Captured, CaptureThread
 from realtime.performer.confidence import NEVER_FILMED, Confidence
+from realtime.performer.duet_pace import measure, said
 from realtime.performer.frame_failures import PerformerError
 from realtime.performer.inputs_tap import InputsTap
 from realtime.performer.marker_search import MarkerSearch
@@ -67,7 +68,8 @@ class Performer:
         self.camera = CameraTap(bus, context.rig)
         self._inputs = InputsTap(bus, context.rig)
         self._markers = MarkerSearch(bus)
-        self.known = ""
+        self.known: tuple[str, ...] = ("",)
+        self.too_slow = ""
         self.confidence = Confidence()
         self._unknown = ""
         self._backend = {"pose": nets.tracker.backend, "generator": nets.render.backend}
@@ -134,7 +136,9 @@ class Performer:
         """For operators, as it is now."""
         late = self.confidence.late
         return PerformerStatus(
-            fan=self.known,
+            fan=self.known[0],
+            fan_2="".join(self.known[1:]),
+            too_slow=self.too_slow,
             confidence=None if late is None else round(late, 2),
             limits="" if self.confidence.trusted else NEVER_FILMED,
             camera=self.camera_trouble or self.capture.trouble,
@@ -175,7 +179,8 @@ class Performer:
 
     def _pose(self) -> None:
         """In the pose thread."""
-        posing = PoseStep(self._bus, self._meter, self._rig.show)  # its socket belongs to this thread
+        rig = self._rig
+        posing = PoseStep(self._bus, self._meter, rig.show, rig.player_size[0])  # its socket is this thread's
         while not self._stop.is_set():
             self._moved_ns["pose"] = time.monotonic_ns()
             captured = self._to_pose.take(IDLE_S)
@@ -253,7 +258,8 @@ def run(context: StageContext, link: StageLink) -> None:
     """The process: until the operator or the parent ends it. Raises what the operator must know."""
     cv2.setNumThreads(1)  # the threads of this process are busy enough
     os.nice(5)  # the programme clock goes first
-    with Loading(link, parts=len(_players_to_prepare(context)) + 2) as loading:
+    parts = len(_players_to_prepare(context)) + 2 + _is_duet_tried(context)
+    with Loading(link, parts=parts) as loading:
         performer = _load(context, link, loading)
     orders = OrdersHeard(link.bus, lambda text: link.meter.event(time.monotonic_ns(), text))
     restarts: int | None = None
@@ -288,6 +294,11 @@ def _players_to_prepare(context: StageContext) -> Sequence[Path]:
     return context.rig.show.players if context.attempt == 0 else ()
 
 
+def _is_duet_tried(context: StageContext) -> bool:
+    """A restarted performer is wanted at once."""
+    return context.rig.show.duet is not None and context.attempt == 0
+
+
 def _load(context: StageContext, link: StageLink, loading: Loading) -> Performer:
     """The performer, started. Raises what the operator must know."""
     show = context.rig.show
@@ -308,6 +319,11 @@ def _load(context: StageContext, link: StageLink, loading: Loading) -> Performer
             loading.begin(f"loading the player {folder.name}")
             prepare(nets, [folder], tell)
     performer = Performer(context, link.bus, nets, link.meter)
+    if nets.second is not None and _is_duet_tried(context):
+        loading.begin("trying two dancers")
+        pace = measure(nets.second, float(show.programme.fps))
+        tell(said(pace))
+        performer.too_slow = "" if pace.is_enough else said(pace)
     loading.begin(f"opening camera {redacted(show.camera)}")
     performer.start(must_open=context.attempt == 0)
     return performer

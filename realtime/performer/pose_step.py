@@ -1,8 +1,9 @@
-"""The pose thread's work on a frame: finds the fan, and transfers the pose to the player."""
+"""The pose thread's work on a frame: finds the fan, or a duet's two, and transfers the pose to the player."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -13,8 +14,7 @@ from numpy.typing import NDArray
 from engines.time_units import NS_PER_MS
 from realtime.config.show import Show
 from realtime.performer.capture_thread import Captured
-from realtime.performer.confidence import sureness
-from realtime.performer.fan_picker import Picker
+from realtime.performer.fan import Dancer, Fan
 from realtime.performer.frame_failures import FrameFailures
 from realtime.performer.networks import Nets, Person
 from realtime.performer.stage_view import StageView, View
@@ -23,44 +23,41 @@ from realtime.transport.orders import Orders
 from realtime.transport.people import People
 from realtime.transport.telemetry import Meter
 
-FORGET_NS = 500 * NS_PER_MS
-"""Somebody who was away for longer than this counts as a new dancer, like anybody else: nothing of the old
-movement is carried over."""
-
 
 class Posed(NamedTuple):
-    """A frame on its way to the generator. landmarks: (33, 4) in the player's picture; None where nobody is
-    there. nets: the player's. sure: see `confidence.sureness`."""
+    """A frame on its way to the generator. nets: the player's. dancers: one for each player on stage, None
+    for who is not there."""
 
     captured: Captured
     nets: Nets
-    landmarks: NDArray[np.float32] | None
+    dancers: tuple[Dancer | None, ...]
     posed_ns: int
-    new_dancer: bool
-    sure: float = 0.0
 
 
 class PoseStep:
-    """Call `step` in the pose thread for each captured frame. known: how well the fan's body and place are
-    known (`calibration.source.Knowledge`); "" where nobody is followed."""
+    """Call `step` in the pose thread for each captured frame. known: of each fan, see `Fan`."""
 
-    def __init__(self, bus: Bus, meter: Meter, show: Show) -> None:
+    def __init__(self, bus: Bus, meter: Meter, show: Show, width: int) -> None:
+        """width: of the player's picture, pixels."""
         self._meter = meter
         self._stage = StageView(show)
-        self._picker = Picker()
+        if show.duet is None:
+            self._fans: tuple[Fan, ...] = (Fan(),)
+        else:
+            self._fans = tuple(Fan(shift, show.hold_ms * NS_PER_MS) for shift in show.duet.shifts(width))
         self._seen: zmq.Socket[bytes] = bus.sender("people", "performer")
         self._nets: Nets | None = None
-        self._last_seen_ns: int | None = None
-        self._person_id: int | None = None
         self.failures = FrameFailures(meter)
-        self.known = ""
-        self._redos: int | None = None
         self._switches = 0
 
+    @property
+    def known(self) -> tuple[str, ...]:
+        return tuple(fan.known for fan in self._fans)
+
     def step(self, nets: Nets, captured: Captured, orders: Orders) -> Posed | None:
-        """The frame with its pose; None where it failed, which is counted."""
+        """The frame with its poses; None where it failed, which is counted."""
         if nets is not self._nets:
-            self._last_seen_ns = None  # nothing of the movement before belongs to the new dancer
+            self._fans[0].anew()  # the player has changed
             self._nets = nets
         try:
             started_ns = time.monotonic_ns()
@@ -69,57 +66,62 @@ class PoseStep:
             self._look_anew(nets, captured)
             view = self._stage.of(captured.camera, orders.dancer_mark)
             self._pick(nets, captured, orders, view)
-            person = nets.tracker(frame, captured.captured_ns)
+            people = nets.find(frame, captured.captured_ns)
             posed_ns = time.monotonic_ns()
-            self._tell_people(nets, captured, person, view)
+            self._tell_people(nets, captured, people, view)
             self._meter.time("pose", posed_ns - started_ns)
             self._meter.count("frames.posed")
-            if person is None:
-                self.known = ""
-                return Posed(captured, nets, None, posed_ns, new_dancer=False)
-            if not np.isfinite(person.landmarks).all():
+            if not all(person is None or np.isfinite(person.landmarks).all() for person in people):
                 self.failures.failed("landmarks_not_finite", "the pose has landmarks that are not finite")
                 return None
-            before_ns, self._last_seen_ns = self._last_seen_ns, captured.captured_ns
-            new_dancer = before_ns is None or captured.captured_ns - before_ns > FORGET_NS
-            new_dancer = new_dancer or person.person_id != self._person_id
-            self._person_id = person.person_id
-            self._enrol(nets, orders)
-            seen = self._straight(captured, person.landmarks, view)
-            landmarks = self._retargeted(nets, captured, seen, new_dancer)
-            self.known = nets.retarget.known
-            sure = sureness(person.landmarks, person.score)
+            dancers = self._dancers(nets, captured, orders, people, view)
         except Exception as error:  # noqa: BLE001  # one frame must not end the show: counted, said once
             self.failures.failed("pose_failed", f"pose: {error}")
             return None
+        if not any(dancers):
+            return Posed(captured, nets, dancers, posed_ns)
         self.failures.succeeded()
-        return Posed(captured, nets, landmarks, time.monotonic_ns(), new_dancer, sure)
+        return Posed(captured, nets, dancers, time.monotonic_ns())
+
+    def _dancers(
+        self, nets: Nets, captured: Captured, orders: Orders, people: Sequence[Person | None], view: View
+    ) -> tuple[Dancer | None, ...]:
+        """Everybody who is there, as the players."""
+        started_ns = time.monotonic_ns()
+
+        def straight(landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
+            return self._straight(captured, landmarks, view)
+
+        steps = zip(self._fans, people, nets.retargets, strict=True)
+        dancers = tuple(
+            fan.step(person, retarget, captured, orders, straight) for fan, person, retarget in steps
+        )
+        if all(person is None for person in people):
+            return (None,) * len(dancers)  # nobody is waited for where nobody dances
+        self._meter.time("retarget", time.monotonic_ns() - started_ns)
+        return dancers
 
     def _look_anew(self, nets: Nets, captured: Captured) -> None:
-        """Where another camera is on: nobody is followed any more, and the fan is learned anew."""
-        if captured.switches != self._switches:
-            self._switches = captured.switches
-            nets.tracker.reset()
-            nets.retarget.redo()
-            self._last_seen_ns = None
-
-    def _enrol(self, nets: Nets, orders: Orders) -> None:
-        """Applies the operator's orders about learning the fan."""
-        nets.retarget.mirror, nets.retarget.locked = orders.mirror, orders.locked
-        if orders.redos != self._redos:
-            if self._redos is not None:
-                nets.retarget.redo()
-            self._redos = orders.redos
+        """Where another camera is on: nobody is followed any more, and the fans are learned anew."""
+        if captured.switches == self._switches:
+            return
+        self._switches = captured.switches
+        for fan, tracker, retarget in zip(self._fans, nets.trackers, nets.retargets, strict=True):
+            tracker.reset()
+            retarget.redo()
+            fan.anew()
 
     def _pick(self, nets: Nets, captured: Captured, orders: Orders, view: View) -> None:
-        """Lets the tracker follow the person whom the operator picked, else somebody on the floor."""
-        nets.tracker.choose(orders.dancer_rule, view.mark, view.floor)
+        """Lets each tracker follow the person whom the operator picked, else somebody on the floor."""
         height, width = captured.picture.shape[:2]
-        said = self._picker.step(
-            orders.pick, orders.picks, nets.tracker, (width, height), captured.captured_ns
-        )
-        if said is not None:
-            self._meter.event(time.monotonic_ns(), said)
+        picks = ((orders.pick, orders.picks), (orders.pick_2, orders.picks_2))
+        for fan, tracker, (place, number) in zip(self._fans, nets.trackers, picks, strict=False):
+            tracker.choose(orders.dancer_rule, view.mark, view.floor)
+            said = fan.picker.step(place, number, tracker, (width, height), captured.captured_ns)
+            if said is not None and fan is self._fans[0]:
+                self._meter.event(time.monotonic_ns(), said)
+            elif said is not None:
+                self._meter.event(time.monotonic_ns(), f"second fan: {said}")
 
     def _straight(
         self, captured: Captured, landmarks: NDArray[np.float32], view: View
@@ -132,22 +134,19 @@ class PoseStep:
             return landmarks
         return view.lens.straight(landmarks, (width, height))
 
-    def _tell_people(self, nets: Nets, captured: Captured, person: Person | None, view: View) -> None:
+    def _tell_people(
+        self, nets: Nets, captured: Captured, found: Sequence[Person | None], view: View
+    ) -> None:
         height, width = captured.picture.shape[:2]
-        followed = None if person is None else person.person_id
-        landmarks = None if person is None else person.landmarks
-        people = People.seen(nets.tracker.people, followed, landmarks, (width, height))
+        first, *others = found
+        people = People.seen(nets.tracker.people, *_who(first), (width, height))
+        for other in others:
+            second = People.seen((), *_who(other), (width, height))
+            people = replace(people, second=second.followed, second_landmarks=second.landmarks)
         if view.floor is not None:
             people = replace(people, floor=view.floor.corners, mark=view.mark)
         self._seen.send(people.pack(), zmq.NOBLOCK)
 
-    def _retargeted(
-        self, nets: Nets, captured: Captured, landmarks: NDArray[np.float32], new_dancer: bool
-    ) -> NDArray[np.float32]:
-        started_ns = time.monotonic_ns()
-        height, width = captured.picture.shape[:2]
-        if new_dancer:
-            nets.retarget.reset()
-        moved = nets.retarget(landmarks, (width, height), captured.captured_ns)
-        self._meter.time("retarget", time.monotonic_ns() - started_ns)
-        return moved
+
+def _who(person: Person | None) -> tuple[int | None, NDArray[np.float32] | None]:
+    return (None, None) if person is None else (person.person_id, person.landmarks)

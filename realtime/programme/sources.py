@@ -43,7 +43,8 @@ class Sources:
         self._people = bus.receiver("people", "playout")
         self._seen = People()
         self._previewed = np.empty((self._size[1], self._size[0], 3), np.uint8)
-        self.slate = Shot(slate(*self._size, "Dancecam" if rig.show.players else rig.player_name))
+        several = rig.show.players or rig.show.duet
+        self.slate = Shot(slate(*self._size, "Dancecam" if several else rig.player_name))
         self._backgrounds: Backgrounds | None = None
         if rig.show.layered:
             self._backgrounds = Backgrounds(

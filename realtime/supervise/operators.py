@@ -71,6 +71,8 @@ def lacking_of(show: Show) -> dict[str, str]:
         lacking["layer"] = "the show has no layers: list them as [[layers]]"
     if len(show.every_camera) == 1:
         lacking["camera"] = 'the show has one camera: list several, such as cameras = ["0", "ndi://B"]'
+    if show.duet is None:
+        lacking |= dict.fromkeys(("pick-2", "unpick-2"), "the show is no duet: write [duet] with its player")
     if not any(isinstance(output, Recorder) for output in show.outputs):
         lacking["record"] = 'the show has no recorder: list [[outputs]] with kind = "recorder"'
     return lacking
@@ -92,6 +94,7 @@ class Operators:
         """log: records what the desk does. has_keys: whether the terminal's keys are read. inputs: gets the
         desk's events too, with their monotonic times, where inputs are recorded."""
         self._rights = player.rights
+        self._second = player.second
         self._allow_expired = show.allow_expired
         self.desk = Desk(
             Orders.at_start(show),
@@ -182,6 +185,7 @@ class Operators:
         status = show_status(stages)
         self._follow(status.tempo)
         facts = show_facts(self.desk.choices, self.desk.orders, status, totals.restarts)
+        facts["second"] = self._second
         facts["rights"] = rights_near(self._rights, datetime.now().date())
         facts["hints"] = hints_now(facts, self.desk.keymap.of)
         self.desk.report(facts)

@@ -25,7 +25,8 @@ class Player:
     """What must be known of the player to start a show. size: (width, height), pixels.
 
     others: name → folder of the packs that the operator can switch to. plates: see `Rig`. rights: name → the
-    rights to that player's likeness, for the players whose pack has them.
+    rights to that player's likeness, for the players whose pack has them. second: the name of a duet's second
+    player, "" without one.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Player:
     others: Mapping[str, Path] = field(default_factory=dict)
     plates: tuple[Path, ...] = ()
     rights: Mapping[str, Rights] = field(default_factory=dict)
+    second: str = ""
 
 
 @contextmanager

@@ -52,16 +52,16 @@ class Orders:
     in its own show (`Rig.folder_of`). background: what is behind the player, one of the show's; "plate" and
     "" are the player's plate. pick: the fan to follow, in the camera's picture from 0 to 1: a point (x, y), a
     box (x0, y0, x1, y1), or () for the rule's choice. picks: rises with each pick, so that the same place can
-    be picked again. dancer_rule, dancer_mark: whom to follow while nobody is picked, and the mark (x, y), 0
-    to 1, of "centre" (`engines.pose.tracking.choosing`). recording: the programme is recorded. restarts:
-    rises with each order to restart the performer. layers:
-    name → whether it is shown, of the layers that can be switched, in the show file's order. fan_name: what
-    {fan} stands for in their texts; "" for nobody. measuring: a marker is on the programme, and the camera is
-    searched for it. chart: a chart of colours is on the programme, for a camera that looks at the board.
-    flashes: rises with each order of a white flash. beat: the programme's delay is made
-    longer, so that the player is a whole number of beats behind the fan. bpm: the music's tempo, beats a
-    minute; 0 while it is not known. taps: when somebody tapped along of late, monotonic nanoseconds of the
-    operator's machine.
+    be picked again. pick_2, picks_2: likewise, of the second fan of a duet. dancer_rule, dancer_mark: whom to
+    follow while nobody is picked, and the mark (x, y), 0 to 1, of "centre"
+    (`engines.pose.tracking.choosing`). recording: the programme is recorded. restarts: rises with each order
+    to restart the performer. layers: name → whether it is shown, of the layers that can be switched, in the
+    show file's order. fan_name: what {fan} stands for in their texts; "" for nobody. measuring: a marker is
+    on the programme, and the camera is searched for it. chart: a chart of colours is on the programme, for a
+    camera that looks at the board. flashes: rises with each order of a white flash. beat: the programme's
+    delay is made longer, so that the player is a whole number of beats behind the fan.
+    bpm: the music's tempo, beats a minute; 0 while it is not known. taps: when somebody tapped along of late,
+    monotonic nanoseconds of the operator's machine.
     """
 
     armed: bool = False
@@ -83,6 +83,8 @@ class Orders:
     background: str = ""
     pick: Annotated[tuple[Share, ...], Field(max_length=4)] = ()
     picks: int = 0
+    pick_2: Annotated[tuple[Share, ...], Field(max_length=4)] = ()
+    picks_2: int = 0
     dancer_rule: Rule = "largest"
     dancer_mark: tuple[Share, Share] = (0.5, 0.5)
     layers: dict[str, bool] = field(default_factory=dict)

@@ -18,6 +18,7 @@ from realtime.transport import messages
 Side = Annotated[int, Field(ge=1, le=1 << 16)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Point = tuple[Finite, Finite]
+Landmarks = tuple[Annotated[tuple[Finite, ...], Field(min_length=3, max_length=3)], ...]
 
 
 class Sighted(Protocol):
@@ -36,14 +37,17 @@ class People:
 
     size: (width, height) of the picture, pixels. boxes: (id, x0, y0, x1, y1) of everybody seen recently.
     followed: the id of the fan who dances; None where nobody dances. landmarks: the dancing fan's 33 (x, y,
-    visibility), or empty. floor: the corners (x, y) of the floor on which people may dance, or empty. mark:
-    the stage mark (x, y), where there is a floor.
+    visibility), or empty. second, second_landmarks: likewise, of a duet's second fan. floor: the corners
+    (x, y) of the floor on which people may dance, or empty. mark: the stage mark (x, y), where there is a
+    floor.
     """
 
     size: tuple[Side, Side] = (1, 1)
     boxes: tuple[Annotated[tuple[Finite, ...], Field(min_length=5, max_length=5)], ...] = ()
     followed: int | None = None
-    landmarks: tuple[Annotated[tuple[Finite, ...], Field(min_length=3, max_length=3)], ...] = ()
+    landmarks: Landmarks = ()
+    second: int | None = None
+    second_landmarks: Landmarks = ()
     floor: Annotated[tuple[Point, ...], Field(max_length=4)] = ()
     mark: Point | None = None
 

@@ -66,6 +66,8 @@ class PerformerStatus:
 
     camera: what is wrong with it, or "". camera_name: which one is on. camera_gives: size, format and rate of
     its pictures, for people; camera_size: (width, height). backend: network → what runs it.
+
+    fan_2: as `fan`, of a duet's second one. too_slow: that two dancers are too much for this machine, or "".
     """
 
     fan: str = ""
@@ -77,6 +79,8 @@ class PerformerStatus:
     camera_size: tuple[Pixels, Pixels] | None = None
     player: SwapStatus = field(default_factory=SwapStatus)
     backend: dict[str, str] = field(default_factory=dict)
+    fan_2: str = ""
+    too_slow: str = ""
 
 
 OutputState = Literal["off", "connecting", "running", "failed"]

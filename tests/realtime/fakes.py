@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from engines.pose.tracking.choosing import Rule
 from engines.pose.tracking.floor import Floor
 from realtime.config.show import Show, WebRtc
-from realtime.performer.networks import Nets
+from realtime.performer.networks import Nets, Second, Trial
 from realtime.supervise.rig import Player
 from realtime.transport.people import Sighted
 
@@ -91,8 +92,48 @@ class FakeRender:
         pass
 
 
+class FakeBoth:
+    """Paints the first player into the left half of a grey picture, the second into the right half."""
+
+    likeness = (1.0, 1.0)
+    spent_ns: Mapping[str, int] = MappingProxyType({"doll": 2_000_000})
+    GREY, FIRST, SECOND = 50, 100, 200
+
+    def __init__(self) -> None:
+        self.poses: list[Sequence[NDArray[np.float32] | None]] = []
+        self.resets = 0
+
+    def __call__(self, poses: Sequence[NDArray[np.float32] | None], out: NDArray[np.uint8]) -> None:
+        time.sleep(0.01)
+        self.poses = [*self.poses[-99:], poses]
+        middle = out.shape[1] // 2
+        out[:, :middle] = self.GREY if poses[0] is None else self.FIRST
+        out[:, middle:] = self.GREY if poses[1] is None else self.SECOND
+
+    def reset_second(self) -> None:
+        self.resets += 1
+
+
+class SecondPerson(FakePerson):
+    person_id = 2
+
+
 def fake_nets(show: Show) -> Nets:
     return Nets(FakeTracker(), FakeRetarget(), FakeRender(), lambda picture, landmarks: None)
+
+
+def fake_duet_nets(show: Show) -> Nets:
+    """Finds two people in every picture that is not black."""
+    nets, other = fake_nets(show), FakeTracker()
+
+    def find(frame: NDArray[np.uint8], t_ns: int) -> tuple[FakePerson | None, FakePerson | None]:
+        first = nets.tracker(frame, t_ns)
+        return (None, None) if first is None else (FakePerson(), SecondPerson())
+
+    def trial(dancers: int) -> Trial:
+        return lambda: time.sleep(0.001), lambda: time.sleep(0.01 * dancers)
+
+    return replace(nets, second=Second(find, other, FakeRetarget(), FakeBoth(), trial))
 
 
 def broken_nets(show: Show) -> Nets:

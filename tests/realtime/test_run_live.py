@@ -10,7 +10,7 @@ import pytest
 
 import run_live
 from realtime.config.control import Control
-from realtime.config.show import Show
+from realtime.config.show import BUNDLED_PLAYER, Show
 from realtime.control.actions import ACTIONS
 from tests.realtime.fakes import Heard, write_clip
 
@@ -86,6 +86,37 @@ def test_another_player_must_have_the_size_and_a_name_of_its_own(
     assert f"players {pack_folder} and {twin} are both named" in said(capsys, "--show", str(show))
     show.write_text(text % "none", encoding="utf-8")
     assert str(tmp_path / "none") in said(capsys, "--show", str(show))
+
+
+def duet_file(folder: Path, pack: Path, second: Path | str, more: str = "") -> str:
+    """A show file of a duet."""
+    clip = write_clip(folder / "clip.mp4")
+    show = folder / "show.toml"
+    text = f'camera = "{clip}"\nplayer = "{pack}"\n{more}\n[duet]\nplayer = "{second}"\n[webrtc]\nport = 0'
+    show.write_text(text, encoding="utf-8")
+    return str(show)
+
+
+def test_the_players_of_a_duet_are_of_one_size(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, pack_folder: Path
+) -> None:
+    assert "none" in said(capsys, "--show", duet_file(tmp_path, pack_folder, tmp_path / "none"))
+    line = said(capsys, "--show", duet_file(tmp_path, pack_folder, BUNDLED_PLAYER))
+    assert f"[duet] player {BUNDLED_PLAYER} is 1280x720 pixels, but {pack_folder} is 128x128" in line
+    show = run_live.show_of(run_live.parse(["--show", duet_file(tmp_path, pack_folder, pack_folder)]))
+    assert run_live.check(show, None).second == run_live.check(show, None).name
+
+
+def test_what_a_duet_does_not_support_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, pack_folder: Path
+) -> None:
+    on_gpu = duet_file(tmp_path, pack_folder, pack_folder, 'backend = "tensorrt"')
+    line = said(capsys, "--show", on_gpu)
+    assert '[duet]: a duet is painted on the CPU, not by tensorrt: write backend = "auto"' in line
+    show = run_live.show_of(run_live.parse(["--show", duet_file(tmp_path, pack_folder, pack_folder)]))
+    for role in ("performer", "playout"):
+        with pytest.raises(run_live.UsageError, match="a duet runs on one machine"):
+            run_live.check(show, None, role)
 
 
 def test_a_log_that_cannot_be_written_ends_the_show_before_it_begins(

@@ -13,14 +13,15 @@ PANIC = "slate"
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "On air": ("arm", "take", "cut", "fade-length", "delay"),
-    "The show": ("record", "restart", "help", "quit"),
+    "Over it": ("fan-name", "layer", *(f"layer-{n}" for n in range(1, LAYER_KEYS + 1))),
     "Off air": ("fallback", "freeze", "dump"),
     "The picture": ("player", "background", "skeleton"),
     "In time": ("tap", "beat", "tempo"),
     "Who dances": ("camera-preview", "pick", "unpick", "camera", "dancer-rule", "dancer-mark"),
     "The fan's moves": ("redo", "lock", "mirror"),
-    "Over it": ("fan-name", "layer", *(f"layer-{n}" for n in range(1, LAYER_KEYS + 1))),
+    "A duet": ("pick-2", "unpick-2"),
     "The board, measured": ("measure", "flash", "chart"),
+    "The show": ("record", "restart", "help", "quit"),
 }
 """TABLE of what an operator wants to do → the actions for it. The panic key has a place of its own; an action
 that is not here comes under MORE."""

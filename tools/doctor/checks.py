@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from tools.doctor.cameras import look_at_cameras
 from tools.doctor.computing import look_at_gpu, look_at_plans
+from tools.doctor.duet import look_at_duet
 from tools.doctor.machine import (
     look_at_clock,
     look_at_disk,
@@ -35,6 +36,7 @@ CHECKS: dict[str, Check] = {
     "gpu": Check(look_at_gpu, 25.0),
     "packs": Check(look_at_packs, 30.0),
     "plans": Check(look_at_plans, 90.0, beside_show=False),
+    "duet": Check(look_at_duet, 90.0, beside_show=False),
     "ports": Check(look_at_ports, 10.0, beside_show=False),
     "access": Check(look_at_access, 5.0),
     "network": Check(look_at_network, 5.0),

@@ -38,7 +38,7 @@ def look_at_plans(case: Case) -> Iterator[Finding]:
     from engines.rendering.renderer import is_kept
     from engines.runtime.engine import EngineError
 
-    for folder in case.show.everyone:
+    for folder in case.show.packs:
         try:
             backend = choose_backend(case.show.backend)
             pack = PlayerPack.load(folder)

@@ -136,7 +136,7 @@ def judge_clock(timedatectl: str, chrony: str) -> Finding:
 def look_at_fonts(case: Case) -> Iterator[Finding]:
     """Checks the fonts for the slate, which draws its letters itself, and for a console on this machine."""
     names = []
-    for folder in case.show.everyone:
+    for folder in case.show.packs:
         try:
             names.append(PackManifest.load(folder).name)
         except PackError:

@@ -14,7 +14,7 @@ def look_at_packs(case: Case) -> Iterator[Finding]:
     """One line for each player."""
     today = datetime.now().date()
     packs = []
-    for folder in case.show.everyone:
+    for folder in case.show.packs:
         try:
             pack = PackManifest.load(folder)
             written = date.fromtimestamp((folder / MANIFEST).stat().st_mtime)

@@ -1,5 +1,5 @@
 """Follows one person's landmarks from frame to frame, and knows who else is in the picture. The show's pose
-thread calls it for every frame; so do the tools that read videos.
+thread calls it for every frame; so do the tools that read videos. `pair.py` has two of them for two people.
 
 It works as MediaPipe's pose_landmark_cpu graph (0.10.21): detect once, then take each region from the last
 frame's auxiliary landmarks, until the net's flag says that the person is lost. Where two people come close,
@@ -8,6 +8,9 @@ the landmark net may jump from one to the other; `guard.py` notices that.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Set
+from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,19 +18,20 @@ from numpy.typing import NDArray
 
 from engines.pose.convert import FULL
 from engines.pose.detector import Detector, Window
-from engines.pose.device_frame import DeviceFrame, Frame, on_host
+from engines.pose.device_frame import Frame, check_frame
 from engines.pose.landmarks import LandmarkNet, PersonMask
 from engines.pose.region import MARGIN, Region
-from engines.pose.tracking import appearance
 from engines.pose.tracking.choosing import Chooser, Rule
-from engines.pose.tracking.close_look import around, at_floor, glances, is_inside
+from engines.pose.tracking.close_look import around, at_floor, glances
+from engines.pose.tracking.crowd import SURE_SCORE, Crowd, Person, look
 from engines.pose.tracking.floor import Floor
 from engines.pose.tracking.guard import Guard, Verdict
-from engines.pose.tracking.liveliness import Liveliness
 from engines.pose.tracking.one_euro import OneEuroFilter
-from engines.pose.tracking.roster import Body, Known, Roster
+from engines.pose.tracking.roster import Body, Known
 from engines.pose.tracking.smoothing import MEDIAPIPE, PoseFilters, Smoothing
 from engines.time_units import NS_PER_MS, NS_PER_S
+
+__all__ = ["SURE_SCORE", "Person", "Pose", "PoseTracker"]
 
 Floats = NDArray[np.float32]
 
@@ -38,10 +42,7 @@ ALONE_NS = 2 * REFRESH_NS
 """The surroundings of the tracked person are searched closely this often, and twice as often while anybody
 else is known: the detector overlooks people in a whole frame, and those who are near matter."""
 GONE_NS = REFRESH_NS // 4
-"""While nobody may dance, `people` is updated this often."""
-SURE_SCORE = 0.6
-"""The least score of a detection to start following: in real rooms furniture reaches 0.58, people 0.8 and
-more. Someone lost a moment ago is taken back at the detector's own threshold."""
+"""While nobody may dance, `people` is updated this often; and while the partner alone has somebody."""
 GRACE_NS = 500 * NS_PER_MS
 """How long ago "a moment ago" may be; for as long, no bystander is taken in place of the lost person."""
 BLIND_NS = 500 * NS_PER_MS
@@ -56,20 +57,6 @@ HERE = 0.25
 one."""
 NARROWER = (1.0, 0.8, 0.65)
 """If the net finds somebody else nearby, narrower regions are tried, by these factors."""
-
-
-@dataclass(frozen=True)
-class Person:
-    """Someone in the frame. box: (4,) float32, x0, y0, x1, y1 around the body, pixels, within the frame.
-
-    circle: (4,), the box of the circle that holds the body however the arms are stretched. score: 0..1, the
-    detector's.
-    """
-
-    id: int
-    box: Floats
-    circle: Floats
-    score: float
 
 
 @dataclass(frozen=True)
@@ -104,28 +91,39 @@ class PoseTracker:
 
         net, mask: see `LandmarkNet`.
         """
-        self._detector = Detector(backend=backend, threads=threads)
+        self._crowd = Crowd(Detector(backend=backend, threads=threads))
+        self._roster = self._crowd.roster
         self._net = LandmarkNet(net=net, mask=mask, backend=backend, threads=threads)
         self.backend = self._net.backend
-        self._filters = None if smoothing is None else PoseFilters(smoothing)
+        self._smoothing = smoothing
+        self._partner: PoseTracker | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        """What a tracker does not share with its companion."""
+        self._filters = None if self._smoothing is None else PoseFilters(self._smoothing)
         self._aux_filter = OneEuroFilter(0.01, 10.0)
-        self._roster = Roster()
         self._chooser = Chooser()
         self._hands_over = False
         self._wanted: int | None = None
         self.reset()
 
+    def companion(self) -> PoseTracker:
+        """A second tracker of the same people with the same nets, for the same thread. Neither follows whom
+        the other follows. Call it before the first frame, and once."""
+        other = copy(self)
+        self._partner, other._partner = other, self
+        other._begin()
+        return other
+
     def reset(self) -> None:
         """Forgets everybody; the next frame is searched afresh."""
-        self._roster.clear()
+        self._crowd.reset()
         self._guard = Guard(self._roster)
-        self._liveliness = Liveliness()
-        self.people: tuple[Person, ...] = ()
         self._person_id: int | None = None
         self._lost_ns = 0
-        self._present: set[int] = set()  # whom the last search saw
         self._bystanders: set[int] = set()
-        self._searched_ns: int | None = None
+        self._sought_ns: int | None = None  # when somebody to follow was last searched
         self._around_ns = 0  # when the surroundings were last searched closely
         self._closely = False
         self._glances: list[Window] = []
@@ -133,14 +131,31 @@ class PoseTracker:
 
     def warm_up(self, frame: Frame) -> None:
         """Runs every net once, so that the first dancer is not kept waiting. frame: as for a call."""
-        self._detector(frame)
+        self._crowd.detector(frame)
+        self.exercise(frame)
+
+    def exercise(self, frame: Frame) -> None:
+        """Runs the landmark net once, as for somebody who is followed, to measure what that takes."""
         self._net(frame, Region(frame.shape[1] / 2, frame.shape[0] / 2, float(frame.shape[0]), 0.0))
 
     def follow(self, person_id: int | None) -> None:
-        """From the next frame on, follow only this one of `people`; None: whom the rule chooses."""
-        self._wanted = person_id
-        if person_id is not None and person_id != self._person_id:
+        """From the next frame on, follow only this one of `people`, whom a companion gives up; None: whom the
+        rule chooses."""
+        self._wanted, self._sought_ns = person_id, None
+        if person_id is None:
+            return
+        if person_id != self._person_id:
             self._lose()
+        if self._partner is not None:
+            self._partner._release(person_id)
+
+    def _release(self, person_id: int) -> None:
+        """The companion is to follow this one."""
+        if self._wanted == person_id:
+            self._wanted = None
+        if self._person_id == person_id:
+            self._lose()
+            self._person_id = None
 
     def choose(self, rule: Rule, mark: tuple[float, float], floor: Floor | None = None) -> None:
         """The rule by which somebody is followed, or takes over from the dancer, while nobody is picked: see
@@ -154,6 +169,22 @@ class PoseTracker:
         x, y: pixels of a frame of `size` (width, height).
         """
         self._glances = glances(x, y, size)
+
+    @property
+    def people(self) -> tuple[Person, ...]:
+        """Everybody seen recently."""
+        return self._crowd.people
+
+    @property
+    def body(self) -> Body:
+        """What was tracked last. Only after a pose was found."""
+        return self._body
+
+    def unlikely(self, body: Body, t_ns: int) -> float:
+        """How badly a body fits the followed person, see `Known.cost`; infinite where nobody is known."""
+        if self._person_id is None or self._person_id not in self._roster:
+            return math.inf
+        return self._roster[self._person_id].cost(body, t_ns)
 
     @property
     def is_looking(self) -> bool:
@@ -177,8 +208,8 @@ class PoseTracker:
         self._roster.forget(t_ns)
         if self._glances:
             self._search(frame, t_ns, self._glances.pop(0))
-        if self._chooser.rule == "liveliest" and (picture := on_host(frame)) is not None:
-            self._liveliness.step(picture, self._roster.everybody(), t_ns)
+        if self._chooser.rule == "liveliest":
+            self._crowd.watch(frame, t_ns)
         if self._region is not None and self._person_id not in self._roster:
             self._lose()  # nothing has shown for long that it is still the same person
         if self._region is not None and self._person_id is not None and not self._is_relieved(frame, t_ns):
@@ -187,10 +218,25 @@ class PoseTracker:
                 pose = self._guarded(frame, t_ns, pose)
             if pose is not None:
                 return pose
-            self._lose()
-            self._lost_ns, self._closely = t_ns, True  # search the whole frame first
-            self._bystanders = self._present.difference({self._person_id})
+            self.give_up(t_ns)
         return self._find(frame, t_ns)
+
+    def give_up(self, t_ns: int) -> None:
+        """The followed person is lost, for now."""
+        self._lose()
+        self._lost_ns, self._closely = t_ns, True  # search the whole frame first
+        self._bystanders = self._crowd.present.difference({self._person_id})
+
+    def _claims(self, t_ns: int) -> Set[int]:
+        """Who is not for a companion: whom this one follows or lost a moment ago, and the operator's pick."""
+        holds = self._region is not None or t_ns - self._lost_ns <= GRACE_NS
+        claims = {self._wanted, self._person_id if holds else None}
+        return {each for each in claims if each is not None}
+
+    def _free(self, people: list[Known], t_ns: int) -> list[Known]:
+        """Those of `people` whom no companion claims."""
+        taken = frozenset() if self._partner is None else self._partner._claims(t_ns)
+        return [one for one in people if one.person_id not in taken]
 
     def _lose(self) -> None:
         self._region: Region | None = None
@@ -223,11 +269,12 @@ class PoseTracker:
         """The pose, if it is the followed person's; else the pose of the right person, or None."""
         body = self._body
         if self._guard.wants_look(t_ns):
-            body = replace(body, look=self._look(on_host(frame), body.trunk))
+            body = replace(body, look=look(frame, body.trunk))
         unsure = self._guard.step(pose.person_id, body, t_ns)
         if not (unsure and self._guard.is_due(t_ns)):
             every_ns = REFRESH_NS if len(self._roster) > 1 else ALONE_NS
-            if self._searched_ns is None or t_ns - self._searched_ns >= REFRESH_NS:
+            searched_ns = self._crowd.searched_ns
+            if searched_ns is None or t_ns - searched_ns >= REFRESH_NS:
                 self._search(frame, t_ns)
             elif t_ns - self._around_ns >= every_ns:
                 self._search(frame, t_ns, around(body.region))
@@ -270,9 +317,12 @@ class PoseTracker:
     def _find(self, frame: Frame, t_ns: int) -> Pose | None:
         """Finds somebody to follow; None where there is nobody."""
         if self.is_missing:
-            if self._searched_ns is None or t_ns - self._searched_ns >= GONE_NS:
+            if self._crowd.searched_ns is None or t_ns - self._crowd.searched_ns >= GONE_NS:
                 self._search(frame, t_ns)
             return None
+        if self._may_wait(t_ns):
+            return None
+        self._sought_ns = t_ns
         before = self._person_id
         lost = self._wanted if self._wanted is not None else before
         window = None
@@ -293,6 +343,12 @@ class PoseTracker:
             self._person_id = before
         return None
 
+    def _may_wait(self, t_ns: int) -> bool:
+        """Whether nobody need be searched in this frame: it would cost the partner's dancer time."""
+        if self._partner is None or self._partner._region is None or self._sought_ns is None:
+            return False
+        return t_ns - self._lost_ns > GRACE_NS and t_ns - self._sought_ns < GONE_NS
+
     def _is_relieved(self, frame: Frame, t_ns: int) -> bool:
         """Whether the rule lets somebody else take over from the dancer; that person is searched first from
         then on. Also where the dancer has left the floor: then anybody on it may dance."""
@@ -308,8 +364,8 @@ class PoseTracker:
             self._person_id, self._bystanders = None, set()
             return True
         people = [one for one in self._roster.everybody() if one.body.score >= SURE_SCORE]
-        motion = self._liveliness.motion
-        other = self._chooser.successor(self._roster[dancer_id], people, size, motion, t_ns)
+        others = self._free(people, t_ns)
+        other = self._chooser.successor(self._roster[dancer_id], others, size, self._crowd.motion, t_ns)
         if other is None:
             return False
         self._lose()
@@ -317,37 +373,10 @@ class PoseTracker:
         return True
 
     def _search(self, frame: Frame, t_ns: int, window: Window | None = None) -> list[Known]:
-        """The people that the detector sees, in the whole frame or a part of it."""
-        picture = on_host(frame)
-        bodies = []
-        for detection in self._detector(frame, window):
-            trunk = detection.keypoints[[2, 0]]
-            body = Body(detection.region, trunk, detection.score, self._look(picture, trunk))
-            if window is None or is_inside(body, window):
-                bodies.append(body)
-        seen = self._roster.see(bodies, t_ns, 0.0 if window is None else SURE_SCORE)
-        height, width = frame.shape[:2]
-        limit = np.array([width, height, width, height], np.float32)
-        self.people = tuple(
-            Person(
-                one.person_id,
-                np.clip(one.body.region.body_box, 0, limit),
-                np.clip(one.body.region.circle_box, 0, limit),
-                one.body.score,
-            )
-            for one in self._roster.everybody()
-        )
+        """See `Crowd.search`."""
         if window is not None:
             self._around_ns = t_ns
-        else:
-            self._present = {one.person_id for one in seen}
-            self._searched_ns = t_ns
-        return seen
-
-    def _look(self, picture: NDArray[np.uint8] | None, trunk: Floats) -> Floats | None:
-        if picture is None:
-            return None
-        return appearance.look(picture, trunk, appearance.brightness_of(picture))
+        return self._crowd.search(frame, t_ns, window)
 
     def _candidates(self, frame: Frame, seen: list[Known], t_ns: int) -> list[Known]:
         """Whom to try, best first: only the picked person; else the person just lost; else by the rule."""
@@ -359,19 +388,10 @@ class PoseTracker:
         just_lost = self._person_id is not None and t_ns - self._lost_ns <= GRACE_NS
         found = [
             one
-            for one in seen
+            for one in self._free(seen, t_ns)
             if (one.body.score >= SURE_SCORE and not (just_lost and one.person_id in self._bystanders))
             or (just_lost and one.person_id == self._person_id)
         ]
         size = (frame.shape[1], frame.shape[0])
-        ordered = self._chooser.ordered(found, size, self._liveliness.motion)
+        ordered = self._chooser.ordered(found, size, self._crowd.motion)
         return sorted(ordered, key=lambda one: one.person_id != self._person_id)
-
-
-def check_frame(frame: Frame) -> None:
-    """Raises ValueError unless `frame` is (H, W, 3) uint8."""
-    if isinstance(frame, DeviceFrame):
-        return
-    if not isinstance(frame, np.ndarray) or frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
-        kind = f"{frame.dtype}{list(frame.shape)}" if isinstance(frame, np.ndarray) else type(frame).__name__
-        raise ValueError(f"a frame must be uint8 (height, width, 3) BGR, not {kind}")

@@ -59,6 +59,9 @@ def test_a_whole_show_file(tmp_path: Path) -> None:
         ("[tempo]\nsource = 'midi:'", ["tempo.source", "the name of a MIDI device", "'midi:'"]),
         ("[tempo]\nsource = 'clock'", ["tempo.source", "tap, link, or midi:", "'clock'"]),
         ("[tempo]\nboard_lag_ms = 3000", ["tempo.board_lag_ms", "2000", "3000"]),
+        ("[duet]\napart = 0.2", ["duet.player", "required"]),
+        ("[duet]\nplayer = 'x'\napart = 2", ["duet.apart", "1", "2"]),
+        ("[duet]\nplayers = ['x']", ["unknown key 'duet.players'", "player"]),
         ("fallback = 'black'", ["fallback", "'standby' or 'camera'", "'black'"]),
         ("[webrtc]\nport = 70000", ["webrtc.port", "65535"]),
         ("[programme]\nfps = 0", ["programme.fps", "1"]),
@@ -90,6 +93,15 @@ def test_a_mistake_is_one_line_that_names_file_and_key(tmp_path: Path, text: str
     assert "\n" not in str(caught.value)
     for word in [str(path), *words]:
         assert word in str(caught.value)
+
+
+def test_a_duet_names_a_second_pack(tmp_path: Path) -> None:
+    show = load_show(write(tmp_path, "player = 'a'\nplayers = ['b']\n[duet]\nplayer = 'c'"))
+    assert show.packs == (tmp_path / "a", tmp_path / "b", tmp_path / "c")
+    assert show.everyone == show.packs[:2]
+    assert show.duet is not None and show.duet.shifts(1000) == (-150.0, 150.0)
+    assert check_show(show.model_dump(), "command line") == show
+    assert Show().packs == Show().everyone
 
 
 def test_a_missing_show_file_is_named(tmp_path: Path) -> None:

@@ -201,6 +201,9 @@ def test_a_pick_is_a_point_or_a_box_and_counts() -> None:
     assert (box.pick, box.picks) == ((0.1, 0.2, 0.3, 0.4), 2)
     assert Orders.unpack(box.pack()) == box
     assert after("unpick", start=box) == replace(LIVE, picks=3)
+    both = after("pick-2", start=point, x0=0.1, y0=0.2, x1=0.3, y1=0.4)
+    assert both == replace(point, pick_2=(0.1, 0.2, 0.3, 0.4), picks_2=1), "each has a pick of its own"
+    assert after("unpick-2", start=both) == replace(point, picks_2=2)
     with pytest.raises(ArgumentError, match="left top"):
         after("pick", x0=0.3, y0=0.2, x1=0.3, y1=0.4)
 
@@ -248,9 +251,10 @@ def test_what_takes_the_show_or_its_player_away_is_confirmed_in_every_state(name
 
 
 def test_the_camera_goes_on_to_the_next_or_to_a_place_and_gives_the_picked_fan_up() -> None:
-    start = Orders(pick=(0.5, 0.5), picks=3)
+    start = Orders(pick=(0.5, 0.5), picks=3, pick_2=(0.2, 0.5), picks_2=1)
     once = after("camera", start=start)
     assert (once.camera, once.pick, once.picks) == (1, (), 4)
+    assert (once.pick_2, once.picks_2) == ((), 2)
     assert after("camera", "camera", start=start).camera == 2, "the performer goes round"
     assert after("camera", start=start, place=1).camera == 0
     assert after("camera", start=start, place=2.0).camera == 1

@@ -28,6 +28,7 @@ from realtime.control.alarms import (
 )
 from realtime.control.keys import Keymap
 from realtime.control.show_state import STARTING, ShowStatus, StageState, hints_now, show_facts
+from realtime.performer.duet_pace import DuetPace, said
 from realtime.programme.ladder import State
 from realtime.transport.orders import Orders
 from realtime.transport.statuses import OutputStatus, PerformerStatus, PlayoutStatus
@@ -55,6 +56,7 @@ SAYS = {
 
 SAID_ELSEWHERE = {
     "realtime/link/link_notice.py": ("step",),
+    "realtime/performer/duet_pace.py": ("said",),
     "realtime/performer/fan_picker.py": ("step",),
     "realtime/performer/stage_view.py": ("misfit",),
     "realtime/inputs/lines.py": ("take_error",),
@@ -83,6 +85,7 @@ PASSED_ON = {
     ("realtime/control/remote_desk.py", "event"): "events are no texts",
     ("realtime/control/terminal/hotkeys.py", "line"): "what Operators prints",
     ("realtime/control/terminal/outlet.py", "line"): "likewise",
+    ("realtime/performer/performer.py", "said(pace)"): "duet_pace.said",
     ("realtime/performer/performer.py", "text"): "what engines and PlayerSwap say",
     ("realtime/performer/pose_step.py", "said"): "Picker.step",
     ("realtime/programme/playout.py", "line"): "what Layers says",
@@ -318,6 +321,12 @@ def test_hints_tell_what_is_wrong_now() -> None:
     assert hinted("FALLBACK", ready=False) == ["The performer prepares"]
     assert hinted("LIVE", player=SwapStatus("A", SwapState.FAILED)) == ["The player cannot be loaded"]
     assert hinted("SLATE") == ["Nothing to fall back on", "An output failed"]
+    too_slow = said(DuetPace(24.0, 12.0, 30.0))
+    assert hinted("LIVE", too_slow=too_slow) == [], "it is told before the show"
+    assert hinted("FALLBACK", fan="", fan_2="sound", camera_size=(64, 48), too_slow=too_slow) == [
+        "Pictures come unsteadily",
+        "Two dancers are too much for this machine",
+    ], "one fan of a duet is somebody"
 
 
 def test_an_alarm_of_the_card_is_short() -> None:

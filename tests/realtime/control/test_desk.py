@@ -216,6 +216,8 @@ def test_all_that_clients_are_told_of_a_show() -> None:
         "dancer_rule": "largest",
         "choices": {"player": ["Demo"]},
         "fan": "sound",
+        "fan_2": "",
+        "too_slow": "",
         "camera": "",
         "camera_name": "0",
         "camera_gives": "640x480 MJPG 30.0",

@@ -16,10 +16,12 @@ from engines.rendering.device_renderer import DeviceRenderer
 from engines.rendering.renderer import Renderer
 from engines.runtime.engine import EngineError
 from realtime.config.backgrounds import Colour
-from realtime.config.show import Show
+from realtime.config.duet import Duet
+from realtime.config.show import BUNDLED_PLAYER, Show
 from realtime.performer.networks import load_nets
 from tests.engines.capturable import count_captures
 from tests.engines.cuda_on_cpu import run_cuda_on_cpu
+from tests.packs import SIZE
 
 CUDA_FAILS: dict[str, tuple[str, object, str]] = {
     "compiled": (
@@ -70,6 +72,50 @@ def test_a_show_with_backgrounds_has_a_player_with_alpha(
     green = Colour(kind="colour", name="green", colour="#00b140")
     assert isinstance(load_nets(Show(player=pack_folder, backgrounds=(green,))).render, Layers)
     assert not isinstance(load_nets(Show(player=pack_folder)).render, Layers)
+
+
+class Painter(Loaded):
+    size = SIZE
+    likeness = 1.0
+
+
+class Finder(Loaded):
+    def companion(self) -> Finder:
+        return Finder()
+
+
+def test_a_duets_second_player_is_loaded_once_and_stays(
+    pack_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engines.pose.tracking.tracker.PoseTracker", Finder)
+    monkeypatch.setattr("engines.rendering.renderer.Renderer", Painter)
+    nets = load_nets(Show(player=pack_folder, duet=Duet(player=pack_folder), backend="torch"))
+    other = nets.load_player(pack_folder)
+    assert nets.second is not None and other.second is not None
+    assert nets.trackers == other.trackers and nets.trackers[0] is not nets.trackers[1]
+    assert nets.second.retarget is other.second.retarget and nets.retarget is not other.retarget
+    assert other.second.paint.likeness == (1.0, 1.0)
+    assert load_nets(Show(player=pack_folder, backend="torch")).second is None
+
+
+def test_a_second_player_of_another_size_is_refused(
+    pack_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engines.pose.tracking.tracker.PoseTracker", Finder)
+    monkeypatch.setattr("engines.rendering.renderer.Renderer", Painter)
+    with pytest.raises(PackError, match=rf"{BUNDLED_PLAYER} is 1280x720, but {pack_folder} is 128x128"):
+        load_nets(Show(player=pack_folder, duet=Duet(player=BUNDLED_PLAYER), backend="torch"))
+
+
+def test_a_duet_leaves_the_gpu_to_others(pack_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engines.backends.choice.missing", lambda backend: None)
+    monkeypatch.setattr("engines.pose.tracking.tracker.PoseTracker", Finder)
+    monkeypatch.setattr("engines.rendering.renderer.Renderer", Painter)
+    duet = Duet(player=pack_folder)
+    nets = load_nets(Show(player=pack_folder, duet=duet))
+    assert nets.left == ("the backend cuda does not work here (a duet is painted on the CPU)",)
+    with pytest.raises(EngineError, match=r"^a duet is painted on the CPU$"):
+        load_nets(Show(player=pack_folder, duet=duet, backend="cuda"))
 
 
 def test_a_frame_goes_the_whole_way_on_the_device(pack_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

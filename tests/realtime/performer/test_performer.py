@@ -229,13 +229,13 @@ def test_the_fan_is_learned_as_the_operator_orders(start: Callable[[Nets], Stage
 
     retarget = Learning()
     stage = start(nets_with(retarget=retarget))
-    stage.until(lambda: stage.performer.known == "learning")
+    stage.until(lambda: stage.performer.known == ("learning",))
     for redos in (1, 1, 3):
         posed = stage.counts.get("frames.posed", 0)
         stage.performer.orders = Orders(redos=redos, locked=True)
         stage.until(lambda posed=posed: stage.counts.get("frames.posed", 0) > posed + 2)
     assert retarget.redone == 2, "once for each number"
-    assert stage.performer.known == "locked"
+    assert stage.performer.known == ("locked",)
 
 
 def test_what_a_picture_takes_is_told_apart(start: Callable[[Nets], Stage]) -> None:

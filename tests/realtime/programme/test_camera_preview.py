@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 
 from realtime.programme.camera_preview import draw_people
@@ -18,6 +20,23 @@ def test_people_are_drawn_where_they_are() -> None:
     blank = np.zeros_like(picture)
     draw_people(People(), blank)
     assert not blank.any()
+
+
+def test_both_fans_of_a_duet_are_drawn_with_their_numbers() -> None:
+    alone = people_side_by_side()
+    both = replace(
+        alone, second=2, second_landmarks=tuple((x + 0.3, y, sure) for x, y, sure in alone.landmarks)
+    )
+    pictures = [np.zeros((400, 1200, 3), np.uint8) for _ in range(2)]
+    for people, picture in zip((alone, both), pictures, strict=True):
+        draw_people(people, picture)
+    before, picture = pictures
+    first, second = (picture[80, 400 * n + 60] for n in (1, 2))
+    assert (first != second).any() and (before[80, 860] != second).any(), "each has a colour of its own"
+    assert (picture[240:300, 900:1140] == second).all(axis=2).any(), "a leg of the second one"
+    for n in (1, 2):
+        corner = slice(85, 115), slice(400 * n + 44, 400 * n + 70)
+        assert not before[corner].any() and picture[corner].any(), "a number"
 
 
 def test_the_floor_and_its_mark_are_drawn() -> None:

@@ -23,9 +23,10 @@ from realtime.cameras.camera_name import CaptureError
 from realtime.config.outputs import Ndi, Recorder, WebRtc
 from realtime.config.show import Capture, Show, TwoMachines, check_show
 from realtime.config.surfaces import ArtNet
+from realtime.performer.duet_pace import DuetPace
 from realtime.supervise.rig import Player, rigged
 from tests.realtime.control.fake_midi import FakeMidi
-from tools.doctor import cameras, computing, machine, network, players, v4l2
+from tools.doctor import cameras, computing, duet, machine, network, players, v4l2
 from tools.doctor.finding import Case, Finding, Level
 from tools.doctor.midi import look_at_midi
 from tools.doctor.venue import look_at_venue
@@ -52,6 +53,8 @@ GIB = 1 << 30
         (computing.judge_gpu(None, "auto", has_tool=False), OK, "CPU cores"),
         (computing.judge_gpu(None, "auto", has_tool=True), WARN, "nvidia-smi finds no GPU"),
         (computing.judge_gpu(None, "tensorrt", has_tool=False), FAIL, "the show wants tensorrt"),
+        (duet.judge_duet(DuetPace(30.0, 24.0, 30.0)), OK, "about 24 new pictures a second here, 30 with one"),
+        (duet.judge_duet(DuetPace(24.0, 12.0, 30.0)), WARN, "about 12 new pictures a second, 24 with one"),
         (machine.judge_recordings(Path("r"), 100 * GIB, 12_000_000), OK, "room for 19."),
         (machine.judge_recordings(Path("r"), 10 * GIB, 12_000_000), WARN, "a whole evening"),
         (machine.judge_recordings(Path("r"), 1 << 28, 12_000_000), FAIL, "no recording begins"),

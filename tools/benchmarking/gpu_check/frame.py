@@ -42,6 +42,7 @@ class _Wanted:
     backend: str = "cuda"
     layered: bool = False
     lead_ms: int = 0
+    duet: None = None
 
 
 class _Camera:

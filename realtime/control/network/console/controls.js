@@ -9,7 +9,7 @@ const GROUPS = [
   { title: "Player", actions: ["mirror", "skeleton"] },
   { title: "Fan", actions: ["redo", "lock"] },
   { title: "In time", actions: ["beat", "tap"] },
-  { title: "Preview", actions: ["camera-preview", "camera", "unpick"] },
+  { title: "Preview", actions: ["camera-preview", "camera", "unpick", "unpick-2"] },
   { title: "Board", actions: ["measure", "flash", "chart"] },
   { title: "Show", actions: ["record", "restart", "help", "quit"] },
 ];
@@ -126,9 +126,10 @@ export class Controls {
     return label;
   }
 
-  // The truth comes from the desk, never from the button that was pressed.
-  show(orders, confirm) {
+  // The truth comes from the desk, never from the button that was pressed. duet: there is a second fan.
+  show(orders, confirm, duet) {
     this.confirm = new Set(confirm);
+    if (this.buttons.has("unpick-2")) this.buttons.get("unpick-2").hidden = !duet;
     for (const [name, button] of this.buttons) {
       if (name in TOGGLES) button.setAttribute("aria-pressed", String(orders[TOGGLES[name]]));
       button.classList.toggle("guarded", this.confirm.has(name));

@@ -31,7 +31,7 @@ const drops = new Drops(by("drops").tBodies[0]);
 const controls = new Controls(by("controls"), act, toggleHelp, tooShort);
 const findings = new Findings(by("findings"));
 const hints = new Hints(by("hints"), by("preparing"));
-const picker = new Picker(by("picker"), by("preview"), (place) => act("pick", place));
+const picker = new Picker(by("picker"), by("preview"), (place) => act(picksFor === "2" ? "pick-2" : "pick", place));
 const monitors = ["preview", "programme"].map((name) => {
   const notice = by(`${name}-notice`);
   const video = by(name);
@@ -47,6 +47,8 @@ let measuring = false;
 let confirmNow = [];
 let unarmed = new Set(); // the actions that arming does not confirm
 let namesDrawn = "";
+let picksFor = "1"; // of a duet: whose fan a click in the camera's picture picks
+let shown = null; // the state, as it was told last
 
 async function act(name, args = {}, confirm = false) {
   const { status, result } = await desk.act(name, args, confirm);
@@ -72,7 +74,9 @@ function toggleHelp() {
   else by("help").showModal();
 }
 
-function showState({ orders, show, confirm }) {
+function showState(now) {
+  const { orders, show, confirm } = now;
+  shown = now;
   confirmNow = confirm;
   measuring = orders.measuring;
   const state = show.state ?? "NO SHOW";
@@ -83,23 +87,34 @@ function showState({ orders, show, confirm }) {
   by("reason").textContent = show.reason ?? "";
   hints.show(show.hints ?? []);
   by("player").textContent = playerText(show);
-  by("fan").textContent = show.fan || "–";
+  by("fan").textContent = show.second ? `1 ${show.fan || "–"}, 2 ${show.fan_2 || "–"}` : show.fan || "–";
   by("camera").textContent = show.camera_gives || "–";
   by("camera").title = show.camera || show.camera_name || "";
   showBeat(orders, show);
   by("programme-what").textContent = show.on_air ? "on air" : state.toLowerCase();
   by("preview-what").textContent = orders.camera_preview ? "camera: click a person, or draw a box" : "player";
-  controls.show(orders, confirm);
-  picker.show(orders.camera_preview, show.camera_size ?? null, orders.pick);
+  controls.show(orders, confirm, Boolean(show.second));
+  showPicks(orders, show);
   showNames(orders, show);
   showOutputs(show.outputs ?? []);
   findings.show(orders.taken);
 }
 
-// Who dances, and who is still being loaded or cannot be.
-function playerText({ player, dances, player_failed: failed }) {
-  if (!dances || dances === player) return player ?? "–";
-  return failed ? `${dances} (${player} failed)` : `${dances} → ${player}…`;
+// Who dances, and who is still being loaded or cannot be; of a duet both.
+function playerText({ player, dances, player_failed: failed, second }) {
+  const beside = second ? ` + ${second}` : "";
+  if (!dances || dances === player) return `${player ?? "–"}${beside}`;
+  return (failed ? `${dances} (${player} failed)` : `${dances} → ${player}…`) + beside;
+}
+
+// The pick that is in force, in the camera's picture; of a duet the one of the fan that is picked for.
+function showPicks(orders, { second, camera_size: size }) {
+  if (!second) picksFor = "1";
+  by("picks-for").hidden = !second || !orders.camera_preview;
+  for (const button of by("picks-for").children) {
+    button.setAttribute("aria-pressed", String(button.dataset.fan === picksFor));
+  }
+  picker.show(orders.camera_preview, size ?? null, picksFor === "2" ? orders.pick_2 : orders.pick);
 }
 
 // The music's tempo, how many beats the player is behind the fan, and whether the tempo is still heard.
@@ -294,6 +309,11 @@ desk.addEventListener("down", () => {
   by("reason").textContent = "The show is not reachable; trying again.";
   hints.show([NOT_CONNECTED]);
   hints.prepare({}, "");
+});
+by("picks-for").addEventListener("click", ({ target }) => {
+  if (!target.dataset.fan || shown === null) return;
+  picksFor = target.dataset.fan;
+  showPicks(shown.orders, shown.show);
 });
 desk.addEventListener("login", () => by("login").open || by("login").showModal());
 by("fan-name-form").addEventListener("submit", (event) => {

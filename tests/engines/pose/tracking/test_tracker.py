@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engines.pose.detector import Detection, Window
-from engines.pose.landmarks import PersonMask, RawPose
+from engines.pose.landmarks import RawPose
 from engines.pose.region import Region
 from engines.pose.tracking import tracker as module
 from engines.pose.tracking.choosing import PATIENCE_NS
@@ -17,71 +16,7 @@ from engines.pose.tracking.floor import Floor
 from engines.pose.tracking.roster import MEMORY_NS
 from engines.pose.tracking.smoothing import LIVE, MEDIAPIPE
 from engines.pose.tracking.tracker import GRACE_NS, REFRESH_NS, PoseTracker
-
-FRAME = np.zeros((480, 640, 3), np.uint8)
-FRAME_NS = 33_333_333
-
-
-class Scene:
-    """People by where their hips are; the fakes below see what is in it. Their circles are 160 px wide."""
-
-    def __init__(self) -> None:
-        self.people: dict[float, float] = {}  # x of the hips → the detector's score
-        self.flag = 1.0
-        self.close_people: dict[float, float] = {}  # whom only a close look shows
-        self.prefers: float | None = None  # x of whom the landmark net takes, wherever he is in a region
-        self.poison = False
-        self.cut_below = 0.0  # regions of a smaller side cut the person's mask
-        self.detections = 0
-        self.landmark_runs = 0
-        self.t_ns = 0
-
-    def step(self, tracker: PoseTracker, frames: int = 1) -> module.Pose | None:
-        for _ in range(frames):
-            pose = tracker(FRAME, self.t_ns)
-            self.t_ns += FRAME_NS
-        return pose
-
-
-class FakeDetector:
-    def __init__(self, scene: Scene) -> None:
-        self.scene = scene
-
-    def __call__(self, frame: NDArray[np.uint8], window: Window | None = None) -> list[Detection]:
-        self.scene.detections += 1
-        found = []
-        near = {} if window is None else self.scene.close_people
-        for x, score in {**self.scene.people, **near}.items():
-            if window is not None and abs(x - window.x) > window.side / 2:
-                continue
-            points = np.array([[x, 240], [x, 160], [x, 200], [x, 180]], np.float32)
-            found.append(Detection(np.zeros(4, np.float32), points, score))
-        return found
-
-
-class FakeNet:
-    backend = "fake"
-
-    def __init__(self, scene: Scene) -> None:
-        self.scene = scene
-
-    def __call__(self, frame: NDArray[np.uint8], region: Region) -> RawPose:
-        self.scene.landmark_runs += 1
-        near = [x for x in self.scene.people if abs(x - region.x) < region.side / 2]
-        if self.scene.prefers is not None and abs(self.scene.prefers - region.x) < 0.55 * region.side / 2:
-            near = [self.scene.prefers]
-        flag = self.scene.flag if near else 0.0
-        x = min(near, key=lambda x: abs(x - region.x)) if near else region.x
-        landmarks = np.full((33, 4), x, np.float32)
-        landmarks[:, 1] = 220
-        landmarks[[23, 24], 1] = 240
-        landmarks[[11, 12], 1] = 200
-        if self.scene.poison:
-            landmarks[3, 1] = np.nan
-        aux = np.array([[x, 240], [x, 160]], np.float32)
-        logits = np.full((256, 256), 10 if region.side < self.scene.cut_below else -10, np.float32)
-        mask = PersonMask(logits, region.to_frame(256)) if self.scene.cut_below else None
-        return RawPose(landmarks, np.zeros((33, 3), np.float32), aux, flag, mask)
+from tests.engines.pose.tracking.scene import FRAME_NS, FakeDetector, FakeNet, Scene
 
 
 @pytest.fixture
@@ -137,7 +72,7 @@ def test_the_followed_one_is_listed_even_where_the_detector_misses_him(
 ) -> None:
     scene.people = {300: 0.9}
     scene.step(tracker)
-    tracker._detector = lambda frame, window: []  # type: ignore[assignment]
+    tracker._crowd.detector = lambda frame, window: []  # type: ignore[assignment]
     scene.step(tracker, REFRESH_NS // FRAME_NS + 1)
     assert [person.id for person in tracker.people] == [1]
 
@@ -238,7 +173,7 @@ def test_one_wanted_whom_the_detector_misses_is_found_where_he_was(
 ) -> None:
     scene.people = {100: 0.9, 400: 0.8}
     scene.step(tracker)
-    tracker._detector = lambda frame, window: []  # type: ignore[assignment]
+    tracker._crowd.detector = lambda frame, window: []  # type: ignore[assignment]
     tracker.follow(2)
     pose = scene.step(tracker)
     assert pose is not None
