@@ -352,8 +352,8 @@ class _SecondLoader:
             step(f"reading the player {self._folder.name}")
             pack = PlayerPack.load(self._folder)
             if pack.size != first.size:
-                sizes = ("x".join(map(str, each.size)) for each in (pack, first))
-                raise PackError("{} is {}, but {} is {}".format(self._folder, *sizes, first.folder))
+                own, other = ("x".join(map(str, each.size)) for each in (pack, first))
+                raise PackError(f"{self._folder} is {own}, but {first.folder} is {other}")
             step(f"loading the generator and the pictures of {pack.name}")
             self._loaded = pack, renderer(pack), Retargeter(pack.body)
         second, second_render, retarget = self._loaded
