@@ -21,6 +21,7 @@ from realtime.config.hosts import parsed
 from realtime.config.show import Show
 from realtime.config.surfaces import OSC_ROOT, OscFeedback
 from realtime.control.actions import ACTIONS, LAYER_KEYS, Action, Risk
+from realtime.control.flags import parse
 from realtime.control.surfaces.lamps import CHOSEN
 from realtime.supervise.operators import choices_of, lacking_of
 
@@ -245,7 +246,7 @@ def main(arguments: list[str]) -> int:
         if options.show is None:
             made = page(buttons({}, {}, []), USUAL, options.host)
         else:
-            made = show_page(run_live.show_of(run_live.parse(["--show", str(options.show)])), options.host)
+            made = show_page(run_live.show_of(parse(["--show", str(options.show)])), options.host)
         options.out.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
     except run_live.FAULTS as error:
         print(f"companion: {error}", file=sys.stderr)

@@ -1,19 +1,14 @@
 """TABLES of what a show tells its operator: states and alarms, what they mean, and what to press. Pure.
 
 The console's hints, the show log, docs/alarms.md and the operator's card are drawn from them. A show says
-what is wrong in two places: beside the state, and as a message in log and terminal. `alarm_beside` and
-`alarm_in` find the row to which such a text belongs.
+what is wrong in two places: beside the state, and as a message in log and terminal. `hints.py` finds the row
+to which such a text belongs.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from typing import TypedDict
-
-from realtime.control.actions import ACTIONS
 
 ANY = "…"
 """In the texts of the tables: whatever stands in this place, such as a camera's name."""
@@ -378,55 +373,3 @@ NOTES: Mapping[str, str] = {
     "Ctrl-C: press it again in … to … seconds to end the show": "where no keys are heard",
 }
 """TABLE of what is said where nothing is wrong: text → what it means."""
-
-_STAGE = r"(?:(?:performer|playout|web server|link|output [^:]*): )?"
-"""What a stage says is told with the stage's name before it."""
-
-
-class Hint(TypedDict):
-    """An alarm for clients: its name, what it means and what to press, with the show's keys."""
-
-    name: str
-    means: str
-    press: str
-
-
-@cache
-def _pattern(text: str) -> re.Pattern[str]:
-    return re.compile(_STAGE + ".+".join(re.escape(part) for part in text.split(ANY)), re.DOTALL)
-
-
-def alarm_beside(reason: str) -> Alarm | None:
-    """The alarm that the text beside the state tells of; None where nothing is wrong."""
-    return next((row for row in ALARMS if any(_pattern(text).fullmatch(reason) for text in row.beside)), None)
-
-
-def alarm_in(message: str) -> Alarm | None:
-    """The alarm that a message tells of; None where it is a note."""
-    return next((row for row in ALARMS if any(_pattern(text).fullmatch(message) for text in row.said)), None)
-
-
-def note_of(message: str) -> str | None:
-    """What a message says where nothing is wrong; None for any other text."""
-    if alarm_in(message) is not None:
-        return None
-    return next((means for text, means in NOTES.items() if _pattern(text).fullmatch(message)), None)
-
-
-def with_keys(text: str, keys: Mapping[str, str]) -> str:
-    """A text of the tables with its actions written out: "{restart}" becomes "restart (p)".
-
-    keys: action → key, "" where it has none. Raises KeyError for an action that there is not.
-    """
-
-    def written(found: re.Match[str]) -> str:
-        name = ACTIONS[found[1]].name
-        return f"{name} ({keys[name]})" if keys.get(name) else name
-
-    return re.sub(r"\{([a-z0-9-]+)\}", written, text)
-
-
-def hint(alarm: Alarm, keys: Mapping[str, str]) -> Hint:
-    """An alarm for clients. keys: see `with_keys`."""
-    name, means, press = (with_keys(text, keys) for text in (alarm.name, alarm.means, alarm.press))
-    return {"name": name, "means": means, "press": press}

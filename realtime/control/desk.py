@@ -12,8 +12,8 @@ from typing import Any, Protocol
 
 from engines.time_units import NS_PER_S
 from realtime.control.actions import ACTIONS, Unconfirmed
-from realtime.control.alarms import alarm_in, hint
 from realtime.control.arguments import ArgumentError, Arguments, check_in_order, check_named
+from realtime.control.hints import alarm_in, hint
 from realtime.control.keys import CONFIRM_KEY, CONFIRM_WITHIN_NS, Keymap, Unanswered
 from realtime.control.show_log import ShowLog
 from realtime.control.show_state import ShowFacts, ShowFigures

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from engines.pack.rights import Rights
 from realtime.config.inputs import INPUTS
-from realtime.control.alarms import OUTPUT_FAILED, PLAYER_FAILED, Hint, alarm_beside, alarm_in, hint
+from realtime.control.alarms import OUTPUT_FAILED, PLAYER_FAILED
+from realtime.control.hints import Hint, alarm_beside, alarm_in, hint
 from realtime.transport.orders import Orders
 from realtime.transport.statuses import OutputStatus, PerformerStatus, PlayoutStatus, TempoStatus
 from realtime.transport.swap import SwapState

@@ -38,6 +38,7 @@ from numpy.typing import NDArray
 
 from calibration import latency, marker
 from realtime.config.show import Show
+from realtime.control.flags import parse
 from realtime.outputs.webrtc.aiortc_patches import new_peer, reach_loopback
 from realtime.performer.networks import Nets
 from realtime.transport.people import Sighted
@@ -289,7 +290,7 @@ def _show(path: str) -> int:
     """The show's own process."""
     import run_live
 
-    options = run_live.parse(["--show", path, "--headless"])
+    options = parse(["--show", path, "--headless"])
     show = run_live.show_of(options)
     run_live.run(show, run_live.check(show, options.report), options, copying_nets)
     return 0

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from realtime.control.alarms import ALARMS, CALM, NOTES, STATES, with_keys
+from realtime.control.alarms import ALARMS, CALM, NOTES, STATES
+from realtime.control.hints import with_keys
 
 HEAD = """\
 # What each alarm means, and what to press

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from realtime.control.actions import ACTIONS, LAYER_KEYS, Risk
-from realtime.control.alarms import ALARMS, STATES, StateMeaning, with_keys
+from realtime.control.alarms import ALARMS, STATES, StateMeaning
+from realtime.control.hints import with_keys
 from realtime.control.keys import CONFIRM_KEY
 
 PANIC = "slate"

@@ -20,12 +20,8 @@ from realtime.control.alarms import (
     NOTES,
     STATES,
     Alarm,
-    _pattern,
-    alarm_beside,
-    alarm_in,
-    note_of,
-    with_keys,
 )
+from realtime.control.hints import _pattern, alarm_beside, alarm_in, note_of, with_keys
 from realtime.control.keys import Keymap
 from realtime.control.show_state import STARTING, ShowStatus, StageState, hints_now, show_facts
 from realtime.performer.duet_pace import DuetPace, said

@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 
 from realtime.config.show import Show
+from realtime.control.flags import parse
 from realtime.performer.networks import Nets, load_nets
 from tools.reliability.trial_show.nets import nets_with_faults
 
@@ -104,7 +105,7 @@ def main(arguments: list[str], load: Callable[[Show], Nets] = load_nets) -> int:
 
     folder = Path(arguments[0])
     flags = ["--show", str(folder / SHOW_FILE), "--headless", "--report", str(folder / "report.json")]
-    options = run_live.parse(flags)
+    options = parse(flags)
     show = run_live.show_of(options)
     run_live.run(
         show,
