@@ -33,7 +33,9 @@ ROWS, COLUMNS = 4, 10
 MARGIN = 0.14
 """Of the chart's sides, around the patches; the markers stand in its corners."""
 MARKER_SHARE = 0.12
-"""A marker's side, of the chart's height."""
+"""A marker's side, of the chart's shorter side."""
+LEAST_SIDE = 16
+"""Pixels: no smaller chart has room for its markers."""
 GROUND = 70
 """The grey between the patches: dark, so that automatic exposure does not bury the lights."""
 INNER = 0.5
@@ -127,14 +129,16 @@ def is_grey() -> NDArray[np.bool_]:
 def _corners(size: tuple[int, int]) -> tuple[int, list[tuple[int, int]]]:
     """The side of the markers, and where they begin (x, y), in a chart of `size`, pixels."""
     width, height = size
-    side = max(6, round(MARKER_SHARE * height) // 6 * 6)
+    side = max(6, round(MARKER_SHARE * min(size)) // 6 * 6)
     gap = max(2, side // 6)
     right, bottom = width - gap - side, height - gap - side
     return side, [(gap, gap), (right, gap), (right, bottom), (gap, bottom)]
 
 
 def draw_chart(size: tuple[int, int]) -> Picture:
-    """The chart, (H, W, 3) BGR. size: (width, height), pixels."""
+    """The chart, (H, W, 3) BGR. size: (width, height), pixels. Raises ColourError where it is too small."""
+    if min(size) < LEAST_SIDE:
+        raise ColourError(f"a chart of {size[0]}x{size[1]} is too small: {LEAST_SIDE} pixels are the least")
     width, height = size
     chart = np.full((height, width, 3), GROUND, np.uint8)
     for patch in _patches():
@@ -227,6 +231,11 @@ def measure(seen: Floats, *, contrast: bool = False) -> Measured:
     for colour in range(3):
         bright = np.maximum((greys[lit, colour] - dark[colour]) / 255, 1e-3)
         gammas[colour], gains[colour] = _power(levels[lit], bright)
+    if not (gammas > 0).all():
+        raise ColourError(
+            "the chart's greys do not rise from black to white: is anything else in front of it, or is the "
+            "picture a negative?"
+        )
     common = float(np.exp(np.log(gammas).mean()))
     target = 1.0 if contrast else common
     correction = Correction(_triple((gains.min() / gains) ** (1 / gammas)), _triple(target / gammas))

@@ -10,15 +10,19 @@ import fcntl
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 
+from realtime.supervise.signals import signals_blocked
 from realtime.transport.frame_ring import RingSpec
 
 PREFIX = "dancecam-"
+FOLDER_NAME = re.compile(PREFIX + r"[a-z0-9_]{8}")
+"""What Python calls the folders that `own_folder` makes: no other is touched, whatever is in it."""
 LOCK = "lock"
 """Locked for as long as the show lives. It holds the names of the show's shared memory, a line each."""
 RING_NAME = re.compile(r"psm_[0-9a-f]{1,16}")
@@ -44,19 +48,26 @@ def note(folder: Path, rings: Iterable[RingSpec]) -> None:
 
 def remove_leftovers(where: Path | None = None) -> int:
     """Removes what dead shows of this user left; how many there were. where: the folder of temporary
-    files."""
+    files. What cannot be read stays: it must not keep a show from beginning."""
     removed = 0
     for folder in (where or Path(tempfile.gettempdir())).glob(f"{PREFIX}*"):
         try:
-            if folder.stat().st_uid == os.geteuid() and not folder.is_symlink() and _is_dead(folder):
+            if FOLDER_NAME.fullmatch(folder.name) and _is_own(folder) and _is_dead(folder):
                 removed += 1
-        except OSError:  # it has no lock, or goes away just now
+        except (OSError, ValueError):  # it has no lock, or a damaged one, or goes away just now
             continue
     return removed
 
 
+def _is_own(folder: Path) -> bool:
+    """Whether it is a folder of this user, and no link to one. Raises OSError."""
+    found = folder.lstat()  # one look: another user cannot change it in between
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+
+
 def _is_dead(folder: Path) -> bool:
-    """Whether the show's lock is free; then all that it had is removed. Raises OSError."""
+    """Whether the show's lock is free; then all that it had is removed. Raises OSError, and ValueError where
+    the lock is damaged."""
     with (folder / LOCK).open("r+", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -64,7 +75,7 @@ def _is_dead(folder: Path) -> bool:
             return False
         for name in lock.read().split():
             if RING_NAME.fullmatch(name):
-                with suppress(FileNotFoundError):
+                with suppress(FileNotFoundError), signals_blocked():  # it starts the resource tracker
                     memory = SharedMemory(name)
                     memory.close()
                     memory.unlink()

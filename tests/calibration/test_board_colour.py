@@ -45,6 +45,31 @@ def test_any_shape_of_board_has_its_chart(size: tuple[int, int]) -> None:
     np.testing.assert_allclose(seen[is_grey()], 255 * shown()[is_grey()], atol=1.0)
 
 
+@pytest.mark.parametrize("size", [(128, 1080), (64, 4320), (7680, 64), (480, 1920)])
+def test_a_narrow_board_has_one_too(size: tuple[int, int]) -> None:
+    chart = draw_chart(size)
+    assert chart.shape == (size[1], size[0], 3)
+    assert (chart[size[1] // 2, size[0] // 2] != chart[0, 0]).any()
+
+
+def test_a_chart_without_room_for_its_markers_is_refused() -> None:
+    with pytest.raises(ColourError, match="too small"):
+        draw_chart((8, 8))
+
+
+def test_a_negative_is_no_chart() -> None:
+    with pytest.raises(ColourError, match="do not rise"):
+        measure(rising_at_both_ends())
+
+
+def rising_at_both_ends() -> NDArray[np.float64]:
+    """White is brighter than black, and all between is the other way round."""
+    seen = 255 * 0.9 * (1 - shown())
+    seen[(shown() == 0).all(axis=1)] = 10
+    seen[(shown() == 1).all(axis=1)] = 100
+    return np.asarray(seen)
+
+
 def test_a_cold_board_becomes_neutral() -> None:
     chart = draw_chart(SIZE)
     found = measure(read([filmed(board(chart, *COLD))], SIZE))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tempfile
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from realtime.supervise.leftovers import LOCK, PREFIX, note, own_folder, remove_leftovers
+from realtime.supervise.signals import SIGNALS
 from realtime.transport.frame_ring import FrameRing
 
 
@@ -30,7 +33,7 @@ def test_a_show_that_lives_keeps_what_it_has(where: Path) -> None:
 
 def test_a_dead_shows_rings_and_sockets_go(where: Path) -> None:
     ring = FrameRing.create(8, 8)
-    dead = where / f"{PREFIX}dead"
+    dead = where / f"{PREFIX}deadbeef"
     dead.mkdir()
     note(dead, [ring.spec])
     (dead / "orders").touch()
@@ -44,7 +47,7 @@ def test_a_dead_shows_rings_and_sockets_go(where: Path) -> None:
 def test_what_is_no_shows_stays(where: Path) -> None:
     kept = SharedMemory("kept-by-others", create=True, size=64)
     try:
-        odd = where / f"{PREFIX}odd"
+        odd = where / f"{PREFIX}odd_odd_"
         odd.mkdir()
         (odd / LOCK).write_text("kept-by-others\n../../etc/passwd\npsm_none", encoding="utf-8")
         (where / f"{PREFIX}soak").mkdir()
@@ -55,3 +58,47 @@ def test_what_is_no_shows_stays(where: Path) -> None:
     finally:
         kept.close()
         kept.unlink()
+
+
+def test_what_only_resembles_a_shows_folder_stays(where: Path) -> None:
+    own = where / f"{PREFIX}recordings"
+    own.mkdir()
+    (own / LOCK).touch()
+    (own / "may.mkv").touch()
+    elsewhere = where / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / LOCK).touch()
+    (where / f"{PREFIX}linklink").symlink_to(elsewhere)
+    assert remove_leftovers() == 0
+    assert (own / "may.mkv").exists() and (elsewhere / LOCK).exists()
+
+
+@pytest.mark.parametrize("lock", [b"\xff\xfe\x00", b"psm_0badcafe"], ids=["damaged", "empty memory"])
+def test_what_cannot_be_read_keeps_no_show_from_beginning(where: Path, lock: bytes) -> None:
+    odd = where / f"{PREFIX}odd_odd_"
+    odd.mkdir()
+    (odd / LOCK).write_bytes(lock)
+    memory = Path("/dev/shm/psm_0badcafe")
+    memory.touch()
+    try:
+        assert remove_leftovers() == 0
+    finally:
+        memory.unlink()
+
+
+def test_the_resource_tracker_that_it_starts_heeds_no_signal(where: Path) -> None:
+    """As where the first ring starts it: else a terminal that hangs up ends it."""
+    ring = FrameRing.create(8, 8)
+    dead = where / f"{PREFIX}deadbeef"
+    dead.mkdir()
+    note(dead, [ring.spec])
+    program = f"""
+import pathlib
+from multiprocessing import resource_tracker
+from realtime.supervise.leftovers import remove_leftovers
+assert remove_leftovers(pathlib.Path({str(where)!r})) == 1
+print(pathlib.Path(f"/proc/{{resource_tracker._resource_tracker._pid}}/status").read_text())
+"""
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    (blocked,) = (line.split()[1] for line in said.splitlines() if line.startswith("SigBlk"))
+    assert all(int(blocked, 16) & 1 << number - 1 for number in SIGNALS)
