@@ -16,6 +16,7 @@ from realtime.outputs import synthetic
 from realtime.outputs.disk import FREE_BYTES, LOOK_S, Synchronizer, free_bytes
 from realtime.outputs.h264 import EncoderSettings, h264_level
 from realtime.outputs.sink import Format, OutputError
+from realtime.outputs.sound import decode_ahead
 from realtime.outputs.video_file import VideoFile
 from realtime.outputs.worker import Tick, WorkerSink
 from realtime.transport.programme_ring import Part
@@ -47,6 +48,7 @@ class RecorderSink(WorkerSink):
         self._file: VideoFile | None = None
         self._disk: Synchronizer | None = None
         self._next_look_s = 0.0
+        decode_ahead(settings.audio)
         self._start()
 
     def order(self, order: str) -> None:

@@ -8,12 +8,14 @@ silence.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import cache
 
 import av
 import numpy as np
@@ -257,8 +259,29 @@ class Encoded:
         return round(ticks * RATE / self._fps)
 
 
+def decode_ahead(audio: str) -> None:
+    """Decodes in a thread what `open_sound` will need, so that a recording begins when it is ordered. What is
+    wrong is told by `open_sound`."""
+
+    def decode() -> None:
+        with contextlib.suppress(OutputError):
+            open_sound(audio)
+
+    if audio.startswith("source:"):
+        threading.Thread(target=decode, name="sound", daemon=True).start()
+
+
+_one_at_a_time = threading.Lock()
+
+
 def _read(path: str) -> Samples | None:
-    """As `_decode`. Raises OutputError."""
+    """As `_decode`; a file is decoded once in a process. Raises OutputError."""
+    with _one_at_a_time:
+        return _read_once(path)
+
+
+@cache
+def _read_once(path: str) -> Samples | None:
     try:
         return _decode(path)
     except FFmpegError as error:

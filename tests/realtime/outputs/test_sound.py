@@ -12,10 +12,12 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from realtime.config.outputs import Recorder, Stream
 from realtime.config.show import Show, ShowError
+from realtime.outputs import sound
 from realtime.outputs.recording import RecorderSink
 from realtime.outputs.sink import Format, OutputError
 from realtime.outputs.sound import (
@@ -324,3 +326,20 @@ def test_a_server_gets_the_sound_of_the_place_that_is_told(
     expected = np.roll(np.tile(LOUD_TICKS, 3), -first)[2:36]
     inside = np.roll(INSIDE, -first)[2:36]
     np.testing.assert_allclose(heard[inside], expected[inside], atol=0.15)
+
+
+def test_a_files_sound_is_decoded_once_and_ahead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[str] = []
+
+    def decode(path: str) -> NDArray[np.int16]:
+        decoded.append(path)
+        return np.zeros((RATE, 2), np.int16)
+
+    monkeypatch.setattr(sound, "_decode", decode)
+    audio = f'source:["{tmp_path}/once.mp4", null]'
+    sound.decode_ahead(audio)
+    wait_until(lambda: bool(decoded), "it is decoded before it is opened")
+    for _ in range(2):
+        assert sound.open_sound(audio) is not None
+    assert decoded == [f"{tmp_path}/once.mp4"]
+    sound.decode_ahead("silence")  # nothing to do
