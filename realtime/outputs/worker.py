@@ -212,8 +212,7 @@ class WorkerSink(OutputSink):
         return tick._replace(frame=tick.frame._replace(picture=self._for_board))
 
     def _told(self, error: Exception) -> OutputError:
-        return (
-            error
-            if isinstance(error, OutputError)
-            else OutputError(f"{self.name}: {redact(one_line(error))}")
-        )
+        """A new one, without the traceback, which would hold what the session had: an encoder takes 70 MB."""
+        if isinstance(error, OutputError):
+            return OutputError(str(error), retry_after_s=error.retry_after_s)
+        return OutputError(f"{self.name}: {redact(one_line(error))}")

@@ -2,11 +2,13 @@
 
 import threading
 import time
+import weakref
 from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from calibration.board_colour import Correction
 from realtime.outputs.sink import Format, OutputError
@@ -113,3 +115,24 @@ def test_an_output_for_the_board_has_its_colours_and_others_keep_theirs() -> Non
     assert plain.colours == [[100, 100, 100]] and (given.picture == 100).all()
     sink.close()
     plain.close()
+
+
+def test_what_a_session_had_is_freed_when_it_has_failed() -> None:
+    held: list[weakref.ref[NDArray[np.uint8]]] = []
+
+    class Encoding(Worker):
+        def _write(self, tick: Tick) -> None:
+            encoder = np.zeros(1_000_000, np.uint8)
+            if not held:
+                held.append(weakref.ref(encoder))
+                try:
+                    raise OSError("the disk is full")
+                except OSError as error:
+                    raise OutputError(f"{self.name}: {error}") from error
+            super()._write(tick)
+
+    sink = Encoding("fails once")
+    with playing(sink.send, frame):
+        wait_until(lambda: len(sink.ticks) > 0, "it writes again")
+        assert held[0]() is None
+    sink.close()
