@@ -20,7 +20,8 @@ from realtime.config.control import Control
 from realtime.config.hosts import parsed
 from realtime.config.show import Show
 from realtime.config.surfaces import OSC_ROOT, OscFeedback
-from realtime.control.actions import ACTIONS, LAYER_KEYS, Action, Risk
+from realtime.control.action import Action, Risk
+from realtime.control.actions import ACTIONS, LAYER_KEYS
 from realtime.control.flags import parse
 from realtime.control.surfaces.lamps import CHOSEN
 from realtime.supervise.operators import choices_of, lacking_of

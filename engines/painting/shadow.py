@@ -89,6 +89,12 @@ class Floor:
         self._box: NDArray[np.int64] | None = None
         self._drawn: tuple[slice, slice] | None = None
 
+    def lit_as(self, other: Floor) -> None:
+        """From now on the shadow lies as on the other floor: under that scene's lamp, or not at all."""
+        self._shadow, self._box = other._shadow, None
+        if self.picture is self.plate:
+            self.picture = self.plate.copy()
+
     def cast(self, outline: Bytes, landmarks: Floats, corner: tuple[int, int] = (0, 0)) -> bool:
         """Moves the shadow in `picture` to where the player stands now. Returns whether `picture` changed.
 

@@ -27,8 +27,10 @@ class Duet:
     """
 
     def __init__(self, first: PoseRenderer, second: PoseRenderer) -> None:
-        """Both paint pictures of the same size. Nobody else may paint with `second`."""
+        """Both paint pictures of the same size. Nobody else may paint with `second`, whose shadow lies as the
+        first one's from now on."""
         self._players = (first, second)
+        second.floor.lit_as(first.floor)
         self._front = Front(first.size[1])
         self.spent_ns: dict[str, int] = {}
 

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from engines.time_units import NS_PER_S
-from realtime.control.actions import ACTIONS, Unconfirmed
+from realtime.control.action import Unconfirmed
+from realtime.control.actions import ACTIONS
 from realtime.control.arguments import ArgumentError, Arguments, check_in_order, check_named
 from realtime.control.hints import alarm_in, hint
 from realtime.control.keys import CONFIRM_KEY, CONFIRM_WITHIN_NS, Keymap, Unanswered

@@ -11,7 +11,8 @@ import pytest
 from pydantic import BaseModel, ConfigDict
 
 from realtime.config.surfaces import OSC_ROOT
-from realtime.control.actions import ACTIONS, Risk
+from realtime.control.action import Risk
+from realtime.control.actions import ACTIONS
 from realtime.control.desk import Desk
 from realtime.control.keys import Keymap
 from realtime.control.surfaces.osc_feedback import fed_back

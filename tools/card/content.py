@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from realtime.control.actions import ACTIONS, LAYER_KEYS, Risk
+from realtime.control.action import Risk
+from realtime.control.actions import ACTIONS, LAYER_KEYS
 from realtime.control.alarms import ALARMS, STATES, StateMeaning
 from realtime.control.hints import with_keys
 from realtime.control.keys import CONFIRM_KEY

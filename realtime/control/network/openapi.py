@@ -10,7 +10,8 @@ from aiohttp.web import AbstractRoute
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.json_schema import models_json_schema
 
-from realtime.control.actions import ACTIONS, Action, Risk
+from realtime.control.action import Action, Risk
+from realtime.control.actions import ACTIONS
 from realtime.control.arguments import Argument
 from realtime.control.desk import EVENTS, AnyDesk
 from realtime.transport.orders import Orders

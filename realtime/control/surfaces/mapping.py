@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from realtime.config.control import Control
 from realtime.config.surfaces import Mapped, Midi, MidiControl, OscAddress
-from realtime.control.actions import ACTIONS, Action
+from realtime.control.action import Action
+from realtime.control.actions import ACTIONS
 from realtime.control.arguments import Argument, ArgumentError, Arguments, Value, forms_text
 from realtime.transport.texts import shown
 

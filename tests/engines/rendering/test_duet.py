@@ -74,19 +74,24 @@ def test_one_who_is_missing_is_not_painted_and_the_other_one_is() -> None:
     duet([at(40, 60), at(90, 60)], out)
     assert (out[50, 40] == 30).all() and (out[50, 90] == 220).all()
     duet([None, at(90, 60)], out)
-    assert (out[50, 90] == 220).all()
-    out[36:60, 78:102] = 100
-    assert (out == 100).all(), "nothing is left of the first one, nor of the shadow"
+    alone = np.zeros_like(PLATE)
+    duet_of(Block(30, Shadow(0.3, 0.3, 0.0, 0.5)), Block(220))([None, at(90, 60)], alone)
+    np.testing.assert_array_equal(out, alone, "nothing is left of the first one, nor of the shadow")
+    assert (out[50, 90] == 220).all() and (out[:, :64] == 100).all()
 
 
-def test_both_throw_their_shadows_on_the_first_ones_plate() -> None:
+def test_both_throw_their_shadows_by_the_first_ones_lamp() -> None:
     shadow = Shadow(0.0, -0.4, 0.0, 0.5)  # towards the camera
-    duet = duet_of(Block(30, shadow), Block(220, shadow))
+    away = Shadow(0.5, 0.4, 0.0, 0.5)
+    duet = duet_of(Block(30, shadow), Block(220, away))
     out = np.zeros_like(PLATE)
     duet([at(30, 60), at(90, 60)], out)
     assert (out[63, [30, 90]] < 80).all() and (out[63, [10, 60, 120]] == 100).all()
     duet([at(30, 60), None], out)
     assert (out[63, 30] < 80).all() and (out[63, 90] == 100).all()
+    duet = duet_of(Block(30), Block(220, away))
+    duet([at(30, 60), at(90, 60)], out)
+    assert set(np.unique(out)) <= {30, 65, 100, 160, 220}, "in a scene without shadows there is none"
 
 
 def test_the_smaller_of_two_pictures_is_shaded_up_to_its_edge() -> None:

@@ -3,7 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from realtime.control.actions import ACTIONS, Risk, Unconfirmed
+from realtime.control.action import Risk, Unconfirmed
+from realtime.control.actions import ACTIONS
 from realtime.control.arguments import ArgumentError, check_in_order, check_named
 from realtime.control.keys import CONFIRM_KEY, NAMED_KEYS, Interrupts, KeyConflict, Keymap, Unanswered
 from realtime.transport.orders import Orders

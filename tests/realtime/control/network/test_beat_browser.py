@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
-
 import pytest
 
 from realtime.control.show_state import Figures, ShowStatus, StageState, show_facts
@@ -16,12 +13,6 @@ from tests.realtime.control.network.test_server import CHOICES, TOKEN, Place
 pytestmark = pytest.mark.browser
 
 READY = {"playout": StageState(ready=True), "performer": StageState(ready=True)}
-
-
-@pytest.fixture
-def place() -> Iterator[Place]:
-    with closing(Place()) as one:
-        yield one
 
 
 def tell(place: Place, *, beats: int = 0, error_ms: float | None = None, reason: str = "") -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -19,12 +18,6 @@ from tests.realtime.control.network.test_server import CHOICES, TOKEN, Place
 pytestmark = pytest.mark.browser
 
 READY = {"playout": StageState(ready=True), "performer": StageState(ready=True)}
-
-
-@pytest.fixture
-def place() -> Iterator[Place]:
-    with closing(Place()) as one:
-        yield one
 
 
 def tell(place: Place, *, second: str, too_slow: str = "") -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import closing
+from collections.abc import AsyncIterator
 from html.parser import HTMLParser
 
 import pytest
@@ -23,12 +22,6 @@ POLICY = {
     "connect-src": "'self'", "media-src": "'self'", "base-uri": "'none'", "form-action": "'none'",
     "frame-ancestors": "'none'",
 }  # fmt: skip
-
-
-@pytest.fixture
-def place() -> Iterator[Place]:
-    with closing(Place()) as one:
-        yield one
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import json
 import re
 import socket
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
@@ -68,12 +68,6 @@ class Place:
                 return await work(one)
 
         return asyncio.run(session())
-
-
-@pytest.fixture
-def place() -> Iterator[Place]:
-    with closing(Place()) as one:
-        yield one
 
 
 def test_an_action_over_http(place: Place) -> None:

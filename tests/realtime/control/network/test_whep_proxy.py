@@ -21,12 +21,6 @@ SDP = {"Content-Type": "application/sdp"}
 
 
 @pytest.fixture
-def place() -> Iterator[Place]:
-    with closing(Place()) as one:
-        yield one
-
-
-@pytest.fixture
 def whep(tmp_path: Path, place: Place) -> Iterator[FakeWhep]:
     place.whep = str(tmp_path / "whep")
     with closing(FakeWhep(tmp_path / "whep")) as one:
