@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, UnixConnector, web
@@ -11,8 +10,6 @@ from realtime.control.network.auth import Guard, for_foreign_pages, open_to_fore
 
 PROGRAMME, PREVIEW = "programme", "preview"
 TIMEOUT_S = 20.0
-BODY_TIMEOUT_S = 5.0
-"""How long an offer may take to arrive."""
 
 MOST_AT_ONCE = 30
 """Requests of strangers that are being answered at once; a join takes milliseconds."""
@@ -95,11 +92,7 @@ class WhepProxy:
         headers = {name: request.headers[name] for name in KEPT_OF_REQUEST if name in request.headers}
         if operator:
             headers[OPERATOR] = "yes"
-        try:
-            async with asyncio.timeout(BODY_TIMEOUT_S):
-                body = await request.read()
-        except TimeoutError:
-            refuse(408, "the request did not arrive whole")
+        body = await request.read()  # the guard has waited for it
         try:
             async with (
                 ClientSession(connector=UnixConnector(socket), timeout=ClientTimeout(TIMEOUT_S)) as session,

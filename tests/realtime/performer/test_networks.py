@@ -74,9 +74,19 @@ def test_a_show_with_backgrounds_has_a_player_with_alpha(
     assert not isinstance(load_nets(Show(player=pack_folder)).render, Layers)
 
 
+class Lit:
+    """Stands for a plate with a shadow."""
+
+    def lit_as(self, other: Lit) -> None:
+        assert other is not self, "the second player's shadow follows the first one's"
+
+
 class Painter(Loaded):
     size = SIZE
     likeness = 1.0
+
+    def __init__(self, *arguments: object, **options: object) -> None:
+        self.floor = Lit()
 
 
 class Finder(Loaded):
