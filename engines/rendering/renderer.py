@@ -183,7 +183,7 @@ class PoseRenderer:
 
 
 class Renderer(PoseRenderer):
-    """One player's generator, compiled for a show.
+    """One player's generator, compiled for a show. engines: its compiled nets.
 
     The constructor compiles every window, which takes seconds. Raises PackError, EngineError.
     """
@@ -202,6 +202,7 @@ class Renderer(PoseRenderer):
             LiveGenerator(generator), pack, backend=backend, threads=threads, sizes=sizes
         )
         self.backend = described(engines)
+        self.engines = tuple(engines.values())
         super().__init__(
             generator,
             {size: _ready(engine) for size, engine in engines.items()},

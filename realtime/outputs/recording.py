@@ -48,7 +48,7 @@ class RecorderSink(WorkerSink):
         self._file: VideoFile | None = None
         self._disk: Synchronizer | None = None
         self._next_look_s = 0.0
-        decode_ahead(settings.audio)
+        decode_ahead(settings.audio, self._cannot_begin)
         self._start()
 
     def order(self, order: str) -> None:
@@ -56,6 +56,10 @@ class RecorderSink(WorkerSink):
         if order not in ("start", "stop"):
             super().order(order)
         self._switch(order == "start")
+
+    def _cannot_begin(self, reason: str) -> None:
+        """Told in the status, although the output is off."""
+        self._reason = reason
 
     def _open(self) -> None:
         folder = self._settings.folder

@@ -8,12 +8,11 @@ silence.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import cache
 
@@ -259,13 +258,15 @@ class Encoded:
         return round(ticks * RATE / self._fps)
 
 
-def decode_ahead(audio: str) -> None:
-    """Decodes in a thread what `open_sound` will need, so that a recording begins when it is ordered. What is
-    wrong is told by `open_sound`."""
+def decode_ahead(audio: str, tell: Callable[[str], None]) -> None:
+    """Decodes in a thread what `open_sound` will need, so that a recording begins when it is ordered. tell:
+    hears, in that thread, why it cannot begin, before somebody orders it."""
 
     def decode() -> None:
-        with contextlib.suppress(OutputError):
+        try:
             open_sound(audio)
+        except OutputError as error:
+            tell(str(error))
 
     if audio.startswith("source:"):
         threading.Thread(target=decode, name="sound", daemon=True).start()

@@ -181,6 +181,7 @@ class Nets:
     is_kept: Callable[[Path], bool] = lambda folder: False
     left: tuple[str, ...] = ()
     second: Second | None = None
+    heavy: tuple[object, ...] = ()
 
     @property
     def trackers(self) -> tuple[Tracker, ...]:
@@ -304,6 +305,7 @@ class NetsLoader:
             load_player=self,
             is_kept=self.is_kept,
             second=second,
+            heavy=() if self._on_device else (render, *render.engines),
             **self._kept,
         )
 
@@ -315,7 +317,7 @@ class NetsLoader:
 
         return is_kept(PlayerPack.load(folder), self._backend, self._threads)
 
-    def _renderer(self, pack: PlayerPack) -> Render:
+    def _renderer(self, pack: PlayerPack) -> Any:
         if self._on_device:
             from engines.rendering.device_check import verify
             from engines.rendering.device_renderer import DeviceLayerRenderer, DeviceRenderer

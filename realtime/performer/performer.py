@@ -14,9 +14,11 @@ from functools import partial
 from pathlib import Path
 
 import cv2
+import psutil
 import zmq
 
 from engines.runtime.progress import told_to
+from engines.time_units import NS_PER_S
 from realtime.cameras.camera_name import NotThereYet
 from realtime.cameras.video_source import VideoSource
 from realtime.config.redact import shown as redacted
@@ -47,6 +49,12 @@ from realtime.transport.texts import shown
 IDLE_S = 0.2
 """How long a thread waits for a frame before it says that it is still there."""
 
+AHEAD_AFTER_NS = 10 * NS_PER_S
+"""The other players are loaded so long after the performer is ready: who dances first comes first."""
+
+ROOM_BYTES = 2 << 30
+"""Another player is kept in memory as long as programs can have so much more; one takes 0.3 GB."""
+
 IDS_PER_ATTEMPT = 1 << 32
 """Frame ids of a restarted performer start at its attempt times this: no id is used twice in a show."""
 
@@ -61,7 +69,10 @@ class Performer:
         self._cameras = context.rig.show.every_camera
         self.orders = Orders(mirror=context.rig.show.mirror)
         self.players = PlayerSwap(
-            context.rig.show.player, nets, lambda text: meter.event(time.monotonic_ns(), text)
+            context.rig.show.player,
+            nets,
+            lambda text: meter.event(time.monotonic_ns(), text),
+            has_room=_has_room,
         )
         self._frames = open_writer(bus, "tickets", context.rig.frames)
         nets.page_lock(self._frames.memory)
@@ -263,6 +274,7 @@ def run(context: StageContext, link: StageLink) -> None:
         performer = _load(context, link, loading)
     orders = OrdersHeard(link.bus, lambda text: link.meter.event(time.monotonic_ns(), text))
     restarts: int | None = None
+    ahead_ns: int | None = time.monotonic_ns() + AHEAD_AFTER_NS
     stop_answering = threading.Event()
     if link.bus.link is not None:
         threading.Thread(target=answer, args=(link.bus, stop_answering), name="clock", daemon=True).start()
@@ -277,6 +289,9 @@ def run(context: StageContext, link: StageLink) -> None:
                     raise PerformerError("the operator had it started again")  # on one machine it is killed
                 restarts = heard.restarts
             performer.watch_camera(time.monotonic_ns())
+            if ahead_ns is not None and time.monotonic_ns() >= ahead_ns:
+                ahead_ns = None
+                performer.players.load_ahead(context.rig.show.everyone)
             if performer.error is not None:
                 raise performer.error
             if not performer.capture.running:
@@ -287,6 +302,10 @@ def run(context: StageContext, link: StageLink) -> None:
     finally:
         stop_answering.set()
         performer.stop()
+
+
+def _has_room() -> bool:
+    return bool(psutil.virtual_memory().available >= ROOM_BYTES)
 
 
 def _players_to_prepare(context: StageContext) -> Sequence[Path]:

@@ -1,8 +1,11 @@
-"""Switches to another player between two frames: the new networks are loaded while the old ones play."""
+"""Switches to another player between two frames: the new networks are loaded while the old ones play, and
+kept as long as memory has room, so that a player who has danced dances again at once."""
 
 from __future__ import annotations
 
 import threading
+import time
+import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,6 +13,9 @@ from engines.runtime.progress import told_to
 from realtime.performer.networks import Nets
 from realtime.transport.swap import SwapState, SwapStatus
 from realtime.transport.texts import one_line
+
+FREE_EVERY_S = 0.2
+"""Parts of a player's networks are freed one by one, so far apart: frames wait for each of them."""
 
 
 def prepare(nets: Nets, folders: Sequence[Path], tell: Callable[[str], None]) -> None:
@@ -28,25 +34,39 @@ def prepare(nets: Nets, folders: Sequence[Path], tell: Callable[[str], None]) ->
 
 
 class PlayerSwap:
-    """The player who dances, and the one who comes next.
+    """The player who dances, the one who comes next, and those who are loaded.
 
-    `request` may be called from any thread, any number of times; `current` only from the thread in which
-    frames begin. The networks of the former player are released with the last frame that uses them.
+    `request` and `load_ahead` may be called from any thread, any number of times; `current` only from the
+    thread in which frames begin. A player with `Nets.heavy` parts stays loaded; another one's networks are
+    released with the last frame that uses them.
     """
 
-    def __init__(self, folder: Path, nets: Nets, tell: Callable[[str], None] = lambda text: None) -> None:
-        """folder, nets: the player who dances at first. tell: gets each change in one line, in any thread."""
+    def __init__(
+        self,
+        folder: Path,
+        nets: Nets,
+        tell: Callable[[str], None] = lambda text: None,
+        *,
+        has_room: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """folder, nets: the player who dances at first. tell: gets each change in one line, in any thread.
+        has_room: whether the machine has memory for one player more, beside those who are loaded. Where it
+        has none, who has not danced for longest is freed before another one is loaded."""
         self._tell = tell
+        self._has_room = has_room
         self._lock = threading.Lock()
         self._playing, self._nets = folder, nets
         self._wanted = folder
         self._next: tuple[Path, Nets] | None = None
         self._failed = ""
+        self._loaded: dict[Path, Nets] = {}
+        self._keep(folder, nets)
+        self._ahead: list[Path] = []
         self._loader: threading.Thread | None = None
 
     def request(self, folder: Path) -> None:
-        """Lets the player of this folder dance as soon as they are loaded; a player who is still loading is
-        dropped.
+        """Lets the player of this folder dance from the next frame on, or as soon as they are loaded; a
+        player who is still loading does not dance then.
 
         Asking for the same player again changes nothing. One who failed is tried again only after another one
         was asked for.
@@ -55,9 +75,20 @@ class PlayerSwap:
             if folder == self._wanted:
                 return
             self._wanted, self._next, self._failed = folder, None, ""
-            if folder != self._playing and self._loader is None:
-                self._loader = threading.Thread(target=self._load, name="player", daemon=True)
-                self._loader.start()
+            if folder == self._playing:
+                return
+            if folder in self._loaded:
+                self._next = folder, self._loaded[folder]
+            else:
+                self._begin()
+
+    def load_ahead(self, folders: Sequence[Path]) -> None:
+        """Loads these players while another one dances, as long as there is room, so that they can dance at
+        once. Nothing happens on a device, where nobody is kept."""
+        with self._lock:
+            if self._nets.heavy:
+                self._ahead = list(folders)
+                self._begin()
 
     def current(self) -> Nets:
         """The networks for the frame that begins: the next player's, once they are loaded."""
@@ -66,6 +97,7 @@ class PlayerSwap:
                 return self._nets
             (self._playing, self._nets), self._next = self._next, None
             nets = self._nets
+            self._keep(self._playing, nets)
         self._tell(f"{nets.name} dances now")
         return nets
 
@@ -78,8 +110,21 @@ class PlayerSwap:
                 state = SwapState.READY if self._wanted == self._playing else SwapState.LOADING
             return SwapStatus(self._nets.name, state, self._failed)
 
+    def _begin(self) -> None:
+        """With the lock: starts the loader's thread if there is none."""
+        if self._loader is None:
+            self._loader = threading.Thread(target=self._load, name="player", daemon=True)
+            self._loader.start()
+
+    def _keep(self, folder: Path, nets: Nets) -> None:
+        """With the lock: as the one who danced last."""
+        if nets.heavy:
+            self._loaded.pop(folder, None)
+            self._loaded[folder] = nets
+
     def _load(self) -> None:
-        """Runs in the loader's thread until the player asked for last is loaded or has failed."""
+        """Runs in the loader's thread until the player asked for last is loaded or has failed, and nobody is
+        to be loaded ahead."""
         while (folder := self._missing()) is not None:
             self._tell(f"loading the player {folder}")
             try:
@@ -89,22 +134,56 @@ class PlayerSwap:
                 self._give_up(folder, one_line(error))
                 continue
             with self._lock:
-                if folder == self._wanted:
+                if nets.heavy:
+                    self._loaded = {folder: nets, **self._loaded}  # who has not danced goes first
+                if folder == self._wanted != self._playing:
                     self._next = folder, nets
+            del nets
 
     def _missing(self) -> Path | None:
         """The player to load; None where there is nothing left to do, and the thread ends."""
+        has_room = self._has_room()
         with self._lock:
-            loaded = self._next is not None or self._wanted == self._playing
-            if loaded or self._failed:
-                self._loader = None
-                return None
-            return self._wanted
+            is_there = self._next is not None or self._wanted == self._playing
+            if not (is_there or self._failed):
+                if not has_room:
+                    self._free_one()
+                return self._wanted
+            self._ahead = [folder for folder in self._ahead if folder not in self._loaded]
+            if self._ahead and has_room:
+                return self._ahead.pop(0)
+            self._ahead = []
+            self._loader = None
+            return None
+
+    def _free_one(self) -> None:
+        """With the lock: who has not danced for longest."""
+        for folder in self._loaded:
+            if folder not in (self._playing, self._wanted):
+                _free_later(self._loaded.pop(folder))
+                return
 
     def _give_up(self, folder: Path, reason: str) -> None:
         with self._lock:
-            if folder != self._wanted:
-                return
-            self._failed = reason
+            wanted = folder == self._wanted
+            if wanted:
+                self._failed = reason
             playing = self._nets.name
-        self._tell(f"the player {folder} cannot be loaded ({reason}); {playing} dances on")
+        if wanted:
+            self._tell(f"the player {folder} cannot be loaded ({reason}); {playing} dances on")
+        else:
+            self._tell(f"the player {folder} cannot be loaded ({reason})")
+
+
+def _free_later(nets: Nets) -> None:
+    """To be called before the networks are dropped: keeps their heavy parts until no frame uses them."""
+    arguments = weakref.ref(nets), list(nets.heavy)
+    threading.Thread(target=_free, args=arguments, name="former player", daemon=True).start()
+
+
+def _free(nets: weakref.ref[Nets], parts: list[object]) -> None:
+    while nets() is not None:
+        time.sleep(FREE_EVERY_S)
+    while parts:
+        del parts[0]
+        time.sleep(FREE_EVERY_S)

@@ -17,6 +17,7 @@ from multiprocessing.connection import wait
 import setproctitle
 
 from realtime.stages.context import StageContext
+from realtime.stages.heap import keep_small
 from realtime.stages.stage_link import StageLink
 from realtime.transport.bus import Bus
 from realtime.transport.texts import one_line
@@ -47,6 +48,7 @@ def stage_main(context: StageContext) -> None:
     bus = Bus(context.rig.bus, context.rig.link)
     link = StageLink(context, bus)
     threading.Thread(target=_end_with_parent, args=(context, link), name="parent", daemon=True).start()
+    keep_small()
     module, _, function = context.stage.entry.partition(":")
     status = 0
     try:

@@ -267,3 +267,15 @@ def test_a_slow_disk_holds_up_no_picture_and_a_broken_one_is_told(
         slow.set()
         wait_for_state(recorder, "failed")
         assert "Input/output error" in recorder.status().reason
+
+
+def test_a_sound_that_cannot_be_had_is_told_before_anybody_records(tmp_path: Path) -> None:
+    settings = Recorder(kind="recorder", folder=tmp_path)
+    settings = settings.model_copy(update={"audio": f'source:["{tmp_path}/gone.mp4"]'})
+    sink = RecorderSink(settings, Format(SIZE, Fraction(30)))
+    try:
+        wait_until(lambda: bool(sink.status().reason), "the operator hears of it")
+        assert sink.status().state == "off"
+        assert sink.status().reason == f"audio: {tmp_path}/gone.mp4 cannot be read: No such file or directory"
+    finally:
+        sink.close()

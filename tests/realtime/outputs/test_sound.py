@@ -337,9 +337,16 @@ def test_a_files_sound_is_decoded_once_and_ahead(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr(sound, "_decode", decode)
     audio = f'source:["{tmp_path}/once.mp4", null]'
-    sound.decode_ahead(audio)
+    told: list[str] = []
+    sound.decode_ahead(audio, told.append)
     wait_until(lambda: bool(decoded), "it is decoded before it is opened")
     for _ in range(2):
         assert sound.open_sound(audio) is not None
     assert decoded == [f"{tmp_path}/once.mp4"]
-    sound.decode_ahead("silence")  # nothing to do
+    sound.decode_ahead("silence", told.append)  # nothing to do
+    assert told == []
+    gone = tmp_path / "gone.mp4"
+    monkeypatch.undo()
+    sound.decode_ahead(f'source:["{gone}"]', told.append)
+    wait_until(lambda: bool(told), "nobody has ordered a recording yet")
+    assert told == [f"audio: {gone} cannot be read: No such file or directory"]

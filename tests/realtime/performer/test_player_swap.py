@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from engines.pack.player_pack import MANIFEST, PackError, PlayerPack
 from engines.runtime.progress import doing, found
 from realtime.config.show import Show
+from realtime.performer import player_swap
 from realtime.performer.networks import Nets, load_nets
 from realtime.performer.player_swap import PlayerSwap, prepare
 from realtime.transport.swap import SwapState, SwapStatus
@@ -187,6 +188,102 @@ def test_who_has_danced_is_released(swap: PlayerSwap, packs: Packs) -> None:
     assert first() is None
 
 
+class Heavy:
+    """A part of a player's networks. freed: gets its name and the thread in which it was freed."""
+
+    def __init__(self, name: str, freed: list[tuple[str, str]]) -> None:
+        weakref.finalize(self, lambda: freed.append((name, threading.current_thread().name)))
+
+
+def with_heavy_parts(packs: Packs, freed: list[tuple[str, str]]) -> None:
+    """From now on all of them have a renderer and a net that take long to free."""
+    plain = packs._nets
+
+    def heavy(name: str) -> Nets:
+        return replace(plain(name), heavy=(Heavy(f"{name}'s renderer", freed), Heavy(f"{name}'s net", freed)))
+
+    packs._nets = heavy  # type: ignore[method-assign]
+    packs.nets = {ONE: heavy("One")}
+
+
+def test_who_is_loaded_dances_at_once(packs: Packs, told: list[str]) -> None:
+    with_heavy_parts(packs, [])
+    swap = PlayerSwap(ONE, packs.nets[ONE], told.append)
+    packs.go[TWO].set()
+    swap.request(TWO)
+    until(lambda: swap.current().name == "Two")
+    for folder, name in ((ONE, "One"), (TWO, "Two"), (ONE, "One")):
+        swap.request(folder)
+        assert swap.current().name == name
+        assert swap.status == SwapStatus(name, SwapState.READY)
+    assert packs.asked == [TWO]
+
+
+def test_others_are_loaded_ahead_as_long_as_there_is_room(packs: Packs, told: list[str]) -> None:
+    with_heavy_parts(packs, [])
+    room = [True]
+    swap = PlayerSwap(ONE, packs.nets[ONE], told.append, has_room=lambda: room[0])
+    packs.go[TWO].set()
+    swap.load_ahead([ONE, Path("players/lost"), TWO, THREE])
+    until(lambda: packs.asked == [Path("players/lost"), TWO, THREE])
+    assert "the player players/lost cannot be loaded (players/lost is no player pack" in told[1]
+    assert swap.status == SwapStatus("One", SwapState.READY)
+    swap.request(TWO)
+    assert swap.current().name == "Two", "while another one is being loaded"
+    packs.go[THREE].set()
+    until(lambda: swap._loader is None)
+    assert swap.current().name == "Two"
+    swap.request(THREE)
+    assert swap.current().name == "Three"
+    room[0] = False
+    swap.load_ahead([Path("players/four")])
+    until(lambda: swap._loader is None)
+    assert packs.asked == [Path("players/lost"), TWO, THREE]
+
+
+def test_nobody_is_loaded_ahead_who_could_not_be_kept(packs: Packs) -> None:
+    swap = PlayerSwap(ONE, packs.nets[ONE], has_room=lambda: True)
+    swap.load_ahead([TWO])
+    assert swap._loader is None
+
+
+def test_where_there_is_no_room_who_has_not_danced_for_longest_is_freed(
+    packs: Packs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a thread of its own, part after part, and not before the last frame: frames would wait for it."""
+    monkeypatch.setattr(player_swap, "FREE_EVERY_S", 0.01)
+    freed: list[tuple[str, str]] = []
+    with_heavy_parts(packs, freed)
+    swap = PlayerSwap(ONE, packs.nets.pop(ONE))
+    frame = swap.current()
+    for folder in (TWO, THREE):
+        packs.go[folder].set()
+        swap.request(folder)
+        until(lambda: swap.current() is packs.nets.get(folder))  # noqa: B023  # it is called here
+    packs.nets.clear()
+    time.sleep(0.1)
+    assert not freed, "a frame is still painted with the first one's"
+    del frame
+    until(lambda: len(freed) == 2)
+    assert freed == [("One's renderer", "former player"), ("One's net", "former player")]
+    swap.request(TWO)
+    assert swap.current().name == "Two"
+
+
+def test_a_real_players_nets_are_freed_one_by_one(pack_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engines.pose.tracking.tracker.PoseTracker", NoTracker)
+    nets = load_nets(Show(player=pack_folder, backend="torch"))
+    renderer, *engines = map(weakref.ref, nets.heavy)
+    parts = list(nets.heavy)
+    del nets
+    del parts[0]
+    assert renderer() is None
+    assert engines and all(engine() is not None for engine in engines)
+    while parts:
+        del parts[0]
+        assert engines.pop(0)() is None
+
+
 def test_a_player_alone_names_whom_it_cannot_load() -> None:
     swap = PlayerSwap(ONE, replace(fake_nets(Show()), name="One"))
     swap.request(TWO)
@@ -242,6 +339,8 @@ def test_two_real_players(tmp_path: Path, pack_folder: Path, monkeypatch: pytest
     assert blue[0] > 20 and max(blue[1:]) < -20, "he stands before a plate of his own"
     swap.request(pack_folder)
     until(lambda: swap.current() is not second)
+    assert swap.current() is first
+    first.render.reset()  # as the pose step has it done for who comes back
     np.testing.assert_array_equal(painted(swap.current(), pose), before)
 
 
