@@ -30,7 +30,7 @@ from tests.realtime.fakes import (
     SecondPerson,
     fake_duet_nets,
 )
-from tests.realtime.performer.test_performer import Stage, newest_ticket
+from tests.realtime.performer.stage import Stage, newest_ticket
 
 MS = 1_000_000
 Found = tuple[FakePerson | None, FakePerson | None]

@@ -1,11 +1,8 @@
-import tempfile
+"""The performer's frames, from the camera to the ring and the ticket, with fake networks."""
+
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
-from typing import ClassVar, cast
 
 import numpy as np
 import pytest
@@ -14,115 +11,25 @@ from numpy.typing import NDArray
 from engines.pose.tracking.choosing import Rule
 from engines.pose.tracking.floor import Floor
 from engines.pose.tracking.tracker import Person
-from realtime.cameras.camera_name import NotThereYet
-from realtime.cameras.video_source import VideoSource
-from realtime.config.show import Capture, Show
+from realtime.config.show import Show
 from realtime.config.venue import Venue
-from realtime.performer import performer
-from realtime.performer.confidence import NEVER_FILMED
 from realtime.performer.networks import Nets
 from realtime.performer.paint_step import Pace
-from realtime.performer.performer import Performer
-from realtime.stages.context import Rig, StageContext
-from realtime.stages.stage_link import StageLink
-from realtime.stages.table import PERFORMER
-from realtime.transport.bus import Bus, Ticket, receive_newest
-from realtime.transport.frame_ring import FrameRing
+from realtime.transport.bus import Ticket
 from realtime.transport.orders import Orders
 from realtime.transport.people import People
-from realtime.transport.telemetry import BIN_MS, Meter
+from realtime.transport.telemetry import BIN_MS
 from tests.realtime.fakes import (
     SIZE,
     FakePerson,
     FakeRender,
     FakeRetarget,
     FakeTracker,
-    TrackerOf,
     fake_nets,
     fake_show,
     write_clip,
 )
-
-
-class Stage:
-    """A performer without a process around it."""
-
-    def __init__(
-        self,
-        folder: Path,
-        nets: Nets,
-        *,
-        channels: int = 3,
-        others: Mapping[str, Path] | None = None,
-        **changes: object,
-    ) -> None:
-        show, player = fake_show(folder, players=tuple((others or {}).values()), **changes)
-        self.show = show
-        self.ring = FrameRing.create(SIZE[1], SIZE[0], channels=channels)
-        self.camera_ring = FrameRing.create(SIZE[1], SIZE[0])
-        self._sockets = tempfile.TemporaryDirectory()
-        self.bus = Bus(Path(self._sockets.name))
-        self.meter = Meter()
-        rig = Rig(
-            show,
-            player.name,
-            SIZE,
-            SIZE,
-            player.standby,
-            Path(self._sockets.name),
-            self.ring.spec,
-            self.camera_ring.spec,
-            fake_nets,
-            others=others or {},
-        )
-        self.tickets = self.bus.receiver("tickets", "playout")
-        self.performer = Performer(StageContext(PERFORMER, rig, attempt=2), self.bus, nets, self.meter)
-        self.counts: dict[str, int] = {}
-        self.times: dict[str, Counter[int]] = {}
-        self.events: list[str] = []
-
-    def until(self, enough: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 15
-        while not enough():
-            assert time.monotonic() < deadline, self.counts
-            time.sleep(0.02)
-            delta = self.meter.take()
-            self.events += [text for _, text in delta.events]
-            for name, bins in delta.times.items():
-                self.times.setdefault(name, Counter()).update(bins)
-            for name, n in delta.counts.items():
-                self.counts[name] = self.counts.get(name, 0) + n
-
-    def close(self) -> None:
-        self.performer.stop()
-        self.bus.close()
-        self._sockets.cleanup()
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[[Nets], Stage]]:
-    stages: list[Stage] = []
-
-    def make(nets: Nets) -> Stage:
-        stage = Stage(tmp_path, nets, others={"Two": tmp_path / "two"})
-        stages.append(stage)
-        stage.performer.start(must_open=True)
-        return stage
-
-    yield make
-    for stage in stages:
-        stage.close()
-
-
-def newest_ticket(stage: Stage) -> Ticket:
-    assert stage.tickets.poll(10_000)
-    message = receive_newest(stage.tickets)
-    assert message is not None
-    return Ticket.unpack(message)
-
-
-def nets_with(**parts: object) -> Nets:
-    return replace(fake_nets(Show()), **parts)
+from tests.realtime.performer.stage import Stage, nets_with, newest_ticket
 
 
 def test_frames_are_painted_into_the_ring(start: Callable[[Nets], Stage]) -> None:
@@ -174,18 +81,6 @@ def test_the_ticket_says_which_camera_took_the_frame_and_where_in_its_file(tmp_p
         assert 0 <= newest_ticket(stage).media_ns < 0.25e9
     finally:
         stage.close()
-
-
-def test_a_player_that_this_machine_has_not_is_told_once_and_the_other_dances_on(
-    start: Callable[[Nets], Stage],
-) -> None:
-    stage = start(nets_with(name="One"))
-    for _ in range(3):
-        stage.performer.obey(Orders(player="/packs/\x1b[2Jsmith"))
-    assert newest_ticket(stage).good
-    stage.until(lambda: bool(stage.events))
-    assert stage.events == ["this machine's show file has no player '/packs/\\x1b[2Jsmith'"]
-    assert stage.performer.players.status.name == "One"
 
 
 def test_who_is_there_is_told_and_the_picked_one_is_followed(start: Callable[[Nets], Stage]) -> None:
@@ -244,29 +139,6 @@ def test_what_a_picture_takes_is_told_apart(start: Callable[[Nets], Stage]) -> N
     assert set(stage.times["net"]) == {int(6 / BIN_MS)} and set(stage.times["doll"]) == {int(2 / BIN_MS)}
 
 
-def test_pictures_unlike_the_footage_are_told_and_not_trusted(tmp_path: Path) -> None:
-    class Guessing(FakeRender):
-        likeness = 0.9
-
-    class Faint(FakePerson):
-        score = 0.5
-
-    guessing = Guessing()
-    stage = Stage(
-        tmp_path, nets_with(render=guessing, tracker=TrackerOf(lambda *_: Faint())), least_confidence=0.4
-    )
-    try:
-        stage.performer.start(must_open=True)
-        assert newest_ticket(stage).trusted
-        stage.until(lambda: stage.performer.confidence.late == pytest.approx(0.45))
-        guessing.likeness = 0.2
-        stage.until(lambda: not newest_ticket(stage).trusted)
-        stage.until(lambda: bool(stage.events))
-        assert stage.events == [NEVER_FILMED]
-    finally:
-        stage.close()
-
-
 def test_nothing_is_carried_over_to_another_dancer(start: Callable[[Nets], Stage]) -> None:
     class Swapped(FakeTracker):
         dancer = 1
@@ -318,23 +190,6 @@ def test_with_another_camera_the_fan_is_looked_for_and_learned_anew(tmp_path: Pa
         stage.performer.obey(Orders(camera=4))  # it goes round: the first one again
         stage.until(lambda: tracker.resets == 2 and retarget.redos == 2)
         assert stage.performer.camera_name == cameras[0]
-    finally:
-        stage.close()
-
-
-def test_an_ndi_source_that_is_not_there_yet_is_waited_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def absent(camera: str, ask: Capture) -> VideoSource:
-        raise NotThereYet(f"camera {camera}: there is no NDI source of that name")
-
-    monkeypatch.setattr(performer, "VideoSource", absent)
-    stage = Stage(tmp_path, fake_nets(Show()), camera="ndi://Cam")
-    try:
-        stage.performer.start(must_open=True)
-        stage.until(lambda: stage.performer.capture.trouble != "")
-        assert stage.performer.capture.running
-        stage.until(lambda: any("trying again" in text for text in stage.events))
     finally:
         stage.close()
 
@@ -407,82 +262,6 @@ def test_another_player_takes_over_between_two_frames(start: Callable[[Nets], St
     assert stage.performer.error is None
 
 
-def test_nobody_is_said_and_nothing_is_painted(start: Callable[[Nets], Stage]) -> None:
-    stage = start(nets_with(tracker=TrackerOf(lambda frame, t_ns: None)))
-    ticket = newest_ticket(stage)
-    assert not ticket.good
-    stage.until(lambda: stage.counts.get("dropped.nobody", 0) > 5)
-    assert "frames.generated" not in stage.counts
-
-
-class Failing:
-    """Calls `work`, but raises for the first `failures` calls."""
-
-    backend = "failing"
-    likeness = 1.0
-    spent_ns: ClassVar[dict[str, int]] = {}
-    people = ()
-    is_looking = False
-    is_missing = False
-
-    def __init__(self, failures: int, work: Callable[..., object]) -> None:
-        self._left = failures
-        self._work = work
-
-    def __call__(self, *arguments: object) -> object:
-        self._left -= 1
-        if self._left >= 0:
-            raise ValueError("no idea")
-        return self._work(*arguments)
-
-    def choose(self, rule: Rule, mark: tuple[float, float], floor: Floor | None) -> None:
-        pass
-
-    def reset(self) -> None:
-        pass
-
-
-@pytest.mark.parametrize(
-    ("part", "work", "cause"),
-    [("tracker", FakeTracker(), "pose_failed"), ("render", FakeRender(), "generate_failed")],
-)
-def test_a_frame_that_fails_is_skipped_and_counted(
-    start: Callable[[Nets], Stage], part: str, work: Callable[..., object], cause: str
-) -> None:
-    stage = start(nets_with(**{part: Failing(3, work)}))
-    stage.until(lambda: stage.counts.get("frames.generated", 0) > 3)
-    assert stage.counts[f"dropped.{cause}"] == 3
-    assert [event for event in stage.events if "no idea" in event] == [
-        f"a frame was skipped ({cause.removesuffix('_failed')}: no idea); further ones are only counted"
-    ]
-    assert stage.performer.error is None
-
-
-def test_landmarks_that_are_not_finite_are_skipped_and_counted(start: Callable[[Nets], Stage]) -> None:
-    class Lost(FakePerson):
-        landmarks = np.full((33, 4), np.nan, np.float32)
-
-    calls = 0
-
-    def track(frame: NDArray[np.uint8], t_ns: int) -> FakePerson:
-        nonlocal calls
-        calls += 1
-        return Lost() if calls % 2 else FakePerson()
-
-    stage = start(nets_with(tracker=TrackerOf(track)))
-    stage.until(lambda: stage.counts.get("frames.generated", 0) > 3)
-    assert stage.counts["dropped.landmarks_not_finite"] >= 3
-
-
-def test_networks_that_always_fail_end_the_performer(
-    start: Callable[[Nets], Stage], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("realtime.performer.frame_failures.FAILURES_IN_A_ROW", 5)
-    stage = start(nets_with(tracker=Failing(10**9, FakeTracker())))
-    stage.until(lambda: stage.performer.error is not None)
-    assert "5 frames in a row failed (pose: no idea)" in str(stage.performer.error)
-
-
 def test_the_pace_follows_the_frames_but_not_the_absence_of_people() -> None:
     pace = Pace()
     for n in range(5):
@@ -494,21 +273,6 @@ def test_the_pace_follows_the_frames_but_not_the_absence_of_people() -> None:
     for n in range(100):
         pace.finished(10_000 + n * 200)
     assert pace.period_ns == pytest.approx(200, abs=10)
-
-
-def test_why_a_backend_was_left_is_an_event(tmp_path: Path) -> None:
-    stage = Stage(tmp_path, fake_nets(Show()))
-    left = "the backend cuda does not work here (it is out of memory)"
-    rig = replace(stage.performer._rig, nets=lambda show: replace(fake_nets(show), left=(left,)))
-    ended = SimpleNamespace(
-        meter=Meter(), bus=stage.bus, every_s=0.01, stopped=lambda: True, loading=lambda doing: None
-    )
-    try:
-        performer.run(StageContext(PERFORMER, rig, attempt=1), cast(StageLink, ended))
-    finally:
-        stage.bus.close()
-        stage._sockets.cleanup()
-    assert left in [text for _, text in ended.meter.take().events]
 
 
 def test_the_venues_floor_mark_and_lens_are_used(tmp_path: Path) -> None:

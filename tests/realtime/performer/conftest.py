@@ -1,0 +1,24 @@
+"""A performer that plays a clip."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from realtime.performer.networks import Nets
+from tests.realtime.performer.stage import Stage
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[[Nets], Stage]]:
+    stages: list[Stage] = []
+
+    def make(nets: Nets) -> Stage:
+        stage = Stage(tmp_path, nets, others={"Two": tmp_path / "two"})
+        stages.append(stage)
+        stage.performer.start(must_open=True)
+        return stage
+
+    yield make
+    for stage in stages:
+        stage.close()
