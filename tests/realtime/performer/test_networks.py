@@ -56,6 +56,8 @@ FAN = Path(__file__).resolve().parents[3] / "assets/fan_dance.mp4"
 class Loaded:
     """Stands for a network that is expensive to load."""
 
+    engines = ()
+
     def __init__(self, *arguments: object, **options: object) -> None:
         pass
 
