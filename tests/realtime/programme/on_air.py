@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import zmq
 
+from realtime.config.backgrounds import Colour
 from realtime.config.show import Show
 from realtime.outputs.sink import OutputSink
 from realtime.programme.playout import Playout
@@ -27,6 +28,13 @@ from realtime.transport.statuses import OutputStatus
 from tests.realtime.fakes import SIZE, fake_nets
 
 CAMERA_GREY = 77
+GREEN = Colour(kind="colour", name="green", colour="#00b140")
+
+STANDBY = range(35, 95)
+"""Greys of the standby loop in `fake_show`; the player is 200."""
+
+
+S = 1_000_000_000
 
 PARTS: tuple[Part, ...] = ("picture", "layer", "clean", "preview")
 
@@ -192,3 +200,12 @@ def size() -> tuple[int, int]:
 def grey_of(frame: ProgrammeFrame) -> int:
     """The grey of a picture of one colour."""
     return round(float(np.median(frame.picture)))
+
+
+Start = Callable[..., tuple[Board, Viewer]]
+
+
+def preview(viewer: Viewer) -> int:
+    picture = viewer.frames[-1].preview
+    assert picture is not None
+    return int(picture[5, 5, 0])

@@ -7,64 +7,27 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 import pytest
 
-from calibration import marker
-from realtime.config.backgrounds import Colour, LiveCamera
+from realtime.config.backgrounds import LiveCamera
 from realtime.config.layers import PictureLayer
-from realtime.config.outputs import Ndi, Recorder
-from realtime.outputs.recording import RecorderSink
-from realtime.outputs.sink import Format, OutputSink
+from realtime.config.outputs import Ndi
+from realtime.outputs.sink import Format
 from realtime.outputs.worker import Tick, WorkerSink
-from realtime.pictures.picture import backdrop, slate
+from realtime.pictures.picture import slate
 from realtime.stages.context import StageContext
 from realtime.stages.stage_main import stage_main
 from realtime.stages.table import PERFORMER
-from realtime.transport.bus import MarkerReading, Ticket
+from realtime.transport.bus import Ticket
 from realtime.transport.people import People
-from tests.realtime.fakes import SIZE, fake_show
-from tests.realtime.outputs.feeding import wait_for_state, wait_until
-from tests.realtime.programme.on_air import Board, Viewer, Viewers, grey_of
+from tests.realtime.fakes import SIZE
+from tests.realtime.programme.on_air import GREEN, STANDBY, Start, Viewer, Viewers, grey_of, preview
 from tests.realtime.test_show_runs import wait_for
-
-STANDBY = range(35, 95)
-"""Greys of the standby loop in `fake_show`; the player is 200."""
-
-S = 1_000_000_000
-
-Start = Callable[..., tuple[Board, Viewer]]
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """A board with one viewer of everything, and of other sinks; show keys by name."""
-    boards: list[Board] = []
-
-    def make(*sinks: OutputSink, plates: tuple[Path, ...] = (), **changes: object) -> tuple[Board, Viewer]:
-        show, player = fake_show(tmp_path, healthy_ms=100, **changes)
-        player = replace(player, plates=plates)
-        viewer = Viewer("all", "picture", "layer", "preview")
-        board = Board(show, player, [viewer, *sinks])
-        boards.append(board)
-        return board, viewer
-
-    yield make
-    for board in boards:
-        board.close()
-
-
-def preview(viewer: Viewer) -> int:
-    picture = viewer.frames[-1].preview
-    assert picture is not None
-    return int(picture[5, 5, 0])
 
 
 def test_pictures_that_cannot_be_trusted_go_to_the_preview_but_not_on_air(start: Start) -> None:
@@ -138,7 +101,8 @@ def test_take_fades_and_cut_cuts(start: Start) -> None:
 
 
 NDI = Ndi(kind="ndi", alpha=True)
-GREEN = Colour(kind="colour", name="green", colour="#00b140")
+
+
 CAMERA = LiveCamera(kind="camera", name="camera")
 
 
@@ -272,110 +236,6 @@ def test_the_slate_reaches_every_output_at_one_tick_whatever_has_failed(start: S
         performer.join()
 
 
-def test_the_clean_feed_is_the_live_player_whatever_is_on_air(start: Start) -> None:
-    clean = Viewer("clean", "clean")
-    board, viewer = start(clean, start="standby")
-    grey = 150
-
-    def shown(**orders: object) -> tuple[int, int]:
-        """On air, and in the clean feed, with the next frame of the player."""
-        nonlocal grey
-        grey += 1
-        board.order(**orders)
-        board.frame(grey)
-        board.tick()
-        picture = clean.frames[-1].clean
-        assert picture is not None
-        assert (picture == grey).all()
-        return grey_of(viewer.frames[-1]), grey
-
-    board.tick()
-    first = clean.frames[-1].clean
-    assert first is not None and (first == backdrop(*SIZE)).all(), "nobody has danced yet"
-    assert shown()[0] in STANDBY
-    for _ in range(12):
-        shown()
-        time.sleep(0.02)
-    fading, now = shown(taken=True, transition_s=0.2)
-    assert fading < now
-    for _ in range(8):
-        on_air, now = shown()
-    assert on_air == now
-    (frozen, _), (still, now) = shown(frozen=True), shown()
-    assert frozen == still < now
-    delayed, now = [shown(frozen=False, delay_s=3 / 30) for _ in range(12)][-1]
-    assert delayed < now
-    assert shown(dumps=1)[0] in STANDBY
-    shown(slate=True)
-    assert (viewer.frames[-1].picture == board.playout._sources.slate.picture).all()
-    board.tick(5)
-    held = clean.frames[-1].clean
-    assert held is not None and (held == grey).all(), "no frame comes: his last picture"
-
-
-def test_the_clean_feed_is_before_the_background_that_was_chosen(start: Start) -> None:
-    clean = Viewer("clean", "clean")
-    board, _ = start(clean, backgrounds=(GREEN,), background="green")
-    board.order(slate=True)
-    board.frame((10, 20, 30, 0))
-    board.tick()
-    picture = clean.frames[-1].clean
-    assert picture is not None and (picture == (0x40, 0xB1, 0)).all()
-
-
-def test_a_clean_feed_that_nobody_records_is_not_made(start: Start) -> None:
-    board, _ = start(backgrounds=(GREEN,), start="standby")
-    board.playout._outputs = Viewers([Viewer("programme")])
-    board.playout._sources.live.shot = lambda _: pytest.fail("made for nobody")  # type: ignore[method-assign]
-    board.frame((10, 20, 30, 0))
-    board.tick(3)
-
-
-def test_a_clean_recording_has_the_player_while_the_programme_has_the_slate(
-    start: Start, tmp_path: Path
-) -> None:
-    folders = {feed: tmp_path / feed for feed in ("programme", "clean")}
-    recorders = [
-        RecorderSink(
-            Recorder(kind="recorder", name=feed, feed=feed, folder=folder), Format(SIZE, Fraction(30))
-        )
-        for feed, folder in folders.items()
-    ]
-    board, _ = start(*recorders)
-    board.live(200)
-    for recorder in recorders:
-        recorder.order("start")
-        wait_for_state(recorder, "running")
-
-    def play(ticks: int) -> None:
-        for _ in range(ticks):
-            sent = [recorder.status().sent for recorder in recorders]
-            board.frame(200)
-            board.tick()
-            for recorder, before in zip(recorders, sent, strict=True):
-                wait_until(lambda r=recorder, b=before: r.status().sent > b, "the tick is recorded")
-
-    play(10)
-    board.order(slate=True)
-    play(10)
-    for recorder in recorders:
-        recorder.order("stop")
-        wait_for_state(recorder, "off")
-    pictures = {}
-    for feed, folder in folders.items():
-        (path,) = folder.iterdir()
-        with av.open(str(path)) as file:
-            pictures[feed] = [picture.to_ndarray(format="bgr24") for picture in file.decode(video=0)]
-    for recorded in pictures.values():
-        assert len(recorded) in (20, 21), "the tick in which a recorder was started is in its file, or is not"
-    for picture in (*pictures["clean"], *pictures["programme"][:10]):
-        assert np.abs(picture.astype(int) - 200).max() <= 4
-    slate = board.playout._sources.slate.picture.astype(int)
-    for picture in pictures["programme"][-10:]:
-        assert np.abs(picture - slate).mean() < 10
-        assert picture.mean() < 100
-
-
 def test_a_slate_for_several_players_names_none(start: Start, tmp_path: Path) -> None:
     board, _ = start(players=(tmp_path / "other",))
     assert (board.playout._sources.slate.picture == slate(*SIZE, "Dancecam")).all()
@@ -419,99 +279,3 @@ def test_a_layer_lies_over_the_programme_alone(start: Start, tmp_path: Path) -> 
     board.frame(200)
     board.tick()
     assert (viewer.frames[-1].picture[2, 2] != 255).all()
-
-
-def test_the_sound_knows_when_the_picture_came_in(start: Start) -> None:
-    board, viewer = start(start="live")
-    board.live()
-    assert viewer.frames[-1].entered == board.now - 1
-    board.order(delay_s=0.2)
-    ticks = round(0.2 * 30)
-    for _ in range(9 * ticks):
-        board.frame(200)
-        board.tick()
-    assert viewer.frames[-1].entered == board.now - 1 - ticks
-    dumped = board.now
-    board.order(dumps=1, taken=False)
-    board.tick(3 * ticks)
-    after = [frame.entered or 0 for frame in viewer.frames[-3 * ticks :]]
-    assert min(after) >= dumped - 1, "nothing from before the dump is heard"
-    assert after[-1] == board.now - 1 - ticks
-    board.order(slate=True)
-    board.tick()
-    assert viewer.frames[-1].entered is None
-
-
-def test_the_sound_knows_which_place_of_the_file_is_on_air(start: Start) -> None:
-    board, viewer = start(start="live")
-    clock, lag_ns = board.playout._clock, 80_000_000
-    started_ns = clock.due_ns(0) - 10 * S
-
-    def play(ticks: int) -> None:
-        for _ in range(ticks):
-            captured_ns = clock.due_ns(board.now) - lag_ns
-            board.frame(200, captured_ns=captured_ns, camera=1, media_ns=captured_ns - started_ns)
-            board.tick()
-
-    def off_ms(delay_s: float) -> float:
-        media = viewer.frames[-1].media
-        assert media is not None and media.camera == 1 and media.ns is not None
-        return (media.ns - (clock.due_ns(board.now - 1) - lag_ns - delay_s * S - started_ns)) / 1e6
-
-    board.tick()
-    assert viewer.frames[-1].media is None, "no frame has come"
-    play(10)
-    assert off_ms(0) == pytest.approx(0, abs=0.2)
-    board.tick(10)
-    assert off_ms(0) == pytest.approx(0, abs=0.2), "no frame comes, it goes on"
-    board.order(delay_s=0.2, slate=True)
-    play(3)
-    assert off_ms(0.2) == pytest.approx(0, abs=1), "on the slate it goes on, as late as the delay will be"
-    clean = viewer.frames[-1].clean_media
-    assert clean is not None and clean.ns is not None
-    assert clean.ns - (viewer.frames[-1].media or clean)[1] == pytest.approx(0.2 * S, abs=1e6)
-    board.order(slate=False)
-    play(20)
-    assert off_ms(0.2) == pytest.approx(0, abs=1)
-    board.frame(200, captured_ns=clock.due_ns(board.now) - lag_ns)
-    board.tick(8)
-    assert viewer.frames[-1].media == (0, None), "a device is on"
-
-
-def test_a_marker_that_the_camera_reads_says_how_late_it_is(start: Start) -> None:
-    board, viewer = start()
-    board.live()
-    board.order(measuring=True)
-    board.tick()
-    assert marker.read(viewer.frames[-1].picture) == viewer.ticks[-1] % marker.MODULUS
-    readings, playout = board.bus.sender("markers", "performer"), board.playout
-    captured_ns = playout._clock.due_ns(board.now - 1) + 80_000_000
-    reading = MarkerReading(board.now - 1, captured_ns)
-    board._arrives(readings, reading.pack(), playout._markers_socket)
-    board.tick()
-    lag = playout._status(board.now).loop_lag
-    assert lag is not None
-    assert lag.median_ms == pytest.approx(80, abs=0.1)
-    board._arrives(readings, b"\x00" + reading.pack()[1:], playout._markers_socket)
-    board.tick()
-    board.order(measuring=False)
-    board.tick()
-    assert marker.read(viewer.frames[-1].picture) is None
-    assert playout._status(board.now).loop_lag == lag, "it stays known"
-    board.order(measuring=True)
-    board.tick()
-    assert playout._status(board.now).loop_lag is None, "measured anew"
-
-
-def test_a_flash_is_white_and_its_time_is_told(start: Start) -> None:
-    board, viewer = start()
-    board.live()
-    board.order(flashes=1)
-    before_s = time.time()
-    board.tick(4)
-    whites = [bool((frame.picture == 255).all()) for frame in viewer.frames[-5:]]
-    assert whites == [False, True, True, True, False]
-    told = [text for _, text in board.playout._meter.take().events if text.startswith("flash at ")]
-    assert len(told) == 1
-    due_s = before_s + (board.playout._clock.due_ns(board.now - 4) - time.monotonic_ns()) / 1e9
-    assert float(told[0].split()[2]) == pytest.approx(due_s, abs=1.0)

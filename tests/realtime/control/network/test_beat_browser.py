@@ -8,7 +8,7 @@ from realtime.control.show_state import Figures, ShowStatus, StageState, show_fa
 from realtime.transport.statuses import PlayoutStatus, TempoStatus
 from realtime.transport.telemetry import Totals
 from tests.browser import chromium, new_page
-from tests.realtime.control.network.test_server import CHOICES, TOKEN, Place
+from tests.realtime.control.network.place import CHOICES, TOKEN, Place
 
 pytestmark = pytest.mark.browser
 

@@ -13,7 +13,7 @@ from realtime.performer.duet_pace import DuetPace, said
 from realtime.transport.statuses import PerformerStatus, PlayoutStatus
 from realtime.transport.swap import SwapState, SwapStatus
 from tests.browser import chromium, new_page
-from tests.realtime.control.network.test_server import CHOICES, TOKEN, Place
+from tests.realtime.control.network.place import CHOICES, TOKEN, Place
 
 pytestmark = pytest.mark.browser
 

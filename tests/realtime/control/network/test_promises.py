@@ -15,7 +15,7 @@ from realtime.config.outputs import WebRtc
 from realtime.config.surfaces import ArtNet, OscFeedback
 from realtime.control.network.server import CONSOLE, MOST_BODY_BYTES
 from realtime.control.network.websocket import LONGEST_MESSAGE
-from tests.realtime.control.network.test_server import BEARER, TOKEN, Place
+from tests.realtime.control.network.place import BEARER, TOKEN, Place
 
 POLICY = {
     "default-src": "'none'", "script-src": "'self'", "style-src": "'self'", "img-src": "'self'",

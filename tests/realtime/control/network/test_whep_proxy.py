@@ -12,7 +12,7 @@ from aiohttp import ClientSession
 
 from realtime.control.network import whep_proxy
 from realtime.outputs.webrtc import whep as playout
-from tests.realtime.control.network.test_server import BEARER, TOKEN, FakeWhep, Place
+from tests.realtime.control.network.place import BEARER, TOKEN, FakeWhep, Place
 
 ELSEWHERE = {"Origin": "https://team.example"}
 SDP = {"Content-Type": "application/sdp"}
