@@ -90,7 +90,10 @@ class Floor:
         self._drawn: tuple[slice, slice] | None = None
 
     def lit_as(self, other: Floor) -> None:
-        """From now on the shadow lies as on the other floor: under that scene's lamp, or not at all."""
+        """From now on the shadow lies as on the other floor: under that scene's lamp, or not at all. It may
+        be called for every picture."""
+        if self._shadow is other._shadow:
+            return
         self._shadow, self._box = other._shadow, None
         if self.picture is self.plate:
             self.picture = self.plate.copy()

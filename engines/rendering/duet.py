@@ -27,10 +27,9 @@ class Duet:
     """
 
     def __init__(self, first: PoseRenderer, second: PoseRenderer) -> None:
-        """Both paint pictures of the same size. Nobody else may paint with `second`, whose shadow lies as the
-        first one's from now on."""
+        """Both paint pictures of the same size. `second` may be shared by duets of which one paints at a
+        time; nobody else may paint with it."""
         self._players = (first, second)
-        second.floor.lit_as(first.floor)
         self._front = Front(first.size[1])
         self.spent_ns: dict[str, int] = {}
 
@@ -39,8 +38,13 @@ class Duet:
         first, second = self._players
         return first.likeness, second.likeness
 
+    def reset(self) -> None:
+        """Before another dancer's poses of the first player, and where another duet has painted meanwhile."""
+        self._players[FIRST].reset()
+        self._front = Front(self._players[FIRST].size[1])
+
     def reset_second(self) -> None:
-        """Before another dancer's poses of the second player. The first renderer has its own `reset`."""
+        """Before another dancer's poses of the second player."""
         self._players[SECOND].reset()
 
     def __call__(self, poses: Sequence[Floats | None], out: Bytes) -> None:
@@ -51,6 +55,7 @@ class Duet:
         ValueError where a landmark is not finite.
         """
         front = self._front.step([None if pose is None else float(pose[FEET, 1].max()) for pose in poses])
+        self._players[SECOND].floor.lit_as(self._players[FIRST].floor)
         painted: dict[int, Painted] = {}
         spent: Counter[str] = Counter()
         for which, pose in enumerate(poses):

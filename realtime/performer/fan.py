@@ -24,11 +24,11 @@ movement is carried over."""
 
 
 class Dancer(NamedTuple):
-    """A fan in a frame, as the player. landmarks: (33, 4) in the player's picture. is_new: nothing of the
-    movement before belongs to this fan. sure: see `confidence.sureness`."""
+    """A fan in a frame, as the player. landmarks: (33, 4) in the player's picture. turn: rises with each new
+    dancer, to whom nothing of the movement before belongs. sure: see `confidence.sureness`."""
 
     landmarks: Floats
-    is_new: bool
+    turn: int
     sure: float
 
 
@@ -50,6 +50,7 @@ class Fan:
         self._redos: int | None = None
         self._last: Dancer | None = None
         self._last_ns: int | None = None
+        self._turn = 0
 
     def anew(self) -> None:
         """Nothing of the movement before belongs to who comes next."""
@@ -76,14 +77,15 @@ class Fan:
         self._enrol(retarget, orders)
         seen = straight(person.landmarks)
         if is_new:
+            self._turn += 1
             retarget.reset()
         height, width = captured.picture.shape[:2]
         landmarks = retarget(seen, (width, height), captured.captured_ns)
         if self._shift:
             landmarks = landmarks + np.array([self._shift, 0, 0, 0], np.float32)
         self.known = retarget.known
-        self._last = Dancer(landmarks, False, sureness(person.landmarks, person.score))
-        return self._last._replace(is_new=is_new)
+        self._last = Dancer(landmarks, self._turn, sureness(person.landmarks, person.score))
+        return self._last
 
     def _enrol(self, retarget: Retarget, orders: Orders) -> None:
         """Applies the operator's orders about learning the fan."""

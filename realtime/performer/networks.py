@@ -112,6 +112,8 @@ class PaintBoth(Protocol):
 
     def __call__(self, poses: Sequence[Floats | None], out: NDArray[np.uint8]) -> None: ...
 
+    def reset(self) -> None: ...
+
     def reset_second(self) -> None: ...
 
 
@@ -166,7 +168,9 @@ class Nets:
     brings a frame (H, W, 3) BGR to where the tracker reads it. page_lock: called with memory that pictures
     will be painted into. is_kept: whether everything compiled for another player is on disk; raises as
     `load_player`. left: the backends that were tried first and do not work here, with the reason, a line
-    each. second: of a duet.
+    each. second: of a duet. heavy: the player's own parts, to be freed one by one in this order, because
+    OpenVINO keeps Python's lock for 20 ms while it frees a net: the renderer, then its nets. Empty on a
+    device, where no player is kept.
     """
 
     tracker: Tracker
@@ -196,8 +200,8 @@ class Nets:
     @property
     def resets(self) -> tuple[Callable[[], None], ...]:
         """Likewise: to be called before another dancer's poses are painted."""
-        first = self.render.reset
-        return (first,) if self.second is None else (first, self.second.paint.reset_second)
+        paint = None if self.second is None else self.second.paint
+        return (self.render.reset,) if paint is None else (paint.reset, paint.reset_second)
 
     def find(self, frame: Frame, t_ns: int) -> tuple[Person | None, ...]:
         """Whom the trackers follow in this frame. t_ns: when it was taken."""

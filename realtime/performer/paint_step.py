@@ -61,6 +61,7 @@ class PaintStep:
         self._pace = Pace()
         self._finished = 0
         self._last: Ticket | None = None
+        self._turns = [0, 0]
         self.confidence = Confidence(least_confidence)
         self.failures = FrameFailures(meter)
 
@@ -77,6 +78,7 @@ class PaintStep:
             try:
                 started_ns = time.monotonic_ns()
                 self._meter.time("pose_to_generate", started_ns - posed.posed_ns)
+                is_new = self._reset(posed)
                 with self._frames.write() as slot:
                     confidence, spent = _painted(posed, slot.picture)
                     self._meter.time("generate", time.monotonic_ns() - started_ns)
@@ -88,7 +90,7 @@ class PaintStep:
                 self.failures.failed("generate_failed", f"generate: {error}")
                 return
             self.failures.succeeded()
-            self._judge(posed, confidence, is_new=all(dancer.is_new for dancer in there))
+            self._judge(posed, confidence, is_new=is_new)
             self._meter.count("frames.generated")
             self._finished += 1
             self._pace.finished(time.monotonic_ns())
@@ -110,6 +112,19 @@ class PaintStep:
         )
         self._frames.send(ticket._replace(before_ns=self._before_ns(ticket)))
         self._last = ticket
+
+    def _reset(self, posed: Posed) -> bool:
+        """Lets nothing of the movement before be seen of dancers who are new, also where the first frames of
+        theirs were overtaken. Returns whether all are new."""
+        new = []
+        for place, (dancer, reset) in enumerate(zip(posed.dancers, posed.nets.resets, strict=True)):
+            if dancer is None:
+                continue
+            new.append(dancer.turn != self._turns[place])
+            self._turns[place] = dancer.turn
+            if new[-1]:
+                reset()
+        return all(new)
 
     def _before_ns(self, ticket: Ticket) -> int:
         """See `Ticket.before_ns`."""
@@ -133,9 +148,6 @@ def _painted(posed: Posed, picture: NDArray[np.uint8]) -> tuple[float, Mapping[s
     """Paints who is there into `picture`. Returns the confidence, 0..1, of two the worse one's; and what took
     how long, see `Render.spent_ns`."""
     nets, second = posed.nets, posed.nets.second
-    for dancer, reset in zip(posed.dancers, nets.resets, strict=True):
-        if dancer is not None and dancer.is_new:
-            reset()
     if second is None:
         (alone,) = posed.dancers
         assert alone is not None  # noqa: S101  # else nothing is painted

@@ -32,7 +32,7 @@ from realtime.performer.inputs_tap import InputsTap
 from realtime.performer.marker_search import MarkerSearch
 from realtime.performer.networks import Nets
 from realtime.performer.paint_step import PaintStep
-from realtime.performer.player_swap import PlayerSwap, prepare
+from realtime.performer.player_swap import KEEP_BYTES, PlayerSwap, prepare
 from realtime.performer.pose_step import Posed, PoseStep
 from realtime.stages.context import StageContext
 from realtime.stages.loading import Loading
@@ -52,9 +52,6 @@ IDLE_S = 0.2
 AHEAD_AFTER_NS = 10 * NS_PER_S
 """The other players are loaded so long after the performer is ready: who dances first comes first."""
 
-ROOM_BYTES = 2 << 30
-"""Another player is kept in memory as long as programs can have so much more; one takes 0.3 GB."""
-
 IDS_PER_ATTEMPT = 1 << 32
 """Frame ids of a restarted performer start at its attempt times this: no id is used twice in a show."""
 
@@ -72,7 +69,7 @@ class Performer:
             context.rig.show.player,
             nets,
             lambda text: meter.event(time.monotonic_ns(), text),
-            has_room=_has_room,
+            free_bytes=_free_bytes,
         )
         self._frames = open_writer(bus, "tickets", context.rig.frames)
         nets.page_lock(self._frames.memory)
@@ -274,7 +271,8 @@ def run(context: StageContext, link: StageLink) -> None:
         performer = _load(context, link, loading)
     orders = OrdersHeard(link.bus, lambda text: link.meter.event(time.monotonic_ns(), text))
     restarts: int | None = None
-    ahead_ns: int | None = time.monotonic_ns() + AHEAD_AFTER_NS
+    # Not by one that was started again: what ended the one before may have come of it.
+    ahead_ns = None if context.attempt else time.monotonic_ns() + AHEAD_AFTER_NS
     stop_answering = threading.Event()
     if link.bus.link is not None:
         threading.Thread(target=answer, args=(link.bus, stop_answering), name="clock", daemon=True).start()
@@ -297,6 +295,7 @@ def run(context: StageContext, link: StageLink) -> None:
             if not performer.capture.running:
                 raise PerformerError(f"the capture of {performer.capture.name} has ended")
             if link.is_due():
+                performer.players.make_room()
                 link.performer = performer.status()
                 link.beat(performer.alive_ns, ready=True)
     finally:
@@ -304,8 +303,11 @@ def run(context: StageContext, link: StageLink) -> None:
         performer.stop()
 
 
-def _has_room() -> bool:
-    return bool(psutil.virtual_memory().available >= ROOM_BYTES)
+def _free_bytes() -> int:
+    try:
+        return int(psutil.virtual_memory().available)
+    except OSError:  # no file handle is left: nobody is loaded ahead, and nobody has to go
+        return KEEP_BYTES
 
 
 def _players_to_prepare(context: StageContext) -> Sequence[Path]:

@@ -3,16 +3,24 @@ kept as long as memory has room, so that a player who has danced dances again at
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from engines.runtime.progress import told_to
 from realtime.performer.networks import Nets
 from realtime.transport.swap import SwapState, SwapStatus
 from realtime.transport.texts import one_line
+
+log = logging.getLogger(__name__)
+
+LOAD_BYTES, KEEP_BYTES = 2 << 30, 1 << 30
+"""A player is loaded ahead while programs can have LOAD_BYTES more; players who do not dance stay loaded
+while programs can have KEEP_BYTES more. One takes 0.3 GB."""
 
 FREE_EVERY_S = 0.2
 """Parts of a player's networks are freed one by one, so far apart: frames wait for each of them."""
@@ -36,9 +44,9 @@ def prepare(nets: Nets, folders: Sequence[Path], tell: Callable[[str], None]) ->
 class PlayerSwap:
     """The player who dances, the one who comes next, and those who are loaded.
 
-    `request` and `load_ahead` may be called from any thread, any number of times; `current` only from the
-    thread in which frames begin. A player with `Nets.heavy` parts stays loaded; another one's networks are
-    released with the last frame that uses them.
+    `request`, `load_ahead` and `make_room` may be called from any thread, any number of times; `current` only
+    from the thread in which frames begin. On a CPU players stay loaded while there is memory for them. On a
+    device, where `Nets.heavy` is empty, one's networks are released with the last frame that uses them.
     """
 
     def __init__(
@@ -47,13 +55,12 @@ class PlayerSwap:
         nets: Nets,
         tell: Callable[[str], None] = lambda text: None,
         *,
-        has_room: Callable[[], bool] = lambda: False,
+        free_bytes: Callable[[], int] = lambda: 0,
     ) -> None:
         """folder, nets: the player who dances at first. tell: gets each change in one line, in any thread.
-        has_room: whether the machine has memory for one player more, beside those who are loaded. Where it
-        has none, who has not danced for longest is freed before another one is loaded."""
+        free_bytes: how much memory programs can still have."""
         self._tell = tell
-        self._has_room = has_room
+        self._free_bytes = free_bytes
         self._lock = threading.Lock()
         self._playing, self._nets = folder, nets
         self._wanted = folder
@@ -63,6 +70,7 @@ class PlayerSwap:
         self._keep(folder, nets)
         self._ahead: list[Path] = []
         self._loader: threading.Thread | None = None
+        self._freeing: threading.Thread | None = None
 
     def request(self, folder: Path) -> None:
         """Lets the player of this folder dance from the next frame on, or as soon as they are loaded; a
@@ -83,12 +91,20 @@ class PlayerSwap:
                 self._begin()
 
     def load_ahead(self, folders: Sequence[Path]) -> None:
-        """Loads these players while another one dances, as long as there is room, so that they can dance at
-        once. Nothing happens on a device, where nobody is kept."""
+        """Loads these players while another one dances, so that they can dance at once. It ends where there
+        is no memory for the next one. Nobody is told of it, also not where one cannot be loaded: that is said
+        once somebody asks for that player. Nothing happens on a device, where nobody is kept."""
         with self._lock:
             if self._nets.heavy:
                 self._ahead = list(folders)
                 self._begin()
+
+    def make_room(self) -> None:
+        """To be called now and then: frees who has not danced for longest where memory is short."""
+        is_short = self._free_bytes() < KEEP_BYTES
+        with self._lock:
+            if is_short:
+                self._free_one()
 
     def current(self) -> Nets:
         """The networks for the frame that begins: the next player's, once they are loaded."""
@@ -112,7 +128,7 @@ class PlayerSwap:
 
     def _begin(self) -> None:
         """With the lock: starts the loader's thread if there is none."""
-        if self._loader is None:
+        if self._loader is None or not self._loader.is_alive():
             self._loader = threading.Thread(target=self._load, name="player", daemon=True)
             self._loader.start()
 
@@ -126,9 +142,11 @@ class PlayerSwap:
         """Runs in the loader's thread until the player asked for last is loaded or has failed, and nobody is
         to be loaded ahead."""
         while (folder := self._missing()) is not None:
-            self._tell(f"loading the player {folder}")
+            is_asked_for = folder == self._wanted
+            if is_asked_for:
+                self._tell(f"loading the player {folder}")
             try:
-                with told_to(doing=self._tell, found=self._tell):
+                with told_to(doing=self._tell, found=self._tell) if is_asked_for else nullcontext():
                     nets = self._nets.load_player(folder)
             except Exception as error:  # noqa: BLE001  # whatever is wrong with this player, the show goes on
                 self._give_up(folder, one_line(error))
@@ -142,14 +160,15 @@ class PlayerSwap:
 
     def _missing(self) -> Path | None:
         """The player to load; None where there is nothing left to do, and the thread ends."""
-        has_room = self._has_room()
+        has_room = self._free_bytes() >= LOAD_BYTES
         with self._lock:
             is_there = self._next is not None or self._wanted == self._playing
             if not (is_there or self._failed):
                 if not has_room:
                     self._free_one()
                 return self._wanted
-            self._ahead = [folder for folder in self._ahead if folder not in self._loaded]
+            there = {*self._loaded, self._wanted}  # who failed is not tried again unasked
+            self._ahead = [folder for folder in self._ahead if folder not in there]
             if self._ahead and has_room:
                 return self._ahead.pop(0)
             self._ahead = []
@@ -157,28 +176,31 @@ class PlayerSwap:
             return None
 
     def _free_one(self) -> None:
-        """With the lock: who has not danced for longest."""
+        """With the lock: who has not danced for longest, unless another one is being freed."""
+        if self._freeing is not None and self._freeing.is_alive():
+            return
         for folder in self._loaded:
             if folder not in (self._playing, self._wanted):
-                _free_later(self._loaded.pop(folder))
+                self._freeing = _free_later(self._loaded.pop(folder))
                 return
 
     def _give_up(self, folder: Path, reason: str) -> None:
         with self._lock:
-            wanted = folder == self._wanted
-            if wanted:
-                self._failed = reason
+            if folder != self._wanted:
+                log.info("the player %s cannot be loaded (%s)", folder, reason)
+                return
+            self._failed = reason
             playing = self._nets.name
-        if wanted:
-            self._tell(f"the player {folder} cannot be loaded ({reason}); {playing} dances on")
-        else:
-            self._tell(f"the player {folder} cannot be loaded ({reason})")
+        self._tell(f"the player {folder} cannot be loaded ({reason}); {playing} dances on")
 
 
-def _free_later(nets: Nets) -> None:
-    """To be called before the networks are dropped: keeps their heavy parts until no frame uses them."""
+def _free_later(nets: Nets) -> threading.Thread:
+    """To be called before the networks are dropped: keeps their heavy parts until no frame uses them, then
+    frees them in the thread that it returns."""
     arguments = weakref.ref(nets), list(nets.heavy)
-    threading.Thread(target=_free, args=arguments, name="former player", daemon=True).start()
+    thread = threading.Thread(target=_free, args=arguments, name="former player", daemon=True)
+    thread.start()
+    return thread
 
 
 def _free(nets: weakref.ref[Nets], parts: list[object]) -> None:

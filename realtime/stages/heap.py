@@ -23,7 +23,8 @@ def keep_small() -> None:
 
 
 def _trim(trim: Callable[[int], int]) -> None:
-    """Python's lock is free meanwhile (ctypes); each of the C library's arenas is locked for a few ms."""
+    """Python's lock is free meanwhile (ctypes). Each of the C library's arenas is locked for about a
+    millisecond, and for tens of them after a player was freed."""
     while True:
         time.sleep(EVERY_S)
         trim(0)

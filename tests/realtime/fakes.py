@@ -101,7 +101,7 @@ class FakeBoth:
 
     def __init__(self) -> None:
         self.poses: list[Sequence[NDArray[np.float32] | None]] = []
-        self.resets = 0
+        self.resets = self.first_resets = 0
 
     def __call__(self, poses: Sequence[NDArray[np.float32] | None], out: NDArray[np.uint8]) -> None:
         time.sleep(0.01)
@@ -109,6 +109,9 @@ class FakeBoth:
         middle = out.shape[1] // 2
         out[:, :middle] = self.GREY if poses[0] is None else self.FIRST
         out[:, middle:] = self.GREY if poses[1] is None else self.SECOND
+
+    def reset(self) -> None:
+        self.first_resets += 1
 
     def reset_second(self) -> None:
         self.resets += 1

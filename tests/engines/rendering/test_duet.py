@@ -94,6 +94,31 @@ def test_both_throw_their_shadows_by_the_first_ones_lamp() -> None:
     assert set(np.unique(out)) <= {30, 65, 100, 160, 220}, "in a scene without shadows there is none"
 
 
+def test_duets_that_share_the_second_player_do_not_disturb_each_other() -> None:
+    towards, away = Shadow(0.0, -0.4, 0.0, 0.5), Shadow(0.5, 0.4, 0.0, 0.5)
+    second = Block(220, away)
+    one, other = duet_of(Block(30, towards), second), duet_of(Block(60), second)
+    poses = [at(30, 60), at(90, 60)]
+    out = np.zeros_like(PLATE)
+    for _ in range(2):
+        one(poses, out)
+        assert (out[63, [30, 90]] < 80).all(), "by its own lamp"
+        other(poses, out)
+        assert not (out < 60).any(), "in a scene without shadows"
+
+
+def test_a_new_first_player_forgets_who_was_in_front() -> None:
+    duet = duet_of(Block(30), Block(220))
+    out = np.zeros_like(PLATE)
+    duet([at(60, 80), at(60, 60)], out)
+    assert (out[58, 60] == 30).all()
+    duet([at(60, 64), at(60, 70)], out)
+    assert (out[62, 60] == 30).all(), "a jump"
+    duet.reset()
+    duet([at(60, 64), at(60, 70)], out)
+    assert (out[62, 60] == 220).all()
+
+
 def test_the_smaller_of_two_pictures_is_shaded_up_to_its_edge() -> None:
     floor = Floor(PLATE, Shadow(0.0, -0.4, 0.0, 0.5), 40)
     floor.cast(np.full((SIDE, SIDE), 255, np.uint8), at(30, 90), (18, 66))

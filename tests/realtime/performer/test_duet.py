@@ -212,7 +212,7 @@ def test_another_first_player_leaves_the_second_one_alone(tmp_path: Path) -> Non
         stage.until(lambda: len(both_of(nets).poses) > 2)
         stage.performer.obey(Orders(player="Other"))
         stage.until(lambda: len(paint.poses) > 2)
-        assert paint.resets == 0, "the second fan dances on"
+        assert (paint.first_resets, paint.resets) == (1, 0), "the second fan dances on"
     finally:
         stage.close()
 
@@ -229,13 +229,13 @@ def test_a_fan_who_is_lost_stands_still_for_a_moment() -> None:
     fan = Fan(shift=20, hold_ns=250 * MS)
     assert stepped(fan, None, 0) is None
     first = stepped(fan, FakePerson(), 40)
-    assert first is not None and first.is_new and (first.landmarks[:, 0] == 30).all()
+    assert first is not None and first.turn == 1 and (first.landmarks[:, 0] == 30).all()
     held = stepped(fan, None, 200)
-    assert held is not None and not held.is_new and (held.landmarks == first.landmarks).all()
+    assert held is not None and held.turn == 1 and (held.landmarks == first.landmarks).all()
     assert fan.known == "", "nobody is followed"
     assert stepped(fan, None, 300) is None
     again = stepped(fan, FakePerson(), 400)
-    assert again is not None and not again.is_new
+    assert again is not None and again.turn == 1
     fan.anew()
     assert stepped(fan, None, 420) is None
     alone = Fan()

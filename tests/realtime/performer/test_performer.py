@@ -1,5 +1,6 @@
 """The performer's frames, from the camera to the ring and the ticket, with fake networks."""
 
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -139,15 +140,18 @@ def test_what_a_picture_takes_is_told_apart(start: Callable[[Nets], Stage]) -> N
     assert set(stage.times["net"]) == {int(6 / BIN_MS)} and set(stage.times["doll"]) == {int(2 / BIN_MS)}
 
 
+class Swapped(FakeTracker):
+    """Finds one person. dancer: their id."""
+
+    dancer = 1
+
+    def __call__(self, frame: NDArray[np.uint8], t_ns: int) -> FakePerson | None:
+        person = FakePerson()
+        person.person_id = self.dancer
+        return person
+
+
 def test_nothing_is_carried_over_to_another_dancer(start: Callable[[Nets], Stage]) -> None:
-    class Swapped(FakeTracker):
-        dancer = 1
-
-        def __call__(self, frame: NDArray[np.uint8], t_ns: int) -> FakePerson | None:
-            person = FakePerson()
-            person.person_id = self.dancer
-            return person
-
     class Counted(FakeRetarget):
         resets = 0
 
@@ -160,6 +164,31 @@ def test_nothing_is_carried_over_to_another_dancer(start: Callable[[Nets], Stage
     assert retarget.resets == 1, "the first dancer is new"
     tracker.dancer = 2
     stage.until(lambda: retarget.resets == 2)
+
+
+def test_a_new_dancer_is_painted_anew_also_where_the_first_frames_were_overtaken(
+    start: Callable[[Nets], Stage],
+) -> None:
+    entered, go_on = threading.Event(), threading.Event()
+
+    class Slow(FakeRender):
+        resets = 0
+
+        def __call__(self, landmarks: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
+            entered.set()
+            assert go_on.wait(10)
+
+        def reset(self) -> None:
+            self.resets += 1
+
+    tracker, render = Swapped(), Slow()
+    stage = start(nets_with(tracker=tracker, render=render))
+    assert entered.wait(10) and render.resets == 1
+    tracker.dancer = 2
+    overtaken = stage.counts.get("dropped.overtaken_before_generate", 0)
+    stage.until(lambda: stage.counts.get("dropped.overtaken_before_generate", 0) > overtaken + 3)
+    go_on.set()
+    stage.until(lambda: render.resets == 2)
 
 
 def test_with_another_camera_the_fan_is_looked_for_and_learned_anew(tmp_path: Path) -> None:

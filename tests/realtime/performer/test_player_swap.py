@@ -23,11 +23,12 @@ from engines.runtime.progress import doing, found
 from realtime.config.show import Show
 from realtime.performer import player_swap
 from realtime.performer.networks import Nets, load_nets
-from realtime.performer.player_swap import PlayerSwap, prepare
+from realtime.performer.player_swap import LOAD_BYTES, PlayerSwap, prepare
 from realtime.transport.swap import SwapState, SwapStatus
 from tests.realtime.fakes import fake_nets
 
 ONE, TWO, THREE = Path("players/one"), Path("players/two"), Path("players/three")
+LOST = Path("players/lost")
 
 
 class Packs:
@@ -219,15 +220,15 @@ def test_who_is_loaded_dances_at_once(packs: Packs, told: list[str]) -> None:
     assert packs.asked == [TWO]
 
 
-def test_others_are_loaded_ahead_as_long_as_there_is_room(packs: Packs, told: list[str]) -> None:
+def test_others_are_loaded_ahead_as_long_as_there_is_memory(packs: Packs, told: list[str]) -> None:
     with_heavy_parts(packs, [])
-    room = [True]
-    swap = PlayerSwap(ONE, packs.nets[ONE], told.append, has_room=lambda: room[0])
+    memory = [LOAD_BYTES]
+    swap = PlayerSwap(ONE, packs.nets[ONE], told.append, free_bytes=lambda: memory[0])
     packs.go[TWO].set()
-    swap.load_ahead([ONE, Path("players/lost"), TWO, THREE])
-    until(lambda: packs.asked == [Path("players/lost"), TWO, THREE])
-    assert "the player players/lost cannot be loaded (players/lost is no player pack" in told[1]
+    swap.load_ahead([ONE, LOST, TWO, THREE])
+    until(lambda: packs.asked == [LOST, TWO, THREE])
     assert swap.status == SwapStatus("One", SwapState.READY)
+    assert told == [], "nobody has asked for any of them"
     swap.request(TWO)
     assert swap.current().name == "Two", "while another one is being loaded"
     packs.go[THREE].set()
@@ -235,31 +236,86 @@ def test_others_are_loaded_ahead_as_long_as_there_is_room(packs: Packs, told: li
     assert swap.current().name == "Two"
     swap.request(THREE)
     assert swap.current().name == "Three"
-    room[0] = False
-    swap.load_ahead([Path("players/four")])
+    memory[0] -= 1
+    swap.load_ahead([LOST])
     until(lambda: swap._loader is None)
-    assert packs.asked == [Path("players/lost"), TWO, THREE]
+    assert packs.asked == [LOST, TWO, THREE]
+    swap.make_room()
+    swap.request(TWO)
+    assert swap.current().name == "Two", "memory enough for those who are there"
+
+
+def test_who_could_not_be_loaded_when_asked_for_is_not_tried_again_unasked(packs: Packs) -> None:
+    with_heavy_parts(packs, [])
+    swap = PlayerSwap(ONE, packs.nets[ONE], free_bytes=lambda: LOAD_BYTES)
+    packs.go[TWO].set()
+    swap.request(LOST)
+    until(lambda: swap.status.state is SwapState.FAILED)
+    swap.load_ahead([LOST, TWO])
+    until(lambda: packs.asked == [LOST, TWO] and swap._loader is None)
+    assert swap.status.state is SwapState.FAILED and swap.current().name == "One"
+
+
+def test_who_is_asked_for_while_being_loaded_ahead_dances(packs: Packs) -> None:
+    with_heavy_parts(packs, [])
+    swap = PlayerSwap(ONE, packs.nets[ONE], free_bytes=lambda: LOAD_BYTES)
+    swap.load_ahead([TWO])
+    until(lambda: packs.asked == [TWO])
+    swap.request(TWO)
+    assert swap.status.state is SwapState.LOADING
+    packs.go[TWO].set()
+    until(lambda: swap.current().name == "Two")
+    assert packs.asked == [TWO]
 
 
 def test_nobody_is_loaded_ahead_who_could_not_be_kept(packs: Packs) -> None:
-    swap = PlayerSwap(ONE, packs.nets[ONE], has_room=lambda: True)
+    swap = PlayerSwap(ONE, packs.nets[ONE], free_bytes=lambda: LOAD_BYTES)
     swap.load_ahead([TWO])
     assert swap._loader is None
 
 
-def test_where_there_is_no_room_who_has_not_danced_for_longest_is_freed(
-    packs: Packs, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_loader_that_died_is_replaced(packs: Packs) -> None:
+    fails = [True]
+
+    def memory() -> int:
+        if fails[0]:
+            raise OSError("too many open files")
+        return LOAD_BYTES
+
+    with_heavy_parts(packs, [])
+    swap = PlayerSwap(ONE, packs.nets[ONE], free_bytes=memory)
+    packs.go[TWO].set()
+    packs.go[THREE].set()
+    swap.request(TWO)
+    until(lambda: swap._loader is not None and not swap._loader.is_alive())
+    fails[0] = False
+    swap.request(THREE)
+    until(lambda: swap.current().name == "Three")
+
+
+@pytest.mark.parametrize("is_loading", [False, True])
+def test_where_memory_is_short_who_has_not_danced_for_longest_is_freed(
+    packs: Packs, monkeypatch: pytest.MonkeyPatch, is_loading: bool
 ) -> None:
     """In a thread of its own, part after part, and not before the last frame: frames would wait for it."""
     monkeypatch.setattr(player_swap, "FREE_EVERY_S", 0.01)
     freed: list[tuple[str, str]] = []
     with_heavy_parts(packs, freed)
-    swap = PlayerSwap(ONE, packs.nets.pop(ONE))
+    memory = [LOAD_BYTES]
+    swap = PlayerSwap(ONE, packs.nets.pop(ONE), free_bytes=lambda: memory[0])
     frame = swap.current()
-    for folder in (TWO, THREE):
-        packs.go[folder].set()
-        swap.request(folder)
-        until(lambda: swap.current() is packs.nets.get(folder))  # noqa: B023  # it is called here
+    packs.go[TWO].set()
+    swap.request(TWO)
+    until(lambda: swap.current().name == "Two")
+    memory[0] = 0
+    if is_loading:
+        packs.go[THREE].set()
+        swap.request(THREE)
+        until(lambda: swap.current().name == "Three")
+    else:
+        swap.make_room()
+        swap.make_room()
     packs.nets.clear()
     time.sleep(0.1)
     assert not freed, "a frame is still painted with the first one's"
