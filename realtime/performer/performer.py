@@ -265,7 +265,7 @@ class OrdersHeard:
 def run(context: StageContext, link: StageLink) -> None:
     """The process: until the operator or the parent ends it. Raises what the operator must know."""
     cv2.setNumThreads(1)  # the threads of this process are busy enough
-    os.nice(5)  # the programme clock goes first
+    os.setpriority(os.PRIO_PROCESS, 0, max(5, os.getpriority(os.PRIO_PROCESS, 0)))  # the clock goes first
     parts = len(_players_to_prepare(context)) + 2 + _is_duet_tried(context)
     with Loading(link, parts=parts) as loading:
         performer = _load(context, link, loading)
