@@ -58,7 +58,7 @@ class RecorderSink(WorkerSink):
         self._switch(order == "start")
 
     def _cannot_begin(self, reason: str) -> None:
-        """Told in the status, although the output is off."""
+        """In another thread: told in the status, although the output is off."""
         self._reason = reason
 
     def _open(self) -> None:

@@ -13,6 +13,9 @@ from tools.reliability.injections import ROOT, Injection
 from tools.reliability.trial_show.running import Harm, NoShow, RunningShow
 
 MOST_S = 900.0
+
+END_S = 30.0
+"""So long the guessers have to end, once told to, beside a busy show."""
 SHOWN = 10
 
 
@@ -53,7 +56,7 @@ def wrong_token_clients(count: int) -> Injection:
             yield
         finally:
             clients.terminate()
-        told = _told(clients, 10.0)
+        told = _told(clients, END_S)
         print(f"  {', '.join(f'{n} {answer}' for answer, n in told['answers'].items())}", flush=True)
         if told["failed"]:
             raise Harm(f"guesses were answered with {', '.join(told['failed'])}")
