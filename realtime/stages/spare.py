@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import logging
 import multiprocessing
 import os
+import threading
 from collections.abc import Sequence
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
@@ -15,10 +17,16 @@ from multiprocessing.context import SpawnProcess
 import setproctitle
 
 from realtime.stages.context import StageContext
-from realtime.stages.stage_main import stage_main
+from realtime.stages.stage_main import LOG_FORMAT, stage_main
+
+IMPORTING = ", importing"
+"""The end of the process's title while it does."""
 
 NICENESS = 5
-"""While it imports, it takes as little as the performer from the others."""
+"""Of the thread that imports, while the show goes on."""
+
+LOOK_S = 0.1
+END_S = 1.0
 
 
 class Spare:
@@ -48,22 +56,35 @@ class Spare:
     def end(self) -> None:
         self._turn.close()
         self.process.kill()
-        self.process.join()
+        self.process.join(END_S)
 
 
 def spare_main(name: str, modules: Sequence[str], turn: Connection) -> None:
     """The target of the process: imports, waits, and is the stage (`stage_main`). It ends with its parent."""
-    setproctitle.setproctitle(f"dancecam spare {name}")
-    os.nice(NICENESS)
-    for module in modules:
-        with contextlib.suppress(ImportError):  # an optional package: the stage says so where it needs it
-            importlib.import_module(module)
+    logging.basicConfig(level=logging.WARNING, format=LOG_FORMAT.format(name))
+    title = f"dancecam spare {name}"
+    setproctitle.setproctitle(f"{title}{IMPORTING}")
+    importing = threading.Thread(target=_import, args=(modules, title), name="imports", daemon=True)
+    importing.start()
     parent = parent_process()
     assert parent is not None  # noqa: S101  # the supervisor has started it
     if turn not in wait([turn, parent.sentinel]):
-        return
+        os._exit(0)  # as in stage_main
     try:
         context = turn.recv()
     except EOFError:
-        return
+        os._exit(0)
+    turn.close()
+    while importing.is_alive():
+        if wait([parent.sentinel], LOOK_S):
+            os._exit(0)
     stage_main(context)
+
+
+def _import(modules: Sequence[str], title: str) -> None:
+    """In a thread, whose niceness is its own: the process keeps its."""
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+    for module in modules:
+        with contextlib.suppress(Exception):  # the stage itself says so, where it needs the module
+            importlib.import_module(module)
+    setproctitle.setproctitle(title)

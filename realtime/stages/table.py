@@ -52,7 +52,7 @@ class Stage:
     """Of an output: its settings in the show file."""
     imports: tuple[str, ...] = ()
     """Modules that take long to import: a process that has imported them waits to take its place (`spare`).
-    None: no process waits."""
+    (): no process waits."""
     punctual: bool = False
     """It goes before all else on the machine, where the system allows it."""
 

@@ -14,6 +14,7 @@ import psutil
 from engines.time_units import NS_PER_S
 from realtime.control.show_state import StageState
 from realtime.stages.context import OnAir, Rig, StageContext
+from realtime.stages.memory import KEEP_BYTES, LOAD_BYTES, free_bytes
 from realtime.stages.spare import Spare
 from realtime.stages.stage_main import stage_main
 from realtime.stages.table import OUTPUT, Stage
@@ -29,8 +30,8 @@ time."""
 SPARE_AFTER_NS = 30 * NS_PER_S
 """So long after a stage is ready a spare process is started for it: it takes processor time for seconds."""
 
-SPARE_BYTES = 2 << 30
-"""Only where programs can have so much more memory; it takes 0.3 GB."""
+LOOK_NS = NS_PER_S
+"""How often it is looked whether one is to be started or ended."""
 
 FAR_SILENCE_NS = 2 * NS_PER_S
 """A stage on the other machine that is silent for this long is not ready."""
@@ -52,6 +53,7 @@ class StageProcess:
         self._attempt = -1
         self._spare: Spare | None = None
         self._spare_at_ns: int | None = None
+        self._look_ns = 0
 
     @property
     def state(self) -> StageState:
@@ -89,16 +91,19 @@ class StageProcess:
 
     def keep_spare(self, now_ns: int) -> None:
         """To be called again and again: starts a spare process once the stage has run for a while, if it has
-        a use for one. One that has ended is not replaced before the stage starts again. Raises OSError."""
-        if not self.stage.imports or self.stage.far or not self.watchdog.ready:
+        a use for one, and ends it where memory is short. One that has ended by itself is not replaced before
+        the stage starts again. Raises OSError."""
+        if not self.stage.imports or self.stage.far or not self.watchdog.ready or now_ns < self._look_ns:
             return
+        self._look_ns = now_ns + LOOK_NS
         if self._spare_at_ns is None:
             self._spare_at_ns = now_ns + SPARE_AFTER_NS
-        elif self._spare is None and now_ns >= self._spare_at_ns:
+        if self._spare is not None and free_bytes() < KEEP_BYTES:
+            self.end_spare()
             self._spare_at_ns = now_ns + SPARE_AFTER_NS
-            if _free_bytes() >= SPARE_BYTES:
-                with signals_blocked():
-                    self._spare = Spare(self.stage.name, self.stage.imports)
+        elif self._spare is None and now_ns >= self._spare_at_ns and free_bytes() >= LOAD_BYTES:
+            with signals_blocked():
+                self._spare = Spare(self.stage.name, self.stage.imports)
 
     def end_spare(self) -> None:
         if self._spare is not None:
@@ -208,14 +213,6 @@ def _processor_waits_s(pid: int | None) -> dict[int, float]:
         except (OSError, IndexError):  # this thread has just ended
             continue
     return waits_s
-
-
-def _free_bytes() -> int:
-    """For other programs; 0 where there is no file handle to ask."""
-    try:
-        return int(psutil.virtual_memory().available)
-    except OSError:
-        return 0
 
 
 def _exit_text(exit_status: int | None) -> str:
