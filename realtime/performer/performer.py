@@ -14,7 +14,6 @@ from functools import partial
 from pathlib import Path
 
 import cv2
-import psutil
 import zmq
 
 from engines.runtime.progress import told_to
@@ -32,10 +31,11 @@ from realtime.performer.inputs_tap import InputsTap
 from realtime.performer.marker_search import MarkerSearch
 from realtime.performer.networks import Nets
 from realtime.performer.paint_step import PaintStep
-from realtime.performer.player_swap import KEEP_BYTES, PlayerSwap, prepare
+from realtime.performer.player_swap import PlayerSwap, prepare
 from realtime.performer.pose_step import Posed, PoseStep
 from realtime.stages.context import StageContext
 from realtime.stages.loading import Loading
+from realtime.stages.memory import free_bytes
 from realtime.stages.stage_link import StageLink
 from realtime.transport.bus import Bus, receive_newest
 from realtime.transport.frames import open_writer
@@ -69,7 +69,7 @@ class Performer:
             context.rig.show.player,
             nets,
             lambda text: meter.event(time.monotonic_ns(), text),
-            free_bytes=_free_bytes,
+            free_bytes=free_bytes,
         )
         self._frames = open_writer(bus, "tickets", context.rig.frames)
         nets.page_lock(self._frames.memory)
@@ -301,13 +301,6 @@ def run(context: StageContext, link: StageLink) -> None:
     finally:
         stop_answering.set()
         performer.stop()
-
-
-def _free_bytes() -> int:
-    try:
-        return int(psutil.virtual_memory().available)
-    except OSError:  # no file handle is left: nobody is loaded ahead, and nobody has to go
-        return KEEP_BYTES
 
 
 def _players_to_prepare(context: StageContext) -> Sequence[Path]:

@@ -13,14 +13,11 @@ from pathlib import Path
 
 from engines.runtime.progress import told_to
 from realtime.performer.networks import Nets
+from realtime.stages.memory import KEEP_BYTES, LOAD_BYTES
 from realtime.transport.swap import SwapState, SwapStatus
 from realtime.transport.texts import one_line
 
 log = logging.getLogger(__name__)
-
-LOAD_BYTES, KEEP_BYTES = 2 << 30, 1 << 30
-"""A player is loaded ahead while programs can have LOAD_BYTES more; players who do not dance stay loaded
-while programs can have KEEP_BYTES more. One takes 0.3 GB."""
 
 FREE_EVERY_S = 0.2
 """Parts of a player's networks are freed one by one, so far apart: frames wait for each of them."""

@@ -17,12 +17,15 @@ from multiprocessing.connection import wait
 import setproctitle
 
 from realtime.stages.context import StageContext
-from realtime.stages.heap import keep_small
+from realtime.stages.memory import keep_small
 from realtime.stages.stage_link import StageLink
 from realtime.transport.bus import Bus
 from realtime.transport.texts import one_line
 
 log = logging.getLogger(__name__)
+
+LOG_FORMAT = "{}: %(message)s"
+"""With the stage's name."""
 
 SWITCH_S = 0.001
 """How long Python's lock may be kept while another thread waits for it; Python's default is 5 ms."""
@@ -44,7 +47,7 @@ def stage_main(context: StageContext) -> None:
     setproctitle.setproctitle(f"dancecam {context.stage.name}")
     if context.stage.punctual:
         _go_first()
-    logging.basicConfig(level=logging.WARNING, format=f"{context.stage.name}: %(message)s")
+    logging.basicConfig(level=logging.WARNING, format=LOG_FORMAT.format(context.stage.name))
     bus = Bus(context.rig.bus, context.rig.link)
     link = StageLink(context, bus)
     threading.Thread(target=_end_with_parent, args=(context, link), name="parent", daemon=True).start()

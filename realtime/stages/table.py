@@ -50,12 +50,31 @@ class Stage:
     """Of an output: its key in `outputs.kinds.OUTPUTS`."""
     settings: Any = None
     """Of an output: its settings in the show file."""
+    imports: tuple[str, ...] = ()
+    """Modules that take long to import: a process that has imported them waits to take its place (`spare`).
+    (): no process waits."""
     punctual: bool = False
     """It goes before all else on the machine, where the system allows it."""
 
 
 PERFORMER = Stage(
-    "performer", "realtime.performer.performer:run", 900.0, 4.0, 5, 60.0, 0.1, False, "performer"
+    "performer",
+    "realtime.performer.performer:run",
+    900.0,
+    4.0,
+    5,
+    60.0,
+    0.1,
+    False,
+    "performer",
+    imports=(
+        "realtime.performer.performer",
+        "calibration.retarget",
+        "engines.backends.choice",
+        "engines.backends.openvino",
+        "engines.pose.tracking.tracker",
+        "engines.rendering.renderer",
+    ),
 )
 PLAYOUT = Stage(
     "playout",

@@ -14,6 +14,8 @@ import psutil
 from engines.time_units import NS_PER_S
 from realtime.control.show_state import StageState
 from realtime.stages.context import OnAir, Rig, StageContext
+from realtime.stages.memory import KEEP_BYTES, LOAD_BYTES, free_bytes
+from realtime.stages.spare import Spare
 from realtime.stages.stage_main import stage_main
 from realtime.stages.table import OUTPUT, Stage
 from realtime.supervise.signals import signals_blocked
@@ -24,6 +26,12 @@ from realtime.transport.statuses import OutputStatus
 START_AGAIN_NS = NS_PER_S
 """After a process could not be started (no file handles or memory left), the next try follows after this
 time."""
+
+SPARE_AFTER_NS = 30 * NS_PER_S
+"""So long after a stage is ready a spare process is started for it: it takes processor time for seconds."""
+
+LOOK_NS = NS_PER_S
+"""How often it is looked whether one is to be started or ended."""
 
 FAR_SILENCE_NS = 2 * NS_PER_S
 """A stage on the other machine that is silent for this long is not ready."""
@@ -43,6 +51,9 @@ class StageProcess:
             output = OutputStatus(stage.name.removeprefix(OUTPUT), stage.kind)
             self.said = replace(self.said, output=output)
         self._attempt = -1
+        self._spare: Spare | None = None
+        self._spare_at_ns: int | None = None
+        self._look_ns = 0
 
     @property
     def state(self) -> StageState:
@@ -59,14 +70,45 @@ class StageProcess:
         if playout is not None and playout.clock_start_ns is not None:
             on_air = OnAir(playout.clock_start_ns, playout.tick)
         context = StageContext(self.stage, rig, self._attempt + 1, on_air)
-        process = multiprocessing.get_context("spawn").Process(
-            target=stage_main, args=(context,), name=self.stage.name
-        )
-        with signals_blocked():
-            process.start()
+        process = self._spare_as(context)
+        if process is None:
+            process = multiprocessing.get_context("spawn").Process(
+                target=stage_main, args=(context,), name=self.stage.name
+            )
+            with signals_blocked():
+                process.start()
         self._attempt += 1
         self.process = process
         self.watchdog.started(now_ns)
+
+    def _spare_as(self, context: StageContext) -> SpawnProcess | None:
+        """The spare process, which runs the stage from now on; None where there is none."""
+        spare, self._spare, self._spare_at_ns = self._spare, None, None
+        try:
+            return None if spare is None or not spare.is_alive() else spare.become(context)
+        except OSError:  # it has just ended
+            return None
+
+    def keep_spare(self, now_ns: int) -> None:
+        """To be called again and again: starts a spare process once the stage has run for a while, if it has
+        a use for one, and ends it where memory is short. One that has ended by itself is not replaced before
+        the stage starts again. Raises OSError."""
+        if not self.stage.imports or self.stage.far or not self.watchdog.ready or now_ns < self._look_ns:
+            return
+        self._look_ns = now_ns + LOOK_NS
+        if self._spare_at_ns is None:
+            self._spare_at_ns = now_ns + SPARE_AFTER_NS
+        if self._spare is not None and free_bytes() < KEEP_BYTES:
+            self.end_spare()
+            self._spare_at_ns = now_ns + SPARE_AFTER_NS
+        elif self._spare is None and now_ns >= self._spare_at_ns and free_bytes() >= LOAD_BYTES:
+            with signals_blocked():
+                self._spare = Spare(self.stage.name, self.stage.imports)
+
+    def end_spare(self) -> None:
+        if self._spare is not None:
+            self._spare.end()
+            self._spare = None
 
     def restart(self, now_ns: int) -> None:
         """Starts a new process for the operator, even for a stage that was given up; its budget is full

@@ -279,6 +279,8 @@ class Supervisor:
         elif stage.has_ended(now_ns):
             self._hear(statuses)  # its last message
             self._lost(stage, now_ns)
+        else:
+            stage.keep_spare(now_ns)
 
     def _lost(self, stage: StageProcess, now_ns: int) -> None:
         """Has a lost stage's process replaced, within its budget. Raises SupervisorError where the show
@@ -307,6 +309,8 @@ class Supervisor:
 
     def _end(self, statuses: zmq.Socket[bytes], orders: zmq.Socket[bytes]) -> None:
         """Asks every stage to end, then kills those left; takes their last counts."""
+        for stage in self._stages.values():
+            stage.end_spare()
         processes = [stage.process for stage in self._stages.values() if stage.process is not None]
         quit_orders = replace(self.desk.orders, quit=True).pack()
         for seconds in (QUIT_S, KILL_S):

@@ -10,6 +10,7 @@ from typing import Any
 
 import psutil
 
+from realtime.stages.spare import IMPORTING
 from tools.reliability.trial_show.running import NoShow, RunningShow
 
 MIB = 1 << 20
@@ -53,6 +54,8 @@ def take(show: RunningShow, viewers: dict[str, Any], fault: str) -> Sample:
     held: dict[str, Held] = {}
     shared: dict[str, int] = {}
     for name, process in processes.items():
+        if name.endswith(IMPORTING):
+            continue
         try:
             held[name] = Held(
                 process.pid, own_kib(process.pid) / 1024, process.num_fds(), process.num_threads()

@@ -145,6 +145,7 @@ def reliability(options: argparse.Namespace) -> list[str]:
             quiet = quiet or show.quiet(QUIET_S)
             while left:
                 fault = left.pop(0)
+                show.wait_for_spare()
                 try:
                     outcomes.append(hurt(show, fault, f"{len(outcomes) + 1}."))
                 except TrialError as error:

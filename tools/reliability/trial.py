@@ -17,6 +17,7 @@ from typing import Any
 
 import psutil
 
+from realtime.stages.table import PERFORMER
 from tools.reliability import sampling
 from tools.reliability.faults import Fault
 from tools.reliability.sampling import Sample
@@ -30,6 +31,9 @@ START_S = 900.0
 
 RECOVER_S = 45.0
 """A show that is not well so long after a fault has not recovered by itself."""
+
+SPARE_S = 90.0
+"""Until there is a spare process again after the last one was used."""
 
 WELL_S = 2.0
 """It is well once it was for so long."""
@@ -118,6 +122,16 @@ class Trial:
                 return since
             time.sleep(LOOK_S)
         return None
+
+    def wait_for_spare(self) -> None:
+        """Until a spare performer waits again, as it does in a show that has run for a while; not for ever:
+        where memory is short there is none. Raises NoShow."""
+        deadline = time.monotonic() + SPARE_S
+        try:
+            while f"spare {PERFORMER.name}" not in self.show.processes() and time.monotonic() < deadline:
+                time.sleep(LOOK_S)
+        except psutil.Error:
+            raise NoShow("the show has ended") from None
 
     def restarts(self) -> Counter[str]:
         stages = self.show.state().get("show", {}).get("stages", {})

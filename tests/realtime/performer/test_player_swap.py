@@ -23,7 +23,8 @@ from engines.runtime.progress import doing, found
 from realtime.config.show import Show
 from realtime.performer import player_swap
 from realtime.performer.networks import Nets, load_nets
-from realtime.performer.player_swap import LOAD_BYTES, PlayerSwap, prepare
+from realtime.performer.player_swap import PlayerSwap, prepare
+from realtime.stages.memory import LOAD_BYTES
 from realtime.transport.swap import SwapState, SwapStatus
 from tests.realtime.fakes import fake_nets
 

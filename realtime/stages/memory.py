@@ -1,4 +1,4 @@
-"""Gives memory that a process has freed back to the system, now and then.
+"""What is loaded ahead while the machine has memory for it, and how memory goes back to the system.
 
 The C library keeps what is freed for later. In a process of many threads, which loads a player or serves a
 viewer now and then, the pieces that it keeps grow by tens of megabytes an hour, though nothing leaks.
@@ -11,7 +11,22 @@ import threading
 import time
 from collections.abc import Callable
 
+import psutil
+
+LOAD_BYTES, KEEP_BYTES = 2 << 30, 1 << 30
+"""Something is loaded ahead (a player, a spare process) while programs can have LOAD_BYTES more, and kept
+while they can have KEEP_BYTES more. Either takes 0.3 GB."""
+
 EVERY_S = 60.0
+
+
+def free_bytes() -> int:
+    """How much memory programs can still have. Where no file handle is left to ask: as much as nothing
+    changes for."""
+    try:
+        return int(psutil.virtual_memory().available)
+    except OSError:
+        return KEEP_BYTES
 
 
 def keep_small() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 PROGRAM = """
 import time
-from realtime.stages import heap
+from realtime.stages import memory
 from tools.reliability.sampling import own_kib
 import os
 
@@ -18,8 +18,8 @@ pieces = [bytes(64 * 1024 - 64) for _ in range(2000)]
 kept = pieces[::100]  # between the pieces that are freed, so that the heap cannot shrink
 del pieces
 before = own_kib(os.getpid())
-heap.EVERY_S = 0.05
-heap.keep_small()
+memory.EVERY_S = 0.05
+memory.keep_small()
 deadline = time.monotonic() + 20
 while own_kib(os.getpid()) > before - 60_000 and time.monotonic() < deadline:
     time.sleep(0.05)
