@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +17,6 @@ import cv2
 import zmq
 
 from engines.runtime.progress import told_to
-from engines.time_units import NS_PER_S
 from realtime.cameras.camera_name import NotThereYet
 from realtime.cameras.video_source import VideoSource
 from realtime.config.redact import shown as redacted
@@ -49,9 +48,6 @@ from realtime.transport.texts import shown
 IDLE_S = 0.2
 """How long a thread waits for a frame before it says that it is still there."""
 
-AHEAD_AFTER_NS = 10 * NS_PER_S
-"""The other players are loaded so long after the performer is ready: who dances first comes first."""
-
 IDS_PER_ATTEMPT = 1 << 32
 """Frame ids of a restarted performer start at its attempt times this: no id is used twice in a show."""
 
@@ -59,7 +55,10 @@ IDS_PER_ATTEMPT = 1 << 32
 class Performer:
     """The threads, and what they hand each other."""
 
-    def __init__(self, context: StageContext, bus: Bus, nets: Nets, meter: Meter) -> None:
+    def __init__(
+        self, context: StageContext, bus: Bus, nets: Nets, meter: Meter, loaded: Mapping[Path, Nets]
+    ) -> None:
+        """loaded: the other players who are loaded already."""
         self._bus = bus
         self._meter = meter
         self._rig = context.rig
@@ -69,6 +68,7 @@ class Performer:
             context.rig.show.player,
             nets,
             lambda text: meter.event(time.monotonic_ns(), text),
+            loaded=loaded,
             free_bytes=free_bytes,
         )
         self._frames = open_writer(bus, "tickets", context.rig.frames)
@@ -271,8 +271,6 @@ def run(context: StageContext, link: StageLink) -> None:
         performer = _load(context, link, loading)
     orders = OrdersHeard(link.bus, lambda text: link.meter.event(time.monotonic_ns(), text))
     restarts: int | None = None
-    # Not by one that was started again: what ended the one before may have come of it.
-    ahead_ns = None if context.attempt else time.monotonic_ns() + AHEAD_AFTER_NS
     stop_answering = threading.Event()
     if link.bus.link is not None:
         threading.Thread(target=answer, args=(link.bus, stop_answering), name="clock", daemon=True).start()
@@ -287,9 +285,6 @@ def run(context: StageContext, link: StageLink) -> None:
                     raise PerformerError("the operator had it started again")  # on one machine it is killed
                 restarts = heard.restarts
             performer.watch_camera(time.monotonic_ns())
-            if ahead_ns is not None and time.monotonic_ns() >= ahead_ns:
-                ahead_ns = None
-                performer.players.load_ahead(context.rig.show.everyone)
             if performer.error is not None:
                 raise performer.error
             if not performer.capture.running:
@@ -304,7 +299,7 @@ def run(context: StageContext, link: StageLink) -> None:
 
 
 def _players_to_prepare(context: StageContext) -> Sequence[Path]:
-    """The others than the show's own. A restarted performer finds all of them on disk."""
+    """The others than the show's own. A restarted performer is wanted at once, and finds them on disk."""
     return context.rig.show.players if context.attempt == 0 else ()
 
 
@@ -324,6 +319,7 @@ def _load(context: StageContext, link: StageLink, loading: Loading) -> Performer
         loading.step(text)
         tell(text)
 
+    loaded: dict[Path, Nets] = {}
     with told_to(doing=takes_long, found=tell, step=loading.step):
         loading.begin("loading the networks")
         nets: Nets = context.rig.nets(show)
@@ -331,8 +327,10 @@ def _load(context: StageContext, link: StageLink, loading: Loading) -> Performer
             tell(text)
         for folder in _players_to_prepare(context):
             loading.begin(f"loading the player {folder.name}")
-            prepare(nets, [folder], tell)
-    performer = Performer(context, link.bus, nets, link.meter)
+            player = prepare(nets, folder, tell, free_bytes=free_bytes)
+            if player is not None:
+                loaded[folder] = player
+    performer = Performer(context, link.bus, nets, link.meter, loaded)
     if nets.second is not None and _is_duet_tried(context):
         loading.begin("trying two dancers")
         pace = measure(nets.second, float(show.programme.fps))

@@ -1,15 +1,14 @@
-"""Switches to another player between two frames: the new networks are loaded while the old ones play, and
-kept as long as memory has room, so that a player who has danced dances again at once."""
+"""Switches to another player between two frames. On a CPU the players stay loaded as long as memory has room,
+and dance at the next frame; else the new networks are loaded while the old ones play."""
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from engines.runtime.progress import told_to
 from realtime.performer.networks import Nets
@@ -17,33 +16,37 @@ from realtime.stages.memory import KEEP_BYTES, LOAD_BYTES
 from realtime.transport.swap import SwapState, SwapStatus
 from realtime.transport.texts import one_line
 
-log = logging.getLogger(__name__)
-
 FREE_EVERY_S = 0.2
 """Parts of a player's networks are freed one by one, so far apart: frames wait for each of them."""
 
 
-def prepare(nets: Nets, folders: Sequence[Path], tell: Callable[[str], None]) -> None:
-    """Loads each player once before the show. What is compiled for a player is kept on disk, so that loading
-    that player during the show takes seconds and little processor time. A player whose compiled files exist
-    is skipped.
+def prepare(
+    nets: Nets, folder: Path, tell: Callable[[str], None], *, free_bytes: Callable[[], int] = lambda: 0
+) -> Nets | None:
+    """Loads another player before the show, so that what is compiled for that player is on disk. It takes
+    seconds of a processor, of which frames have none to spare later.
 
-    A player who cannot be loaded is reported in one line, and is tried again when asked for.
+    Returns the networks, which stay loaded: on a CPU, while programs can have LOAD_BYTES more (free_bytes).
+    None on a device, where memory is short, and where the player cannot be loaded: that is told in one line,
+    and the player is tried again when asked for.
     """
-    for folder in folders:
-        try:
-            if not nets.is_kept(folder):
-                nets.load_player(folder)
-        except Exception as error:  # noqa: BLE001  # the others can dance
-            tell(f"the player {folder} cannot be loaded ({one_line(error)})")
+    try:
+        stays = bool(nets.heavy) and free_bytes() >= LOAD_BYTES
+        if not stays and nets.is_kept(folder):
+            return None
+        loaded = nets.load_player(folder)
+    except Exception as error:  # noqa: BLE001  # the others can dance
+        tell(f"the player {folder} cannot be loaded ({one_line(error)})")
+        return None
+    return loaded if stays else None
 
 
 class PlayerSwap:
     """The player who dances, the one who comes next, and those who are loaded.
 
-    `request`, `load_ahead` and `make_room` may be called from any thread, any number of times; `current` only
-    from the thread in which frames begin. On a CPU players stay loaded while there is memory for them. On a
-    device, where `Nets.heavy` is empty, one's networks are released with the last frame that uses them.
+    `request` and `make_room` may be called from any thread, any number of times; `current` only from the
+    thread in which frames begin. On a CPU players stay loaded while there is memory for them. On a device,
+    where `Nets.heavy` is empty, one's networks are released with the last frame that uses them.
     """
 
     def __init__(
@@ -52,10 +55,11 @@ class PlayerSwap:
         nets: Nets,
         tell: Callable[[str], None] = lambda text: None,
         *,
+        loaded: Mapping[Path, Nets] = MappingProxyType({}),
         free_bytes: Callable[[], int] = lambda: 0,
     ) -> None:
         """folder, nets: the player who dances at first. tell: gets each change in one line, in any thread.
-        free_bytes: how much memory programs can still have."""
+        loaded: the others who are loaded already. free_bytes: how much memory programs can still have."""
         self._tell = tell
         self._free_bytes = free_bytes
         self._lock = threading.Lock()
@@ -63,9 +67,8 @@ class PlayerSwap:
         self._wanted = folder
         self._next: tuple[Path, Nets] | None = None
         self._failed = ""
-        self._loaded: dict[Path, Nets] = {}
+        self._loaded = dict(loaded)  # who has not danced for longest is the first
         self._keep(folder, nets)
-        self._ahead: list[Path] = []
         self._loader: threading.Thread | None = None
         self._freeing: threading.Thread | None = None
 
@@ -85,15 +88,6 @@ class PlayerSwap:
             if folder in self._loaded:
                 self._next = folder, self._loaded[folder]
             else:
-                self._begin()
-
-    def load_ahead(self, folders: Sequence[Path]) -> None:
-        """Loads these players while another one dances, so that they can dance at once. It ends where there
-        is no memory for the next one. Nobody is told of it, also not where one cannot be loaded: that is said
-        once somebody asks for that player. Nothing happens on a device, where nobody is kept."""
-        with self._lock:
-            if self._nets.heavy:
-                self._ahead = list(folders)
                 self._begin()
 
     def make_room(self) -> None:
@@ -136,14 +130,11 @@ class PlayerSwap:
             self._loaded[folder] = nets
 
     def _load(self) -> None:
-        """Runs in the loader's thread until the player asked for last is loaded or has failed, and nobody is
-        to be loaded ahead."""
+        """Runs in the loader's thread until the player asked for last is loaded or has failed."""
         while (folder := self._missing()) is not None:
-            is_asked_for = folder == self._wanted
-            if is_asked_for:
-                self._tell(f"loading the player {folder}")
+            self._tell(f"loading the player {folder}")
             try:
-                with told_to(doing=self._tell, found=self._tell) if is_asked_for else nullcontext():
+                with told_to(doing=self._tell, found=self._tell):
                     nets = self._nets.load_player(folder)
             except Exception as error:  # noqa: BLE001  # whatever is wrong with this player, the show goes on
                 self._give_up(folder, one_line(error))
@@ -159,18 +150,12 @@ class PlayerSwap:
         """The player to load; None where there is nothing left to do, and the thread ends."""
         has_room = self._free_bytes() >= LOAD_BYTES
         with self._lock:
-            is_there = self._next is not None or self._wanted == self._playing
-            if not (is_there or self._failed):
-                if not has_room:
-                    self._free_one()
-                return self._wanted
-            there = {*self._loaded, self._wanted}  # who failed is not tried again unasked
-            self._ahead = [folder for folder in self._ahead if folder not in there]
-            if self._ahead and has_room:
-                return self._ahead.pop(0)
-            self._ahead = []
-            self._loader = None
-            return None
+            if self._next is not None or self._wanted == self._playing or self._failed:
+                self._loader = None
+                return None
+            if not has_room:
+                self._free_one()
+            return self._wanted
 
     def _free_one(self) -> None:
         """With the lock: who has not danced for longest, unless another one is being freed."""
@@ -184,7 +169,6 @@ class PlayerSwap:
     def _give_up(self, folder: Path, reason: str) -> None:
         with self._lock:
             if folder != self._wanted:
-                log.info("the player %s cannot be loaded (%s)", folder, reason)
                 return
             self._failed = reason
             playing = self._nets.name

@@ -22,8 +22,8 @@ from realtime.stages.stage_main import LOG_FORMAT, stage_main
 IMPORTING = ", importing"
 """The end of the process's title while it does."""
 
-NICENESS = 5
-"""Of the thread that imports, while the show goes on."""
+NICENESS = 19
+"""Of the thread that imports: it takes what the show leaves of the processors."""
 
 LOOK_S = 0.1
 END_S = 1.0

@@ -54,7 +54,7 @@ class Stage:
             others=others or {},
         )
         self.tickets = self.bus.receiver("tickets", "playout")
-        self.performer = Performer(StageContext(PERFORMER, rig, attempt=2), self.bus, nets, self.meter)
+        self.performer = Performer(StageContext(PERFORMER, rig, attempt=2), self.bus, nets, self.meter, {})
         self.counts: dict[str, int] = {}
         self.times: dict[str, Counter[int]] = {}
         self.events: list[str] = []

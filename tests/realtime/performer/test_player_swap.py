@@ -9,7 +9,7 @@ import shutil
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -72,29 +72,6 @@ def until(enough: Callable[[], bool]) -> None:
     while not enough():
         assert time.monotonic() < deadline
         time.sleep(0.005)
-
-
-def test_all_are_loaded_before_the_show_and_who_cannot_be_is_told(packs: Packs, told: list[str]) -> None:
-    packs.go[TWO].set()
-    prepare(packs.nets[ONE], (THREE / "gone", TWO), told.append)
-    assert packs.asked == [THREE / "gone", TWO]
-    (line,) = told
-    assert line.startswith(
-        "the player players/three/gone cannot be loaded (players/three/gone is no player pack"
-    )
-
-
-def test_who_is_kept_on_disk_is_not_loaded_before_the_show(packs: Packs, told: list[str]) -> None:
-    packs.go[TWO].set()
-    prepare(replace(packs.nets[ONE], is_kept=lambda folder: folder == THREE), (THREE, TWO), told.append)
-    assert packs.asked == [TWO]
-
-    def broken(folder: Path) -> bool:
-        raise PackError(f"{folder} is no player pack")
-
-    prepare(replace(packs.nets[ONE], is_kept=broken), (THREE,), told.append)
-    (line,) = told
-    assert line.startswith("the player players/three cannot be loaded (players/three is no player pack")
 
 
 def test_what_takes_long_for_a_player_is_told_while_another_dances(packs: Packs, told: list[str]) -> None:
@@ -221,58 +198,52 @@ def test_who_is_loaded_dances_at_once(packs: Packs, told: list[str]) -> None:
     assert packs.asked == [TWO]
 
 
-def test_others_are_loaded_ahead_as_long_as_there_is_memory(packs: Packs, told: list[str]) -> None:
+def prepared(packs: Packs, folders: Sequence[Path], told: list[str], free: Sequence[int]) -> dict[Path, Nets]:
+    """Who stays loaded, where so much memory is left each time."""
+    left = iter(free)
+    done = {
+        folder: prepare(packs.nets[ONE], folder, told.append, free_bytes=lambda: next(left))
+        for folder in folders
+    }
+    return {folder: nets for folder, nets in done.items() if nets is not None}
+
+
+def test_all_are_loaded_before_the_show_and_stay_while_there_is_memory(packs: Packs, told: list[str]) -> None:
     with_heavy_parts(packs, [])
-    memory = [LOAD_BYTES]
-    swap = PlayerSwap(ONE, packs.nets[ONE], told.append, free_bytes=lambda: memory[0])
-    packs.go[TWO].set()
-    swap.load_ahead([ONE, LOST, TWO, THREE])
-    until(lambda: packs.asked == [LOST, TWO, THREE])
-    assert swap.status == SwapStatus("One", SwapState.READY)
-    assert told == [], "nobody has asked for any of them"
-    swap.request(TWO)
-    assert swap.current().name == "Two", "while another one is being loaded"
-    packs.go[THREE].set()
-    until(lambda: swap._loader is None)
-    assert swap.current().name == "Two"
-    swap.request(THREE)
-    assert swap.current().name == "Three"
-    memory[0] -= 1
-    swap.load_ahead([LOST])
-    until(lambda: swap._loader is None)
-    assert packs.asked == [LOST, TWO, THREE]
+    for event in packs.go.values():
+        event.set()
+    loaded = prepared(packs, (LOST, TWO, THREE), told, (LOAD_BYTES, LOAD_BYTES, LOAD_BYTES - 1))
+    assert packs.asked == [LOST, TWO, THREE], "what is compiled for the third is on disk now"
+    assert list(loaded) == [TWO]
+    (line,) = told
+    assert line.startswith("the player players/lost cannot be loaded (players/lost is no player pack")
+    swap = PlayerSwap(ONE, packs.nets[ONE], loaded=loaded, free_bytes=lambda: LOAD_BYTES - 1)
     swap.make_room()
     swap.request(TWO)
-    assert swap.current().name == "Two", "memory enough for those who are there"
+    assert swap.current() is loaded[TWO]
+    assert swap._loader is None
 
 
-def test_who_could_not_be_loaded_when_asked_for_is_not_tried_again_unasked(packs: Packs) -> None:
-    with_heavy_parts(packs, [])
-    swap = PlayerSwap(ONE, packs.nets[ONE], free_bytes=lambda: LOAD_BYTES)
+@pytest.mark.parametrize("is_heavy", [False, True])
+def test_who_is_kept_on_disk_and_would_not_stay_is_not_loaded(
+    packs: Packs, told: list[str], is_heavy: bool
+) -> None:
+    """On a device nobody stays, on a CPU nobody without memory."""
+    if is_heavy:
+        with_heavy_parts(packs, [])
     packs.go[TWO].set()
-    swap.request(LOST)
-    until(lambda: swap.status.state is SwapState.FAILED)
-    swap.load_ahead([LOST, TWO])
-    until(lambda: packs.asked == [LOST, TWO] and swap._loader is None)
-    assert swap.status.state is SwapState.FAILED and swap.current().name == "One"
-
-
-def test_who_is_asked_for_while_being_loaded_ahead_dances(packs: Packs) -> None:
-    with_heavy_parts(packs, [])
-    swap = PlayerSwap(ONE, packs.nets[ONE], free_bytes=lambda: LOAD_BYTES)
-    swap.load_ahead([TWO])
-    until(lambda: packs.asked == [TWO])
-    swap.request(TWO)
-    assert swap.status.state is SwapState.LOADING
-    packs.go[TWO].set()
-    until(lambda: swap.current().name == "Two")
+    packs.nets[ONE] = replace(packs.nets[ONE], is_kept=lambda folder: folder == THREE)
+    free = LOAD_BYTES - 1 if is_heavy else 2 * LOAD_BYTES
+    assert prepared(packs, (THREE, TWO), told, (free, free)) == {}
     assert packs.asked == [TWO]
 
+    def broken(folder: Path) -> bool:
+        raise PackError(f"{folder} is no player pack")
 
-def test_nobody_is_loaded_ahead_who_could_not_be_kept(packs: Packs) -> None:
-    swap = PlayerSwap(ONE, packs.nets[ONE], free_bytes=lambda: LOAD_BYTES)
-    swap.load_ahead([TWO])
-    assert swap._loader is None
+    packs.nets[ONE] = replace(packs.nets[ONE], is_kept=broken)
+    assert prepared(packs, (THREE,), told, (free,)) == {}
+    (line,) = told
+    assert line.startswith("the player players/three cannot be loaded (players/three is no player pack")
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
