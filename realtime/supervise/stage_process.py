@@ -28,7 +28,8 @@ START_AGAIN_NS = NS_PER_S
 time."""
 
 SPARE_AFTER_NS = 30 * NS_PER_S
-"""So long after a stage is ready a spare process is started for it: it takes processor time for seconds."""
+"""So long after a stage that was started again is ready, the next spare process is started for it: it takes
+processor time for seconds. The first one imports while the stage loads."""
 
 LOOK_NS = NS_PER_S
 """How often it is looked whether one is to be started or ended."""
@@ -78,6 +79,8 @@ class StageProcess:
             with signals_blocked():
                 process.start()
         self._attempt += 1
+        if self._attempt == 0:
+            self._spare_at_ns = now_ns
         self.process = process
         self.watchdog.started(now_ns)
 
@@ -90,13 +93,15 @@ class StageProcess:
             return None
 
     def keep_spare(self, now_ns: int) -> None:
-        """To be called again and again: starts a spare process once the stage has run for a while, if it has
-        a use for one, and ends it where memory is short. One that has ended by itself is not replaced before
-        the stage starts again. Raises OSError."""
-        if not self.stage.imports or self.stage.far or not self.watchdog.ready or now_ns < self._look_ns:
+        """To be called again and again: starts a spare process when it is due, if the stage has a use for
+        one, and ends it where memory is short. One that has ended by itself is not replaced before the stage
+        starts again. Raises OSError."""
+        if not self.stage.imports or self.stage.far or now_ns < self._look_ns:
             return
         self._look_ns = now_ns + LOOK_NS
         if self._spare_at_ns is None:
+            if not self.watchdog.ready:
+                return
             self._spare_at_ns = now_ns + SPARE_AFTER_NS
         if self._spare is not None and free_bytes() < KEEP_BYTES:
             self.end_spare()

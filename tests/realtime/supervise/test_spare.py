@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from engines.time_units import NS_PER_S
 from realtime.stages.memory import KEEP_BYTES, LOAD_BYTES
 from realtime.stages.table import PERFORMER, stages_of
 from realtime.supervise import stage_process
@@ -26,8 +27,8 @@ BACK = ["HOLD", "FALLBACK", "LIVE"]
 
 
 @pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And memory enough."""
+def at_once(no_spare: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And where there is memory enough."""
     monkeypatch.setattr(stage_process, "SPARE_AFTER_NS", 0)
     monkeypatch.setattr(stage_process, "LOOK_NS", 0)
     monkeypatch.setattr(stage_process, "free_bytes", lambda: LOAD_BYTES)
@@ -73,6 +74,29 @@ def test_who_waits_takes_the_performers_place_and_another_one_waits(tmp_path: Pa
     assert len({process.pid for process in waited}) == 3
     assert supervisor.report()["restarts"] == {"performer": 2}
     assert not any(alive(process) for process in waited)
+
+
+@pytest.mark.parametrize("wait_s", [0, 600])
+def test_the_first_one_does_not_wait_until_the_performer_is_ready(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_s: int
+) -> None:
+    """It imports while the show loads; the next one waits until the show has been on air for a while."""
+    monkeypatch.setattr(stage_process, "SPARE_AFTER_NS", wait_s * NS_PER_S)
+    supervisor = a_show(tmp_path, "json")
+
+    def use_it() -> None:
+        waiting = spare()
+        wait_for(lambda: states(supervisor)[-1:] == ["LIVE"])
+        kill_performer()
+        wait_for(lambda: states(supervisor)[-3:] == BACK)
+        assert child("performer") == waiting
+        ticks = supervisor.totals.counts["programme.ticks"]
+        wait_for(lambda: supervisor.totals.counts["programme.ticks"] > ticks + 60)
+        assert (child("spare performer") is None) == (wait_s > 0)
+
+    errors = in_background(supervisor, use_it)
+    supervisor.run()
+    assert not errors
 
 
 def test_a_spare_that_is_gone_is_done_without(tmp_path: Path) -> None:
