@@ -10,11 +10,12 @@ from tests.realtime.performer.stage import Stage
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[[Nets], Stage]]:
+def start(tmp_path: Path) -> Iterator[Callable[..., Stage]]:
+    """changes: of the show."""
     stages: list[Stage] = []
 
-    def make(nets: Nets) -> Stage:
-        stage = Stage(tmp_path, nets, others={"Two": tmp_path / "two"})
+    def make(nets: Nets, **changes: object) -> Stage:
+        stage = Stage(tmp_path, nets, others={"Two": tmp_path / "two"}, **changes)
         stages.append(stage)
         stage.performer.start(must_open=True)
         return stage

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -54,18 +54,13 @@ def duet_nets(**parts: object) -> Nets:
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[[Nets], Stage]]:
-    stages: list[Stage] = []
+def start_duet(tmp_path: Path, start: Callable[..., Stage]) -> Callable[..., Stage]:
+    """changes: of the show."""
 
     def make(nets: Nets, **changes: object) -> Stage:
-        stage = Stage(tmp_path, nets, **{"duet": Duet(player=tmp_path / "two"), "hold_ms": 0, **changes})
-        stages.append(stage)
-        stage.performer.start(must_open=True)
-        return stage
+        return start(nets, **{"duet": Duet(player=tmp_path / "two"), "hold_ms": 0, **changes})
 
-    yield make
-    for stage in stages:
-        stage.close()
+    return make
 
 
 def both_of(nets: Nets) -> FakeBoth:
@@ -82,9 +77,9 @@ def halves(stage: Stage) -> tuple[int, int]:
             return int(out[0, 0, 0]), int(out[0, -1, 0])
 
 
-def test_both_dance_apart_and_both_are_told(start: Callable[[Nets], Stage]) -> None:
+def test_both_dance_apart_and_both_are_told(start_duet: Callable[..., Stage]) -> None:
     nets = duet_nets()
-    stage = start(nets)
+    stage = start_duet(nets)
     seen = stage.bus.receiver("people", "playout")
     assert halves(stage) == (FakeBoth.FIRST, FakeBoth.SECOND)
     first, second = both_of(nets).poses[-1]
@@ -104,10 +99,10 @@ def test_both_dance_apart_and_both_are_told(start: Callable[[Nets], Stage]) -> N
 
 
 def test_one_who_is_missing_is_not_in_the_picture_and_the_other_dances_on(
-    start: Callable[[Nets], Stage],
+    start_duet: Callable[..., Stage],
 ) -> None:
     fans = Fans(FakePerson(), SecondPerson())
-    stage = start(duet_nets(find=fans))
+    stage = start_duet(duet_nets(find=fans))
     stage.until(lambda: halves(stage) == (FakeBoth.FIRST, FakeBoth.SECOND))
     fans.found = None, SecondPerson()
     stage.until(lambda: halves(stage) == (FakeBoth.GREY, FakeBoth.SECOND))
@@ -120,7 +115,7 @@ def test_one_who_is_missing_is_not_in_the_picture_and_the_other_dances_on(
     assert stage.performer.error is None
 
 
-def test_each_fan_has_a_pick_of_its_own(start: Callable[[Nets], Stage]) -> None:
+def test_each_fan_has_a_pick_of_its_own(start_duet: Callable[..., Stage]) -> None:
     boxes = np.array([[0, 0, 64, 96], [64, 0, 128, 96]], np.float32)
 
     class Crowd(FakeTracker):
@@ -131,7 +126,7 @@ def test_each_fan_has_a_pick_of_its_own(start: Callable[[Nets], Stage]) -> None:
             self.followed = person_id
 
     first, second = Crowd(), Crowd()
-    stage = start(replace(duet_nets(tracker=second), tracker=first))
+    stage = start_duet(replace(duet_nets(tracker=second), tracker=first))
     stage.until(lambda: stage.counts.get("frames.posed", 0) > 2)
     stage.performer.orders = Orders(pick_2=(0.2, 0.5), picks_2=1)
     stage.until(lambda: second.followed == 0)
@@ -146,7 +141,7 @@ def test_each_fan_has_a_pick_of_its_own(start: Callable[[Nets], Stage]) -> None:
     assert first.followed == 1
 
 
-def test_redo_lock_mirror_and_another_camera_count_for_both(start: Callable[[Nets], Stage]) -> None:
+def test_redo_lock_mirror_and_another_camera_count_for_both(start_duet: Callable[..., Stage]) -> None:
     class Learner(FakeRetarget):
         redone = 0
 
@@ -163,7 +158,7 @@ def test_redo_lock_mirror_and_another_camera_count_for_both(start: Callable[[Net
     nets = replace(
         duet_nets(retarget=learners[1], tracker=trackers[1]), retarget=learners[0], tracker=trackers[0]
     )
-    stage = start(nets)
+    stage = start_duet(nets)
     stage.until(lambda: stage.counts.get("frames.posed", 0) > 2)
     stage.performer.orders = Orders(redos=1, locked=True, mirror=True)
     stage.until(lambda: all(learner.redone == 1 for learner in learners))
@@ -173,12 +168,12 @@ def test_redo_lock_mirror_and_another_camera_count_for_both(start: Callable[[Net
     assert all(learner.redone == 2 for learner in learners)
 
 
-def test_the_worse_of_the_two_is_the_confidence(start: Callable[[Nets], Stage]) -> None:
+def test_the_worse_of_the_two_is_the_confidence(start_duet: Callable[..., Stage]) -> None:
     class Unlike(FakeBoth):
         likeness = (1.0, 0.1)
 
     fans = Fans(FakePerson(), None)
-    stage = start(duet_nets(find=fans, paint=Unlike()), least_confidence=0.4)
+    stage = start_duet(duet_nets(find=fans, paint=Unlike()), least_confidence=0.4)
     stage.until(lambda: newest_ticket(stage).trusted)
     fans.found = FakePerson(), SecondPerson()
     stage.until(lambda: not newest_ticket(stage).trusted)
@@ -187,10 +182,10 @@ def test_the_worse_of_the_two_is_the_confidence(start: Callable[[Nets], Stage]) 
     stage.until(lambda: newest_ticket(stage).trusted)
 
 
-def test_the_skeletons_of_both_are_drawn(start: Callable[[Nets], Stage]) -> None:
+def test_the_skeletons_of_both_are_drawn(start_duet: Callable[..., Stage]) -> None:
     drawn: list[float] = []
     nets = replace(duet_nets(), draw_skeleton=lambda picture, landmarks: drawn.append(landmarks[0, 0]))
-    stage = start(nets)
+    stage = start_duet(nets)
     stage.performer.orders = Orders(skeleton=True)
     stage.until(lambda: len(set(drawn)) == 2)
 

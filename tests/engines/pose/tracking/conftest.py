@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from engines.pose.tracking import tracker as module
 from engines.pose.tracking.tracker import PoseTracker
-from tests.engines.pose.tracking.scene import FakeDetector, FakeNet, Scene
+from tests.engines.pose.tracking.scene import Scene, put_before_nets
 
 
 @pytest.fixture
 def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
     scene = Scene()
-    monkeypatch.setattr(module, "Detector", lambda **_: FakeDetector(scene))
-    monkeypatch.setattr(module, "LandmarkNet", lambda **_: FakeNet(scene))
+    put_before_nets(scene, monkeypatch)
     return scene
 
 

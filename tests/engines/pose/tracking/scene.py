@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from engines.pose.detector import Detection, Window
 from engines.pose.landmarks import PersonMask, RawPose
 from engines.pose.region import Region
+from engines.pose.tracking import tracker as module
 from engines.pose.tracking.tracker import Pose, PoseTracker
 
 FRAME = np.zeros((480, 640, 3), np.uint8)
@@ -74,3 +76,9 @@ class FakeNet:
         logits = np.full((256, 256), 10 if region.side < self.scene.cut_below else -10, np.float32)
         mask = PersonMask(logits, region.to_frame(256)) if self.scene.cut_below else None
         return RawPose(landmarks, np.zeros((33, 3), np.float32), aux, flag, mask)
+
+
+def put_before_nets(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on each tracker's nets see this scene."""
+    monkeypatch.setattr(module, "Detector", lambda **_: FakeDetector(scene))
+    monkeypatch.setattr(module, "LandmarkNet", lambda **_: FakeNet(scene))

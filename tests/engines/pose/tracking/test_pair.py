@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from engines.pose.tracking import tracker as module
 from engines.pose.tracking.choosing import PATIENCE_NS
 from engines.pose.tracking.pair import Pair
 from engines.pose.tracking.tracker import GONE_NS, GRACE_NS, PoseTracker
-from tests.engines.pose.tracking.scene import FRAME, FRAME_NS, FakeDetector, FakeNet, Scene
+from tests.engines.pose.tracking.scene import FRAME, FRAME_NS, Scene, put_before_nets
 
 
 class Duo(Scene):
@@ -26,8 +25,7 @@ class Duo(Scene):
 @pytest.fixture
 def scene(monkeypatch: pytest.MonkeyPatch) -> Duo:
     scene = Duo()
-    monkeypatch.setattr(module, "Detector", lambda **_: FakeDetector(scene))
-    monkeypatch.setattr(module, "LandmarkNet", lambda **_: FakeNet(scene))
+    put_before_nets(scene, monkeypatch)
     return scene
 
 
