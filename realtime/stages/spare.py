@@ -23,7 +23,8 @@ IMPORTING = ", importing"
 """The end of the process's title while it does."""
 
 NICENESS = 19
-"""Of the thread that imports: it takes what the show leaves of the processors."""
+"""Of the thread that imports: it takes what the show leaves of the processors. Threads that libraries start
+meanwhile keep it: of the performer's it is one of SciPy's, which no frame uses."""
 
 LOOK_S = 0.1
 END_S = 1.0
