@@ -81,6 +81,7 @@ PASSED_ON = {
     ("realtime/control/remote_desk.py", "event"): "events are no texts",
     ("realtime/control/terminal/hotkeys.py", "line"): "what Operators prints",
     ("realtime/control/terminal/outlet.py", "line"): "likewise",
+    ("realtime/outputs/sound.py", "str(error)"): "the recorder's reason, beside its output",
     ("realtime/performer/performer.py", "said(pace)"): "duet_pace.said",
     ("realtime/performer/performer.py", "text"): "what engines and PlayerSwap say",
     ("realtime/performer/pose_step.py", "said"): "Picker.step",
