@@ -165,7 +165,7 @@ ACTIONS: Mapping[str, Action] = {
         Action(
             "slate",
             "space",
-            "panic: the slate, at once, until the next TAKE, CUT or FALLBACK",
+            "panic: the slate, at once, until the next TAKE, CUT, FALLBACK or DUMP",
             lambda orders, _: replace(orders, slate=True, transition_s=0.0),
             lamp="slate",
         ),

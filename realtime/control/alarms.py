@@ -173,8 +173,8 @@ ALARMS: tuple[Alarm, ...] = (
     ),
     Alarm(
         "The playout was lost",
-        "The programme's process ended or hung. The board stands still for up to 2 s; viewers and recordings "
-        "stay. If it is lost more than five times in a minute, the show ends.",
+        "The programme's process ended or hung. The board stands still for up to 2 s, or 7 s where it hung; "
+        "viewers and recordings stay. If it is lost more than five times in a minute, the show ends.",
         "Nothing. If the show ended: start it again.",
         said=("playout was lost (…); starting it again",),
     ),

@@ -15,7 +15,7 @@ import psutil
 
 LOAD_BYTES, KEEP_BYTES = 2 << 30, 1 << 30
 """Something is loaded ahead (a player, a spare process) while programs can have LOAD_BYTES more, and kept
-while they can have KEEP_BYTES more. Either takes 0.3 GB."""
+while they can have KEEP_BYTES more. Either takes 0.2 to 0.3 GB."""
 
 EVERY_S = 60.0
 

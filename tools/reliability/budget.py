@@ -110,8 +110,8 @@ def broken(
     for name, found in slopes(samples).items():
         if found is not None and found.exceeds(MB_PER_HOUR):
             lines.append(
-                f"{name}: its memory grows by {found.per_hour:.1f} ± {found.within:.1f} MB an hour; "
-                f"{MB_PER_HOUR:g} may be"
+                f"{name}: its memory grows by {found.per_hour:.1f} ± {found.within:.1f} MB an hour "
+                f"(allowed: {MB_PER_HOUR:g})"
             )
     for name in names_of(samples):
         _, _, handles, threads = held_by(samples, name, WARM_UP_S)
@@ -123,7 +123,7 @@ def broken(
         lines.append(f"the show's shared memory grew from {shared[0]:.1f} to {max(shared):.1f} MiB")
     drift = latency_drift_ms(samples)
     if drift is not None and abs(drift) > 1000 / fps:
-        lines.append(f"latency: {drift:+.0f} ms from the first third to the last; one frame may be")
+        lines.append(f"latency: {drift:+.0f} ms from the first third to the last (allowed: {1000 / fps:.0f})")
     if lost_quietly:
         lines.append(f"ticks: {lost_quietly} never came while no fault was there")
     lines += [

@@ -18,7 +18,10 @@ on, one viewer by WebRTC.
     python -m tools.inject_fault                   # lists the faults
     python -m tools.inject_fault performer-killed  # into the show that runs on this machine
 
-**lost**: ticks of the programme that were missed, at most within half a second. **off LIVE**: the longest
+Faults of the camera and of the networks need the stand-ins of `tools.soak`; `malformed-requests` and
+`client-never-reads` need `--token TOKEN`.
+
+**lost**: the most ticks of the programme that were missed in one go. **off LIVE**: the longest
 time in which anything but LIVE was on air. **viewer**: the longest time between two pictures of the viewer.
 **well again**: from the fault's end until the show was LIVE, all processes ready, all outputs running and the
 viewer served; nobody touched it. Off LIVE the player's standby loop is on air. States are those of the show

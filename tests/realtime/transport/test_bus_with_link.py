@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import zmq
 
-from realtime.transport.bus import MOST_MESSAGE_BYTES, SILENCE_MS, TOPICS, Bus, Link, receive_newest
+from realtime.transport.bus import MOST_MESSAGE_BYTES, SILENCE_MS, TOPICS, Bus, Link, Side, receive_newest
 from realtime.transport.curve_keys import KeyFileError, key_pair, main, make_keys
 
 PERFORMER, PLAYOUT = "127.0.0.2", "127.0.0.1"
@@ -73,6 +73,13 @@ def test_each_side_opens_ports_of_its_own(link: Link) -> None:
     both = {*performer.listens_on(), *playout.listens_on()}
     assert both == {link.port_of(name) for name, topic in TOPICS.items() if topic.crosses != "never"}
     assert not {*performer.listens_on()} & {*playout.listens_on()}
+
+
+@pytest.mark.parametrize("side", ["performer", "playout"])
+def test_the_list_for_a_firewall_has_all_ports(link: Link, side: Side) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "programme.md").read_text(encoding="utf-8")
+    *ports, last = map(str, replace(link, side=side, port=5570).listens_on())
+    assert f"{', '.join(ports)} and {last}" in text
 
 
 def test_a_topic_that_stays_is_not_to_be_had_from_outside(
