@@ -3,6 +3,7 @@ and dance at the next frame; else the new networks are loaded while the old ones
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 import weakref
@@ -12,12 +13,15 @@ from types import MappingProxyType
 
 from engines.runtime.progress import told_to
 from realtime.performer.networks import Nets
-from realtime.stages.memory import KEEP_BYTES, LOAD_BYTES
+from realtime.stages.memory import KEEP_BYTES, LOAD_BYTES, give_back
 from realtime.transport.swap import SwapState, SwapStatus
 from realtime.transport.texts import one_line
 
 FREE_EVERY_S = 0.2
 """Parts of a player's networks are freed one by one, so far apart: frames wait for each of them."""
+
+SETTLE_S = 2.0
+"""After a player is freed, so long until it is looked whether memory is still short."""
 
 
 def prepare(
@@ -92,7 +96,7 @@ class PlayerSwap:
 
     def make_room(self) -> None:
         """To be called now and then: frees who has not danced for longest where memory is short."""
-        is_short = self._free_bytes() < KEEP_BYTES
+        is_short = self._is_short()
         with self._lock:
             if is_short:
                 self._free_one()
@@ -117,11 +121,17 @@ class PlayerSwap:
                 state = SwapState.READY if self._wanted == self._playing else SwapState.LOADING
             return SwapStatus(self._nets.name, state, self._failed)
 
+    def _is_short(self) -> bool:
+        return self._free_bytes() < KEEP_BYTES
+
     def _begin(self) -> None:
         """With the lock: starts the loader's thread if there is none."""
         if self._loader is None or not self._loader.is_alive():
-            self._loader = threading.Thread(target=self._load, name="player", daemon=True)
-            self._loader.start()
+            try:
+                self._loader = threading.Thread(target=self._load, name="player", daemon=True)
+                self._loader.start()
+            except RuntimeError as error:  # the system has no thread left
+                self._loader, self._failed = None, one_line(error)
 
     def _keep(self, folder: Path, nets: Nets) -> None:
         """With the lock: as the one who danced last."""
@@ -148,12 +158,12 @@ class PlayerSwap:
 
     def _missing(self) -> Path | None:
         """The player to load; None where there is nothing left to do, and the thread ends."""
-        has_room = self._free_bytes() >= LOAD_BYTES
+        is_short = self._is_short()
         with self._lock:
             if self._next is not None or self._wanted == self._playing or self._failed:
                 self._loader = None
                 return None
-            if not has_room:
+            if is_short:
                 self._free_one()
             return self._wanted
 
@@ -163,7 +173,9 @@ class PlayerSwap:
             return
         for folder in self._loaded:
             if folder not in (self._playing, self._wanted):
-                self._freeing = _free_later(self._loaded.pop(folder))
+                with contextlib.suppress(RuntimeError):  # no thread is left: not now
+                    self._freeing = _free_later(self._loaded[folder])
+                    del self._loaded[folder]
                 return
 
     def _give_up(self, folder: Path, reason: str) -> None:
@@ -190,3 +202,5 @@ def _free(nets: weakref.ref[Nets], parts: list[object]) -> None:
     while parts:
         del parts[0]
         time.sleep(FREE_EVERY_S)
+    give_back()
+    time.sleep(SETTLE_S)

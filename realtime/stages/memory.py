@@ -9,9 +9,6 @@ from __future__ import annotations
 import ctypes
 import threading
 import time
-from collections.abc import Callable
-
-import psutil
 
 LOAD_BYTES, KEEP_BYTES = 2 << 30, 1 << 30
 """Something is loaded ahead (a player, a spare process) while programs can have LOAD_BYTES more, and kept
@@ -21,8 +18,10 @@ EVERY_S = 60.0
 
 
 def free_bytes() -> int:
-    """How much memory programs can still have. Where no file handle is left to ask: as much as nothing
-    changes for."""
+    """How much memory programs can still have. Where no file handle is left to ask: too little to load
+    anything ahead, and enough to keep what is loaded."""
+    import psutil  # not on a bare GPU machine, which measures changes of player
+
     try:
         return int(psutil.virtual_memory().available)
     except OSError:
@@ -30,16 +29,22 @@ def free_bytes() -> int:
 
 
 def keep_small() -> None:
-    """Starts a thread that gives memory back as long as the process runs. Nothing happens where the C library
-    cannot (musl, macOS)."""
+    """Starts a thread that gives memory back as long as the process runs."""
+    threading.Thread(target=_keep_small, name="heap", daemon=True).start()
+
+
+def give_back() -> None:
+    """Gives back what is free. Nothing happens where the C library cannot (musl, macOS).
+
+    Python's lock is free meanwhile (ctypes). Each of the C library's arenas is locked for about a
+    millisecond, and for tens of them after a player was freed.
+    """
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
-        threading.Thread(target=_trim, args=(trim,), name="heap", daemon=True).start()
+        trim(0)
 
 
-def _trim(trim: Callable[[int], int]) -> None:
-    """Python's lock is free meanwhile (ctypes). Each of the C library's arenas is locked for about a
-    millisecond, and for tens of them after a player was freed."""
+def _keep_small() -> None:
     while True:
         time.sleep(EVERY_S)
-        trim(0)
+        give_back()

@@ -74,6 +74,8 @@ PERFORMER = Stage(
         "engines.backends.openvino",
         "engines.pose.tracking.tracker",
         "engines.rendering.renderer",
+        "engines.backends.cuda",
+        "engines.rendering.device_renderer",
     ),
 )
 PLAYOUT = Stage(

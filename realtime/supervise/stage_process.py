@@ -29,7 +29,7 @@ time."""
 
 SPARE_AFTER_NS = 30 * NS_PER_S
 """So long after a stage that was started again is ready, the next spare process is started for it: it takes
-processor time for seconds. The first one imports while the stage loads."""
+processor time for seconds. The first one imports while the stage loads, or once there is memory for it."""
 
 LOOK_NS = NS_PER_S
 """How often it is looked whether one is to be started or ended."""
@@ -95,7 +95,7 @@ class StageProcess:
     def keep_spare(self, now_ns: int) -> None:
         """To be called again and again: starts a spare process when it is due, if the stage has a use for
         one, and ends it where memory is short. One that has ended by itself is not replaced before the stage
-        starts again. Raises OSError."""
+        was started again, or memory was short. Raises OSError."""
         if not self.stage.imports or self.stage.far or now_ns < self._look_ns:
             return
         self._look_ns = now_ns + LOOK_NS

@@ -135,6 +135,7 @@ def test_a_frame_goes_the_whole_way_on_the_device(pack_folder: Path, monkeypatch
     captured = count_captures(monkeypatch)
     nets = load_nets(Show(player=pack_folder, backend="cuda"))
     assert isinstance(nets.render, DeviceRenderer) and nets.tracker.backend == "cuda"
+    assert nets.heavy == (), "no player stays loaded"
     before = len(captured)
     clip = cv2.VideoCapture(str(FAN))
     out = np.zeros((128, 128, 3), np.uint8)

@@ -1,55 +1,34 @@
-"""Players who take over between two frames, with fakes and with two real packs."""
+"""Players who take over between two frames, with fakes."""
 
 from __future__ import annotations
 
 import gc
-import hashlib
-import re
-import shutil
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from engines.pack.player_pack import MANIFEST, PackError, PlayerPack
+from engines.pack.player_pack import PackError
 from engines.runtime.progress import doing, found
 from realtime.config.show import Show
 from realtime.performer import player_swap
-from realtime.performer.networks import Nets, load_nets
+from realtime.performer.networks import Nets
 from realtime.performer.player_swap import PlayerSwap, prepare
 from realtime.stages.memory import LOAD_BYTES
 from realtime.transport.swap import SwapState, SwapStatus
 from tests.realtime.fakes import fake_nets
-
-ONE, TWO, THREE = Path("players/one"), Path("players/two"), Path("players/three")
-LOST = Path("players/lost")
-
-
-class Packs:
-    """Loads fake players, when it is let."""
-
-    def __init__(self) -> None:
-        self.go = {TWO: threading.Event(), THREE: threading.Event()}
-        self.asked: list[Path] = []
-        self.nets: dict[Path, Nets] = {ONE: self._nets("One")}
-
-    def _nets(self, name: str) -> Nets:
-        return replace(fake_nets(Show()), name=name, load_player=self.load)
-
-    def load(self, folder: Path) -> Nets:
-        self.asked.append(folder)
-        if folder not in self.go:
-            raise PackError(f"{folder} is no player pack:\nplayer.toml is missing")
-        assert self.go[folder].wait(10)
-        self.nets[folder] = self._nets(folder.name.capitalize())
-        return self.nets[folder]
+from tests.realtime.performer.fake_packs import (
+    LOST,
+    ONE,
+    THREE,
+    TWO,
+    Packs,
+    until,
+)
 
 
 @pytest.fixture
@@ -65,13 +44,6 @@ def told() -> list[str]:
 @pytest.fixture
 def swap(packs: Packs, told: list[str]) -> PlayerSwap:
     return PlayerSwap(ONE, packs.nets[ONE], told.append)
-
-
-def until(enough: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not enough():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def test_what_takes_long_for_a_player_is_told_while_another_dances(packs: Packs, told: list[str]) -> None:
@@ -167,26 +139,8 @@ def test_who_has_danced_is_released(swap: PlayerSwap, packs: Packs) -> None:
     assert first() is None
 
 
-class Heavy:
-    """A part of a player's networks. freed: gets its name and the thread in which it was freed."""
-
-    def __init__(self, name: str, freed: list[tuple[str, str]]) -> None:
-        weakref.finalize(self, lambda: freed.append((name, threading.current_thread().name)))
-
-
-def with_heavy_parts(packs: Packs, freed: list[tuple[str, str]]) -> None:
-    """From now on all of them have a renderer and a net that take long to free."""
-    plain = packs._nets
-
-    def heavy(name: str) -> Nets:
-        return replace(plain(name), heavy=(Heavy(f"{name}'s renderer", freed), Heavy(f"{name}'s net", freed)))
-
-    packs._nets = heavy  # type: ignore[method-assign]
-    packs.nets = {ONE: heavy("One")}
-
-
 def test_who_is_loaded_dances_at_once(packs: Packs, told: list[str]) -> None:
-    with_heavy_parts(packs, [])
+    packs.made_heavy()
     swap = PlayerSwap(ONE, packs.nets[ONE], told.append)
     packs.go[TWO].set()
     swap.request(TWO)
@@ -209,7 +163,7 @@ def prepared(packs: Packs, folders: Sequence[Path], told: list[str], free: Seque
 
 
 def test_all_are_loaded_before_the_show_and_stay_while_there_is_memory(packs: Packs, told: list[str]) -> None:
-    with_heavy_parts(packs, [])
+    packs.made_heavy()
     for event in packs.go.values():
         event.set()
     loaded = prepared(packs, (LOST, TWO, THREE), told, (LOAD_BYTES, LOAD_BYTES, LOAD_BYTES - 1))
@@ -230,7 +184,7 @@ def test_who_is_kept_on_disk_and_would_not_stay_is_not_loaded(
 ) -> None:
     """On a device nobody stays, on a CPU nobody without memory."""
     if is_heavy:
-        with_heavy_parts(packs, [])
+        packs.made_heavy()
     packs.go[TWO].set()
     packs.nets[ONE] = replace(packs.nets[ONE], is_kept=lambda folder: folder == THREE)
     free = LOAD_BYTES - 1 if is_heavy else 2 * LOAD_BYTES
@@ -255,7 +209,7 @@ def test_a_loader_that_died_is_replaced(packs: Packs) -> None:
             raise OSError("too many open files")
         return LOAD_BYTES
 
-    with_heavy_parts(packs, [])
+    packs.made_heavy()
     swap = PlayerSwap(ONE, packs.nets[ONE], free_bytes=memory)
     packs.go[TWO].set()
     packs.go[THREE].set()
@@ -272,8 +226,7 @@ def test_where_memory_is_short_who_has_not_danced_for_longest_is_freed(
 ) -> None:
     """In a thread of its own, part after part, and not before the last frame: frames would wait for it."""
     monkeypatch.setattr(player_swap, "FREE_EVERY_S", 0.01)
-    freed: list[tuple[str, str]] = []
-    with_heavy_parts(packs, freed)
+    freed = packs.made_heavy()
     memory = [LOAD_BYTES]
     swap = PlayerSwap(ONE, packs.nets.pop(ONE), free_bytes=lambda: memory[0])
     frame = swap.current()
@@ -298,18 +251,26 @@ def test_where_memory_is_short_who_has_not_danced_for_longest_is_freed(
     assert swap.current().name == "Two"
 
 
-def test_a_real_players_nets_are_freed_one_by_one(pack_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engines.pose.tracking.tracker.PoseTracker", NoTracker)
-    nets = load_nets(Show(player=pack_folder, backend="torch"))
-    renderer, *engines = map(weakref.ref, nets.heavy)
-    parts = list(nets.heavy)
-    del nets
-    del parts[0]
-    assert renderer() is None
-    assert engines and all(engine() is not None for engine in engines)
-    while parts:
-        del parts[0]
-        assert engines.pop(0)() is None
+def test_where_no_thread_is_left_the_show_goes_on(
+    packs: Packs, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packs.made_heavy()
+    loaded = {TWO: packs.made("Two")}
+    swap = PlayerSwap(ONE, packs.nets[ONE], told.append, loaded=loaded)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_thread)
+        swap.make_room()
+        swap.request(THREE)
+        assert swap.status == SwapStatus("One", SwapState.FAILED, "RuntimeError: can't start new thread")
+    swap.request(TWO)
+    assert swap.current() is loaded[TWO], "it was not given up"
+    packs.go[THREE].set()
+    swap.request(THREE)
+    until(lambda: swap.current().name == "Three")
+
+
+def no_thread(thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
 
 
 def test_a_player_alone_names_whom_it_cannot_load() -> None:
@@ -317,68 +278,3 @@ def test_a_player_alone_names_whom_it_cannot_load() -> None:
     swap.request(TWO)
     until(lambda: swap.status.state is SwapState.FAILED)
     assert "players/two: this show has one player only" in swap.status.reason
-
-
-def copied(source: Path, folder: Path, name: str, side: int = 128) -> Path:
-    """A copy of a pack under another name, before a blue plate of so many pixels."""
-    shutil.copytree(source, folder)
-    plate = folder / "plate.png"
-    cv2.imwrite(str(plate), np.full((side, side, 3), (200, 0, 0), np.uint8))
-    digest = hashlib.sha256(plate.read_bytes()).hexdigest()
-    text = (folder / MANIFEST).read_text(encoding="utf-8")
-    text = re.sub(r"^size = .*", f"size = [{side}, {side}]", text, flags=re.M)
-    text = re.sub(r'"plate.png" = "\w+"', f'"plate.png" = "{digest}"', text)
-    (folder / MANIFEST).write_text(
-        re.sub(r'^name = ".*"', f'name = "{name}"', text, flags=re.M), encoding="utf-8"
-    )
-    return folder
-
-
-class NoTracker:
-    """Stands for the pose nets, which no player changes."""
-
-    backend = "none"
-
-    def __init__(self, **options: object) -> None:
-        pass
-
-
-def painted(nets: Nets, pose: NDArray[np.float32]) -> NDArray[np.uint8]:
-    out = np.empty((128, 128, 3), np.uint8)
-    nets.render(pose, out)
-    return out
-
-
-def test_two_real_players(tmp_path: Path, pack_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engines.pose.tracking.tracker.PoseTracker", NoTracker)
-    pose = PlayerPack.load(pack_folder).poses[0]
-    other = copied(pack_folder, tmp_path / "other", "Number 8")
-    first = load_nets(Show(player=pack_folder, backend="torch"))
-    swap = PlayerSwap(pack_folder, first)
-    before = painted(swap.current(), pose)
-    swap.request(other)
-    until(lambda: swap.current() is not first)
-    second = swap.current()
-    assert swap.status == SwapStatus("Number 8", SwapState.READY)
-    assert second.tracker is first.tracker
-    assert second.render is not first.render and second.retarget is not first.retarget
-    after = painted(second, pose)
-    blue = after[:20, :20].mean(axis=(0, 1)) - before[:20, :20].mean(axis=(0, 1))
-    assert blue[0] > 20 and max(blue[1:]) < -20, "he stands before a plate of his own"
-    swap.request(pack_folder)
-    until(lambda: swap.current() is not second)
-    assert swap.current() is first
-    first.render.reset()  # as the pose step has it done for who comes back
-    np.testing.assert_array_equal(painted(swap.current(), pose), before)
-
-
-def test_a_player_of_another_size_is_refused_by_name(
-    tmp_path: Path, pack_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("engines.pose.tracking.tracker.PoseTracker", NoTracker)
-    swap = PlayerSwap(pack_folder, load_nets(Show(player=pack_folder, backend="torch")))
-    small = copied(pack_folder, tmp_path / "small", "Small", 64)
-    swap.request(small)
-    until(lambda: swap.status.state is SwapState.FAILED)
-    assert f"{small} is 64x64, but this show's pictures are 128x128" in swap.status.reason
-    assert swap.status.name == "Number 7"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -12,6 +13,7 @@ from engines.runtime.progress import doing, found
 from realtime.config.show import Show
 from realtime.performer import performer
 from realtime.performer.networks import Nets
+from realtime.stages.memory import LOAD_BYTES
 from realtime.transport.telemetry import Meter
 from tests.realtime.fakes import fake_nets
 
@@ -39,3 +41,36 @@ def test_what_takes_long_and_what_was_found_reaches_console_and_log(monkeypatch:
     assert [text for _, text in meter.take().events] == [QUANTIZING, CHOSEN]
     doing("nobody listens any more")
     assert not meter.has_events()
+
+
+@pytest.mark.parametrize("attempt", [0, 1])
+def test_the_other_players_are_loaded_before_the_show_unless_it_is_started_again(
+    monkeypatch: pytest.MonkeyPatch, attempt: int
+) -> None:
+    given: list[Any] = []
+
+    def start(*arguments: Any) -> Any:
+        given.extend(arguments)
+        return SimpleNamespace(start=lambda must_open: None)
+
+    monkeypatch.setattr(performer, "Performer", start)
+    monkeypatch.setattr(performer, "free_bytes", lambda: LOAD_BYTES)
+
+    def load(show: Show) -> Nets:
+        def other(folder: Path) -> Nets:
+            return replace(fake_nets(show), name=folder.name, heavy=(object(),))
+
+        return replace(other(Path("first")), load_player=other)
+
+    others = (Path("players/two"), Path("players/three"))
+    context: Any = SimpleNamespace(
+        rig=SimpleNamespace(show=Show(camera="fan.mp4", players=others), nets=load), attempt=attempt
+    )
+    link: Any = SimpleNamespace(meter=Meter(), bus=None)
+    parts: list[str] = []
+    performer._load(context, link, cast(Any, SimpleNamespace(begin=parts.append, step=parts.append)))
+    loaded = given[4]
+    assert {folder: nets.name for folder, nets in loaded.items()} == (
+        {} if attempt else {folder: folder.name for folder in others}
+    )
+    assert parts[1:-1] == ([] if attempt else ["loading the player two", "loading the player three"])
