@@ -102,7 +102,8 @@ def old_enough(found: Sequence[Found], now_s: float, days: float) -> list[Found]
 
 
 def delete(found: Sequence[Found]) -> None:
-    """Deletes them. Raises OSError, PlanError; BlockingIOError while the cache is being written."""
+    """Deletes them, what is compiled last. Raises OSError, PlanError; BlockingIOError while the cache is
+    being written."""
     cached = [each.item for each in found if each.item is not None]
     for each in found:
         if each.kind == "inputs":
@@ -169,8 +170,14 @@ def main(argv: list[str] | None = None) -> int:
         delete(found)
         print(f"deleted {total}")
     except BlockingIOError:
-        print("purge: what is compiled is being written by another process: try again later", file=sys.stderr)
+        print(
+            "purge: what is compiled is being written by another process: try again later; all else is gone",
+            file=sys.stderr,
+        )
         return 1
+    except KeyboardInterrupt:
+        print("\npurge: stopped", file=sys.stderr)
+        return 130
     except (ShowError, PlanError, ValueError, OSError) as error:
         print(f"purge: {error}", file=sys.stderr)
         return 1

@@ -31,6 +31,15 @@ def new_folder(target: Path, mark: str) -> Iterator[Path]:
         raise
 
 
+def check_target(target: Path, mark: str) -> None:
+    """Raises FileExistsError or PermissionError where `new_folder` will not be able to make `target`: to be
+    asked before long work."""
+    _begin(target, mark)
+    above = next(path for path in target.absolute().parents if path.exists())
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise PermissionError(f"{target} cannot be made: {above} may not be written to")
+
+
 @contextmanager
 def resumed_folder(
     target: Path, mark: str, digest: str, verdicts: tuple[type[Exception], ...] = ()
@@ -73,6 +82,8 @@ def only_writer(folder: Path, name: Path) -> Iterator[None]:
 
 def _begin(target: Path, mark: str) -> Path:
     """The folder to fill, beside `target`. Repairs what an interrupted swap has left."""
+    if not target.name or target.name == "..":
+        raise FileExistsError(f"{target} names no folder of its own: name a new one")
     if target.exists() and not target.is_dir():
         raise FileExistsError(f"{target} is a file: name a folder")
     part, old = _beside(target, "part"), _beside(target, "old")

@@ -12,6 +12,8 @@ from av.video.stream import VideoStream
 
 from realtime.config.redact import encoding_hint, shown
 
+PHOTOS = frozenset({".heic", ".heif", ".avif"})
+
 STREAM_TIMEOUT_S = 5.0
 """A stream that says nothing for so long is lost."""
 
@@ -45,6 +47,8 @@ def _open_file(name: str) -> InputContainer:
         raise VideoError(f"{name} is a folder: name a video file in it")
     if not path.is_file():
         raise VideoError(f"{name}: no such file")
+    if path.suffix.lower() in PHOTOS:  # FFmpeg would give one tile of it
+        raise VideoError(f"{name} is a phone's photo: export it as JPEG")
     try:  # without "file:" a name with a colon would be taken for a URL
         return av.open(f"file:{name}", container_options=_FILE_OPTIONS, metadata_errors="replace")
     except FFmpegError as error:

@@ -71,17 +71,21 @@ def test_only_what_shows_have_written_is_deleted(place: Path, capsys: pytest.Cap
     assert files_in(place) == before - written(before)
 
 
-@pytest.mark.parametrize("answer", ["", "n", "no", None])
-def test_it_asks_before(place: Path, monkeypatch: pytest.MonkeyPatch, answer: str | None) -> None:
+@pytest.mark.parametrize(
+    ("answer", "status"), [("", 1), ("n", 1), ("no", 1), (EOFError(), 1), (KeyboardInterrupt(), 130)]
+)
+def test_it_asks_before(
+    place: Path, monkeypatch: pytest.MonkeyPatch, answer: str | BaseException, status: int
+) -> None:
     def said(question: str) -> str:
         assert "delete 6 of them" in question
-        if answer is None:
-            raise EOFError
+        if isinstance(answer, BaseException):
+            raise answer
         return answer
 
     monkeypatch.setattr("builtins.input", said)
     before = files_in(place)
-    assert purge.main([]) == 1
+    assert purge.main([]) == status
     assert files_in(place) == before
     monkeypatch.setattr("builtins.input", lambda question: "y")
     assert purge.main([]) == 0

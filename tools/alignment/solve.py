@@ -112,7 +112,8 @@ def align(chunks: Sequence[Chunk]) -> Alignment:
         members = np.flatnonzero(usable & (groups[of_key] == group))
         if len(members) < LEAST_FRAMES:
             continue
-        nearest = [np.linalg.inv(poses[_central_key(of_key[members], poses, small)]) @ pose for pose in poses]
+        to_centre = np.linalg.inv(poses[_central_key(of_key[members], poses, small)])
+        nearest = [to_centre @ pose for pose in poses]
         maps = _maps(members, of_key, keys, rows, nearest, size)
         reference = members[_central(maps[members], Frame(*size))]
         maps[members] = [unscaled(np.linalg.inv(maps[reference]) @ maps[n]) for n in members]

@@ -48,11 +48,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
     parser.add_argument("--every", type=int, metavar="N", help=f"every Nth frame (default {LOOKS_PER_S} a s)")
     parser.add_argument(
-        "--fps", type=float, default=30.0, help="of a dataset, which does not keep times (default 30)"
+        "--fps", type=float, help="of a dataset's frame numbers (default: what the dataset says)"
     )
     parser.add_argument("--backend", choices=("auto", *BACKENDS), default="auto", help="(default auto)")
     options = parser.parse_args(argv)
-    if (options.every is not None and options.every < 1) or options.fps <= 0:
+    if (options.every is not None and options.every < 1) or (options.fps is not None and not options.fps > 0):
         parser.error("--every and --fps must be above 0")
     try:
         coverage = Coverage()
@@ -77,12 +77,13 @@ def add_source(
     source: Path,
     *,
     every: int | None = None,
-    dataset_fps: float = 30,
+    dataset_fps: float | None = None,
     backend: str = "auto",
 ) -> None:
     """Counts a video, a folder's videos or a dataset. Raises VideoError, DatasetError, EngineError."""
     if (source / "landmarks.npy").is_file():
-        add_dataset(coverage, Footage.open(source), dataset_fps)
+        footage = Footage.open(source)
+        add_dataset(coverage, footage, dataset_fps or footage.fps)
         return
     tracker = PoseTracker(backend=backend, smoothing=None)
     for video in videos_of(source):

@@ -43,10 +43,14 @@ def main(argv: list[str] | None = None) -> int:
     if options.beside_show:
         os.nice(LOWEST_PRIORITY)
     found = []
-    for finding in findings(options.show, beside_show=options.beside_show):
-        found.append(finding)
-        if not options.json:
-            print(finding, flush=True)
+    try:
+        for finding in findings(options.show, beside_show=options.beside_show):
+            found.append(finding)
+            if not options.json:
+                print(finding, flush=True)
+    except KeyboardInterrupt:
+        print("\ndoctor: stopped", file=sys.stderr)
+        return 130
     if options.json:
         print(json.dumps([asdict(finding) for finding in found]), flush=True)
     return int(any(finding.level is Level.FAIL for finding in found))

@@ -55,6 +55,10 @@ class Footage:
         """Identifies this footage: SHA-256 of its landmarks."""
         return hashlib.sha256(self.landmarks.tobytes()).hexdigest()
 
+    def plate_digest(self) -> str:
+        """Identifies the empty scene, which may be another one though the landmarks are the same."""
+        return hashlib.sha256(self.plate.tobytes()).hexdigest()
+
     def first(self, share: float) -> Footage:
         """The first `share` of the footage in time."""
         end = int(len(self.indices) * share)

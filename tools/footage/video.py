@@ -20,10 +20,15 @@ from numpy.typing import NDArray
 
 from engines.time_units import NS_PER_S
 from realtime.outputs import synthetic
+from realtime.pictures.decoding import MAY_JUMP
 from realtime.pictures.opening import VideoError, open_video
 from realtime.pictures.reader import VideoReader
+from realtime.pictures.stamps import Stamps
 
 __all__ = ["FORMATS", "Format", "VideoError", "VideoReader", "VideoWriter", "format_of"]
+
+USUAL_SOUND_NS = round(1024 / 48000 * NS_PER_S)
+"""The usual length of a packet of sound."""
 
 _CONTAINER_OPTIONS = {ending: {"movflags": "+faststart"} for ending in (".mp4", ".mov")}
 
@@ -210,12 +215,15 @@ class _Sound:
         self._container, video = open_video(str(path), stream=False)
         streams = self._container.streams
         self._next: tuple[float, av.Packet] | None = None
-        if not streams.audio:
+        known = [stream for stream in streams.audio if stream.codec_context is not None]
+        if not known:  # no sound, or none that FFmpeg knows
             return
-        self._input = streams.audio[0]
+        self._input = known[0]
         self._input.discard = Discard.default
         start, unit = video.start_time, video.time_base
-        self._start_s = float(start * unit) if start is not None and unit is not None else 0.0
+        self._start_ns = round(start * unit * NS_PER_S) if start is not None and unit is not None else 0
+        self._stamps = Stamps(USUAL_SOUND_NS, may_jump=bool(int(self._container.format.flags) & MAY_JUMP))
+        self._first_ns: int | None = None
         context = self._input.codec_context
         if context.codec.canonical_name in output.supported_codecs:
             self._output = output.add_stream_from_template(self._input)
@@ -245,22 +253,40 @@ class _Sound:
         except FFmpegError as error:
             raise VideoError(f"{self._path}: its sound is broken: {error.strerror}") from None
 
+    def _risen(self, stamp: int, unit: Fraction) -> int:
+        """A stamp of the file, in units of `unit` seconds, as one since the first picture. It rises as the
+        picture's do, also where the file's clock was set back or jumps."""
+        stamp_ns = round(stamp * unit * NS_PER_S)
+        if self._first_ns is None:
+            self._first_ns = stamp_ns - self._start_ns
+        return round((self._first_ns + self._stamps(stamp_ns, None)) / (NS_PER_S * unit))
+
     def _copied(self) -> Iterator[tuple[float, av.Packet]]:
         for packet in self._container.demux(self._input):
             if packet.dts is None or packet.pts is None:  # the end
                 continue
-            shift = round(self._start_s / packet.time_base)
-            packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+            ahead = packet.pts - packet.dts
+            packet.dts = self._risen(packet.dts, packet.time_base)
+            packet.pts = packet.dts + ahead
             packet.stream = self._output
             yield float(packet.pts * packet.time_base), packet
 
     def _encoded(self) -> Iterator[tuple[float, av.Packet]]:
         time_s = 0.0
-        for frame in self._container.decode(self._input):
+        for frame in self._decoded():
             if frame.pts is not None and frame.time_base is not None:
-                frame.pts -= round(self._start_s / frame.time_base)
+                frame.pts = self._risen(frame.pts, frame.time_base)
                 time_s = float(frame.pts * frame.time_base)
             for packet in self._output.encode(frame):
                 yield time_s, packet
         for packet in self._output.encode(None):
             yield time_s, packet
+
+    def _decoded(self) -> Iterator[av.AudioFrame]:
+        """What cannot be decoded is left out."""
+        for packet in self._container.demux(self._input):
+            try:
+                frames = packet.decode()
+            except FFmpegError:
+                continue
+            yield from frames

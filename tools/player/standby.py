@@ -29,11 +29,13 @@ def write_standby(
     paint: Paint,
     path: Path,
 ) -> None:
-    """Writes H.264 to `path`: the calmest unbroken stretch of `positions`, then the same stretch backwards.
+    """Writes H.264 to `path`: the calmest unbroken stretch of `positions`, then the same stretch backwards,
+    as fast as it was filmed.
 
     paint: draws the player in a pose (33, 4) into a picture (H, W, 3) BGR, as on air.
     """
-    chosen = calmest(footage.landmarks[positions], footage.indices[positions], SECONDS * FPS)
+    stretch = calmest(footage.landmarks[positions], footage.indices[positions], round(SECONDS * footage.fps))
+    chosen = stretch[at_rate(len(stretch), footage.fps)]
     pictures = np.empty((len(chosen), footage.size[1], footage.size[0], 3), np.uint8)
     for picture, position in zip(
         tqdm(pictures, unit="frame", desc="standby loop"), positions[chosen], strict=True
@@ -62,6 +64,12 @@ def _encode(pictures: Sequence[NDArray[np.uint8]], size: tuple[int, int], path: 
         for picture in pictures:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
         container.mux(stream.encode())
+
+
+def at_rate(count: int, fps: float) -> NDArray[np.int64]:
+    """Which of `count` frames, filmed at `fps`, to show at `FPS` frames a second."""
+    times = np.arange(max(1, round(count * FPS / fps)))
+    return np.minimum(np.round(times * fps / FPS), count - 1).astype(np.int64)
 
 
 def calmest(landmarks: NDArray[np.float32], indices: NDArray[np.int64], length: int) -> NDArray[np.int64]:

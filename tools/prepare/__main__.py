@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import shlex
 import sys
 from pathlib import Path
 
@@ -91,7 +92,7 @@ def main(argv: list[str] | None = None) -> int:
     for warning in summary["warnings"]:
         print(f"note: {warning}")
     print(f"look at {options.dataset / 'report.html'}")
-    print(f"next: python -m tools.train {options.dataset} players/NAME --minutes 60")
+    print(f"next: python -m tools.train {shlex.quote(str(options.dataset))} players/NAME --minutes 60")
     return 0
 
 

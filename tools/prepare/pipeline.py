@@ -19,7 +19,6 @@ from engines.plans.atomic_folder import resumed_folder
 from engines.time_units import NS_PER_S
 from tools.alignment.solve import STILL, TAKEN_FOR_STILL, Alignment, align
 from tools.footage.landmark_net import choose_net
-from tools.footage.video import VideoError
 from tools.matting.cutter import Cutter
 from tools.prepare import report, rules, sheets
 from tools.prepare.choose import count, judge, require, shots, too_small
@@ -45,14 +44,15 @@ def prepare(paths: Sequence[Path], dataset: Path, options: Options | None = None
     """Writes the dataset and returns its summary (also in dataset.json).
 
     paths: videos and folders of videos. Raises VideoError, PrepareError, LandmarkNetError, OSError. Then an
-    old `dataset` is unchanged; after an OSError or an interruption, the same call continues.
+    old `dataset` is unchanged; after all but a PrepareError, a verdict on the footage, the same call
+    continues.
     """
     options = options or Options()
     videos = find_videos(paths)
     sources = open_sources(videos, options)
     net = choose_net(options.landmarks)
     inputs = digest(videos, options, net)
-    with resumed_folder(dataset, MARK, inputs, (VideoError, PrepareError)) as (part, found):
+    with resumed_folder(dataset, MARK, inputs, (PrepareError,)) as (part, found):
         if found == "resumed":
             print(f"going on with an interrupted run for {dataset}", file=sys.stderr)
         elif found == "changed":
@@ -76,6 +76,7 @@ class _Preparation:
         self._journal = Journal(pictures.work / "journal")
         first = sources[0].first
         self._size = (first.shape[1], first.shape[0])
+        self._empty_unused = False
 
     def run(self) -> None:
         empty = (
@@ -108,6 +109,7 @@ class _Preparation:
         summary |= {
             "landmarks": self._net,
             "plate_unseen_share": float(plate.unseen.mean()),
+            "empty_unused": str(self._options.empty) if self._empty_unused else "",
             "standing_px": taken.standing_px,
             "scenes": described_scenes(footage, left[refined.reasons == ""]),
             "own_background_share": float(placement.own[refined.reasons == ""].mean()),
@@ -158,16 +160,18 @@ class _Preparation:
                 frames = self._sampled(scan, alignment, left, placement, scene)
                 box = box_of(placement, placement.scenes == scene, self._size)
                 given = (
-                    in_scene(self._options.empty, empty, whole_alignment, scene, box)
+                    in_scene(empty, whole_alignment, scene, box)
                     if scene == main and self._options.empty is not None
                     else []
                 )
+                unused = scene == main and self._options.empty is not None and not given
                 built = build(self._pictures, frames, box, given)
                 arrays = (
                     {} if built is None else {"picture": built.plate.picture, "unseen": built.plate.unseen}
                 )
-                self._journal.save(name, {"box": np.array(box), **arrays})
+                self._journal.save(name, {"box": np.array(box), "empty_unused": np.array(unused), **arrays})
             entry = self._journal.load(name)
+            self._empty_unused |= bool(entry["empty_unused"])
             if "picture" in entry:
                 x, y, width, height = entry["box"].tolist()
                 found[scene] = EmptyScene(Plate(entry["picture"], entry["unseen"]), (x, y, width, height))
@@ -350,6 +354,11 @@ def warnings_of(summary: dict[str, Any]) -> list[str]:
         found.append("the camera moved; the frames were aligned. A tripod makes cleaner edges")
     if light["p95"] - light["p5"] > 0.03 or light["flicker"] > 0.01:
         found.append(f"the light changes, which was corrected: {rules.ADVICE[rules.OTHER_LIGHT]}")
+    if summary["empty_unused"]:
+        found.append(
+            f"--empty {summary['empty_unused']} does not show the scene that the footage shows, and was not "
+            "used: film it from the same place"
+        )
     if summary["plate_unseen_share"] > 0.005:
         found.append(
             f"{100 * summary['plate_unseen_share']:.1f} % of the plate was never seen free: "

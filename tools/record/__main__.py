@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import shlex
 import signal
 import sys
 import threading
@@ -71,8 +72,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"record: {error}", file=sys.stderr)
         return 1
     print(text(recording.coverage))
-    name = options.folder.name
-    print(f"next: python -m tools.prepare {options.folder} datasets/{name}")
+    dataset = Path("datasets") / options.folder.name
+    print(f"next: python -m tools.prepare {shlex.quote(str(options.folder))} {shlex.quote(str(dataset))}")
     return 0
 
 

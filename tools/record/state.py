@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from tools.coverage.meter import Coverage, CoverageError
 from tools.record.takes import takes_in
@@ -38,7 +39,7 @@ class Recording:
             if takes_in(folder):
                 raise RecordingError(
                     f"{folder} holds takes but no {STATE}: name another folder, or write it again with "
-                    f"python -m tools.coverage {folder} --json > {state}"
+                    f"python -m tools.coverage {quote(str(folder))} --json > {quote(str(state))}"
                 )
             return cls(folder, Coverage())
         try:
@@ -46,7 +47,7 @@ class Recording:
         except (OSError, ValueError, CoverageError) as error:
             raise RecordingError(
                 f"{state} cannot be read ({error}): write it again with "
-                f"python -m tools.coverage {folder} --json > {state}"
+                f"python -m tools.coverage {quote(str(folder))} --json > {quote(str(state))}"
             ) from None
         return cls(folder, coverage)
 

@@ -12,6 +12,7 @@ truth above output, are in runs/NAME/samples. The last 20 % of the footage is ne
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from contextlib import nullcontext
 from dataclasses import asdict
@@ -19,12 +20,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import safetensors
 import torch
 
 from engines.doll.bank import Bank
-from engines.pack.player_pack import PackError, write_pack
+from engines.pack.player_pack import MANIFEST, PackError, write_pack
 from engines.painting.generator import VARIANTS
-from engines.plans.atomic_folder import only_writer
+from engines.plans.atomic_folder import check_target, only_writer
 from tools.footage.dataset import Footage
 from tools.player.bank import FRAMES, make_bank
 from tools.player.rights import add_rights, rights_of
@@ -76,6 +78,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=1, help="CPU threads; more stall on a busy machine")
     parser.add_argument("--restart", action="store_true", help="forget the checkpoint and start anew")
     options = parser.parse_args(argv)
+    if not options.minutes >= 0 or options.steps < 0:
+        parser.error("--minutes and --steps must not be below 0")
+    if min(options.batch, options.frames, options.threads) < 1:
+        parser.error("--batch, --frames and --threads must be 1 or more")
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(1)
     try:
@@ -83,6 +89,13 @@ def main(argv: list[str] | None = None) -> int:
             return train(options, process)
     except (PackError, FloatingPointError, ValueError, OSError) as error:
         print(f"train: {error}", file=sys.stderr)
+        return 1
+    except safetensors.SafetensorError as error:  # of a file that it writes
+        print(
+            f"train: a file of weights cannot be written ({error}): free some space; the same command goes "
+            "on from the checkpoint",
+            file=sys.stderr,
+        )
         return 1
     except torch.OutOfMemoryError:
         print(f"train: out of GPU memory: try --batch {max(1, options.batch // 2)}", file=sys.stderr)
@@ -96,6 +109,7 @@ def train(options: argparse.Namespace, process: Process) -> int:
     """Trains, and writes the pack. Raises the errors that `main` turns into one line."""
     config = Config(
         variant=options.variant,
+        frames=options.frames,
         minutes=options.minutes,
         steps=options.steps,
         batch=options.batch,
@@ -105,7 +119,9 @@ def train(options: argparse.Namespace, process: Process) -> int:
     )
     if config.batch % process.world:
         raise ValueError(f"--batch {config.batch} cannot be shared among {process.world} processes")
-    rights_of(options)  # faults in them are reported before hours of training
+    rights_of(options)  # faults in what is needed at the end are reported before hours of training
+    check_target(options.player, MANIFEST)
+    licences = options.licences.read_text(encoding="utf-8") if options.licences else UNLICENSED
     footage = Footage.open(options.dataset)
     positions, _ = footage.split(config.held_out)
     bank = make_bank(footage, positions, options.frames)
@@ -122,11 +138,11 @@ def train(options: argparse.Namespace, process: Process) -> int:
         if trainer.progress.share(config) < 1:
             trainer.run()
         if process.first:
-            write_player(options, trainer, bank)
+            write_player(options, trainer, bank, licences)
     return 0
 
 
-def write_player(options: argparse.Namespace, trainer: Trainer, bank: Bank) -> None:
+def write_player(options: argparse.Namespace, trainer: Trainer, bank: Bank, licences: str) -> None:
     """Judges the trained net, paints the standby loop and writes the pack."""
     footage, positions = trainer.footage, trainer.train_positions
     score, _ = trainer.score(count=16)
@@ -145,7 +161,7 @@ def write_player(options: argparse.Namespace, trainer: Trainer, bank: Bank) -> N
         bank=bank,
         shadow=shadow,
         standby=standby,
-        licences=options.licences.read_text(encoding="utf-8") if options.licences else UNLICENSED,
+        licences=licences,
         notes={
             "steps": trainer.progress.step,
             "minutes": round(trainer.progress.elapsed_s / 60, 1),
@@ -158,7 +174,7 @@ def write_player(options: argparse.Namespace, trainer: Trainer, bank: Bank) -> N
     print(f"{options.player}: {score:.2f} dB foreground PSNR on held-out frames")
     if shadow is None:
         print("the footage shows no clear shadow on the floor: the player throws none")
-    print(f"next: python run_live.py --player {options.player}")
+    print(f"next: python run_live.py --player {shlex.quote(str(options.player))}")
 
 
 def say(process: Process, text: str) -> None:

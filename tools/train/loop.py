@@ -24,6 +24,7 @@ from engines.doll.bank import Bank
 from engines.painting.generator import Generator, Painting
 from engines.painting.shadow import Shadow
 from tools.footage.dataset import Footage
+from tools.player.bank import FRAMES
 from tools.scores.pictures import psnr
 from tools.train.average import Average
 from tools.train.crops import Crops
@@ -49,6 +50,8 @@ class Config:
     """All settings that affect the result. They are compared when a run is resumed."""
 
     variant: str = "tiny"
+    frames: int = FRAMES
+    """The doll is drawn from so many frames at most."""
     minutes: float = 60.0
     steps: int = 0
     """Unless 0, train for this many steps instead of minutes: for comparisons."""
@@ -281,11 +284,17 @@ class Trainer:
         for kind, optimizer in self._optimizers().items():
             for index, state in optimizer.state_dict()["state"].items():
                 tensors |= {f"{kind}.{index}.{key}": value for key, value in state.items()}
-        meta = {"footage": self.digest()}
+        meta = {"footage": self.digest(), "plate": self.footage.plate_digest()}
         meta |= {"config": json.dumps(asdict(self.config)), "progress": json.dumps(asdict(self.progress))}
         path = self.folder / CHECKPOINT
         part = path.with_suffix(".part")
-        safetensors.torch.save_file({key: value.contiguous() for key, value in tensors.items()}, part, meta)
+        try:
+            safetensors.torch.save_file(
+                {key: value.contiguous() for key, value in tensors.items()}, part, meta
+            )
+        except safetensors.SafetensorError:  # no space is left, say
+            part.unlink(missing_ok=True)
+            raise
         with part.open("rb") as file:
             os.fsync(file.fileno())
         part.replace(path)
@@ -308,7 +317,8 @@ class Trainer:
                 f"{path} was trained with another {', '.join(changed)}: "
                 "give the same, or start anew with --restart"
             )
-        if meta.get("footage") != self.digest():
+        plate = self.footage.plate_digest()  # an older checkpoint does not know its own
+        if meta.get("footage") != self.digest() or meta.get("plate", plate) != plate:
             raise CheckpointError(f"{path} was trained on other footage: start anew with --restart")
         groups: dict[str, dict[str, Tensor]] = {}
         for key, value in tensors.items():

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 
 import pytest
 
-from engines.plans.atomic_folder import new_folder, resumed_folder
+from engines.plans.atomic_folder import check_target, new_folder, resumed_folder
 
 MARK = "mark.json"
 
@@ -96,3 +98,23 @@ def test_what_is_no_such_folder_is_never_replaced(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError, match="file is a file"):
         fill(tmp_path / "file")
     assert (tmp_path / "photos/holiday.jpg").exists()
+
+
+def test_what_cannot_be_made_is_said_beforehand(tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").touch()
+    check_target(tmp_path / "new" / "folder", "mark")
+    assert not (tmp_path / "new").exists()
+    for target in (tmp_path / "full", tmp_path / "full" / "file", Path(), Path("..")):
+        with pytest.raises(FileExistsError, match=re.escape(str(target))):
+            check_target(target, "mark")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_may_not_be_written_to_is_named_beforehand(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(PermissionError, match=re.escape(str(tmp_path))):
+            check_target(tmp_path / "new" / "folder", "mark")
+    finally:
+        tmp_path.chmod(0o700)

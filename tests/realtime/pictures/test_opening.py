@@ -11,7 +11,7 @@ import pytest
 
 from realtime.cameras.camera_name import CaptureError
 from realtime.cameras.video_source import VideoSource
-from realtime.pictures.opening import VideoError
+from realtime.pictures.opening import VideoError, open_video
 from realtime.pictures.reader import VideoReader
 from tests.realtime.pictures.odd_videos import INTERLACED, greys, interlaced, write_video
 
@@ -164,3 +164,11 @@ def test_what_ffmpeg_cannot_convert_is_named(
         VideoReader(path)
     with pytest.raises(CaptureError, match=words):
         VideoSource(str(path))
+
+
+@pytest.mark.parametrize("ending", ["heic", "HEIF", "avif"])
+def test_a_phones_photo_is_refused_with_the_way_out(tmp_path: Path, ending: str) -> None:
+    photo = tmp_path / f"plate.{ending}"
+    photo.write_bytes(b"....ftypheic")
+    with pytest.raises(VideoError, match=r"plate.*phone's photo: export it as JPEG"):
+        open_video(str(photo), stream=False)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,6 +20,7 @@ from tests.tools.alignment.filmed import (
     textured_world,
     view,
 )
+from tools.alignment import solve
 from tools.alignment.measure import Chunk, Meter
 from tools.alignment.solve import MOVED, STILL, TAKEN_FOR_STILL, align
 from tools.prepare.files.journal import Journal
@@ -120,6 +122,21 @@ def test_a_camera_that_pans_away_and_comes_back_meets_its_first_frame(textured: 
     reference = alignment.found[0].reference
     np.testing.assert_allclose(alignment.matrices[reference], np.eye(3), atol=1e-9)
     assert 5 < reference < 85  # not at an end of the pan
+
+
+def test_the_middle_of_a_scene_is_searched_once(textured: Picture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It compares each keyframe with each: once a keyframe took hours for a long clip."""
+    searched: list[int] = []
+    search = solve._central_key
+
+    def counted(*arguments: Any) -> int:
+        searched.append(len(arguments[1]))
+        return search(*arguments)
+
+    monkeypatch.setattr(solve, "_central_key", counted)
+    alignment = align(measured(Film(textured, panned(90, 0.7)), chunk=30))
+    assert searched[0] > 1, "keyframes"
+    assert len(searched) == len(alignment.found) == 1
 
 
 def test_zoom_and_roll_are_measured(textured: Picture) -> None:

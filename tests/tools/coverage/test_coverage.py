@@ -15,6 +15,7 @@ from tools.coverage.meter import NS_PER_S, Coverage
 from tools.coverage.picture import write_picture
 from tools.coverage.pose_space import AXES
 from tools.coverage.report import advice, report, table, text
+from tools.footage.dataset import Footage
 
 ASSETS = Path(__file__).resolve().parents[3] / "assets"
 
@@ -66,6 +67,10 @@ def test_a_prepared_dataset_is_counted(dataset_folder: Path) -> None:
     assert coverage.usable_s == pytest.approx(8, abs=0.2)  # 80 frames
     assert coverage.tallies["turn", "front"].seconds > 7
     assert coverage.tallies["turn", "back"].seconds == 0
+    by_its_own_rate = Coverage()
+    add_source(by_its_own_rate, dataset_folder)
+    fps = Footage.open(dataset_folder).fps
+    assert fps != 10 and by_its_own_rate.usable_s == pytest.approx(80 / fps, abs=0.2)
 
 
 def test_a_video_in_a_folder_is_counted_with_its_own_times(

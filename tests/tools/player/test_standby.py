@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from tests.packs import GAP, SIZE, paint_plainly
 from tools.footage.dataset import Footage
 from tools.footage.video import VideoReader
-from tools.player.standby import FPS, SECONDS, calmest, write_standby
+from tools.player.standby import FPS, SECONDS, at_rate, calmest, write_standby
 
 
 def moving(steps: np.ndarray) -> np.ndarray:
@@ -76,3 +77,14 @@ def paint_plainly_at(footage: Footage, position: int) -> np.ndarray:
     picture = np.empty_like(footage.plate)
     paint_plainly(footage)(footage.landmarks[position], picture)
     return picture
+
+
+@pytest.mark.parametrize(
+    ("fps", "shown"), [(60, range(0, 240, 2)), (30, range(120)), (15, [n // 2 for n in range(120)])]
+)
+def test_the_loop_is_as_fast_as_it_was_filmed(fps: float, shown: Sequence[int]) -> None:
+    found = at_rate(SECONDS * int(fps), fps)
+    assert len(found) == SECONDS * FPS
+    assert np.abs(found - np.array(shown)).max() <= 1
+    assert found[0] == 0 and (np.diff(found) >= 0).all()
+    assert at_rate(1, 60).tolist() == [0]

@@ -234,7 +234,8 @@ def test_the_empty_scene_that_was_filmed_is_what_lies_behind_the_player(
     assert summary["plate_unseen_share"] == 0
     assert np.abs(Footage.open(folder).plate.astype(int) - empty).mean() < 4
     cv2.imwrite(str(tmp_path / "empty.png"), empty[::-1])
-    assert "does not show the scene" in refused(capsys, command(video, tmp_path / "other", *told))
+    assert prepare.main(command(video, tmp_path / "another", *told)) == 0, "hours of work are not thrown away"
+    assert "does not show the scene" in capsys.readouterr().out
     cv2.imwrite(str(tmp_path / "empty.png"), empty[:128])
     assert "256x128" in refused(capsys, command(video, tmp_path / "other", *told))
     told[-1] = str(tmp_path / "nothing.png")

@@ -79,11 +79,19 @@ def test_a_longer_budget_may_be_resumed_but_no_other_run(footage: Footage, tmp_p
         {"variant": "tiny"},
         {"seed": 4},
         {"batch": 3},
+        {"frames": 8},
         {"learning_rate": 1e-3},
         {"weights": replace(CHEAP, face=1.0)},
     ):
         with pytest.raises(CheckpointError, match=f"another {next(iter(change))}.*--restart"):
             trainer_of(footage, tmp_path, replace(CONFIG, **change)).resume()
+
+
+def test_the_same_dance_before_another_background_is_other_footage(footage: Footage, tmp_path: Path) -> None:
+    trainer_of(footage, tmp_path).save()
+    brighter = replace(footage, plate=np.minimum(footage.plate, 254) + np.uint8(1))
+    with pytest.raises(CheckpointError, match=r"other footage.*--restart"):
+        trainer_of(brighter, tmp_path).resume()
 
 
 def test_a_checkpoint_from_before_there_was_a_setting_is_resumed(footage: Footage, tmp_path: Path) -> None:
@@ -93,6 +101,7 @@ def test_a_checkpoint_from_before_there_was_a_setting_is_resumed(footage: Footag
         meta = file.metadata()
     config = json.loads(meta["config"])
     assert config.pop("noise_px") == Config.noise_px
+    assert config.pop("frames") == Config.frames and meta.pop("plate")
     save_file(load_file(path), path, {**meta, "config": json.dumps(config)})
     trainer_of(footage, tmp_path).resume()
 

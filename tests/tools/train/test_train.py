@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
@@ -180,6 +181,43 @@ def test_two_runs_of_one_player_do_not_mix(
 def test_wrong_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert train.main(command(tmp_path / "nowhere", tmp_path)) == 1
     assert_one_line(capsys.readouterr().err, "nowhere is no prepared dataset")
+
+
+def test_what_is_missing_at_the_end_is_said_before_the_training(
+    dataset_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    players = tmp_path / "players"
+    (players / "drawn" / "other").mkdir(parents=True)
+    assert train.main(command(dataset_folder, tmp_path)) == 1
+    assert_one_line(capsys.readouterr().err, "players/drawn is not empty and holds no player.toml")
+    shutil.rmtree(players)
+    assert train.main(command(dataset_folder, tmp_path, "--licences", str(tmp_path / "none.md"))) == 1
+    assert_one_line(capsys.readouterr().err, "none.md")
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    "wrong", ["--minutes=-5", "--minutes=nan", "--steps=-1", "--batch=0", "--frames=0", "--threads=0"]
+)
+def test_a_number_that_makes_no_sense_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], wrong: str
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        train.main(["dataset", str(tmp_path / "player"), wrong])
+    assert wrong.partition("=")[0] in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_full_disk_is_one_line_and_leaves_the_last_checkpoint(
+    dataset_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(tensors: object, path: Path, metadata: object = None) -> None:
+        path.write_bytes(b"half")
+        raise safetensors.SafetensorError("No space left on device")
+
+    monkeypatch.setattr("safetensors.torch.save_file", full)
+    assert train.main(command(dataset_folder, tmp_path, steps=1)) == 1
+    assert_one_line(capsys.readouterr().err, "No space left on device): free some space")
+    assert not list((tmp_path / "runs").rglob("*.part"))
 
 
 def test_a_frame_that_is_lost_is_one_line(

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.pack.manifest import MULTIPLE
-from tools.prepare.files import PrepareError
 
 SIDE_MULTIPLE = MULTIPLE
 """Pictures are cut to sides that a player pack allows: 1280x720 and 1920x1080 stay whole."""
@@ -112,5 +111,5 @@ def write(path: Path, picture: NDArray[np.uint8], quality: int = 90) -> None:
 def read(path: Path, mode: int = cv2.IMREAD_COLOR) -> NDArray[np.uint8]:
     picture = cv2.imread(str(path), mode)
     if picture is None:
-        raise PrepareError(f"{path} cannot be read back: is the disk full?")
+        raise OSError(f"{path} cannot be read back: is the disk full?")
     return np.asarray(picture, np.uint8)

@@ -50,11 +50,11 @@ def measure_empty(pictures: list[NDArray[np.uint8]]) -> Chunk:
 
 
 def in_scene(
-    path: Path, pictures: list[NDArray[np.uint8]], alignment: Alignment, scene: int, box: Box
+    pictures: list[NDArray[np.uint8]], alignment: Alignment, scene: int, box: Box
 ) -> list[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
     """The empty pictures at the place of `box` in the scene, each as `warp` returns it.
 
-    alignment: of the footage, followed by `pictures`. Raises PrepareError where they show another scene.
+    alignment: of the footage, followed by `pictures`. Empty where they show another scene.
     """
     first = len(alignment.scenes) - len(pictures)
     still = scene >= 0 and alignment.found[scene].kind in (STILL, TAKEN_FOR_STILL)
@@ -67,9 +67,4 @@ def in_scene(
             matrix = np.eye(3)  # nothing to align by
         if matrix is not None:
             shown.append(warp(picture, matrix, box))
-    if not shown:
-        raise PrepareError(
-            f"--empty {path} does not show the scene that the footage shows: film it from the same place, or "
-            "leave it out"
-        )
     return shown
