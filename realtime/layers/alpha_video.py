@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import av
 import numpy as np
 from av.error import FFmpegError
-from av.video.reformatter import Colorspace
 
 from engines.time_units import NS_PER_S
 from realtime.pictures.alpha import Layer
+from realtime.pictures.colour import colour_of
 from realtime.pictures.opening import VideoError, open_video
-
-HD_LINES = 720
-"""From so many lines on, a video that does not say otherwise has the colours of BT.709."""
 
 WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """Codecs whose own decoder in FFmpeg leaves alpha out → the one that does not."""
@@ -37,21 +35,22 @@ class AlphaVideo:
         self._frame: av.VideoFrame | None = None
 
     def grab(self) -> int:
-        """Goes to the next frame; its time since the first was shown, nanoseconds. Raises VideoError."""
-        try:
-            at_ns, self._frame = next(self._frames)
-        except FFmpegError as error:
-            raise VideoError(f"{self.name}: it cannot be decoded: {error.strerror}") from error
+        """Goes to the next frame; its time since the first was shown, nanoseconds. A damaged frame is left
+        out, and a file that breaks off is played up to there. Raises VideoError."""
+        at_ns, self._frame = next(self._frames)
         return at_ns
 
     def picture(self) -> Layer:
-        """The frame of the last `grab`, straight."""
+        """The frame of the last `grab`, straight. Raises VideoError."""
         assert self._frame is not None  # noqa: S101  # grabbed before
         frame = self._frame
-        space = frame.colorspace
-        if space == Colorspace.ITU709 or (space == Colorspace.DEFAULT and frame.height >= HD_LINES):
-            frame = frame.reformat(format="bgra", src_colorspace=Colorspace.ITU709)
-        return np.asarray(frame.to_ndarray(format="bgra"), np.uint8)
+        matrix = colour_of(frame).matrix
+        try:
+            if matrix is not None:
+                frame = frame.reformat(format="bgra", src_colorspace=matrix)
+            return np.asarray(frame.to_ndarray(format="bgra"), np.uint8)
+        except FFmpegError as error:
+            raise VideoError(f"{self.name}: it cannot be decoded: {error.strerror}") from error
 
     def close(self) -> None:
         self._container.close()
@@ -62,8 +61,8 @@ class AlphaVideo:
         next_ns = 0
         while True:
             start_ns, first = next_ns, None
-            for packet in self._container.demux(self._video):
-                for frame in self._decoder.decode(packet):
+            for packet in self._packets():
+                for frame in self._decoded(packet):
                     time_ns = next_ns - start_ns
                     if frame.pts is not None and frame.time_base is not None:
                         time_ns = round(frame.pts * frame.time_base * NS_PER_S)
@@ -73,5 +72,18 @@ class AlphaVideo:
                     yield at_ns, frame
             if first is None:
                 raise VideoError(f"{self.name} has no picture in it")
-            self._container.seek(0)
+            try:
+                self._container.seek(0)
+            except FFmpegError as error:
+                raise VideoError(f"{self.name} cannot be played again: {error.strerror}") from error
             self._decoder.flush_buffers()
+
+    def _packets(self) -> Iterator[av.Packet]:
+        with contextlib.suppress(FFmpegError):  # it breaks off
+            yield from self._container.demux(self._video)
+
+    def _decoded(self, packet: av.Packet) -> Sequence[av.VideoFrame]:
+        try:
+            return self._decoder.decode(packet)
+        except FFmpegError:
+            return ()

@@ -101,7 +101,7 @@ class _Content(ABC):
 
     @abstractmethod
     def patch(self, at_ns: int) -> Patch | None:
-        """What is laid over, at a time that goes on while the layer is seen; None where there is nothing."""
+        """What is laid over, at a time that ascends; None where there is nothing."""
 
     def close(self) -> None:  # noqa: B027  # most hold nothing
         """Frees what it holds."""
@@ -120,8 +120,7 @@ class _Faded:
         on = self._settings.locked or shown.get(self._settings.name, False)
         self.share = min(1.0, self.share + self._step) if on else max(0.0, self.share - self._step)
         self.content.want(fields)
-        if self.share:
-            self._at_ns += period_ns
+        self._at_ns += period_ns
 
     def patch(self, *, slated: bool) -> Patch | None:
         if not self.share or (slated and not self._settings.over_slate):

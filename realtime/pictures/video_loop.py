@@ -3,6 +3,7 @@ standby loop, a background, or a layer."""
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +13,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.time_units import NS_PER_S
 from realtime.pictures.opening import VideoError
 from realtime.pictures.picture import Fit, Picture, backdrop, place
 from realtime.pictures.playing import PlayedVideo
 
 Buffer = TypeVar("Buffer")
+
+AWAY_NS = NS_PER_S // 4
+"""Whoever asks again after a longer pause has looked away: the loop stood still meanwhile."""
+
+LATE_NS = NS_PER_S // 2
+"""Where the decoder is so late, the loop waits for it; where it is less late, pictures are left out."""
 
 
 class Pictures(Protocol):
@@ -46,8 +54,11 @@ class Loop(Generic[Buffer]):
         self._source = source
         self.error: str | None = None
         self._current, self._next = buffers
-        self._source.grab()
+        self._grabbed_ns = self._source.grab()
         self._fit(self._source.picture(), self._current)
+        self._asked_ns: int | None = None
+        self._now_ns = self._step_ns = 0
+        """The loop's own time, and by how much it last went on."""
         self._next_at_ns = 0
         self._next_ready = False
         self._stop = False
@@ -56,13 +67,18 @@ class Loop(Generic[Buffer]):
         self._thread.start()
 
     def picture(self, at_ns: int) -> Buffer:
-        """The picture at this time since the loop was first shown; valid until the next call. Never waits.
+        """The picture at this time of a clock that rises; valid until the next call. Never waits.
 
-        Each call goes at most one picture on: a loop that was looked away from, or whose decoder is late,
-        plays on from where it stands.
+        A loop that was looked away from plays on from where it stands. One whose rate is above that of the
+        calls leaves pictures out, and so keeps its speed.
         """
         with self._changed:
-            if self._next_ready and at_ns >= self._next_at_ns:
+            step_ns = 0 if self._asked_ns is None else at_ns - self._asked_ns
+            self._asked_ns = at_ns
+            if 0 < step_ns <= AWAY_NS:
+                self._now_ns += step_ns
+                self._step_ns = step_ns
+            if self._next_ready and self._now_ns >= self._next_at_ns:
                 self._current, self._next = self._next, self._current
                 self._next_ready = False
                 self._changed.notify()
@@ -82,13 +98,28 @@ class Loop(Generic[Buffer]):
                     self._changed.wait_for(lambda: self._stop or not self._next_ready)
                     if self._stop:
                         return
-                at_ns = self._source.grab()
+                    wanted_ns, step_ns = self._now_ns + self._step_ns, self._step_ns
+                at_ns = self._grab(wanted_ns, step_ns)
                 self._fit(self._source.picture(), self._next)
                 with self._changed:
+                    if self._now_ns - at_ns > LATE_NS:
+                        self._now_ns = at_ns
                     self._next_at_ns = at_ns
                     self._next_ready = True
         except (VideoError, cv2.error) as error:
             self.error = str(error)
+
+    def _grab(self, wanted_ns: int, step_ns: int) -> int:
+        """Goes to the next picture, or to a later one where that will be over by the time that is wanted. No
+        more are left out than a rate above that of the calls needs: a slow decoder shows what it can."""
+        before_ns, at_ns = self._grabbed_ns, self._source.grab()
+        period_ns = max(1, at_ns - before_ns)
+        for _ in range(math.ceil(step_ns / period_ns)):
+            if at_ns + period_ns > wanted_ns:
+                break
+            at_ns = self._source.grab()
+        self._grabbed_ns = at_ns
+        return at_ns
 
 
 class VideoLoop(Loop[Picture]):

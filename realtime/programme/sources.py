@@ -53,7 +53,7 @@ class Sources:
         self._standby = PlayersStandby(
             rig.standby, self._size, lambda line: meter.event(time.monotonic_ns(), line), fit=fit
         )
-        self._at_ns = self._standby_ns = 0
+        self._at_ns = 0
         self._loop: Picture | None = None
         self._orders = Orders()
         self._live_shot: Shot | None = None
@@ -61,8 +61,6 @@ class Sources:
     def tick(self, now_ns: int, period_ns: int, orders: Orders) -> None:
         """A tick begins: `shot_of` answers for it from now on."""
         self._at_ns += period_ns
-        if self._loop is not None:  # it plays on from where it was looked away from
-            self._standby_ns += period_ns
         self._loop = None
         self._orders = orders
         self._standby.want(self._rig.standby_of(orders.player))
@@ -98,7 +96,7 @@ class Sources:
             if camera is not None:
                 return Shot(camera.picture, captured_ns=camera.captured_ns)
         if source is not Source.SLATE and self._loop is None:
-            self._loop = self._standby.picture(self._standby_ns)
+            self._loop = self._standby.picture(self._at_ns)
         return self.slate if source is Source.SLATE or self._loop is None else Shot(self._loop)
 
     def preview(self) -> Picture:

@@ -29,7 +29,6 @@ class PlayersStandby:
         self._size, self._tell, self._fit = size, tell, fit
         self._path = path
         self._loop: VideoLoop | None = None
-        self._from_ns: int | None = None
         self._opener: threading.Thread | None = None
         self._opened: VideoLoop | VideoError | None = None
         self._open(path)
@@ -53,8 +52,7 @@ class PlayersStandby:
             self._opener.start()
 
     def picture(self, at_ns: int) -> Picture | None:
-        """The picture at this time of a clock that stands still while nobody looks; None where there is none.
-        Valid until the next call."""
+        """See `Loop.picture`; None where there is none."""
         if self._loop is None:
             return None
         if self._loop.error is not None:
@@ -62,9 +60,7 @@ class PlayersStandby:
             self._loop.close()
             self._loop = None
             return None
-        if self._from_ns is None:
-            self._from_ns = at_ns
-        return self._loop.picture(at_ns - self._from_ns)
+        return self._loop.picture(at_ns)
 
     def _open(self, path: Path) -> None:
         try:
@@ -79,7 +75,6 @@ class PlayersStandby:
             self._loop.close()
             self._loop = None
             gc.collect()  # a frame of PyAV and its side data refer to each other
-        self._loop, self._from_ns = None, None
         if isinstance(opened, VideoError):
             self._tell(f"standby loop: {opened}; the slate takes its place")
         else:
