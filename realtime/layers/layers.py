@@ -10,6 +10,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import cv2
 import numpy as np
@@ -44,13 +45,18 @@ class Layers:
         sponsor: str,
         tell: Callable[[str], None],
         *,
+        shown: Mapping[str, bool] = MappingProxyType({}),
         keyed: bool = False,
     ) -> None:
         """settings: from the lowest to the topmost. size: (width, height) of the programme. players: their
-        names, in the order of `Show.everyone`. tell: is given a line where a layer fails on air. keyed:
-        outputs carry the player's alpha. Raises LayerError."""
+        names, in the order of `Show.everyone`. tell: is given a line where a layer fails on air. shown:
+        which are on at first, by name; else as the settings say. keyed: outputs carry the player's alpha.
+        Raises LayerError."""
         self._players, self._sponsor = players, sponsor
-        self._faded = [_Faded(_opened(each, size, tell), each, fps) for each in settings]
+        self._faded = [
+            _Faded(_opened(each, size, tell), each, fps, on=shown.get(each.name, each.on))
+            for each in settings
+        ]
         self._out = np.empty((size[1], size[0], 3), np.uint8) if settings else None
         self._opaque = np.empty((size[1], size[0], 4), np.uint8) if settings and keyed else None
 
@@ -110,11 +116,11 @@ class _Content(ABC):
 class _Faded:
     """A layer with how much of it is seen. share: 0 to 1."""
 
-    def __init__(self, content: _Content, settings: AnyLayer, fps: float) -> None:
+    def __init__(self, content: _Content, settings: AnyLayer, fps: float, *, on: bool) -> None:
         self.content, self._settings = content, settings
         self._step = 1.0 if settings.fade_s == 0 else min(1.0, 1 / (settings.fade_s * fps))
         self._at_ns = 0
-        self.share = float(settings.on or settings.locked)
+        self.share = float(on or settings.locked)
 
     def tick(self, shown: Mapping[str, bool], fields: Mapping[str, str], period_ns: int) -> None:
         on = self._settings.locked or shown.get(self._settings.name, False)

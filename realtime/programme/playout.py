@@ -53,8 +53,8 @@ class Playout:
         self._link = link
         self._meter = link.meter
         self._show = show
-        self._orders = Orders.at_start(show)
-        self._heard_orders = False
+        self._orders = Orders.at_start(show) if context.on_air is None else context.on_air.orders
+        self._heard_orders = context.on_air is not None
         self._orders_socket = link.bus.receiver("orders", "playout")
         self._sources = Sources(context.rig, link.bus, self._meter)
         self._layers = Layers(
@@ -64,6 +64,7 @@ class Playout:
             (context.rig.player_name, *context.rig.others),
             show.sponsor,
             lambda line: link.meter.event(time.monotonic_ns(), line),
+            shown=self._orders.layers,
             keyed=show.keyed,
         )
         self._measuring = MeasuringPictures(context.rig.programme_size)

@@ -11,6 +11,7 @@ from realtime.config.show import Show
 from realtime.stages.table import Stage
 from realtime.transport.bus import Link
 from realtime.transport.frame_ring import RingSpec
+from realtime.transport.orders import Orders
 from realtime.transport.programme_ring import Part
 
 
@@ -70,11 +71,12 @@ class Rig:
 
 @dataclass(frozen=True)
 class OnAir:
-    """The state of the programme when its process was lost: the start of its clock, and the last tick
-    reported."""
+    """The state of the programme when its process was lost: the start of its clock, the last tick reported,
+    and what the operator wants now."""
 
     start_ns: int
     last_tick: int
+    orders: Orders
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from realtime.stages.table import OUTPUT, Stage
 from realtime.supervise.signals import signals_blocked
 from realtime.supervise.watchdog import Watchdog
 from realtime.transport.bus import Status
+from realtime.transport.orders import Orders
 from realtime.transport.statuses import OutputStatus
 
 START_AGAIN_NS = NS_PER_S
@@ -63,13 +64,13 @@ class StageProcess:
         given_up = gone and not self.stage.far and self._attempt >= 0
         return StageState(self.watchdog.ready, said.doing, said.doing_s, said.part, said.parts, given_up)
 
-    def start(self, rig: Rig, now_ns: int) -> None:
-        """Starts a new process. Raises OSError where the system has no room for one; it is then due again
-        soon."""
+    def start(self, rig: Rig, orders: Orders, now_ns: int) -> None:
+        """Starts a new process. orders: what the operator wants now. Raises OSError where the system has no
+        room for one; it is then due again soon."""
         self.start_at_ns = now_ns + START_AGAIN_NS
         on_air, playout = None, self.said.playout
         if playout is not None and playout.clock_start_ns is not None:
-            on_air = OnAir(playout.clock_start_ns, playout.tick)
+            on_air = OnAir(playout.clock_start_ns, playout.tick, orders)
         context = StageContext(self.stage, rig, self._attempt + 1, on_air)
         process = self._spare_as(context)
         if process is None:

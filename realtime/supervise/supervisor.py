@@ -275,7 +275,7 @@ class Supervisor:
             if notice is not None:
                 self._tell(now_ns, notice)
         elif stage.is_due(now_ns):
-            stage.start(rig, now_ns)
+            stage.start(rig, self.desk.orders, now_ns)
         elif stage.has_ended(now_ns):
             self._hear(statuses)  # its last message
             self._lost(stage, now_ns)

@@ -168,6 +168,29 @@ def test_the_playout_is_killed_and_carries_on_its_clock(tmp_path: Path) -> None:
     assert supervisor.report()["programme"]["missed"] > 0
 
 
+def test_a_playout_that_is_started_again_has_the_operators_orders_at_once(tmp_path: Path) -> None:
+    """Else the slate would be off, and a layer on, until the next orders come."""
+    show, player = fake_show(tmp_path)
+    supervisor = Supervisor(show, player, fake_nets, Heard())
+
+    def kill_it_on_slate() -> None:
+        wait_for(lambda: states(supervisor)[-1:] == ["LIVE"])
+        supervisor.act("slate")
+        wait_for(lambda: states(supervisor)[-1:] == ["SLATE"])
+        playout = child("playout")
+        assert playout is not None
+        playout.kill()
+        wait_for(lambda: supervisor.totals.restarts == {"playout": 1})
+        ticks = supervisor.totals.counts["programme.ticks"]
+        wait_for(lambda: supervisor.totals.counts["programme.ticks"] > ticks + 30)
+
+    errors = in_background(supervisor, kill_it_on_slate)
+    supervisor.run()
+    assert not errors
+    assert states(supervisor)[-1] == "SLATE"
+    assert "FALLBACK" not in states(supervisor)[states(supervisor).index("SLATE") :]
+
+
 def test_the_operator_has_his_way(tmp_path: Path) -> None:
     show, player = fake_show(tmp_path, start="standby")
     heard = Heard()

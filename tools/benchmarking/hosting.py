@@ -35,7 +35,7 @@ class HostedOutput:
         self.start()
 
     def start(self) -> None:
-        self.stage.start(self.rig, time.monotonic_ns())
+        self.stage.start(self.rig, Orders.at_start(self.rig.show), time.monotonic_ns())
 
     def wants(self) -> frozenset[Part]:
         """For the thread of the programme's clock, like `send`."""

@@ -9,20 +9,26 @@ from pathlib import Path
 import pytest
 
 from realtime.outputs.sink import OutputSink
+from realtime.transport.orders import Orders
 from tests.realtime.fakes import fake_show
 from tests.realtime.programme.on_air import Board, Start, Viewer
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """A board with one viewer of everything, and of other sinks; show keys by name."""
+    """A board with one viewer of everything, and of other sinks; show keys by name. orders: see `Board`."""
     boards: list[Board] = []
 
-    def make(*sinks: OutputSink, plates: tuple[Path, ...] = (), **changes: object) -> tuple[Board, Viewer]:
+    def make(
+        *sinks: OutputSink,
+        plates: tuple[Path, ...] = (),
+        orders: Orders | None = None,
+        **changes: object,
+    ) -> tuple[Board, Viewer]:
         show, player = fake_show(tmp_path, healthy_ms=100, **changes)
         player = replace(player, plates=plates)
         viewer = Viewer("all", "picture", "layer", "preview")
-        board = Board(show, player, [viewer, *sinks])
+        board = Board(show, player, [viewer, *sinks], orders)
         boards.append(board)
         return board, viewer
 

@@ -15,7 +15,7 @@ from realtime.config.backgrounds import Colour
 from realtime.config.show import Show
 from realtime.outputs.sink import OutputSink
 from realtime.programme.playout import Playout
-from realtime.stages.context import Rig, StageContext
+from realtime.stages.context import OnAir, Rig, StageContext
 from realtime.stages.stage_link import StageLink
 from realtime.stages.table import PLAYOUT
 from realtime.supervise.rig import Player
@@ -88,7 +88,10 @@ class Viewers:
 class Board:
     """A playout with its bus and rings, and the performer's and the operator's ends of them."""
 
-    def __init__(self, show: Show, player: Player, sinks: Sequence[OutputSink]) -> None:
+    def __init__(
+        self, show: Show, player: Player, sinks: Sequence[OutputSink], orders: Orders | None = None
+    ) -> None:
+        """orders: what the operator wants, where the playout is started again."""
         self._folder = tempfile.TemporaryDirectory()
         self.folder = Path(self._folder.name)
         width, height = player.size
@@ -103,8 +106,9 @@ class Board:
         self.rig = rig
         self.bus = Bus(self.folder)
         self._orders_socket = self.bus.sender("orders", "supervisor")
-        self.orders = Orders.at_start(show)
-        context = StageContext(PLAYOUT, rig, 0)
+        self.orders = orders or Orders.at_start(show)
+        on_air = None if orders is None else OnAir(time.monotonic_ns(), 0, orders)
+        context = StageContext(PLAYOUT, rig, 0 if orders is None else 1, on_air)
         self.playout = Playout(context, StageLink(context, self.bus), Viewers(sinks))
         self._writers: dict[str, RingWriter] = {}
         self._sent = 0

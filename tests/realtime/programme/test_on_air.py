@@ -24,6 +24,7 @@ from realtime.stages.context import StageContext
 from realtime.stages.stage_main import stage_main
 from realtime.stages.table import PERFORMER
 from realtime.transport.bus import Ticket
+from realtime.transport.orders import Orders
 from realtime.transport.people import People
 from tests.realtime.fakes import SIZE
 from tests.realtime.programme.on_air import GREEN, STANDBY, Start, Viewer, Viewers, grey_of, preview
@@ -234,6 +235,26 @@ def test_the_slate_reaches_every_output_at_one_tick_whatever_has_failed(start: S
         encoder.let_go.set()
         performer.kill()
         performer.join()
+
+
+def test_a_playout_that_is_started_again_obeys_the_operator_from_its_first_tick(
+    start: Start, tmp_path: Path
+) -> None:
+    """Not the show file, until the next orders come: the slate would be off, a layer on, the delay gone."""
+    cv2.imwrite(str(tmp_path / "logo.png"), np.full((10, 10, 4), 255, np.uint8))
+    logo = PictureLayer(
+        kind="picture", name="logo", file=tmp_path / "logo.png", on=True, x=0, y=0, anchor="top left",
+        width=0.25, over_slate=True,
+    )  # fmt: skip
+    wanted = Orders(slate=True, layers={"logo": False}, delay_s=1.0)
+    board, viewer = start(layers=(logo,), orders=wanted)
+    board.tick()
+    np.testing.assert_array_equal(viewer.frames[-1].picture, board.playout._sources.slate.picture)
+    board.order(slate=False, taken=True)
+    for _ in range(20):
+        board.frame(200)
+        board.tick()
+        assert (viewer.frames[-1].picture != 200).any(), "the delay fills behind the safe picture"
 
 
 def test_a_slate_for_several_players_names_none(start: Start, tmp_path: Path) -> None:
