@@ -86,9 +86,9 @@ class TrackThread:
                 elif ending:
                     break
             self._writer.close()
-        except OSError as error:  # PyAV's errors are OSErrors too
-            self.error = error.strerror or str(error)
-            with contextlib.suppress(OSError):  # it is told already
+        except Exception as error:  # noqa: BLE001  # the disk's, FFmpeg's, OpenCV's: it is told
+            self.error = getattr(error, "strerror", None) or one_line(error)
+            with contextlib.suppress(Exception):  # it is told already
                 self._writer.close()
 
 

@@ -12,7 +12,7 @@ from realtime.outputs import synthetic
 from realtime.outputs.h264 import EncoderSettings, h264_level
 from realtime.outputs.sink import Format, OutputError
 from realtime.outputs.video_file import VideoFile
-from realtime.outputs.worker import Tick, WorkerSink
+from realtime.outputs.worker import BOARD_RETRY_S, SERVER_RETRY_S, Tick, WorkerSink
 from realtime.transport.programme_ring import Part
 
 UDP_PACKET_BYTES = 1316
@@ -32,7 +32,12 @@ class StreamSink(WorkerSink):
     def __init__(self, settings: Stream, programme: Format) -> None:
         """Raises OutputError where the programme cannot be encoded."""
         super().__init__(
-            "stream", settings.called, programme, frozenset[Part]({"picture"}), where=shown(settings.url)
+            "stream",
+            settings.called,
+            programme,
+            frozenset[Part]({"picture"}),
+            where=shown(settings.url),
+            retry_s=BOARD_RETRY_S if settings.url.startswith("udp:") else SERVER_RETRY_S,
         )
         self._url, self._audio = settings.url, settings.audio
         self._encoding = EncoderSettings(

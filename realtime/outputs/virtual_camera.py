@@ -9,7 +9,7 @@ from typing import Any
 
 from realtime.config.outputs import VirtualCamera
 from realtime.outputs.sink import Format, OutputError
-from realtime.outputs.worker import Tick, WorkerSink
+from realtime.outputs.worker import BOARD_RETRY_S, Tick, WorkerSink
 from realtime.transport.programme_ring import Part
 
 INSTALL = "install it with: pip install pyvirtualcam==0.15.0"
@@ -29,7 +29,12 @@ class VirtualCameraSink(WorkerSink):
         self._library: Any = pyvirtualcam
         where = settings.device or "any device"
         super().__init__(
-            "virtual_camera", settings.called, programme, frozenset[Part]({"picture"}), where=where
+            "virtual_camera",
+            settings.called,
+            programme,
+            frozenset[Part]({"picture"}),
+            where=where,
+            retry_s=BOARD_RETRY_S,
         )
         self._settings = settings
         self._camera: Any = None

@@ -12,7 +12,7 @@ from typing import Any
 
 from realtime.config.outputs import Window
 from realtime.outputs.sink import Format, OutputError
-from realtime.outputs.worker import Tick, WorkerSink
+from realtime.outputs.worker import BOARD_RETRY_S, Tick, WorkerSink
 from realtime.transport.programme_ring import Part
 
 INSTALL = "install it with: pip install pygame-ce==2.5.8"
@@ -41,6 +41,7 @@ class WindowSink(WorkerSink):
             programme,
             frozenset[Part]({"picture"}),
             where=f"monitor {settings.monitor}",
+            retry_s=BOARD_RETRY_S,
         )
         self._settings = settings
         self._window: Any = None

@@ -73,6 +73,10 @@ class Counts:
             return (len(self._times) - 1) / max(1e-9, self._times[-1] - self._times[0])
 
 
+SERVER_RETRY_S, BOARD_RETRY_S = 30.0, 3.0
+"""The longest wait of outputs to a server, which many may try at once, and of those to the board."""
+
+
 class WorkerSink(OutputSink):
     """Takes the newest tick in a thread of its own.
 
@@ -81,9 +85,18 @@ class WorkerSink(OutputSink):
     """
 
     def __init__(
-        self, kind: str, name: str, programme: Format, parts: frozenset[Part], *, where: str, on: bool = True
+        self,
+        kind: str,
+        name: str,
+        programme: Format,
+        parts: frozenset[Part],
+        *,
+        where: str,
+        on: bool = True,
+        retry_s: float = SERVER_RETRY_S,
     ) -> None:
-        """parts: what it uses. where: the address, file or device, for the operator. on: open at once."""
+        """parts: what it uses. where: the address, file or device, for the operator. on: open at once.
+        retry_s: the longest wait until it opens again."""
         self.kind = kind
         self.name = name
         self.programme = programme
@@ -99,7 +112,7 @@ class WorkerSink(OutputSink):
         self._closed = False
         self._busy_since: float | None = None
         self._wake = threading.Event()
-        self._backoff = Backoff()
+        self._backoff = Backoff(most_s=retry_s)
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     @abstractmethod
@@ -195,6 +208,8 @@ class WorkerSink(OutputSink):
                     self._counts.wrote()
         except Exception as error:  # noqa: BLE001  # whatever it is, this sink fails alone
             failure = self._told(error)
+            self._reason = str(failure)
+            self._state = "failed"  # at once: shutting may take its time
         self._busy_since = None
         ran_s = 0.0 if opened_s is None else time.monotonic() - opened_s
         self._latest.take(0)  # too old for the next session

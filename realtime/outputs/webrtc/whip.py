@@ -32,7 +32,7 @@ from realtime.transport.statuses import OutputStatus
 
 T = TypeVar("T")
 
-HTTP_TIMEOUT_S = 10.0
+HTTP_TIMEOUT_S, GOODBYE_S = 10.0, 2.0
 CONNECT_TIMEOUT_S = 10.0
 LOST_AFTER_S = 8
 LONGEST_RETRY_S = 600.0
@@ -159,7 +159,7 @@ class WhipSink(WorkerSink):
         try:
             if resource is not None:
                 async with (
-                    ClientSession(timeout=ClientTimeout(HTTP_TIMEOUT_S)) as http,
+                    ClientSession(timeout=ClientTimeout(GOODBYE_S)) as http,
                     http.delete(resource, headers=self._headers),
                 ):
                     pass  # whatever it answers: the session is over

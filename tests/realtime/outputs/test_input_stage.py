@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
@@ -183,9 +184,19 @@ def test_a_full_disk_ends_the_recording_with_one_line(place: Place, monkeypatch:
     assert list(Track(place.folder, "camera").pictures()), "what was kept can be read"
 
 
-def test_a_disk_that_refuses_ends_it_too(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (av.error.ArgumentError(1, "Invalid data"), "Invalid data"),
+        (RuntimeError("no encoder"), "RuntimeError: no encoder"),
+    ],
+)
+def test_a_disk_or_an_encoder_that_refuses_ends_it_too(
+    place: Place, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+) -> None:
     def refuse(self: TrackWriter, *given: object) -> None:
-        raise OSError(28, "No space left on device")
+        raise error
 
     place.keep()
     place.told()
@@ -193,7 +204,7 @@ def test_a_disk_that_refuses_ends_it_too(place: Place, monkeypatch: pytest.Monke
     place.capture()
     place.until(lambda: place.recorder.status().state == "failed" or place.capture())
     (line,) = place.told()
-    assert f"{place.folder} cannot be written: No space left on device; the show goes on" in line
+    assert f"{place.folder} cannot be written: {said}; the show goes on" in line
 
 
 def test_a_slow_encoder_costs_pictures_and_holds_up_nobody(

@@ -117,6 +117,26 @@ def test_an_output_for_the_board_has_its_colours_and_others_keep_theirs() -> Non
     plain.close()
 
 
+def test_a_failure_is_told_before_the_other_side_is_told_of_the_end() -> None:
+    """A server that is gone may be waited for."""
+
+    class Polite(Worker):
+        told = threading.Event()
+
+        def _shut(self) -> None:
+            self.told.wait(10)
+
+    sink = Polite("server")
+    with playing(sink.send, frame):
+        wait_until(lambda: len(sink.ticks) > 0, "it writes")
+        sink.error = ValueError("gone")
+        wait_for_state(sink, "failed")
+        assert sink.status().reason == "server: ValueError: gone"
+        sink.told.set()
+        wait_for_state(sink, "running")
+    sink.close()
+
+
 def test_what_a_session_had_is_freed_when_it_has_failed() -> None:
     held: list[weakref.ref[NDArray[np.uint8]]] = []
 
