@@ -6,7 +6,6 @@ Each hand-over between them holds one frame, so the pose of frame n+1 overlaps t
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -35,6 +34,7 @@ from realtime.performer.pose_step import Posed, PoseStep
 from realtime.stages.context import StageContext
 from realtime.stages.loading import Loading
 from realtime.stages.memory import free_bytes
+from realtime.stages.niceness import be_nicer
 from realtime.stages.stage_link import StageLink
 from realtime.transport.bus import Bus, receive_newest
 from realtime.transport.frames import open_writer
@@ -47,6 +47,10 @@ from realtime.transport.texts import shown
 
 IDLE_S = 0.2
 """How long a thread waits for a frame before it says that it is still there."""
+
+NICENESS = 5
+"""So much nicer than the outputs once everything is loaded: the programme's clock goes first. While it loads,
+the fallback is on air, and every second counts."""
 
 IDS_PER_ATTEMPT = 1 << 32
 """Frame ids of a restarted performer start at its attempt times this: no id is used twice in a show."""
@@ -265,7 +269,6 @@ class OrdersHeard:
 def run(context: StageContext, link: StageLink) -> None:
     """The process: until the operator or the parent ends it. Raises what the operator must know."""
     cv2.setNumThreads(1)  # the threads of this process are busy enough
-    os.nice(5)  # the programme clock goes first
     parts = len(_players_to_prepare(context)) + 2 + _is_duet_tried(context)
     with Loading(link, parts=parts) as loading:
         performer = _load(context, link, loading)
@@ -330,6 +333,7 @@ def _load(context: StageContext, link: StageLink, loading: Loading) -> Performer
             player = prepare(nets, folder, tell, free_bytes=free_bytes)
             if player is not None:
                 loaded[folder] = player
+    be_nicer(NICENESS)
     performer = Performer(context, link.bus, nets, link.meter, loaded)
     if nets.second is not None and _is_duet_tried(context):
         loading.begin("trying two dancers")

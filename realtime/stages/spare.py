@@ -22,9 +22,9 @@ from realtime.stages.stage_main import LOG_FORMAT, stage_main
 IMPORTING = ", importing"
 """The end of the process's title while it does."""
 
-NICENESS = 5
-"""The thread that imports is so much nicer than the show, as the performer is: with 19 it takes a minute on a
-busy machine. Threads that libraries start meanwhile are as nice."""
+BEFORE_THE_SHOW, DURING_THE_SHOW = 5, 19
+"""The thread that imports is so much nicer than the show. With 19 it takes a minute on a busy machine; with 5
+it can cost a show that is on air its pictures for a second. Threads that libraries start are as nice."""
 
 FAILED = 3
 """The exit status of a process whose imports failed: it may be spoilt. A new one says what is wrong."""
@@ -37,12 +37,12 @@ class Spare:
     """The supervisor's side. The process has begun once this is made. Raises OSError where the system has no
     room for one."""
 
-    def __init__(self, name: str, modules: Sequence[str]) -> None:
-        """name: the stage's. modules: what is imported."""
+    def __init__(self, name: str, modules: Sequence[str], niceness: int = BEFORE_THE_SHOW) -> None:
+        """name: the stage's. modules: what is imported, and how much nicer than the show."""
         spawn = multiprocessing.get_context("spawn")
         ours, self._turn = spawn.Pipe(duplex=False)
         self.process: SpawnProcess = spawn.Process(
-            target=spare_main, args=(name, tuple(modules), ours), name=f"spare {name}"
+            target=spare_main, args=(name, tuple(modules), niceness, ours), name=f"spare {name}"
         )
         with ours:
             self.process.start()
@@ -63,12 +63,12 @@ class Spare:
         self.process.join(END_S)
 
 
-def spare_main(name: str, modules: Sequence[str], turn: Connection) -> None:
+def spare_main(name: str, modules: Sequence[str], niceness: int, turn: Connection) -> None:
     """The target of the process: imports, waits, and is the stage (`stage_main`). It ends with its parent."""
     logging.basicConfig(level=logging.WARNING, format=LOG_FORMAT.format(name))
     title = f"dancecam spare {name}"
     setproctitle.setproctitle(f"{title}{IMPORTING}")
-    importing = threading.Thread(target=_import, args=(modules, title), name="imports", daemon=True)
+    importing = threading.Thread(target=_import, args=(modules, niceness, title), name="imports", daemon=True)
     importing.start()
     parent = parent_process()
     assert parent is not None  # noqa: S101  # the supervisor has started it
@@ -85,8 +85,8 @@ def spare_main(name: str, modules: Sequence[str], turn: Connection) -> None:
     stage_main(context)
 
 
-def _import(modules: Sequence[str], title: str) -> None:
-    os.nice(NICENESS)  # on Linux, of this thread alone
+def _import(modules: Sequence[str], niceness: int, title: str) -> None:
+    os.nice(niceness)  # on Linux, of this thread alone
     for module in modules:
         try:
             with contextlib.suppress(ModuleNotFoundError):  # an optional package

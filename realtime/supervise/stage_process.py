@@ -15,7 +15,7 @@ from engines.time_units import NS_PER_S
 from realtime.control.show_state import StageState
 from realtime.stages.context import OnAir, Rig, StageContext
 from realtime.stages.memory import KEEP_BYTES, LOAD_BYTES, free_bytes
-from realtime.stages.spare import Spare
+from realtime.stages.spare import BEFORE_THE_SHOW, DURING_THE_SHOW, Spare
 from realtime.stages.stage_main import stage_main
 from realtime.stages.table import OUTPUT, Stage
 from realtime.supervise.signals import signals_blocked
@@ -108,8 +108,9 @@ class StageProcess:
             self.end_spare()
             self._spare_at_ns = now_ns + SPARE_AFTER_NS
         elif self._spare is None and now_ns >= self._spare_at_ns and free_bytes() >= LOAD_BYTES:
+            niceness = DURING_THE_SHOW if self.watchdog.ready else BEFORE_THE_SHOW
             with signals_blocked():
-                self._spare = Spare(self.stage.name, self.stage.imports)
+                self._spare = Spare(self.stage.name, self.stage.imports, niceness)
 
     def end_spare(self) -> None:
         if self._spare is not None:

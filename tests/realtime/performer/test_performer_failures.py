@@ -161,7 +161,8 @@ def test_networks_that_always_fail_end_the_performer(
     assert "5 frames in a row failed (pose: no idea)" in str(stage.performer.error)
 
 
-def test_why_a_backend_was_left_is_an_event(tmp_path: Path) -> None:
+def test_why_a_backend_was_left_is_an_event(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(performer, "be_nicer", lambda by: None)
     stage = Stage(tmp_path, fake_nets(Show()))
     left = "the backend cuda does not work here (it is out of memory)"
     rig = replace(stage.performer._rig, nets=lambda show: replace(fake_nets(show), left=(left,)))

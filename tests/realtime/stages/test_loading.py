@@ -21,6 +21,14 @@ QUANTIZING = "quantizing the generator (about half a minute, once)"
 CHOSEN = "precision of the generator: f32 66 ms, int8 35 ms at 320x448: int8, 1 thread"
 
 
+@pytest.fixture(autouse=True)
+def nicer(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """By how much the process would be nicer."""
+    by: list[int] = []
+    monkeypatch.setattr(performer, "be_nicer", by.append)
+    return by
+
+
 def test_what_takes_long_and_what_was_found_reaches_console_and_log(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(performer, "Performer", lambda *_: SimpleNamespace(start=lambda must_open: None))
 
@@ -45,8 +53,9 @@ def test_what_takes_long_and_what_was_found_reaches_console_and_log(monkeypatch:
 
 @pytest.mark.parametrize("attempt", [0, 1])
 def test_the_other_players_are_loaded_before_the_show_unless_it_is_started_again(
-    monkeypatch: pytest.MonkeyPatch, attempt: int
+    monkeypatch: pytest.MonkeyPatch, nicer: list[int], attempt: int
 ) -> None:
+    """And it takes its time only once they are."""
     given: list[Any] = []
 
     def start(*arguments: Any) -> Any:
@@ -58,6 +67,7 @@ def test_the_other_players_are_loaded_before_the_show_unless_it_is_started_again
 
     def load(show: Show) -> Nets:
         def other(folder: Path) -> Nets:
+            assert not nicer
             return replace(fake_nets(show), name=folder.name, heavy=(object(),))
 
         return replace(other(Path("first")), load_player=other)
@@ -69,6 +79,7 @@ def test_the_other_players_are_loaded_before_the_show_unless_it_is_started_again
     link: Any = SimpleNamespace(meter=Meter(), bus=None)
     parts: list[str] = []
     performer._load(context, link, cast(Any, SimpleNamespace(begin=parts.append, step=parts.append)))
+    assert nicer == [performer.NICENESS]
     loaded = given[4]
     assert {folder: nets.name for folder, nets in loaded.items()} == (
         {} if attempt else {folder: folder.name for folder in others}

@@ -15,7 +15,7 @@ import pytest
 
 from engines.time_units import NS_PER_S
 from realtime.stages.memory import KEEP_BYTES, LOAD_BYTES
-from realtime.stages.spare import FAILED, Spare
+from realtime.stages.spare import BEFORE_THE_SHOW, DURING_THE_SHOW, FAILED, Spare
 from realtime.stages.table import PERFORMER, stages_of
 from realtime.supervise import stage_process
 from realtime.supervise.supervisor import Supervisor
@@ -99,6 +99,35 @@ def test_the_first_one_does_not_wait_until_the_performer_is_ready(
         assert child("spare performer") is None
 
     errors = in_background(supervisor, use_it)
+    supervisor.run()
+    assert not errors
+
+
+def test_one_that_imports_during_the_show_takes_nothing_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first one has to be done soon: the show is not on air yet."""
+    (tmp_path / "takes_for_ever.py").write_text("import time; time.sleep(600)\n", encoding="utf-8")
+    supervisor = a_show(tmp_path, "takes_for_ever")
+
+    def importing() -> int:
+        """How nice the thread is that imports."""
+        wait_for(lambda: child("spare performer, importing"))
+        process = child("spare performer, importing")
+        assert process is not None
+        niceness = [os.getpriority(os.PRIO_PROCESS, thread.id) for thread in process.threads()]
+        process.kill()
+        return max(niceness) - os.getpriority(os.PRIO_PROCESS, 0)
+
+    def look() -> None:
+        assert importing() == BEFORE_THE_SHOW
+        wait_for(lambda: states(supervisor)[-1:] == ["LIVE"])
+        kill_performer()
+        wait_for(lambda: states(supervisor)[-3:] == BACK)
+        assert importing() == DURING_THE_SHOW
+
+    errors = in_background(supervisor, look)
+    monkeypatch.syspath_prepend(str(tmp_path))  # the processes inherit it
     supervisor.run()
     assert not errors
 
