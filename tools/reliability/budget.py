@@ -90,6 +90,18 @@ def growth(values: Sequence[int]) -> int:
     return 0 if third < 3 else min(values[-third:]) - min(values[:third])
 
 
+def calm(samples: Sequence[Sample]) -> list[Sample]:
+    """Those with no fault at the time, nor in the WARM_UP_S before. A process that is missing then has no
+    handles in its parent either, and faults come in the first half only."""
+    kept, fault_s = [], -WARM_UP_S
+    for sample in samples:
+        if sample.fault:
+            fault_s = sample.at_s
+        elif sample.at_s - fault_s >= WARM_UP_S:
+            kept.append(sample)
+    return kept
+
+
 def latency_drift_ms(samples: Sequence[Sample]) -> float | None:
     """The median of the last third of the quiet samples less that of the first; None where there are few."""
     quiet = [
@@ -114,7 +126,7 @@ def broken(
                 f"(allowed: {MB_PER_HOUR:g})"
             )
     for name in names_of(samples):
-        _, _, handles, threads = held_by(samples, name, WARM_UP_S)
+        _, _, handles, threads = held_by(calm(samples), name, WARM_UP_S)
         for what, values in (("file handles", handles), ("threads", threads)):
             if growth(values) > LEAST_HANDLES:
                 lines.append(f"{name}: it has {growth(values)} {what} more than at first")

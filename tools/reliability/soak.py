@@ -123,7 +123,7 @@ def run(options: argparse.Namespace, module: str = MODULE) -> list[str]:
 
 def _process(samples: list[Any], name: str) -> dict[str, Any]:
     slope = budget.slopes(samples)[name]
-    _, _, handles, threads = budget.held_by(samples, name, budget.WARM_UP_S)
+    _, _, handles, threads = budget.held_by(budget.calm(samples), name, budget.WARM_UP_S)
     newest = next(s.processes[name] for s in reversed(samples) if name in s.processes)
     return {
         "memory_mb": newest.memory_mb,

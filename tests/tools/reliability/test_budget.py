@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from tools.reliability.budget import Slope, broken, growth, latency_drift_ms, slope
+from tools.reliability.budget import WARM_UP_S, Slope, broken, calm, growth, latency_drift_ms, slope
 from tools.reliability.sampling import Held, Sample
 
 SECONDS = 3
@@ -78,6 +79,19 @@ def test_handles_that_stay_open_are_told_and_those_of_viewers_are_not() -> None:
     assert broken(crowds, 0, {}, 30) == []
     assert growth([5, 9, 5, 8, 9, 9, 9, 8, 9]) == 3
     assert growth([1, 9]) == 0
+
+
+def test_handles_that_a_fault_took_for_a_while_are_no_growth() -> None:
+    """A supervisor has fewer while one of its processes is away."""
+    hurt = [
+        replace(sample, fault="webrtc-killed", processes={"playout": Held(7, 100.0, 46, 10)})
+        if 0.2 < sample.at_s / 3600 < 0.21
+        else sample
+        for sample in samples(1)
+    ]
+    assert broken(hurt, 0, {}, 30) == []
+    fault_s = [sample.at_s for sample in hurt if sample.fault]
+    assert not [s for s in calm(hurt) if fault_s[0] <= s.at_s < fault_s[-1] + WARM_UP_S]
 
 
 def test_latency_that_drifts_by_more_than_a_frame_is_told() -> None:
