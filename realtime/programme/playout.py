@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from typing import Protocol
 
@@ -87,7 +86,6 @@ class Playout:
         self._air.counting = context.on_air is not None or show.start == "standby"
         self._outputs = ProgrammeWriter(link.bus, context.rig.programme) if outputs is None else outputs
         self._journal = None if show.record_inputs is None else Journal(link.bus)
-        gc.freeze()  # a later collection does not look at all this again, and takes no tick's time
         now_ns = time.monotonic_ns()  # the clock starts once everything that takes long is done
         self._started_ns = now_ns
         if context.on_air is None:

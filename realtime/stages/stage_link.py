@@ -12,6 +12,7 @@ import zmq
 
 from engines.time_units import NS_PER_S
 from realtime.stages.context import StageContext
+from realtime.stages.memory import freeze
 from realtime.transport.bus import Bus, Press, Status
 from realtime.transport.statuses import OutputStatus, PerformerStatus, PlayoutStatus, TempoStatus
 from realtime.transport.telemetry import Meter
@@ -44,6 +45,7 @@ class StageLink:
         self.bus = bus
         self.meter = Meter()
         self._loading = ("", 0.0, 0, 0)
+        self._loaded = False
         self.playout: PlayoutStatus | None = None
         self.performer: PerformerStatus | None = None
         self.output: OutputStatus | None = None
@@ -65,7 +67,11 @@ class StageLink:
         self._loading = (doing, doing_s, part, parts)
 
     def beat(self, alive_ns: int, *, ready: bool) -> None:
-        """Sends a status if one is due. alive_ns: when the stage's slowest thread last moved."""
+        """Sends a status if one is due. alive_ns: when the stage's slowest thread last moved. ready: whether
+        the stage has loaded and works."""
+        if ready and not self._loaded:
+            self._loaded = True
+            freeze()
         if self.is_due():
             self._next_ns = time.monotonic_ns() + int(BEAT_S * NS_PER_S)
             self._send(alive_ns, ready)
