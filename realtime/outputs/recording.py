@@ -61,6 +61,10 @@ class RecorderSink(WorkerSink):
         """In another thread: told in the status, although the output is off."""
         self._reason = reason
 
+    def _trouble(self) -> str:
+        file = self._file
+        return f"{self.name}: {file.trouble}" if file is not None and file.trouble else ""
+
     def _open(self) -> None:
         folder = self._settings.folder
         try:

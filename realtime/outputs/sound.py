@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from engines.time_units import NS_PER_S
 from realtime.outputs.sink import OutputError
 from realtime.transport.programme_ring import MediaTime
+from realtime.transport.texts import one_line
 
 RATE = 48_000
 """Samples a second."""
@@ -55,8 +56,19 @@ FADE = RATE // 100
 """Samples over which it is: one sound fades out while the other fades in."""
 
 
+REOPEN_S = 3.0
+"""So long after a card failed it is opened again."""
+
+MEANWHILE = "there is silence until it is back; arecord -L lists what is there"
+
+
 class Sound(ABC):
-    """For one thread. An `Encoded` asks it tick by tick."""
+    """For one thread. An `Encoded` asks it tick by tick.
+
+    trouble: why there is silence, for the operator, or "".
+    """
+
+    trouble: str = ""
 
     @abstractmethod
     def take(self, heard_ns: int | None, media: MediaTime | None, count: int) -> Samples:
@@ -157,48 +169,53 @@ class Recent:
 
 
 class CardSound(Sound):
-    """A sound card, through ALSA, read in a thread of its own."""
+    """A sound card, opened and read in a thread of its own. While it cannot be read there is silence, and it
+    is opened again and again: a recording without sound is better than none."""
 
     def __init__(self, device: str) -> None:
-        """device: as ALSA names it. Raises OutputError."""
-        try:
-            options = {"sample_rate": str(RATE), "channels": "2"}
-            self._input = av.open(device, format="alsa", options=options)
-        except (FFmpegError, ValueError) as error:
-            raise OutputError(
-                f"audio: {device} cannot be opened: {error}; arecord -L lists what is there"
-            ) from error
+        """device: as ALSA names it."""
+        self._device = device
         self._recent = Recent()
-        self._stop = False
-        self._failed: str | None = None
-        self._thread = threading.Thread(target=self._read, name="sound", daemon=True)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sound", daemon=True)
         self._thread.start()
 
     def take(self, heard_ns: int | None, media: MediaTime | None, count: int) -> Samples:
-        """Raises OutputError where the card is gone."""
-        if self._failed is not None:
-            raise OutputError(f"audio: {self._failed}")
         if heard_ns is None:
             return np.zeros((count, 2), np.int16)
         return self._recent.take(heard_ns - round(BEHIND_S * NS_PER_S), count)
 
     def close(self) -> None:
-        self._stop = True
+        self._stop.set()
         self._thread.join(1.0)
-        if not self._thread.is_alive():
-            self._input.close()
 
-    def _read(self) -> None:
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            why = f"audio: {self._device} cannot be opened"
+            try:
+                with open_card(self._device) as card:
+                    why = f"audio: {self._device} gives no sound"
+                    self._read(card)
+                self.trouble = f"{why}: {MEANWHILE}"
+            except (FFmpegError, ValueError) as error:
+                reason = error.strerror if isinstance(error, FFmpegError) else one_line(error)
+                self.trouble = f"{why} ({reason}): {MEANWHILE}"
+            self._stop.wait(REOPEN_S)
+
+    def _read(self, card: av.container.InputContainer) -> None:
+        """Until the card gives no more, or this is closed. Raises FFmpegError."""
         resampler = av.AudioResampler("s16", "stereo", RATE)
-        try:
-            for frame in self._input.decode(audio=0):
-                if self._stop:
-                    return
-                for part in resampler.resample(frame):
-                    self._recent.put(part.to_ndarray().reshape(-1, 2), time.monotonic_ns())
-            self._failed = "the sound card gives no more sound"
-        except FFmpegError as error:
-            self._failed = f"the sound card failed: {error.strerror}"
+        for frame in card.decode(audio=0):
+            if self._stop.is_set():
+                return
+            for part in resampler.resample(frame):
+                self._recent.put(part.to_ndarray().reshape(-1, 2), time.monotonic_ns())
+            self.trouble = ""
+
+
+def open_card(device: str) -> av.container.InputContainer:
+    """Raises FFmpegError, ValueError."""
+    return av.open(device, format="alsa", options={"sample_rate": str(RATE), "channels": "2"})
 
 
 def open_sound(audio: str) -> Sound | None:
@@ -253,6 +270,11 @@ class Encoded:
 
     def close(self) -> None:
         self._sound.close()
+
+    @property
+    def trouble(self) -> str:
+        """See `Sound`; from any thread."""
+        return self._sound.trouble
 
     def _samples(self, ticks: int) -> int:
         return round(ticks * RATE / self._fps)

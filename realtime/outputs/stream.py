@@ -47,6 +47,10 @@ class StreamSink(WorkerSink):
         self._file: VideoFile | None = None
         self._start()
 
+    def _trouble(self) -> str:
+        file = self._file
+        return f"{self.name}: {file.trouble}" if file is not None and file.trouble else ""
+
     def _open(self) -> None:
         parts = urlsplit(self._url)
         url = self._url

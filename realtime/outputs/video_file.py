@@ -49,6 +49,11 @@ class VideoFile:
             self._close()
             raise
 
+    @property
+    def trouble(self) -> str:
+        """Why its sound is silent, for the operator, or ""; from any thread."""
+        return "" if self._sound is None else self._sound.trouble
+
     def write(
         self,
         picture: Picture,

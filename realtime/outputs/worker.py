@@ -130,6 +130,10 @@ class WorkerSink(OutputSink):
     def _tally(self) -> Tally:
         return "off"
 
+    def _trouble(self) -> str:
+        """What the operator must know while it runs, or ""; from any thread."""
+        return ""
+
     def _receivers(self) -> dict[str, int]:
         return {}
 
@@ -151,11 +155,12 @@ class WorkerSink(OutputSink):
 
     def status(self) -> OutputStatus:
         stalled = self.stalled()
+        reason = f"{self.name}: {self._where} takes no more pictures" if stalled else self._reason
         return OutputStatus(
             name=self.name,
             kind=self.kind,
             state="failed" if stalled else self._state,
-            reason=f"{self.name}: {self._where} takes no more pictures" if stalled else self._reason,
+            reason=reason or self._trouble(),
             where=self._where,
             fps=round(self._counts.fps(), 2),
             sent=self._counts.sent,

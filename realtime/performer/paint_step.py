@@ -78,7 +78,7 @@ class PaintStep:
             try:
                 started_ns = time.monotonic_ns()
                 self._meter.time("pose_to_generate", started_ns - posed.posed_ns)
-                is_new = self._reset(posed)
+                self._reset(posed)
                 with self._frames.write() as slot:
                     confidence, spent = _painted(posed, slot.picture)
                     self._meter.time("generate", time.monotonic_ns() - started_ns)
@@ -90,7 +90,7 @@ class PaintStep:
                 self.failures.failed("generate_failed", f"generate: {error}")
                 return
             self.failures.succeeded()
-            self._judge(posed, confidence, is_new=is_new)
+            self._judge(posed, confidence)
             self._meter.count("frames.generated")
             self._finished += 1
             self._pace.finished(time.monotonic_ns())
@@ -113,9 +113,9 @@ class PaintStep:
         self._frames.send(ticket._replace(before_ns=self._before_ns(ticket)))
         self._last = ticket
 
-    def _reset(self, posed: Posed) -> bool:
+    def _reset(self, posed: Posed) -> None:
         """Lets nothing of the movement before be seen of dancers who are new, also where the first frames of
-        theirs were overtaken. Returns whether all are new."""
+        theirs were overtaken or fail. Where all are new, the confidence is theirs alone."""
         new = []
         for place, (dancer, reset) in enumerate(zip(posed.dancers, posed.nets.resets, strict=True)):
             if dancer is None:
@@ -124,7 +124,8 @@ class PaintStep:
             self._turns[place] = dancer.turn
             if new[-1]:
                 reset()
-        return all(new)
+        if all(new):
+            self.confidence.reset()
 
     def _before_ns(self, ticket: Ticket) -> int:
         """See `Ticket.before_ns`."""
@@ -134,11 +135,9 @@ class PaintStep:
         follows = (last.sequence + 1, last.player) == (ticket.sequence, ticket.player)
         return last.captured_ns if follows else 0
 
-    def _judge(self, posed: Posed, confidence: float, *, is_new: bool) -> None:
-        """Updates whether pictures with this confidence, 0..1, may go on air. is_new: another fan dances."""
+    def _judge(self, posed: Posed, confidence: float) -> None:
+        """Updates whether pictures with this confidence, 0..1, may go on air."""
         was_trusted = self.confidence.trusted
-        if is_new:
-            self.confidence.reset()
         self.confidence.step(confidence, posed.captured.captured_ns)
         if was_trusted and not self.confidence.trusted:
             self._meter.event(time.monotonic_ns(), NEVER_FILMED)

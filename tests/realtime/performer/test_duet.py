@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from engines.pose.tracking.tracker import Person
 from realtime.config.duet import Duet
 from realtime.config.show import Show
+from realtime.performer import duet_pace
 from realtime.performer.capture_thread import Captured
 from realtime.performer.confidence import NEVER_FILMED
 from realtime.performer.duet_pace import DuetPace, measure, pictures_a_second, said
 from realtime.performer.fan import Dancer, Fan
-from realtime.performer.networks import Nets, Second
+from realtime.performer.networks import Nets, Second, Trial
 from realtime.transport.orders import Orders
 from realtime.transport.people import People
 from tests.realtime.fakes import (
@@ -265,8 +266,20 @@ def test_two_dancers_are_too_much_where_a_dance_would_jerk(
     assert ("too much" in said(pace)) != enough
 
 
-def test_a_machine_gives_no_more_than_the_programme_shows() -> None:
+@pytest.mark.parametrize(
+    ("programme", "one", "two"), [(5.0, 5.0, 5.0), (15.0, 15.0, 12.0), (30.0, 24.0, 12.0)]
+)
+def test_a_machine_gives_no_more_than_the_programme_shows(
+    monkeypatch: pytest.MonkeyPatch, programme: float, one: float, two: float
+) -> None:
     second = fake_duet_nets(Show()).second
     assert isinstance(second, Second)
-    pace = measure(second, programme=5.0, try_s=0.05)
-    assert (pace.one, pace.two, pace.is_enough) == (5.0, 5.0, True)
+    rates = iter((24.0, 12.0))
+
+    def tried(trial: Trial, try_s: float) -> float:
+        for work in trial:
+            work()
+        return next(rates)
+
+    monkeypatch.setattr(duet_pace, "pictures_a_second", tried)
+    assert measure(second, programme) == DuetPace(one, two, programme)
