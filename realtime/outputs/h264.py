@@ -134,6 +134,15 @@ def _open(name: str, settings: EncoderSettings) -> av.VideoCodecContext:
     return codec
 
 
+def _open_best(settings: EncoderSettings) -> av.VideoCodecContext:
+    if nvenc_works():
+        try:
+            return _open("h264_nvenc", settings)
+        except av.FFmpegError as error:  # a driver allows so many sessions, then refuses
+            logger.warning("NVENC refused one more encoder (%s); this one is x264", error)
+    return _open("libx264", settings)
+
+
 @functools.cache
 def nvenc_works() -> bool:
     """Whether this machine's driver and GPU offer NVENC (many datacentre GPUs do not). Asked once."""
@@ -145,9 +154,9 @@ def nvenc_works() -> bool:
     return True
 
 
-def best_encoder() -> str:
-    """The first of ENCODERS that works here."""
-    return "h264_nvenc" if nvenc_works() else "libx264"
+def encoder_for(settings: EncoderSettings) -> str:
+    """The first of ENCODERS that can be opened for one more picture stream now."""
+    return _open_best(settings).name
 
 
 def to_i420(picture: Picture) -> I420:
@@ -176,7 +185,7 @@ class Encoder:
         if (width, height) != self._settings.size:
             raise ValueError(f"frame is {width}x{height}, not {self._settings.size}")
         if self._codec is None:
-            self._codec = self._open_best()
+            self._codec = _open_best(self._settings)
         bit_rate = self._codec.bit_rate
         if abs(self.bitrate - bit_rate) > SMALLEST_CHANGE * bit_rate:
             self._codec.bit_rate = self.bitrate  # FFmpeg's wrappers reconfigure a running encoder
@@ -189,11 +198,3 @@ class Encoder:
     def flush(self) -> list[av.Packet]:
         """What is left; no picture may follow."""
         return [] if self._codec is None else list(self._codec.encode(None))
-
-    def _open_best(self) -> av.VideoCodecContext:
-        if nvenc_works():
-            try:
-                return _open("h264_nvenc", self._settings)
-            except av.FFmpegError as error:  # a driver allows so many sessions, then refuses
-                logger.warning("NVENC refused one more encoder (%s); this one is x264", error)
-        return _open("libx264", self._settings)

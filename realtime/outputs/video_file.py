@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import av
 
-from realtime.outputs.h264 import Encoder, EncoderSettings, best_encoder, configure, to_i420
+from realtime.outputs.h264 import Encoder, EncoderSettings, configure, encoder_for, to_i420
 from realtime.outputs.sound import Encoded, open_sound
 from realtime.pictures.picture import Picture
 from realtime.transport.programme_ring import MediaTime
@@ -38,7 +38,7 @@ class VideoFile:
             options={"flush_packets": "1", **options},
         )
         self._output.metadata.update(metadata or {})
-        self._stream = self._output.add_stream(best_encoder(), rate=settings.fps)
+        self._stream = self._output.add_stream(encoder_for(settings), rate=settings.fps)
         configure(self._stream.codec_context, settings)
         self._encoder = Encoder(settings, self._stream.codec_context)
         self._sound = None if sound is None else Encoded(sound, self._output, settings.fps)

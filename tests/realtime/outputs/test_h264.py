@@ -1,4 +1,5 @@
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import cv2
@@ -9,6 +10,7 @@ from av.video.frame import PictureType
 from realtime.outputs import h264
 from realtime.outputs.h264 import I420, Encoder, EncoderSettings, h264_level, to_i420
 from realtime.outputs.sink import OutputError
+from realtime.outputs.video_file import VideoFile
 
 SIZE = (320, 192)
 FPS = Fraction(30)
@@ -120,7 +122,7 @@ def test_a_picture_of_another_size_is_refused() -> None:
 
 
 def test_x264_takes_over_when_nvenc_refuses_one_more(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(h264, "nvenc_works", lambda: True)
     real_open = h264._open
@@ -133,3 +135,8 @@ def test_x264_takes_over_when_nvenc_refuses_one_more(
     monkeypatch.setattr(h264, "_open", refuse_nvenc)
     assert IDR in types(Encoder(SETTINGS).encode(picture(0), 0))
     assert "NVENC refused" in caplog.text
+    file = VideoFile(str(tmp_path / "a.mkv"), "matroska", SETTINGS, options={})
+    file.write(np.zeros((*SIZE[::-1], 3), np.uint8), 0)
+    file.close()
+    with av.open(str(tmp_path / "a.mkv")) as recorded:
+        assert len(list(recorded.decode(video=0))) == 1
