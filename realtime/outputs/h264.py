@@ -155,7 +155,7 @@ def nvenc_works() -> bool:
 
 
 def encoder_for(settings: EncoderSettings) -> str:
-    """The first of ENCODERS that can be opened for one more picture stream now."""
+    """The first of ENCODERS that can be opened with these settings now. It is opened, and freed again."""
     return _open_best(settings).name
 
 

@@ -55,7 +55,6 @@ second, so that it may stay between two latencies that are a frame apart."""
 FADE = RATE // 100
 """Samples over which it is: one sound fades out while the other fades in."""
 
-
 REOPEN_S = 3.0
 """So long after a card failed it is opened again."""
 

@@ -91,8 +91,8 @@ def growth(values: Sequence[int]) -> int:
 
 
 def calm(samples: Sequence[Sample]) -> list[Sample]:
-    """Those with no fault at the time, nor in the WARM_UP_S before. A process that is missing then has no
-    handles in its parent either, and faults come in the first half only."""
+    """Those with no fault at the time, nor in the WARM_UP_S before. While a process is away its parent has
+    fewer handles too, and faults come in the first half only: later ones would count as growth."""
     kept, fault_s = [], -WARM_UP_S
     for sample in samples:
         if sample.fault:

@@ -103,7 +103,7 @@ def test_the_first_one_does_not_wait_until_the_performer_is_ready(
     assert not errors
 
 
-def test_one_that_imports_during_the_show_takes_nothing_from_it(
+def test_one_that_imports_during_the_show_gives_way_to_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first one has to be done soon: the show is not on air yet."""
