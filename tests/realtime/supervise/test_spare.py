@@ -111,13 +111,21 @@ def test_one_that_imports_during_the_show_gives_way_to_it(
     supervisor = a_show(tmp_path, "takes_for_ever")
 
     def importing() -> int:
-        """How nice the thread is that imports."""
+        """How much nicer the thread is that imports."""
         wait_for(lambda: child("spare performer, importing"))
         process = child("spare performer, importing")
         assert process is not None
-        niceness = [os.getpriority(os.PRIO_PROCESS, thread.id) for thread in process.threads()]
+
+        def nicer() -> int:
+            numbers = [thread.id for thread in process.threads()]
+            return max(os.getpriority(os.PRIO_PROCESS, n) for n in numbers) - os.getpriority(
+                os.PRIO_PROCESS, 0
+            )
+
+        wait_for(nicer)  # it has its title before that thread begins
+        found = nicer()
         process.kill()
-        return max(niceness) - os.getpriority(os.PRIO_PROCESS, 0)
+        return found
 
     def look() -> None:
         assert importing() == BEFORE_THE_SHOW
