@@ -21,10 +21,11 @@ from engines.painting.generator import PREVIOUS_CHANNELS, canvas_of, cell_px, mu
 GRID = 2
 """Windows start at multiples of this many cells, so that the previous output keeps its place in the net's
 grid."""
-WIDTHS, HEIGHTS = (0.5, 0.65, 0.85, 1.1, 1.5), (1.3, 1.5, 1.75)
+WIDTHS, HEIGHTS = (0.5, 0.65, 0.85, 1.1, 1.5), (1.3, 1.75)
 """Window sizes in standing heights, besides the whole canvas. With the margins `HAIR` and `REACH`, a standing
-player needs 0.5 by 1.3, with arms spread 1.5 by 1.3, with arms raised a height of 1.75."""
-FEW_WIDTHS, FEW_HEIGHTS = (0.65, 1.1), (1.5,)
+player needs 0.5 by 1.3, with arms spread 1.5 by 1.3, with arms raised a height of 1.75. Each size takes time
+to compile, at every start, and memory."""
+FEW_WIDTHS, FEW_HEIGHTS = (0.65, 1.1), (1.5, 1.75)
 """The sizes for backends on a GPU. There each window is a plan or a captured graph of its own, which takes
 memory, and time before the show."""
 HAIR, REACH = 0.16, 0.07
@@ -55,10 +56,13 @@ class Windows:
         self.canvas = canvas_of(size, step)
         self._standing_px = standing_px
 
-        def sides(whole: int, shares: Sequence[float]) -> set[int]:
-            return {whole, *(min(whole, int(-(-standing_px * share // step) * step)) for share in shares)}
+        def sides(whole: int, shares: Sequence[float]) -> list[int]:
+            return [min(whole, int(-(-standing_px * share // step) * step)) for share in shares]
 
-        every = itertools.product(sides(self.canvas[0], widths), sides(self.canvas[1], heights))
+        every = {
+            self.canvas,
+            *itertools.product(sides(self.canvas[0], widths), sides(self.canvas[1], heights)),
+        }
         self.sizes = tuple(sorted(every, key=lambda each: (each[0] * each[1], each)))
 
     @classmethod

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import threading
 import time
 from collections.abc import Mapping
@@ -37,8 +36,6 @@ from realtime.transport.programme_ring import ProgrammeReader
 from realtime.transport.statuses import OutputStatus
 from realtime.transport.texts import one_line
 
-NICENESS = 10
-"""The show comes first: where processor time is scarce, the recording lacks pictures."""
 POLL_MS = 20
 CLOSE_S = 2.0
 SAMPLE_WIDTH = 480
@@ -241,7 +238,6 @@ class InputRecorder:
 
 def run(context: StageContext, link: StageLink) -> None:
     """The process: until the operator or the parent ends it."""
-    os.nice(NICENESS)
     try:
         recorder = InputRecorder(context.stage.settings, context.rig, link, context.stage.name)
     except (ValueError, OSError) as error:

@@ -49,8 +49,8 @@ IDLE_S = 0.2
 """How long a thread waits for a frame before it says that it is still there."""
 
 NICENESS = 5
-"""So much nicer than the outputs once everything is loaded: the programme's clock goes first. While it loads,
-the fallback is on air, and every second counts."""
+"""So much nicer than the programme's clock once everything is loaded. While it loads, the fallback is on air,
+and every second counts."""
 
 IDS_PER_ATTEMPT = 1 << 32
 """Frame ids of a restarted performer start at its attempt times this: no id is used twice in a show."""

@@ -45,6 +45,7 @@ def stage_main(context: StageContext) -> None:
     reported."""
     sys.setswitchinterval(SWITCH_S)
     setproctitle.setproctitle(f"dancecam {context.stage.name}")
+    os.nice(context.stage.niceness)
     if context.stage.punctual:
         _go_first()
     logging.basicConfig(level=logging.WARNING, format=LOG_FORMAT.format(context.stage.name))

@@ -14,7 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from realtime.stages.table import PERFORMER, stages_of
+from realtime.config.outputs import Recorder
+from realtime.performer.performer import NICENESS
+from realtime.stages.table import ENCODER_NICENESS, PERFORMER, stages_of
 from realtime.supervise.leftovers import remove_leftovers
 from realtime.supervise.supervisor import Supervisor, SupervisorError
 from tests.realtime.fakes import Heard, broken_nets, fake_nets, fake_show
@@ -104,6 +106,24 @@ def test_a_show_from_start_to_end(tmp_path: Path) -> None:
     assert things and not any(thing.exists() for thing in things)
     assert child("performer") is None
     assert child("playout") is None
+
+
+def test_an_output_that_encodes_leaves_the_processor_to_the_performer(tmp_path: Path) -> None:
+    recorder = Recorder(kind="recorder", folder=tmp_path / "recordings")
+    show, player = fake_show(tmp_path, outputs=(recorder,))
+    supervisor = Supervisor(show, player, fake_nets, Heard(), seconds=60)
+    nicer: list[int] = []
+
+    def steps() -> None:
+        wait_for(lambda: "LIVE" in states(supervisor))
+        output, performer = child("output recorder"), child("performer")
+        assert output is not None and performer is not None
+        nicer.append(output.nice() - performer.nice())
+
+    errors = in_background(supervisor, steps)
+    supervisor.run()
+    assert not errors and nicer == [ENCODER_NICENESS - NICENESS]
+    assert nicer[0] > 0
 
 
 def test_the_performer_is_killed_and_the_show_goes_on(tmp_path: Path) -> None:

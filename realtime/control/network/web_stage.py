@@ -7,7 +7,6 @@ When it is lost the show goes on and the terminal's keys are heard; browsers com
 from __future__ import annotations
 
 import contextlib
-import os
 
 from realtime.control.keys import Keymap
 from realtime.control.network.checkup import Checkup
@@ -21,7 +20,6 @@ from realtime.transport.orders import Orders
 
 def run(context: StageContext, link: StageLink) -> None:
     """The process: until the operator or the parent ends it. Raises ControlError, Refused."""
-    os.nice(5)  # whoever asks much of the page takes nothing from the programme
     rig = context.rig
     web = rig.show.webrtc
     desk = RemoteDesk(link.bus, context.stage.name, Keymap(rig.show.keys))

@@ -1,15 +1,18 @@
-"""A punctual stage goes before other processes, as far as the system allows it."""
+"""A punctual stage goes before other processes, as far as the system allows it; others leave them more."""
 
 from __future__ import annotations
 
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
+from realtime.config.inputs import RecordInputs
+from realtime.config.outputs import Ndi, Recorder
 from realtime.config.show import Show
 from realtime.stages import stage_main
-from realtime.stages.table import stages_of
+from realtime.stages.table import ENCODER_NICENESS, INPUTS_NICENESS, WEB_NICENESS, stages_of
 
 
 class System:
@@ -53,3 +56,17 @@ def test_it_takes_the_most_that_it_is_allowed(
 
 def test_only_the_playout_is_punctual() -> None:
     assert [stage.name for stage in stages_of(Show()).values() if stage.punctual] == ["playout"]
+
+
+def test_what_is_not_the_show_leaves_it_more() -> None:
+    outputs = (Recorder(kind="recorder", folder=Path("x")), Ndi(kind="ndi", name="board"))
+    stages = stages_of(Show(outputs=outputs, record_inputs=RecordInputs(folder=Path("y"))))
+    assert {name: stage.niceness for name, stage in stages.items()} == {
+        "performer": 0,
+        "playout": 0,
+        "web server": WEB_NICENESS,
+        "output recorder": ENCODER_NICENESS,
+        "output board": 0,
+        "output inputs": INPUTS_NICENESS,
+        "output webrtc": ENCODER_NICENESS,
+    }
