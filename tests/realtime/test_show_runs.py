@@ -1,6 +1,7 @@
 """Whole shows, with fakes in place of the networks: real processes, sockets, shared memory and clocks."""
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -55,7 +56,8 @@ def in_background(supervisor: Supervisor, steps: Callable[[], None]) -> list[Bas
     def work() -> None:
         try:
             steps()
-        except Exception as error:  # noqa: BLE001  # told by the test
+        except Exception as error:  # told by the test
+            logging.getLogger(__name__).exception("it failed after %s", states(supervisor))
             errors.append(error)
         finally:
             supervisor.stop()
