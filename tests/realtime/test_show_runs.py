@@ -42,7 +42,7 @@ def alive(process: psutil.Process) -> bool:
         return False
 
 
-def wait_for(what: Callable[[], object], timeout_s: float = 30) -> None:
+def wait_for(what: Callable[[], object], timeout_s: float = 90) -> None:
     deadline = time.monotonic() + timeout_s
     while not what():
         assert time.monotonic() < deadline, "it did not happen"
