@@ -23,7 +23,7 @@ from tests.realtime.fakes import SIZE, FakePerson, FakeRender, FakeRetarget, Fak
 from tests.realtime.outputs.feeding import wait_until
 from tests.realtime.outputs.test_in_a_show import run, sent
 from tests.realtime.sounding import BEEP_S, FILM_FPS, beeps_in, flashes_in, flashing_film, length_s
-from tests.realtime.test_show_runs import child, states
+from tests.realtime.test_show_runs import child, is_back, states
 
 APART_S = 0.04
 """A frame of the programme, and what is read off the recording: of most flashes."""
@@ -65,7 +65,7 @@ def the_performer_is_killed(supervisor: Supervisor) -> None:
     performer = child("performer")
     assert performer is not None
     os.kill(performer.pid, signal.SIGKILL)
-    wait_until(lambda: states(supervisor)[-3:] == ["HOLD", "FALLBACK", "LIVE"], "it is replaced", 40)
+    wait_until(lambda: is_back(supervisor), "it is replaced", 40)
 
 
 def the_playout_is_killed(supervisor: Supervisor) -> None:

@@ -26,7 +26,7 @@ from realtime.transport.orders import Orders
 from realtime.transport.people import People
 from realtime.transport.telemetry import Delta
 from tests.realtime.fakes import Heard, fake_nets, fake_show
-from tests.realtime.test_show_runs import child, states, wait_for
+from tests.realtime.test_show_runs import child, is_back, states, wait_for
 from tests.realtime.transport.test_bus_with_link import PERFORMER, PLAYOUT, free_ports
 
 
@@ -66,7 +66,7 @@ def test_the_player_crosses_and_comes_back_when_his_machine_was_lost(
     performer = child("performer")
     assert performer is not None
     performer.send_signal(signal.SIGKILL)
-    wait_for(lambda: states(playout)[-3:] == ["HOLD", "FALLBACK", "LIVE"])
+    wait_for(lambda: is_back(playout))
 
 
 def test_the_operator_reaches_the_other_machine(machine: Callable[[Side], Supervisor]) -> None:

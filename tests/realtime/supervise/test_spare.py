@@ -20,11 +20,9 @@ from realtime.stages.table import PERFORMER, stages_of
 from realtime.supervise import stage_process
 from realtime.supervise.supervisor import Supervisor
 from tests.realtime.fakes import Heard, fake_nets, fake_show
-from tests.realtime.test_show_runs import ROOT, alive, child, in_background, states, wait_for
+from tests.realtime.test_show_runs import ROOT, alive, child, in_background, is_back, states, wait_for
 
 pytestmark = pytest.mark.usefixtures("own_folder")
-
-BACK = ["HOLD", "FALLBACK", "LIVE"]
 
 
 @pytest.fixture(autouse=True)
@@ -89,7 +87,7 @@ def test_the_first_one_does_not_wait_until_the_performer_is_ready(
         waiting = spare()
         wait_for(lambda: states(supervisor)[-1:] == ["LIVE"])
         kill_performer()
-        wait_for(lambda: states(supervisor)[-3:] == BACK)
+        wait_for(lambda: is_back(supervisor))
         assert child("performer") == waiting
         if not wait_s:
             spare()
@@ -131,7 +129,7 @@ def test_one_that_imports_during_the_show_gives_way_to_it(
         assert importing() == BEFORE_THE_SHOW
         wait_for(lambda: states(supervisor)[-1:] == ["LIVE"])
         kill_performer()
-        wait_for(lambda: states(supervisor)[-3:] == BACK)
+        wait_for(lambda: is_back(supervisor))
         assert importing() == DURING_THE_SHOW
 
     errors = in_background(supervisor, look)
@@ -149,7 +147,7 @@ def test_a_spare_that_is_gone_is_done_without(tmp_path: Path) -> None:
         waiting.kill()
         wait_for(lambda: not alive(waiting))
         kill_performer()
-        wait_for(lambda: states(supervisor)[-3:] == BACK)
+        wait_for(lambda: is_back(supervisor))
 
     errors = in_background(supervisor, kill_both)
     supervisor.run()
@@ -198,7 +196,7 @@ def test_one_that_still_imports_takes_the_place_once_it_is_done(tmp_path: Path) 
         kill_performer()
         wait_for(lambda: states(supervisor)[-1] == "FALLBACK")
         go.touch()
-        wait_for(lambda: states(supervisor)[-3:] == BACK)
+        wait_for(lambda: is_back(supervisor))
         assert waiting is not None and child("performer") == waiting
 
     errors = in_background(supervisor, kill_it)

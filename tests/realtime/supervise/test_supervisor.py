@@ -20,7 +20,7 @@ from realtime.supervise.supervisor import Supervisor
 from realtime.transport.bus import Bus
 from realtime.transport.telemetry import Totals
 from tests.realtime.fakes import Heard, fake_nets, fake_show
-from tests.realtime.test_show_runs import child, in_background, rings, states, wait_for
+from tests.realtime.test_show_runs import child, in_background, is_back, rings, states, wait_for
 
 pytestmark = pytest.mark.usefixtures("own_folder")
 
@@ -63,7 +63,7 @@ def test_a_performer_that_cannot_be_started_for_want_of_handles_is_started_later
             wait_for(lambda: any("Too many open files" in line for line in heard.lines))
             ticks = supervisor.totals.counts["programme.ticks"]
             wait_for(lambda: supervisor.totals.counts["programme.ticks"] > ticks + 60)
-        wait_for(lambda: states(supervisor)[-3:] == ["HOLD", "FALLBACK", "LIVE"])
+        wait_for(lambda: is_back(supervisor))
 
     errors = in_background(supervisor, run_out)
     supervisor.run()
@@ -159,7 +159,7 @@ def test_the_operator_starts_the_performer_again(tmp_path: Path, given_up: bool)
         wait_for(lambda: any(line.startswith("RESTART (") for line in heard.lines))
         assert given_up or first.is_running()
         wait_for(lambda: supervisor.key("y") or supervisor.desk.orders.restarts == 1)
-        wait_for(lambda: states(supervisor)[-3:] == ["HOLD", "FALLBACK", "LIVE"])
+        wait_for(lambda: is_back(supervisor))
         second = child("performer")
         assert second is not None and second.pid != first.pid
 

@@ -21,7 +21,7 @@ from realtime.config.outputs import WebRtc
 from realtime.stages.table import WEB, stages_of
 from realtime.supervise.supervisor import Supervisor, SupervisorError
 from tests.realtime.fakes import Heard, fake_nets, fake_show
-from tests.realtime.test_show_runs import child, in_background, states, wait_for
+from tests.realtime.test_show_runs import child, in_background, is_back, wait_for
 
 TOKEN = "a-token-of-a-test"
 
@@ -152,7 +152,7 @@ def test_connections_cannot_keep_the_supervisor_from_starting_a_process(tmp_path
             performer = child("performer")
             assert performer is not None
             os.kill(performer.pid, signal.SIGKILL)
-            wait_for(lambda: states(page.supervisor)[-3:] == ["HOLD", "FALLBACK", "LIVE"])
+            wait_for(lambda: is_back(page.supervisor))
         finally:
             for one in idle:
                 one.close()
