@@ -2,6 +2,7 @@ import os
 import pty
 import termios
 import time
+from select import select
 
 import pytest
 
@@ -23,6 +24,15 @@ def wait_for(heard: list[str], n: int) -> None:
         time.sleep(0.01)
 
 
+def read_until(fd: int, status: str) -> str:
+    """What is read up to the status; a status that is replaced before it is written is never seen."""
+    written = ""
+    while not written.endswith(status):
+        assert select([fd], [], [], 5)[0], written
+        written += os.read(fd, 1000).decode()
+    return written
+
+
 def test_the_terminal_is_heard_and_given_back(terminal: int) -> None:
     before = termios.tcgetattr(terminal)
     heard: list[str] = []
@@ -37,13 +47,14 @@ def test_the_terminal_is_heard_and_given_back(terminal: int) -> None:
             time.sleep(0.2)
         os.write(terminal, b"aT z")
         wait_for(heard, 5)
-        keys.status("LIVE")
         keys.say("a line")
+        keys.status("LIVE")
+        written = read_until(read, "LIVE")
         _ = 1 / 0
     outlet.close()
     assert heard == ["\x1b", "a", "T", " ", "z"]
     assert termios.tcgetattr(terminal) == before
-    written = os.read(read, 1000).decode()
-    assert "a line\n" in written and written.endswith("\r\x1b[K")
+    assert "a line\n" in written
+    assert os.read(read, 1000).decode().endswith("\r\x1b[K"), "the status is wiped at the end"
     os.close(read)
     os.close(write)
