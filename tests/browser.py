@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,6 +14,8 @@ import pytest
 from numpy.typing import NDArray
 
 VIEWPORT = {"width": 960, "height": 600}
+PATIENCE_S = 60
+"""How long is waited for what must happen: a machine that is busy may leave a browser no time for seconds."""
 
 
 @contextmanager
@@ -28,7 +32,7 @@ def chromium() -> Iterator:
         "--force-webrtc-ip-handling-policy=default",
     ]
     with playwright.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=path, args=arguments)
+        browser = play.chromium.launch(executable_path=path, args=arguments, timeout=2000 * PATIENCE_S)
         try:
             yield browser
         finally:
@@ -36,8 +40,10 @@ def chromium() -> Iterator:
 
 
 def new_page(browser, viewport=VIEWPORT):
-    """An empty page of somebody new."""
-    return browser.new_context(viewport=viewport, permissions=["camera"]).new_page()
+    """An empty page of somebody new. What is waited for in it may take PATIENCE_S."""
+    context = browser.new_context(viewport=viewport, permissions=["camera"])
+    context.set_default_timeout(1000 * PATIENCE_S)
+    return context.new_page()
 
 
 @contextmanager
@@ -47,6 +53,14 @@ def chromium_page(url: str) -> Iterator:
         page = new_page(browser)
         page.goto(url)
         yield page
+
+
+def wait_until(page: Any, happened: Callable[[], bool]) -> None:
+    """The page, and what is heard of it, go on meanwhile."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not happened():
+        assert time.monotonic() < deadline, "it did not happen"
+        page.wait_for_timeout(50)
 
 
 def screenshot(page, what: str = "main") -> NDArray[np.uint8]:

@@ -155,11 +155,13 @@ class WorkerSink(OutputSink):
 
     def status(self) -> OutputStatus:
         stalled = self.stalled()
-        reason = f"{self.name}: {self._where} takes no more pictures" if stalled else self._reason
+        state, reason = self._said()
+        if stalled:
+            state, reason = "failed", f"{self.name}: {self._where} takes no more pictures"
         return OutputStatus(
             name=self.name,
             kind=self.kind,
-            state="failed" if stalled else self._state,
+            state=state,
             reason=reason or self._trouble(),
             where=self._where,
             fps=round(self._counts.fps(), 2),
@@ -168,6 +170,13 @@ class WorkerSink(OutputSink):
             receivers=self._receivers(),
             tally=self._tally(),
         )
+
+    def _said(self) -> tuple[OutputState, str]:
+        """The state and its own reason: the thread may change both in between."""
+        while True:
+            state, reason = self._state, self._reason
+            if state == self._state:
+                return state, reason
 
     def close(self) -> None:
         self._closed = True
@@ -191,7 +200,8 @@ class WorkerSink(OutputSink):
             failure, ran_s = self._session()
             if failure is None:
                 continue
-            self._state, self._reason = "failed", str(failure)
+            self._reason = str(failure)
+            self._state = "failed"
             wait_s = self._backoff.failed(ran_s, random.random(), failure.retry_after_s)
             self._wake.wait(wait_s)
             self._wake.clear()
@@ -203,7 +213,8 @@ class WorkerSink(OutputSink):
         try:
             self._open()
             opened_s = time.monotonic()
-            self._state, self._reason = "running", ""
+            self._reason = ""
+            self._state = "running"
             while self._on and not self._closed:
                 tick = self._latest.take(TAKE_S)
                 if tick is not None:

@@ -83,6 +83,13 @@ def together_over_apart(one: Callable[[], object], other: Callable[[], object], 
     return (time.perf_counter() - started) / apart
 
 
+def wait_for(found: list[float], count: int) -> None:
+    """Until another thread has found so many, but not for ever."""
+    deadline = time.monotonic() + 60
+    while len(found) < count and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
 def allocations() -> tuple[int, int]:
     stats = torch.cuda.memory_stats()
     return stats["allocation.all.allocated"], stats["segment.all.allocated"]
@@ -145,7 +152,7 @@ def test_an_engine_waits_for_nobody_else() -> None:
     engine.run(inputs, outputs)
     other = torch.cuda.Stream()
     with torch.cuda.stream(other):
-        torch.cuda._sleep(A_SECOND)
+        torch.cuda._sleep(5 * A_SECOND)  # this thread may wait for a core meanwhile
     for _ in range(5):
         engine.run(inputs, outputs)
     assert not other.query(), "the other stream is still busy"
@@ -206,9 +213,11 @@ def test_a_network_is_captured_beside_one_that_runs() -> None:
     thread = threading.Thread(target=play)
     thread.start()
     try:
+        wait_for(likeness, 2)
         net, other = generator_engine((192, 256))
         others, (_, found) = inputs_of(other, 2), other.buffers()
         other.run(others, found)
+        wait_for(likeness, 5)
     finally:
         stop.set()
         thread.join()
@@ -284,7 +293,7 @@ def test_the_player_allocates_nothing_and_waits_for_nobody(
     assert_allocates_nothing(dance, times=3)
     other = torch.cuda.Stream()
     with torch.cuda.stream(other):
-        torch.cuda._sleep(A_SECOND)
+        torch.cuda._sleep(5 * A_SECOND)  # this thread may wait for a core meanwhile
     renderer(poses[0], out)
     assert not other.query()
     other.synchronize()
@@ -311,7 +320,9 @@ def test_another_player_is_loaded_beside_him_and_his_memory_comes_back(
     thread.start()
     before = torch.cuda.memory_allocated()
     try:
+        wait_for(likeness, 2)
         following = DeviceRenderer(pack, backend="cuda")
+        wait_for(likeness, 5)
     finally:
         stop.set()
         thread.join()

@@ -32,6 +32,7 @@ from realtime.config.show import WebRtc
 from realtime.config.tempo import Tempo
 from realtime.stages.table import output_stage, stages_of
 from realtime.supervise.supervisor import Supervisor
+from tests.ports import free_port
 from tests.realtime.fakes import Heard, fake_show, write_clip
 from tests.realtime.stamped import board, stamping_nets
 
@@ -76,12 +77,6 @@ class Seen:
         ]
 
 
-def free_port(kind: socket.SocketKind) -> int:
-    with socket.socket(socket.AF_INET, kind) as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
 def tap_along(bpm: float, port: int) -> None:
     """As a person would at a pad."""
     client, chance, start_s = SimpleUDPClient("127.0.0.1", port), random.Random(1), time.monotonic() + 0.5
@@ -93,7 +88,7 @@ def tap_along(bpm: float, port: int) -> None:
 
 def run(bpm: float, seconds: float, folder: Path, *, midi: bool) -> Seen:
     """Raises AssertionError where the show never gets on the beat."""
-    osc, page = free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_STREAM)
+    osc, page = free_port(socket.SOCK_DGRAM), free_port()
     if midi:
         sys.path.insert(0, str(PACKAGES))
         os.environ["DANCECAM_FAKE_MIDI"] = str(folder / "midi.json")

@@ -16,6 +16,12 @@ from tests.realtime.fakes import SIZE, FakeBoth, Heard, fake_duet_nets, fake_net
 from tests.realtime.test_show_runs import in_background, states, wait_for
 
 
+def fans(supervisor: Supervisor) -> tuple[object, ...]:
+    """The second player, and how well each fan is known."""
+    state = supervisor.desk.state()["show"]
+    return tuple(state.get(name) for name in ("second", "fan", "fan_2"))
+
+
 def test_a_duet_from_start_to_end(tmp_path: Path) -> None:
     recorder = Recorder(kind="recorder", folder=tmp_path / "recordings")
     show, player = fake_show(tmp_path, duet=Duet(player=tmp_path / "two"), outputs=(recorder,))
@@ -24,14 +30,15 @@ def test_a_duet_from_start_to_end(tmp_path: Path) -> None:
 
     def operate() -> None:
         wait_for(lambda: states(supervisor)[-1:] == ["LIVE"])
-        state = supervisor.desk.state()["show"]
-        assert (state["second"], state["fan"], state["fan_2"]) == ("Two", "sound", "sound")
-        assert state["too_slow"] == ""
+        wait_for(lambda: fans(supervisor) == ("Two", "sound", "sound"))
+        assert supervisor.desk.state()["show"]["too_slow"] == ""
         supervisor.desk.act("pick-2", {"x": 0.5, "y": 0.5}, who="test")
         wait_for(lambda: any("second fan: nobody was found where" in line for line in heard.lines))
         supervisor.desk.act("unpick-2", who="test")
         supervisor.desk.act("record", who="test")
-        wait_for(lambda: supervisor.totals.counts["frames.shown"] > 90)
+        wait_for(lambda: supervisor.desk.state()["show"]["outputs"][0]["state"] == "running")
+        shown = supervisor.totals.counts["frames.shown"]
+        wait_for(lambda: supervisor.totals.counts["frames.shown"] > shown + 60)
         supervisor.desk.act("record", who="test")
 
     errors = in_background(supervisor, operate)
@@ -43,8 +50,8 @@ def test_a_duet_from_start_to_end(tmp_path: Path) -> None:
     reader = VideoReader(recording)
     halves = [(frame[48, 32].mean(), frame[48, SIZE[0] - 32].mean()) for _, frame in reader]
     reader.close()
-    left, right = halves[len(halves) // 2]
-    assert left == pytest.approx(FakeBoth.FIRST, abs=8) and right == pytest.approx(FakeBoth.SECOND, abs=8)
+    both = pytest.approx((FakeBoth.FIRST, FakeBoth.SECOND), abs=8)
+    assert sum(each == both for each in halves) >= 20, "in the others the fallback may be seen"
 
 
 def test_a_show_of_one_player_has_no_second_fan(tmp_path: Path) -> None:
@@ -53,8 +60,7 @@ def test_a_show_of_one_player_has_no_second_fan(tmp_path: Path) -> None:
 
     def operate() -> None:
         wait_for(lambda: states(supervisor)[-1:] == ["LIVE"])
-        state = supervisor.desk.state()["show"]
-        assert (state["second"], state["fan"], state["fan_2"]) == ("", "sound", "")
+        wait_for(lambda: fans(supervisor) == ("", "sound", ""))
         for action, given in (("pick-2", {"x": 0.5, "y": 0.5}), ("unpick-2", {})):
             with pytest.raises(Refused, match="the show is no duet"):
                 supervisor.desk.act(action, given, who="test")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import resource
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ import run_live
 from realtime.config.control import Control
 from realtime.config.outputs import Recorder, WebRtc
 from tests.realtime.fakes import fake_nets, fake_show
+from tests.realtime.transport.test_bus_with_link import free_ports
 
 ROOT = Path(run_live.__file__).parent
 
@@ -43,15 +43,13 @@ def files_in(folder: Path) -> set[str]:
 @pytest.mark.parametrize("logged", [True, False])
 def test_a_show_leaves_no_file_but_its_log(tmp_path: Path, home: Path, logged: bool) -> None:
     (tmp_path / "show").mkdir()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     show, player = fake_show(
         tmp_path / "show",
         outputs=(Recorder(kind="recorder", folder=home / "recordings"),),
         control=Control(log=home / "logs" if logged else None),
-        webrtc=WebRtc(port=port),
+        webrtc=WebRtc(port=free_ports(1)),
     )
-    run_live.run(show, player, run_live.parse(["--headless", "--seconds", "3"]), fake_nets)
+    run_live.run(show, player, run_live.parse(["--headless", "--seconds", "5"]), fake_nets)
     logs = sorted(files_in(home))
     if not logged:
         assert logs == []

@@ -10,17 +10,20 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
 import pytest
 
 from realtime.config.outputs import Recorder
+from realtime.config.show import Show
+from realtime.performer.networks import Nets
 from realtime.performer.performer import NICENESS
-from realtime.stages.table import ENCODER_NICENESS, PERFORMER, stages_of
+from realtime.stages.table import ENCODER_NICENESS
 from realtime.supervise.leftovers import remove_leftovers
 from realtime.supervise.supervisor import Supervisor, SupervisorError
-from tests.realtime.fakes import Heard, broken_nets, fake_nets, fake_show
+from tests.realtime.fakes import FakePerson, Heard, TrackerOf, broken_nets, fake_nets, fake_show
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -28,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def child(name: str) -> psutil.Process | None:
     for process in psutil.Process().children(recursive=True):
         try:
-            if process.cmdline() and process.cmdline()[0] == f"dancecam {name}":
+            if process.cmdline()[:1] == [f"dancecam {name}"]:
                 return process
         except psutil.Error:
             continue
@@ -90,49 +93,92 @@ def is_back(supervisor: Supervisor) -> bool:
     return seen.count("FALLBACK") > 1 and seen[-1] == "LIVE"
 
 
+def ticks_go_on(supervisor: Supervisor, more: int = 60) -> None:
+    """Waits until the programme has had so many more ticks, and every process some turns."""
+    ticks = supervisor.totals.counts["programme.ticks"]
+    wait_for(lambda: supervisor.totals.counts["programme.ticks"] > ticks + more)
+
+
+def wait_until_back(supervisor: Supervisor, restarts: int = 1) -> None:
+    """Waits until the performer, which was started again so many times, is LIVE. A pause of a busy machine,
+    whether before or meanwhile, is not taken for it."""
+    wait_for(
+        lambda: (
+            supervisor.totals.restarts["performer"] >= restarts and supervisor.status().is_ready("performer")
+        )
+    )
+    ticks_go_on(supervisor)  # so the playout knows, too
+    wait_for(lambda: states(supervisor)[-1] == "LIVE")
+
+
+def states_since(supervisor: Supervisor, beginning: str) -> list[str]:
+    """The states after the last event whose text begins so; none where there was no such event."""
+    events = [entry["event"] for entry in supervisor.report()["timeline"]]
+    places = [n for n, event in enumerate(events) if event.startswith(beginning)]
+    return [event for event in events[places[-1] :] if event.isupper()] if places else []
+
+
+def nets_that_find_nobody_at_last(show: Show) -> Nets:
+    """Once the file `enough` is there."""
+    enough = Path(show.camera).with_name("enough")
+    tracker = TrackerOf(lambda frame, t_ns: None if enough.exists() else FakePerson())
+    return replace(fake_nets(show), tracker=tracker)
+
+
 @pytest.mark.usefixtures("own_folder")
 def test_a_show_from_start_to_end(tmp_path: Path) -> None:
     show, player = fake_show(tmp_path)
-    supervisor = Supervisor(show, player, fake_nets, Heard(), seconds=3)
+    supervisor = Supervisor(show, player, nets_that_find_nobody_at_last, Heard())
     things: list[Path] = []
-    watcher = threading.Timer(2, lambda: things.extend(belongings(os.getpid(), tmp_path)))
-    watcher.start()
+    counts = supervisor.totals.counts
+
+    def watch() -> None:
+        wait_for(lambda: states(supervisor)[-1:] == ["LIVE"])
+        things.extend(belongings(os.getpid(), tmp_path))
+        wait_for(lambda: counts["ns.live"] > 2e9 and counts["frames.generated"] >= 24 * 2)
+        (tmp_path / "enough").touch()  # whichever process ends first, no picture is on its way to the other
+        wait_for(lambda: counts["dropped.nobody"] > 10)
+        ticks_go_on(supervisor)
+
+    errors = in_background(supervisor, watch)
     supervisor.run()
-    watcher.join()
+    assert not errors
     report = supervisor.report()
     assert report["backend"] == {"pose": "fake pose", "generator": "fake generator"}
-    assert states(supervisor) == ["FALLBACK", "LIVE"]
+    assert states(supervisor)[:2] == ["FALLBACK", "LIVE"]
+    assert not {*states(supervisor)} - {"FALLBACK", "LIVE", "HOLD"}
     programme = report["programme"]
     assert programme["seconds"]["live"] > 2
     assert sum(programme["seconds"].values()) == pytest.approx(programme["ticks"] / 30, rel=0.01)
     frames = report["frames"]
-    assert frames["generated"] >= 24 * 2
+    assert frames["shown"] > 0
     accounted = frames["shown"] + sum(frames["dropped"].values())
     assert frames["captured"] - 4 <= accounted <= frames["captured"]
     for name in ("capture_to_programme", "pose", "generate", "retarget"):
         p = report["latency_ms"][name]
         assert 0 < p["p50"] <= p["p95"] <= p["p99"]
     assert things and not any(thing.exists() for thing in things)
-    assert child("performer") is None
-    assert child("playout") is None
+    wait_for(lambda: child("performer") is None)
+    wait_for(lambda: child("playout") is None)
 
 
 def test_an_output_that_encodes_leaves_the_processor_to_the_performer(tmp_path: Path) -> None:
     recorder = Recorder(kind="recorder", folder=tmp_path / "recordings")
     show, player = fake_show(tmp_path, outputs=(recorder,))
-    supervisor = Supervisor(show, player, fake_nets, Heard(), seconds=60)
-    nicer: list[int] = []
+    supervisor = Supervisor(show, player, fake_nets, Heard())
 
     def steps() -> None:
         wait_for(lambda: "LIVE" in states(supervisor))
+        wait_for(lambda: child("output recorder"))
         output, performer = child("output recorder"), child("performer")
         assert output is not None and performer is not None
-        nicer.append(output.nice() - performer.nice())
+        # It has its title a moment before it is nicer.
+        wait_for(lambda: output.nice() - performer.nice() == ENCODER_NICENESS - NICENESS)
 
     errors = in_background(supervisor, steps)
     supervisor.run()
-    assert not errors and nicer == [ENCODER_NICENESS - NICENESS]
-    assert nicer[0] > 0
+    assert not errors
+    assert ENCODER_NICENESS > NICENESS
 
 
 def test_the_performer_is_killed_and_the_show_goes_on(tmp_path: Path) -> None:
@@ -145,33 +191,38 @@ def test_the_performer_is_killed_and_the_show_goes_on(tmp_path: Path) -> None:
         performer = child("performer")
         assert performer is not None
         performer.send_signal(signal.SIGKILL)
-        wait_for(lambda: is_back(supervisor))
+        wait_until_back(supervisor)
 
     errors = in_background(supervisor, kill_it)
     supervisor.run()
     assert not errors
     report = supervisor.report()
     assert report["restarts"] == {"performer": 1}
-    at = {entry["event"]: entry["at_s"] for entry in report["timeline"]}
-    assert at["FALLBACK"] - at["HOLD"] <= 0.25
-    assert at["LIVE"] - at["FALLBACK"] >= 1
     assert any("SIGKILL" in line for line in heard.lines)
     programme = report["programme"]
-    assert programme["ticks"] >= 30 * (at["LIVE"] - at["HOLD"])
+    missed_s = (programme["missed"] + 1) / 30  # ticks of a busy machine
+    seen = [(entry["event"], entry["at_s"]) for entry in report["timeline"] if entry["event"].isupper()]
+    down = [n for n, (state, _) in enumerate(seen) if state == "FALLBACK" and n]
+    assert down
+    for n in down:
+        if seen[n - 1][0] == "HOLD":  # on a busy machine it may be too short to be seen
+            assert seen[n][1] - seen[n - 1][1] <= 0.25 + missed_s
+    back = [live[1] - gone[1] for gone, live in pairwise(seen[1:]) if gone[0] == "FALLBACK"]
+    assert back and min(back) >= 1
+    assert programme["ticks"] + programme["missed"] >= 30 * (seen[-1][1] - seen[down[0]][1])
 
 
 def test_a_performer_that_hangs_is_replaced(tmp_path: Path) -> None:
     show, player = fake_show(tmp_path)
     heard = Heard()
-    stages = {**stages_of(show), "performer": replace(PERFORMER, deadline_s=1.5)}
-    supervisor = Supervisor(show, player, fake_nets, heard, stages=stages)
+    supervisor = Supervisor(show, player, fake_nets, heard)
 
     def stop_it() -> None:
         wait_for(lambda: states(supervisor)[-1:] == ["LIVE"])
         performer = child("performer")
         assert performer is not None
         performer.suspend()
-        wait_for(lambda: is_back(supervisor))
+        wait_until_back(supervisor)
 
     errors = in_background(supervisor, stop_it)
     supervisor.run()
@@ -188,11 +239,13 @@ def test_the_playout_is_killed_and_carries_on_its_clock(tmp_path: Path) -> None:
         playout = child("playout")
         assert playout is not None
         playout.kill()
-        wait_for(lambda: states(supervisor) == ["FALLBACK", "LIVE", "FALLBACK", "LIVE"])
+        wait_for(lambda: states_since(supervisor, "playout was lost")[-1:] == ["LIVE"])
 
     errors = in_background(supervisor, kill_it)
     supervisor.run()
     assert not errors
+    assert states(supervisor)[:2] == ["FALLBACK", "LIVE"]
+    assert states_since(supervisor, "playout was lost")[:2] == ["FALLBACK", "LIVE"]
     assert supervisor.report()["restarts"] == {"playout": 1}
     assert supervisor.report()["programme"]["missed"] > 0
 
@@ -210,8 +263,7 @@ def test_a_playout_that_is_started_again_has_the_operators_orders_at_once(tmp_pa
         assert playout is not None
         playout.kill()
         wait_for(lambda: supervisor.totals.restarts == {"playout": 1})
-        ticks = supervisor.totals.counts["programme.ticks"]
-        wait_for(lambda: supervisor.totals.counts["programme.ticks"] > ticks + 30)
+        ticks_go_on(supervisor, 30)
 
     errors = in_background(supervisor, kill_it_on_slate)
     supervisor.run()
@@ -252,10 +304,24 @@ def test_the_operator_has_his_way(tmp_path: Path) -> None:
 
 def test_the_camera_as_fallback(tmp_path: Path) -> None:
     show, player = fake_show(tmp_path, start="standby", fallback="camera")
+    supervisor = Supervisor(show, player, fake_nets, Heard())
+
+    def look() -> None:
+        wait_for(lambda: supervisor.totals.counts["dropped.not_on_air"] > 24)
+        ticks_go_on(supervisor)
+
+    errors = in_background(supervisor, look)
+    supervisor.run()
+    assert not errors
+    assert states(supervisor) == ["FALLBACK"]
+
+
+def test_a_show_ends_after_its_time_on_air(tmp_path: Path) -> None:
+    show, player = fake_show(tmp_path)
     supervisor = Supervisor(show, player, fake_nets, Heard(), seconds=2)
     supervisor.run()
-    assert states(supervisor) == ["FALLBACK"]
-    assert supervisor.report()["frames"]["dropped"]["not_on_air"] > 0
+    programme = supervisor.report()["programme"]
+    assert 2 * 30 - 6 <= programme["ticks"] + programme["missed"] <= 60 * 30
 
 
 @pytest.fixture
@@ -286,10 +352,10 @@ def test_a_signal_ends_it_all_quietly(
     things = belongings(fake_live.pid, tmp_path)
     children = psutil.Process(fake_live.pid).children()
     os.killpg(fake_live.pid, number)  # a terminal sends it to every process
-    _, errors = fake_live.communicate(timeout=20)
+    _, errors = fake_live.communicate(timeout=60)
     assert fake_live.returncode == 0
     assert errors == ""
-    wait_for(lambda: not any(alive(process) for process in children), timeout_s=10)
+    wait_for(lambda: not any(alive(process) for process in children))
     wait_for(lambda: not any(path.exists() for path in things))
     assert (
         json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["programme"]["seconds"]["live"] > 0
@@ -303,7 +369,7 @@ def test_nothing_outlives_a_supervisor_that_is_killed(
     children = psutil.Process(fake_live.pid).children()
     assert len(children) >= 2
     fake_live.kill()
-    wait_for(lambda: not any(alive(process) for process in children), timeout_s=10)
+    wait_for(lambda: not any(alive(process) for process in children))
     wait_for(lambda: not any(path.exists() for path in things))
 
 
@@ -318,7 +384,7 @@ def test_what_is_left_where_all_are_killed_at_once_is_removed_by_the_next_show(
         process.suspend()  # Python's tracker of shared memory would tidy up
     for process in family:
         process.kill()
-    wait_for(lambda: not any(alive(process) for process in family), timeout_s=10)
+    wait_for(lambda: not any(alive(process) for process in family))
     assert all(path.exists() for path in things)
     wait_for(lambda: remove_leftovers(tmp_path) == 1)  # a thread may take longer to end than the first one
     assert not any(path.exists() for path in things)
@@ -328,4 +394,4 @@ def test_networks_that_cannot_start_end_the_show_with_their_own_words(tmp_path: 
     show, player = fake_show(tmp_path)
     with pytest.raises(SupervisorError, match=r"^RuntimeError: the engine is broken$"):
         Supervisor(show, player, broken_nets, Heard()).run()
-    assert child("playout") is None
+    wait_for(lambda: child("playout") is None)

@@ -29,7 +29,11 @@ APART_S = 0.04
 """A frame of the programme, and what is read off the recording: of most flashes."""
 WORST_S = 0.1
 """Of any: on a machine that others use, a picture may come late."""
-SETTLED_S, WATCHED_S = 2.0, 6.0
+SETTLED_S, WATCHED_S = 2.0, 8.0
+START_S = 120.0
+"""So long its processes may take on a busy machine."""
+CALM_TRIES, CALM_MISSED, CALM_KEPT = 10, 6, 0.8
+"""Whether a machine was busy: ticks of the programme that were missed, share of the pictures recorded."""
 
 
 class Brightness(FakeTracker):
@@ -58,28 +62,51 @@ def nothing_happens(supervisor: Supervisor) -> None:
 
 def the_delay_is_longer(supervisor: Supervisor) -> None:
     supervisor.desk.act("delay", {"seconds": 0.5}, who="test", confirmed=True)
-    time.sleep(8 * 0.5)  # it builds up by an eighth
+    wait_until(lambda: supervisor.status().playout.delay_s >= 0.5, "it builds up by an eighth")
 
 
 def the_performer_is_killed(supervisor: Supervisor) -> None:
     performer = child("performer")
     assert performer is not None
     os.kill(performer.pid, signal.SIGKILL)
-    wait_until(lambda: is_back(supervisor), "it is replaced", 40)
+    wait_until(lambda: is_back(supervisor), "it is replaced", START_S)
 
 
 def the_playout_is_killed(supervisor: Supervisor) -> None:
     playout, before = child("playout"), sent(supervisor, "recorder")
     assert playout is not None
     os.kill(playout.pid, signal.SIGKILL)
-    wait_until(lambda: sent(supervisor, "recorder") > before + 2 * FILM_FPS, "the recording goes on", 40)
+    wait_until(lambda: sent(supervisor, "recorder") > before + 2 * FILM_FPS, "the recording goes on", START_S)
 
 
 def the_slate_is_on(supervisor: Supervisor) -> None:
     supervisor.desk.act("slate", who="test", confirmed=True)
+    wait_until(lambda: supervisor.status().playout.state == "SLATE", "the slate")
     time.sleep(2)
     supervisor.desk.act("take", who="test", confirmed=True)
-    wait_until(lambda: supervisor.status().playout.state == "LIVE", "on air again", 20)
+    wait_until(lambda: supervisor.status().playout.state == "LIVE", "on air again")
+
+
+def go_on_until_calm(supervisor: Supervisor) -> None:
+    """Until there were seconds enough to watch in which the machine held nothing up: where a process has no
+    processor for a while, flashes are missing that are none of our faults. A machine that is never calm is
+    judged as it is."""
+    for _ in range(CALM_TRIES):
+        seen, missed, kept = states(supervisor), missed_ticks(supervisor), sent(supervisor, "recorder")
+        began_s = time.monotonic()
+        time.sleep(SETTLED_S + WATCHED_S)
+        pictures = (time.monotonic() - began_s) * float(supervisor._show.programme.fps)
+        if (
+            states(supervisor) == seen
+            and seen[-1] == "LIVE"
+            and missed_ticks(supervisor) - missed <= CALM_MISSED
+            and sent(supervisor, "recorder") - kept >= CALM_KEPT * pictures
+        ):
+            return
+
+
+def missed_ticks(supervisor: Supervisor) -> int:
+    return supervisor.totals.counts["programme.missed"]
 
 
 @pytest.mark.usefixtures("own_folder")
@@ -94,7 +121,8 @@ def the_slate_is_on(supervisor: Supervisor) -> None:
     ],
 )
 def test_each_flash_has_its_beep(happens: Callable[[Supervisor], None], tmp_path: Path) -> None:
-    """In the last seconds of the recording: two seconds after it has happened at the latest."""
+    """In the last seconds of the recording: two seconds after it has happened at the latest, on a machine
+    that is not too busy."""
     folder = tmp_path / "takes"
     recorder = Recorder(kind="recorder", folder=folder, bitrate=1_000_000, audio="source")
     show, player = fake_show(
@@ -103,11 +131,11 @@ def test_each_flash_has_its_beep(happens: Callable[[Supervisor], None], tmp_path
     supervisor = Supervisor(show, player, bright_nets, Heard())
 
     def steps() -> None:
-        wait_until(lambda: states(supervisor)[-1:] == ["LIVE"], "on air", 40)
+        wait_until(lambda: states(supervisor)[-1:] == ["LIVE"], "on air", START_S)
         supervisor.act("record")
-        wait_until(lambda: sent(supervisor, "recorder") > FILM_FPS, "it is recorded", 40)
+        wait_until(lambda: sent(supervisor, "recorder") > FILM_FPS, "it is recorded", START_S)
         happens(supervisor)
-        time.sleep(SETTLED_S + WATCHED_S)
+        go_on_until_calm(supervisor)
 
     run(supervisor, steps)
     (recording,) = folder.iterdir()

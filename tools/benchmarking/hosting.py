@@ -21,6 +21,9 @@ from realtime.transport.orders import Orders
 from realtime.transport.programme_ring import Part, ProgrammeFrame, ProgrammeWriter
 from realtime.transport.statuses import OutputStatus
 
+END_S = 20.0
+"""How long its process may take to end when asked. On a busy machine a few seconds are not enough."""
+
 
 class HostedOutput:
     """The playout's and the supervisor's ends for an output's process. It is not restarted."""
@@ -47,12 +50,16 @@ class HostedOutput:
 
     def status(self) -> OutputStatus:
         """Its last status; or, where its process has ended, the reason."""
-        while (message := receive_newest(self._statuses)) is not None:
-            self.stage.heard(Status.unpack(message))
+        self._hear()
         if self.stage.has_ended(time.monotonic_ns()):
+            self._hear()  # its last message
             self.stage.bury()
         assert self.stage.said.output is not None  # noqa: S101  # it is an output
         return self.stage.said.output
+
+    def _hear(self) -> None:
+        while (message := receive_newest(self._statuses)) is not None:
+            self.stage.heard(Status.unpack(message))
 
     def pressed(self) -> str:
         """The characters typed in it since the last call."""
@@ -67,7 +74,7 @@ class HostedOutput:
     def close(self) -> None:
         """Asks the process to end, then kills it."""
         process = self.stage.process
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + END_S
         while process is not None and process.is_alive() and time.monotonic() < deadline:
             self.order(Orders(quit=True))
             time.sleep(0.02)

@@ -14,7 +14,7 @@ from tools.reliability.trial_show.running import Harm, NoShow, RunningShow
 
 MOST_S = 900.0
 
-END_S = 30.0
+END_S = 120.0
 """So long the guessers have to end, once told to, beside a busy show."""
 SHOWN = 10
 
@@ -53,6 +53,8 @@ def wrong_token_clients(count: int) -> Injection:
         host, port = show.page()
         clients = _begun("guessing", f"http://{host}:{port}", str(count))
         try:
+            assert clients.stdout is not None  # noqa: S101  # it is a pipe
+            clients.stdout.readline()
             yield
         finally:
             clients.terminate()

@@ -2,7 +2,8 @@
 
     python -m tools.reliability.guessing http://127.0.0.1:8080 COUNT
 
-Its last line is JSON: how many had which answer, and those answers that no wrong token may have.
+Its first line comes once every client had some answers. Its last line is JSON: how many had which answer, and
+those answers that no wrong token may have.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ REFUSED = ("401", "429", "none")
 """What a guess may be answered with; "none" where the connection was closed."""
 
 ANSWER_S = 20.0
+BEGUN = 2
+"""Each client that had so many answers has begun."""
 
 
 async def guess(http: aiohttp.ClientSession, url: str, way: int) -> str:
@@ -47,6 +50,7 @@ async def guess(http: aiohttp.ClientSession, url: str, way: int) -> str:
 
 async def run(url: str, count: int) -> Counter[str]:
     answers: Counter[str] = Counter()
+    to_begin = set(range(count))
 
     async def client(first: int) -> None:
         way = first
@@ -54,6 +58,10 @@ async def run(url: str, count: int) -> Counter[str]:
             while True:
                 answers[await guess(http, url, way)] += 1
                 way += 1
+                if way == first + BEGUN:
+                    to_begin.discard(first)
+                    if not to_begin:
+                        print(f"{count} clients have begun", flush=True)
 
     clients = asyncio.gather(*(client(n) for n in range(count)))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, clients.cancel)

@@ -32,6 +32,7 @@ def _loopback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = {"ndi": {"networks": {"ips": "127.0.0.1,"}}}
     (tmp_path / "ndi-config.v1.json").write_text(json.dumps(config), encoding="utf-8")
     monkeypatch.setenv("NDI_CONFIG_DIR", str(tmp_path))
+    monkeypatch.setattr(ndi_source, "LOST_S", 20.0)  # a sender on a busy machine is not lost
 
 
 @contextmanager
@@ -52,7 +53,7 @@ def name_of(test: str) -> str:
 
 def open_soon(camera: str) -> VideoSource:
     """Opened as soon as it is there: the sender's process has only begun."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while True:
         try:
             return VideoSource(camera)
@@ -112,21 +113,21 @@ def test_a_source_is_waited_for_lost_and_found_again() -> None:
     thread.start(must_open=False)
 
     def until_more_than(n: int) -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while len(frames) <= n:
             assert time.monotonic() < deadline, events
             events.extend(text for _, text in meter.take().events)
             time.sleep(0.02)
 
     try:
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while "there is no NDI source" not in thread.trouble:
             assert time.monotonic() < deadline
             time.sleep(0.02)
         with sending(name):
             until_more_than(20)
             assert thread.trouble == ""
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while not thread.trouble:
             assert time.monotonic() < deadline
             time.sleep(0.02)

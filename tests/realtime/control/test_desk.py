@@ -94,7 +94,7 @@ def test_every_event_is_in_the_show_log_with_who_and_when(tmp_path: Path) -> Non
     desk.report({"state": "LIVE"})  # nothing new
     desk.tell("Überraschung")
     desk.measure({"fps": 30})
-    log.close()
+    log.close(timeout_s=60)
     assert log.path == tmp_path / "logs" / "show-20261124-230509.jsonl"
     lines = [json.loads(line) for line in log.path.read_text(encoding="utf-8").splitlines()]
     assert [line["type"] for line in lines] == ["action", "state", "action", "state", "message"]
@@ -119,7 +119,7 @@ def test_a_full_disk_holds_up_nobody(tmp_path: Path) -> None:
     log = ShowLog(tmp_path, datetime(2026, 11, 24))
     for n in range(3 * LONGEST_QUEUE):
         log.append({"n": n})
-    log.close()
+    log.close(timeout_s=60)
     assert "the show goes on" in str(log.take_error())
     assert log.take_error() is None
 

@@ -49,7 +49,7 @@ def machine(tmp_path: Path) -> Iterator[Callable[[Side], Supervisor]]:
     yield start
     for supervisor, thread in running:
         supervisor.stop()
-        thread.join(20)
+        thread.join(60)
         assert not thread.is_alive()
 
 
@@ -73,9 +73,16 @@ def test_the_operator_reaches_the_other_machine(machine: Callable[[Side], Superv
     performer = machine("performer")
     playout = machine("playout")
     wait_for(lambda: states(playout)[-1:] == ["LIVE"])
-    playout.act("quit")
-    time.sleep(0.2)
-    playout.key("y")
+    assert not playout.desk.orders.quit
+
+    def confirmed() -> bool:
+        """In time: neither at once nor too late."""
+        playout.act("quit")
+        time.sleep(0.2)
+        playout.key("y")
+        return playout.desk.orders.quit
+
+    wait_for(confirmed)
     wait_for(lambda: child("performer") is None and child("playout") is None)
     wait_for(lambda: performer._stop.is_set())
 
@@ -102,7 +109,8 @@ def test_another_version_is_one_line_at_the_playout_and_the_programme_goes_on(
         tickets = bus.sender("tickets", "performer")
         people = bus.sender("people", "performer")
         answering = threading.Event()
-        threading.Thread(target=answer, args=(bus, answering), daemon=True).start()
+        clock = threading.Thread(target=answer, args=(bus, answering), daemon=True)
+        clock.start()
         for _ in range(40):
             status = Status("performer", 0, time.monotonic_ns(), True, Delta())
             far_status.send(later(status.pack()))
@@ -111,7 +119,8 @@ def test_another_version_is_one_line_at_the_playout_and_the_programme_goes_on(
             time.sleep(0.05)
         wait_for(lambda: bool(lines(playout)))
         answering.set()
-        time.sleep(1.0)  # its thread must have left its socket
+        clock.join(60)  # it must have left its socket
+        assert not clock.is_alive()
     assert len(lines(playout)) == 1
     assert "the performer's machine is not understood" in lines(playout)[0]
     tick = playout.status().playout.tick
@@ -127,7 +136,7 @@ def test_another_version_is_one_line_at_the_performer_and_it_goes_on(
     assert performer._link is not None
     with closing(Bus(tmp_path, replace(performer._link, side="playout"))) as bus:
         far_orders = bus.sender("far_orders", "link")
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not lines(performer):
             assert time.monotonic() < deadline
             far_orders.send(later(Orders(quit=True).pack()), zmq.NOBLOCK)

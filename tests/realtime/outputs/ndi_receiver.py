@@ -1,6 +1,7 @@
 """Receives one NDI source in a process of its own: SOURCE FRAMES TALLY.
 
-Prints JSON: the size, rate and format of the last picture, and its pixels at a few places (BGRA).
+Prints JSON: the size, rate and format of the last picture, and its pixels at a few places (BGRA). Receives
+until its input ends.
 """
 
 import json
@@ -9,13 +10,14 @@ import time
 
 import numpy as np
 
-from tools.benchmarking.ndi_receiver import open_receiver
+from tools.benchmarking import ndi_receiver
 
-SEE_S = 20
+SEE_S = 60
 
 
 def main(name: str, frames: int, tally: str) -> None:
-    receiver, video = open_receiver(name)
+    ndi_receiver.FIND_S = SEE_S
+    receiver, video = ndi_receiver.open_receiver(name)
     deadline = time.monotonic() + SEE_S
     receiver.set_source_tally_program(tally == "programme")
     receiver.set_source_tally_preview(tally == "preview")
@@ -30,7 +32,6 @@ def main(name: str, frames: int, tally: str) -> None:
             picture = np.array(video.get_array()).reshape(height, width, 4)
             seen.add(picture[:16, :16].tobytes())
         time.sleep(0.01)
-    time.sleep(1.0)  # the tally travels back
     height, width = picture.shape[:2]
     spots = {"corner": (-8, -8), "centre": (height // 2, width // 2), "left": (height // 2, width // 4)}
     print(
@@ -41,8 +42,10 @@ def main(name: str, frames: int, tally: str) -> None:
                 "fps": str(video.get_frame_rate()),
                 "pixels": {where: picture[spot].tolist() for where, spot in spots.items()},
             }
-        )
+        ),
+        flush=True,
     )
+    sys.stdin.read()  # meanwhile the tally travels back
 
 
 if __name__ == "__main__":

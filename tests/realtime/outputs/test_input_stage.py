@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,22 @@ from realtime.transport.bus import Bus
 from realtime.transport.frame_ring import FrameRing
 from realtime.transport.programme_ring import ProgrammeFrame, ProgrammeWriter
 from tests.realtime.fakes import SIZE, fake_nets
+from tests.realtime.outputs.feeding import LONGEST_CALL_S
 
 MS = 1_000_000
+END_S = 60.0
+
+
+def grey(number: int) -> int:
+    """Of a picture of the camera: brighter each time, and dark again after a hundred."""
+    return 40 + 2 * (number % 100)
+
+
+def wait_for_end(track: TrackThread) -> None:
+    """Waits until a track that was closed is whole, however busy the machine is."""
+    for thread in (track._thread, track._writer._lines._thread):
+        thread.join(END_S)
+        assert not thread.is_alive()
 
 
 class Place:
@@ -63,8 +77,8 @@ class Place:
         self.number = 0
 
     def capture(self, size: tuple[int, int] = (64, 48), step_ns: int = 40 * MS) -> None:
-        """One picture of the camera, brighter each time."""
-        picture = np.full((size[1], size[0], 3), 40 + 2 * self.number, np.uint8)
+        """One picture of the camera."""
+        picture = np.full((size[1], size[0], 3), grey(self.number), np.uint8)
         self.tap.take(Captured(self.number, picture, 10**12 + self.number * step_ns), 0)
         self.number += 1
 
@@ -74,20 +88,31 @@ class Place:
         self.shown.send(json.dumps({"tick": number, "due_ns": number * 40 * MS}).encode())
 
     def until(self, what: Callable[[], object]) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not what():
             assert time.monotonic() < deadline, "it did not happen"
             self.recorder.step()
 
     def keep(self, **given: Any) -> None:
-        """Captures until one more picture is kept: the sockets need a moment to find each other."""
-        before = self.recorder.status().sent
-        deadline = time.monotonic() + 20
-        while self.recorder.status().sent == before:
+        """Captures until one of these pictures is kept: the sockets need a moment to find each other, and
+        pictures of before may still be on their way."""
+        first = self.number
+        deadline = time.monotonic() + 60
+        while all(line["frame_id"] < first for line in read_lines(self.folder / "camera.jsonl")):
             assert time.monotonic() < deadline, "it was not kept"
             self.capture(**given)
             self.recorder.step()
             self.recorder.step()  # the tap's thread needs a moment
+
+    def end(self) -> None:
+        """Ends the recording, and waits until all of it is on the disk."""
+        ticks = self.recorder._ticks
+        self.recorder.close()
+        for track in self.recorder._tracks:
+            wait_for_end(track)
+        if ticks is not None:
+            ticks._thread.join(END_S)
+            assert not ticks._thread.is_alive()
 
     def told(self) -> list[str]:
         return [text for _, text in self.link.meter.take().events]
@@ -95,6 +120,7 @@ class Place:
     def close(self) -> None:
         self.recorder.close()
         self.tap.close()
+        self.tap._thread.join(END_S)  # it must have left its socket and its ring
         self.programme.close()
         self.bus.close()
         for ring in self.rings:
@@ -112,7 +138,7 @@ def test_pictures_are_kept_with_their_own_stamps(place: Place) -> None:
     assert place.told() == [f"the camera's pictures are being kept in {place.folder}"]
     for _ in range(10):
         place.keep()
-    place.recorder.close()
+    place.end()
     track = Track(place.folder, "camera")
     found = list(track.pictures())
     assert len(found) == len(track.lines) >= 10
@@ -120,7 +146,7 @@ def test_pictures_are_kept_with_their_own_stamps(place: Place) -> None:
         n = line["frame_id"]
         assert (line["captured_ns"], line["camera"]) == (10**12 + n * 40 * MS, 0)
         assert picture.shape == (48, 64, 3)
-        assert abs(float(picture.mean()) - (40 + 2 * n)) < 2
+        assert abs(float(picture.mean()) - grey(n)) < 2
     middle = len(found) // 2
     assert [index for index, _, _ in track.pictures(middle)] == list(range(middle, len(found)))
 
@@ -129,7 +155,7 @@ def test_larger_pictures_are_made_smaller_and_another_size_begins_another_video(
     place.keep()
     place.keep(size=(128, 64))
     place.keep(size=(50, 33))
-    place.recorder.close()
+    place.end()
     found = Track(place.folder, "camera").pictures()
     kept = sorted({(line["video"], picture.shape) for _, line, picture in found})
     assert kept == [(0, (48, 64, 3)), (1, (32, 64, 3)), (2, (32, 50, 3))]
@@ -153,15 +179,17 @@ def test_ticks_and_small_pictures_of_the_programme_are_kept(place: Place) -> Non
         nonlocal number
         place.tick(number)
         number += 1
-        return sum(1 for _ in read_lines(place.folder / "programme.jsonl")) >= 3
+        return sum(1 for _ in read_lines(place.folder / "programme.jsonl")) >= 8
 
     place.until(kept)
-    place.recorder.close()
+    place.end()
     ticks = [line["tick"] for line in read_lines(place.folder / "ticks.jsonl")]
-    assert ticks == sorted(set(ticks)) and len(ticks) >= 9, "every tick is kept"
+    assert ticks == sorted(set(ticks)) and len(ticks) >= 29, "every tick is kept"
     samples = list(Track(place.folder, "programme").pictures())
     due = [line["tick"] for _, line, _ in samples]
-    assert all(after - before >= 4 for before, after in pairwise(due)), "about 5 a second"
+    assert due == sorted(set(due))
+    # A tick's picture and what is told of it come by two ways, of which either may be late for once.
+    assert np.median(np.diff(due)) >= 4, "about 5 a second"
     assert samples[0][2].shape == (360, 480, 3)
     assert abs(float(samples[0][2].mean()) - 99) < 2
 
@@ -180,7 +208,8 @@ def test_a_full_disk_ends_the_recording_with_one_line(place: Place, monkeypatch:
     )
     status = place.recorder.status()
     assert (status.state, status.reason) == ("failed", line)
-    assert place.programme.wants() == frozenset() or not place.recorder._tracks[0]._thread.is_alive()
+    place.until(lambda: place.programme.wants() == frozenset())
+    place.end()
     assert list(Track(place.folder, "camera").pictures()), "what was kept can be read"
 
 
@@ -210,21 +239,23 @@ def test_a_disk_or_an_encoder_that_refuses_ends_it_too(
 def test_a_slow_encoder_costs_pictures_and_holds_up_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = TrackWriter.write
+    write, goes_on = TrackWriter.write, threading.Event()
 
     def slowly(self: TrackWriter, *given: Any) -> None:
-        time.sleep(0.2)
+        goes_on.wait(3 * LONGEST_CALL_S)
         write(self, *given)
 
     monkeypatch.setattr(TrackWriter, "write", slowly)
     counts = Counts()
     track = TrackThread(tmp_path, "camera", counts)
-    began_s = time.monotonic()
     picture = np.zeros((48, 64, 3), np.uint8)
     for n in range(50):
+        began_s = time.monotonic()
         track.put(input_stage.Kept(picture, n * 40 * MS, {"n_put": n}))
-    assert time.monotonic() - began_s < 0.2, "nobody waits for it"
+        assert time.monotonic() - began_s < LONGEST_CALL_S, "nobody waits for it"
+    goes_on.set()
     track.close()
+    wait_for_end(track)
     kept = [line["n_put"] for line in Track(tmp_path, "camera").lines]
     assert kept[-1] == 49, "the newest wins"
     assert counts.dropped() == {"camera_overtaken": 50 - len(kept)}

@@ -3,10 +3,10 @@
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from subprocess import PIPE
 
 import numpy as np
 import pytest
@@ -42,11 +42,11 @@ def frame(tick: int) -> ProgrammeFrame:
 
 def receive(source: str, tally: str = "off") -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "tests.realtime.outputs.ndi_receiver", source, "5", tally]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return subprocess.Popen(command, cwd=ROOT, stdin=PIPE, stdout=PIPE, stderr=PIPE)
 
 
 def result(receiver: subprocess.Popen[bytes]) -> dict:
-    output, errors = receiver.communicate(timeout=40)
+    output, errors = receiver.communicate(timeout=150)
     assert receiver.returncode == 0, errors.decode()
     return json.loads(output)
 
@@ -65,16 +65,19 @@ def sink(request: pytest.FixtureRequest) -> Iterator:
 )
 def test_fill_and_key_arrive_with_the_right_alpha_and_the_tally_comes_back(sink) -> None:
     wait_for_state(sink, "running")
-    tallies = set()
+
+    def tally() -> tuple[str, int]:
+        status = sink.status()
+        return status.tally, status.receivers["programme"]
+
     with playing(sink.send, frame):
+        wait_until(lambda: sink.status().sent > 0, "a picture")
+        assert tally() == ("off", 0)
         fill = receive("Court", "programme")
-        while fill.poll() is None:
-            tallies.add((sink.status().tally, sink.status().receivers["programme"]))
-            time.sleep(0.02)
+        wait_until(lambda: tally() == ("programme", 1), "the receiver's tally", 150)
         key = result(receive("Court key"))
         seen = result(fill)
         wait_until(lambda: sink.status().tally == "off", "the tally goes out with its receiver")
-    assert {("off", 0), ("programme", 1)} <= tallies
     assert (seen["size"], seen["format"], seen["fps"]) == ([*SIZE], "BGRA", "30000/1001")
     assert seen["pixels"]["corner"][3] == 0
     np.testing.assert_allclose(seen["pixels"]["left"], (20, 20, 220, 255), atol=14)

@@ -19,10 +19,10 @@ import pytest
 
 from realtime.config.outputs import Recorder
 from realtime.outputs import disk, recording
-from realtime.outputs.recording import RecorderSink
+from realtime.outputs.recording import END_S, RecorderSink
 from realtime.outputs.sink import Format, OutputError
 from realtime.transport.programme_ring import ProgrammeFrame
-from tests.realtime.outputs.feeding import playing, wait_for_state, wait_until
+from tests.realtime.outputs.feeding import HeldFailure, held_nobody_up, playing, wait_for_state, wait_until
 
 SIZE = (128, 96)
 ROOT = Path(__file__).resolve().parents[3]
@@ -43,6 +43,12 @@ def read(path: Path) -> tuple[list[float], list[Fraction]]:
             greys.append(picture.to_ndarray(format="bgr24").mean())
             times.append(Fraction(picture.pts) * picture.time_base)
     return greys, times
+
+
+@pytest.fixture(autouse=True)
+def _patient_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that others use, too, may take longer."""
+    monkeypatch.setattr(disk, "CLOSE_S", 60.0)
 
 
 @pytest.fixture
@@ -122,11 +128,10 @@ def test_a_full_disk_is_this_outputs_failure_alone(
     monkeypatch.setattr(recording, "_new_file", lambda *_: full)
     recorder.order("start")
     with playing(recorder.send, frame) as took:
-        wait_for_state(recorder, "failed")
-        status = recorder.status()
+        status = wait_for_state(recorder, "failed")
     assert "full.mkv: No space left on device" in status.reason
     assert len(status.reason.splitlines()) == 1
-    assert max(took) < 0.5
+    assert held_nobody_up(took)
 
 
 @pytest.mark.parametrize("recorder", [({}, Fraction(30))], indirect=True)
@@ -135,8 +140,7 @@ def test_too_little_room_begins_no_file(
 ) -> None:
     monkeypatch.setattr(recording, "free_bytes", lambda _: 5 * 2**20)
     recorder.order("start")
-    wait_for_state(recorder, "failed")
-    assert "has only 5 MB left" in recorder.status().reason
+    assert "has only 5 MB left" in wait_for_state(recorder, "failed").reason
     assert list(tmp_path.iterdir()) == []
     recorder.order("stop")
     wait_for_state(recorder, "off")
@@ -151,8 +155,7 @@ def test_an_unknown_order_and_a_folder_that_cannot_be(recorder: RecorderSink, tm
         Recorder(kind="recorder", folder=tmp_path / "file" / "in"), Format(SIZE, Fraction(30))
     )
     other.order("start")
-    wait_for_state(other, "failed")
-    assert "cannot record in" in other.status().reason
+    assert "cannot record in" in wait_for_state(other, "failed").reason
     other.close()
 
 
@@ -187,20 +190,20 @@ def test_a_disk_that_gets_full_ends_the_file_while_the_machine_has_room(
         wait_for_state(sink, "running")
         with playing(sink.send, frame):
             wait_until(lambda: sink.status().sent > 10, "10 pictures")
-            with filler.open("wb", buffering=0) as file:
-                file.write(bytes(shutil.disk_usage(small_disk).free - reserve - 3 * 2**20))
-                while sink.status().state == "running":
-                    assert file.write(bytes(2**16)) == 2**16, "the disk is full"
-                    time.sleep(0.2)
+            failure = HeldFailure(sink)
+            room = sink._room_for(END_S)  # a little less than that is left
+            filler.write_bytes(bytes(shutil.disk_usage(small_disk).free - room + 2**16))
+            status = wait_for_state(sink, "failed")
             assert shutil.disk_usage(small_disk).free >= reserve
-            status = sink.status()
+            assert failure.shut.wait(60)
             (path,) = small_disk.glob("*.mkv")
             assert f"{path} was ended: the disk has only 8 MB left" in status.reason
             assert len(read(path)[0]) == status.sent
+            failure.release()
             wait_until(lambda: "make room for the recording" in sink.status().reason, "it is tried again")
             assert len(list(small_disk.glob("*.mkv"))) == 1
             filler.unlink()
-            wait_for_state(sink, "running", 40)
+            wait_for_state(sink, "running", 120)
             wait_until(lambda: sink.status().sent > status.sent + 10, "it goes on")
         sink.order("stop")
         wait_for_state(sink, "off")
@@ -241,7 +244,7 @@ def test_what_was_recorded_is_on_the_disk_a_second_later(
     finally:
         sink.close()
     assert {thread for _, _, thread in synced} == {"disk"}
-    assert all(b[1] - a[1] < 10 * disk.SYNC_S for a, b in itertools.pairwise(synced))
+    assert all(b[1] - a[1] < 30 * disk.SYNC_S for a, b in itertools.pairwise(synced))
     for n, (sent, _, _) in enumerate(synced[:-1]):
         assert len(read(kept / f"{n}.{container}")[0]) >= sent - 2 * 0.2 * fps - 1
     (path,) = folder.iterdir()
@@ -255,7 +258,7 @@ def test_a_slow_disk_holds_up_no_picture_and_a_broken_one_is_told(
     slow = threading.Event()
 
     def synchronize(fd: int) -> None:
-        slow.wait(30)
+        slow.wait(120)
         raise OSError(errno.EIO, "Input/output error")
 
     monkeypatch.setattr(disk.os, "fdatasync", synchronize)
@@ -265,8 +268,7 @@ def test_a_slow_disk_holds_up_no_picture_and_a_broken_one_is_told(
         wait_until(lambda: recorder.status().sent > 90, "three seconds of pictures")
         assert recorder.status().state == "running"
         slow.set()
-        wait_for_state(recorder, "failed")
-        assert "Input/output error" in recorder.status().reason
+        assert "Input/output error" in wait_for_state(recorder, "failed").reason
 
 
 def test_a_sound_that_cannot_be_had_is_told_before_anybody_records(tmp_path: Path) -> None:

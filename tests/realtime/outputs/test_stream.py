@@ -1,5 +1,7 @@
 """Streams as FFmpeg's own receivers get them: MPEG-TS over UDP, RTMP from a server that comes and goes."""
 
+import contextlib
+import random
 import socket
 import threading
 from collections.abc import Iterator
@@ -15,7 +17,7 @@ from realtime.config.show import Show
 from realtime.outputs.sink import Format
 from realtime.stages.table import output_stage
 from realtime.transport.programme_ring import ProgrammeFrame
-from tests.realtime.outputs.feeding import playing, wait_for_state
+from tests.realtime.outputs.feeding import held_nobody_up, playing, wait_for_state, wait_until
 from tools.benchmarking.hosting import HostedOutput, hosted
 
 SIZE = (128, 96)
@@ -26,10 +28,27 @@ def frame(tick: int) -> ProgrammeFrame:
     return ProgrammeFrame(np.full((SIZE[1], SIZE[0], 3), 40 + 4 * (tick % 40), np.uint8))
 
 
+_reserved: list[socket.socket] = []
+"""One that is bound, and does not listen, keeps its port from being given to anybody who asks for any. Who
+asks for just this one, and sets SO_REUSEADDR as servers do, gets it."""
+
+UDP_PORTS = 20_000, 32_000
+"""Linux gives none of these to who asks for any."""
+
+
 def free_port(kind: socket.SocketKind) -> int:
-    with socket.socket(socket.AF_INET, kind) as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
+    """It stays free until the test uses it."""
+    if kind is socket.SOCK_DGRAM:
+        while True:
+            port = random.randrange(*UDP_PORTS)
+            with socket.socket(socket.AF_INET, kind) as free, contextlib.suppress(OSError):
+                free.bind(("127.0.0.1", port))
+                return port
+    reserved = socket.socket(socket.AF_INET, kind)
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    reserved.bind(("127.0.0.1", 0))
+    _reserved.append(reserved)
+    return int(reserved.getsockname()[1])
 
 
 @contextmanager
@@ -60,7 +79,7 @@ class Receiver(threading.Thread):
                 "fflags": "nobuffer",
                 **self.options,
             }
-            with av.open(self.url, options=options, timeout=15) as stream:
+            with av.open(self.url, options=options, timeout=120) as stream:
                 for picture in stream.decode(video=0):
                     self.greys.append(picture.to_ndarray(format="bgr24").mean())
                     self.times.append(picture.time)
@@ -70,7 +89,7 @@ class Receiver(threading.Thread):
             self.error = error
 
     def result(self) -> tuple[list[float], list[float]]:
-        self.join(30)
+        self.join(150)
         assert self.error is None, self.error
         assert len(self.greys) == self.pictures
         return self.greys, self.times
@@ -88,25 +107,23 @@ def check(greys: list[float], times: list[float]) -> None:
 def test_mpegts_over_udp_arrives_on_the_programme_clock() -> None:
     url = f"udp://127.0.0.1:{free_port(socket.SOCK_DGRAM)}"
     receiver = Receiver(url, 30)
-    with streaming(url) as output:
-        with playing(output.send, frame, FPS):
-            check(*receiver.result())
-            assert output.status().state == "running"
-        assert 20 < output.status().fps < 40
+    with streaming(url) as output, playing(output.send, frame, FPS):
+        check(*receiver.result())
+        wait_for_state(output, "running")
+        wait_until(lambda: 20 < output.status().fps < 40, "the programme's rate")
 
 
 def test_rtmp_comes_back_when_its_server_does() -> None:
     url = f"rtmp://127.0.0.1:{free_port(socket.SOCK_STREAM)}/live/secret"
     with streaming(url) as output, playing(output.send, frame, FPS) as took:
-        wait_for_state(output, "failed")
-        assert "cdn: cannot reach rtmp://127.0.0.1:" in output.status().reason
+        assert "cdn: cannot reach rtmp://127.0.0.1:" in wait_for_state(output, "failed").reason
         assert "secret" not in str(output.status())
         first = Receiver(url, 15, listen="1")
         check(*first.result())  # the server leaves after 15 pictures
         wait_for_state(output, "failed")
         check(*Receiver(url, 15, listen="1").result())
         assert output.status().dropped["not_connected"] > 0
-    assert max(took) < 0.25
+    assert held_nobody_up(took)
 
 
 def test_a_server_that_never_answers_holds_nobody_up() -> None:
@@ -116,6 +133,5 @@ def test_a_server_that_never_answers_holds_nobody_up() -> None:
             streaming(url, deadline_s=2.0, loading_deadline_s=8.0) as output,
             playing(output.send, frame, FPS) as took,
         ):
-            wait_for_state(output, "failed")
-            assert "it hung and was stopped" in output.status().reason
-    assert max(took) < 0.25
+            assert "it hung and was stopped" in wait_for_state(output, "failed").reason
+    assert held_nobody_up(took)

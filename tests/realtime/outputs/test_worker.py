@@ -14,7 +14,13 @@ from calibration.board_colour import Correction
 from realtime.outputs.sink import Format, OutputError
 from realtime.outputs.worker import Tick, WorkerSink
 from realtime.transport.programme_ring import Part, ProgrammeFrame
-from tests.realtime.outputs.feeding import playing, wait_for_state, wait_until
+from tests.realtime.outputs.feeding import (
+    LONGEST_CALL_S,
+    HeldFailure,
+    playing,
+    wait_for_state,
+    wait_until,
+)
 
 FORMAT = Format((64, 48), Fraction(50))
 
@@ -60,7 +66,7 @@ def test_a_stalled_output_goes_on_with_the_newest_tick() -> None:
     for tick in range(60):
         before = time.perf_counter()
         sink.send(frame(tick), tick, tick)
-        assert time.perf_counter() - before < 0.5
+        assert time.perf_counter() - before < LONGEST_CALL_S
         if not tick:
             wait_until(lambda: sink._busy_since is not None, "it has taken the first")
     sink.gate.set()
@@ -87,19 +93,18 @@ def test_a_failure_is_told_in_one_line_and_mended_by_opening_again() -> None:
     sink = Worker("cable")
     with playing(sink.send, frame, FORMAT.fps):
         wait_until(lambda: len(sink.ticks) > 3, "pictures")
+        failure = HeldFailure(sink)
         sink.error = ValueError("bad\nnews")
-        wait_for_state(sink, "failed")
-        assert sink.status().reason == "cable: ValueError: bad news"
-        wait_for_state(sink, "running")
-        assert sink.status().reason == ""
-        sink.error = OutputError("cable: come back later", retry_after_s=30)
+        assert wait_for_state(sink, "failed").reason == "cable: ValueError: bad news"
+        wait_until(lambda: sink.status().dropped.get("not_connected", 0) > 0, "a picture that is lost")
+        failure.release()
+        assert wait_for_state(sink, "running").reason == ""
+        sink.error = OutputError("cable: come back later", retry_after_s=600)
         wait_for_state(sink, "failed")
     assert sink.opened == 2
-    before = time.perf_counter()
-    sink.close()  # also out of a long wait
-    assert time.perf_counter() - before < 2
+    sink.close()
+    wait_until(lambda: not sink._thread.is_alive(), "it ends, also out of a long wait")
     assert sink.ticks == sorted(sink.ticks)
-    assert sink.status().dropped["not_connected"] > 0
     assert sink.wants() == frozenset()
 
 
@@ -124,14 +129,13 @@ def test_a_failure_is_told_before_the_other_side_is_told_of_the_end() -> None:
         told = threading.Event()
 
         def _shut(self) -> None:
-            self.told.wait(10)
+            self.told.wait(120)
 
     sink = Polite("server")
     with playing(sink.send, frame):
         wait_until(lambda: len(sink.ticks) > 0, "it writes")
         sink.error = ValueError("gone")
-        wait_for_state(sink, "failed")
-        assert sink.status().reason == "server: ValueError: gone"
+        assert wait_for_state(sink, "failed").reason == "server: ValueError: gone"
         sink.told.set()
         wait_for_state(sink, "running")
     sink.close()

@@ -5,8 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from realtime.performer import fan
 from realtime.performer.networks import Nets
 from tests.realtime.performer.stage import Stage
+
+
+@pytest.fixture(autouse=True)
+def nobody_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pause of a busy machine makes no new dancer of anybody."""
+    monkeypatch.setattr(fan, "FORGET_NS", 600_000_000_000)
 
 
 @pytest.fixture

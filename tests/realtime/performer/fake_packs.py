@@ -52,7 +52,7 @@ class Packs:
         self.asked.append(folder)
         if folder not in self.go:
             raise PackError(f"{folder} is no player pack:\nplayer.toml is missing")
-        assert self.go[folder].wait(10)
+        assert self.go[folder].wait(120)
         self.nets[folder] = self.made(folder.name.capitalize())
         return self.nets[folder]
 

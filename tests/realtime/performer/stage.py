@@ -7,6 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from realtime.config.show import Show
 from realtime.performer.networks import Nets
 from realtime.performer.performer import Performer
@@ -60,16 +63,25 @@ class Stage:
         self.events: list[str] = []
 
     def until(self, enough: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while not enough():
             assert time.monotonic() < deadline, self.counts
             time.sleep(0.02)
-            delta = self.meter.take()
-            self.events += [text for _, text in delta.events]
-            for name, bins in delta.times.items():
-                self.times.setdefault(name, Counter()).update(bins)
-            for name, n in delta.counts.items():
-                self.counts[name] = self.counts.get(name, 0) + n
+            self._add_up()
+
+    def until_posed(self, more: int = 3) -> None:
+        """Until so many more frames are posed. The first of them may have begun before."""
+        self._add_up()
+        before = self.counts.get("frames.posed", 0)
+        self.until(lambda: self.counts.get("frames.posed", 0) >= before + more)
+
+    def _add_up(self) -> None:
+        delta = self.meter.take()
+        self.events += [text for _, text in delta.events]
+        for name, bins in delta.times.items():
+            self.times.setdefault(name, Counter()).update(bins)
+        for name, n in delta.counts.items():
+            self.counts[name] = self.counts.get(name, 0) + n
 
     def close(self) -> None:
         self.performer.stop()
@@ -78,10 +90,21 @@ class Stage:
 
 
 def newest_ticket(stage: Stage) -> Ticket:
-    assert stage.tickets.poll(10_000)
+    assert stage.tickets.poll(60_000)
     message = receive_newest(stage.tickets)
     assert message is not None
     return Ticket.unpack(message)
+
+
+def newest_picture(stage: Stage) -> tuple[Ticket, NDArray[np.uint8]]:
+    """A good frame, with its ticket. One that is overwritten before it was read is left out."""
+    out = np.zeros(stage.ring.spec.shape, np.uint8)
+    deadline = time.monotonic() + 60
+    while True:
+        assert time.monotonic() < deadline
+        ticket = newest_ticket(stage)
+        if ticket.good and stage.ring.read(ticket.slot, ticket.sequence, out):
+            return ticket, out
 
 
 def nets_with(**parts: object) -> Nets:

@@ -1,6 +1,7 @@
 import threading
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,17 @@ from tests.realtime.fakes import write_clip
 S = 1_000_000_000
 
 
+def until(enough: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 60
+    while not enough():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.005)
+
+
 def captured_until(
-    thread: CaptureThread, frames: list[Captured], enough: Callable[[], bool], timeout_s: float = 10
+    thread: CaptureThread, frames: list[Captured], enough: Callable[[], bool], timeout_s: float = 60
 ) -> None:
+    """And until the thread has ended."""
     try:
         deadline = time.monotonic() + timeout_s
         while not enough():
@@ -26,6 +35,7 @@ def captured_until(
             time.sleep(0.01)
     finally:
         thread.stop()
+    until(lambda: not thread.running, "it ends")
 
 
 def test_a_file_is_stamped_with_its_own_time_and_loops(tmp_path: Path) -> None:
@@ -52,13 +62,19 @@ def test_a_file_plays_at_its_own_rate(tmp_path: Path) -> None:
     meter = Meter()
     thread = CaptureThread(str(clip), frames.append, meter, first_frame_id=1000)
     thread.start(must_open=True)
-    captured_until(thread, frames, lambda: bool(frames) and frames[-1].frame_id >= 1030)
+    captured_until(thread, frames, lambda: bool(frames) and frames[-1].frame_id >= 1060)
     stamps = {frame.frame_id: frame.captured_ns for frame in frames}
     first, last = min(stamps), max(stamps)
     assert first == 1000
     assert stamps[last] - stamps[first] >= (last - first) * S // 50 - 1_000_000
-    begun_ns = {round((frame.captured_ns - (frame.media_ns or 0)) / 1e6) for frame in frames[:8]}
-    assert max(begun_ns) - min(begun_ns) <= 1, "the frames of a round tell when it began"
+    steps = 0
+    for one, other in pairwise(frames):
+        media_ns = (other.media_ns or 0) - (one.media_ns or 0)
+        captured_ns = other.captured_ns - one.captured_ns
+        if media_ns > 0 and captured_ns < 100_000_000:  # not into another round, nor after it stood still
+            assert captured_ns == pytest.approx(media_ns, abs=1_000_000), "they tell when their round began"
+            steps += 1
+    assert steps >= 5
     counts = meter.take().counts
     assert counts["frames.captured"] == len(frames) + counts.get("dropped.late_from_source", 0)
 
@@ -107,8 +123,8 @@ def test_a_camera_that_drops_out_is_opened_again() -> None:
     meter = Meter()
     thread = CaptureThread("fake", frames.append, meter, open_source=open_source)
     thread.start(must_open=True)
-    captured_until(thread, frames, lambda: len(frames) == 10)
-    assert [frame.frame_id for frame in frames] == list(range(10))
+    captured_until(thread, frames, lambda: len(frames) >= 10)
+    assert [frame.frame_id for frame in frames] == list(range(len(frames)))
     assert opened[0].closed
     texts = [text for _, text in meter.take().events]
     assert texts[0] == "camera fake gives no picture any more: check the cable; trying again"
@@ -117,13 +133,17 @@ def test_a_camera_that_drops_out_is_opened_again() -> None:
 
 
 def test_a_restarted_show_waits_for_its_camera() -> None:
+    tries = 0
+
     def open_source(camera: str) -> FakeSource:
+        nonlocal tries
+        tries += 1
         raise CaptureError("camera fake: it cannot be opened")
 
     meter = Meter()
     thread = CaptureThread("fake", lambda _: None, meter, open_source=open_source)
     thread.start(must_open=False)
-    time.sleep(0.1)
+    until(lambda: tries == 2 or not thread.running, "it is tried again")
     assert thread.running
     thread.stop()
     assert [text for _, text in meter.take().events] == ["camera fake: it cannot be opened; trying again"]
@@ -142,7 +162,7 @@ def test_a_camera_that_hangs_is_left_to_itself_and_opened_anew() -> None:
         def grab(self) -> int:
             if self._left <= 1:
                 hangs.set()
-                closed.wait(30)
+                closed.wait(120)
             return super().grab()
 
     opened: list[FakeSource] = []
@@ -154,17 +174,14 @@ def test_a_camera_that_hangs_is_left_to_itself_and_opened_anew() -> None:
     frames: list[Captured] = []
     thread = CaptureThread("fake", frames.append, Meter(), open_source=open_source)
     thread.start(must_open=True)
-    assert hangs.wait(10)
+    assert hangs.wait(60)
     before = len(frames)
     since_ns = thread.in_driver_since_ns
     assert since_ns is not None and thread.running and thread.frames == before == 4
     thread.replace()
     captured_until(thread, frames, lambda: len(frames) > before + 5)
     closed.set()
-    deadline = time.monotonic() + 10
-    while not opened[0].closed:
-        assert time.monotonic() < deadline, "the old one is not closed once it comes back"
-        time.sleep(0.01)
+    until(lambda: opened[0].closed, "the old one is closed once it comes back")
     assert [frame.frame_id for frame in frames] == list(range(len(frames)))
 
 
@@ -207,13 +224,6 @@ class Shared:
 
         self.opened.append((camera, Grey(10**6)))
         return self.opened[-1][1]
-
-
-def until(enough: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 10
-    while not enough():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.005)
 
 
 def test_a_switch_shows_the_other_camera_without_a_gap_and_closes_the_one_before() -> None:
@@ -264,8 +274,11 @@ def test_a_switch_can_be_taken_back_before_the_other_camera_is_on() -> None:
     until(lambda: len(frames) > 1, "a plays")
     thread.switch("b")
     until(lambda: thread.trouble != "", "b is waited for")
+    waiting = thread._next
     thread.switch("a")
     assert thread.trouble == ""
+    assert waiting is not None
+    waiting.thread.join(60)  # it may just be trying once more
     cameras.broken.clear()
     before = len(frames)
     captured_until(thread, frames, lambda: len(frames) > before + 200)

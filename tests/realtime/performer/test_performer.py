@@ -30,19 +30,17 @@ from tests.realtime.fakes import (
     fake_show,
     write_clip,
 )
-from tests.realtime.performer.stage import Stage, nets_with, newest_ticket
+from tests.realtime.performer.stage import Stage, nets_with, newest_picture, newest_ticket
 
 
 def test_frames_are_painted_into_the_ring(start: Callable[[Nets], Stage]) -> None:
     drawn: list[float] = []
     stage = start(nets_with(draw_skeleton=lambda picture, landmarks: drawn.append(landmarks[0, 0])))
-    ticket = newest_ticket(stage)
-    assert ticket.good
+    assert newest_ticket(stage).good
+    ticket, out = newest_picture(stage)
     assert ticket.frame_id >> 32 == 2
     assert ticket.captured_ns < ticket.posed_ns < ticket.generated_ns <= time.monotonic_ns()
     assert ticket.period_ns >= 1e9 / 24 - 1
-    out = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
-    assert stage.ring.read(ticket.slot, ticket.sequence, out)
     assert (out == 200).all()
     assert not drawn
     stage.performer.orders = Orders(skeleton=True, mirror=True)
@@ -99,12 +97,12 @@ def test_who_is_there_is_told_and_the_picked_one_is_followed(start: Callable[[Ne
     crowd = Crowd()
     stage = start(nets_with(tracker=crowd))
     seen = stage.bus.receiver("people", "playout")
-    assert seen.poll(10_000)
+    assert seen.poll(60_000)
     people = People.unpack(seen.recv())
     assert people.boxes == ((0, 0.0, 0.0, 0.5, 1.0), (1, 0.5, 0.0, 1.0, 1.0))
     assert (people.followed, people.size) == (1, SIZE)
     stage.performer.orders = Orders(picks=1)
-    stage.until(lambda: stage.counts.get("frames.posed", 0) > 2)
+    stage.until_posed()
     stage.performer.orders = Orders(pick=(0.7, 0.5), picks=2)
     stage.until(lambda: crowd.followed == 1)
     stage.performer.orders = Orders(picks=3, dancer_rule="centre", dancer_mark=(0.3, 0.9))
@@ -127,9 +125,8 @@ def test_the_fan_is_learned_as_the_operator_orders(start: Callable[[Nets], Stage
     stage = start(nets_with(retarget=retarget))
     stage.until(lambda: stage.performer.known == ("learning",))
     for redos in (1, 1, 3):
-        posed = stage.counts.get("frames.posed", 0)
         stage.performer.orders = Orders(redos=redos, locked=True)
-        stage.until(lambda posed=posed: stage.counts.get("frames.posed", 0) > posed + 2)
+        stage.until_posed()
     assert retarget.redone == 2, "once for each number"
     assert stage.performer.known == ("locked",)
 
@@ -176,14 +173,14 @@ def test_a_new_dancer_is_painted_anew_also_where_the_first_frames_were_overtaken
 
         def __call__(self, landmarks: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
             entered.set()
-            assert go_on.wait(10)
+            assert go_on.wait(120)
 
         def reset(self) -> None:
             self.resets += 1
 
     tracker, render = Swapped(), Slow()
     stage = start(nets_with(tracker=tracker, render=render))
-    assert entered.wait(10) and render.resets == 1
+    assert entered.wait(60) and render.resets == 1
     tracker.dancer = 2
     overtaken = stage.counts.get("dropped.overtaken_before_generate", 0)
     stage.until(lambda: stage.counts.get("dropped.overtaken_before_generate", 0) > overtaken + 3)
@@ -229,10 +226,15 @@ def test_the_camera_is_copied_for_those_who_want_it(start: Callable[[Nets], Stag
     stage.until(lambda: stage.counts.get("frames.posed", 0) > 5)
     assert not camera.poll(50)
     stage.performer.orders = Orders(camera_preview=True)
-    assert camera.poll(10_000)
-    ticket = Ticket.unpack(camera.recv())
     out = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
-    assert stage.camera_ring.read(ticket.slot, ticket.sequence, out)
+
+    def copied() -> bool:
+        """One that is overwritten before it was read is left out."""
+        assert camera.poll(60_000)
+        ticket = Ticket.unpack(camera.recv())
+        return stage.camera_ring.read(ticket.slot, ticket.sequence, out)
+
+    stage.until(copied)
     assert out.min() > 30
 
 
@@ -248,9 +250,7 @@ def test_a_skeleton_over_a_layer_is_opaque(tmp_path: Path) -> None:
     stage.performer.orders = Orders(skeleton=True)
     stage.performer.start(must_open=True)
     try:
-        ticket = newest_ticket(stage)
-        out = np.zeros((SIZE[1], SIZE[0], 4), np.uint8)
-        assert stage.ring.read(ticket.slot, ticket.sequence, out)
+        _, out = newest_picture(stage)
         assert (out[:2] == (1, 2, 3, 255)).all() and (out[2:] == (9, 9, 9, 50)).all()
     finally:
         stage.close()
@@ -328,11 +328,11 @@ def test_the_venues_floor_mark_and_lens_are_used(tmp_path: Path) -> None:
     nets = nets_with(tracker=Choosing(), retarget=Noting())
     stage = Stage(tmp_path, nets, venue=Venue.model_validate({"cameras": [camera]}))
     try:
-        stage.performer.start(must_open=True)
         stage.performer.orders = Orders.at_start(stage.show)
+        stage.performer.start(must_open=True)
         seen = stage.bus.receiver("people", "playout")
         stage.until(lambda: stage.counts.get("frames.posed", 0) > 4)
-        assert seen.poll(10_000)
+        assert seen.poll(60_000)
         people = People.unpack(seen.recv())
     finally:
         stage.close()

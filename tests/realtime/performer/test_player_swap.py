@@ -95,7 +95,7 @@ def test_one_who_fails_is_named_once_and_the_show_goes_on(
     reason = "players/lost is no player pack: player.toml is missing"
     assert swap.status == SwapStatus("One", SwapState.FAILED, reason)
     assert swap.current() is packs.nets[ONE]
-    assert told[-1] == f"the player players/lost cannot be loaded ({reason}); One dances on"
+    until(lambda: told[-1] == f"the player players/lost cannot be loaded ({reason}); One dances on")
     assert packs.asked == [lost], "the same order is not tried again"
     packs.go[TWO].set()
     swap.request(TWO)

@@ -32,7 +32,7 @@ def test_damaged_frames_are_counted_in_the_show(tmp_path: Path) -> None:
     meter = Meter()
     thread = CaptureThread(str(path), frames.append, meter)
     thread.start(must_open=True)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     counts: dict[str, int] = {}
     while counts.get("frames.damaged", 0) < 2:  # once a round
         assert time.monotonic() < deadline
@@ -92,7 +92,7 @@ def sending(data: bytes, *, then_silent: bool) -> Iterator[str]:
             with connection:
                 connection.sendall(data)
                 if then_silent:
-                    done.wait(30)
+                    done.wait(120)
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
@@ -133,7 +133,7 @@ def ticks_while(work: Callable[[], None]) -> int:
 def test_a_silent_stream_is_given_up_and_holds_nobody_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, already_open: bool
 ) -> None:
-    monkeypatch.setattr(opening, "STREAM_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(opening, "STREAM_TIMEOUT_S", 3.0)
     whole = write_video(tmp_path / "a.ts", greys(60)).read_bytes()
     caught: list[str] = []
 
@@ -148,7 +148,7 @@ def test_a_silent_stream_is_given_up_and_holds_nobody_up(
     with sending(whole if already_open else b"", then_silent=True) as address:
         began = time.monotonic()
         ticks = ticks_while(partial(wait, address))
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 60
     assert ticks > 50, "Python's lock was held while it waited"
     words = "gives no picture any more" if already_open else "nothing answers there"
     assert words in caught[0]

@@ -85,13 +85,59 @@ class Viewers:
             sink.close()
 
 
+class TickClock:
+    """Stands for `time` in the playout: it goes on by a tick at each tick, however busy the machine is.
+
+    is_real: it goes with the machine's after all, for frames of a process of its own.
+    """
+
+    def __init__(self) -> None:
+        self.now_ns = time.monotonic_ns()
+        self.is_real = False
+        self._wall_ns = time.time_ns() - self.now_ns
+
+    def monotonic_ns(self) -> int:
+        return time.monotonic_ns() if self.is_real else self.now_ns
+
+    def time_ns(self) -> int:
+        return self.monotonic_ns() + self._wall_ns
+
+
+class Mailbox:
+    """Stands for a receiving socket: has what has arrived. What was sent twice is not heard twice."""
+
+    def __init__(self, socket: zmq.Socket[bytes]) -> None:
+        self._socket = socket
+        self._message: bytes | None = None
+
+    def recv(self, flags: int = 0) -> bytes:
+        if self._message is None:
+            raise zmq.Again
+        message, self._message = self._message, None
+        return message
+
+    def await_message(self, sender: zmq.Socket[bytes], message: bytes) -> None:
+        """Sends it until it is there: the first ones may be lost, or wait in the socket (`Topic.newest`)."""
+        deadline = time.monotonic() + 60
+        while self._message != message:
+            assert time.monotonic() < deadline
+            sender.send(message, zmq.NOBLOCK)
+            while self._socket.poll(50) and self._message != message:
+                self._message = self._socket.recv()
+
+
 class Board:
     """A playout with its bus and rings, and the performer's and the operator's ends of them."""
 
     def __init__(
-        self, show: Show, player: Player, sinks: Sequence[OutputSink], orders: Orders | None = None
+        self,
+        show: Show,
+        player: Player,
+        sinks: Sequence[OutputSink],
+        clock: TickClock,
+        orders: Orders | None = None,
     ) -> None:
-        """orders: what the operator wants, where the playout is started again."""
+        """clock: the playout's. orders: what the operator wants, where the playout is started again."""
         self._folder = tempfile.TemporaryDirectory()
         self.folder = Path(self._folder.name)
         width, height = player.size
@@ -107,7 +153,8 @@ class Board:
         self.bus = Bus(self.folder)
         self._orders_socket = self.bus.sender("orders", "supervisor")
         self.orders = orders or Orders.at_start(show)
-        on_air = None if orders is None else OnAir(time.monotonic_ns(), 0, orders)
+        self.clock = clock
+        on_air = None if orders is None else OnAir(clock.monotonic_ns(), 0, orders)
         context = StageContext(PLAYOUT, rig, 0 if orders is None else 1, on_air)
         self.playout = Playout(context, StageLink(context, self.bus), Viewers(sinks))
         self._writers: dict[str, RingWriter] = {}
@@ -118,11 +165,12 @@ class Board:
         for _ in range(count):
             self.playout._tick(self.now, 0)
             self.now += 1
+            self.clock.now_ns += self.playout._clock.period_ns
 
     def order(self, **changes: object) -> None:
         """Changes the orders; they have arrived when it returns."""
         self.orders = replace(self.orders, **changes)  # type: ignore[arg-type]
-        self._arrives(self._orders_socket, self.orders.pack(), self.playout._orders_socket)
+        self.arrives(self._orders_socket, self.orders.pack(), self.playout, "_orders_socket")
 
     def frame(
         self,
@@ -142,7 +190,7 @@ class Board:
         with writer.write() as slot:
             slot.picture[:] = grey
         self._sent += topic == "tickets"
-        now_ns = time.monotonic_ns() - round(age_ms * 1e6)
+        now_ns = self.clock.monotonic_ns() - round(age_ms * 1e6)
         captured_ns = now_ns if captured_ns is None else captured_ns
         ticket = Ticket(
             self._sent,
@@ -162,13 +210,13 @@ class Board:
         sources = self.playout._sources
         reader = sources.live._reader if topic == "tickets" else sources._camera._reader
         assert writer._socket is not None
-        self._arrives(writer._socket, ticket.pack(), reader._socket)  # type: ignore[attr-defined]
+        self.arrives(writer._socket, ticket.pack(), reader, "_socket")
 
     def live(self, grey: int | Sequence[int] = 200) -> None:
         """Frames come until the player is on air."""
-        deadline = time.monotonic() + 20
+        first = self.now
         while self.playout._air.state is None or self.playout._air.state.name != "LIVE":
-            assert time.monotonic() < deadline
+            assert self.now < first + 200
             self.frame(grey)
             self.tick()
 
@@ -179,13 +227,13 @@ class Board:
         return self._writers[topic]
 
     @staticmethod
-    def _arrives(sender: zmq.Socket[bytes], message: bytes, receiver: zmq.Socket[bytes]) -> None:
-        deadline = time.monotonic() + 10
-        while True:
-            assert time.monotonic() < deadline
-            sender.send(message, zmq.NOBLOCK)
-            if receiver.poll(50):
-                return
+    def arrives(sender: zmq.Socket[bytes], message: bytes, owner: object, socket: str) -> None:
+        """A message has come to this socket of the owner's when it returns."""
+        mailbox = getattr(owner, socket)
+        if not isinstance(mailbox, Mailbox):
+            mailbox = Mailbox(mailbox)
+            setattr(owner, socket, mailbox)
+        mailbox.await_message(sender, message)
 
     def close(self) -> None:
         self.playout._outputs.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -42,7 +41,6 @@ def test_the_clean_feed_is_the_live_player_whatever_is_on_air(start: Start) -> N
     assert shown()[0] in STANDBY
     for _ in range(12):
         shown()
-        time.sleep(0.02)
     fading, now = shown(taken=True, transition_s=0.2)
     assert fading < now
     for _ in range(8):

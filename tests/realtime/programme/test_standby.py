@@ -20,7 +20,7 @@ def test_another_players_standby_loop_takes_over_without_waiting(tmp_path: Path)
         standby.want(second)
         assert standby.picture(S) is not None  # the first one's, until the second one's is open
         old = standby._loop
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while standby._loop is old and time.monotonic() < deadline:
             standby.want(second)
             time.sleep(0.01)
@@ -43,10 +43,13 @@ def test_loops_that_were_closed_keep_no_memory(tmp_path: Path) -> None:
     standby = PlayersStandby(clips[0], SIZE, print)
     try:
         for n in range(1, 7):
-            old, deadline = standby._loop, time.monotonic() + 20
+            old, deadline = standby._loop, time.monotonic() + 60
             while standby._loop is old and time.monotonic() < deadline:
                 standby.want(clips[n % 2])
                 time.sleep(0.01)
+        loop = standby._loop
+        while loop is not None and not loop._next_ready and time.monotonic() < deadline:
+            time.sleep(0.01)  # it holds two pictures while it decodes
         assert 1 <= side_data() - before <= 2  # the test holds the last one that was closed
     finally:
         gc.enable()

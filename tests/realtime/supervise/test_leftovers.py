@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -45,16 +46,17 @@ def test_a_dead_shows_rings_and_sockets_go(where: Path) -> None:
 
 
 def test_what_is_no_shows_stays(where: Path) -> None:
-    kept = SharedMemory("kept-by-others", create=True, size=64)
+    name = f"kept-by-others-{os.getpid()}"
+    kept = SharedMemory(name, create=True, size=64)
     try:
         odd = where / f"{PREFIX}odd_odd_"
         odd.mkdir()
-        (odd / LOCK).write_text("kept-by-others\n../../etc/passwd\npsm_none", encoding="utf-8")
+        (odd / LOCK).write_text(f"{name}\n../../etc/passwd\npsm_none", encoding="utf-8")
         (where / f"{PREFIX}soak").mkdir()
         (where / f"{PREFIX}link").symlink_to(where / f"{PREFIX}soak")
         assert remove_leftovers() == 1, "the odd one, whose lock is free"
         assert (where / f"{PREFIX}soak").exists() and (where / f"{PREFIX}link").exists()
-        SharedMemory("kept-by-others").close()
+        SharedMemory(name).close()
     finally:
         kept.close()
         kept.unlink()
@@ -73,12 +75,15 @@ def test_what_only_resembles_a_shows_folder_stays(where: Path) -> None:
     assert (own / "may.mkv").exists() and (elsewhere / LOCK).exists()
 
 
-@pytest.mark.parametrize("lock", [b"\xff\xfe\x00", b"psm_0badcafe"], ids=["damaged", "empty memory"])
+EMPTY = f"psm_{os.getpid():08x}"
+
+
+@pytest.mark.parametrize("lock", [b"\xff\xfe\x00", EMPTY.encode()], ids=["damaged", "empty memory"])
 def test_what_cannot_be_read_keeps_no_show_from_beginning(where: Path, lock: bytes) -> None:
     odd = where / f"{PREFIX}odd_odd_"
     odd.mkdir()
     (odd / LOCK).write_bytes(lock)
-    memory = Path("/dev/shm/psm_0badcafe")
+    memory = Path("/dev/shm") / EMPTY
     memory.touch()
     try:
         assert remove_leftovers() == 0

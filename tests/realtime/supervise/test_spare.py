@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,13 +15,24 @@ import psutil
 import pytest
 
 from engines.time_units import NS_PER_S
+from realtime.config.show import Show
+from realtime.performer.networks import Nets
 from realtime.stages.memory import KEEP_BYTES, LOAD_BYTES
 from realtime.stages.spare import BEFORE_THE_SHOW, DURING_THE_SHOW, FAILED, Spare
 from realtime.stages.table import PERFORMER, stages_of
 from realtime.supervise import stage_process
 from realtime.supervise.supervisor import Supervisor
 from tests.realtime.fakes import Heard, fake_nets, fake_show
-from tests.realtime.test_show_runs import ROOT, alive, child, in_background, is_back, states, wait_for
+from tests.realtime.test_show_runs import (
+    ROOT,
+    alive,
+    child,
+    in_background,
+    states,
+    ticks_go_on,
+    wait_for,
+    wait_until_back,
+)
 
 pytestmark = pytest.mark.usefixtures("own_folder")
 
@@ -33,10 +45,17 @@ def at_once(no_spare: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stage_process, "free_bytes", lambda: LOAD_BYTES)
 
 
-def a_show(folder: Path, *imports: str) -> Supervisor:
+def nets_that_wait(show: Show) -> Nets:
+    """For the file `load`."""
+    while not Path(show.camera).with_name("load").exists():
+        time.sleep(0.02)
+    return fake_nets(show)
+
+
+def a_show(folder: Path, *imports: str, nets: Callable[[Show], Nets] = fake_nets) -> Supervisor:
     show, player = fake_show(folder)
     stages = {**stages_of(show), "performer": replace(PERFORMER, imports=imports)}
-    return Supervisor(show, player, fake_nets, Heard(), stages=stages)
+    return Supervisor(show, player, nets, Heard(), stages=stages)
 
 
 def spare() -> psutil.Process:
@@ -62,8 +81,7 @@ def test_who_waits_takes_the_performers_place_and_another_one_waits(tmp_path: Pa
             waiting = spare()
             waited.append(waiting)
             kill_performer()
-            wait_for(lambda: states(supervisor).count("FALLBACK") > n)  # noqa: B023
-            wait_for(lambda: states(supervisor)[-1] == "LIVE")
+            wait_until_back(supervisor, restarts=n)
             assert child("performer") == waiting
         waited.append(spare())
 
@@ -87,13 +105,12 @@ def test_the_first_one_does_not_wait_until_the_performer_is_ready(
         waiting = spare()
         wait_for(lambda: states(supervisor)[-1:] == ["LIVE"])
         kill_performer()
-        wait_for(lambda: is_back(supervisor))
+        wait_until_back(supervisor)
         assert child("performer") == waiting
         if not wait_s:
             spare()
             return
-        ticks = supervisor.totals.counts["programme.ticks"]
-        wait_for(lambda: supervisor.totals.counts["programme.ticks"] > ticks + 60)
+        ticks_go_on(supervisor)
         assert child("spare performer") is None
 
     errors = in_background(supervisor, use_it)
@@ -106,7 +123,7 @@ def test_one_that_imports_during_the_show_gives_way_to_it(
 ) -> None:
     """The first one has to be done soon: the show is not on air yet."""
     (tmp_path / "takes_for_ever.py").write_text("import time; time.sleep(600)\n", encoding="utf-8")
-    supervisor = a_show(tmp_path, "takes_for_ever")
+    supervisor = a_show(tmp_path, "takes_for_ever", nets=nets_that_wait)
 
     def importing() -> int:
         """How much nicer the thread is that imports."""
@@ -127,9 +144,10 @@ def test_one_that_imports_during_the_show_gives_way_to_it(
 
     def look() -> None:
         assert importing() == BEFORE_THE_SHOW
+        (tmp_path / "load").touch()
         wait_for(lambda: states(supervisor)[-1:] == ["LIVE"])
         kill_performer()
-        wait_for(lambda: is_back(supervisor))
+        wait_until_back(supervisor)
         assert importing() == DURING_THE_SHOW
 
     errors = in_background(supervisor, look)
@@ -147,7 +165,7 @@ def test_a_spare_that_is_gone_is_done_without(tmp_path: Path) -> None:
         waiting.kill()
         wait_for(lambda: not alive(waiting))
         kill_performer()
-        wait_for(lambda: is_back(supervisor))
+        wait_until_back(supervisor)
 
     errors = in_background(supervisor, kill_both)
     supervisor.run()
@@ -159,7 +177,7 @@ def test_one_whose_imports_failed_is_not_used(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "needs_memory.py").write_text("raise MemoryError\n", encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))  # the process inherits it
     ours = Spare("performer", ["there_is_no_such_module", "needs_memory"])
-    ours.process.join(30)
+    ours.process.join(120)
     assert ours.process.exitcode == FAILED and not ours.is_alive()
     ours.end()
 
@@ -173,8 +191,7 @@ def test_none_waits_where_there_is_no_memory_or_no_use(
 
     def look() -> None:
         wait_for(lambda: states(supervisor)[-1:] == ["LIVE"])
-        ticks = supervisor.totals.counts["programme.ticks"]
-        wait_for(lambda: supervisor.totals.counts["programme.ticks"] > ticks + 60)
+        ticks_go_on(supervisor)
         assert child("spare performer") is None
 
     errors = in_background(supervisor, look)
@@ -196,7 +213,7 @@ def test_one_that_still_imports_takes_the_place_once_it_is_done(tmp_path: Path) 
         kill_performer()
         wait_for(lambda: states(supervisor)[-1] == "FALLBACK")
         go.touch()
-        wait_for(lambda: is_back(supervisor))
+        wait_until_back(supervisor)
         assert waiting is not None and child("performer") == waiting
 
     errors = in_background(supervisor, kill_it)

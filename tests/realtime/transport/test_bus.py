@@ -44,7 +44,7 @@ def test_only_the_newest_ticket_is_kept(bus: Bus) -> None:
     for n in range(100):
         sender.send(TICKET._replace(frame_id=n).pack(), zmq.NOBLOCK)
     seen = [0]
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while seen[-1] < 100:  # what comes last may wait in the socket for what follows, see `Topic.newest`
         assert time.monotonic() < deadline
         n += 1
@@ -60,7 +60,7 @@ def test_every_status_is_kept(bus: Bus) -> None:
     for n in range(50):
         sender.send(Status("performer", 0, n, True, Delta()).pack(), zmq.NOBLOCK)
     for n in range(50):
-        assert receiver.poll(5000)
+        assert receiver.poll(60_000)
         assert Status.unpack(receiver.recv()).alive_ns == n
 
 
@@ -76,7 +76,7 @@ def test_a_sender_that_comes_back_is_heard_again(bus: Bus) -> None:
     receiver = bus.receiver("tickets", "playout")
     for n in range(3):
         sender = bus.sender("tickets", "performer")  # takes the place of a socket file that a dead one left
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while (message := receive_newest(receiver)) is None or Ticket.unpack(message).frame_id != n:
             assert time.monotonic() < deadline
             sender.send(TICKET._replace(frame_id=n).pack(), zmq.NOBLOCK)
@@ -97,8 +97,8 @@ def test_a_message_that_is_too_long_never_arrives_and_others_do(bus: Bus) -> Non
     stranger.send(bytes(MOST_MESSAGE_BYTES + 1))
     stranger.send(b"another")
     sender.send(b"status")
-    arrived = []
-    while receiver.poll(500):
+    arrived: list[bytes] = []
+    while receiver.poll(500 if b"status" in arrived else 60_000):
         arrived.append(receiver.recv())
     assert b"status" in arrived
     assert max(map(len, arrived)) < 10
@@ -108,12 +108,14 @@ def test_bytes_that_are_no_zeromq_take_no_message_from_who_hears(bus: Bus, tmp_p
     """A peer of ZMTP 1.0 says no more than its identity, and could be anything."""
     sender, receiver = bus.sender("told", "supervisor"), bus.receiver("told", "web server")
     sender.send(b"first")
-    assert receiver.poll(5000) and receiver.recv() == b"first"
+    assert receiver.poll(60_000) and receiver.recv() == b"first"
     with socket.socket(socket.AF_UNIX) as stranger:
         stranger.connect(str(bus._folder / "told"))
         stranger.sendall(b"\x01\x00")
         time.sleep(0.3)
         for n in range(20):
             sender.send(b"%d" % n)
-        heard = [receiver.recv() for _ in range(20) if receiver.poll(2000)]
+        heard: list[bytes] = []
+        while len(heard) < 20 and receiver.poll(20_000):
+            heard.append(receiver.recv())
     assert heard == [b"%d" % n for n in range(20)]

@@ -64,13 +64,13 @@ def paint(writer: FrameWriter, value: int) -> Ticket:
 
 
 def arrived(writer: FrameWriter, reader: FrameReader, value: int) -> Ticket:
-    """The first ticket that arrives while the same frame is sent again and again."""
-    deadline = time.monotonic() + 5
+    """The ticket of the newest frame, while the same one is sent again and again; others may be under way."""
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        paint(writer, value)
+        sent = paint(writer, value)
         time.sleep(0.02)
         ticket = reader.newest()
-        if ticket is not None:
+        if ticket is not None and ticket.sequence == sent.sequence:
             return ticket
     raise AssertionError("nothing arrived")
 
@@ -105,10 +105,11 @@ def test_in_messages_with_stamps_of_this_machine(buses: tuple[Bus, Bus]) -> None
     assert not reader.read(ticket)
     assert (reader.picture == 10).all(), "it changes when it is read"
     assert reader.read(later) and (reader.picture == 20).all()
-    writer.send(TICKET._replace(good=False))
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while (nobody := reader.newest()) is None or nobody.good:
         assert time.monotonic() < deadline
+        writer.send(TICKET._replace(good=False))
+        time.sleep(0.02)
     assert (reader.picture == 20).all()
 
 
@@ -120,11 +121,14 @@ def test_only_the_newest_frame_is_kept_on_the_wire(buses: tuple[Bus, Bus]) -> No
     for value in range(2, 60):
         paint(writer, value)
     seen = []
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not seen or seen[-1] != 59:
         assert time.monotonic() < deadline
         ticket = reader.newest()
-        if ticket is not None:
+        if ticket is None:
+            time.sleep(0.1)
+            paint(writer, 59)  # the last one may wait in the socket for what follows, see `Topic.newest`
+        else:
             assert reader.read(ticket) and (reader.picture == ticket.frame_id).all()
             seen.append(ticket.frame_id)
     assert len(seen) < 40 and seen == sorted(seen)
@@ -155,7 +159,7 @@ def test_without_a_clock_there_are_no_frames(buses: tuple[Bus, Bus]) -> None:
 def test_a_message_of_another_shape_is_refused(buses: tuple[Bus, Bus], message: bytes) -> None:
     socket = buses[0].sender("tickets", "performer")
     reader = MessageReader(buses[1], "tickets", SHAPE, FixedClock(0))
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while not reader.refused:
         assert time.monotonic() < deadline
         socket.send(message, zmq.NOBLOCK)
@@ -168,7 +172,7 @@ def test_frames_of_another_shape_are_told_once(buses: tuple[Bus, Bus]) -> None:
     reader = MessageReader(buses[1], "tickets", SHAPE, FixedClock(0))
     meter = Meter()
     player = LivePlayer(reader, SHAPE[1::-1], meter, layered=False)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while reader.refused < 3:
         assert time.monotonic() < deadline
         paint(writer, 1)
@@ -178,22 +182,24 @@ def test_frames_of_another_shape_are_told_once(buses: tuple[Bus, Bus]) -> None:
 
 
 def test_the_remote_clock_is_found_and_lost(buses: tuple[Bus, Bus], monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (("ASK_EVERY_S", 0.01), ("ANSWER_WITHIN_S", 0.05), ("LOST_AFTER", 3)):
+    for name, value in (("ASK_EVERY_S", 0.01), ("ANSWER_WITHIN_S", 1.0), ("LOST_AFTER", 4)):
         monkeypatch.setattr(f"realtime.link.remote_clock.{name}", value)
     stop = threading.Event()
     answering = threading.Thread(target=answer, args=(buses[0], stop))
     answering.start()
     clock = RemoteClock(buses[1])
     try:
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while clock.offset_ns is None:
             assert time.monotonic() < deadline
             time.sleep(0.01)
-        assert clock.error_ns is not None
-        assert abs(clock.offset_ns) <= clock.error_ns, "both have the same clock here"
         stop.set()
+        answering.join()  # from now on the two belong together
+        error_ns, offset_ns = clock.error_ns, clock.offset_ns
+        assert error_ns is not None and offset_ns is not None
+        assert abs(offset_ns) <= error_ns, "both have the same clock here"
         while clock.offset_ns is not None:
-            assert time.monotonic() < deadline + 5
+            assert time.monotonic() < deadline + 60
             time.sleep(0.01)
     finally:
         stop.set()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from realtime.cameras import ndi_source
 from tools.benchmarking import ndi_camera
 from tools.benchmarking.ndi import LOOPBACK
 
@@ -15,6 +16,8 @@ def test_pictures_of_the_rehearsal_come_over_ndi_with_their_time(
     pytest.importorskip("cyndilib", reason="cyndilib is not installed")
     (tmp_path / "ndi-config.v1.json").write_text(json.dumps(LOOPBACK), encoding="utf-8")
     monkeypatch.setenv("NDI_CONFIG_DIR", str(tmp_path))
+    monkeypatch.setattr(ndi_camera, "FIND_S", 120.0)
+    monkeypatch.setattr(ndi_source, "LOST_S", 60.0)
     found = ndi_camera.transport(1.5)
     assert found["pictures"] > 5
     assert 0 < found["since_drawn"]["p50_ms"] < 1000

@@ -41,7 +41,7 @@ def crashes(_: Case) -> Iterator[Finding]:
 def test_a_check_that_hangs_is_given_up() -> None:
     began = time.monotonic()
     (finding,) = run_check("camera", hangs, CASE, 0.3)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
     assert (finding.level, finding.found) == (Level.FAIL, "no answer within 0.3 s")
 
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import os
+import signal
+import sys
+import threading
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.footage.video import VideoReader
+from tools.prepare import __main__ as prepare
 
 PLAYER = Path(__file__).resolve().parents[3] / "assets" / "player_train.mp4"
 EMPTY = 120
@@ -62,3 +67,24 @@ def middle(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
     height, width = frame.shape[:2]
     left = (width - height) // 2
     return frame[:, left : left + height]
+
+
+def die_at_write(number: int, folder: Path, arguments: list[str]) -> None:
+    """Runs the command, whose process is killed in the middle of the `number`-th file that it writes in
+    `folder`; it exits with the command's status where it writes fewer."""
+    left, lock = itertools.count(number - 1, -1), threading.Lock()
+
+    def heed(event: str, values: tuple[object, ...]) -> None:
+        if event != "open" or not isinstance(values[1], str) or "w" not in values[1]:
+            return
+        path = os.fsdecode(values[0]) if isinstance(values[0], str | bytes | os.PathLike) else ""
+        if not path.startswith(str(folder)):
+            return
+        with lock:
+            if next(left) == 0:
+                torn = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+                os.write(torn, b"half a file")
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(heed)
+    sys.exit(prepare.main(arguments))

@@ -7,7 +7,6 @@ import os
 import random
 import shutil
 import signal
-import time
 from pathlib import Path
 
 import cv2
@@ -15,7 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.tools.prepare.footage_files import PLAYER, middle, player_frames, write_video
+from tests.tools.prepare.footage_files import PLAYER, die_at_write, middle, player_frames, write_video
 from tools.footage.dataset import Footage
 from tools.prepare import __main__ as prepare
 from tools.prepare import rules
@@ -126,17 +125,17 @@ def test_nothing_unfinished_is_left(dataset: Path) -> None:
 def test_a_run_that_is_killed_again_and_again_ends_as_one_that_was_not(
     takes: Path, dataset: Path, tmp_path: Path
 ) -> None:
+    """Each run is killed at one of its writes. The first three together write fewer files than there will be,
+    so none of them ends by itself; the last one may."""
     folder = tmp_path / "sets/cut"
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tools.prepare.__main__"])
     whole = len(files_of(dataset))
     killed = 0
-    for after in sorted(random.sample(range(5, 3 * whole // 2), 4)):
-        run = context.Process(target=prepare.main, args=(command(takes, folder),))
+    ends = np.diff([0, *sorted(random.sample(range(5, whole), 3))]).tolist()
+    for writes in (*ends, random.randrange(whole // 2, 3 * whole // 2)):
+        run = context.Process(target=die_at_write, args=(writes, tmp_path, command(takes, folder)))
         run.start()
-        while run.is_alive() and sum(1 for _ in tmp_path.rglob("*.*")) < after:
-            time.sleep(0.002)
-        run.kill()
         run.join()
         killed += run.exitcode == -signal.SIGKILL
         run.close()

@@ -34,7 +34,7 @@ def camera(tmp_path: Path) -> Iterator[str]:
 
 
 def opened(url: str) -> VideoSource:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while True:
         try:
             return VideoSource(url)

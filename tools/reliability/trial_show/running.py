@@ -18,6 +18,7 @@ from tools.reliability.trial_show.show import MODULE, SHOW_FILE
 
 TITLE = "dancecam "
 SUPERVISOR = "supervisor"
+ANSWER_S = 3.0
 
 
 class NoShow(RuntimeError):
@@ -103,10 +104,10 @@ class RunningShow:
     def ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
         """Of its API. body: of a POST. Raises OSError, NoShow."""
         host, port = self.page()
-        return ask(f"http://{host}:{port}{path}", self.token, body)
+        return ask(f"http://{host}:{port}{path}", self.token, body, ANSWER_S)
 
 
-def ask(url: str, token: str, body: dict[str, Any] | None = None, timeout_s: float = 3.0) -> Any:
+def ask(url: str, token: str, body: dict[str, Any] | None = None, timeout_s: float = ANSWER_S) -> Any:
     """Raises OSError."""
     data = None if body is None else json.dumps(body).encode()
     headers = {"Authorization": f"Bearer {token}"} if token else {}

@@ -8,13 +8,14 @@ networks. `begin` writes that folder and starts the show and its camera.
 
 from __future__ import annotations
 
+import random
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -30,6 +31,7 @@ MODULE = "tools.reliability.trial_show.show"
 TOKEN = "a-token-for-the-soak"  # noqa: S105  # the show is on 127.0.0.1 and ours
 RECORDER_BITRATE = 2_000_000
 END_S, CAMERA_S = 20.0, 120.0
+OWN_PORTS = (20_000, 32_000)
 
 
 def show_file(camera_port: int, page_port: int, osc_port: int) -> str:
@@ -55,8 +57,11 @@ bitrate = {RECORDER_BITRATE}
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    """Below the ports that Linux gives to others by itself: it is still free when it is used."""
+    while True:
+        port = random.SystemRandom().randrange(*OWN_PORTS)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def _wait_for(port: int, camera: subprocess.Popen[bytes]) -> None:

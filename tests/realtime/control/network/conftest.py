@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import closing
+from types import SimpleNamespace
 
 import pytest
 
@@ -44,6 +45,12 @@ def server(heard: list[Event]) -> Iterator[ControlServer]:
         )
     ) as one:
         yield one
+
+
+@pytest.fixture
+def still_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For wrong tokens no time passes: no try comes back, however long a test takes."""
+    monkeypatch.setattr("realtime.control.network.auth.time", SimpleNamespace(monotonic=lambda: 100.0))
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ def port_of(server: ControlServer) -> int:
 
 def raw(server: ControlServer, data: bytes) -> bytes:
     """What is answered to these bytes, until the server closes or is quiet."""
-    with socket.create_connection(("127.0.0.1", port_of(server)), timeout=20) as client:
+    with socket.create_connection(("127.0.0.1", port_of(server)), timeout=60) as client:
         client.sendall(data)
         answer = b""
         while part := client.recv(65536):
@@ -50,4 +50,4 @@ def status(answer: bytes) -> int:
 
 def flood(stack: ExitStack, port: int, n: int) -> list[socket.socket]:
     """Connections that are opened and say nothing."""
-    return [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10)) for _ in range(n)]
+    return [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60)) for _ in range(n)]

@@ -120,7 +120,7 @@ def test_malformed_messages_on_the_websocket_are_answered(
             ClientSession() as session,
             session.ws_connect(f"{server.url}api/events", headers=RIGHT) as socket,
         ):
-            await socket.receive_json(timeout=10)
+            await socket.receive_json(timeout=60)
             for text in (
                 NESTED.decode()[:16_000],
                 '{"action": "\\ud800\\u001b[2J"}',
@@ -129,7 +129,7 @@ def test_malformed_messages_on_the_websocket_are_answered(
                 '{"action": "player", "arguments": {"name": "\\udfff"}}',
             ):
                 await socket.send_str(text)
-                while (reply := await socket.receive_json(timeout=10))["type"] != "reply":
+                while (reply := await socket.receive_json(timeout=60))["type"] != "reply":
                     pass
                 assert 400 <= reply["status"] < 500
 
@@ -143,7 +143,7 @@ def test_a_body_that_never_comes_is_given_up(
     server: ControlServer, monkeypatch: pytest.MonkeyPatch, quiet: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("realtime.control.network.auth.BODY_S", 0.2)
-    with socket.create_connection(("127.0.0.1", port_of(server)), timeout=20) as client:
+    with socket.create_connection(("127.0.0.1", port_of(server)), timeout=60) as client:
         client.sendall(request(b"")[:-4].replace(b"Content-Length: 0", b"Content-Length: 9") + b"\r\n\r\n{")
         assert status(client.recv(4096)) == 408
 
@@ -156,17 +156,17 @@ def test_others_are_answered_while_the_desk_does_not_answer() -> None:
 
         def act(self, *given: object, **named: object) -> Orders:
             self.asked.set()
-            assert self.over.wait(30)
+            assert self.over.wait(200)
             return self.orders
 
     desk = Hanging(Orders(), Keymap(), {})
     with (
         closing(ControlServer(desk, Totals(), lambda: None, token=TOKEN, host="127.0.0.1", port=0)) as server,
-        socket.create_connection(("127.0.0.1", port_of(server)), timeout=20) as client,
+        socket.create_connection(("127.0.0.1", port_of(server)), timeout=60) as client,
     ):
         try:
             client.sendall(request(b"{}", path=b"/api/actions/slate"))
-            assert desk.asked.wait(20)
+            assert desk.asked.wait(60)
             assert status(raw(server, b"GET /state HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")) == 200
         finally:
             desk.over.set()

@@ -135,11 +135,11 @@ def test_nothing_is_cut_off_or_covered(scene: str, browser: Any, tmp_path: Path)
     with closing(server):
         page = new_page(browser)
         page.goto(server.console_url)
-        page.get_by_text(SCENES[scene][0], exact=True).wait_for(timeout=30_000)
+        page.get_by_text(SCENES[scene][0], exact=True).wait_for()
         if findings["findings"]:
-            page.locator("#findings").wait_for(state="visible", timeout=30_000)
+            page.locator("#findings").wait_for(state="visible")
         desk.tell("performer: camera 0 gives no picture any more: check the cable; trying again")
-        page.locator("#log .press").wait_for(state="attached", timeout=30_000)
+        page.locator("#log .press").wait_for(state="attached")
         page.locator("#log .press").get_by_text("camera (w) takes the next one").wait_for(state="attached")
         for width, height in SIZES:
             page.set_viewport_size({"width": width, "height": height})
@@ -170,7 +170,7 @@ def test_it_says_what_is_wrong_and_how_far_it_is(
     with closing(server):
         page = new_page(browser)
         page.goto(server.console_url)
-        page.get_by_text(SCENES[scene][0], exact=True).wait_for(timeout=30_000)
+        page.get_by_text(SCENES[scene][0], exact=True).wait_for()
         assert page.locator("#hints strong").all_inner_texts() == hints
         assert page.locator("#preparing").is_visible() == bool(preparing)
         assert page.locator("#preparing span").text_content() == preparing
@@ -182,8 +182,8 @@ def test_a_console_that_is_cut_off_says_what_the_table_says(browser: Any) -> Non
     page = new_page(browser)
     with closing(server):
         page.goto(server.console_url)
-        page.get_by_text("LIVE", exact=True).wait_for(timeout=30_000)
-    page.get_by_text("NO SHOW", exact=True).wait_for(timeout=30_000)
+        page.get_by_text("LIVE", exact=True).wait_for()
+    page.get_by_text("NO SHOW", exact=True).wait_for()
     (row,) = (row for row in ALARMS if row.name == "The console is not connected")
     assert page.locator("#hints li").inner_text() == f"{row.name}. {row.press}"
     assert page.locator("#hints li").get_attribute("title") == row.means

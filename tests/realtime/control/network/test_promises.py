@@ -103,9 +103,9 @@ def test_a_body_that_is_too_large_is_refused(place: Place, path: str, chunked: b
 def test_a_message_that_is_too_long_ends_the_websocket(place: Place) -> None:
     async def work(session: ClientSession) -> int | None:
         async with session.ws_connect(f"{place.server.url}api/events", headers=BEARER) as events:
-            await events.receive_json(timeout=10)
+            await events.receive_json(timeout=60)
             await events.send_str('{"action": "slate", "pad": "' + "a" * LONGEST_MESSAGE + '"}')
-            while (message := await events.receive(timeout=10)).type is WSMsgType.TEXT:
+            while (message := await events.receive(timeout=60)).type is WSMsgType.TEXT:
                 pass
             return message.data if message.type is WSMsgType.CLOSE else events.close_code
 

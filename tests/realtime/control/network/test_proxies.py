@@ -150,7 +150,7 @@ def test_a_browser_logs_in_and_acts_through_a_proxy(behind: Behind) -> None:
     async def events(session: ClientSession) -> str:
         headers = {"Host": "dance.example.org", **logged_in}
         async with session.ws_connect(f"{behind.proxy.url}/api/events", headers=headers) as socket:
-            message = await socket.receive(timeout=10)
+            message = await socket.receive(timeout=60)
             assert message.type is WSMsgType.TEXT
             return json.loads(message.data)["type"]
 
@@ -176,6 +176,7 @@ def test_metrics_need_the_token_where_a_proxy_names_nobody() -> None:
         assert behind.ask("GET", "/metrics")[0] == 401
 
 
+@pytest.mark.usefixtures("still_clock")
 def test_guesses_through_a_proxy_are_counted_by_who_sends_them(behind: Behind) -> None:
     statuses = [behind.ask("GET", "/api/state", {"Authorization": f"Bearer guess-{n}"})[0] for n in range(7)]
     assert 429 in statuses

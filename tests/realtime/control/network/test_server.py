@@ -194,27 +194,27 @@ def test_a_second_client_hears_of_everything_at_once(place: Place) -> None:
             session.ws_connect(url, headers=BEARER) as one,
             session.ws_connect(url, headers=BEARER) as two,
         ):
-            hello = await two.receive_json(timeout=10)
+            hello = await two.receive_json(timeout=60)
             assert hello["type"] == "hello"
             assert [action["name"] for action in hello["actions"]] == list(ACTIONS)
             assert hello["orders"]["fade_s"] == Orders().fade_s
-            await one.receive_json(timeout=10)
+            await one.receive_json(timeout=60)
             await one.send_json({"action": "take", "confirm": True, "id": 7})
-            replies = [await one.receive_json(timeout=10) for _ in range(3)]
+            replies = [await one.receive_json(timeout=60) for _ in range(3)]
             assert {"type": "reply", "id": 7, "status": 200, "result": "done"} in replies
-            heard = [await two.receive_json(timeout=10) for _ in range(2)]
+            heard = [await two.receive_json(timeout=60) for _ in range(2)]
             await one.send_str("{")
             await one.send_str("[]")
             await one.send_json({"action": "cut", "id": 8})
             await one.send_json({"action": "cut", "arguments": [1], "id": 9})
             statuses = []
             while len(statuses) < 4:
-                event = await one.receive_json(timeout=10)
+                event = await one.receive_json(timeout=60)
                 if event["type"] == "reply":
                     statuses.append((event["id"], event["status"]))
             assert statuses == [(None, 400), (None, 422), (8, 409), (9, 422)]
             place.desk.report({"state": "LIVE"})
-            while (event := await two.receive_json(timeout=10))["type"] != "state":
+            while (event := await two.receive_json(timeout=60))["type"] != "state":
                 heard.append(event)
             return [*heard, event]
 
@@ -230,12 +230,12 @@ def test_a_client_that_does_not_read_is_let_go_and_holds_up_nobody(place: Place)
     async def work(session: ClientSession) -> None:
         url = f"{place.server.url}api/events"
         async with session.ws_connect(url, headers=BEARER, max_msg_size=0) as socket:
-            await socket.receive_json(timeout=10)
+            await socket.receive_json(timeout=60)
             for n in range(40):
                 place.desk.tell("x" * 1_000_000 + str(n))
             for n in range(300):
                 place.desk.tell(str(n))
-            while (message := await socket.receive(timeout=20)).type is WSMsgType.TEXT:
+            while (message := await socket.receive(timeout=60)).type is WSMsgType.TEXT:
                 pass
             assert socket.close_code == 1013, message
 
@@ -302,7 +302,7 @@ def test_a_port_that_is_taken_is_named() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
         udp.bind(("127.0.0.1", 0))
         port = udp.getsockname()[1]
-        before = threading.active_count()
+        before = set(threading.enumerate())
         with pytest.raises(ControlError, match=f"OSC .*127.0.0.1:{port} .*control.osc_port"):
             ControlServer(
                 Desk(Orders(), Keymap(), {}),
@@ -313,7 +313,7 @@ def test_a_port_that_is_taken_is_named() -> None:
                 port=0,
                 control=Control(osc_port=port),
             )
-        assert threading.active_count() == before
+        assert set(threading.enumerate()) <= before, "others may end meanwhile"
 
 
 def test_whep_is_handed_on_and_the_programme_is_for_everybody(tmp_path: Path, place: Place) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from realtime.control.show_state import ShowStatus, StageState, show_facts
 from realtime.transport.orders import Orders
 from realtime.transport.statuses import OutputStatus, PlayoutStatus
 from realtime.transport.telemetry import Totals
-from tests.browser import chromium_page
+from tests.browser import PATIENCE_S, chromium_page
 
 pytestmark = pytest.mark.browser
 
@@ -37,6 +38,14 @@ RIGHTS = {
 class Place:
     desk: Desk
     answer: dict[str, Any] = field(default_factory=lambda: {"findings": None})
+    told: threading.Event = field(default_factory=threading.Event)
+    """A page has been told of findings."""
+
+    def checkup(self) -> dict[str, Any]:
+        answer = self.answer
+        if answer["findings"] is not None:
+            self.told.set()
+        return answer
 
     def show(
         self, recorder: Any = "off", rights: dict[str, Any] | None = None, keeps: str | None = None
@@ -66,12 +75,12 @@ def page(place: Place) -> Iterator[Any]:
         closing(
             ControlServer(
                 place.desk, Totals(), lambda: None, token="a-token-of-a-test", host="127.0.0.1", port=0,
-                checkup=lambda: place.answer,
+                checkup=place.checkup,
             )
         ) as server,
         chromium_page(server.console_url) as one,
     ):  # fmt: skip
-        one.get_by_text("FALLBACK", exact=True).wait_for(timeout=20_000)
+        one.get_by_text("FALLBACK", exact=True).wait_for()
         yield one
 
 
@@ -79,7 +88,7 @@ def test_what_was_found_is_shown_until_something_is_on_air(place: Place, page: A
     findings = page.locator("#findings")
     assert findings.is_hidden()
     place.answer = {"findings": FOUND}
-    findings.wait_for(state="visible", timeout=20_000)
+    findings.wait_for(state="visible")
     page.screenshot(path=tmp_path / "findings.png")
     lines = findings.locator("li").all_inner_texts()
     assert lines == [
@@ -88,18 +97,18 @@ def test_what_was_found_is_shown_until_something_is_on_air(place: Place, page: A
     ]
     place.desk.act("take", who="a test", confirmed=True)
     place.show()
-    findings.wait_for(state="hidden", timeout=10_000)
+    page.get_by_text("LIVE", exact=True).wait_for()
+    findings.wait_for(state="hidden")
     place.desk.act("fallback", who="a test")
     place.show()
-    page.get_by_text("FALLBACK", exact=True).wait_for(timeout=10_000)
+    page.get_by_text("FALLBACK", exact=True).wait_for()
     assert findings.is_hidden(), "it does not come back"
 
 
 def test_nothing_is_shown_where_all_is_well(place: Place, page: Any) -> None:
     place.answer = {"findings": FOUND[:1]}
-    with page.expect_response(lambda answer: "api/doctor" in answer.url and answer.json()["findings"]):
-        pass
-    page.wait_for_timeout(300)
+    assert place.told.wait(PATIENCE_S)
+    page.wait_for_timeout(1000)
     assert page.locator("#findings").is_hidden()
 
 
@@ -107,31 +116,31 @@ def test_a_recording_is_plain_to_see(place: Place, page: Any) -> None:
     badge = page.locator("#recording")
     assert badge.is_hidden()
     place.show(recorder="running")
-    badge.wait_for(state="visible", timeout=10_000)
+    badge.wait_for(state="visible")
     assert badge.inner_text() == "● REC"
     box = badge.bounding_box()
     assert box["width"] > 40
     assert box["y"] < 120, "it is at the top"
     place.show(recorder="failed")
-    badge.wait_for(state="hidden", timeout=10_000)
+    badge.wait_for(state="hidden")
 
 
 def test_that_the_camera_is_kept_is_plain_to_see(place: Place, page: Any) -> None:
     badge = page.locator("#kept")
     place.show(keeps="")  # a replay, which keeps the programme alone
-    page.get_by_role("row", name="inputs").wait_for(timeout=10_000)
+    page.get_by_role("row", name="inputs").wait_for()
     assert badge.is_hidden()
     place.show(keeps="the camera's pictures are being kept in /x")
-    badge.wait_for(state="visible", timeout=10_000)
+    badge.wait_for(state="visible")
     assert badge.inner_text() == "● CAMERA IS KEPT"
     assert badge.get_attribute("title") == "the camera's pictures are being kept in /x"
     assert badge.bounding_box()["y"] < 120, "it is at the top"
     assert page.get_by_text("the camera's pictures are being kept in /x").is_visible(), "in the outputs"
     place.show()
-    badge.wait_for(state="hidden", timeout=10_000)
+    badge.wait_for(state="hidden")
 
 
 def test_an_agreement_that_ends_is_shown_with_the_player(place: Place, page: Any) -> None:
     place.show(rights=RIGHTS)
-    page.get_by_role("button", name="Number 23 agreed until 2026-12-05").wait_for(timeout=10_000)
-    page.get_by_role("button", name="Jones agreement ended 2026-11-30").wait_for(timeout=10_000)
+    page.get_by_role("button", name="Number 23 agreed until 2026-12-05").wait_for()
+    page.get_by_role("button", name="Jones agreement ended 2026-11-30").wait_for()

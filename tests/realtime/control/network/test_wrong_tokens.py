@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 from aiohttp import ClientSession, ClientTimeout, TCPConnector
@@ -71,10 +73,23 @@ def test_a_line_of_wrong_tokens_now_and_then() -> None:
     assert wrong.line(LINE_EVERY_S) == "wrong token; 1000 of them since the last such line"
 
 
+@pytest.mark.usefixtures("still_clock")
 @pytest.mark.parametrize("way", ["header", "login", "websocket"])
 def test_guesses_are_slowed_down_whichever_way_they_come(
-    server: ControlServer, heard: list[Event], way: str
+    server: ControlServer, heard: list[Event], monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
+    waits: list[float] = []
+    over = threading.Event()
+
+    async def hold_back(seconds: float) -> None:
+        """Until the right token has had its answer, in place of some seconds."""
+        waits.append(seconds)
+        while not over.is_set():
+            await asyncio.sleep(0.01)
+
+    slow = SimpleNamespace(sleep=hold_back, timeout=asyncio.timeout, CancelledError=asyncio.CancelledError)
+    monkeypatch.setattr("realtime.control.network.auth.asyncio", slow)
+
     async def guess(session: ClientSession, token: str, address: str) -> int:
         headers = {"Authorization": f"Bearer {token}", "X-Forwarded-For": address}
         if way == "header":
@@ -88,19 +103,22 @@ def test_guesses_are_slowed_down_whichever_way_they_come(
         async with asked as answer:
             return answer.status
 
-    async def work() -> tuple[list[int], int, float]:
+    async def work() -> tuple[list[int], int]:
         proxy = TCPConnector(local_addr=(ELSEWHERE, 0), limit=0)
         async with ClientSession(connector=proxy, timeout=ClientTimeout(60)) as session:
             guesses = asyncio.gather(*(guess(session, f"guess-{n}", "10.0.0.6") for n in range(40)))
-            await asyncio.sleep(WRONG_TOKEN_S / 2)  # some are held back now
-            began_s = time.monotonic()
-            right = await guess(session, TOKEN, "10.0.0.7")
-            took_s = time.monotonic() - began_s
-            return [await guess(session, TOKEN, "10.0.0.6"), *await guesses], right, took_s
+            try:
+                async with asyncio.timeout(60):
+                    while not waits:
+                        await asyncio.sleep(0.01)
+                right = await guess(session, TOKEN, "10.0.0.7")  # has no answer if it is held back too
+            finally:
+                over.set()
+            return [await guess(session, TOKEN, "10.0.0.6"), *await guesses], right
 
-    (right_there, *statuses), right, took_s = asyncio.run(work())
+    (right_there, *statuses), right = asyncio.run(work())
     assert right == (400 if way == "websocket" else 200)  # a GET that is no WebSocket, past the token
-    assert took_s < WRONG_TOKEN_S
+    assert waits == [WRONG_TOKEN_S] * 41, "each guess is held back, and nothing else"
     assert statuses.count(401) == TRIES
     assert statuses.count(429) == 40 - TRIES
     assert right_there == 429, "a guess that happens to be right is not looked at either"

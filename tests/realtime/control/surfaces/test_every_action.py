@@ -24,6 +24,7 @@ from realtime.control.network.server import ControlServer
 from realtime.control.surfaces.mapping import bind
 from realtime.transport.orders import Orders
 from realtime.transport.telemetry import Totals
+from tests.ports import free_port
 from tests.realtime.control.fake_midi import FakeMidi
 
 TOKEN = "a-token-of-a-test"
@@ -66,12 +67,6 @@ CASES = [
 ]
 
 
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
 class Show:
     """A desk, and all ways to it. actions: what it has done, in order."""
 
@@ -85,14 +80,14 @@ class Show:
         self.desk._orders = START
         self.actions.clear()
         ask()
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not self.actions:
             assert time.monotonic() < deadline, "nothing came to the desk"
             time.sleep(0.002)
         return self.desk.orders, self.actions[0]
 
     def post(self, case: Case) -> None:
-        connection = http.client.HTTPConnection(self.server.url.split("/")[2], timeout=10)
+        connection = http.client.HTTPConnection(self.server.url.split("/")[2], timeout=60)
         with closing(connection):
             body = json.dumps({**case.given, "confirm": True})
             headers = {"Authorization": f"Bearer {TOKEN}"}
@@ -115,7 +110,9 @@ class Show:
 
 @pytest.fixture(scope="module")
 def show() -> Iterator[Show]:
-    desk, port = Desk(START, Keymap(), CHOICES), free_port()
+    desk, port = Desk(START, Keymap(), CHOICES), free_port(socket.SOCK_DGRAM)
+    told: list[Event] = []
+    desk.listen(told.append)
     mapped = [{"action": case.name, "arguments": case.given, "confirm": True} for case in CASES]
     control = Control(
         osc_port=port,
@@ -128,10 +125,11 @@ def show() -> Iterator[Show]:
             desk, Totals(), lambda: None, token=TOKEN, host="127.0.0.1", port=0, control=control
         )
         with closing(server):
-            deadline = time.monotonic() + 20
-            while not midi.ports:
+            deadline = time.monotonic() + 60
+            while not told:  # that the device is heard, which the first test would take for its action
                 assert time.monotonic() < deadline, "the MIDI port was not opened"
                 time.sleep(0.002)
+            assert [event["result"] for event in told] == ["the MIDI device Deck 1 is heard"]
             yield Show(server, desk, port, midi)
 
 

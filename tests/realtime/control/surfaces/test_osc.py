@@ -42,6 +42,7 @@ from realtime.control.surfaces.osc_messages import (
 )
 from realtime.transport.orders import Orders
 from realtime.transport.telemetry import Totals
+from tests.ports import free_port
 
 STRANGER: Address = ("192.0.2.1", 5000)
 
@@ -52,7 +53,7 @@ class Osc:
     def __init__(self, port: int) -> None:
         self.port = port
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.settimeout(10)
+        self._socket.settimeout(60)
         self._socket.connect(("127.0.0.1", port))
 
     def send(self, data: bytes) -> tuple[str, list[object]]:
@@ -80,9 +81,7 @@ def osc(address: str, *values: object) -> bytes:
 
 @pytest.fixture
 def heard_by_osc() -> Iterator[tuple[Desk, Osc]]:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port(socket.SOCK_DGRAM)
     desk = Desk(Orders(), Keymap(), {})
     server = ControlServer(
         desk,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import closing
+from types import SimpleNamespace
 
 import pytest
 from pythonosc.osc_message import OscMessage
@@ -16,12 +18,15 @@ from realtime.control.actions import ACTIONS
 from realtime.control.desk import Desk
 from realtime.control.keys import Keymap
 from realtime.control.network.server import ControlServer
+from realtime.control.surfaces import osc_feedback
 from realtime.control.surfaces.lamps import is_lit, lamps
-from realtime.control.surfaces.osc_feedback import fed_back
+from realtime.control.surfaces.osc_feedback import AGAIN_S, fed_back
 from realtime.transport.orders import Orders
 from realtime.transport.telemetry import Totals
+from tests.ports import free_port
 
-EVERY_S = 2.0
+OFTEN_S, SELDOM_S = 1.0, 60.0
+"""How often all is sent again: soon enough to wait for it, or not before a test is over."""
 
 
 class Controller:
@@ -30,7 +35,7 @@ class Controller:
     def __init__(self) -> None:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
-        self.socket.settimeout(20)
+        self.socket.settimeout(50)
         self.port: int = self.socket.getsockname()[1]
 
     def hear(self) -> tuple[str, tuple[object, ...]]:
@@ -42,16 +47,14 @@ class Controller:
 
 
 @pytest.fixture
-def heard() -> Iterator[tuple[Desk, Controller, int]]:
+def heard(request: pytest.FixtureRequest) -> Iterator[tuple[Desk, Controller, int]]:
     """A desk, the controller, and the port where the show hears OSC."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port(socket.SOCK_DGRAM)
     desk = Desk(Orders(layers={"logo": True}), Keymap(), {})
     desk.report({"state": "FALLBACK", "reason": "waits for TAKE", "player": "Jones", "on_air": False})
     desk.measure({"latency_ms": 42.5, "fps": None})
     controller = Controller()
-    feedback = OscFeedback(port=controller.port, every_s=EVERY_S)
+    feedback = OscFeedback(port=controller.port, every_s=getattr(request, "param", SELDOM_S))
     control = Control(osc_port=port, osc_feedback=feedback)
     server = ControlServer(
         desk, Totals(), lambda: None, token="a-token-of-a-test", host="127.0.0.1", port=0, control=control
@@ -64,7 +67,7 @@ def n_of(desk: Desk) -> int:
     return len(list(fed_back(desk.state())))
 
 
-def test_all_at_first_then_what_changes_and_all_again(heard: tuple[Desk, Controller, int]) -> None:
+def test_all_at_first_then_what_changes(heard: tuple[Desk, Controller, int]) -> None:
     desk, controller, _ = heard
     first = controller.hear_all(n_of(desk))
     assert first["/dancecam/state"] == ("FALLBACK", "waits for TAKE")
@@ -82,27 +85,46 @@ def test_all_at_first_then_what_changes_and_all_again(heard: tuple[Desk, Control
         "/dancecam/state": ("LIVE", "frames come steadily"),
         "/dancecam/on-air": (1.0,),
     }
-    again = controller.hear_all(n_of(desk))
-    assert again.keys() == first.keys()
-    assert again["/dancecam/freeze/on"] == (1.0,)
 
 
-def test_all_is_sent_when_somebody_asks_but_not_in_a_flood(heard: tuple[Desk, Controller, int]) -> None:
+@pytest.mark.parametrize("heard", [OFTEN_S], indirect=True)
+def test_all_is_sent_again_and_again(heard: tuple[Desk, Controller, int]) -> None:
+    desk, controller, _ = heard
+    n, changed = n_of(desk), ("/dancecam/freeze/on", (1.0,))
+    first = controller.hear_all(n)
+    desk.act("freeze", who="a test")
+    for _ in range(60 * n):  # what was on its way comes first
+        if controller.hear() == changed:
+            break
+    again = controller.hear_all(2 * n)  # the rest of what is being sent, and all once more
+    assert again == {**first, changed[0]: changed[1]}
+
+
+def test_all_is_sent_when_somebody_asks_but_not_in_a_flood(
+    heard: tuple[Desk, Controller, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     desk, controller, port = heard
-    controller.hear_all(n_of(desk))
+    n = n_of(desk)
+    controller.hear_all(n)
+    clock = SimpleNamespace(now_s=time.monotonic() + 10 * AGAIN_S)
+    monkeypatch.setattr(osc_feedback, "time", SimpleNamespace(monotonic=lambda: clock.now_s))
+
+    def answers(out: socket.socket) -> int:
+        """How many messages come when all is asked for ten times; what is ordered after that comes last."""
+        last = ("/dancecam/mirror/on", (float(not desk.orders.mirror),))
+        for name in (*["feedback"] * 10, "mirror"):
+            out.sendto(OscMessageBuilder(f"/dancecam/{name}").build().dgram, ("127.0.0.1", port))
+        found = 0
+        while controller.hear() != last:
+            found += 1
+        return found
+
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
-        packet = OscMessageBuilder("/dancecam/feedback").build().dgram
-        controller.socket.settimeout(0.3)
-        answered = 0
-        for _ in range(8):
-            for _ in range(10):
-                out.sendto(packet, ("127.0.0.1", port))
-            try:
-                controller.hear_all(n_of(desk))
-                answered += 1
-            except TimeoutError:
-                pass
-    assert 1 <= answered <= 7, "once a second at most, within about three seconds"
+        assert [answers(out), answers(out)] == [n, 0]
+        clock.now_s += AGAIN_S / 2
+        assert answers(out) == 0, "once a second at most"
+        clock.now_s += AGAIN_S
+        assert answers(out) == n
 
 
 def test_every_toggle_has_a_lamp() -> None:

@@ -18,7 +18,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> int:
 
 
 def wait_for(heard: list[str], n: int) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while len(heard) < n:
         assert time.monotonic() < deadline, heard
         time.sleep(0.01)
@@ -28,7 +28,7 @@ def read_until(fd: int, status: str) -> str:
     """What is read up to the status; a status that is replaced before it is written is never seen."""
     written = ""
     while not written.endswith(status):
-        assert select([fd], [], [], 5)[0], written
+        assert select([fd], [], [], 60)[0], written
         written += os.read(fd, 1000).decode()
     return written
 
@@ -42,7 +42,9 @@ def test_the_terminal_is_heard_and_given_back(terminal: int) -> None:
         assert not termios.tcgetattr(terminal)[3] & termios.ICANON
         assert termios.tcgetattr(terminal)[3] & termios.ISIG  # Ctrl-C is still a signal
         assert not termios.tcgetattr(terminal)[0] & termios.IXON, "Ctrl-S stops nothing"
-        for part in (b"\x1b", b"[", b"D"):  # an arrow, as a slow line brings it
+        os.write(terminal, b"\x1b")  # an arrow, as a slow line brings it
+        wait_for(heard, 1)
+        for part in (b"[", b"D"):
             os.write(terminal, part)
             time.sleep(0.2)
         os.write(terminal, b"aT z")

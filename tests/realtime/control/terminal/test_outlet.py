@@ -9,6 +9,7 @@ import termios
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from select import select
 
 import pytest
 
@@ -33,11 +34,26 @@ def said_quickly(outlet: Outlet, lines: int) -> None:
     for n in range(lines):
         console.say(f"line {n} " + 100 * "x")
         console.status("nothing")
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
+
+
+def close(outlet: Outlet) -> None:
+    """Waits for its thread: the next test's files may get the numbers of ours, and would have its lines."""
+    outlet.close()
+    outlet._thread.join(60)
+    assert not outlet._thread.is_alive()
+
+
+def read_until(fd: int, end: str) -> str:
+    text = ""
+    while not text.endswith(end):
+        assert select([fd], [], [], 60)[0], text
+        text += os.read(fd, 65536).decode()
+    return text
 
 
 def wait_for(what: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not what():
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.02)
@@ -48,8 +64,8 @@ def test_lines_come_in_order(pipe: tuple[int, int]) -> None:
     outlet = Outlet(write)
     for n in range(50):
         outlet.say(f"line {n}")
-    outlet.close()
-    assert os.read(read, 65536).decode().splitlines() == [f"line {n}" for n in range(50)]
+    close(outlet)
+    assert read_until(read, "line 49\n").splitlines() == [f"line {n}" for n in range(50)]
 
 
 def test_a_reader_that_stops_loses_the_oldest_lines_and_hears_how_many(pipe: tuple[int, int]) -> None:
@@ -59,7 +75,7 @@ def test_a_reader_that_stops_loses_the_oldest_lines_and_hears_how_many(pipe: tup
     text = b""
     while b"line 2999" not in text:
         text += os.read(read, 65536)
-    outlet.close()
+    close(outlet)
     lines = text.decode().splitlines()
     told = [int(line[1:].split()[0]) for line in lines if line.startswith("(")]
     left_out = sum(told)
@@ -76,6 +92,7 @@ def test_a_terminal_that_is_stopped_holds_nobody_up() -> None:
     outlet.close()
     outlet.say("and later lines too")
     os.close(master)
+    close(outlet)
     os.close(slave)
 
 
@@ -84,7 +101,7 @@ def test_a_reader_that_has_gone_is_nobodys_concern(pipe: tuple[int, int]) -> Non
     os.close(read)
     outlet = Outlet(write)
     said_quickly(outlet, 10)
-    outlet.close()
+    close(outlet)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
@@ -92,11 +109,13 @@ def test_a_full_disk_is_told_of_once_there_is_room(tmp_path: Path) -> None:
     full = os.open("/dev/full", os.O_WRONLY)
     outlet = Outlet(full)
     said_quickly(outlet, 10)
-    time.sleep(0.2)
+    wait_for(lambda: outlet._left_out)
     log = tmp_path / "log"
-    os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT), full)
+    room = os.open(log, os.O_WRONLY | os.O_CREAT)
+    os.dup2(room, full)
+    os.close(room)
     wait_for(lambda: outlet.say("there is room") or "there is room" in log.read_text(encoding="utf-8"))
-    outlet.close()
+    close(outlet)
     assert "lines were left out" in log.read_text(encoding="utf-8").splitlines()[0]
     os.close(full)
 
@@ -114,7 +133,7 @@ def test_a_status_line_stays_below_the_others(pipe: tuple[int, int]) -> None:
         say()
         text += os.read(read, 1000).decode()
         assert text.endswith(ends)
-    outlet.close()
+    close(outlet)
 
 
 def test_what_children_and_libraries_print_is_heard_and_given_back(capfd: pytest.CaptureFixture[str]) -> None:
@@ -129,12 +148,13 @@ def test_what_children_and_libraries_print_is_heard_and_given_back(capfd: pytest
 
 def test_a_child_that_goes_on_does_not_hold_up_the_end() -> None:
     heard: list[str] = []
-    started = time.monotonic()
     with diverted(1, heard.append):
         code = "print('here', flush=True); input()"
         child = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE)
         wait_for(lambda: heard)
+        ending = time.monotonic()
+    took_s = time.monotonic() - ending
     child.kill()
     child.wait()
-    assert time.monotonic() - started < 10
+    assert took_s < 15
     assert heard == ["here"]

@@ -10,12 +10,15 @@ import time
 
 from realtime.config.outputs import WebRtc, WebRtcServing
 from realtime.outputs.sink import Format
+from realtime.outputs.webrtc import aiortc_patches
 from realtime.outputs.webrtc.webrtc_sink import WebRtcSink
 from realtime.transport.programme_ring import ProgrammeFrame
 from tests.realtime.outputs.feeding import playing
 from tests.realtime.outputs.webrtc.whep_client import FPS, SIZE, Watcher, check, frame
 
 PICTURES = 20
+LONG_GATHER_S = 30.0
+"""In place of GATHER_S, so that waiting for a server that never answers is not taken for a busy machine."""
 
 
 async def watch(sink: WebRtcSink) -> float:
@@ -28,6 +31,7 @@ async def watch(sink: WebRtcSink) -> float:
 
 
 def main() -> None:
+    aiortc_patches.GATHER_S = LONG_GATHER_S
     sink = WebRtcSink(WebRtcServing(WebRtc(port=0)), Format(SIZE, FPS))
 
     def send(frame: ProgrammeFrame, tick: int, due_ns: int) -> None:

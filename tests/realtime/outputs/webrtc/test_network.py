@@ -22,12 +22,13 @@ from pydantic import ValidationError
 
 from realtime.config.outputs import ICE_URL, IceServer, WebRtc, WebRtcServing, Whip
 from realtime.outputs.sink import Format
-from realtime.outputs.webrtc import aiortc_patches
-from realtime.outputs.webrtc.aiortc_patches import GATHER_S, new_peer
+from realtime.outputs.webrtc import aiortc_patches, webrtc_sink
+from realtime.outputs.webrtc.aiortc_patches import new_peer
 from realtime.outputs.webrtc.webrtc_sink import WebRtcSink
 from realtime.outputs.webrtc.whip import WhipSink
 from realtime.transport.programme_ring import ProgrammeFrame
 from tests.realtime.outputs.feeding import playing, wait_until
+from tests.realtime.outputs.webrtc.join_once import LONG_GATHER_S
 from tests.realtime.outputs.webrtc.whep_client import FPS, SIZE, Watcher, ask, check, frame
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -85,14 +86,15 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-def test_by_default_no_server_is_asked(asked: list[str]) -> None:
+def test_by_default_no_server_is_asked(asked: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aiortc_patches, "GATHER_S", LONG_GATHER_S)
     with served() as sink:
         watcher, took = asyncio.run(watch(sink))
     check(watcher)
     assert asked == []
     assert " typ host" in watcher.answer
     assert " typ srflx" not in watcher.answer
-    assert took < GATHER_S
+    assert took < LONG_GATHER_S / 2
 
 
 def test_whip_asks_no_server_by_default(asked: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +112,11 @@ def test_whip_asks_no_server_by_default(asked: list[str], monkeypatch: pytest.Mo
     assert " typ host" in posted[0]
 
 
-def test_servers_that_are_dead_cost_a_viewer_little_and_leave_nothing_behind(asked: list[str]) -> None:
+def test_servers_that_are_dead_cost_a_viewer_little_and_leave_nothing_behind(
+    asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever takes as long as aioice by itself has no answer: see ANSWER_TIMEOUT_S."""
+    monkeypatch.setattr(aiortc_patches, "GATHER_S", 1.0)
     sockets = psutil.Process().num_fds
     with served(ice_servers=["stun:stun.example:3478", TURN]) as sink:
         before = sockets()
@@ -118,7 +124,7 @@ def test_servers_that_are_dead_cost_a_viewer_little_and_leave_nothing_behind(ask
         wait_until(lambda: sockets() <= before, "the sockets are closed")
     check(watcher)
     assert {"turn.example"} <= set(asked) <= {"stun.example", "turn.example"}
-    assert GATHER_S <= took < 2 * GATHER_S + 1
+    assert 1.0 <= took < 15
 
 
 def test_pictures_flow_while_name_servers_hang(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,7 +136,7 @@ def test_pictures_flow_while_name_servers_hang(monkeypatch: pytest.MonkeyPatch) 
         if host != "turn.example":
             return real(host, *rest, **more)
         looked_up.append(host)
-        answered.wait(60)
+        answered.wait(180)
         return real(DEAD, *rest, **more)
 
     monkeypatch.setattr(socket, "getaddrinfo", hang)
@@ -146,7 +152,7 @@ def test_pictures_flow_while_name_servers_hang(monkeypatch: pytest.MonkeyPatch) 
                 check(watcher)
             assert not sink.stalled()
             start = time.monotonic()
-        assert time.monotonic() - start < 20, "the end does not wait for name servers"
+        assert time.monotonic() - start < 30, "the end does not wait for name servers"
     finally:
         answered.set()
     assert looked_up
@@ -166,7 +172,10 @@ class StunServer(asyncio.DatagramProtocol):
         self.transport.sendto(bytes(answer), address)
 
 
-def test_the_address_that_a_stun_server_tells_is_given_to_viewers() -> None:
+def test_the_address_that_a_stun_server_tells_is_given_to_viewers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aiortc_patches, "GATHER_S", LONG_GATHER_S)
+    monkeypatch.setattr(webrtc_sink, "ANSWER_TIMEOUT_S", 2 * LONG_GATHER_S)
+
     async def watched() -> Watcher:
         loop = asyncio.get_running_loop()
         transport, _ = await loop.create_datagram_endpoint(StunServer, local_addr=("127.0.0.1", 0))
@@ -195,10 +204,11 @@ def test_nobody_waits_for_a_stun_server_that_the_loopback_cannot_reach(
 ) -> None:
     """On a machine whose other addresses are answered at once; here it has none."""
     monkeypatch.setattr(aiortc_patches, "find_host_addresses", lambda *_: [])
+    monkeypatch.setattr(aiortc_patches, "GATHER_S", LONG_GATHER_S)
     with served(ice_servers=[f"stun:{DEAD}:3478"]) as sink:
         watcher, took = asyncio.run(watch(sink))
     check(watcher)
-    assert took < GATHER_S
+    assert took < LONG_GATHER_S / 2
 
 
 def test_only_what_the_show_file_names_is_given_to_aiortc(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -301,8 +311,8 @@ def run_without_internet(command: str, folder: Path, timeout_s: float) -> subpro
 
 
 def test_a_viewer_joins_in_a_venue_without_internet(tmp_path: Path) -> None:
-    done = run_without_internet(f"{sys.executable} -m tests.realtime.outputs.webrtc.join_once", tmp_path, 120)
+    done = run_without_internet(f"{sys.executable} -m tests.realtime.outputs.webrtc.join_once", tmp_path, 240)
     assert done.returncode == 0, done.stderr
     took_s, pictures = done.stdout.split()
     assert int(pictures) == 20
-    assert float(took_s) < GATHER_S
+    assert float(took_s) < LONG_GATHER_S / 2

@@ -35,7 +35,7 @@ def ask(
         headers={name.replace("_", "-"): value for name, value in headers.items()},
     )
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
             return answer.status, answer.read().decode(), dict(answer.headers)
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode(), dict(error.headers)
@@ -72,7 +72,7 @@ class Watcher:
     async def watch(self, pictures: int) -> None:
         """Adds the mean grey of each picture, and its time in seconds."""
         for _ in range(pictures):
-            picture = await asyncio.wait_for(self.track.recv(), 10)
+            picture = await asyncio.wait_for(self.track.recv(), 60)
             self.greys.append(round(picture.to_ndarray(format="bgr24").mean()))
             self.times.append(float(picture.time))
 

@@ -69,7 +69,8 @@ def fakes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tools.benchmarking.gpu_check.fakes", module)  # type: ignore[arg-type]
     monkeypatch.setattr(run, "LEAST_S", 0.0)
     parts = {name: PartOf(name, f"fakes:{name}", 60.0) for name in ("half", "wrong", "crash", "hang", "fine")}
-    parts["hang"] = parts["hang"]._replace(budget_s=0.2)
+    parts["hang"] = parts["hang"]._replace(budget_s=1.0)  # ten times as long on a CPU
+    monkeypatch.setattr(run, "DUMP_S", 5.0)
     for module_ in (run, command):
         monkeypatch.setattr(module_, "PARTS", parts)
 
@@ -95,7 +96,7 @@ def test_a_part_that_fails_crashes_or_hangs_leaves_the_others(
     # would write the traceback: it dies of that instead (-11), and says nothing.
     assert "Fatal Python error" in failure.traceback or failure.error.endswith("-11")
     assert found["hang"].rows == [Row("before it hung", {})]
-    assert "it was stopped after its 2 s" in found["hang"].failures[0].error
+    assert "it was stopped after its 10 s" in found["hang"].failures[0].error
     assert "in hang" in found["hang"].failures[0].traceback, "it says where it hung"
     assert "failed: half, wrong, crash, hang" in capsys.readouterr().err
 

@@ -1,7 +1,8 @@
 """Stands in for mido in the processes of a show: devices that send a clock.
 
 The file that the variable DANCECAM_FAKE_MIDI names says what is plugged in: name → beats a minute, 0 for a
-device that sends nothing. Ticks come late by some milliseconds, as over USB.
+device that sends nothing. Ticks come late by some milliseconds, as over USB. Where the machine pauses, the
+device does too: a burst of ticks would be another tempo.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from types import SimpleNamespace
 from typing import Any
 
 backend = SimpleNamespace(name="fake")
+
+PAUSED_S = 0.1
 
 
 def _plugged_in() -> dict[str, float]:
@@ -37,9 +40,10 @@ class _Port:
     def _play(self) -> None:
         start_s, n, chance = time.monotonic(), 0, random.Random(1)
         while self._bpm and not self._ending.is_set():
-            time.sleep(
-                max(0.0, start_s + n * 60 / self._bpm / 24 + chance.random() * 0.003 - time.monotonic())
-            )
+            wait_s = start_s + n * 60 / self._bpm / 24 + chance.random() * 0.003 - time.monotonic()
+            if wait_s < -PAUSED_S:
+                start_s -= wait_s
+            time.sleep(max(0.0, wait_s))
             self._callback(SimpleNamespace(type="clock"))
             n += 1
 
