@@ -7,8 +7,10 @@ import contextlib
 import json
 import os
 import resource
+import signal
 import socket
 import sys
+import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import Any
 
 from realtime.cameras.camera_list import camera_lines
 from realtime.cameras.camera_name import CameraName, CaptureError
+from realtime.config.outputs import Recorder
 from realtime.config.redact import shown
 from realtime.config.show import BUNDLED_OTHERS, Show, ShowError, check_show, load_show
 from realtime.control.flags import parse
@@ -28,6 +31,8 @@ from realtime.inputs.folder import ACTIONS, REPORT, RecordingError, begin, remov
 from realtime.inputs.lines import JsonLines
 from realtime.layers.layers import LayerError, check_layers
 from realtime.outputs.disk import FREE_BYTES, free_bytes
+from realtime.outputs.recording import recordings_since
+from realtime.outputs.synthetic import CredentialsError, VideoSigner, sign_all
 from realtime.performer.networks import DUET_ON_CPU, Nets, load_nets
 from realtime.programme.backgrounds import BackgroundError, check_backgrounds
 from realtime.stages.table import WEB, stages_of
@@ -52,6 +57,7 @@ FAULTS = (
     BackgroundError,
     LayerError,
     RecordingError,
+    CredentialsError,
 )
 """What a show file, or the command line, can have wrong; the text is one line."""
 
@@ -322,6 +328,28 @@ def write_report(report: dict[str, Any], path: Path) -> None:
     part.replace(path)
 
 
+def signers_of(show: Show) -> list[tuple[Recorder, VideoSigner]]:
+    """The recorders whose files are signed once the show has ended. Raises CredentialsError."""
+    return [
+        (output, VideoSigner(output.content_credentials))
+        for output in show.outputs
+        if isinstance(output, Recorder) and output.content_credentials is not None
+    ]
+
+
+def sign_recordings(signers: list[tuple[Recorder, VideoSigner]], since_s: float) -> None:
+    """After the show, so that it takes nothing from it. Ctrl-C or SIGTERM ends this process here."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        for recorder, signer in signers:
+            sign_all(recordings_since(recorder, since_s), signer, print)
+    except KeyboardInterrupt:
+        print("run_live: the rest is not signed: python -m tools.sign signs it", file=sys.stderr)
+        sys.stdout.flush()
+        os._exit(0)
+
+
 def begin_recording(show: Show) -> None:
     """Makes the folder of the inputs, where they are recorded. Raises RecordingError, UsageError."""
     if show.record_inputs is None:
@@ -349,15 +377,19 @@ def main(arguments: list[str]) -> int:
         link = link_of(show, options.role)
         player = check(show, options.report, options.role)
         check_ports(show, link)
+        signers = [] if options.role == "performer" else signers_of(show)
         begin_recording(show)
     except FAULTS as error:
         print(f"run_live: {error}", file=sys.stderr)
         return 2
+    began_s = time.time()
     try:
         run(show, player, options, link=link)
     except (SupervisorError, OSError) as error:
         print(f"run_live: {error}", file=sys.stderr)
         return 1
+    finally:
+        sign_recordings(signers, began_s)
     return 0
 
 

@@ -97,6 +97,7 @@ TOOLS: dict[str, set[str]] = {
     "reliability": {"reliability.trial_show", "reliability.malformed"},
     "replay": set(),
     "": {
+        "footage",
         "scores",
         "player",
         QUALITY,
@@ -111,6 +112,7 @@ FOLDERS = {"engines": ENGINES, "realtime": REALTIME, "tools": TOOLS}
 # Packages that a machine may lack, and the modules that may need them as soon as they are imported.
 OPTIONAL = {
     "aalink": set(),
+    "c2pa": set(),
     "cyndilib": set(),
     "mediapipe": set(),
     "mido": set(),

@@ -28,10 +28,12 @@ from realtime.config.outputs import Recorder
 from realtime.config.show import Show, ShowError, load_show
 from realtime.inputs.folder import REPORT, files_of, is_recording
 from realtime.inputs.folder import remove as remove_inputs
+from realtime.outputs.recording import STAMP
 
 KINDS = ("recordings", "inputs", "logs", "caches")
-RECORDING = re.compile(r".{1,60} \d{4}-\d\d-\d\d \d\d\.\d\d\.\d\d( \(\d+\))?( \(whole\))?\.(mkv|mp4)")
-"""As `outputs.recording` names its files, and `tools.repair` those that it has made whole."""
+RECORDING = re.compile(r".{1,61}" + STAMP + r"( \(whole\))?(\.part)?\.(mkv|mp4)")
+"""As `outputs.recording` names its files, `tools.repair` those that it has made whole, and both what was not
+finished: with a dot before the name."""
 LOG = re.compile(r"show-\d{8}-\d{6}\.jsonl")
 """The file names of `control.show_log`."""
 DEFAULT_FOLDERS = {

@@ -167,6 +167,17 @@ class Ndi(_ToBoard):
         return self
 
 
+class ContentCredentials(StrictModel):
+    """What videos are signed with, by C2PA: that a machine made them, and that nobody has changed them."""
+
+    certificate: ShowPath
+    """A PEM file: the signer's certificate, then those that issued it, without the root."""
+    key: ShowPath
+    """A PEM file: the certificate's private key, without a password."""
+    timestamp_url: Annotated[str, Field(pattern=r"^https?://.+")] | None = None
+    """A timestamp authority (RFC 3161), asked once a video: the signature outlasts the certificate."""
+
+
 class Recorder(_Output):
     """A file. It records only between the operator's start and stop."""
 
@@ -183,6 +194,14 @@ class Recorder(_Output):
     """Seconds in each piece of the file: a power cut costs one piece and about one more second."""
     audio: Audio = "none"
     """The sound: none, silence, source (the camera file's own, in step with it) or alsa:DEVICE."""
+    content_credentials: ContentCredentials | None = None
+    """Signs the recordings when the show has ended; for container = "mp4"."""
+
+    @model_validator(mode="after")
+    def _can_be_signed(self) -> Self:
+        if self.content_credentials is not None and self.container != "mp4":
+            raise ValueError('content_credentials are for MP4: write container = "mp4"')
+        return self
 
 
 class Stream(_Output):

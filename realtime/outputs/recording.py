@@ -7,7 +7,9 @@ A fan's picture is stored only while the operator records: the output is off unt
 
 from __future__ import annotations
 
+import re
 import time
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -26,6 +28,9 @@ END_S, BEGIN_S = 4, 30
 room for less than so many."""
 
 US_PER_S, MS_PER_S = 1_000_000, 1000
+
+STAMP = r" \d{4}-\d\d-\d\d \d\d\.\d\d\.\d\d( \(\d+\))?"
+"""What follows an output's name in the names of its files, before the ending: a regular expression."""
 
 
 class RecorderSink(WorkerSink):
@@ -157,3 +162,12 @@ def _new_file(folder: Path, name: str, suffix: str) -> Path:
         path = folder / f"{stem} ({n}).{suffix}"
         n += 1
     return path
+
+
+def recordings_since(settings: Recorder, since_s: float = 0.0) -> Iterator[Path]:
+    """The files of an output, by name. since_s: those that were written to since then, in seconds since
+    1970."""
+    name = re.compile(re.escape(settings.called) + STAMP + re.escape(f".{settings.container}"))
+    for path in sorted(settings.folder.glob(f"*.{settings.container}")):
+        if name.fullmatch(path.name) and path.stat().st_mtime >= since_s:
+            yield path

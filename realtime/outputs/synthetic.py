@@ -1,15 +1,35 @@
-"""What a video says of its origin: that a machine made it.
+"""What a video says of its origin: that a machine made it, and with a certificate, who says so.
 
 Players look into different places, so it is said in three: the container's comment, a tag with IPTC's digital
-source type, and in MP4 an XMP packet, where tools for provenance look.
+source type, and in MP4 an XMP packet, where tools for provenance look. All these can be changed by anybody.
+Content Credentials (C2PA) are signed: whoever changes the video breaks the signature. Their package,
+c2pa-python, is optional, and needed only where a certificate is given.
 """
 
 from __future__ import annotations
 
+import io
+import json
 import struct
+import threading
+import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import cv2
+import numpy as np
+
+from realtime.config.outputs import ContentCredentials
+from realtime.outputs.disk import FREE_BYTES, free_bytes
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+
+Result = TypeVar("Result")
 
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeSynthetic"
 """IPTC's NewsCodes: a composite of several elements, at least one of them synthetic. The player's picture is
@@ -45,3 +65,189 @@ def append_xmp(path: Path) -> None:
     packet = XMP.encode()
     with path.open("ab") as file:
         file.write(struct.pack(">I4s", 8 + 16 + len(packet), b"uuid") + XMP_UUID.bytes + packet)
+
+
+SIGNED_ENDINGS = (".mp4", ".mov")
+"""The videos that can hold Content Credentials: Matroska, WebM and streams cannot."""
+
+INSTALL_C2PA = "install it with: pip install c2pa-python==0.38.1"
+
+
+MANIFEST: Mapping[str, Any] = {
+    "claim_generator_info": [{"name": "Dancecam"}],
+    "assertions": [
+        {
+            "label": "c2pa.actions.v2",
+            "data": {"actions": [{"action": "c2pa.created", "digitalSourceType": SOURCE_TYPE}]},
+        }
+    ],
+}
+"""What Content Credentials say, in C2PA's words."""
+
+
+class CredentialsError(Exception):
+    """Why nothing can be signed; one line that names the file."""
+
+
+class VideoSigner:
+    """Signs with one certificate. It may be used by several threads.
+
+    Raises CredentialsError where the package is missing, a file cannot be read, or C2PA does not accept the
+    certificate: a small picture is signed as a trial, without the timestamp authority.
+    """
+
+    def __init__(self, settings: ContentCredentials) -> None:
+        self._settings = settings
+        try:
+            import c2pa
+        except ImportError as error:
+            raise CredentialsError(
+                f"Content Credentials need the package c2pa-python: {INSTALL_C2PA}"
+            ) from error
+        self._c2pa = c2pa
+        self._chain, self._key = _read(settings.certificate), _read(settings.key)
+        self._algorithm = _algorithm(settings, self._chain, self._key)
+        picture = io.BytesIO(cv2.imencode(".jpg", np.zeros((16, 16, 3), np.uint8))[1].tobytes())
+        try:
+            with self._builder("trial") as builder, self._signer(timestamp_url=None) as signer:
+                builder.sign(signer, "image/jpeg", picture, io.BytesIO())
+        except c2pa.C2paError as error:
+            raise CredentialsError(
+                f"C2PA does not accept the certificate {settings.certificate}: {_why(error)}"
+            ) from error
+
+    def sign(self, video: Path, title: str = "") -> None:
+        """Signs a video that is whole, in its place; it stays as it is where that fails.
+
+        Takes about as long as copying it, and as much room beside it. title: by default the file's name.
+        Raises CredentialsError.
+        """
+        part = _part_of(video)
+        try:
+            if free_bytes(video.parent) < FREE_BYTES + video.stat().st_size:
+                raise CredentialsError(f"{video} was not signed: the disk has no room for a copy of it")
+            with (
+                self._builder(title or video.name) as builder,
+                self._signer(self._settings.timestamp_url) as signer,
+            ):
+                builder.sign_file(video, part, signer)
+            part.replace(video)
+        except (self._c2pa.C2paError, OSError) as error:
+            raise CredentialsError(f"{video} was not signed: {_why(error)}") from error
+        finally:
+            part.unlink(missing_ok=True)
+
+    def is_signed(self, video: Path) -> bool:
+        """Whether a video has Content Credentials, ours or others'. Raises CredentialsError."""
+        try:
+            with self._c2pa.Reader(video):
+                return True
+        except self._c2pa.C2paError.ManifestNotFound:
+            return False
+        except (self._c2pa.C2paError, OSError) as error:
+            why = _why(error)
+            raise CredentialsError(f"{video}: its Content Credentials cannot be read: {why}") from error
+
+    def _builder(self, title: str) -> Any:
+        return self._c2pa.Builder(json.dumps({"title": title, **MANIFEST}))
+
+    def _signer(self, timestamp_url: str | None) -> Any:
+        url = timestamp_url and timestamp_url.encode()
+        info = self._c2pa.C2paSignerInfo(self._algorithm.encode(), self._chain, self._key, url or None)
+        return self._c2pa.Signer.from_info(info)
+
+
+def sign_all(videos: Iterable[Path], signer: VideoSigner, say: Callable[[str], None]) -> int:
+    """Signs those that are not signed yet, one after the other, with lines that say so; how many failed.
+
+    On KeyboardInterrupt the video that is being signed stays as it is. A thread then works on until the
+    process ends: end it by `os._exit`.
+    """
+    failed = 0
+    for video in videos:
+        try:
+            if _interruptible(signer.is_signed, video):
+                say(f"{video} is signed already")
+                continue
+            say(f"signing {video} ({video.stat().st_size / 1e6:.0f} MB)")
+            started_s = time.monotonic()
+            _interruptible(signer.sign, video)
+            say(f"{video} was signed in {time.monotonic() - started_s:.0f} s")
+        except CredentialsError as error:
+            failed += 1
+            say(str(error))
+        except KeyboardInterrupt:
+            _part_of(video).unlink(missing_ok=True)
+            raise
+    return failed
+
+
+def _interruptible(work: Callable[[Path], Result], video: Path) -> Result:
+    """What it returns or raises. It is called in another thread: native code hears no Ctrl-C."""
+    result: Future[Result] = Future()
+
+    def run() -> None:
+        try:
+            result.set_result(work(video))
+        except Exception as error:  # noqa: BLE001  # raised again below
+            result.set_exception(error)
+
+    threading.Thread(target=run, name="signing", daemon=True).start()
+    return result.result()
+
+
+def _part_of(video: Path) -> Path:
+    """What is written until the video is signed; `tools.purge` knows the name."""
+    return video.with_name(f".{video.stem}.part{video.suffix}")
+
+
+def _why(error: Exception) -> str:
+    """One line."""
+    strerror = error.strerror if isinstance(error, OSError) else None
+    return strerror or " ".join(str(error).split())
+
+
+def _read(path: Path) -> bytes:
+    """Raises CredentialsError."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CredentialsError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _algorithm(settings: ContentCredentials, chain: bytes, key: bytes) -> str:
+    """C2PA's name of what the key signs with. Raises CredentialsError where the two files do not fit, or the
+    certificate is not valid today."""
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    from cryptography.x509 import load_pem_x509_certificates
+
+    try:
+        certificate = load_pem_x509_certificates(chain)[0]
+    except ValueError as error:
+        raise CredentialsError(f"{settings.certificate} holds no certificate in PEM") from error
+    try:
+        private = load_pem_private_key(key, None)
+    except TypeError as error:
+        raise CredentialsError(f"{settings.key} has a password: write it without one") from error
+    except ValueError as error:
+        raise CredentialsError(f"{settings.key} holds no private key in PEM") from error
+    if private.public_key() != certificate.public_key():
+        raise CredentialsError(f"{settings.key} is not the key of {settings.certificate}")
+    _check_days(settings.certificate, certificate)
+    match private:
+        case ec.EllipticCurvePrivateKey(key_size=256 | 384 | 521 as bits):
+            return {256: "es256", 384: "es384", 521: "es512"}[bits]
+        case ed25519.Ed25519PrivateKey():
+            return "ed25519"
+        case rsa.RSAPrivateKey():
+            return "ps256"
+    raise CredentialsError(f"{settings.key}: C2PA signs with P-256, P-384, P-521, Ed25519 and RSA only")
+
+
+def _check_days(path: Path, certificate: Certificate) -> None:
+    """Raises CredentialsError where it is not valid today."""
+    today = datetime.now(UTC)
+    begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if not begins <= today <= ends:
+        raise CredentialsError(f"{path} is valid from {begins:%Y-%m-%d} to {ends:%Y-%m-%d} only")

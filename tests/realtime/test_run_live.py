@@ -1,6 +1,8 @@
 """What run_live.py says, in one line, when it cannot do what it was asked to."""
 
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -10,8 +12,10 @@ import pytest
 
 import run_live
 from realtime.config.control import Control
+from realtime.config.outputs import Recorder
 from realtime.config.show import BUNDLED_PLAYER, Show
 from realtime.control.actions import ACTIONS
+from tests.certificates import write_certificate
 from tests.realtime.fakes import Heard, write_clip
 
 ROOT = Path(run_live.__file__).parent
@@ -221,3 +225,44 @@ def test_cameras_are_listed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     monkeypatch.setattr(run_live, "camera_lines", lambda: iter(["0  C920", "no NDI source"]))
     assert run_live.main(["--list-cameras"]) == 0
     assert capsys.readouterr().out == "0  C920\nno NDI source\n"
+
+
+SIGNED_SHOW = """
+[[outputs]]
+kind = "recorder"
+container = "%s"
+content_credentials = { certificate = "chain.pem", key = "key.pem" }
+"""
+
+
+def test_a_certificate_is_looked_at_before_the_show(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    show = tmp_path / "show.toml"
+    show.write_text(SIGNED_SHOW % "mp4", encoding="utf-8")
+    clip = write_clip(tmp_path / "clip.mp4")
+    line = said(capsys, "--show", str(show), "--camera", str(clip), "--port", "0")
+    assert f"{tmp_path / 'chain.pem'} cannot be read" in line or "pip install c2pa-python" in line
+    show.write_text(SIGNED_SHOW % "mkv", encoding="utf-8")
+    assert 'content_credentials are for MP4: write container = "mp4"' in said(capsys, "--show", str(show))
+
+
+def test_what_a_show_has_recorded_is_signed_after_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    c2pa = pytest.importorskip("c2pa", reason="c2pa-python is not installed")
+    credentials = write_certificate(tmp_path)
+    settings = Recorder(kind="recorder", folder=tmp_path, container="mp4", content_credentials=credentials)
+    earlier, recorded = (tmp_path / f"recorder 2026-11-30 {hour}.00.00.mp4" for hour in (19, 20))
+    for path in (earlier, recorded):
+        shutil.copy(ROOT / "assets/fan_dance.mp4", path)
+    os.utime(earlier, (recorded.stat().st_mtime - 3600,) * 2)
+    heard = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        run_live.sign_recordings(run_live.signers_of(Show(outputs=(settings,))), recorded.stat().st_mtime - 1)
+    finally:
+        for number, handler in heard.items():
+            signal.signal(number, handler)
+    assert f"{recorded} was signed in " in capsys.readouterr().out
+    assert c2pa.Reader.try_create(recorded).get_validation_state() == "Valid"
+    assert c2pa.Reader.try_create(earlier) is None

@@ -18,6 +18,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from tools.footage.certificate import add_certificate, credentials_of
 from tools.footage.landmark_net import LandmarkNetError, add_option, choose_net
 
 EXAMPLES = """\
@@ -28,6 +29,8 @@ examples:
   python -m tools.synthesize --player players/demo --source fan.mp4 --output out.mp4 --plate arena.jpg
   python -m tools.synthesize --player players/demo --source fan.mp4 --output alone.mov
   python -m tools.synthesize --player players/demo --source fans/ --output finished/ --ending .webm
+  python -m tools.synthesize --player players/demo --source fan.mp4 --output out.mp4 \\
+    --certificate chain.pem --key key.pem      (signed with Content Credentials)
 """
 STOPPED = 130
 """The exit code after Ctrl-C, as in shells."""
@@ -79,6 +82,7 @@ def arguments() -> argparse.ArgumentParser:
         "--keep-poses", action="store_true", help="keep the poses found beside the output, for another run"
     )
     add_option(parser)
+    add_certificate(parser)
     parser.add_argument("--backend", default="auto", help="auto, openvino or torch (default %(default)s)")
     return parser
 
@@ -90,18 +94,35 @@ def run(options: argparse.Namespace) -> int:
     from engines.pack.player_pack import PackError, PlayerPack
     from engines.pose.tflite_graph import GraphError
     from engines.runtime.engine import EngineError
+    from realtime.outputs.synthetic import CredentialsError, VideoSigner
     from tools.dance.dance import SynthesisError
     from tools.footage.video import VideoError
     from tools.synthesize.batch import make_all, plan
     from tools.synthesize.job import Look, Synthesizer
 
     logging.basicConfig(level=logging.WARNING)
-    errors = (VideoError, EngineError, SynthesisError, LandmarkNetError, GraphError, OSError)
+    errors = (
+        VideoError,
+        EngineError,
+        SynthesisError,
+        LandmarkNetError,
+        GraphError,
+        CredentialsError,
+        OSError,
+    )
     try:
         pack = PlayerPack.load(options.player)
         look = Look(options.side_by_side, options.mirror, options.plate, options.crf)
         net = choose_net(options.landmarks)
-        make = Synthesizer(pack, look, backend=options.backend, net=net, keep_poses=options.keep_poses)
+        credentials = credentials_of(options)
+        make = Synthesizer(
+            pack,
+            look,
+            backend=options.backend,
+            net=net,
+            keep_poses=options.keep_poses,
+            signer=None if credentials is None else VideoSigner(credentials),
+        )
         if not options.source.is_dir():
             print(make(options.source, options.output))
             return 0

@@ -15,6 +15,7 @@ from engines.pack.player_pack import PlayerPack
 from engines.pose.convert import FULL
 from engines.pose.tracking.tracker import PoseTracker
 from engines.rendering.renderer import LayerRenderer, Renderer
+from realtime.outputs.synthetic import SIGNED_ENDINGS, VideoSigner
 from tools.dance.ahead import ahead
 from tools.dance.dance import Dance, Floats, SynthesisError, digest, keep, kept, track
 from tools.dance.driving import retarget
@@ -45,7 +46,7 @@ class Synthesizer:
 
     net: the landmark net, as `tools.footage.landmark_net.choose_net` returns it. keep_poses: keep the found
     poses beside each finished output; otherwise they are kept only while the output is unfinished, for the
-    next run. Raises SynthesisError, VideoError where `look.plate` cannot be read.
+    next run. signer: signs each video. Raises SynthesisError, VideoError where `look.plate` cannot be read.
     """
 
     def __init__(
@@ -56,9 +57,10 @@ class Synthesizer:
         backend: str = "auto",
         net: str = FULL,
         keep_poses: bool = False,
+        signer: VideoSigner | None = None,
     ) -> None:
         self._pack, self._look, self._backend, self._keep_poses = pack, look, backend, keep_poses
-        self._net = net
+        self._net, self._signer = net, signer
         self._backdrop = Backdrop(look.plate, pack.size) if look.plate is not None else None
         self._tracker: PoseTracker | None = None
         self._renderer: Renderer | None = None
@@ -71,6 +73,8 @@ class Synthesizer:
         """
         if output.resolve() == source.resolve():
             raise SynthesisError(f"{output} is the source itself: name another output")
+        if self._signer is not None and output.suffix.lower() not in SIGNED_ENDINGS:
+            raise SynthesisError(f"{output}: only {' and '.join(SIGNED_ENDINGS)} hold Content Credentials")
         alone = self._look.alone(output)
         with closing(VideoReader(source)) as reader:
             panel = source_panel(reader.size, self._pack.size[1])
@@ -86,6 +90,7 @@ class Synthesizer:
                 alpha=alone,
                 crf=self._look.crf,
                 made=True,
+                signer=self._signer,
             ) as writer:
                 seen = self._dance(reader, poses_beside(output))
                 dance = smooth(seen)

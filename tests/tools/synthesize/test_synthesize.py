@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from realtime.outputs.synthetic import COMMENT, SOURCE_TYPE, XMP, XMP_UUID
+from tests.certificates import write_certificate
 from tests.packs import SIZE
 from tests.realtime.outputs.probing import probe, tags
 from tests.videos import frames_of, layers_of
@@ -95,6 +96,24 @@ def test_every_frame_its_time_and_the_sound_are_kept(
     assert list(tmp_path.iterdir()) == [output]
 
 
+def test_it_is_signed_with_a_certificate(
+    player: Path, clip: Path, found: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    c2pa = pytest.importorskip("c2pa", reason="c2pa-python is not installed")
+    credentials = write_certificate(tmp_path)
+    signed = ["--certificate", str(credentials.certificate), "--key", str(credentials.key)]
+    for ending in (".mp4", ".mov"):
+        output = tmp_path / f"out{ending}"
+        shutil.copy(found, poses_beside(output))
+        assert synthesize.main([*arguments(player, clip, output), *signed]) == 0
+        assert len(frames_of(output)) == FRAMES
+        with c2pa.Reader(output) as reader:
+            assert reader.get_validation_state() == "Valid"
+            assert f'"title": "out{ending}"' in reader.json()
+    assert synthesize.main([*arguments(player, clip, tmp_path / "out.mkv"), *signed]) == 1
+    assert "out.mkv: only .mp4 and .mov hold Content Credentials" in capsys.readouterr().err
+
+
 def test_side_by_side_shows_the_source_the_figure_and_the_player(
     player: Path, clip: Path, found: Path, tmp_path: Path
 ) -> None:
@@ -144,6 +163,7 @@ def test_what_is_wrong_is_named_in_one_line(
         ((player, clip, tmp_path / "out.mov", "--crf", "5"), "ProRes 4444 has no quality"),
         ((player, tmp_path / "empty", output), "holds no video"),
         ((player, clip, clip), "is the source itself"),
+        ((player, clip, output, "--key", "key.pem"), "give both --certificate and --key"),
     ):
         assert synthesize.main([*arguments(*given[:3]), *given[3:]]) == 1
         error = capsys.readouterr().err
@@ -219,8 +239,10 @@ def test_ctrl_c_ends_the_process_in_order_and_leaves_no_video(player: Path, tmp_
         command, cwd=FAN.parents[1], stderr=subprocess.PIPE, preexec_fn=_heed_ctrl_c
     ) as process:
         assert process.stderr is not None
-        while b"pose:" not in process.stderr.read(16):
+        begun = b""
+        while b"pose:" not in begun:
             assert process.poll() is None
+            begun += process.stderr.read(16)
         process.send_signal(signal.SIGINT)
         said = process.stderr.read()
     assert process.returncode == 130
