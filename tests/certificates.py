@@ -30,7 +30,7 @@ def write_certificate(
 ) -> ContentCredentials:
     """A chain and its key, of P-256. days: until when it is valid. usage: of those that C2PA knows."""
     authority, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    root = _begun("Authority", "Authority", authority, 30)
+    root = _begun("Authority", "Authority", authority, 365)
     root = root.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
     leaf = _begun(SIGNER, "Authority", key, days)
     leaf = leaf.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)

@@ -18,16 +18,13 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
 
 from realtime.config.outputs import ContentCredentials
 from realtime.outputs.disk import FREE_BYTES, free_bytes
-
-if TYPE_CHECKING:
-    from cryptography.x509 import Certificate
 
 Result = TypeVar("Result")
 
@@ -90,7 +87,7 @@ class CredentialsError(Exception):
 
 
 class VideoSigner:
-    """Signs with one certificate. It may be used by several threads.
+    """Signs with one certificate. valid_until: its last moment. It may be used by several threads.
 
     Raises CredentialsError where the package is missing, a file cannot be read, or C2PA does not accept the
     certificate: a small picture is signed as a trial, without the timestamp authority.
@@ -106,7 +103,7 @@ class VideoSigner:
             ) from error
         self._c2pa = c2pa
         self._chain, self._key = _read(settings.certificate), _read(settings.key)
-        self._algorithm = _algorithm(settings, self._chain, self._key)
+        self._algorithm, self.valid_until = _checked(settings, self._chain, self._key)
         picture = io.BytesIO(cv2.imencode(".jpg", np.zeros((16, 16, 3), np.uint8))[1].tobytes())
         try:
             with self._builder("trial") as builder, self._signer(timestamp_url=None) as signer:
@@ -215,9 +212,9 @@ def _read(path: Path) -> bytes:
         raise CredentialsError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _algorithm(settings: ContentCredentials, chain: bytes, key: bytes) -> str:
-    """C2PA's name of what the key signs with. Raises CredentialsError where the two files do not fit, or the
-    certificate is not valid today."""
+def _checked(settings: ContentCredentials, chain: bytes, key: bytes) -> tuple[str, datetime]:
+    """C2PA's name of what the key signs with, and until when the certificate is valid. Raises
+    CredentialsError where the two files do not fit, or the certificate is not valid today."""
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
     from cryptography.x509 import load_pem_x509_certificates
@@ -234,20 +231,16 @@ def _algorithm(settings: ContentCredentials, chain: bytes, key: bytes) -> str:
         raise CredentialsError(f"{settings.key} holds no private key in PEM") from error
     if private.public_key() != certificate.public_key():
         raise CredentialsError(f"{settings.key} is not the key of {settings.certificate}")
-    _check_days(settings.certificate, certificate)
+    begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if not begins <= datetime.now(UTC) <= ends:
+        raise CredentialsError(
+            f"{settings.certificate} is valid from {begins:%Y-%m-%d} to {ends:%Y-%m-%d} only"
+        )
     match private:
         case ec.EllipticCurvePrivateKey(key_size=256 | 384 | 521 as bits):
-            return {256: "es256", 384: "es384", 521: "es512"}[bits]
+            return {256: "es256", 384: "es384", 521: "es512"}[bits], ends
         case ed25519.Ed25519PrivateKey():
-            return "ed25519"
+            return "ed25519", ends
         case rsa.RSAPrivateKey():
-            return "ps256"
+            return "ps256", ends
     raise CredentialsError(f"{settings.key}: C2PA signs with P-256, P-384, P-521, Ed25519 and RSA only")
-
-
-def _check_days(path: Path, certificate: Certificate) -> None:
-    """Raises CredentialsError where it is not valid today."""
-    today = datetime.now(UTC)
-    begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    if not begins <= today <= ends:
-        raise CredentialsError(f"{path} is valid from {begins:%Y-%m-%d} to {ends:%Y-%m-%d} only")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tools.doctor.cameras import look_at_cameras
+from tools.doctor.certificates import look_at_certificates
 from tools.doctor.computing import look_at_gpu, look_at_plans
 from tools.doctor.duet import look_at_duet
 from tools.doctor.machine import (
@@ -45,6 +46,7 @@ CHECKS: dict[str, Check] = {
     "midi": Check(look_at_midi, 10.0),
     "tempo": Check(look_at_tempo, 10.0),
     "disk": Check(look_at_disk, 10.0),
+    "signing": Check(look_at_certificates, 20.0),
     "inputs": Check(look_at_inputs, 10.0),
     "memory": Check(look_at_shared_memory, 10.0),
     "clock": Check(look_at_clock, 15.0),

@@ -24,6 +24,8 @@ ROOMY_BYTES = 1 << 30
 """Logs need little room; a disk with less than this is nearly full."""
 SHARED = Path("/dev/shm")  # noqa: S108  # where Linux keeps shared memory
 LARGER = "make it larger: mount -o remount,size=1G /dev/shm (Docker: --shm-size=1g)"
+FOR_OTHER_DISKS = (Path("/mnt"), Path("/media"), Path("/run/media"))
+"""Where other disks are mounted. Where one is missing, its folder lies on the system's disk."""
 ASK_S = 5.0
 MIB, GIB = 1 << 20, 1 << 30
 
@@ -32,18 +34,23 @@ def look_at_disk(case: Case) -> Iterator[Finding]:
     """Checks the disks for recordings, the log and compiled files."""
     for output in case.show.outputs:
         if isinstance(output, Recorder):
-            yield judge_recordings(output.folder, _free(output.folder), output.bitrate)
+            folder = output.folder
+            yield judge_recordings(folder, _free(folder), output.bitrate, _mount_of(folder))
     if case.show.control.log is not None:
         yield judge_room("the show log", case.show.control.log, _free(case.show.control.log), ROOMY_BYTES)
     folder = cache_folder()
     yield judge_room("what is compiled", folder, _free(folder), limit_bytes())
 
 
-def judge_recordings(folder: Path, free: int, bitrate: int) -> Finding:
+def judge_recordings(folder: Path, free: int, bitrate: int, mount: Path) -> Finding:
+    """mount: where the folder's disk is mounted."""
     seconds = max(0, free - FREE_BYTES) * 8 // bitrate
     found = f"recordings in {folder}: {free / GIB:.1f} GB free, room for {seconds / 3600:.1f} hours"
     if seconds < BEGIN_S:
         return fail("disk", found, "make room: no recording begins (python -m tools.purge)")
+    foreign = [place for place in FOR_OTHER_DISKS if folder.absolute().is_relative_to(place)]
+    if foreign and not any(mount.is_relative_to(place) for place in foreign):
+        return warn("disk", f"{found}, on the disk of {mount}", "mount the disk that they are meant for")
     if seconds < SHOW_S:
         return warn("disk", found, "make room for a whole evening (python -m tools.purge)")
     return ok("disk", found)
@@ -57,12 +64,24 @@ def judge_room(what: str, folder: Path, free: int, wanted: int) -> Finding:
 
 
 def _free(folder: Path) -> int:
-    """Free bytes on the disk of the nearest existing parent, as the folder itself may not exist. Raises
-    OSError."""
+    """Free bytes on its disk. Raises OSError."""
+    return shutil.disk_usage(_existing(folder)).free
+
+
+def _existing(folder: Path) -> Path:
+    """The folder or its nearest parent that is there, as a show makes its folders itself."""
     path = folder.absolute()
     while not path.exists():
         path = path.parent
-    return shutil.disk_usage(path).free
+    return path
+
+
+def _mount_of(folder: Path) -> Path:
+    """Where its disk is mounted."""
+    path = _existing(folder).resolve()
+    while not path.is_mount():
+        path = path.parent
+    return path
 
 
 def look_at_inputs(case: Case) -> Iterator[Finding]:

@@ -39,6 +39,7 @@ SLOW = v4l2.Driver("A", captures=True, formats=FORMATS, exposure_ms=33, fixed_ex
 VIDEO, HD = Path("/dev/video0"), (1280, 720)
 GPU = Gpu("RTX 4070", "8.9", "570.1")
 GIB = 1 << 30
+ROOT, SSD = Path("/"), Path("/mnt/ssd/recordings")
 OWN_HOST = f"127.0.{1 + os.getpid() // 250 % 250}.{1 + os.getpid() % 250}"
 """An address of this machine on which no other program takes a port that was free a moment ago."""
 
@@ -58,9 +59,11 @@ OWN_HOST = f"127.0.{1 + os.getpid() // 250 % 250}.{1 + os.getpid() % 250}"
         (computing.judge_gpu(None, "tensorrt", has_tool=False), FAIL, "the show wants tensorrt"),
         (duet.judge_duet(DuetPace(30.0, 24.0, 30.0)), OK, "about 24 new pictures a second here, 30 with one"),
         (duet.judge_duet(DuetPace(24.0, 12.0, 30.0)), WARN, "about 12 new pictures a second, 24 with one"),
-        (machine.judge_recordings(Path("r"), 100 * GIB, 12_000_000), OK, "room for 19."),
-        (machine.judge_recordings(Path("r"), 10 * GIB, 12_000_000), WARN, "a whole evening"),
-        (machine.judge_recordings(Path("r"), 1 << 28, 12_000_000), FAIL, "no recording begins"),
+        (machine.judge_recordings(Path("r"), 100 * GIB, 12_000_000, ROOT), OK, "room for 19."),
+        (machine.judge_recordings(Path("r"), 10 * GIB, 12_000_000, ROOT), WARN, "a whole evening"),
+        (machine.judge_recordings(Path("r"), 1 << 28, 12_000_000, ROOT), FAIL, "no recording begins"),
+        (machine.judge_recordings(SSD, 100 * GIB, 12_000_000, ROOT), WARN, "on the disk of /"),
+        (machine.judge_recordings(SSD, 100 * GIB, 12_000_000, SSD.parent), OK, "room for 19."),
         (machine.judge_room("the show log", Path("l"), 1 << 20, GIB), WARN, "make room"),
         (machine.judge_room("the show log", Path("l"), 2 * GIB, GIB), OK, "2.0 GB free"),
         (machine.judge_shared_memory(64 << 20, 64 << 20, 70 << 20), FAIL, "remount"),
