@@ -10,7 +10,6 @@ import resource
 import signal
 import socket
 import sys
-import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -31,14 +30,14 @@ from realtime.inputs.folder import ACTIONS, REPORT, RecordingError, begin, remov
 from realtime.inputs.lines import JsonLines
 from realtime.layers.layers import LayerError, check_layers
 from realtime.outputs.disk import FREE_BYTES, free_bytes
-from realtime.outputs.recording import recordings_since
+from realtime.outputs.recording import recordings_of
 from realtime.outputs.synthetic import CredentialsError, VideoSigner, sign_all
 from realtime.performer.networks import DUET_ON_CPU, Nets, load_nets
 from realtime.programme.backgrounds import BackgroundError, check_backgrounds
 from realtime.stages.table import WEB, stages_of
 from realtime.supervise.operators import choices_of, lacking_of
 from realtime.supervise.rig import Player
-from realtime.supervise.signals import has_terminal, heed
+from realtime.supervise.signals import SIGNALS, has_terminal, heed
 from realtime.supervise.summary import kept, summary
 from realtime.supervise.supervisor import Supervisor, SupervisorError
 from realtime.transport.bus import Link, Side
@@ -337,17 +336,40 @@ def signers_of(show: Show) -> list[tuple[Recorder, VideoSigner]]:
     ]
 
 
-def sign_recordings(signers: list[tuple[Recorder, VideoSigner]], since_s: float) -> None:
-    """After the show, so that it takes nothing from it. Ctrl-C or SIGTERM ends this process here."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+def written(signers: list[tuple[Recorder, VideoSigner]]) -> dict[Path, int]:
+    """The recordings that are there, with when each was changed last."""
+    paths = [path for recorder, _ in signers for path in recordings_of(recorder)]
+    return {path: path.stat().st_mtime_ns for path in paths}
+
+
+def sign_recordings(signers: list[tuple[Recorder, VideoSigner]], before: dict[Path, int], show: Path) -> int:
+    """Signs what the show has recorded, after it, so that it takes nothing from it; the exit status.
+
+    Only where somebody sees it and may end it with Ctrl-C. A service is to end within seconds. before: what
+    `written` returned before the show. show: the show file.
+    """
+    new = {path for path, changed_ns in written(signers).items() if before.get(path) != changed_ns}
+    if not new:
+        return 0
+    later = f"sign them with: python -m tools.sign {show}"
+    if not sys.stdout.isatty():
+        with contextlib.suppress(OSError):  # who has read it may be gone
+            print(f"recordings that are not signed yet: {len(new)}; {later}", flush=True)
+        return 0
+    failed = 0
     try:
+        for number in SIGNALS:
+            signal.signal(number, signal.default_int_handler)
         for recorder, signer in signers:
-            sign_all(recordings_since(recorder, since_s), signer, print)
+            failed += sign_all([path for path in recordings_of(recorder) if path in new], signer, print)
     except KeyboardInterrupt:
-        print("run_live: the rest is not signed: python -m tools.sign signs it", file=sys.stderr)
+        print(f"run_live: not all recordings are signed; {later}", file=sys.stderr)
         sys.stdout.flush()
-        os._exit(0)
+        os._exit(0)  # at once: a thread may still be signing
+    finally:
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)  # nothing is left to be ended
+    return 1 if failed else 0
 
 
 def begin_recording(show: Show) -> None:
@@ -382,15 +404,13 @@ def main(arguments: list[str]) -> int:
     except FAULTS as error:
         print(f"run_live: {error}", file=sys.stderr)
         return 2
-    began_s = time.time()
+    before = written(signers)
     try:
         run(show, player, options, link=link)
     except (SupervisorError, OSError) as error:
         print(f"run_live: {error}", file=sys.stderr)
         return 1
-    finally:
-        sign_recordings(signers, began_s)
-    return 0
+    return sign_recordings(signers, before, options.show) if signers else 0
 
 
 if __name__ == "__main__":

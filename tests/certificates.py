@@ -28,11 +28,18 @@ def write_certificate(
     password: bytes | None = None,
     usage: x509.ObjectIdentifier = ExtendedKeyUsageOID.EMAIL_PROTECTION,
 ) -> ContentCredentials:
-    """A chain and its key, of P-256. days: until when it is valid. usage: of those that C2PA knows."""
+    """A certificate and its key, of P-256. days: until when it is valid. usage: of those that C2PA knows."""
     authority, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    root = _begun("Authority", "Authority", authority, 365)
-    root = root.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-    leaf = _begun(SIGNER, "Authority", key, days)
+    now = datetime.now(UTC)
+    leaf = (
+        x509.CertificateBuilder()
+        .subject_name(_name(SIGNER))
+        .issuer_name(_name("Authority"))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=60))
+        .not_valid_after(now + timedelta(days=days))
+    )
     leaf = leaf.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     leaf = leaf.add_extension(
         x509.KeyUsage(
@@ -52,25 +59,13 @@ def write_certificate(
     leaf = leaf.add_extension(
         x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.public_key()), critical=False
     )
-    chain = [leaf.sign(authority, hashes.SHA256()), root.sign(authority, hashes.SHA256())]
+    chain = leaf.sign(authority, hashes.SHA256())
     settings = ContentCredentials(certificate=folder / "chain.pem", key=folder / "key.pem")
-    settings.certificate.write_bytes(b"".join(each.public_bytes(Encoding.PEM) for each in chain))
+    settings.key.touch(mode=0o600)
+    settings.certificate.write_bytes(chain.public_bytes(Encoding.PEM))
     encryption = BestAvailableEncryption(password) if password else NoEncryption()
     settings.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption))
     return settings
-
-
-def _begun(subject: str, issuer: str, key: ec.EllipticCurvePrivateKey, days: int) -> x509.CertificateBuilder:
-    now = datetime.now(UTC)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(_name(subject))
-        .issuer_name(_name(issuer))
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=60))
-        .not_valid_after(now + timedelta(days=days))
-    )
 
 
 def _name(common: str) -> x509.Name:

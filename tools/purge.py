@@ -31,9 +31,9 @@ from realtime.inputs.folder import remove as remove_inputs
 from realtime.outputs.recording import STAMP
 
 KINDS = ("recordings", "inputs", "logs", "caches")
-RECORDING = re.compile(r".{1,61}" + STAMP + r"( \(whole\))?(\.part)?\.(mkv|mp4)")
-"""As `outputs.recording` names its files, `tools.repair` those that it has made whole, and both what was not
-finished: with a dot before the name."""
+RECORDING = re.compile(r".{1,61}" + STAMP + r"(\.part)?\.(mkv|mp4)")
+"""As `outputs.recording` names its files. What `tools.repair` or `tools.sign` did not finish begins with a
+dot."""
 LOG = re.compile(r"show-\d{8}-\d{6}\.jsonl")
 """The file names of `control.show_log`."""
 DEFAULT_FOLDERS = {

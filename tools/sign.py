@@ -5,8 +5,8 @@
     python -m tools.sign recordings/*.mp4 --certificate chain.pem --key key.pem \\
         --timestamp-url http://timestamp.example.org
 
-Videos must be MP4 or MOV. What is signed already is left as it is. A recording that was cut off is made whole
-first, by tools.repair. It needs the package c2pa-python.
+Videos must be MP4 or MOV. What is signed already is left as it is, and so is what is being written. Make a
+recording that was cut off whole first: python -m tools.repair. It needs the package c2pa-python.
 """
 
 from __future__ import annotations
@@ -14,14 +14,18 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from realtime.config.outputs import ContentCredentials, Recorder
 from realtime.config.show import ShowError, load_show
-from realtime.outputs.recording import recordings_since
+from realtime.outputs.recording import recordings_of
 from realtime.outputs.synthetic import SIGNED_ENDINGS, CredentialsError, VideoSigner, sign_all
 from tools.footage.certificate import add_certificate, credentials_of
+
+IN_USE_S = 10.0
+"""A file that was written to within this time is left alone: a recorder writes each second."""
 
 STOPPED = 130
 """The exit code after Ctrl-C, as in shells."""
@@ -37,6 +41,8 @@ def jobs_of(
             raise CredentialsError(f"{video}: only {' and '.join(SIGNED_ENDINGS)} hold Content Credentials")
         if not video.is_file():
             raise CredentialsError(f"{video}: no such file")
+        if _is_in_use(video):
+            raise CredentialsError(f"{video} was written just now: try again in {IN_USE_S:.0f} s")
     if videos and given is None:
         raise CredentialsError("give --certificate and --key")
     if videos and given is not None:
@@ -55,9 +61,13 @@ def _recordings(
             credentials = given or output.content_credentials
             if credentials is not None:
                 found = True
-                yield list(recordings_since(output)), credentials
+                yield [path for path in recordings_of(output) if not _is_in_use(path)], credentials
     if not found:
         raise CredentialsError(f"{show} has no recorder of MP4 with content_credentials")
+
+
+def _is_in_use(video: Path) -> bool:
+    return time.time() - video.stat().st_mtime < IN_USE_S
 
 
 def main(argv: Sequence[str] | None = None) -> int:

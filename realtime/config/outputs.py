@@ -173,7 +173,7 @@ class ContentCredentials(StrictModel):
     certificate: ShowPath
     """A PEM file: the signer's certificate, then those that issued it, without the root."""
     key: ShowPath
-    """A PEM file: the certificate's private key, without a password."""
+    """A PEM file: the certificate's private key, without a password, for this user alone."""
     timestamp_url: Annotated[str, Field(pattern=r"^https?://.+")] | None = None
     """A timestamp authority (RFC 3161), asked once a video: the signature outlasts the certificate."""
 
@@ -195,7 +195,7 @@ class Recorder(_Output):
     audio: Audio = "none"
     """The sound: none, silence, source (the camera file's own, in step with it) or alsa:DEVICE."""
     content_credentials: ContentCredentials | None = None
-    """Signs the recordings when the show has ended; for container = "mp4"."""
+    """Signs the recordings when a show at a terminal has ended; for container = "mp4"."""
 
     @model_validator(mode="after")
     def _can_be_signed(self) -> Self:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -29,8 +28,9 @@ room for less than so many."""
 
 US_PER_S, MS_PER_S = 1_000_000, 1000
 
-STAMP = r" \d{4}-\d\d-\d\d \d\d\.\d\d\.\d\d( \(\d+\))?"
-"""What follows an output's name in the names of its files, before the ending: a regular expression."""
+STAMP = r" \d{4}-\d\d-\d\d \d\d\.\d\d\.\d\d( \(\d+\))?( \(whole\))?"
+"""What follows an output's name in the names of its files, before the ending: a regular expression.
+`tools.repair` adds the last part."""
 
 
 class RecorderSink(WorkerSink):
@@ -64,7 +64,7 @@ class RecorderSink(WorkerSink):
 
     def _cannot_begin(self, reason: str) -> None:
         """In another thread: told in the status, although the output is off."""
-        self._reason = reason
+        self._say(reason=reason)
 
     def _trouble(self) -> str:
         file = self._file
@@ -164,10 +164,7 @@ def _new_file(folder: Path, name: str, suffix: str) -> Path:
     return path
 
 
-def recordings_since(settings: Recorder, since_s: float = 0.0) -> Iterator[Path]:
-    """The files of an output, by name. since_s: those that were written to since then, in seconds since
-    1970."""
+def recordings_of(settings: Recorder) -> list[Path]:
+    """An output's files, by name."""
     name = re.compile(re.escape(settings.called) + STAMP + re.escape(f".{settings.container}"))
-    for path in sorted(settings.folder.glob(f"*.{settings.container}")):
-        if name.fullmatch(path.name) and path.stat().st_mtime >= since_s:
-            yield path
+    return [path for path in sorted(settings.folder.glob("*")) if name.fullmatch(path.name)]

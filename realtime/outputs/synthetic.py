@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import shutil
 import struct
 import threading
 import time
@@ -18,7 +20,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import cv2
 import numpy as np
@@ -26,6 +28,7 @@ import numpy as np
 from realtime.config.outputs import ContentCredentials
 from realtime.outputs.disk import FREE_BYTES, free_bytes
 
+P = ParamSpec("P")
 Result = TypeVar("Result")
 
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeSynthetic"
@@ -101,6 +104,8 @@ class VideoSigner:
             raise CredentialsError(
                 f"Content Credentials need the package c2pa-python: {INSTALL_C2PA}"
             ) from error
+        except (OSError, RuntimeError) as error:  # its library is not for this machine
+            raise CredentialsError(f"c2pa-python does not work here: {_why(error)}") from error
         self._c2pa = c2pa
         self._chain, self._key = _read(settings.certificate), _read(settings.key)
         self._algorithm, self.valid_until = _checked(settings, self._chain, self._key)
@@ -113,37 +118,50 @@ class VideoSigner:
                 f"C2PA does not accept the certificate {settings.certificate}: {_why(error)}"
             ) from error
 
-    def sign(self, video: Path, title: str = "") -> None:
-        """Signs a video that is whole, in its place; it stays as it is where that fails.
+    def sign(self, video: Path) -> None:
+        """Signs a video that is whole, in its place; it stays as it is where that fails or is interrupted.
 
-        Takes about as long as copying it, and as much room beside it. title: by default the file's name.
-        Raises CredentialsError.
+        Takes about as long as copying it, and as much room beside it. Ctrl-C is heard meanwhile: a thread
+        then works on until the process ends, so end it by `os._exit`. Raises CredentialsError.
         """
-        part = _part_of(video)
+        part = video.with_name(f".{video.stem}.part{video.suffix}")
         try:
-            if free_bytes(video.parent) < FREE_BYTES + video.stat().st_size:
+            before = video.stat()
+            if free_bytes(video.parent) < FREE_BYTES + before.st_size:
                 raise CredentialsError(f"{video} was not signed: the disk has no room for a copy of it")
-            with (
-                self._builder(title or video.name) as builder,
-                self._signer(self._settings.timestamp_url) as signer,
-            ):
-                builder.sign_file(video, part, signer)
+            part.unlink(missing_ok=True)
+            part.touch(mode=0o600)
+            _interruptible(self._write_signed, video, part)
+            after = video.stat()
+            if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+                raise CredentialsError(f"{video} was not signed: somebody is writing it")
+            shutil.copymode(video, part)
+            _put_on_disk(part)
             part.replace(video)
+            _put_on_disk(video.parent)
         except (self._c2pa.C2paError, OSError) as error:
             raise CredentialsError(f"{video} was not signed: {_why(error)}") from error
         finally:
             part.unlink(missing_ok=True)
 
     def is_signed(self, video: Path) -> bool:
-        """Whether a video has Content Credentials, ours or others'. Raises CredentialsError."""
+        """Whether a video has Content Credentials, ours or others'. Raises CredentialsError where they
+        cannot be read, or it was changed since."""
         try:
-            with self._c2pa.Reader(video):
-                return True
+            with self._c2pa.Reader(video) as reader:
+                state = reader.get_validation_state()
         except self._c2pa.C2paError.ManifestNotFound:
             return False
         except (self._c2pa.C2paError, OSError) as error:
             why = _why(error)
             raise CredentialsError(f"{video}: its Content Credentials cannot be read: {why}") from error
+        if state == "Invalid":
+            raise CredentialsError(f"{video} was changed since it was signed")
+        return True
+
+    def _write_signed(self, video: Path, part: Path) -> None:
+        with self._builder(video.name) as builder, self._signer(self._settings.timestamp_url) as signer:
+            builder.sign_file(video, part, signer)
 
     def _builder(self, title: str) -> Any:
         return self._c2pa.Builder(json.dumps({"title": title, **MANIFEST}))
@@ -156,10 +174,7 @@ class VideoSigner:
 
 def sign_all(videos: Iterable[Path], signer: VideoSigner, say: Callable[[str], None]) -> int:
     """Signs those that are not signed yet, one after the other, with lines that say so; how many failed.
-
-    On KeyboardInterrupt the video that is being signed stays as it is. A thread then works on until the
-    process ends: end it by `os._exit`.
-    """
+    KeyboardInterrupt: see `VideoSigner.sign`."""
     failed = 0
     for video in videos:
         try:
@@ -168,24 +183,21 @@ def sign_all(videos: Iterable[Path], signer: VideoSigner, say: Callable[[str], N
                 continue
             say(f"signing {video} ({video.stat().st_size / 1e6:.0f} MB)")
             started_s = time.monotonic()
-            _interruptible(signer.sign, video)
+            signer.sign(video)
             say(f"{video} was signed in {time.monotonic() - started_s:.0f} s")
         except CredentialsError as error:
             failed += 1
             say(str(error))
-        except KeyboardInterrupt:
-            _part_of(video).unlink(missing_ok=True)
-            raise
     return failed
 
 
-def _interruptible(work: Callable[[Path], Result], video: Path) -> Result:
+def _interruptible(work: Callable[P, Result], *given: P.args, **named: P.kwargs) -> Result:
     """What it returns or raises. It is called in another thread: native code hears no Ctrl-C."""
     result: Future[Result] = Future()
 
     def run() -> None:
         try:
-            result.set_result(work(video))
+            result.set_result(work(*given, **named))
         except Exception as error:  # noqa: BLE001  # raised again below
             result.set_exception(error)
 
@@ -193,9 +205,13 @@ def _interruptible(work: Callable[[Path], Result], video: Path) -> Result:
     return result.result()
 
 
-def _part_of(video: Path) -> Path:
-    """What is written until the video is signed; `tools.purge` knows the name."""
-    return video.with_name(f".{video.stem}.part{video.suffix}")
+def _put_on_disk(path: Path) -> None:
+    """What was written to a file, or which files a folder has, survives a power cut."""
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def _why(error: Exception) -> str:
@@ -214,22 +230,27 @@ def _read(path: Path) -> bytes:
 
 def _checked(settings: ContentCredentials, chain: bytes, key: bytes) -> tuple[str, datetime]:
     """C2PA's name of what the key signs with, and until when the certificate is valid. Raises
-    CredentialsError where the two files do not fit, or the certificate is not valid today."""
+    CredentialsError where others can read the key, the two files do not fit, or the certificate is not valid
+    today."""
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
     from cryptography.x509 import load_pem_x509_certificates
 
+    if settings.key.stat().st_mode & 0o077:
+        raise CredentialsError(f"{settings.key} can be read by others: chmod 600 {settings.key}")
     try:
         certificate = load_pem_x509_certificates(chain)[0]
-    except ValueError as error:
+        public = certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise CredentialsError(f"{settings.certificate} holds no certificate in PEM") from error
     try:
         private = load_pem_private_key(key, None)
     except TypeError as error:
         raise CredentialsError(f"{settings.key} has a password: write it without one") from error
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise CredentialsError(f"{settings.key} holds no private key in PEM") from error
-    if private.public_key() != certificate.public_key():
+    if private.public_key() != public:
         raise CredentialsError(f"{settings.key} is not the key of {settings.certificate}")
     begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     if not begins <= datetime.now(UTC) <= ends:

@@ -106,8 +106,8 @@ class WorkerSink(OutputSink):
         self._where = where
         self._counts = Counts()
         self._latest: Latest[Tick] = Latest(self._counts, "slow")
-        self._state: OutputState = "connecting" if on else "off"
-        self._reason = ""
+        self._said: tuple[OutputState, str] = ("connecting" if on else "off", "")
+        self._saying = threading.Lock()
         self._on = on
         self._closed = False
         self._busy_since: float | None = None
@@ -144,7 +144,7 @@ class WorkerSink(OutputSink):
         return self._parts if self._on and not self._closed else frozenset()
 
     def send(self, frame: ProgrammeFrame, tick: int, due_ns: int) -> None:
-        if self._state == "running":
+        if self._said[0] == "running":
             self._latest.put(Tick(frame, tick, due_ns))
         else:
             self._counts.drop("not_connected")
@@ -155,7 +155,7 @@ class WorkerSink(OutputSink):
 
     def status(self) -> OutputStatus:
         stalled = self.stalled()
-        state, reason = self._said()
+        state, reason = self._said
         if stalled:
             state, reason = "failed", f"{self.name}: {self._where} takes no more pictures"
         return OutputStatus(
@@ -171,12 +171,11 @@ class WorkerSink(OutputSink):
             tally=self._tally(),
         )
 
-    def _said(self) -> tuple[OutputState, str]:
-        """The state and its own reason: the thread may change both in between."""
-        while True:
-            state, reason = self._state, self._reason
-            if state == self._state:
-                return state, reason
+    def _say(self, state: OutputState | None = None, reason: str | None = None) -> None:
+        """Sets what `status` tells, both at once; None leaves one of them as it is. From any thread."""
+        with self._saying:
+            before = self._said
+            self._said = (state or before[0], before[1] if reason is None else reason)
 
     def close(self) -> None:
         self._closed = True
@@ -192,16 +191,15 @@ class WorkerSink(OutputSink):
     def _run(self) -> None:
         while not self._closed:
             if not self._on:
-                self._state = "off"
+                self._say("off")
                 self._wake.wait()
                 self._wake.clear()
                 continue
-            self._state = "connecting"
+            self._say("connecting")
             failure, ran_s = self._session()
             if failure is None:
                 continue
-            self._reason = str(failure)
-            self._state = "failed"
+            self._say("failed", str(failure))
             wait_s = self._backoff.failed(ran_s, random.random(), failure.retry_after_s)
             self._wake.wait(wait_s)
             self._wake.clear()
@@ -213,8 +211,7 @@ class WorkerSink(OutputSink):
         try:
             self._open()
             opened_s = time.monotonic()
-            self._reason = ""
-            self._state = "running"
+            self._say("running", "")
             while self._on and not self._closed:
                 tick = self._latest.take(TAKE_S)
                 if tick is not None:
@@ -224,8 +221,7 @@ class WorkerSink(OutputSink):
                     self._counts.wrote()
         except Exception as error:  # noqa: BLE001  # whatever it is, this sink fails alone
             failure = self._told(error)
-            self._reason = str(failure)
-            self._state = "failed"  # at once: shutting may take its time
+            self._say("failed", str(failure))  # at once: shutting may take its time
         self._busy_since = None
         ran_s = 0.0 if opened_s is None else time.monotonic() - opened_s
         self._latest.take(0)  # too old for the next session

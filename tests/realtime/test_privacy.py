@@ -15,8 +15,8 @@ import pytest
 import run_live
 from realtime.config.control import Control
 from realtime.config.outputs import Recorder, WebRtc
+from tests.ports import free_port
 from tests.realtime.fakes import fake_nets, fake_show
-from tests.realtime.transport.test_bus_with_link import free_ports
 
 ROOT = Path(run_live.__file__).parent
 
@@ -47,7 +47,7 @@ def test_a_show_leaves_no_file_but_its_log(tmp_path: Path, home: Path, logged: b
         tmp_path / "show",
         outputs=(Recorder(kind="recorder", folder=home / "recordings"),),
         control=Control(log=home / "logs" if logged else None),
-        webrtc=WebRtc(port=free_ports(1)),
+        webrtc=WebRtc(port=free_port()),
     )
     run_live.run(show, player, run_live.parse(["--headless", "--seconds", "5"]), fake_nets)
     logs = sorted(files_in(home))

@@ -1,6 +1,5 @@
 """What run_live.py says, in one line, when it cannot do what it was asked to."""
 
-import os
 import shutil
 import signal
 import socket
@@ -15,6 +14,7 @@ from realtime.config.control import Control
 from realtime.config.outputs import Recorder
 from realtime.config.show import BUNDLED_PLAYER, Show
 from realtime.control.actions import ACTIONS
+from realtime.supervise.signals import SIGNALS
 from tests.certificates import write_certificate
 from tests.realtime.fakes import Heard, write_clip
 
@@ -247,22 +247,30 @@ def test_a_certificate_is_looked_at_before_the_show(
     assert 'content_credentials are for MP4: write container = "mp4"' in said(capsys, "--show", str(show))
 
 
+@pytest.mark.parametrize("seen", [True, False])
 def test_what_a_show_has_recorded_is_signed_after_it(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, seen: bool
 ) -> None:
+    """Where somebody sees it; else how to sign it is told."""
     c2pa = pytest.importorskip("c2pa", reason="c2pa-python is not installed")
     credentials = write_certificate(tmp_path)
     settings = Recorder(kind="recorder", folder=tmp_path, container="mp4", content_credentials=credentials)
+    signers = run_live.signers_of(Show(outputs=(settings,)))
     earlier, recorded = (tmp_path / f"recorder 2026-11-30 {hour}.00.00.mp4" for hour in (19, 20))
-    for path in (earlier, recorded):
-        shutil.copy(ROOT / "assets/fan_dance.mp4", path)
-    os.utime(earlier, (recorded.stat().st_mtime - 3600,) * 2)
-    heard = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    shutil.copy(ROOT / "assets/fan_dance.mp4", earlier)
+    before = run_live.written(signers)
+    shutil.copy(ROOT / "assets/fan_dance.mp4", recorded)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: seen)
+    heard = {number: signal.getsignal(number) for number in SIGNALS}
     try:
-        run_live.sign_recordings(run_live.signers_of(Show(outputs=(settings,))), recorded.stat().st_mtime - 1)
+        assert run_live.sign_recordings(signers, before, Path("show.toml")) == 0
     finally:
         for number, handler in heard.items():
             signal.signal(number, handler)
-    assert f"{recorded} was signed in " in capsys.readouterr().out
-    assert c2pa.Reader.try_create(recorded).get_validation_state() == "Valid"
+    out = capsys.readouterr().out
+    assert (f"{recorded} was signed in " in out) is seen
+    assert (
+        "recordings that are not signed yet: 1; sign them with: python -m tools.sign show.toml" in out
+    ) is not seen
+    assert (c2pa.Reader.try_create(recorded) is not None) is seen
     assert c2pa.Reader.try_create(earlier) is None

@@ -42,7 +42,7 @@ CAMERA = f"ndi://{SOURCE}"
 FIND_S, START_S, LOST_S, AGAIN_S = 30.0, 300.0, 5.0, 0.1
 SWITCH_S = 3.0
 LEAST_PICTURES = 10
-"""Fewer say nothing of a way."""
+"""Percentiles of fewer are not told."""
 
 SHOW = """
 camera = {camera}

@@ -22,7 +22,11 @@ def look_at_certificates(case: Case) -> Iterator[Finding]:
         try:
             ends = VideoSigner(output.content_credentials).valid_until
         except CredentialsError as error:
-            yield fail("signing", str(error), "the show does not start; or take content_credentials out")
+            yield fail(
+                "signing",
+                str(error),
+                "mend it, or take content_credentials out of the show file",
+            )
             continue
         found = f"{output.called} is signed with {path}, valid until {ends:%Y-%m-%d}"
         if ends - datetime.now(UTC) < SOON:

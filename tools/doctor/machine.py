@@ -35,7 +35,8 @@ def look_at_disk(case: Case) -> Iterator[Finding]:
     for output in case.show.outputs:
         if isinstance(output, Recorder):
             folder = output.folder
-            yield judge_recordings(folder, _free(folder), output.bitrate, _mount_of(folder))
+            copies = 1 if output.content_credentials is None else 2  # signing copies a recording
+            yield judge_recordings(folder, _free(folder), copies * output.bitrate, _mount_of(folder))
     if case.show.control.log is not None:
         yield judge_room("the show log", case.show.control.log, _free(case.show.control.log), ROOMY_BYTES)
     folder = cache_folder()

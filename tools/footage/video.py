@@ -100,8 +100,7 @@ class VideoWriter:
     default. fps: the average rate. time_base: the unit of the time stamps, the source's, so that they are
     kept exactly. sound: a file whose sound is added, from the time of its first picture on; packets are
     copied where `path`'s format can hold them, else converted to AAC. made: it says of
-    itself that a machine made it (`realtime.outputs.synthetic`). signer: signs it; `path` must be an MP4 or
-    MOV. Raises VideoError.
+    itself that a machine made it (`realtime.outputs.synthetic`). Raises VideoError.
     """
 
     def __init__(
@@ -115,9 +114,8 @@ class VideoWriter:
         alpha: bool = False,
         crf: int | None = None,
         made: bool = False,
-        signer: synthetic.VideoSigner | None = None,
     ) -> None:
-        self.path, self._made, self._signer = path, made, signer
+        self.path, self._made = path, made
         if path.is_dir():
             raise VideoError(
                 f"{path} cannot be written: it is a folder; name a file, such as {path / 'out.mp4'}"
@@ -183,15 +181,10 @@ class VideoWriter:
             self._container.close()
             if self._made and self.path.suffix.lower() == ".mp4":
                 synthetic.append_xmp(self._part)
-            if self._signer is not None:
-                self._signer.sign(self._part, self.path.name)
             self._part.replace(self.path)
         except FFmpegError as failure:
             self._discard()
             raise VideoError(f"{self.path} cannot be written: {failure.strerror}") from None
-        except synthetic.CredentialsError as failure:
-            self._discard()
-            raise VideoError(str(failure)) from None
         except BaseException:
             self._discard()
             raise

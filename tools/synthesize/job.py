@@ -69,7 +69,8 @@ class Synthesizer:
     def __call__(self, source: Path, output: Path) -> str:
         """Writes `output` and returns a line about it.
 
-        Raises VideoError, EngineError, SynthesisError, OSError.
+        Raises VideoError, EngineError, SynthesisError, CredentialsError, OSError; a video that cannot be
+        signed stays.
         """
         if output.resolve() == source.resolve():
             raise SynthesisError(f"{output} is the source itself: name another output")
@@ -90,7 +91,6 @@ class Synthesizer:
                 alpha=alone,
                 crf=self._look.crf,
                 made=True,
-                signer=self._signer,
             ) as writer:
                 seen = self._dance(reader, poses_beside(output))
                 dance = smooth(seen)
@@ -99,6 +99,8 @@ class Synthesizer:
                     _write(writer, dance.times_ns, pictures)
         if not self._keep_poses:
             poses_beside(output).unlink(missing_ok=True)
+        if self._signer is not None:
+            self._signer.sign(output)
         frames, fps = len(dance.poses), float(reader.fps)
         return f"{output}: {frames} frames, {len(seen.landmarks)} of them with a person, {fps:g} fps"
 

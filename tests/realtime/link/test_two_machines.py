@@ -25,9 +25,10 @@ from realtime.transport.messages import PROTOCOL
 from realtime.transport.orders import Orders
 from realtime.transport.people import People
 from realtime.transport.telemetry import Delta
+from tests.ports import free_ports
 from tests.realtime.fakes import Heard, fake_nets, fake_show
 from tests.realtime.test_show_runs import child, is_back, states, wait_for
-from tests.realtime.transport.test_bus_with_link import PERFORMER, PLAYOUT, free_ports
+from tests.realtime.transport.test_bus_with_link import PERFORMER, PLAYOUT
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def machine(tmp_path: Path) -> Iterator[Callable[[Side], Supervisor]]:
     """Starts one of the two machines, in a thread; each is ended at the end."""
     make_keys(tmp_path / "keys")
     show, player = fake_show(tmp_path)
-    port = free_ports(len(TOPICS))
+    port = free_ports(len(TOPICS), (PERFORMER, PLAYOUT))
     running: list[tuple[Supervisor, threading.Thread]] = []
 
     def start(side: Side) -> Supervisor:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
+import threading
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from realtime.config.outputs import ContentCredentials, Recorder
 from realtime.outputs import synthetic
 from realtime.outputs.h264 import EncoderSettings
-from realtime.outputs.recording import recordings_since
+from realtime.outputs.recording import recordings_of
 from realtime.outputs.synthetic import COMMENT, SOURCE_TYPE, XMP, CredentialsError, VideoSigner, sign_all
 from realtime.outputs.video_file import VideoFile
 from tests.certificates import SIGNER, write_certificate
@@ -83,6 +85,9 @@ def test_a_video_that_was_changed_is_not_valid(video: Path, credentials: Content
     data[at] ^= 1
     video.write_bytes(data)
     assert read(video)[0] == "Invalid"
+    said: list[str] = []
+    assert sign_all([video], VideoSigner(credentials), said.append) == 1
+    assert said == [f"{video} was changed since it was signed"]
 
 
 def test_what_cannot_be_signed_stays_as_it_is(
@@ -114,21 +119,48 @@ def test_one_that_fails_stops_no_other(video: Path, credentials: ContentCredenti
     assert f"{video} is signed already" in said
 
 
-def test_ctrl_c_leaves_the_video_as_it_was(
-    video: Path, credentials: ContentCredentials, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ctrl_c_leaves_the_video_as_it_was(video: Path, credentials: ContentCredentials) -> None:
+    """C2PA's library, which hears no signals, is in the middle of its work."""
     signer, before = VideoSigner(credentials), video.read_bytes()
-    part = video.with_name(".clip.part.mp4")
+    begun, let_go = threading.Event(), threading.Event()
+    write = signer._write_signed
 
-    def interrupted(_: Path) -> None:
-        part.write_bytes(b"half of it")
-        raise KeyboardInterrupt
+    def slow(video: Path, part: Path) -> None:
+        begun.set()
+        assert let_go.wait(60)
+        write(video, part)
 
-    monkeypatch.setattr(synthetic, "_interruptible", lambda _, path: interrupted(path))
+    signer._write_signed = slow  # type: ignore[method-assign]
+    threading.Thread(target=lambda: begun.wait(60) and signal.raise_signal(signal.SIGINT)).start()
     with pytest.raises(KeyboardInterrupt):
-        sign_all([video], signer, print)
-    assert not part.exists()
+        signer.sign(video)
+    let_go.set()
     assert video.read_bytes() == before
+
+
+def test_a_video_that_is_being_written_is_left_alone(video: Path, credentials: ContentCredentials) -> None:
+    signer = VideoSigner(credentials)
+    write = signer._write_signed
+
+    def meanwhile(video: Path, part: Path) -> None:
+        write(video, part)
+        with video.open("ab") as recorder:
+            recorder.write(b"more")
+
+    signer._write_signed = meanwhile  # type: ignore[method-assign]
+    with pytest.raises(CredentialsError, match="was not signed: somebody is writing it"):
+        signer.sign(video)
+    assert video.read_bytes().endswith(b"more")
+    assert not list(video.parent.glob(".*"))
+
+
+def test_a_recording_stays_with_its_user(video: Path, credentials: ContentCredentials) -> None:
+    video.chmod(0o600)
+    VideoSigner(credentials).sign(video)
+    assert video.stat().st_mode & 0o777 == 0o600
+    credentials.key.chmod(0o640)
+    with pytest.raises(CredentialsError, match=r"key\.pem can be read by others: chmod 600"):
+        VideoSigner(credentials)
 
 
 def test_a_certificate_that_c2pa_refuses_is_told_before_anything_is_signed(tmp_path: Path) -> None:
@@ -182,9 +214,10 @@ def test_without_the_package_one_line_says_what_to_install(
         VideoSigner(credentials)
 
 
-def test_an_outputs_files_are_known_by_name_and_time(tmp_path: Path) -> None:
+def test_an_outputs_files_are_known_by_name(tmp_path: Path) -> None:
     settings = Recorder(kind="recorder", name="archive", folder=tmp_path, container="mp4")
     names = ["archive 2026-11-30 20.00.00.mp4", "archive 2026-11-30 20.00.00 (2).mp4"]
+    names.append("archive 2026-11-30 20.00.00 (2) (whole).mp4")
     for name in [
         *names,
         "another 2026-11-30 20.00.00.mp4",
@@ -193,6 +226,4 @@ def test_an_outputs_files_are_known_by_name_and_time(tmp_path: Path) -> None:
         "holiday.mp4",
     ]:
         (tmp_path / name).touch()
-    assert {path.name for path in recordings_since(settings)} == set(names)
-    newest_s = max(path.stat().st_mtime for path in tmp_path.iterdir())
-    assert list(recordings_since(settings, newest_s + 1)) == []
+    assert {path.name for path in recordings_of(settings)} == set(names)

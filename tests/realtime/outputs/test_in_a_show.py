@@ -26,9 +26,9 @@ from realtime.supervise.stage_process import StageProcess
 from realtime.supervise.supervisor import Supervisor, SupervisorError
 from realtime.supervise.watchdog import Watchdog
 from realtime.transport.statuses import OutputStatus
+from tests.ports import free_port
 from tests.realtime.fakes import Heard, fake_nets, fake_show
 from tests.realtime.outputs.feeding import wait_until
-from tests.realtime.outputs.test_stream import free_port
 from tests.realtime.test_show_runs import alive, child, rings, states
 
 RECORDER, STREAM, PAGE = "output recorder", "output stream", "output webrtc"
@@ -98,7 +98,7 @@ def with_outputs(folder: Path, **stream_stage: float) -> tuple[Supervisor, Heard
     url = f"udp://127.0.0.1:{free_port(socket.SOCK_DGRAM)}"
     show, player = fake_show(
         folder,
-        webrtc=WebRtc(port=free_port(socket.SOCK_STREAM)),
+        webrtc=WebRtc(port=free_port()),
         outputs=(
             Recorder(kind="recorder", folder=folder / "takes", bitrate=1_000_000),
             Stream(kind="stream", url=url, bitrate=1_000_000),
@@ -213,7 +213,7 @@ def test_nothing_outlives_a_supervisor_that_is_killed_with_its_outputs(tmp_path:
     show_file.write_text(
         '[[outputs]]\nkind = "recorder"\nfolder = "takes"\nfeed = "clean"\n', encoding="utf-8"
     )
-    port = free_port(socket.SOCK_STREAM)
+    port = free_port()
     command = [sys.executable, "-m", "tests.realtime.fake_live", str(tmp_path)]
     show = subprocess.Popen(
         [*command, "--show", str(show_file), "--port", str(port)],

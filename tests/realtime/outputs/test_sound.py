@@ -34,11 +34,11 @@ from realtime.outputs.stream import StreamSink
 from realtime.outputs.synthetic import COMMENT
 from realtime.stages.table import output_stage, stages_of
 from realtime.transport.programme_ring import MediaTime, ProgrammeFrame
+from tests.ports import free_port
 from tests.realtime.outputs.feeding import playing, wait_for_state, wait_until
 from tests.realtime.outputs.probing import probe, tags
 from tests.realtime.outputs.test_recording import SIZE, frame
 from tests.realtime.outputs.test_stream import frame as numbered
-from tests.realtime.outputs.test_stream import free_port
 from tests.realtime.sounding import BRIGHT, DARK, beeps_in, flashes_in, flashing_film, is_flash
 from tools.benchmarking.hosting import hosted
 
@@ -279,7 +279,7 @@ def listener(tmp_path: Path) -> Iterator[tuple[str, Path, threading.Thread]]:
     if shutil.which("ffmpeg") is None:
         pytest.skip("ffmpeg is not installed")
     url, path = (
-        f"rtmp://127.0.0.1:{free_port(__import__('socket').SOCK_STREAM)}/live/key",
+        f"rtmp://127.0.0.1:{free_port()}/live/key",
         tmp_path / "got.flv",
     )
     command = ["ffmpeg", "-v", "error", "-listen", "1", "-i", url, "-t", "2", "-c", "copy", str(path)]

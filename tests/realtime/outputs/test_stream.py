@@ -1,7 +1,5 @@
 """Streams as FFmpeg's own receivers get them: MPEG-TS over UDP, RTMP from a server that comes and goes."""
 
-import contextlib
-import random
 import socket
 import threading
 from collections.abc import Iterator
@@ -17,6 +15,7 @@ from realtime.config.show import Show
 from realtime.outputs.sink import Format
 from realtime.stages.table import output_stage
 from realtime.transport.programme_ring import ProgrammeFrame
+from tests.ports import free_port
 from tests.realtime.outputs.feeding import held_nobody_up, playing, wait_for_state, wait_until
 from tools.benchmarking.hosting import HostedOutput, hosted
 
@@ -26,29 +25,6 @@ FPS = Fraction(30000, 1001)
 
 def frame(tick: int) -> ProgrammeFrame:
     return ProgrammeFrame(np.full((SIZE[1], SIZE[0], 3), 40 + 4 * (tick % 40), np.uint8))
-
-
-_reserved: list[socket.socket] = []
-"""One that is bound, and does not listen, keeps its port from being given to anybody who asks for any. Who
-asks for just this one, and sets SO_REUSEADDR as servers do, gets it."""
-
-UDP_PORTS = 20_000, 32_000
-"""Linux gives none of these to who asks for any."""
-
-
-def free_port(kind: socket.SocketKind) -> int:
-    """It stays free until the test uses it."""
-    if kind is socket.SOCK_DGRAM:
-        while True:
-            port = random.randrange(*UDP_PORTS)
-            with socket.socket(socket.AF_INET, kind) as free, contextlib.suppress(OSError):
-                free.bind(("127.0.0.1", port))
-                return port
-    reserved = socket.socket(socket.AF_INET, kind)
-    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    reserved.bind(("127.0.0.1", 0))
-    _reserved.append(reserved)
-    return int(reserved.getsockname()[1])
 
 
 @contextmanager
@@ -114,7 +90,7 @@ def test_mpegts_over_udp_arrives_on_the_programme_clock() -> None:
 
 
 def test_rtmp_comes_back_when_its_server_does() -> None:
-    url = f"rtmp://127.0.0.1:{free_port(socket.SOCK_STREAM)}/live/secret"
+    url = f"rtmp://127.0.0.1:{free_port()}/live/secret"
     with streaming(url) as output, playing(output.send, frame, FPS) as took:
         assert "cdn: cannot reach rtmp://127.0.0.1:" in wait_for_state(output, "failed").reason
         assert "secret" not in str(output.status())

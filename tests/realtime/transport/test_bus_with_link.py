@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import random
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -15,20 +13,9 @@ import zmq
 
 from realtime.transport.bus import MOST_MESSAGE_BYTES, TOPICS, Bus, Link, Side, receive_newest
 from realtime.transport.curve_keys import KeyFileError, key_pair, main, make_keys
+from tests.ports import free_ports
 
 PERFORMER, PLAYOUT = "127.0.0.2", "127.0.0.1"
-
-
-def free_ports(count: int) -> int:
-    """The first of `count` ports in a row that nobody has, on both addresses. They lie below those that the
-    system gives to whoever asks for any port, so that nobody takes one before it is used."""
-    while True:
-        first = random.randrange(10_000, 32_000 - count)
-        with contextlib.suppress(OSError), contextlib.ExitStack() as held:
-            for port in range(first, first + count):
-                for address in (PERFORMER, PLAYOUT):
-                    held.enter_context(socket.create_server((address, port)))
-            return first
 
 
 @pytest.fixture
@@ -39,7 +26,7 @@ def keys(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def link(keys: Path) -> Link:
-    return Link("playout", PERFORMER, PLAYOUT, free_ports(len(TOPICS)), keys)
+    return Link("playout", PERFORMER, PLAYOUT, free_ports(len(TOPICS), (PERFORMER, PLAYOUT)), keys)
 
 
 @pytest.fixture

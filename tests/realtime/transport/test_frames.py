@@ -27,7 +27,8 @@ from realtime.transport.frames import (
 )
 from realtime.transport.messages import PROTOCOL
 from realtime.transport.telemetry import Meter
-from tests.realtime.transport.test_bus_with_link import PERFORMER, PLAYOUT, free_ports
+from tests.ports import free_ports
+from tests.realtime.transport.test_bus_with_link import PERFORMER, PLAYOUT
 
 SHAPE = (48, 64, 4)
 TICKET = Ticket(1, 0, 0, True, 1, 33, 1000, 2000, 3000, camera=1, media_ns=700)
@@ -43,7 +44,9 @@ class FixedClock:
 @pytest.fixture
 def link(tmp_path: Path) -> Link:
     make_keys(tmp_path / "keys")
-    return Link("playout", PERFORMER, PLAYOUT, free_ports(len(TOPICS)), tmp_path / "keys")
+    return Link(
+        "playout", PERFORMER, PLAYOUT, free_ports(len(TOPICS), (PERFORMER, PLAYOUT)), tmp_path / "keys"
+    )
 
 
 @pytest.fixture

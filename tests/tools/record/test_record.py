@@ -154,9 +154,11 @@ def killed(tmp_path: Path) -> Iterator[Path]:
     command = [sys.executable, "-m", "tools.record", str(folder), "--camera", str(CLIP), "--headless"]
     process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     try:
+        deadline = time.monotonic() + 300
         while not is_under_way(folder):
             assert process.poll() is None
-            time.sleep(0.02)
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
     finally:
         os.kill(process.pid, signal.SIGKILL)
         process.wait()

@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from select import select
 from typing import Any
 
 import pytest
@@ -55,11 +56,15 @@ def guessed(url: str) -> dict[str, Any]:
     process = subprocess.Popen(
         [sys.executable, "-m", "tools.reliability.guessing", url, "8"], cwd=ROOT, stdout=subprocess.PIPE
     )
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"8 clients have begun\n"
-    assert process.poll() is None
-    process.terminate()
-    out, _ = process.communicate(timeout=60)
+    try:
+        assert process.stdout is not None
+        assert select([process.stdout], [], [], 120)[0], "they do not begin"
+        assert process.stdout.readline() == b"8 clients have begun\n"
+        assert process.poll() is None
+        process.terminate()
+        out, _ = process.communicate(timeout=60)
+    finally:
+        process.kill()
     told: dict[str, Any] = json.loads(out)
     return told
 

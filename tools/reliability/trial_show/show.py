@@ -32,6 +32,7 @@ TOKEN = "a-token-for-the-soak"  # noqa: S105  # the show is on 127.0.0.1 and our
 RECORDER_BITRATE = 2_000_000
 END_S, CAMERA_S = 20.0, 120.0
 OWN_PORTS = (20_000, 32_000)
+"""The ports of the show and its camera are among these."""
 
 
 def show_file(camera_port: int, page_port: int, osc_port: int) -> str:

@@ -15,6 +15,10 @@ def _aiortc_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(aiortc.codecs.CODECS, "video", copy.deepcopy(aiortc.codecs.CODECS["video"]))
     monkeypatch.setattr(aioice.ice, "get_host_addresses", aioice.ice.get_host_addresses)
     monkeypatch.setattr(aioice.ice, "server_reflexive_candidate", aioice.ice.server_reflexive_candidate)
+    for name in ("CONSENT_INTERVAL", "CONSENT_FAILURES"):
+        monkeypatch.setattr(aioice.ice, name, getattr(aioice.ice, name))
+    gather = aioice.ice.Connection.get_component_candidates
+    monkeypatch.setattr(gather, "__defaults__", gather.__defaults__)
 
 
 @pytest.fixture
