@@ -172,22 +172,22 @@ class VideoSigner:
         return self._c2pa.Signer.from_info(info)
 
 
-def sign_all(videos: Iterable[Path], signer: VideoSigner, say: Callable[[str], None]) -> int:
+def sign_all(videos: Iterable[Path], signer: VideoSigner, report: Callable[[str], None]) -> int:
     """Signs those that are not signed yet, one after the other, with lines that say so; how many failed.
     KeyboardInterrupt: see `VideoSigner.sign`."""
     failed = 0
     for video in videos:
         try:
             if _interruptible(signer.is_signed, video):
-                say(f"{video} is signed already")
+                report(f"{video} is signed already")
                 continue
-            say(f"signing {video} ({video.stat().st_size / 1e6:.0f} MB)")
+            report(f"signing {video} ({video.stat().st_size / 1e6:.0f} MB)")
             started_s = time.monotonic()
             signer.sign(video)
-            say(f"{video} was signed in {time.monotonic() - started_s:.0f} s")
+            report(f"{video} was signed in {time.monotonic() - started_s:.0f} s")
         except CredentialsError as error:
             failed += 1
-            say(str(error))
+            report(str(error))
     return failed
 
 
