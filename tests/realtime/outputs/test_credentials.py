@@ -131,10 +131,21 @@ def test_ctrl_c_leaves_the_video_as_it_was(video: Path, credentials: ContentCred
         write(video, part)
 
     signer._write_signed = slow  # type: ignore[method-assign]
-    threading.Thread(target=lambda: begun.wait(60) and signal.raise_signal(signal.SIGINT)).start()
-    with pytest.raises(KeyboardInterrupt):
-        signer.sign(video)
-    let_go.set()
+
+    def press() -> None:
+        assert begun.wait(60)
+        main = threading.main_thread().ident
+        assert main is not None
+        signal.pthread_kill(main, signal.SIGINT)
+
+    heard = signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background ignores it
+    threading.Thread(target=press).start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            signer.sign(video)
+        let_go.set()
+    finally:
+        signal.signal(signal.SIGINT, heard)
     assert video.read_bytes() == before
 
 
