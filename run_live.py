@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import resource
-import signal
 import socket
 import sys
 from collections.abc import Callable
@@ -17,7 +16,6 @@ from typing import Any
 
 from realtime.cameras.camera_list import camera_lines
 from realtime.cameras.camera_name import CameraName, CaptureError
-from realtime.config.outputs import Recorder
 from realtime.config.redact import shown
 from realtime.config.show import BUNDLED_OTHERS, Show, ShowError, check_show, load_show
 from realtime.control.flags import parse
@@ -30,14 +28,14 @@ from realtime.inputs.folder import ACTIONS, REPORT, RecordingError, begin, remov
 from realtime.inputs.lines import JsonLines
 from realtime.layers.layers import LayerError, check_layers
 from realtime.outputs.disk import FREE_BYTES, free_bytes
-from realtime.outputs.recording import recordings_of
-from realtime.outputs.synthetic import CredentialsError, VideoSigner, sign_all
+from realtime.outputs.synthetic import CredentialsError
 from realtime.performer.networks import DUET_ON_CPU, Nets, load_nets
 from realtime.programme.backgrounds import BackgroundError, check_backgrounds
 from realtime.stages.table import WEB, stages_of
 from realtime.supervise.operators import choices_of, lacking_of
 from realtime.supervise.rig import Player
-from realtime.supervise.signals import SIGNALS, has_terminal, heed
+from realtime.supervise.signals import has_terminal, heed
+from realtime.supervise.signing import sign_recordings, signers_of, written
 from realtime.supervise.summary import kept, summary
 from realtime.supervise.supervisor import Supervisor, SupervisorError
 from realtime.transport.bus import Link, Side
@@ -325,51 +323,6 @@ def write_report(report: dict[str, Any], path: Path) -> None:
     part = path.with_name(path.name + ".part")
     part.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     part.replace(path)
-
-
-def signers_of(show: Show) -> list[tuple[Recorder, VideoSigner]]:
-    """The recorders whose files are signed once the show has ended. Raises CredentialsError."""
-    return [
-        (output, VideoSigner(output.content_credentials))
-        for output in show.outputs
-        if isinstance(output, Recorder) and output.content_credentials is not None
-    ]
-
-
-def written(signers: list[tuple[Recorder, VideoSigner]]) -> dict[Path, int]:
-    """The recordings that are there, with when each was changed last."""
-    paths = [path for recorder, _ in signers for path in recordings_of(recorder)]
-    return {path: path.stat().st_mtime_ns for path in paths}
-
-
-def sign_recordings(signers: list[tuple[Recorder, VideoSigner]], before: dict[Path, int], show: Path) -> int:
-    """Signs what the show has recorded, after it, so that it takes nothing from it; the exit status.
-
-    Only where somebody sees it and may end it with Ctrl-C. A service is to end within seconds. before: what
-    `written` returned before the show. show: the show file.
-    """
-    new = {path for path, changed_ns in written(signers).items() if before.get(path) != changed_ns}
-    if not new:
-        return 0
-    later = f"sign them with: python -m tools.sign {show}"
-    if not sys.stdout.isatty():
-        with contextlib.suppress(OSError):  # who has read it may be gone
-            print(f"recordings that are not signed yet: {len(new)}; {later}", flush=True)
-        return 0
-    failed = 0
-    try:
-        for number in SIGNALS:
-            signal.signal(number, signal.default_int_handler)
-        for recorder, signer in signers:
-            failed += sign_all([path for path in recordings_of(recorder) if path in new], signer, print)
-    except KeyboardInterrupt:
-        print(f"run_live: not all recordings are signed; {later}", file=sys.stderr)
-        sys.stdout.flush()
-        os._exit(0)  # at once: a thread may still be signing
-    finally:
-        for number in SIGNALS:
-            signal.signal(number, signal.SIG_IGN)  # nothing is left to be ended
-    return 1 if failed else 0
 
 
 def begin_recording(show: Show) -> None:

@@ -62,6 +62,7 @@ REALTIME: dict[str, set[str]] = {
         "pictures",
         "inputs",
         "transport",
+        "outputs",
         "stages",
         "link",
         "control",

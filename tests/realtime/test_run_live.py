@@ -1,7 +1,6 @@
 """What run_live.py says, in one line, when it cannot do what it was asked to."""
 
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -11,11 +10,8 @@ import pytest
 
 import run_live
 from realtime.config.control import Control
-from realtime.config.outputs import Recorder
 from realtime.config.show import BUNDLED_PLAYER, Show
 from realtime.control.actions import ACTIONS
-from realtime.supervise.signals import SIGNALS
-from tests.certificates import write_certificate
 from tests.realtime.fakes import Heard, write_clip
 
 ROOT = Path(run_live.__file__).parent
@@ -245,32 +241,3 @@ def test_a_certificate_is_looked_at_before_the_show(
     assert f"{tmp_path / 'chain.pem'} cannot be read" in line or "pip install c2pa-python" in line
     show.write_text(SIGNED_SHOW % "mkv", encoding="utf-8")
     assert 'content_credentials are for MP4: write container = "mp4"' in said(capsys, "--show", str(show))
-
-
-@pytest.mark.parametrize("seen", [True, False])
-def test_what_a_show_has_recorded_is_signed_after_it(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, seen: bool
-) -> None:
-    """Where somebody sees it; else how to sign it is told."""
-    c2pa = pytest.importorskip("c2pa", reason="c2pa-python is not installed")
-    credentials = write_certificate(tmp_path)
-    settings = Recorder(kind="recorder", folder=tmp_path, container="mp4", content_credentials=credentials)
-    signers = run_live.signers_of(Show(outputs=(settings,)))
-    earlier, recorded = (tmp_path / f"recorder 2026-11-30 {hour}.00.00.mp4" for hour in (19, 20))
-    shutil.copy(ROOT / "assets/fan_dance.mp4", earlier)
-    before = run_live.written(signers)
-    shutil.copy(ROOT / "assets/fan_dance.mp4", recorded)
-    monkeypatch.setattr("sys.stdout.isatty", lambda: seen)
-    heard = {number: signal.getsignal(number) for number in SIGNALS}
-    try:
-        assert run_live.sign_recordings(signers, before, Path("show.toml")) == 0
-    finally:
-        for number, handler in heard.items():
-            signal.signal(number, handler)
-    out = capsys.readouterr().out
-    assert (f"{recorded} was signed in " in out) is seen
-    assert (
-        "recordings that are not signed yet: 1; sign them with: python -m tools.sign show.toml" in out
-    ) is not seen
-    assert (c2pa.Reader.try_create(recorded) is not None) is seen
-    assert c2pa.Reader.try_create(earlier) is None
